@@ -1,0 +1,16 @@
+/**
+ * What a verb says while it works. Handlers are async generators of these events; the renderers in `cli/render`
+ * print them for a terminal, for a log, or as NDJSON. Nothing else writes to standard output.
+ */
+export type ExaiEvent =
+  | { readonly type: "step"; readonly id: string; readonly title: string; readonly status: StepStatus; readonly detail?: string; readonly seconds?: number }
+  | { readonly type: "note"; readonly level: "info" | "warning"; readonly message: string }
+  | { readonly type: "table"; readonly title?: string; readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "result"; readonly title: string; readonly data: unknown; readonly next?: readonly string[] };
+
+/** A step starts, may say how far it is, and ends once. */
+export type StepStatus = "started" | "progress" | "done" | "unchanged" | "skipped" | "failed";
+
+/** A verb: yields its events and returns the exit code. */
+export type Verb = AsyncGenerator<ExaiEvent, number, void>;

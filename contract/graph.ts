@@ -1,0 +1,75 @@
+/**
+ * The resource graph: what the program registers, as data. `synth/capture.ts` makes it without an engine; the policy
+ * pack makes the same shape from what the engine tells its analyzer and from a state file.
+ */
+
+/** A value whose content only the engine will know. `path` is where it stands inside the resource's inputs. */
+export class Unknown {
+  readonly path: string;
+  constructor(path: string) {
+    this.path = path;
+  }
+  toJSON(): { $unknown: string } {
+    return { $unknown: this.path };
+  }
+}
+
+/** A value marked secret. Printing or serializing it never shows the content. */
+export class Secret {
+  readonly value: Value;
+  constructor(value: Value) {
+    this.value = value;
+  }
+  toJSON(): { $secret: true } {
+    return { $secret: true };
+  }
+  toString(): string {
+    return "[secret]";
+  }
+}
+
+/** An input or output of a resource. Secrets and unknowns may stand at any depth. */
+export type Value = null | boolean | number | string | Unknown | Secret | readonly Value[] | { readonly [key: string]: Value };
+
+/** Inputs of a resource, by property name. */
+export type Inputs = Readonly<Record<string, Value>>;
+
+/** Where in the program the resource was made; lines and columns count from 1. */
+export interface SourcePosition {
+  /** Path relative to the project's root. */
+  readonly file: string;
+  readonly line: number;
+}
+
+/** One resource as the program registered it. */
+export interface Resource {
+  readonly urn: string;
+  /** Type token, e.g. `docker:index/container:Container`. */
+  readonly type: string;
+  readonly name: string;
+  /** False for component resources. */
+  readonly custom: boolean;
+  readonly inputs: Inputs;
+  /** URN of the parent; absent at the top. */
+  readonly parent?: string;
+  /** URNs of the resources that must exist first. */
+  readonly dependencies: readonly string[];
+  /** For each input, the URNs that its value comes from. */
+  readonly propertyDependencies: Readonly<Record<string, readonly string[]>>;
+  readonly options: {
+    readonly protect: boolean;
+    readonly ignoreChanges: readonly string[];
+    readonly deleteBeforeReplace: boolean;
+    readonly additionalSecretOutputs: readonly string[];
+  };
+  readonly source?: SourcePosition;
+}
+
+/** Everything one stack registers. */
+export interface ResourceGraph {
+  readonly project: string;
+  readonly stack: string;
+  readonly resources: readonly Resource[];
+  /** Outputs of the stack. */
+  readonly outputs: Inputs;
+}

@@ -1,0 +1,11 @@
+/** Labels that stand on every container and object of the stack. */
+export const LABELS = {
+  /** Name of the instance: everything one stack made has the same value. */
+  instance: "exai.instance",
+  /** `local`, `staging` or `prod`. */
+  stack: "exai.stack",
+  /** What the container does: server, router, postgres, … */
+  component: "exai.component",
+  /** Slot of a server container. */
+  colour: "exai.colour",
+} as const;

@@ -1,0 +1,75 @@
+/**
+ * What a container must do to be deployable as the EX-AI server. The reference server implements it, the components
+ * probe it, the router routes by it and the monitoring reads it; each of them takes the names from here.
+ */
+
+/** Port of HTTP and MCP inside the container. */
+export const HTTP_PORT = 8080;
+
+/** Default of EXAI_WS_PORT, the WebSocket port inside the container. */
+export const DEFAULT_WS_PORT = 8079;
+
+export const SERVER_PATHS = {
+  /** 200 while the process lives. */
+  health: "/health",
+  /** 200 while the server takes traffic, 503 otherwise. */
+  ready: "/ready",
+  /** Prometheus text format. */
+  metrics: "/metrics",
+  /** The same numbers as JSON. */
+  apiMetrics: "/api/metrics",
+  /** Dashboard page. */
+  dashboard: "/",
+  /** WebSocket of the dashboard, on the HTTP port. */
+  dashboardWebSocket: "/ws/dashboard",
+  /** MCP over Streamable HTTP (POST, GET for the event stream, DELETE). */
+  mcp: "/mcp",
+} as const;
+
+/** Headers that the router and the server agree on; HTTP header names in lower case. */
+export const HEADERS = {
+  /** MCP session identifier; the router prefixes its value with `<colour>.` on the way out. */
+  mcpSessionId: "mcp-session-id",
+  /** A tester names the colour that must answer, whatever the weights are. */
+  testerColour: "x-exai-colour",
+  /** Set on every response by the router: the colour that answered. */
+  servedBy: "x-exai-served-by",
+} as const;
+
+/** WebSocket close code "service restart" (RFC 6455 registry): the client reconnects at once. */
+export const CLOSE_SERVICE_RESTART = 1012;
+
+/** Metrics of the server. Histograms are in seconds and have the buckets of {@link LATENCY_BUCKETS_SECONDS}. */
+export const SERVER_METRICS = {
+  /** Counter; labels method, route, status. */
+  requests: "exai_http_requests_total",
+  /** Histogram; labels method, route. */
+  requestDuration: "exai_http_request_duration_seconds",
+  /** Gauge: open WebSockets. */
+  webSockets: "exai_websocket_connections",
+  /** Histogram: round trip of a ping to the client and its pong. */
+  webSocketLatency: "exai_websocket_latency_seconds",
+  /** Gauge: open MCP sessions. */
+  mcpSessions: "exai_mcp_sessions",
+  /** Counter; labels provider (kimi, glm), outcome (ok, error). */
+  providerRequests: "exai_provider_requests_total",
+  /** Histogram; label provider. */
+  providerDuration: "exai_provider_request_duration_seconds",
+  /** Gauge, always 1; labels version, release. */
+  buildInfo: "exai_build_info",
+} as const;
+
+/** Upper bounds of the latency histograms, in seconds: 0.1, 0.5 and 1 are thresholds of the service level objectives. */
+export const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+
+/** Directory of mounted secrets inside the server's container. `FOO_FILE` names the file that holds the value of FOO. */
+export const SECRETS_DIRECTORY = "/run/secrets/exai";
+
+/** Suffix of the variables that name a secret's file. */
+export const SECRET_FILE_SUFFIX = "_FILE";
+
+/** Grace between SIGTERM and SIGKILL, in seconds; WebSockets are closed with 1012 spread over most of it. */
+export const DEFAULT_GRACE_SECONDS = 30;
+
+/** UID and GID of the server's process. */
+export const SERVER_UID = 10001;
