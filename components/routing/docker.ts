@@ -1,0 +1,116 @@
+import type * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { envoyBootstrap } from "../../contract/envoy/bootstrap.ts";
+import { BOOTSTRAP_PATH, OBSERVE_PATHS, OBSERVE_PORT, ROUTES_DIRECTORY } from "../../contract/envoy/names.ts";
+import { HTTP_PORT } from "../../contract/server.ts";
+import { ExaiComponent } from "../core/component.ts";
+import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import type { Transform } from "../core/transform.ts";
+
+export interface EnvoyRouterArgs {
+  readonly platform: DockerPlatform;
+  /** @default "envoyproxy/envoy:v1.40.0" */
+  readonly image?: pulumi.Input<string>;
+  /** EXAI_WS_PORT: the WebSocket port on the servers and inside the router. */
+  readonly webSocketPort: number;
+  /**
+   * Directory of the host, absolute, that holds the route table's file. The rollout controller owns the file; it must
+   * be there before the container starts (`ensureRoutes` in operations/rollout/traffic/envoy.ts).
+   */
+  readonly routesDirectory: string;
+  /** Ports on the host. */
+  readonly ports: {
+    /** HTTP, MCP and the dashboard. */
+    readonly http: number;
+    readonly webSocket: number;
+    /** Read-back and metrics. */
+    readonly observe: number;
+  };
+  /** Host address of the users' ports. The read-back's port is on loopback always. @default "127.0.0.1" */
+  readonly address?: string;
+  /** Writes a JSON line per request to the container's log. @default false */
+  readonly accessLog?: boolean;
+  /** Whole cores, which is also the number of Envoy's worker threads. @default 1 */
+  readonly cpus?: number;
+  /** MiB. @default 256 */
+  readonly memoryMegabytes?: number;
+  readonly transform?: { readonly container?: Transform<docker.ContainerArgs> };
+}
+
+/** Name of the router on the instance's network. */
+export const ROUTER = "router";
+
+/** What {@link EnvoyRouter} runs when the settings name no image. */
+export const DEFAULT_ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0";
+
+/** The router of the local platform: Envoy with both slots as static clusters, and routes that it is handed in a file. */
+export class EnvoyRouter extends ExaiComponent {
+  readonly container: docker.Container;
+  /** Where users reach HTTP and MCP. */
+  readonly url: pulumi.Output<string>;
+  /** Where users reach the WebSocket port. */
+  readonly webSocketUrl: pulumi.Output<string>;
+  /** Read-back and metrics, from the host. */
+  readonly observeUrl: pulumi.Output<string>;
+
+  constructor(name: string, args: EnvoyRouterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:routing:EnvoyRouter", name, { webSocketPort: args.webSocketPort }, opts);
+    const address = args.address ?? "127.0.0.1";
+    this.container = hardenedContainer(
+      `${name}-container`,
+      envoyContainer(args),
+      args.platform,
+      { parent: this },
+      args.transform?.container,
+    );
+    // A URL with the address 0.0.0.0 leads nowhere on some systems.
+    const reachable = address === "0.0.0.0" ? "127.0.0.1" : address;
+    this.url = pulumi.output(`http://${reachable}:${String(args.ports.http)}`);
+    this.webSocketUrl = pulumi.output(`ws://${reachable}:${String(args.ports.webSocket)}`);
+    this.observeUrl = pulumi.output(`http://127.0.0.1:${String(args.ports.observe)}`);
+    this.registerOutputs({ url: this.url, webSocketUrl: this.webSocketUrl, observeUrl: this.observeUrl });
+  }
+}
+
+/** The router's container; pure. */
+export function envoyContainer(args: EnvoyRouterArgs): ContainerSpec {
+  const cpus = args.cpus ?? 1;
+  const address = args.address ?? "127.0.0.1";
+  const bootstrap = envoyBootstrap({
+    webSocketPort: args.webSocketPort,
+    ...(args.accessLog === undefined ? {} : { accessLog: args.accessLog }),
+  });
+  return {
+    component: ROUTER,
+    image: args.image ?? DEFAULT_ENVOY_IMAGE,
+    user: "101:101", // `envoy` in the image
+    entrypoint: ["envoy"],
+    // Hot restart shares memory between two processes of one host; here a new router is a new container.
+    command: [
+      ...["--config-path", BOOTSTRAP_PATH, "--concurrency", String(Math.max(1, Math.ceil(cpus)))],
+      ...["--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "5"],
+    ],
+    files: [{ path: BOOTSTRAP_PATH, content: `${JSON.stringify(bootstrap, undefined, 2)}\n` }],
+    binds: [{ hostPath: args.routesDirectory, path: ROUTES_DIRECTORY, readOnly: true }],
+    ports: [
+      { internal: HTTP_PORT, external: args.ports.http, address },
+      { internal: args.webSocketPort, external: args.ports.webSocket, address },
+      { internal: OBSERVE_PORT, external: args.ports.observe },
+    ],
+    memoryMegabytes: args.memoryMegabytes ?? 256,
+    cpus,
+    pids: 64,
+    healthCheck: {
+      test: ["CMD", "bash", "-c", readyCheck()],
+      intervalSeconds: 2,
+      timeoutSeconds: 2,
+      startPeriodSeconds: 20,
+    },
+  };
+}
+
+/** The image has no HTTP client, but its bash opens sockets. */
+function readyCheck(): string {
+  const request = `GET ${OBSERVE_PATHS.ready} HTTP/1.1\\r\\nHost: router\\r\\nConnection: close\\r\\n\\r\\n`;
+  return `exec 3<>/dev/tcp/127.0.0.1/${String(OBSERVE_PORT)} && printf '${request}' >&3 && read -r answer <&3 && [[ $answer == *' 200 '* ]]`;
+}

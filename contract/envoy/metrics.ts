@@ -1,0 +1,55 @@
+/**
+ * The router's series: what Prometheus has to do with them, and how gates and dashboards name them.
+ *
+ * Envoy makes a counter when it first counts: a colour that never failed has no series of class 5, and a series may be
+ * born inside a window. Whoever computes with them must take "absent" for 0 while {@link ENVOY_METRICS.requestsTotal}
+ * of the same cluster is there, and for "no data" otherwise.
+ */
+export const ENVOY_METRICS = {
+  /** Counter, from the start of the process; every try to a colour. */
+  requestsTotal: "envoy_cluster_upstream_rq_total",
+  /** Counter; label {@link ENVOY_LABELS.responseClass}: "2" to "5". A colour that cannot be reached counts as "5". */
+  requests: "envoy_cluster_upstream_rq_xx",
+  /** Histogram, in milliseconds; buckets {@link LATENCY_BUCKETS_MILLISECONDS}. */
+  requestTime: "envoy_cluster_upstream_rq_time",
+  /** Gauge: requests in flight. For the kinds `stream` and `websocket`: open streams and WebSockets. */
+  active: "envoy_cluster_upstream_rq_active",
+  /** Gauge: hosts that pass the router's own check of /ready. */
+  healthyHosts: "envoy_cluster_membership_healthy",
+} as const;
+
+/** Labels of {@link ENVOY_METRICS} after {@link ENVOY_METRIC_RELABELLING}. */
+export const ENVOY_LABELS = {
+  /** `blue` or `green`. */
+  colour: "colour",
+  /** `plain`, `stream` or `websocket`. Service levels are computed from `plain`. */
+  kind: "kind",
+  responseClass: "envoy_response_code_class",
+} as const;
+
+/** Upper bounds of {@link ENVOY_METRICS.requestTime}. A latency gate must name one of them. */
+export const LATENCY_BUCKETS_MILLISECONDS = [
+  1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
+] as const;
+
+/** Seconds between two scrapes of the router. Gates need several within a step, so this is shorter than elsewhere. */
+export const ENVOY_SCRAPE_INTERVAL_SECONDS = 2;
+
+/** One `metric_relabel_configs` entry of Prometheus. */
+export interface RelabelRule {
+  readonly source_labels: readonly string[];
+  readonly regex: string;
+  readonly target_label: string;
+  readonly replacement: string;
+}
+
+/** Turns the name of Envoy's cluster into the labels `colour` and `kind`; goes into the router's scrape job. */
+export const ENVOY_METRIC_RELABELLING: readonly RelabelRule[] = [
+  rule("(blue|green)(?:-stream|-websocket)?", "colour", "$1"),
+  rule("blue|green", "kind", "plain"),
+  rule("(?:blue|green)-(stream|websocket)", "kind", "$1"),
+];
+
+function rule(regex: string, label: string, replacement: string): RelabelRule {
+  return { source_labels: ["envoy_cluster_name"], regex, target_label: label, replacement };
+}

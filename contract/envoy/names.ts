@@ -1,0 +1,63 @@
+import { COLOURS, isColour, type Colour } from "../colours.ts";
+
+/**
+ * What a cluster of the router carries. Each has its own series, so that gates see plain requests alone: a stream that
+ * lives for hours would otherwise stand in the latency histogram as a request of hours.
+ */
+export const CLUSTER_KINDS = ["plain", "stream", "websocket"] as const;
+
+/**
+ * `plain`: requests to the HTTP port. `stream`: the dashboard's WebSocket and MCP's event stream, on the HTTP port.
+ * `websocket`: the WebSocket port.
+ */
+export type ClusterKind = (typeof CLUSTER_KINDS)[number];
+
+/** Name of an Envoy cluster: `blue`, `blue-stream`, `blue-websocket`, and the same for green. */
+export function clusterName(colour: Colour, kind: ClusterKind = "plain"): string {
+  return kind === "plain" ? colour : `${colour}-${kind}`;
+}
+
+/** Colour and kind of an Envoy cluster; undefined for a cluster that carries no users, such as the admin one. */
+export function parseClusterName(name: string): { readonly colour: Colour; readonly kind: ClusterKind } | undefined {
+  const [colour = "", kind = "plain", ...rest] = name.split("-");
+  if (!isColour(colour) || rest.length > 0) return undefined;
+  const known = CLUSTER_KINDS.find((each) => each === kind);
+  return known === undefined ? undefined : { colour, kind: known };
+}
+
+/** Every pair of colour and kind, in a fixed order. */
+export const CLUSTERS: readonly { readonly colour: Colour; readonly kind: ClusterKind }[] = COLOURS.flatMap((colour) =>
+  CLUSTER_KINDS.map((kind) => ({ colour, kind })),
+);
+
+/** Name of a slot's container on the instance's network. */
+export function slotHost(colour: Colour): string {
+  return `server-${colour}`;
+}
+
+/** Name of the one route configuration, which both listeners share, so that one rename changes both at once. */
+export const ROUTE_CONFIGURATION = "exai";
+
+/** Directory inside the router's container that holds {@link ROUTES_FILE}; mounted as a directory, read-only. */
+export const ROUTES_DIRECTORY = "/etc/exai/routes";
+
+/** Name of the route table's file; replaced by rename, never written in place. */
+export const ROUTES_FILE = "routes.json";
+
+/** Path of the bootstrap configuration inside the router's container. */
+export const BOOTSTRAP_PATH = "/etc/exai/router/bootstrap.json";
+
+/** Port inside the container of the read-only view of Envoy's administration: read-back and metrics. */
+export const OBSERVE_PORT = 9901;
+
+/** Port of the administration interface itself, on the container's loopback alone. */
+export const ADMIN_PORT = 9902;
+
+/** Paths of the administration interface that the read-only view passes on, for GET alone. */
+export const OBSERVE_PATHS = {
+  ready: "/ready",
+  metrics: "/stats/prometheus",
+  configDump: "/config_dump",
+  clusters: "/clusters",
+  listeners: "/listeners",
+} as const;

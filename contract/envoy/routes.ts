@@ -1,0 +1,263 @@
+import { COLOURS, isColour, type Colour, type Weights } from "../colours.ts";
+import { HEADERS, SERVER_PATHS } from "../server.ts";
+import { typed, type Json } from "./json.ts";
+import { clusterName, parseClusterName, ROUTE_CONFIGURATION, type ClusterKind } from "./names.ts";
+
+/** Where new requests go. The rollout controller owns it; no component declares more than the first one. */
+export interface RouteTable {
+  /** Grows by one with every table that is written: the read-back proves that exactly this table is in force. */
+  readonly generation: number;
+  /** Fencing token of the lease under which the table was written; 0 for the first one. */
+  readonly token: number;
+  readonly weights: Weights;
+  /** Colours whose MCP sessions are answered with 404, so that their clients initialise again elsewhere. */
+  readonly evicted: readonly Colour[];
+}
+
+/** Name of the Lua filter that takes the colour out of a session identifier; off where a route does not ask for it. */
+export const SESSION_FILTER = "exai.session";
+
+/** Name of the filter's script. */
+export const SESSION_SCRIPT = "untag";
+
+/** Set by the router's listeners for their own routes; a client's value never arrives. */
+export const LISTENER_HEADER = "x-exai-listener";
+
+/** How long a route may take. */
+export interface RouteTimeouts {
+  /** Seconds for a whole plain request. */
+  readonly requestSeconds: number;
+  /** Seconds for a whole MCP call, whose tools ask slow models. */
+  readonly mcpSeconds: number;
+}
+
+export const DEFAULT_ROUTE_TIMEOUTS: RouteTimeouts = { requestSeconds: 60, mcpSeconds: 600 };
+
+/** The table of a stack that has never seen a rollout: all on blue. */
+export const FIRST_TABLE: RouteTable = { generation: 1, token: 0, weights: { blue: 100, green: 0 }, evicted: [] };
+
+/**
+ * The RDS file of a table: one route configuration that both listeners share.
+ *
+ * Order: the tester's header, then the colour in front of an MCP session identifier, then the weights. An RDS change
+ * takes effect for new requests; upgraded connections and open streams stay where they are.
+ *
+ * @throws RangeError when the weights are no whole percentages that sum to 100.
+ */
+export function routesFile(table: RouteTable, timeouts: RouteTimeouts = DEFAULT_ROUTE_TIMEOUTS): Json {
+  return {
+    version_info: String(table.generation),
+    resources: [typed("envoy.config.route.v3.RouteConfiguration", routeConfiguration(table, timeouts))],
+  };
+}
+
+function routeConfiguration(table: RouteTable, timeouts: RouteTimeouts): Record<string, Json> {
+  checkWeights(table.weights);
+  const onWebSocketPort = [exact(LISTENER_HEADER, "websocket")];
+  const mcp = { path_separated_prefix: SERVER_PATHS.mcp };
+  const everything = { prefix: "/" };
+  return {
+    name: ROUTE_CONFIGURATION,
+    virtual_hosts: [
+      {
+        name: hostName(table),
+        domains: ["*"],
+        request_headers_to_remove: [LISTENER_HEADER],
+        routes: [
+          ...routes(table, { match: everything, headers: onWebSocketPort, kind: "websocket", seconds: 0 }),
+          ...routes(table, {
+            match: { path: SERVER_PATHS.dashboardWebSocket },
+            headers: [],
+            kind: "stream",
+            seconds: 0,
+          }),
+          ...routes(table, { match: mcp, headers: [exact(":method", "GET")], kind: "stream", seconds: 0, mcp: true }),
+          ...routes(table, { match: mcp, headers: [], kind: "plain", seconds: timeouts.mcpSeconds, mcp: true }),
+          ...routes(table, { match: everything, headers: [], kind: "plain", seconds: timeouts.requestSeconds }),
+        ],
+      },
+    ],
+  };
+}
+
+/** Requests that are treated alike. */
+interface RequestClass {
+  readonly match: Record<string, Json>;
+  readonly headers: readonly Json[];
+  readonly kind: ClusterKind;
+  /** Whole time of a request; 0: as long as it lives. */
+  readonly seconds: number;
+  /** Whether MCP session identifiers are tagged and matched. */
+  readonly mcp?: boolean;
+}
+
+function routes(table: RouteTable, requests: RequestClass): Json[] {
+  const mcp = requests.mcp === true;
+  const match = (...more: Json[]): Json => ({ ...requests.match, headers: [...requests.headers, ...more] });
+  const session = mcp ? { typed_per_filter_config: { [SESSION_FILTER]: untag() } } : {};
+  const action = {
+    timeout: `${String(requests.seconds)}s`,
+    // A try again only where the colour has seen nothing of the request: an error of the colour must reach the gates.
+    retry_policy: { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 1 },
+    ...(requests.kind === "plain" ? {} : { idle_timeout: "0s" }),
+  };
+  const toColour = (colour: Colour): Record<string, Json> => ({
+    route: { cluster: clusterName(colour, requests.kind), ...action },
+    response_headers_to_add: responseHeaders(colour, mcp),
+    ...session,
+  });
+  return [
+    ...COLOURS.map((colour) => ({ match: match(exact(HEADERS.testerColour, colour)), ...toColour(colour) })),
+    ...(mcp
+      ? COLOURS.map((colour) => ({
+          match: match({ name: HEADERS.mcpSessionId, string_match: { prefix: `${colour}.` } }),
+          ...(table.evicted.includes(colour) ? goneSession(colour) : toColour(colour)),
+        }))
+      : []),
+    {
+      match: match(),
+      route: {
+        weighted_clusters: {
+          clusters: COLOURS.map((colour) => ({
+            name: clusterName(colour, requests.kind),
+            weight: table.weights[colour],
+            response_headers_to_add: responseHeaders(colour, mcp),
+          })),
+        },
+        ...action,
+      },
+      ...session,
+    },
+  ];
+}
+
+function responseHeaders(colour: Colour, mcp: boolean): Json[] {
+  return [
+    { header: { key: HEADERS.servedBy, value: colour }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+    ...(mcp
+      ? [
+          {
+            header: { key: HEADERS.mcpSessionId, value: `${colour}.%RESP(${HEADERS.mcpSessionId})%` },
+            append_action: "OVERWRITE_IF_EXISTS",
+          },
+        ]
+      : []),
+  ];
+}
+
+/** MCP (Streamable HTTP, session management): a client that gets 404 for its session must initialise a new one. */
+function goneSession(colour: Colour): Record<string, Json> {
+  const message = `Session not found: ${colour} was rolled back; initialize a new session`;
+  return {
+    direct_response: {
+      status: 404,
+      body: { inline_string: JSON.stringify({ jsonrpc: "2.0", error: { code: -32001, message }, id: null }) },
+    },
+    response_headers_to_add: [
+      { header: { key: "content-type", value: "application/json" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+      { header: { key: HEADERS.servedBy, value: "router" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+    ],
+  };
+}
+
+/** Switches the filter on that takes the colour off the session identifier. */
+function untag(): Json {
+  return typed("envoy.config.route.v3.FilterConfig", {
+    config: typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", { name: SESSION_SCRIPT }),
+  });
+}
+
+function exact(name: string, value: string): Json {
+  return { name, string_match: { exact: value } };
+}
+
+function checkWeights(weights: Weights): void {
+  const values = COLOURS.map((colour) => weights[colour]);
+  if (values.some((value) => !Number.isInteger(value) || value < 0) || values.reduce((a, b) => a + b, 0) !== 100) {
+    throw new RangeError(`weights must be whole percentages that sum to 100, not ${JSON.stringify(weights)}`);
+  }
+}
+
+function hostName(table: RouteTable): string {
+  return `exai-generation-${String(table.generation)}-token-${String(table.token)}`;
+}
+
+/**
+ * The table that Envoy says is in force, from the body of `/config_dump?resource=dynamic_route_configs`. What counts is
+ * read from the routes themselves: the weights of every weighted route must agree.
+ *
+ * @returns undefined when Envoy has no route configuration of ours yet.
+ * @throws Error when the routes contradict each other, so that nobody trusts half a table.
+ */
+export function tableInForce(configDump: unknown): RouteTable | undefined {
+  const configs = children(field(configDump, "configs"));
+  const entry = configs.find((each) => field(field(each, "route_config"), "name") === ROUTE_CONFIGURATION);
+  if (entry === undefined) return undefined;
+  const [host, ...others] = children(field(field(entry, "route_config"), "virtual_hosts"));
+  const name = /^exai-generation-(\d+)-token-(\d+)$/.exec(String(field(host, "name")));
+  if (name === null || others.length > 0) throw new Error("the router's routes were not written by this project");
+  const weights: Weights[] = [];
+  const evicted = new Set<Colour>();
+  for (const route of children(field(host, "routes"))) {
+    const clusters = children(field(field(field(route, "route"), "weighted_clusters"), "clusters"));
+    if (clusters.length > 0) weights.push(weightsOf(clusters));
+    if (field(route, "direct_response") !== undefined) {
+      for (const colour of sessionColours(route)) evicted.add(colour);
+    }
+  }
+  const [first] = weights;
+  if (first === undefined || weights.some((each) => COLOURS.some((colour) => each[colour] !== first[colour]))) {
+    throw new Error(`the router's routes contradict each other: ${JSON.stringify(weights)}`);
+  }
+  return {
+    generation: Number(name[1]),
+    token: Number(name[2]),
+    weights: first,
+    evicted: COLOURS.filter((colour) => evicted.has(colour)),
+  };
+}
+
+/** What Envoy refused last, from the same dump; undefined when it took the newest file. */
+export function rejection(configDump: unknown): string | undefined {
+  for (const config of children(field(configDump, "configs"))) {
+    const details = field(field(config, "error_state"), "details");
+    if (typeof details === "string") return details;
+  }
+  return undefined;
+}
+
+/** Whether two tables are the same one: generation, token, weights and evictions. */
+export function sameTable(a: RouteTable, b: RouteTable): boolean {
+  return (
+    a.generation === b.generation &&
+    a.token === b.token &&
+    COLOURS.every(
+      (colour) => a.weights[colour] === b.weights[colour] && a.evicted.includes(colour) === b.evicted.includes(colour),
+    )
+  );
+}
+
+function weightsOf(clusters: readonly unknown[]): Weights {
+  const weights = { blue: 0, green: 0 };
+  for (const cluster of clusters) {
+    const colour = parseClusterName(String(field(cluster, "name")))?.colour;
+    // A weight of 0 may be left out of the dump: it is the default of its field.
+    if (colour !== undefined) weights[colour] = Number(field(cluster, "weight") ?? 0);
+  }
+  return weights;
+}
+
+function sessionColours(route: unknown): Colour[] {
+  return children(field(field(route, "match"), "headers")).flatMap((header) => {
+    const prefix = String(field(field(header, "string_match"), "prefix") ?? "").replace(/\.$/, "");
+    return field(header, "name") === HEADERS.mcpSessionId && isColour(prefix) ? [prefix] : [];
+  });
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function children(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
