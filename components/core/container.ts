@@ -1,0 +1,183 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { LABELS } from "../../contract/labels.ts";
+import type { Colour } from "../../contract/colours.ts";
+import { transformed, type Transform } from "./transform.ts";
+
+/** What every container of one local instance shares. */
+export interface DockerPlatform {
+  /** Prefix of the names of containers, networks and volumes; unique per instance on one Docker engine. */
+  readonly instance: string;
+  readonly stack: string;
+  /** Name of the instance's bridge network; a container is reached there by its component name. */
+  readonly network: pulumi.Input<string>;
+}
+
+/** A file that the container sees at `path`; it never becomes part of the image or of the environment. */
+export interface MountedFile {
+  /** Absolute path. Its directory becomes a volume of the container, so it must hold nothing else that is needed. */
+  readonly path: string;
+  readonly content: pulumi.Input<string>;
+  /** Marks the content secret. @default false */
+  readonly secret?: boolean;
+}
+
+/** A port of the container on the host. */
+export interface PublishedPort {
+  readonly internal: number;
+  readonly external: number;
+  /** Host address. @default "127.0.0.1" */
+  readonly address?: string;
+}
+
+export interface HealthCheck {
+  /** Docker's form: `["CMD", program, …]` or `["CMD-SHELL", script]`. */
+  readonly test: readonly string[];
+  /** Seconds between two checks. @default 5 */
+  readonly intervalSeconds?: number;
+  /** Seconds until a check counts as failed. @default 3 */
+  readonly timeoutSeconds?: number;
+  /** Failures in a row until the container counts as unhealthy. @default 5 */
+  readonly retries?: number;
+  /** Seconds after the start in which failures do not count. @default 30 */
+  readonly startPeriodSeconds?: number;
+}
+
+/** A container as the components describe it. What is not here (privileges, capabilities, …) is hardened for all. */
+export interface ContainerSpec {
+  /** Role: the name on the network, the Compose service and the label. */
+  readonly component: string;
+  /** Slot, for a server's container. */
+  readonly colour?: Colour;
+  readonly image: pulumi.Input<string>;
+  /** Numeric `uid:gid`; never root. */
+  readonly user: string;
+  /** Supplementary groups, numeric. */
+  readonly groups?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  /** Plain environment; secrets are {@link MountedFile}s. */
+  readonly environment?: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly files?: readonly MountedFile[];
+  /** Named volumes. */
+  readonly volumes?: readonly {
+    readonly name: pulumi.Input<string>;
+    readonly path: string;
+    readonly readOnly?: boolean;
+  }[];
+  /** Directories of the host, absolute. */
+  readonly binds?: readonly { readonly hostPath: string; readonly path: string; readonly readOnly?: boolean }[];
+  /** Writable memory-backed directories: path to mount options, e.g. `{"/tmp": "size=16m,mode=1777"}`. */
+  readonly tmpfs?: Readonly<Record<string, string>>;
+  readonly ports?: readonly PublishedPort[];
+  /** Hard limit in MiB; swap is off. */
+  readonly memoryMegabytes: number;
+  /** Hard limit in cores, e.g. 0.5. */
+  readonly cpus: number;
+  /** Hard limit of processes and threads. Compose sets it per container; the Docker provider only per user (nproc). */
+  readonly pids: number;
+  readonly healthCheck: HealthCheck;
+  /** Seconds between SIGTERM and SIGKILL. @default 10 */
+  readonly graceSeconds?: number;
+}
+
+/**
+ * The `docker.Container` of a spec: non-root, read-only root, no capabilities, no new privileges, limits, a health
+ * check, bounded restarts, ports on loopback, bounded logs.
+ */
+export function hardenedContainer(
+  name: string,
+  spec: ContainerSpec,
+  platform: DockerPlatform,
+  opts: pulumi.CustomResourceOptions,
+  transform?: Transform<docker.ContainerArgs>,
+): docker.Container {
+  return new docker.Container(
+    ...transformed(transform, name, containerArgs(spec, platform), {
+      // Host ports are fixed, and the provider would otherwise create the new container beside the old one.
+      deleteBeforeReplace: true,
+      ...opts,
+    }),
+  );
+}
+
+/** The arguments behind {@link hardenedContainer}; pure. */
+export function containerArgs(spec: ContainerSpec, platform: DockerPlatform): docker.ContainerArgs {
+  const files = spec.files ?? [];
+  const directories = [...new Set(files.map((file) => file.path.slice(0, file.path.lastIndexOf("/"))))].sort();
+  const check = spec.healthCheck;
+  const labels: Record<string, string> = {
+    [LABELS.instance]: platform.instance,
+    [LABELS.stack]: platform.stack,
+    [LABELS.component]: spec.component,
+    ...(spec.colour === undefined ? {} : { [LABELS.colour]: spec.colour }),
+  };
+  return {
+    name: `${platform.instance}-${spec.component}`,
+    hostname: spec.component,
+    image: spec.image,
+    user: spec.user,
+    ...(spec.groups === undefined ? {} : { groupAdds: [...spec.groups] }),
+    ...(spec.entrypoint === undefined ? {} : { entrypoints: [...spec.entrypoint] }),
+    ...(spec.command === undefined ? {} : { command: [...spec.command] }),
+    envs: Object.entries(spec.environment ?? {})
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => pulumi.output(value).apply((text) => `${key}=${text}`)),
+    // A read-only root takes uploads only where a volume is mounted.
+    volumes: [
+      ...directories.map((containerPath) => ({ containerPath })),
+      ...(spec.volumes ?? []).map((volume) => ({
+        volumeName: volume.name,
+        containerPath: volume.path,
+        readOnly: volume.readOnly ?? false,
+      })),
+      ...(spec.binds ?? []).map((bind) => ({
+        hostPath: bind.hostPath,
+        containerPath: bind.path,
+        readOnly: bind.readOnly ?? false,
+      })),
+    ],
+    uploads: files.map((file) => ({
+      file: file.path,
+      content: file.secret === true ? pulumi.secret(file.content) : file.content,
+      // The directory is this container's own volume, and its process is not root: it has to be able to read.
+      permissions: "0444",
+    })),
+    ...(spec.tmpfs === undefined ? {} : { tmpfs: { ...spec.tmpfs } }),
+    ports: (spec.ports ?? []).map((port) => ({
+      internal: port.internal,
+      external: port.external,
+      ip: port.address ?? "127.0.0.1",
+      protocol: "tcp",
+    })),
+    networksAdvanced: [{ name: platform.network, aliases: [spec.component] }],
+    readOnly: true,
+    privileged: false,
+    capabilities: { drops: ["ALL"] },
+    securityOpts: ["no-new-privileges:true"],
+    init: true,
+    memory: spec.memoryMegabytes,
+    memorySwap: spec.memoryMegabytes,
+    cpus: String(spec.cpus),
+    ulimits: [{ name: "nproc", soft: spec.pids, hard: spec.pids }],
+    restart: "on-failure",
+    maxRetryCount: 5,
+    healthcheck: {
+      tests: [...check.test],
+      interval: `${check.intervalSeconds ?? 5}s`,
+      timeout: `${check.timeoutSeconds ?? 3}s`,
+      retries: check.retries ?? 5,
+      startPeriod: `${check.startPeriodSeconds ?? 30}s`,
+    },
+    destroyGraceSeconds: spec.graceSeconds ?? 10,
+    stopTimeout: spec.graceSeconds ?? 10,
+    stopSignal: "SIGTERM",
+    logDriver: "json-file",
+    logOpts: { "max-size": "10m", "max-file": "3" },
+    labels: Object.entries(labels).map(([label, value]) => ({ label, value })),
+    mustRun: true,
+    // `./exai up` and the tests wait for health by themselves, with progress; the engine waits too.
+    wait: true,
+    waitTimeout: 180,
+  };
+}

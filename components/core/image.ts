@@ -1,0 +1,15 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * An image on the local engine: taken as it is there, else pulled. Containers refer to it by its identifier, so that a
+ * tag which moved replaces them; the image itself stays when the stack goes.
+ */
+export class LocalImage {
+  /** Content identifier, `sha256:…`. */
+  readonly id: pulumi.Output<string>;
+
+  constructor(name: string, reference: pulumi.Input<string>, opts: pulumi.CustomResourceOptions) {
+    this.id = new docker.RemoteImage(`${name}-image`, { name: reference, keepLocally: true }, opts).imageId;
+  }
+}

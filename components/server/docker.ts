@@ -1,0 +1,76 @@
+import type * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
+import { ExaiComponent } from "../core/component.ts";
+import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import { LocalImage } from "../core/image.ts";
+import type { Transform } from "../core/transform.ts";
+import { plainEnvironment, secretFiles, type ServerEnvironment, type ServerSecrets } from "./environment.ts";
+
+export interface DockerServerArgs {
+  readonly platform: DockerPlatform;
+  /** Image of each slot. */
+  readonly images: Readonly<Record<Colour, pulumi.Input<string>>>;
+  readonly environment: ServerEnvironment;
+  readonly secrets: ServerSecrets;
+  /** Memory limit of one slot, MiB. */
+  readonly memoryMegabytes: number;
+  /** CPU limit of one slot, cores. */
+  readonly cpus: number;
+  /** Escape hatch for both slots' containers. */
+  readonly transform?: { readonly container?: Transform<docker.ContainerArgs> };
+}
+
+/**
+ * The EX-AI server on Docker: one container in each of the two permanent slots. No port is published; users come
+ * through the router, which reaches the slots as `server-blue` and `server-green`.
+ */
+export class DockerServer extends ExaiComponent {
+  readonly containers: Readonly<Record<Colour, docker.Container>>;
+
+  constructor(name: string, args: DockerServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:server:DockerServer", name, { slots: COLOURS }, opts);
+    const slot = (colour: Colour): docker.Container => {
+      const image = new LocalImage(`${name}-${colour}`, args.images[colour], { parent: this });
+      return hardenedContainer(
+        `${name}-${colour}`,
+        slotSpec(colour, image.id, args),
+        args.platform,
+        { parent: this },
+        args.transform?.container,
+      );
+    };
+    this.containers = { blue: slot("blue"), green: slot("green") };
+    this.registerOutputs({});
+  }
+}
+
+/** The container of one slot; pure. */
+export function slotSpec(
+  colour: Colour,
+  image: pulumi.Input<string>,
+  args: Pick<DockerServerArgs, "environment" | "secrets" | "memoryMegabytes" | "cpus">,
+): ContainerSpec {
+  const secrets = secretFiles(args.secrets);
+  return {
+    component: `server-${colour}`,
+    colour,
+    image,
+    user: `${SERVER_UID}:${SERVER_UID}`,
+    environment: plainEnvironment(args.environment, secrets, colour),
+    files: secrets.map(({ file, content }) => ({ path: `${SECRETS_DIRECTORY}/${file}`, content, secret: true })),
+    tmpfs: { "/tmp": "size=64m,mode=1777,nosuid,nodev,noexec" },
+    memoryMegabytes: args.memoryMegabytes,
+    cpus: args.cpus,
+    pids: 512,
+    healthCheck: {
+      // The image has no shell to rely on, but the server's own runtime.
+      test: ["CMD", "/healthcheck", `http://127.0.0.1:${HTTP_PORT}${SERVER_PATHS.ready}`],
+      intervalSeconds: 2,
+      startPeriodSeconds: 30,
+    },
+    // The server uses its grace in full to close WebSockets; Docker must not cut it short.
+    graceSeconds: args.environment.graceSeconds + 5,
+  };
+}

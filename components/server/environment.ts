@@ -1,0 +1,89 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { SECRET_FILE_SUFFIX, SECRETS_DIRECTORY } from "../../contract/server.ts";
+import type { Colour } from "../../contract/colours.ts";
+
+/** What the server is told. Times are in seconds. */
+export interface ServerEnvironment {
+  readonly wsHost: string;
+  readonly wsPort: number;
+  readonly productionUrl: string | undefined;
+  readonly browserSecurity: boolean;
+  readonly monitoringEnabled: boolean;
+  readonly logLevel: string;
+  readonly simpleToolTimeout: number;
+  readonly workflowToolTimeout: number;
+  readonly expertAnalysisTimeout: number;
+  readonly kimiTimeout: number;
+  readonly glmTimeout: number;
+  readonly kimiUrl: string;
+  readonly glmUrl: string;
+  readonly graceSeconds: number;
+  /** Not set where there is no Supabase API, as on this machine. */
+  readonly supabaseUrl?: pulumi.Input<string> | undefined;
+}
+
+/** The server's secrets; absent ones are not mounted. */
+export interface ServerSecrets {
+  readonly jwtSecret: pulumi.Input<string>;
+  readonly jwtSecretPrevious?: pulumi.Input<string> | undefined;
+  readonly kimiApiKey?: pulumi.Input<string> | undefined;
+  readonly glmApiKey?: pulumi.Input<string> | undefined;
+  readonly supabaseAnonKey?: pulumi.Input<string> | undefined;
+  readonly supabaseServiceRoleKey?: pulumi.Input<string> | undefined;
+}
+
+/** Variable and file name of each secret. */
+const SECRET_NAMES = {
+  jwtSecret: { variable: "EXAI_JWT_TOKEN", file: "jwt-token" },
+  jwtSecretPrevious: { variable: "EXAI_JWT_TOKEN_PREVIOUS", file: "jwt-token-previous" },
+  kimiApiKey: { variable: "KIMI_API_KEY", file: "kimi-api-key" },
+  glmApiKey: { variable: "GLM_API_KEY", file: "glm-api-key" },
+  supabaseAnonKey: { variable: "SUPABASE_ANON_KEY", file: "supabase-anon-key" },
+  supabaseServiceRoleKey: { variable: "SUPABASE_SERVICE_ROLE_KEY", file: "supabase-service-role-key" },
+} as const satisfies Record<keyof ServerSecrets, { variable: string; file: string }>;
+
+/** A secret as the server gets it: a file, named by the variable `<variable>_FILE`. */
+export interface SecretFile {
+  /** Name of the variable that would carry the value itself, e.g. `KIMI_API_KEY`. */
+  readonly variable: string;
+  /** File name under {@link SECRETS_DIRECTORY}. */
+  readonly file: string;
+  readonly content: pulumi.Input<string>;
+}
+
+/** The files of the secrets that are given. */
+export function secretFiles(secrets: ServerSecrets): readonly SecretFile[] {
+  return Object.entries(SECRET_NAMES).flatMap(([key, names]) => {
+    const content = secrets[key as keyof ServerSecrets];
+    return content === undefined ? [] : [{ ...names, content }];
+  });
+}
+
+/** The server's plain environment, secrets by file name; the slot and release are for its logs and metrics only. */
+export function plainEnvironment(
+  environment: ServerEnvironment,
+  secrets: readonly SecretFile[],
+  colour: Colour,
+): Readonly<Record<string, pulumi.Input<string>>> {
+  return {
+    EXAI_COLOUR: colour,
+    EXAI_WS_HOST: environment.wsHost,
+    EXAI_WS_PORT: String(environment.wsPort),
+    ...(environment.productionUrl === undefined ? {} : { EXAI_PRODUCTION_URL: environment.productionUrl }),
+    BROWSER_SECURITY_ENABLED: String(environment.browserSecurity),
+    MONITORING_ENABLED: String(environment.monitoringEnabled),
+    LOG_LEVEL: environment.logLevel,
+    SIMPLE_TOOL_TIMEOUT_SECS: String(environment.simpleToolTimeout),
+    WORKFLOW_TOOL_TIMEOUT_SECS: String(environment.workflowToolTimeout),
+    EXPERT_ANALYSIS_TIMEOUT_SECS: String(environment.expertAnalysisTimeout),
+    KIMI_TIMEOUT_SECS: String(environment.kimiTimeout),
+    GLM_TIMEOUT_SECS: String(environment.glmTimeout),
+    KIMI_API_URL: environment.kimiUrl,
+    GLM_API_URL: environment.glmUrl,
+    EXAI_GRACE_SECONDS: String(environment.graceSeconds),
+    ...(environment.supabaseUrl === undefined ? {} : { SUPABASE_URL: environment.supabaseUrl }),
+    ...Object.fromEntries(
+      secrets.map((secret) => [`${secret.variable}${SECRET_FILE_SUFFIX}`, `${SECRETS_DIRECTORY}/${secret.file}`]),
+    ),
+  };
+}

@@ -1,0 +1,210 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
+import { ExaiComponent } from "../core/component.ts";
+import {
+  internet,
+  metadata,
+  opening,
+  peer,
+  selectorLabels,
+  tcp,
+  tokenlessAccount,
+  type KubernetesPlatform,
+} from "../core/kubernetes.ts";
+import { httpProbe, podTemplate, type PodSpec } from "../core/pod.ts";
+import { transformed, type Transform } from "../core/transform.ts";
+import { MountedSecret, SECRETS_DIGEST } from "../secrets/kubernetes.ts";
+import { plainEnvironment, secretFiles, type ServerEnvironment, type ServerSecrets } from "./environment.ts";
+
+/**
+ * Seconds between a pod's removal from the endpoints and its SIGTERM. Measured: Envoy Gateway sends a change to its
+ * proxies within 1.3 to 2.6 s.
+ */
+const PRE_STOP_SECONDS = 5;
+
+export interface KubernetesServerArgs {
+  readonly platform: KubernetesPlatform;
+  /** Image of each slot, by digest. */
+  readonly images: Readonly<Record<Colour, pulumi.Input<string>>>;
+  /** Replicas of each slot; both slots are always at full scale, so that a rollback needs no start. */
+  readonly replicas: number;
+  readonly environment: ServerEnvironment;
+  readonly secrets: ServerSecrets;
+  /** Memory of one replica, MiB: request and limit. */
+  readonly memoryMegabytes: number;
+  /** CPU limit of one replica, cores; a quarter of it is requested. */
+  readonly cpus: number;
+  /** Namespace that the gateway's proxies run in. */
+  readonly gatewayNamespace: string;
+  /** Component label of the pods that scrape metrics, in the stack's namespace. @default "prometheus" */
+  readonly scraper?: string;
+  /** Escape hatches for the objects of both slots. */
+  readonly transform?: {
+    readonly deployment?: Transform<k8s.apps.v1.DeploymentArgs>;
+    readonly service?: Transform<k8s.core.v1.ServiceArgs>;
+    readonly disruptionBudget?: Transform<k8s.policy.v1.PodDisruptionBudgetArgs>;
+  };
+}
+
+/** The EX-AI server on Kubernetes: a Deployment, a Service and a disruption budget for each of the two slots. */
+export class KubernetesServer extends ExaiComponent {
+  /** Name of each slot's Service, as an output of the Service. */
+  readonly services: Readonly<Record<Colour, pulumi.Output<string>>>;
+  readonly deployments: Readonly<Record<Colour, k8s.apps.v1.Deployment>>;
+
+  constructor(name: string, args: KubernetesServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:server:KubernetesServer", name, { slots: COLOURS, replicas: args.replicas }, opts);
+    const { platform, transform } = args;
+    const part = { component: "server" } as const;
+    const secrets = new MountedSecret(
+      `${name}-secrets`,
+      {
+        platform,
+        part,
+        name: "server-secrets",
+        files: Object.fromEntries(secretFiles(args.secrets).map(({ file, content }) => [file, content])),
+      },
+      { parent: this },
+    );
+    const account = tokenlessAccount(`${name}-account`, "server", platform, part, { parent: this });
+    opening(`${name}-network`, "server", platform, part, serverOpenings(args), { parent: this });
+
+    const slot = (colour: Colour): { service: k8s.core.v1.Service; deployment: k8s.apps.v1.Deployment } => {
+      const object = slotName(colour);
+      const slotPart = { ...part, colour };
+      const service = new k8s.core.v1.Service(
+        ...transformed(
+          transform?.service,
+          `${name}-${colour}-service`,
+          {
+            metadata: metadata(platform, slotPart, object),
+            spec: {
+              type: "ClusterIP",
+              selector: selectorLabels(platform, slotPart),
+              ports: [
+                { name: "http", port: HTTP_PORT, targetPort: "http", protocol: "TCP", appProtocol: "http" },
+                {
+                  name: "websocket",
+                  port: args.environment.wsPort,
+                  targetPort: "websocket",
+                  protocol: "TCP",
+                  appProtocol: "kubernetes.io/ws",
+                },
+              ],
+            },
+          },
+          { parent: this },
+        ),
+      );
+      const spec = slotPod(colour, args.images[colour], account.metadata.name, secrets, args);
+      const deployment = new k8s.apps.v1.Deployment(
+        ...transformed(
+          transform?.deployment,
+          `${name}-${colour}`,
+          {
+            metadata: metadata(platform, slotPart, object),
+            spec: {
+              replicas: args.replicas,
+              revisionHistoryLimit: 5,
+              // A replica less than promised is never taken: a new one is ready before an old one goes.
+              strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+              minReadySeconds: 2,
+              progressDeadlineSeconds: 300,
+              selector: { matchLabels: selectorLabels(platform, slotPart) },
+              template: podTemplate(spec, platform),
+            },
+          },
+          { parent: this },
+        ),
+      );
+      new k8s.policy.v1.PodDisruptionBudget(
+        ...transformed(
+          transform?.disruptionBudget,
+          `${name}-${colour}-budget`,
+          {
+            metadata: metadata(platform, slotPart, object),
+            spec: {
+              // With one replica a budget of one would block every drain of the node for ever.
+              ...(args.replicas > 1 ? { minAvailable: args.replicas - 1 } : { maxUnavailable: 1 }),
+              selector: { matchLabels: selectorLabels(platform, slotPart) },
+              unhealthyPodEvictionPolicy: "AlwaysAllow",
+            },
+          },
+          { parent: this },
+        ),
+      );
+      return { service, deployment };
+    };
+
+    const slots = { blue: slot("blue"), green: slot("green") };
+    this.services = { blue: slots.blue.service.metadata.name, green: slots.green.service.metadata.name };
+    this.deployments = { blue: slots.blue.deployment, green: slots.green.deployment };
+    this.registerOutputs({});
+  }
+}
+
+/** Name of a slot's Deployment and Service: what routes and rollouts refer to. */
+export function slotName(colour: Colour): string {
+  return `server-${colour}`;
+}
+
+/** Pod of one slot; pure. */
+export function slotPod(
+  colour: Colour,
+  image: pulumi.Input<string>,
+  serviceAccount: pulumi.Input<string>,
+  mounted: Pick<MountedSecret, "secretName" | "digest">,
+  args: Pick<KubernetesServerArgs, "environment" | "secrets" | "memoryMegabytes" | "cpus">,
+): PodSpec {
+  const { environment } = args;
+  return {
+    component: "server",
+    colour,
+    uid: SERVER_UID,
+    serviceAccount,
+    spread: true,
+    // The sleep before SIGTERM counts against the grace, and the server wants its own in full.
+    graceSeconds: environment.graceSeconds + PRE_STOP_SECONDS + 5,
+    annotations: { [SECRETS_DIGEST]: mounted.digest },
+    scratch: { "/tmp": "64Mi" },
+    // 0440 and the pod's group: readable for the server's process, for nobody else in the container.
+    volumes: [{ name: "secrets", secret: { secretName: mounted.secretName, defaultMode: 0o440 } }],
+    containers: [
+      {
+        name: "server",
+        image,
+        environment: plainEnvironment(environment, secretFiles(args.secrets), colour),
+        ports: { http: HTTP_PORT, websocket: environment.wsPort },
+        mounts: [{ volume: "secrets", path: SECRETS_DIRECTORY }],
+        resources: {
+          cpuRequest: `${Math.round(args.cpus * 250)}m`,
+          cpuLimit: `${Math.round(args.cpus * 1000)}m`,
+          memoryRequest: `${args.memoryMegabytes}Mi`,
+          memoryLimit: `${args.memoryMegabytes}Mi`,
+        },
+        // Up to two minutes for a start; afterwards 15 s until a dead server is restarted, 4 s until one gets no traffic.
+        startup: httpProbe(SERVER_PATHS.health, "http", { period: 2, failures: 60 }),
+        readiness: httpProbe(SERVER_PATHS.ready, "http", { period: 2, failures: 2 }),
+        liveness: httpProbe(SERVER_PATHS.health, "http", { period: 5, failures: 3 }),
+        preStopSeconds: PRE_STOP_SECONDS,
+      },
+    ],
+  };
+}
+
+function serverOpenings(args: KubernetesServerArgs): Parameters<typeof opening>[4] {
+  const gateway = {
+    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": args.gatewayNamespace } },
+    podSelector: { matchLabels: { "app.kubernetes.io/component": "proxy", "app.kubernetes.io/name": "envoy" } },
+  };
+  return {
+    ingress: [
+      { from: [gateway], ports: tcp(HTTP_PORT, args.environment.wsPort) },
+      { from: [peer(args.platform, { component: args.scraper ?? "prometheus" })], ports: tcp(HTTP_PORT) },
+    ],
+    // Supabase and the model providers have no fixed addresses.
+    egress: [{ to: internet(), ports: tcp(443) }],
+  };
+}

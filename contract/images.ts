@@ -1,0 +1,21 @@
+/** Images of the `local` stack, by version tag, so that a stand-in can take the place of one that cannot be pulled. */
+export const LOCAL_IMAGES = {
+  referenceServer: "exai/reference-server:1.0.0",
+  postgres: "exai/postgres:15",
+  envoy: "envoyproxy/envoy:v1.40.0",
+  prometheus: "prom/prometheus:v3.5.0",
+  alertmanager: "prom/alertmanager:v0.28.1",
+  grafana: "grafana/grafana:12.2.0",
+  postgresExporter: "quay.io/prometheuscommunity/postgres-exporter:v0.17.1",
+} as const;
+
+/** Labels of images that this project builds. */
+export const IMAGE_LABELS = {
+  /** What an image that stands in for another was made from, e.g. `debian:prometheus`. */
+  standIn: "exai.stand-in",
+  /** Hash of everything the image was built from: the same hash needs no build. */
+  contentHash: "exai.content-hash",
+  /** Lowest and highest migration version that a release works with; empty when it does not say. */
+  schemaMin: "exai.schema.min",
+  schemaMax: "exai.schema.max",
+} as const;

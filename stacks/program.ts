@@ -1,0 +1,16 @@
+import type { Settings } from "./settings.ts";
+
+/**
+ * Declares everything a stack consists of and returns its outputs. Each environment is loaded when it is asked for: the
+ * Kubernetes SDK alone takes as long to load as the whole local stack takes to declare.
+ */
+export async function buildStack(settings: Settings): Promise<Record<string, unknown>> {
+  switch (settings.environment) {
+    case "local":
+      return (await import("./local.ts")).local(settings);
+    case "staging":
+      return (await import("./staging.ts")).staging(settings);
+    case "prod":
+      return (await import("./prod.ts")).prod(settings);
+  }
+}

@@ -1,0 +1,48 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Colour } from "../contract/colours.ts";
+import { environmentOf, parseValues, type Values } from "./settings/parse.ts";
+import type { ConfigSource } from "./settings/source.ts";
+import type { Environment } from "./settings/table.ts";
+
+/** Namespace of the configuration: keys are `exai:<key>`. It is the project's name. */
+export const PROJECT = "exai";
+
+/** One stack, validated: what `stacks/` builds from. Units stand in `settings/table.ts`. */
+export interface Settings extends Values {
+  /** Name of the Pulumi stack. */
+  readonly stack: string;
+  readonly environment: Environment;
+  /** Image per slot; undefined where the stack builds it from `buildContext`. */
+  readonly slots: Readonly<Record<Colour, pulumi.Input<string> | undefined>>;
+}
+
+/**
+ * Parses and checks the configuration of one stack.
+ *
+ * @throws UserError or UserErrors with the key, the reason and the mending command, before any resource is registered
+ */
+export function parseSettings(stack: string, source: ConfigSource): Settings {
+  const environment = environmentOf(stack, source);
+  const values = parseValues(stack, environment, source);
+  return {
+    ...values,
+    stack,
+    environment,
+    slots: { blue: values.blueImage ?? values.image, green: values.greenImage ?? values.image },
+  };
+}
+
+/** The configuration as the running engine gives it to the program. */
+export function engineSource(): ConfigSource {
+  const all = pulumi.runtime.allConfig();
+  const prefix = `${PROJECT}:`;
+  const values = new Map(
+    Object.entries(all).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
+  );
+  return { keys: [...values.keys()], get: (key) => values.get(key), defers: false };
+}
+
+/** Names of the two slots' server on the network: `server-blue`, `server-green`. */
+export function serverName(colour: Colour): string {
+  return `server-${colour}`;
+}

@@ -1,0 +1,105 @@
+import { z } from "zod";
+
+/**
+ * Checks of single values. Each turns the raw string of the configuration into its typed value or says in a few words
+ * what is wrong with it; the message never repeats the value, which may be a secret.
+ */
+
+const issue = (message: string) => ({ error: message });
+
+export const text = z.string().min(1, issue("is empty"));
+
+export const boolean = z
+  .enum(["true", "false"], issue("is neither true nor false"))
+  .transform((value) => value === "true");
+
+/** A whole number within bounds, both included. */
+export function integer(min: number, max: number, unit = "") {
+  const range = `is not a whole number from ${min} to ${max}${unit === "" ? "" : ` ${unit}`}`;
+  return z
+    .string()
+    .regex(/^-?\d+$/, issue(range))
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, issue(range));
+}
+
+/** A number within bounds, both included. */
+export function decimal(min: number, max: number) {
+  const range = `is not a number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^-?\d+(\.\d+)?$/, issue(range))
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, issue(range));
+}
+
+/** A TCP port that a non-root process may listen on. */
+export const port = integer(1, 65535).refine(
+  (value) => value >= 1024,
+  issue("is a privileged port: use 1024 to 65535"),
+);
+
+/** An absolute URL of one of the given schemes (without colon), without user information. */
+export function url(...schemes: readonly string[]) {
+  return z.string().superRefine((value, context) => {
+    if (!URL.canParse(value)) {
+      context.addIssue({ code: "custom", message: `is not a URL (${schemes.join(" or ")})` });
+      return;
+    }
+    const parsed = new URL(value);
+    if (!schemes.includes(parsed.protocol.slice(0, -1)))
+      context.addIssue({
+        code: "custom",
+        message: `must be ${schemes.map((scheme) => `${scheme}:`).join(" or ")}, not ${parsed.protocol}`,
+      });
+    if (parsed.username !== "" || parsed.password !== "")
+      context.addIssue({ code: "custom", message: "carries a user name or password" });
+    if (parsed.hostname === "") context.addIssue({ code: "custom", message: "names no host" });
+  });
+}
+
+/** `name:tag` or `name@sha256:…`, as Docker's reference grammar has it. */
+export const imageReference = z
+  .string()
+  .regex(
+    /^(?:[a-z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/,
+    issue("is not an image reference (name:tag or name@sha256:…)"),
+  )
+  .refine((value) => value.includes("@sha256:") || /:[^/]+$/.test(value), issue("names neither a tag nor a digest"));
+
+/** Whether a reference pins its image by digest. */
+export function hasDigest(reference: string): boolean {
+  return /@sha256:[0-9a-f]{64}$/.test(reference);
+}
+
+/** DNS label (RFC 1123), as names of namespaces and instances have to be. */
+export const dnsLabel = z
+  .string()
+  .max(40, issue("is longer than 40 characters"))
+  .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, issue("is not a DNS label (lower-case letters, digits, hyphens)"));
+
+/** A host name of at least two labels. */
+export const hostname = z
+  .string()
+  .max(253, issue("is longer than 253 characters"))
+  .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, issue("is not a host name"));
+
+/** A time zone of the IANA database, e.g. `Europe/Berlin`. */
+export const timeZone = z.string().refine((value) => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: value });
+    return /^[A-Z]/.test(value);
+  } catch {
+    return false;
+  }
+}, issue("is not an IANA time zone such as UTC or Europe/Berlin"));
+
+/** A key for HMAC-SHA-256: RFC 7518, section 3.2, asks for at least 256 bits. */
+export const hmacKey = z
+  .string()
+  .refine((value) => Buffer.byteLength(value) >= 32, issue("is shorter than 32 bytes (RFC 7518, section 3.2)"));
+
+/** One of the given words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(...words: Words) {
+  return z.enum(words, issue(`is none of ${words.join(", ")}`));
+}

@@ -1,0 +1,210 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { z } from "zod";
+import { UserError, UserErrors } from "../../contract/errors.ts";
+import { hasDigest } from "./checks.ts";
+import { DEFERRED, type ConfigSource } from "./source.ts";
+import { ENVIRONMENTS, fallbackOf, SETTINGS, type Environment, type Setting, type SettingKey } from "./table.ts";
+
+/** A secret of the configuration: always marked secret, unknown in a plan without credentials. */
+export type SecretSetting = pulumi.Output<string>;
+
+type Table = typeof SETTINGS;
+type Parsed<Precise extends Setting> = Precise extends { secret: true }
+  ? SecretSetting
+  : Precise extends { deferrable: true }
+    ? pulumi.Input<z.output<Precise["check"]>>
+    : z.output<Precise["check"]>;
+type Absent<Precise extends Setting> = Precise extends { fallback: string | Record<Environment, string> }
+  ? never
+  : undefined;
+
+/** Every setting after validation, by key. What has no default in every environment may be undefined. */
+export type Values = { readonly [Key in SettingKey]: Parsed<Table[Key]> | Absent<Table[Key]> };
+
+/** Refuses one setting, with the command that mends it. */
+function refusal(stack: string, key: string, problem: string, mend?: string): UserError {
+  const setting = (SETTINGS as Record<string, Setting>)[key];
+  const secret = setting?.secret === true ? "--secret " : "";
+  const example = setting?.example ?? "";
+  return new UserError(
+    `exai:${key}`,
+    problem,
+    mend ?? `pulumi config set ${secret}--stack ${stack} exai:${key} "${example}"`,
+  );
+}
+
+/** Which environment a stack is. @throws UserError where neither its name nor `exai:environment` says it */
+export function environmentOf(stack: string, source: ConfigSource): Environment {
+  const given = source.get("environment");
+  const named = given === undefined || given === "" ? stack : given;
+  const found = ENVIRONMENTS.find((environment) => environment === named);
+  if (found !== undefined) return found;
+  throw refusal(
+    stack,
+    "environment",
+    `the stack "${stack}" is no environment by its name, and the setting does not name one of ${ENVIRONMENTS.join(", ")}`,
+  );
+}
+
+/**
+ * Validates a stack's whole configuration.
+ *
+ * @throws UserErrors that name every refused key, the reason and the mending command
+ */
+export function parseValues(stack: string, environment: Environment, source: ConfigSource): Values {
+  const errors: UserError[] = [];
+  const known = Object.keys(SETTINGS) as SettingKey[];
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  const plain: Partial<Record<SettingKey, string>> = {};
+
+  for (const key of source.keys) {
+    if (!(key in SETTINGS)) {
+      const near = nearest(key, known);
+      errors.push(
+        refusal(
+          stack,
+          key,
+          `is an unknown key${near === undefined ? "" : `; did you mean exai:${near}?`}`,
+          `pulumi config rm --stack ${stack} exai:${key}`,
+        ),
+      );
+    }
+  }
+
+  for (const key of known) {
+    const setting: Setting = SETTINGS[key];
+    const given = source.get(key);
+    // Pulumi.yaml declares an empty default for what may be absent.
+    const raw = given === undefined || given === "" ? fallbackOf(setting, environment) : given;
+    const required = setting.required?.includes(environment) === true;
+    const suppliedLater =
+      setting.secret === true ? required : setting.deferrable === true && !source.get("buildContext");
+    const deferred = raw === undefined && source.defers && suppliedLater;
+    if (raw === DEFERRED || deferred) {
+      const unknown = pulumi.output(pulumi.unknown);
+      values[key] = setting.secret === true ? pulumi.secret(unknown) : unknown;
+      continue;
+    }
+    if (raw === undefined) {
+      if (required)
+        errors.push(refusal(stack, key, setting.secret === true ? "is a secret that is not set" : "is not set"));
+      continue;
+    }
+    const result = setting.check.safeParse(raw);
+    if (result.success) {
+      values[key] = setting.secret === true ? pulumi.secret(result.data) : result.data;
+      plain[key] = raw;
+    } else {
+      errors.push(refusal(stack, key, result.error.issues[0]?.message ?? "is not valid"));
+    }
+  }
+
+  errors.push(...crossChecks(stack, environment, values as Partial<Values>, plain));
+  if (errors.length > 0) throw new UserErrors(errors);
+  return values as Values;
+}
+
+/** What only two settings together, or a setting and its environment, can break. */
+function crossChecks(
+  stack: string,
+  environment: Environment,
+  values: Partial<Values>,
+  plain: Partial<Record<SettingKey, string>>,
+): UserError[] {
+  const errors: UserError[] = [];
+  const cluster = environment !== "local";
+
+  if (environment === "prod" && values.productionUrl?.startsWith("http:") === true)
+    errors.push(refusal(stack, "productionUrl", "EXAI_PRODUCTION_URL is http: in prod; browsers must come by https:"));
+
+  const listening: [SettingKey, number | undefined][] = cluster
+    ? [["wsPort", values.wsPort]]
+    : [
+        ["httpPort", values.httpPort],
+        ["wsPort", values.wsPort],
+        ["observePort", values.observePort],
+        ["prometheusPort", values.prometheusPort],
+        ["alertmanagerPort", values.alertmanagerPort],
+        ["grafanaPort", values.grafanaPort],
+        ["postgresPort", values.postgresPort],
+      ];
+  const taken = new Map<number, SettingKey>();
+  for (const [key, port] of listening) {
+    if (port === undefined) continue;
+    const other = taken.get(port);
+    if (other === undefined) taken.set(port, key);
+    else
+      errors.push(
+        refusal(
+          stack,
+          key,
+          `is port ${port}, the same as exai:${other}`,
+          `pulumi config set --stack ${stack} exai:${key} ${freePort(port, taken)}`,
+        ),
+      );
+  }
+  if (values.wsPort === 8080)
+    errors.push(refusal(stack, "wsPort", "is 8080, the port of HTTP and MCP inside the container"));
+
+  if (cluster) {
+    if (values.image === undefined && values.buildContext === undefined)
+      errors.push(refusal(stack, "image", "is not set, and there is no exai:buildContext to build one from"));
+    for (const key of ["image", "blueImage", "greenImage", "backupImage"] as const) {
+      const image = plain[key];
+      if (image !== undefined && !hasDigest(image))
+        errors.push(
+          refusal(
+            stack,
+            key,
+            `has no digest; a tag can be moved, so ${environment} takes images by digest`,
+            `pulumi config set --stack ${stack} exai:${key} "$(docker buildx imagetools inspect ${image} --format '${image.split(":")[0] ?? image}@{{.Manifest.Digest}}')"`,
+          ),
+        );
+    }
+  }
+  if ((values.buildContext === undefined) !== (values.buildRepository === undefined)) {
+    const absent = values.buildContext === undefined ? "buildContext" : "buildRepository";
+    errors.push(refusal(stack, absent, "is not set; exai:buildContext and exai:buildRepository go together"));
+  }
+  if (plain.jwtSecret !== undefined && plain.jwtSecret === plain.jwtSecretPrevious)
+    errors.push(
+      refusal(
+        stack,
+        "jwtSecretPrevious",
+        "is the same key as exai:jwtSecret",
+        `pulumi config rm --stack ${stack} exai:jwtSecretPrevious`,
+      ),
+    );
+  if ((values.simpleToolTimeout ?? 0) > (values.workflowToolTimeout ?? Infinity))
+    errors.push(refusal(stack, "simpleToolTimeout", "is longer than exai:workflowToolTimeout, which contains it"));
+  return errors;
+}
+
+/** The next port above one that nobody in the map has. */
+function freePort(port: number, taken: ReadonlyMap<number, unknown>): number {
+  let next = port + 1;
+  while (taken.has(next)) next += 1;
+  return next;
+}
+
+/** The known key that a misspelt one most likely means: at most three single-letter edits away. */
+function nearest(key: string, known: readonly string[]): string | undefined {
+  const scored = known.map(
+    (candidate) => [editDistance(key.toLowerCase(), candidate.toLowerCase()), candidate] as const,
+  );
+  scored.sort(([a], [b]) => a - b);
+  const best = scored[0];
+  return best !== undefined && best[0] <= 3 ? best[1] : undefined;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries())
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

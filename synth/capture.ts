@@ -1,0 +1,169 @@
+import { fileURLToPath } from "node:url";
+import { relative } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { Inputs, Resource, ResourceGraph } from "../contract/graph.ts";
+import { buildStack } from "../stacks/program.ts";
+import { parseSettings, PROJECT } from "../stacks/settings.ts";
+import type { ConfigSource } from "../stacks/settings/source.ts";
+import { fromWire } from "./wire.ts";
+
+/** What a resource would report after it was made: asked for each one, by type, name and plain inputs. */
+export type OutputsOf = (resource: {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}) => Record<string, unknown> | undefined;
+
+export interface CaptureOptions {
+  /** Outputs that are known without an engine, e.g. generated passwords. All others are unknown. */
+  readonly outputs?: OutputsOf;
+}
+
+/** The part of a `RegisterResourceRequest` that is read here; generated code without types of its own. */
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getParent(): string;
+  getCustom(): boolean;
+  getObject(): { toJavaScript(): Record<string, unknown> };
+  getProtect(): boolean;
+  getDependenciesList(): string[];
+  getPropertydependenciesMap(): { forEach(visit: (value: { getUrnsList(): string[] }, key: string) => void): void };
+  getIgnorechangesList(): string[];
+  getDeletebeforereplace(): boolean;
+  getAdditionalsecretoutputsList(): string[];
+  getSourceposition(): { getUri(): string; getLine(): number } | undefined;
+}
+
+interface Monitor {
+  registerResource(
+    request: RegisterRequest,
+    callback: (error: Error | null, response: { getUrn(): string } | undefined) => unknown,
+  ): unknown;
+}
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Pulumi's runtime is global to the process: captures take turns. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs the real program of a stack without an engine and returns everything it registers.
+ *
+ * The program runs under the SDK's own mocks in preview mode, so an output that nobody set is unknown and not absent.
+ * The monitor is listened to, and not the mocks, because only its requests carry parents, options, secret marks and
+ * source positions.
+ *
+ * @throws UserError or UserErrors where the settings are refused
+ */
+export function capture(stack: string, source: ConfigSource, options: CaptureOptions = {}): Promise<ResourceGraph> {
+  return captureProgram(stack, () => buildStack(parseSettings(stack, source)), options);
+}
+
+/** {@link capture} for any program: what tests of single components use. */
+export function captureProgram(
+  stack: string,
+  program: () => Promise<Record<string, unknown>>,
+  options: CaptureOptions = {},
+): Promise<ResourceGraph> {
+  const result = turn.then(() => run(stack, program, options));
+  turn = result.catch(() => undefined);
+  return result;
+}
+
+async function run(
+  stack: string,
+  program: () => Promise<Record<string, unknown>>,
+  options: CaptureOptions,
+): Promise<ResourceGraph> {
+  // Without this an Output in a template string becomes a warning text inside a resource.
+  process.env["PULUMI_ERROR_OUTPUT_STRING"] = "true";
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        const plain = inputs as Record<string, unknown>;
+        return { id: undefined, state: { ...plain, ...options.outputs?.({ type, name, inputs: plain }) } };
+      },
+      call: () => ({}),
+    },
+    PROJECT,
+    stack,
+    true,
+  );
+
+  const resources: Resource[] = [];
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) =>
+    register(request, (error, response) => {
+      if (error === null && response !== undefined && request.getType() !== "pulumi:pulumi:Stack")
+        resources.push(resourceOf(request, response.getUrn()));
+      return callback(error, response);
+    });
+
+  const outputs = await runProgram(program);
+  return { project: PROJECT, stack, resources: sorted(resources), outputs };
+}
+
+/** Runs the program to its end, registrations included, and returns its outputs. The first error wins. */
+async function runProgram(program: () => Promise<Record<string, unknown>>): Promise<Inputs> {
+  let failure: unknown;
+  const remember = (error: unknown) => {
+    failure ??= error;
+  };
+  // What fails inside a registration surfaces as a rejection that the SDK leaves to the process.
+  process.on("unhandledRejection", remember);
+  try {
+    const outputs = await program();
+    const wire = await pulumi.runtime.serializeProperties("outputs", outputs);
+    await pulumi.runtime.disconnect();
+    // Rejections are reported after the microtasks of the turn in which they arise.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (failure !== undefined)
+      throw failure instanceof Error ? failure : new Error("the program failed", { cause: failure });
+    return fromWire(wire);
+  } finally {
+    process.off("unhandledRejection", remember);
+  }
+}
+
+function resourceOf(request: RegisterRequest, urn: string): Resource {
+  const propertyDependencies: Record<string, string[]> = {};
+  request.getPropertydependenciesMap().forEach((value, key) => {
+    const urns = value.getUrnsList();
+    if (urns.length > 0) propertyDependencies[key] = urns;
+  });
+  const position = request.getSourceposition();
+  const parent = request.getParent();
+  return {
+    urn,
+    type: request.getType(),
+    name: request.getName(),
+    custom: request.getCustom(),
+    inputs: fromWire(request.getObject().toJavaScript()),
+    ...(parent === "" || parent.includes("pulumi:pulumi:Stack::") ? {} : { parent }),
+    dependencies: request.getDependenciesList(),
+    propertyDependencies,
+    options: {
+      protect: request.getProtect(),
+      ignoreChanges: request.getIgnorechangesList(),
+      deleteBeforeReplace: request.getDeletebeforereplace(),
+      additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+    },
+    ...(position === undefined ? {} : { source: { file: sourceFile(position.getUri()), line: position.getLine() } }),
+  };
+}
+
+function sourceFile(uri: string): string {
+  // The SDK writes project:///… under an engine's root directory, and file:///… elsewhere.
+  return uri.startsWith("file:") ? relative(ROOT, fileURLToPath(uri)) : uri.replace(/^project:\/+/, "");
+}
+
+/** Registration order depends on the event loop; names do not. */
+function sorted(resources: readonly Resource[]): readonly Resource[] {
+  return [...resources].sort((a, b) => (a.type === b.type ? compare(a.name, b.name) : compare(a.type, b.type)));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

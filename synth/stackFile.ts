@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { UserError } from "../contract/errors.ts";
+import { PROJECT } from "../stacks/settings.ts";
+import { DEFERRED, plainSource, type ConfigSource } from "../stacks/settings/source.ts";
+
+export interface StackFileOptions {
+  /** Values that win over the file's, keys with or without `exai:`. */
+  readonly overrides?: Readonly<Record<string, string>>;
+  /** Whether secrets and the release's image may be absent; see {@link ConfigSource.defers}. */
+  readonly defers?: boolean;
+}
+
+/**
+ * The configuration of a stack as its file `Pulumi.<stack>.yaml` has it. Encrypted values are deferred: reading them
+ * takes the engine.
+ *
+ * @throws UserError where the file is missing or malformed
+ */
+export function stackFileSource(root: string, stack: string, options: StackFileOptions = {}): ConfigSource {
+  const file = `Pulumi.${stack}.yaml`;
+  const path = join(root, file);
+  if (!existsSync(path))
+    throw new UserError(
+      file,
+      "there is no such stack file",
+      `use one of the stacks of this project, or: pulumi stack init ${stack}`,
+    );
+  const document = parseDocument(readFileSync(path, "utf8"));
+  const fault = document.errors[0];
+  if (fault !== undefined)
+    throw new UserError(
+      `${file}:${fault.linePos?.[0].line ?? 1}`,
+      `is not YAML: ${fault.message.split("\n")[0] ?? ""}`,
+      `edit ${file}`,
+    );
+  const config = ((document.toJS() as { config?: unknown } | null)?.config ?? {}) as unknown;
+  if (typeof config !== "object" || config === null || Array.isArray(config))
+    throw new UserError(file, "its config is not a mapping", `edit ${file}`);
+
+  const values: Record<string, string | typeof DEFERRED> = {};
+  for (const [key, value] of Object.entries(config)) {
+    const [namespace, name] = split(key);
+    if (namespace === PROJECT) values[name] = raw(value);
+  }
+  for (const [key, value] of Object.entries(options.overrides ?? {})) values[split(key)[1]] = value;
+  return plainSource(values, { defers: options.defers ?? false });
+}
+
+function split(key: string): [namespace: string, name: string] {
+  const colon = key.indexOf(":");
+  return colon < 0 ? [PROJECT, key] : [key.slice(0, colon), key.slice(colon + 1)];
+}
+
+function raw(value: unknown): string | typeof DEFERRED {
+  if (typeof value === "string") return value;
+  if (typeof value === "object" && value !== null && "secure" in value) return DEFERRED;
+  return JSON.stringify(value);
+}
