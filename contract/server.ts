@@ -34,6 +34,8 @@ export const HEADERS = {
   testerColour: "x-exai-colour",
   /** Set on every response by the router: the colour that answered. */
   servedBy: "x-exai-served-by",
+  /** Set on every response by the server: its release (variable RELEASE). */
+  release: "x-exai-release",
 } as const;
 
 /** WebSocket close code "service restart" (RFC 6455 registry): the client reconnects at once. */

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer } from "ws";
+import { HEADERS } from "../../../contract/server.ts";
+import type { Environment } from "./environment.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { isSameSite } from "./origin.ts";
+import { closeSpread, refuseUpgrade } from "./websocket.ts";
+
+/** Time between two pushes of the numbers, in milliseconds. */
+const PUSH_MS = 2000;
+
+/** Pushes the metrics to the dashboard's WebSockets. */
+export class Dashboard {
+  // The dashboard only listens, so a small limit will do.
+  readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
+  readonly #environment: Environment;
+  readonly #lifecycle: Lifecycle;
+  readonly #metrics: Metrics;
+  readonly #log: Log;
+
+  constructor(environment: Environment, lifecycle: Lifecycle, metrics: Metrics, log: Log) {
+    this.#environment = environment;
+    this.#lifecycle = lifecycle;
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#webSockets.on("headers", (headers) => headers.push(`${HEADERS.release}: ${environment.release}`));
+    setInterval(() => void this.#push(), PUSH_MS).unref();
+  }
+
+  /** Takes the upgrade, or refuses it: a browser must come from this server's own page. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { release, productionOrigin } = this.#environment;
+    const { origin, host } = request.headers;
+    if (!this.#lifecycle.accepting) {
+      refuseUpgrade(socket, "503 Service Unavailable", "the server is shutting down", release);
+    } else if (!isSameSite({ origin, host }, productionOrigin)) {
+      refuseUpgrade(socket, "403 Forbidden", "this origin may not read the dashboard", release);
+    } else {
+      this.#webSockets.handleUpgrade(request, socket, head, (client) => {
+        this.#metrics.webSockets.inc();
+        client.once("close", () => {
+          this.#metrics.webSockets.dec();
+        });
+        client.on("error", (error) => {
+          this.#log.debug("dashboard WebSocket failed", { error: error.message });
+        });
+        void this.#push();
+      });
+    }
+  }
+
+  /** Closes every WebSocket with 1012, spread over the window, in milliseconds. */
+  closeAll(windowMs: number): void {
+    closeSpread(this.#webSockets.clients, windowMs);
+  }
+
+  /** Cuts what is still open. */
+  terminateAll(): void {
+    for (const client of this.#webSockets.clients) client.terminate();
+  }
+
+  async #push(): Promise<void> {
+    if (this.#webSockets.clients.size === 0) return;
+    const message = JSON.stringify(await this.#metrics.summary());
+    for (const client of this.#webSockets.clients) if (client.readyState === client.OPEN) client.send(message);
+  }
+}

@@ -1,0 +1,118 @@
+import { UserError } from "../../../contract/errors.ts";
+
+/** Faults that a server was told to have. Absent: the server is sound. Times in milliseconds, shares from 0 to 1. */
+export interface Faults {
+  /** Share of user HTTP requests that are answered with 500. */
+  readonly errors?: number;
+  /** Added to a share of user HTTP requests before they are served. */
+  readonly latency?: { readonly milliseconds: number; readonly share: number };
+  /** Added to every WebSocket message and to every ping. */
+  readonly webSocketLatencyMs?: number;
+  /** Share of WebSocket upgrades that are refused with 503. */
+  readonly webSocketReject?: number;
+  /** `/ready` answers 503 for ever. */
+  readonly neverReady?: true;
+  /** `/ready` answers 503 for this long after the start. */
+  readonly readyAfterMs?: number;
+  /** The process exits with code 1 after this long. */
+  readonly crashAfterMs?: number;
+  /** Memory that is taken and kept, bytes per second. */
+  readonly leakBytesPerSecond?: number;
+}
+
+/** Knobs with the grammar that error messages and the README show. */
+export const FAULT_KNOBS = {
+  errors: "errors=<share>",
+  latency: "latency=<time>[@<share>]",
+  "ws-latency": "ws-latency=<time>",
+  "ws-reject": "ws-reject=<share>",
+  "never-ready": "never-ready",
+  "ready-after": "ready-after=<time>",
+  "crash-after": "crash-after=<time>",
+  leak: "leak=<size>/s",
+} as const;
+
+type Knob = keyof typeof FAULT_KNOBS;
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+const BYTES_PER_UNIT: Readonly<Record<string, number>> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9 };
+
+/** Longest delay that a timer of Node can hold, in milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+function refuse(knob: string, problem: string): UserError {
+  const known = Object.values(FAULT_KNOBS).join(", ");
+  return new UserError("EXAI_FAULTS", `'${knob}': ${problem}`, `write a comma-separated list of: ${known}`);
+}
+
+function parseShare(knob: string, text: string): number {
+  const share = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+  if (!(share > 0 && share <= 1)) throw refuse(knob, "the share must be above 0 and at most 1, e.g. 0.2");
+  return share;
+}
+
+function parseTime(knob: string, text: string): number {
+  const match = /^(\d*\.?\d+)(ms|s|m)$/.exec(text);
+  const milliseconds = Number(match?.[1]) * (MS_PER_UNIT[match?.[2] ?? ""] ?? NaN);
+  if (!(milliseconds > 0 && milliseconds <= LONGEST_MS))
+    throw refuse(knob, "the time must be a positive number with unit ms, s or m, e.g. 2000ms or 5s");
+  return milliseconds;
+}
+
+function parseRate(knob: string, text: string): number {
+  const match = /^(\d*\.?\d+)(B|KB|MB|GB)\/s$/.exec(text);
+  const bytes = Number(match?.[1]) * (BYTES_PER_UNIT[match?.[2] ?? ""] ?? NaN);
+  if (!(bytes > 0)) throw refuse(knob, "the rate must be a positive size per second, e.g. 1MB/s");
+  return bytes;
+}
+
+function parseKnob(knob: string): Faults {
+  const equals = knob.indexOf("=");
+  const name = equals < 0 ? knob : knob.slice(0, equals);
+  const value = equals < 0 ? undefined : knob.slice(equals + 1);
+  if (!Object.hasOwn(FAULT_KNOBS, name)) throw refuse(knob, "there is no such knob");
+  if (name === "never-ready") {
+    if (value !== undefined) throw refuse(knob, "this knob takes no value");
+    return { neverReady: true };
+  }
+  if (value === undefined || value === "") throw refuse(knob, `a value is missing: ${FAULT_KNOBS[name as Knob]}`);
+  switch (name as Exclude<Knob, "never-ready">) {
+    case "errors":
+      return { errors: parseShare(knob, value) };
+    case "latency": {
+      const [time = "", share, ...rest] = value.split("@");
+      if (rest.length > 0) throw refuse(knob, `the form is ${FAULT_KNOBS.latency}`);
+      return {
+        latency: { milliseconds: parseTime(knob, time), share: share === undefined ? 1 : parseShare(knob, share) },
+      };
+    }
+    case "ws-latency":
+      return { webSocketLatencyMs: parseTime(knob, value) };
+    case "ws-reject":
+      return { webSocketReject: parseShare(knob, value) };
+    case "ready-after":
+      return { readyAfterMs: parseTime(knob, value) };
+    case "crash-after":
+      return { crashAfterMs: parseTime(knob, value) };
+    case "leak":
+      return { leakBytesPerSecond: parseRate(knob, value) };
+  }
+}
+
+/**
+ * Reads the value of EXAI_FAULTS: a comma-separated list of {@link FAULT_KNOBS}; an empty text means no faults.
+ *
+ * Throws a `UserError` that quotes the knob when one is unknown, malformed, given twice or contradicts another.
+ */
+export function parseFaults(text: string): Faults {
+  let faults: Faults = {};
+  for (const knob of text.split(",").map((part) => part.trim())) {
+    if (knob === "") continue;
+    const parsed = parseKnob(knob);
+    if (Object.keys(parsed).some((key) => key in faults)) throw refuse(knob, "this knob is given twice");
+    faults = { ...faults, ...parsed };
+  }
+  if (faults.neverReady && faults.readyAfterMs !== undefined)
+    throw refuse("never-ready", "it contradicts ready-after; keep one of them");
+  return faults;
+}

@@ -1,0 +1,160 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
+import type { Dashboard } from "./dashboard.ts";
+import { DASHBOARD_PAGE, DASHBOARD_POLICY } from "./dashboard-page.ts";
+import type { Environment } from "./environment.ts";
+import type { FaultInjector } from "./fault-injector.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import type { McpSessions } from "./mcp.ts";
+import type { Metrics } from "./metrics.ts";
+import { isSameSite } from "./origin.ts";
+import { refuseUpgrade } from "./websocket.ts";
+
+/** Label of every path that is not the server's: clients must not be able to make series. */
+const OTHER_ROUTE = "other";
+
+/**
+ * How long an unused connection is kept, in milliseconds: longer than Envoy keeps it in its pool (one hour), so that
+ * Envoy, never this server, closes it and no request meets a connection that is just being closed.
+ */
+const KEEP_ALIVE_MS = 65 * 60_000;
+
+/** What the HTTP server is made of. */
+export interface HttpParts {
+  readonly environment: Environment;
+  readonly faults: FaultInjector;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+  readonly sessions: McpSessions;
+  readonly dashboard: Dashboard;
+  readonly log: Log;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** Answers with a body of known length, which spares the chunked encoding. */
+function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: string): void {
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  send(response, status, { "content-type": "application/json", "cache-control": "no-store" }, JSON.stringify(body));
+}
+
+/** A handler that takes GET and HEAD alone. */
+function reading(handler: Handler): Handler {
+  return (request, response) => {
+    if (request.method === "GET" || request.method === "HEAD") return handler(request, response);
+    response.setHeader("allow", "GET, HEAD");
+    sendJson(response, 405, { error: "method not allowed" });
+  };
+}
+
+function createRoutes({ environment, faults, lifecycle, metrics, sessions }: HttpParts): ReadonlyMap<string, Handler> {
+  const { release, colour = null } = environment;
+  const monitored = (handler: Handler): Handler =>
+    reading((request, response) => {
+      if (environment.monitoring) return handler(request, response);
+      sendJson(response, 404, { error: "monitoring is off (MONITORING_ENABLED)" });
+    });
+  return new Map<string, Handler>([
+    [
+      SERVER_PATHS.health,
+      reading((_request, response) => {
+        sendJson(response, 200, { status: "alive", release, colour });
+      }),
+    ],
+    [
+      SERVER_PATHS.ready,
+      reading((_request, response) => {
+        const { phase } = lifecycle;
+        if (phase === "serving" && faults.ready()) sendJson(response, 200, { status: "ready", release, colour });
+        else sendJson(response, 503, { status: phase === "serving" ? "starting" : phase, release, colour });
+      }),
+    ],
+    [
+      SERVER_PATHS.metrics,
+      monitored(async (_request, response) => {
+        send(response, 200, { "content-type": metrics.registry.contentType }, await metrics.registry.metrics());
+      }),
+    ],
+    [
+      SERVER_PATHS.apiMetrics,
+      monitored(async (_request, response) => {
+        sendJson(response, 200, await metrics.summary());
+      }),
+    ],
+    [
+      SERVER_PATHS.dashboard,
+      monitored((_request, response) => {
+        const headers = {
+          "content-type": "text/html; charset=utf-8",
+          "content-security-policy": DASHBOARD_POLICY,
+          "x-content-type-options": "nosniff",
+          "referrer-policy": "no-referrer",
+        };
+        send(response, 200, headers, DASHBOARD_PAGE);
+      }),
+    ],
+    [
+      SERVER_PATHS.mcp,
+      (request, response) => {
+        const { origin, host } = request.headers;
+        if (!isSameSite({ origin, host }, environment.productionOrigin)) {
+          sendJson(response, 403, { error: "this origin may not use MCP" });
+          return;
+        }
+        return sessions.handle(request, response, lifecycle.accepting);
+      },
+    ],
+  ]);
+}
+
+/** Routes that probes and monitoring read: faults do not touch them, so that a bad release is judged by its users. */
+const PROBED: ReadonlySet<string> = new Set([SERVER_PATHS.health, SERVER_PATHS.ready, SERVER_PATHS.metrics]);
+
+/** The HTTP server of the contract; not listening yet. */
+export function createHttpServer(parts: HttpParts): Server {
+  const { environment, faults, lifecycle, metrics, dashboard, log } = parts;
+  const routes = createRoutes(parts);
+
+  const answer = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (faults.touchesRequests && !PROBED.has(path) && (await faults.beforeRequest())) {
+      request.resume();
+      sendJson(response, 500, { error: "failed, as told by EXAI_FAULTS" });
+      return;
+    }
+    const handler = routes.get(path);
+    if (handler) await handler(request, response);
+    else sendJson(response, 404, { error: "no such path" });
+  };
+
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    const started = performance.now();
+    const [path = "/"] = (request.url ?? "/").split("?", 1);
+    const route = routes.has(path) ? path : OTHER_ROUTE;
+    const method = request.method ?? "GET";
+    response.setHeader(HEADERS.release, environment.release);
+    if (lifecycle.leaving) response.setHeader("connection", "close");
+    response.once("close", () => {
+      const seconds = (performance.now() - started) / 1000;
+      const stream = route === SERVER_PATHS.mcp && method === "GET";
+      metrics.request(method, route, response.statusCode, stream ? undefined : seconds);
+      if (log.debugging) log.debug("request", { method, path, status: response.statusCode, seconds });
+    });
+    answer(path, request, response).catch((error: unknown) => {
+      log.error("a request failed", { method, path, error: error instanceof Error ? error.stack : String(error) });
+      if (response.headersSent) response.destroy();
+      else sendJson(response, 500, { error: "internal error" });
+    });
+  });
+
+  server.on("upgrade", (request, socket, head) => {
+    const [path] = (request.url ?? "/").split("?", 1);
+    if (path === SERVER_PATHS.dashboardWebSocket && environment.monitoring) dashboard.upgrade(request, socket, head);
+    else refuseUpgrade(socket, "404 Not Found", "no WebSocket here", environment.release);
+  });
+  return server;
+}

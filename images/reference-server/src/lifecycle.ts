@@ -1,0 +1,33 @@
+/** Phases of a server's life, in their order. */
+export type Phase = "starting" | "serving" | "lame-duck" | "draining";
+
+/** The phase, shared by everything that answers requests. */
+export class Lifecycle {
+  #phase: Phase = "starting";
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  enter(phase: Phase): void {
+    this.#phase = phase;
+  }
+
+  /** Whether SIGTERM came: connections are not kept alive any more. */
+  get leaving(): boolean {
+    return this.#phase === "lame-duck" || this.#phase === "draining";
+  }
+
+  /** Whether new WebSockets and MCP sessions are taken. */
+  get accepting(): boolean {
+    return this.#phase === "serving" || this.#phase === "lame-duck";
+  }
+}
+
+/**
+ * Times at which `count` connections are closed, in milliseconds from now: evenly spread over the window, each at a
+ * random place in its own part, so that clients neither come back at once nor in step. `random` gives 0 to 1.
+ */
+export function closingTimes(count: number, windowMs: number, random: () => number = Math.random): number[] {
+  return Array.from({ length: count }, (_, index) => ((index + random()) * windowMs) / count);
+}

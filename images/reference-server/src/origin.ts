@@ -1,0 +1,37 @@
+import { isIP } from "node:net";
+
+/** What a browser said about itself in a request, HTTP headers as received. */
+export interface BrowserRequest {
+  /** Header `Origin`; absent when no browser sent the request. */
+  readonly origin: string | undefined;
+  /** Header `Host`. */
+  readonly host: string | undefined;
+}
+
+function parse(origin: string): URL | undefined {
+  return URL.canParse(origin) ? new URL(origin) : undefined;
+}
+
+/** Whether a name cannot be re-bound by somebody's DNS server: an address, or localhost. */
+function isFixedName(hostname: string): boolean {
+  return hostname === "localhost" || isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
+}
+
+/**
+ * Whether a request may reach a page's own endpoints (`/mcp`, the dashboard's WebSocket).
+ *
+ * Requests without `Origin` are no browser's. A browser must come from the production origin, or from the very host it
+ * talks to; that host must be an address or localhost, since any other name can be re-bound to this server by DNS.
+ */
+export function isSameSite(request: BrowserRequest, productionOrigin: string | undefined): boolean {
+  if (request.origin === undefined) return true;
+  const origin = parse(request.origin);
+  if (!origin) return false;
+  if (origin.origin === productionOrigin) return true;
+  return origin.host === request.host && isFixedName(origin.hostname);
+}
+
+/** Whether a browser's WebSocket comes from the production origin; no `Origin` means that it is no browser's. */
+export function isProductionBrowser(request: BrowserRequest, productionOrigin: string | undefined): boolean {
+  return request.origin === undefined || parse(request.origin)?.origin === productionOrigin;
+}

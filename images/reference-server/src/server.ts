@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../../contract/errors.ts";
+import { Dashboard } from "./dashboard.ts";
+import type { Environment } from "./environment.ts";
+import { createFaultInjector } from "./fault-injector.ts";
+import { createHttpServer } from "./http.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import { McpSessions } from "./mcp.ts";
+import { createMetrics } from "./metrics.ts";
+import { createMcpServer } from "./tools.ts";
+import { EchoWebSockets } from "./websocket.ts";
+
+/** Share of the time after the lame-duck delay over which WebSockets are closed; the rest is for their goodbyes. */
+const CLOSING_SHARE = 0.8;
+
+/** How often a server that drains looks whether it is done, in milliseconds. */
+const DRAIN_POLL_MS = 50;
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Takes leave of all clients; resolves when the last is gone or the grace is over, with what had to be cut. */
+  drain(): Promise<{ readonly cutWebSockets: number; readonly cutRequests: number }>;
+}
+
+async function listen(server: Server, port: number, host: string, variable: string): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UserError(variable, `cannot listen on ${host}:${port} (${code})`, `set ${variable} to a free port`);
+  }
+}
+
+/** Open connections of a server. */
+async function connections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
+}
+
+/** Starts everything. Throws a `UserError` when a port is taken. `crash` ends the process at once. */
+export async function startServer(
+  environment: Environment,
+  version: string,
+  log: Log,
+  crash: () => void,
+): Promise<RunningServer> {
+  const lifecycle = new Lifecycle();
+  const faults = createFaultInjector(environment.faults, log, crash);
+  const metrics = createMetrics({ version, release: environment.release, colour: environment.colour });
+  const sessions = new McpSessions(() => createMcpServer(environment, version, metrics), metrics.mcpSessions);
+  const dashboard = new Dashboard(environment, lifecycle, metrics, log);
+  const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
+  const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log });
+  if (environment.jwtKeys.length === 0) log.warning("EXAI_JWT_TOKEN is not set: WebSockets need no token");
+  await listen(webSockets.server, environment.wsPort, environment.wsHost, "EXAI_WS_PORT");
+  await listen(http, environment.httpPort, environment.httpHost, "EXAI_HTTP_PORT");
+  faults.start();
+  lifecycle.enter("serving");
+
+  return {
+    async drain() {
+      const deadline = performance.now() + environment.graceSeconds * 1000;
+      lifecycle.enter("lame-duck");
+      await sleep(environment.lameDuckSeconds * 1000);
+      lifecycle.enter("draining");
+      http.close();
+      webSockets.server.close();
+      sessions.endStreams();
+      const windowMs = Math.max(0, deadline - performance.now()) * CLOSING_SHARE;
+      webSockets.closeAll(windowMs);
+      dashboard.closeAll(windowMs);
+      const left = async () => (await connections(http)) + (await connections(webSockets.server));
+      while ((await left()) > 0 && performance.now() < deadline) {
+        // A connection whose last answer is out is idle now, and Node does not close it by itself.
+        http.closeIdleConnections();
+        webSockets.server.closeIdleConnections();
+        await sleep(DRAIN_POLL_MS);
+      }
+      const cut = { cutWebSockets: webSockets.size, cutRequests: await connections(http) };
+      webSockets.terminateAll();
+      dashboard.terminateAll();
+      await sessions.close();
+      http.closeAllConnections();
+      return cut;
+    },
+  };
+}

@@ -1,0 +1,189 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import { CLOSE_SERVICE_RESTART, HEADERS } from "../../../contract/server.ts";
+import type { Environment } from "./environment.ts";
+import type { FaultInjector } from "./fault-injector.ts";
+import { verifyToken } from "./jwt.ts";
+import { closingTimes, type Lifecycle } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { isProductionBrowser } from "./origin.ts";
+
+/** Largest message that is taken, in bytes. */
+const MESSAGE_MAX_BYTES = 1024 * 1024;
+
+/** Route label of upgrades in the metrics. */
+const ROUTE = "websocket";
+
+/** Answers an upgrade with an HTTP error and closes the connection. */
+export function refuseUpgrade(socket: Duplex, status: string, reason: string, release: string): void {
+  const headers = [
+    `HTTP/1.1 ${status}`,
+    `${HEADERS.release}: ${release}`,
+    "content-type: text/plain; charset=utf-8",
+    `content-length: ${Buffer.byteLength(reason)}`,
+    "connection: close",
+  ];
+  if (status.startsWith("401")) headers.push('www-authenticate: Bearer realm="exai"');
+  socket.once("error", () => socket.destroy());
+  socket.end(`${headers.join("\r\n")}\r\n\r\n${reason}`);
+}
+
+/** Token of an upgrade: `Authorization: Bearer`, or the query parameter `token`, since browsers can set no header. */
+export function tokenOf(request: Pick<IncomingMessage, "headers" | "url">): string | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (bearer !== undefined) return bearer;
+  const query = request.url?.split("?", 2)[1];
+  return (query === undefined ? null : new URLSearchParams(query).get("token")) ?? undefined;
+}
+
+function decode(data: RawData): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer);
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Closes every client with 1012, spread over the window; both times in milliseconds. */
+export function closeSpread(clients: Iterable<WebSocket>, windowMs: number): void {
+  const open = [...clients];
+  const times = closingTimes(open.length, windowMs);
+  for (const [index, client] of open.entries())
+    setTimeout(() => {
+      client.close(CLOSE_SERVICE_RESTART, "service restart");
+    }, times[index]);
+}
+
+/** The WebSocket server of EXAI_WS_PORT: takes JSON objects and sends each back with release and colour. */
+export class EchoWebSockets {
+  readonly server: Server;
+  readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });
+  readonly #environment: Environment;
+  readonly #faults: FaultInjector;
+  readonly #lifecycle: Lifecycle;
+  readonly #metrics: Metrics;
+  readonly #log: Log;
+
+  constructor(environment: Environment, faults: FaultInjector, lifecycle: Lifecycle, metrics: Metrics, log: Log) {
+    this.#environment = environment;
+    this.#faults = faults;
+    this.#lifecycle = lifecycle;
+    this.#metrics = metrics;
+    this.#log = log;
+    this.server = createServer((_request, response) => {
+      response.setHeader(HEADERS.release, environment.release);
+      response.writeHead(426, { upgrade: "websocket", connection: "upgrade, close", "content-type": "text/plain" });
+      response.end("this port speaks WebSocket\n");
+    });
+    this.server.on("upgrade", (request, socket, head) => {
+      this.#upgrade(request, socket, head);
+    });
+    this.#webSockets.on("headers", (headers) => headers.push(`${HEADERS.release}: ${environment.release}`));
+  }
+
+  /** Number of open WebSockets. */
+  get size(): number {
+    return this.#webSockets.clients.size;
+  }
+
+  /** Closes every WebSocket with 1012, spread over the window, in milliseconds. */
+  closeAll(windowMs: number): void {
+    closeSpread(this.#webSockets.clients, windowMs);
+  }
+
+  /** Cuts what is still open. */
+  terminateAll(): void {
+    for (const client of this.#webSockets.clients) client.terminate();
+  }
+
+  /** Why an upgrade is refused, as status line and reason; undefined when it is not. */
+  #refusal(request: IncomingMessage): readonly [status: string, reason: string] | undefined {
+    const { browserSecurity, productionOrigin, jwtKeys } = this.#environment;
+    if (!this.#lifecycle.accepting) return ["503 Service Unavailable", "the server is shutting down"];
+    if (this.#faults.refusesWebSocket()) return ["503 Service Unavailable", "refused, as told by EXAI_FAULTS"];
+    const { origin, host } = request.headers;
+    if (browserSecurity && !isProductionBrowser({ origin, host }, productionOrigin))
+      return ["403 Forbidden", "this origin may not open WebSockets"];
+    if (jwtKeys.length === 0) return undefined;
+    const token = tokenOf(request);
+    if (token === undefined) return ["401 Unauthorized", "a token is required"];
+    const verdict = verifyToken(token, jwtKeys, Date.now() / 1000);
+    return verdict.valid ? undefined : ["401 Unauthorized", verdict.reason];
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#refusal(request);
+    if (refusal) {
+      const [status, reason] = refusal;
+      this.#metrics.request("GET", ROUTE, Number.parseInt(status), undefined);
+      this.#log.debug("WebSocket refused", { status, reason });
+      refuseUpgrade(socket, status, reason, this.#environment.release);
+      return;
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (client) => {
+      this.#metrics.request("GET", ROUTE, 101, undefined);
+      this.#serve(client);
+    });
+  }
+
+  #serve(client: WebSocket): void {
+    this.#metrics.webSockets.inc();
+    const stopPinging = this.#ping(client);
+    client.once("close", () => {
+      this.#metrics.webSockets.dec();
+      stopPinging();
+    });
+    // A client that vanishes is not the server's error; ws closes the socket after this event.
+    client.on("error", (error) => {
+      this.#log.debug("WebSocket failed", { error: error.message });
+    });
+    client.on("message", (data) => {
+      const message = decode(data);
+      const { release, colour = null } = this.#environment;
+      const answer = JSON.stringify(
+        message ? { ...message, release, colour } : { error: "the message is not a JSON object", release, colour },
+      );
+      this.#late(() => {
+        if (client.readyState === client.OPEN) client.send(answer);
+      });
+    });
+  }
+
+  /** Runs the action, after the delay of the fault `ws-latency` when there is one. */
+  #late(action: () => void): void {
+    const { webSocketLatencyMs } = this.#faults;
+    if (webSocketLatencyMs > 0) setTimeout(action, webSocketLatencyMs).unref();
+    else action();
+  }
+
+  /** Pings at once and then regularly, measures the round trip, cuts clients that stay silent. Returns the stop. */
+  #ping(client: WebSocket): () => void {
+    let sentAt: number | undefined;
+    const ping = () => {
+      if (sentAt !== undefined) {
+        client.terminate();
+        return;
+      }
+      sentAt = performance.now();
+      this.#late(() => {
+        if (client.readyState === client.OPEN) client.ping();
+      });
+    };
+    client.on("pong", () => {
+      if (sentAt === undefined) return;
+      this.#metrics.webSocketPing((performance.now() - sentAt) / 1000);
+      sentAt = undefined;
+    });
+    ping();
+    const timer = setInterval(ping, this.#environment.pingSeconds * 1000);
+    return () => {
+      clearInterval(timer);
+    };
+  }
+}

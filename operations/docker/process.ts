@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+/** How a program is run. */
+export interface RunOptions {
+  /** Written to standard input, which is closed after it. */
+  readonly input?: string | Uint8Array;
+  /** Ends the program with SIGTERM. */
+  readonly signal?: AbortSignal;
+  /** Ends the program after this long, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** What a program left behind. */
+export interface Ran {
+  /** Exit code; null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether `timeoutMs` ended it. */
+  readonly timedOut: boolean;
+}
+
+/** Time between SIGTERM and SIGKILL for a program that is ended, in milliseconds. */
+const KILL_AFTER_MS = 5000;
+
+/** Runs a program to its end, whatever its exit code. Throws Node's error when it cannot be started (`ENOENT`). */
+export async function runProgram(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  options.signal?.throwIfAborted();
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { ...process.env, ...options.env },
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  // A program that ends without reading its input breaks the pipe; its exit code tells the story.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(options.input ?? "");
+
+  let timedOut = false;
+  let killer: NodeJS.Timeout | undefined;
+  const end = () => {
+    child.kill("SIGTERM");
+    killer ??= setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS);
+  };
+  const timer =
+    options.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          end();
+        }, options.timeoutMs);
+  options.signal?.addEventListener("abort", end, { once: true });
+  try {
+    const [code] = (await once(child, "close")) as [number | null];
+    return {
+      code,
+      stdout: Buffer.concat(stdout).toString("utf8"),
+      stderr: Buffer.concat(stderr).toString("utf8"),
+      timedOut,
+    };
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(killer);
+    options.signal?.removeEventListener("abort", end);
+  }
+}

@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { IMAGE_LABELS } from "../../contract/images.ts";
+import { docker, imageLabels } from "../docker/cli.ts";
+import { BUILD_DIRECTORY } from "./paths.ts";
+
+/** An image to build. */
+export interface ImageBuild {
+  readonly tag: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Everything that decides what the image holds, besides tag, arguments and labels. */
+  readonly content: readonly (string | Uint8Array)[];
+  /** Writes the build context, with its Dockerfile, into an empty folder. */
+  readonly stage: (directory: string) => Promise<void>;
+  /** Whether RUN steps may use this machine's network. */
+  readonly network?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Whether a build was needed. */
+export type BuildOutcome = "built" | "unchanged";
+
+/** Hash of what an image is made from; the parts are length-prefixed, so that no two lists of parts look alike. */
+export function contentHash(build: Pick<ImageBuild, "buildArgs" | "labels" | "content">): string {
+  const hash = createHash("sha256");
+  const sorted = (record: Readonly<Record<string, string>> = {}) =>
+    JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+  for (const part of [sorted(build.buildArgs), sorted(build.labels), ...build.content]) {
+    const bytes = Buffer.from(part);
+    hash.update(`${bytes.length}:`).update(bytes);
+  }
+  return hash.digest("hex");
+}
+
+/** Runs an action in a new folder under `.exai/build`, which is removed afterwards. */
+export async function inBuildDirectory<T>(name: string, action: (directory: string) => Promise<T>): Promise<T> {
+  await mkdir(BUILD_DIRECTORY, { recursive: true });
+  const directory = await mkdtemp(join(BUILD_DIRECTORY, `${name}-`));
+  try {
+    return await action(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Builds an image, unless the tag already names one of the same content (label `exai.content-hash`).
+ *
+ * Throws a `DockerError` with the builder's output when the build fails.
+ */
+export async function buildImage(build: ImageBuild): Promise<BuildOutcome> {
+  const options = build.signal ? { signal: build.signal } : {};
+  const hash = contentHash(build);
+  if ((await imageLabels(build.tag, options))?.[IMAGE_LABELS.contentHash] === hash) return "unchanged";
+  const labels = { ...build.labels, [IMAGE_LABELS.contentHash]: hash };
+  const pairs = (flag: string, record: Readonly<Record<string, string>> = {}) =>
+    Object.entries(record).flatMap(([key, value]) => [flag, `${key}=${value}`]);
+  await inBuildDirectory("image", async (directory) => {
+    await build.stage(directory);
+    const args = [
+      "build",
+      "--quiet",
+      "--pull=false",
+      ...(build.network ? ["--network", "host"] : []),
+      ...pairs("--build-arg", build.buildArgs),
+      ...pairs("--label", labels),
+      "--tag",
+      build.tag,
+      directory,
+    ];
+    await docker(args, options);
+  });
+  return "built";
+}

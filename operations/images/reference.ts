@@ -1,0 +1,100 @@
+import { copyFile, link, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { IMAGE_LABELS } from "../../contract/images.ts";
+import { UserError } from "../../contract/errors.ts";
+import { parseFaults } from "../../images/reference-server/src/faults.ts";
+import { buildImage, type BuildOutcome } from "./build.ts";
+import { nodeBinary, NODE_VERSION } from "./node.ts";
+import { PROJECT_ROOT } from "./paths.ts";
+
+const SOURCE = join(PROJECT_ROOT, "images/reference-server");
+
+/** How a reference server is built. */
+export interface ReferenceServerOptions {
+  readonly tag: string;
+  /** Faults that the image has from birth, as EXAI_FAULTS; none by default. */
+  readonly faults?: string;
+  /** What the server calls itself; the tag's last part by default. */
+  readonly release?: string;
+  /** Lowest and highest migration version that the release works with. */
+  readonly schemaMin?: string;
+  readonly schemaMax?: string;
+  readonly base?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The two programs of the image, each bundled into one file without dependencies. */
+export async function bundleReferenceServer(): Promise<{ server: string; healthcheck: string }> {
+  // esbuild is a development dependency: who only runs `plan` or `synth` never loads it.
+  const { build } = await import("esbuild");
+  const bundle = async (entry: string) => {
+    const result = await build({
+      entryPoints: [join(SOURCE, "src", entry)],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node24",
+      minifySyntax: true,
+      write: false,
+      logLevel: "silent",
+      // Dependencies in CommonJS call require, which an ES module does not have.
+      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    });
+    return result.outputFiles[0]?.text ?? "";
+  };
+  const [server, healthcheck] = await Promise.all([bundle("main.ts"), bundle("healthcheck.ts")]);
+  return { server, healthcheck };
+}
+
+/** The tag's version: `exai/reference-server:1.2.0` is release `1.2.0`. */
+function releaseOf(tag: string): string {
+  return /:([^:/]+)$/.exec(tag)?.[1] ?? "unreleased";
+}
+
+/** Copies a file by a hard link where the file system allows it. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch {
+    await copyFile(from, to);
+  }
+}
+
+/**
+ * Builds the reference server's image from `images/reference-server`; nothing is done when it would come out the same.
+ *
+ * Throws a `UserError` when the faults are malformed or a schema version is not a number.
+ */
+export async function buildReferenceServer(options: ReferenceServerOptions): Promise<BuildOutcome> {
+  const { tag, faults = "", release = releaseOf(tag), schemaMin = "", schemaMax = "", base } = options;
+  parseFaults(faults);
+  for (const [name, value] of Object.entries({ schemaMin, schemaMax }))
+    if (!/^\d*$/.test(value))
+      throw new UserError(name, `'${value}' is not a migration version`, "give the digits of a migration's file name");
+  const [node, dockerfile, { server, healthcheck }] = await Promise.all([
+    nodeBinary(options.signal),
+    readFile(join(SOURCE, "Dockerfile"), "utf8"),
+    bundleReferenceServer(),
+  ]);
+  return buildImage({
+    tag,
+    buildArgs: {
+      RELEASE: release,
+      FAULTS: faults,
+      SCHEMA_MIN: schemaMin,
+      SCHEMA_MAX: schemaMax,
+      ...(base === undefined ? {} : { BASE: base }),
+    },
+    labels: { [IMAGE_LABELS.schemaMin]: schemaMin, [IMAGE_LABELS.schemaMax]: schemaMax },
+    content: [dockerfile, server, healthcheck, NODE_VERSION],
+    stage: async (directory) => {
+      await Promise.all([
+        linkOrCopy(node, join(directory, "node")),
+        writeFile(join(directory, "Dockerfile"), dockerfile),
+        writeFile(join(directory, "server.mjs"), server),
+        writeFile(join(directory, "healthcheck.mjs"), healthcheck),
+      ]);
+    },
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+}
