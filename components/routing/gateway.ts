@@ -1,0 +1,279 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { COLOURS, type Colour, type Weights } from "../../contract/colours.ts";
+import { HEADERS, HTTP_PORT } from "../../contract/server.ts";
+
+/** An object of the Gateway API or of Envoy Gateway, without its metadata. */
+export interface GatewayObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** What the routes are made from. */
+export interface RoutingSpec {
+  /** Names of the slots' Services, in the routes' namespace. */
+  readonly services: Readonly<Record<Colour, pulumi.Input<string>>>;
+  /** Host name that the gateway answers. */
+  readonly hostname: string;
+  /** Port of the server's WebSockets, on the Services and on the gateway. */
+  readonly wsPort: number;
+  /** Secret with the gateway's certificate; without one the gateway speaks plain HTTP. */
+  readonly tlsSecret: string | undefined;
+  readonly gatewayClass: string;
+  /** Replicas of the proxy. */
+  readonly replicas: number;
+  /** How the proxy's Service is reached. */
+  readonly serviceType: "LoadBalancer" | "ClusterIP" | "NodePort";
+  /** Image of the proxy; what the controller was built with where absent. */
+  readonly proxyImage: string | undefined;
+  /** Tag MCP sessions with their colour. Needs a controller with `extensionApis.enableLua: true`. */
+  readonly sessionTags: boolean;
+}
+
+/** Names of the objects, in the stack's namespace. The rollout controller writes the weights of the two `shared` routes. */
+export const ROUTING_NAMES = {
+  gateway: "exai",
+  proxy: "exai",
+  policy: "exai",
+  shared: { http: "server", websocket: "server-websocket" },
+  pinned: { http: "server-pinned", websocket: "server-websocket-pinned" },
+  redirect: "redirect-to-https",
+} as const;
+
+const GATEWAY_API = "gateway.networking.k8s.io/v1";
+const ENVOY_GATEWAY = "gateway.envoyproxy.io/v1alpha1";
+const GATEWAY_TARGET = { group: "gateway.networking.k8s.io", kind: "Gateway", name: ROUTING_NAMES.gateway };
+
+/** Name of the listener that carries HTTP and MCP. */
+function httpSection(spec: Pick<RoutingSpec, "tlsSecret">): "http" | "https" {
+  return spec.tlsSecret === undefined ? "http" : "https";
+}
+
+/** The proxy: its scale, its Service, and one cluster per Service, so that metrics and weights are per colour. */
+export function envoyProxy(spec: RoutingSpec): GatewayObject {
+  return {
+    apiVersion: ENVOY_GATEWAY,
+    kind: "EnvoyProxy",
+    spec: {
+      // Routes that name the same Service share its cluster; off again as soon as a backendRef carries a filter.
+      mergeBackends: {},
+      // Connections that live long, such as WebSockets, get this long to end when a proxy is replaced.
+      shutdown: { drainTimeout: "60s", minDrainDuration: "10s" },
+      provider: {
+        type: "Kubernetes",
+        kubernetes: {
+          envoyDeployment: {
+            replicas: spec.replicas,
+            container: {
+              resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "1Gi" } },
+              ...(spec.proxyImage === undefined ? {} : { image: spec.proxyImage }),
+            },
+            pod: {
+              topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(
+                (topologyKey) => ({
+                  topologyKey,
+                  maxSkew: 1,
+                  whenUnsatisfiable: "ScheduleAnyway",
+                  labelSelector: {
+                    matchLabels: { "gateway.envoyproxy.io/owning-gateway-name": ROUTING_NAMES.gateway },
+                  },
+                }),
+              ),
+            },
+          },
+          ...(spec.replicas > 1 ? { envoyPDB: { minAvailable: spec.replicas - 1 } } : {}),
+          envoyService: { type: spec.serviceType },
+        },
+      },
+    },
+  };
+}
+
+/** The gateway: HTTPS with a redirecting HTTP listener, or plain HTTP; and the WebSocket port. */
+export function gateway(spec: RoutingSpec): GatewayObject {
+  const tls =
+    spec.tlsSecret === undefined
+      ? {}
+      : { tls: { mode: "Terminate", certificateRefs: [{ kind: "Secret", name: spec.tlsSecret }] } };
+  const protocol = spec.tlsSecret === undefined ? "HTTP" : "HTTPS";
+  const allowedRoutes = { namespaces: { from: "Same" } };
+  const listener = (name: string, port: number, secure: boolean): Record<string, unknown> => ({
+    name,
+    hostname: spec.hostname,
+    port,
+    protocol: secure ? protocol : "HTTP",
+    allowedRoutes,
+    ...(secure ? tls : {}),
+  });
+  return {
+    apiVersion: GATEWAY_API,
+    kind: "Gateway",
+    spec: {
+      gatewayClassName: spec.gatewayClass,
+      infrastructure: {
+        parametersRef: { group: "gateway.envoyproxy.io", kind: "EnvoyProxy", name: ROUTING_NAMES.proxy },
+      },
+      listeners: [
+        listener("http", 80, false),
+        ...(spec.tlsSecret === undefined ? [] : [listener("https", 443, true)]),
+        listener("websocket", spec.wsPort, true),
+      ],
+    },
+  };
+}
+
+/**
+ * The route of new requests: both slots with their weights. One object for each listener, with nothing else in it: its
+ * rules belong to the rollout controller once they are made.
+ */
+export function sharedRoute(spec: RoutingSpec, listener: "http" | "websocket", weights: Weights): GatewayObject {
+  return route(spec, listener, [
+    {
+      matches: [{ path: { type: "PathPrefix", value: "/" } }],
+      backendRefs: COLOURS.map((colour) => backend(spec, listener, colour, weights[colour])),
+    },
+  ]);
+}
+
+/**
+ * Rules that name one colour each, whatever the weights are: a session's tag and the testers' header. They stand for
+ * ever, so that both colours' clusters exist before any traffic is shifted to them.
+ */
+export function pinnedRoute(spec: RoutingSpec, listener: "http" | "websocket"): GatewayObject {
+  const rule = (colour: Colour, header: Record<string, string>): Record<string, unknown> => ({
+    matches: [{ path: { type: "PathPrefix", value: "/" }, headers: [header] }],
+    backendRefs: [backend(spec, listener, colour, 1)],
+  });
+  return route(spec, listener, [
+    // With as many matches the first rule wins: a session stays where it is, even under the testers' header.
+    ...(spec.sessionTags && listener === "http"
+      ? COLOURS.map((colour) =>
+          rule(colour, { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${colour}[.].+` }),
+        )
+      : []),
+    ...COLOURS.map((colour) => rule(colour, { type: "Exact", name: HEADERS.testerColour, value: colour })),
+  ]);
+}
+
+/** Sends plain HTTP to HTTPS, for good. */
+export function redirectRoute(spec: RoutingSpec): GatewayObject {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: "HTTPRoute",
+    spec: {
+      parentRefs: [{ kind: "Gateway", name: ROUTING_NAMES.gateway, sectionName: "http" }],
+      hostnames: [spec.hostname],
+      rules: [{ filters: [{ type: "RequestRedirect", requestRedirect: { scheme: "https", statusCode: 301 } }] }],
+    },
+  };
+}
+
+function route(spec: RoutingSpec, listener: "http" | "websocket", rules: Record<string, unknown>[]): GatewayObject {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: "HTTPRoute",
+    spec: {
+      parentRefs: [
+        {
+          kind: "Gateway",
+          name: ROUTING_NAMES.gateway,
+          sectionName: listener === "http" ? httpSection(spec) : "websocket",
+        },
+      ],
+      hostnames: [spec.hostname],
+      // No time-out of the route: event streams and WebSockets last; the server has time-outs of its own.
+      rules: rules.map((rule) => ({ ...rule, timeouts: { request: "0s" } })),
+    },
+  };
+}
+
+function backend(
+  spec: RoutingSpec,
+  listener: "http" | "websocket",
+  colour: Colour,
+  weight: number,
+): Record<string, unknown> {
+  return { kind: "Service", name: spec.services[colour], port: listener === "http" ? HTTP_PORT : spec.wsPort, weight };
+}
+
+/** CEL that names the colour of the upstream cluster, `service/<namespace>/server-<colour>/<port>`. */
+function colourByCluster(suffix: string): string {
+  return `(xds.cluster_name.contains('/server-blue/') ? 'blue${suffix}' : 'green${suffix}')`;
+}
+
+/** How clients are treated: which colour answered is said on every response, and sessions are tagged with it. */
+export function clientPolicy(spec: RoutingSpec): GatewayObject {
+  const session = HEADERS.mcpSessionId;
+  return {
+    apiVersion: ENVOY_GATEWAY,
+    kind: "ClientTrafficPolicy",
+    spec: {
+      targetRefs: [GATEWAY_TARGET],
+      timeout: { http: { streamIdleTimeout: "1h" } },
+      path: { escapedSlashesAction: "RejectRequest", disableMergeSlashes: false },
+      headers: {
+        lateResponseHeaders: {
+          set: [
+            { name: HEADERS.servedBy, value: `%CEL(${colourByCluster("")})%` },
+            // Where the server set no session both parts are empty, and Envoy adds no empty header.
+            ...(spec.sessionTags
+              ? [
+                  {
+                    name: session,
+                    value: `%CEL('${session}' in response.headers ? ${colourByCluster(".")} : '')%%RESP(${session})%`,
+                  },
+                ]
+              : []),
+            ...(spec.tlsSecret === undefined
+              ? []
+              : [{ name: "strict-transport-security", value: "max-age=31536000; includeSubDomains" }]),
+          ],
+        },
+      },
+    },
+  };
+}
+
+/** How the slots are called: no ceiling that many idle WebSockets would hit, and another try where no server was reached. */
+export function backendPolicy(): GatewayObject {
+  return {
+    apiVersion: ENVOY_GATEWAY,
+    kind: "BackendTrafficPolicy",
+    spec: {
+      targetRefs: [GATEWAY_TARGET],
+      // Envoy's own ceilings are 1024 each; a WebSocket counts as a connection and as a request.
+      circuitBreaker: { maxConnections: 50_000, maxPendingRequests: 10_000, maxParallelRequests: 50_000 },
+      timeout: { tcp: { connectTimeout: "3s" } },
+      // Both say that the request did not begin, so that repeating it is safe for any method.
+      retry: { numRetries: 2, retryOn: { triggers: ["connect-failure", "refused-stream"] } },
+    },
+  };
+}
+
+/** Strips a session's tag before the server sees it. */
+export function sessionPolicy(): GatewayObject {
+  return {
+    apiVersion: ENVOY_GATEWAY,
+    kind: "EnvoyExtensionPolicy",
+    spec: { targetRefs: [GATEWAY_TARGET], lua: [{ type: "Inline", inline: STRIP_SESSION_TAG }] },
+  };
+}
+
+/**
+ * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
+ * decide; the testers' header keeps it on its colour.
+ */
+const STRIP_SESSION_TAG = `function envoy_on_request(handle)
+  local headers = handle:headers()
+  local session = headers:get("${HEADERS.mcpSessionId}")
+  if session == nil then return end
+  for _, colour in ipairs({"blue", "green"}) do
+    local tag = colour .. "."
+    if string.sub(session, 1, string.len(tag)) == tag then
+      headers:replace("${HEADERS.testerColour}", colour)
+      headers:replace("${HEADERS.mcpSessionId}", string.sub(session, string.len(tag) + 1))
+      return
+    end
+  end
+end
+`;

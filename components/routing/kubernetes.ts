@@ -1,0 +1,94 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { allOn, type Weights } from "../../contract/colours.ts";
+import { ExaiComponent } from "../core/component.ts";
+import { metadata, type KubernetesPlatform } from "../core/kubernetes.ts";
+import { transformed, type Transform } from "../core/transform.ts";
+import {
+  backendPolicy,
+  clientPolicy,
+  envoyProxy,
+  gateway,
+  pinnedRoute,
+  redirectRoute,
+  ROUTING_NAMES,
+  sessionPolicy,
+  sharedRoute,
+  type GatewayObject,
+  type RoutingSpec,
+} from "./gateway.ts";
+
+type ObjectArgs = k8s.apiextensions.CustomResourceArgs;
+
+export interface KubernetesRoutingArgs extends RoutingSpec {
+  readonly platform: KubernetesPlatform;
+  /** Weights at the first deployment; afterwards they are the rollout controller's. @default all on blue */
+  readonly initialWeights?: Weights;
+  /** Escape hatches. */
+  readonly transform?: {
+    readonly gateway?: Transform<ObjectArgs>;
+    readonly proxy?: Transform<ObjectArgs>;
+    readonly route?: Transform<ObjectArgs>;
+  };
+}
+
+/** Envoy Gateway before the two slots: listeners, permanent rules for both colours, and the weighted routes. */
+export class KubernetesRouting extends ExaiComponent {
+  constructor(name: string, args: KubernetesRoutingArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(
+      "exai:routing:KubernetesRouting",
+      name,
+      { hostname: args.hostname, tls: args.tlsSecret !== undefined, sessionTags: args.sessionTags },
+      opts,
+    );
+    const { transform } = args;
+    const weights = args.initialWeights ?? allOn("blue");
+    const object = (
+      suffix: string,
+      objectName: string,
+      body: GatewayObject,
+      hatch?: Transform<ObjectArgs>,
+      more: pulumi.CustomResourceOptions = {},
+    ): k8s.apiextensions.CustomResource =>
+      new k8s.apiextensions.CustomResource(
+        ...transformed<ObjectArgs>(
+          hatch,
+          `${name}-${suffix}`,
+          {
+            apiVersion: body.apiVersion,
+            kind: body.kind,
+            metadata: metadata(args.platform, { component: "router" }, objectName),
+            spec: body.spec,
+          },
+          { parent: this, ...more },
+        ),
+      );
+
+    const proxy = object("proxy", ROUTING_NAMES.proxy, envoyProxy(args), transform?.proxy);
+    const front = object("gateway", ROUTING_NAMES.gateway, gateway(args), transform?.gateway, { dependsOn: [proxy] });
+    const after = { dependsOn: [front] };
+    object("client-policy", ROUTING_NAMES.policy, clientPolicy(args), undefined, after);
+    object("backend-policy", ROUTING_NAMES.policy, backendPolicy(), undefined, after);
+    if (args.sessionTags) object("session-policy", ROUTING_NAMES.policy, sessionPolicy(), undefined, after);
+    if (args.tlsSecret !== undefined)
+      object("redirect", ROUTING_NAMES.redirect, redirectRoute(args), transform?.route, after);
+    for (const listener of ["http", "websocket"] as const) {
+      const pinned = object(
+        `${listener}-pinned`,
+        ROUTING_NAMES.pinned[listener],
+        pinnedRoute(args, listener),
+        transform?.route,
+        after,
+      );
+      object(
+        `${listener}-shared`,
+        ROUTING_NAMES.shared[listener],
+        sharedRoute(args, listener, weights),
+        transform?.route,
+        // Rules are one atomic list to the API server, so the controller owns them whole; `up` leaves them as they are.
+        { dependsOn: [pinned], ignoreChanges: ["spec.rules"] },
+      );
+    }
+    this.registerOutputs({});
+  }
+}
