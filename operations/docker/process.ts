@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Ends the program after this long, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Ends the program when it has not written a word after this long, in milliseconds. */
+  readonly firstWordMs?: number;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -20,7 +22,7 @@ export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether `timeoutMs` ended it. */
+  /** Whether `timeoutMs` or `firstWordMs` ended it. */
   readonly timedOut: boolean;
 }
 
@@ -37,8 +39,12 @@ export async function runProgram(program: string, args: readonly string[], optio
   });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
+    clearTimeout(silence);
+    chunks.push(chunk);
+  };
+  child.stdout.on("data", keep(stdout));
+  child.stderr.on("data", keep(stderr));
   // A program that ends without reading its input breaks the pipe; its exit code tells the story.
   child.stdin.on("error", () => undefined);
   child.stdin.end(options.input ?? "");
@@ -49,13 +55,15 @@ export async function runProgram(program: string, args: readonly string[], optio
     child.kill("SIGTERM");
     killer ??= setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS);
   };
-  const timer =
-    options.timeoutMs === undefined
+  const endAfter = (milliseconds: number | undefined) =>
+    milliseconds === undefined
       ? undefined
       : setTimeout(() => {
           timedOut = true;
           end();
-        }, options.timeoutMs);
+        }, milliseconds);
+  const limit = endAfter(options.timeoutMs);
+  const silence = endAfter(options.firstWordMs);
   options.signal?.addEventListener("abort", end, { once: true });
   try {
     const [code] = (await once(child, "close")) as [number | null];
@@ -66,7 +74,8 @@ export async function runProgram(program: string, args: readonly string[], optio
       timedOut,
     };
   } finally {
-    clearTimeout(timer);
+    clearTimeout(limit);
+    clearTimeout(silence);
     clearTimeout(killer);
     options.signal?.removeEventListener("abort", end);
   }

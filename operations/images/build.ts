@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { UserError } from "../../contract/errors.ts";
 import { IMAGE_LABELS } from "../../contract/images.ts";
-import { docker, imageLabels } from "../docker/cli.ts";
-import { BUILD_DIRECTORY } from "./paths.ts";
+import { docker, DockerError, imageLabels } from "../docker/cli.ts";
+import { BUILD_DIRECTORY, PROJECT_ROOT } from "./paths.ts";
 
 /** An image to build. */
 export interface ImageBuild {
@@ -14,6 +16,8 @@ export interface ImageBuild {
   readonly content: readonly (string | Uint8Array)[];
   /** Writes the build context, with its Dockerfile, into an empty folder. */
   readonly stage: (directory: string) => Promise<void>;
+  /** Stage of the Dockerfile; the last one by default. */
+  readonly target?: string;
   /** Whether RUN steps may use this machine's network. */
   readonly network?: boolean;
   readonly signal?: AbortSignal;
@@ -45,10 +49,21 @@ export async function inBuildDirectory<T>(name: string, action: (directory: stri
   }
 }
 
+/** Keeps the builder's whole output in a file and makes an error of its last line. */
+async function buildFailure(tag: string, error: DockerError): Promise<UserError> {
+  const log = join(BUILD_DIRECTORY, `${tag.replace(/[^A-Za-z0-9.]+/g, "-")}.log`);
+  const output = stripVTControlCharacters(error.stderr);
+  await writeFile(log, output);
+  const last = output.trim().split("\n").at(-1) ?? "";
+  return new UserError(tag, `could not be built: ${last}`, `read ${relative(PROJECT_ROOT, log)}`, undefined, {
+    cause: error,
+  });
+}
+
 /**
  * Builds an image, unless the tag already names one of the same content (label `exai.content-hash`).
  *
- * Throws a `DockerError` with the builder's output when the build fails.
+ * Throws a `UserError` that names the file of the builder's output when the build fails.
  */
 export async function buildImage(build: ImageBuild): Promise<BuildOutcome> {
   const options = build.signal ? { signal: build.signal } : {};
@@ -64,13 +79,19 @@ export async function buildImage(build: ImageBuild): Promise<BuildOutcome> {
       "--quiet",
       "--pull=false",
       ...(build.network ? ["--network", "host"] : []),
+      ...(build.target === undefined ? [] : ["--target", build.target]),
       ...pairs("--build-arg", build.buildArgs),
       ...pairs("--label", labels),
       "--tag",
       build.tag,
       directory,
     ];
-    await docker(args, options);
+    try {
+      await docker(args, options);
+    } catch (error) {
+      if (!(error instanceof DockerError)) throw error;
+      throw await buildFailure(build.tag, error);
+    }
   });
   return "built";
 }

