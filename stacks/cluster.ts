@@ -1,0 +1,140 @@
+import * as docker from "@pulumi/docker";
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import * as supabase from "@pulumi/supabase";
+import { SupabaseDatabase, type SupabaseTarget } from "../components/database/supabase.ts";
+import { ClusterPlatform } from "../components/platform/kubernetes.ts";
+import { KubernetesRouting } from "../components/routing/kubernetes.ts";
+import { GeneratedSecrets } from "../components/secrets/generated.ts";
+import { KubernetesServer } from "../components/server/kubernetes.ts";
+import type { Colour } from "../contract/colours.ts";
+import { UserError } from "../contract/errors.ts";
+import { serverEnvironment } from "./server.ts";
+import type { Settings } from "./settings.ts";
+
+/** In what staging and prod differ; everything else is settings. */
+export interface ClusterChoices {
+  /** Where the database lives. `password` makes one for a new project. */
+  readonly database: (password: () => pulumi.Output<string>) => SupabaseTarget;
+  /** Refuse to delete what holds data. */
+  readonly protect: boolean;
+}
+
+/** The stack on Kubernetes and Supabase: what staging and prod have in common. */
+export function cluster(settings: Settings, choices: ClusterChoices): Record<string, unknown> {
+  const providers = clusterProviders(settings);
+  const opts = { providers };
+  const { instance, stack } = settings;
+  const generated = new GeneratedSecrets("generated", { names: ["jwt", "database"] }, opts);
+  const jwtSecret = settings.jwtSecret ?? generated.get("jwt");
+
+  const database = new SupabaseDatabase(
+    "database",
+    {
+      target: choices.database(() => generated.get("database")),
+      apiSchemas: ["public", "graphql_public"],
+      maxRows: 1000,
+      // A workflow tool may wait this long for its answer; no statement may hold locks for longer.
+      statementTimeout: `${settings.workflowToolTimeout}s`,
+      siteUrl: settings.productionUrl ?? "",
+      allowedCidrs: settings.supabaseAllowedCidrs,
+      functions: [{ slug: "verify-jwt", entrypoint: "supabase/functions/verify-jwt/index.ts" }],
+      functionSecrets: { EXAI_JWT_TOKEN: jwtSecret, EXAI_JWT_TOKEN_PREVIOUS: settings.jwtSecretPrevious },
+      protect: choices.protect,
+    },
+    opts,
+  );
+
+  const platform = new ClusterPlatform("platform", { instance, stack }, opts);
+  const images = slotImages(settings);
+  const server = new KubernetesServer(
+    "server",
+    {
+      platform,
+      images,
+      replicas: settings.replicas,
+      environment: serverEnvironment(settings, database.url),
+      secrets: {
+        jwtSecret,
+        jwtSecretPrevious: settings.jwtSecretPrevious,
+        kimiApiKey: settings.kimiApiKey,
+        glmApiKey: settings.glmApiKey,
+        supabaseAnonKey: database.anonKey,
+        supabaseServiceRoleKey: database.serviceRoleKey,
+      },
+      memoryMegabytes: settings.serverMemory,
+      cpus: settings.serverCpus,
+      gatewayNamespace: settings.gatewayNamespace,
+    },
+    opts,
+  );
+  new KubernetesRouting(
+    "routing",
+    {
+      platform,
+      services: server.services,
+      hostname: settings.hostname ?? "",
+      wsPort: settings.wsPort,
+      tlsSecret: settings.tlsSecret,
+      gatewayClass: settings.gatewayClass,
+      replicas: settings.gatewayReplicas,
+      serviceType: settings.gatewayService,
+      proxyImage: settings.gatewayImage,
+      sessionTags: settings.mcpSessionTags,
+    },
+    opts,
+  );
+
+  return {
+    namespace: platform.namespace,
+    url: `https://${settings.hostname ?? ""}`,
+    slots: images,
+    supabaseProject: database.ref,
+    supabaseUrl: database.url,
+  };
+}
+
+/** Providers of exactly the named cluster and account: `up` never meets what happens to be current. */
+function clusterProviders(settings: Settings): { kubernetes: k8s.Provider; supabase: supabase.Provider } {
+  const context = settings.kubeContext ?? "";
+  return {
+    kubernetes: new k8s.Provider("cluster", {
+      context,
+      // The identity of the cluster: other credentials or another path of the same context replace nothing.
+      clusterIdentifier: context,
+      ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),
+      enableServerSideApply: true,
+    }),
+    supabase: new supabase.Provider("supabase", {
+      ...(settings.supabaseAccessToken === undefined ? {} : { accessToken: settings.supabaseAccessToken }),
+      ...(settings.supabaseEndpoint === undefined ? {} : { endpoint: settings.supabaseEndpoint }),
+    }),
+  };
+}
+
+/** Image of each slot: as the settings name it, else built from the given folder and pushed. */
+function slotImages(settings: Settings): Readonly<Record<Colour, pulumi.Input<string>>> {
+  let built: pulumi.Output<string> | undefined;
+  const build = (): pulumi.Output<string> => (built ??= builtImage(settings));
+  return { blue: settings.slots.blue ?? build(), green: settings.slots.green ?? build() };
+}
+
+/** @throws UserError where the settings do not say from what and where to */
+function builtImage(settings: Settings): pulumi.Output<string> {
+  const { buildContext, buildRepository, stack } = settings;
+  if (buildContext === undefined || buildRepository === undefined) {
+    const key = buildContext === undefined ? "buildContext" : "buildRepository";
+    throw new UserError(
+      `exai:${key}`,
+      "is not set, and a slot has no image",
+      `pulumi config set --stack ${stack} exai:image "<registry>/<name>@sha256:<64 hex digits>"`,
+    );
+  }
+  const image = new docker.Image("server-image", {
+    imageName: `${buildRepository}:${stack}`,
+    build: { context: buildContext, platform: "linux/amd64" },
+    // Where the repository cannot say what a push became, the deployment must not fall back to a tag.
+    skipPush: false,
+  });
+  return image.repoDigest;
+}

@@ -1,0 +1,34 @@
+import { UserError } from "../contract/errors.ts";
+import { cluster } from "./cluster.ts";
+import type { Settings } from "./settings.ts";
+
+/**
+ * Prod: on the given Supabase project, or on one that the stack makes and then protects.
+ *
+ * @throws UserError where there is neither a project nor an organization to make one in
+ */
+export function prod(settings: Settings): Record<string, unknown> {
+  const { supabaseProjectRef: ref, supabaseOrganization: organization, supabaseDatabasePassword, stack } = settings;
+  if (ref === undefined && organization === undefined)
+    throw new UserError(
+      "exai:supabaseProjectRef",
+      "is not set, and there is no exai:supabaseOrganization to make a project in",
+      `pulumi config set --stack ${stack} exai:supabaseProjectRef <reference>`,
+    );
+  return cluster(settings, {
+    database: (password) =>
+      ref === undefined
+        ? {
+            kind: "new",
+            project: {
+              organization: organization ?? "",
+              name: settings.instance ?? stack,
+              region: settings.supabaseRegion ?? "",
+              instanceSize: settings.supabaseInstanceSize ?? "small",
+            },
+            password: supabaseDatabasePassword ?? password(),
+          }
+        : { kind: "existing", ref, password: supabaseDatabasePassword },
+    protect: true,
+  });
+}

@@ -1,0 +1,22 @@
+import { UserError } from "../contract/errors.ts";
+import { cluster } from "./cluster.ts";
+import type { Settings } from "./settings.ts";
+
+/**
+ * Staging: the same as prod, smaller, on a branch of the Supabase project.
+ *
+ * @throws UserError where the project is not named that the branch belongs to
+ */
+export function staging(settings: Settings): Record<string, unknown> {
+  const { supabaseProjectRef: parentRef, supabaseBranch, supabaseRegion, stack } = settings;
+  if (parentRef === undefined)
+    throw new UserError(
+      "exai:supabaseProjectRef",
+      "is not set, and staging runs on a branch of that project",
+      `pulumi config set --stack ${stack} exai:supabaseProjectRef <reference of the production project>`,
+    );
+  return cluster(settings, {
+    database: () => ({ kind: "branch", parentRef, gitBranch: supabaseBranch ?? stack, region: supabaseRegion ?? "" }),
+    protect: false,
+  });
+}
