@@ -1,0 +1,89 @@
+import type * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+import { ExaiComponent } from "../core/component.ts";
+import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import type { Transform } from "../core/transform.ts";
+import { POSTGRES_PATHS, POSTGRES_UID, type PostgresVolumes } from "../database/paths.ts";
+import { BackupSchedule, type Schedule } from "./schedules.ts";
+
+export interface DockerBackupsArgs {
+  readonly platform: DockerPlatform;
+  /** The image of the database: its backup tools must be of the same version. */
+  readonly image: pulumi.Input<string>;
+  readonly schedules: readonly Schedule[];
+  /** Volumes of the database. */
+  readonly volumes: PostgresVolumes;
+  /** Passphrase of the encrypted repository. */
+  readonly passphrase: pulumi.Input<string>;
+  /** Full backups whose log is kept whole, so that any moment since can be restored. @default 8 */
+  readonly archiveFulls?: number;
+  /** MiB. @default 256 */
+  readonly memoryMegabytes?: number;
+  /** Cores. @default 1 */
+  readonly cpus?: number;
+  /** Escape hatch. */
+  readonly transform?: { readonly container?: Transform<docker.ContainerArgs> };
+}
+
+/** Name of the runner on the instance's network. */
+export const BACKUP_RUNNER = "backup-runner";
+
+/**
+ * Backups of the local database: the declared schedules, and the container that works off the queue which pg_cron
+ * fills. It makes the repository and a first full backup by itself.
+ */
+export class DockerBackups extends ExaiComponent {
+  readonly container: docker.Container;
+
+  constructor(name: string, args: DockerBackupsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:backups:DockerBackups", name, { schedules: args.schedules.map((schedule) => schedule.name) }, opts);
+    for (const schedule of args.schedules) new BackupSchedule(schedule, { parent: this });
+    this.container = hardenedContainer(
+      `${name}-runner`,
+      runnerSpec(args),
+      args.platform,
+      { parent: this },
+      args.transform?.container,
+    );
+    this.registerOutputs({});
+  }
+}
+
+/** The runner's container; pure. It shares no network name with users: all it needs comes over the socket's volume. */
+export function runnerSpec(args: Omit<DockerBackupsArgs, "platform" | "transform">): ContainerSpec {
+  return {
+    component: BACKUP_RUNNER,
+    image: args.image,
+    user: `${POSTGRES_UID}:${POSTGRES_UID}`,
+    entrypoint: ["exai-postgres"],
+    command: ["runner"],
+    environment: {
+      BACKUP_ARCHIVE_FULLS: String(args.archiveFulls ?? 8),
+      BACKUP_PASSPHRASE_FILE: POSTGRES_PATHS.passphrase,
+      BACKUP_SCHEDULES: schedulesVariable(args.schedules),
+    },
+    files: [{ path: POSTGRES_PATHS.passphrase, content: args.passphrase, secret: true }],
+    volumes: [
+      { name: args.volumes.data, path: POSTGRES_PATHS.data, readOnly: true },
+      { name: args.volumes.repository, path: POSTGRES_PATHS.repository },
+      { name: args.volumes.socket, path: POSTGRES_PATHS.socket },
+    ],
+    tmpfs: { "/tmp": "size=64m,mode=1777,nosuid,nodev,noexec" },
+    memoryMegabytes: args.memoryMegabytes ?? 256,
+    cpus: args.cpus ?? 1,
+    // The Docker provider counts processes per user, and the database runs as the same one.
+    pids: 400,
+    healthCheck: { test: ["CMD", "exai-runner-healthy"], startPeriodSeconds: 10 },
+    // A backup that is running is ended and recorded as failed.
+    graceSeconds: 20,
+  };
+}
+
+/** The schedules as the runner reads them from its environment; pure. */
+export function schedulesVariable(schedules: readonly Schedule[]): string {
+  return schedules
+    .map(({ name, kind, frequency, cron, timeZone, retentionDays }) =>
+      [name, kind, frequency, cron, timeZone, retentionDays].join("|"),
+    )
+    .join(";");
+}

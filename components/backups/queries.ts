@@ -1,0 +1,62 @@
+import { stringify } from "yaml";
+import { BACKUP_METRICS } from "../../contract/monitoring.ts";
+
+interface Query {
+  readonly query: string;
+  readonly metrics: readonly Readonly<Record<string, { readonly usage: string; readonly description: string }>>[];
+}
+
+/**
+ * Custom queries of the Postgres exporter (`--extend.query-path`): the state of the backups, read as `exai_monitor`.
+ * The exporter names a series `<query>_<column>`.
+ */
+export function backupQueries(): string {
+  const queries: Record<string, Query> = {
+    exai_backup: {
+      query:
+        "select schedule, kind, last_success_timestamp_seconds, last_duration_seconds, last_size_bytes, failures_total" +
+        " from exai.backup_status",
+      metrics: [
+        { schedule: { usage: "LABEL", description: "Name of the schedule" } },
+        { kind: { usage: "LABEL", description: "full, incremental or differential" } },
+        {
+          [column("exai_backup", BACKUP_METRICS.lastSuccess)]: {
+            usage: "GAUGE",
+            description: "When the last successful backup ended, or when the schedule was declared if there is none",
+          },
+        },
+        { last_duration_seconds: { usage: "GAUGE", description: "Duration of the last successful backup" } },
+        { last_size_bytes: { usage: "GAUGE", description: "What the last successful backup added to its repository" } },
+        {
+          [column("exai_backup", BACKUP_METRICS.failures)]: {
+            usage: "COUNTER",
+            description: "Failed backups in the history",
+          },
+        },
+      ],
+    },
+    exai_wal: {
+      // Where the segment before the current one is archived, everything that can be is: an idle server writes no
+      // segment and would otherwise look as if its archive stood still. An open segment is closed within seconds.
+      query:
+        "select extract(epoch from case" +
+        " when left(last_archived_wal, 24) >= pg_walfile_name(pg_current_wal_lsn() + 1 - 16777216) then now()" +
+        " else coalesce(last_archived_time, 'epoch') end)::double precision as last_archived_timestamp_seconds" +
+        " from pg_stat_archiver",
+      metrics: [
+        {
+          [column("exai_wal", BACKUP_METRICS.walLastArchived)]: {
+            usage: "GAUGE",
+            description: "Instant up to which the log is in the archive",
+          },
+        },
+      ],
+    },
+  };
+  return stringify(queries, { lineWidth: 0 });
+}
+
+/** Column that becomes a series of this name. */
+function column(query: string, metric: string): string {
+  return metric.slice(query.length + 1);
+}

@@ -1,0 +1,133 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { UserError } from "../../contract/errors.ts";
+import { ExaiComponent } from "../core/component.ts";
+import { parseCron } from "./cron.ts";
+
+/** How a backup relates to the ones before it; the words of the table `backup_schedules`. */
+export const BACKUP_KINDS = ["full", "incremental", "differential"] as const;
+
+/** One of {@link BACKUP_KINDS}. */
+export type BackupKind = (typeof BACKUP_KINDS)[number];
+
+/** How often a schedule falls due; the words of the table `backup_schedules`. */
+export type BackupFrequency = "hourly" | "daily" | "weekly";
+
+/** Fewest and most days that a backup is kept. */
+export const RETENTION_DAYS = { min: 7, max: 90 } as const;
+
+/** When backups fall due and how long they are kept. */
+export interface Schedule {
+  /** Label of the metrics, part of object names: lower case, digits, dashes. */
+  readonly name: string;
+  readonly kind: BackupKind;
+  readonly frequency: BackupFrequency;
+  /** Five fields, as cron has them. */
+  readonly cron: string;
+  /** IANA name; the schedule follows its wall clock. */
+  readonly timeZone: string;
+  readonly retentionDays: number;
+}
+
+/** What a stack's settings decide about its backups. */
+export interface ScheduleSettings {
+  readonly timeZone: string;
+  readonly dailyRetentionDays: number;
+  readonly hourlyRetentionDays: number;
+  readonly weeklyRetentionDays: number;
+}
+
+/**
+ * The stack's schedules: a full backup every night, an incremental one every hour and a differential one every Sunday,
+ * an hour after the night's full backup, for the long term.
+ *
+ * @throws UserError where a retention or the time zone is out of bounds
+ */
+export function backupSchedules(settings: ScheduleSettings): readonly Schedule[] {
+  const { timeZone } = settings;
+  const schedules: Schedule[] = [
+    {
+      name: "daily",
+      kind: "full",
+      frequency: "daily",
+      cron: "0 2 * * *",
+      timeZone,
+      retentionDays: settings.dailyRetentionDays,
+    },
+    {
+      name: "hourly",
+      kind: "incremental",
+      frequency: "hourly",
+      cron: "0 * * * *",
+      timeZone,
+      retentionDays: settings.hourlyRetentionDays,
+    },
+    {
+      name: "weekly",
+      kind: "differential",
+      frequency: "weekly",
+      cron: "0 3 * * 0",
+      timeZone,
+      retentionDays: settings.weeklyRetentionDays,
+    },
+  ];
+  for (const schedule of schedules) checkSchedule(schedule);
+  return schedules;
+}
+
+/** Refuses what the database, pg_cron or Kubernetes would refuse later. @throws UserError */
+export function checkSchedule(schedule: Schedule): void {
+  const where = `backup schedule ${schedule.name}`;
+  const { min, max } = RETENTION_DAYS;
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(schedule.name))
+    throw new UserError(
+      where,
+      "has a name that object names cannot carry",
+      "use lower-case letters, digits and dashes",
+    );
+  if (!Number.isInteger(schedule.retentionDays) || schedule.retentionDays < min || schedule.retentionDays > max)
+    throw new UserError(
+      where,
+      `keeps backups for ${schedule.retentionDays} days, outside ${min}-${max}`,
+      `pulumi config set exai:${schedule.name}RetentionDays <${min}-${max}>`,
+    );
+  if (!isTimeZone(schedule.timeZone))
+    throw new UserError(
+      where,
+      `names the time zone ${schedule.timeZone}, which the IANA database has not`,
+      "pulumi config set exai:backupTimeZone Europe/Berlin",
+    );
+  try {
+    parseCron(schedule.cron);
+  } catch (error) {
+    throw new UserError(
+      where,
+      `has the cron expression "${schedule.cron}": ${(error as Error).message}`,
+      'use five fields, e.g. "0 2 * * *"',
+    );
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  // Offsets such as +02:00 are no zones: they know no summer time, and neither pg_cron's check nor Kubernetes takes them.
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A schedule as the stack declares it: what runs it differs per platform, this resource is the same on both. */
+export class BackupSchedule extends ExaiComponent {
+  constructor(schedule: Schedule, opts?: pulumi.ComponentResourceOptions) {
+    const { name, kind, cron, timeZone, retentionDays } = schedule;
+    super(
+      "exai:backups:BackupSchedule",
+      `backup-${name}`,
+      { name, kind, schedule: cron, timeZone, retentionDays },
+      opts,
+    );
+    this.registerOutputs({});
+  }
+}

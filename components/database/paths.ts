@@ -1,0 +1,25 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+/** UID and GID of all processes of images/postgres. */
+export const POSTGRES_UID = 10999;
+
+/** Places inside a container of images/postgres. */
+export const POSTGRES_PATHS = {
+  /** Volume: the database's files. */
+  data: "/var/lib/postgresql/data",
+  /** Volume: the encrypted repository of the backups. */
+  repository: "/var/lib/pgbackrest",
+  /** Volume: the socket that the server shares with the backup runner. */
+  socket: "/run/postgresql",
+  prelude: "/etc/exai/prelude.sql",
+  password: "/run/secrets/exai/postgres-password",
+  monitorPassword: "/run/secrets/exai/postgres-monitor-password",
+  passphrase: "/run/secrets/exai/backup-passphrase",
+} as const;
+
+/** Names of the volumes that the server and the backup runner share. */
+export interface PostgresVolumes {
+  readonly data: pulumi.Input<string>;
+  readonly repository: pulumi.Input<string>;
+  readonly socket: pulumi.Input<string>;
+}

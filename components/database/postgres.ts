@@ -1,0 +1,132 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { readFileSync } from "node:fs";
+import { LABELS } from "../../contract/labels.ts";
+import { ExaiComponent } from "../core/component.ts";
+import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import { transformed, type Transform } from "../core/transform.ts";
+import { POSTGRES_PATHS, POSTGRES_UID, type PostgresVolumes } from "./paths.ts";
+
+export interface LocalPostgresArgs {
+  readonly platform: DockerPlatform;
+  /** Built from images/postgres. */
+  readonly image: pulumi.Input<string>;
+  /** Password of the owner `postgres`; set when the database is first made. */
+  readonly password: pulumi.Input<string>;
+  /** Password of `exai_monitor`, as which Prometheus' exporter connects; set when the database is first made. */
+  readonly monitorPassword: pulumi.Input<string>;
+  /** Passphrase of the encrypted repository that takes the log and the backups. */
+  readonly backupPassphrase: pulumi.Input<string>;
+  /** Port on loopback. */
+  readonly port: number;
+  /** MiB. @default 512 */
+  readonly memoryMegabytes?: number;
+  /** Cores. @default 1 */
+  readonly cpus?: number;
+  /** Refuse to delete the volumes that hold data. @default false */
+  readonly protect?: boolean;
+  /** Escape hatches. */
+  readonly transform?: {
+    readonly container?: Transform<docker.ContainerArgs>;
+    readonly volume?: Transform<docker.VolumeArgs>;
+  };
+}
+
+/** Name of the database on the instance's network. */
+export const POSTGRES = "postgres";
+
+/**
+ * The local database: PostgreSQL with pg_cron and pgTAP, prepared as a Supabase project is before its first migration,
+ * with its log archived continuously into an encrypted repository. Migrations are applied by `./exai migrate apply`.
+ */
+export class LocalPostgres extends ExaiComponent {
+  readonly container: docker.Container;
+  readonly volumes: PostgresVolumes;
+  /** How the exporter connects, inside the instance's network. */
+  readonly monitorUrl: pulumi.Output<string>;
+
+  constructor(name: string, args: LocalPostgresArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:database:LocalPostgres", name, { port: args.port }, opts);
+    const volume = (role: string, holdsData: boolean): docker.Volume =>
+      new docker.Volume(
+        ...transformed(
+          args.transform?.volume,
+          `${name}-${role}`,
+          {
+            name: `${args.platform.instance}-postgres-${role}`,
+            labels: [
+              { label: LABELS.instance, value: args.platform.instance },
+              { label: LABELS.stack, value: args.platform.stack },
+              { label: LABELS.component, value: POSTGRES },
+            ],
+          },
+          { parent: this, protect: holdsData && (args.protect ?? false) },
+        ),
+      );
+    this.volumes = {
+      data: volume("data", true).name,
+      repository: volume("backups", true).name,
+      socket: volume("socket", false).name,
+    };
+    this.container = hardenedContainer(
+      `${name}-server`,
+      postgresSpec(args, this.volumes, prelude()),
+      args.platform,
+      { parent: this },
+      args.transform?.container,
+    );
+    this.monitorUrl = pulumi.secret(
+      pulumi.interpolate`postgres://exai_monitor:${args.monitorPassword}@${POSTGRES}:5432/postgres?sslmode=disable`,
+    );
+    this.registerOutputs({});
+  }
+}
+
+/** What stands in for Supabase's own set-up, from supabase/prelude.sql. */
+function prelude(): string {
+  return readFileSync(new URL("../../supabase/prelude.sql", import.meta.url), "utf8");
+}
+
+/** The database's container; pure. */
+export function postgresSpec(
+  args: Omit<LocalPostgresArgs, "platform" | "transform" | "protect">,
+  volumes: PostgresVolumes,
+  preludeSql: string,
+): ContainerSpec {
+  return {
+    component: POSTGRES,
+    image: args.image,
+    user: `${POSTGRES_UID}:${POSTGRES_UID}`,
+    entrypoint: ["exai-postgres"],
+    command: ["server"],
+    environment: {
+      POSTGRES_INIT_SQL: POSTGRES_PATHS.prelude,
+      POSTGRES_PASSWORD_FILE: POSTGRES_PATHS.password,
+      POSTGRES_MONITOR_PASSWORD_FILE: POSTGRES_PATHS.monitorPassword,
+      BACKUP_PASSPHRASE_FILE: POSTGRES_PATHS.passphrase,
+    },
+    files: [
+      { path: POSTGRES_PATHS.prelude, content: preludeSql },
+      { path: POSTGRES_PATHS.password, content: args.password, secret: true },
+      { path: POSTGRES_PATHS.monitorPassword, content: args.monitorPassword, secret: true },
+      { path: POSTGRES_PATHS.passphrase, content: args.backupPassphrase, secret: true },
+    ],
+    volumes: [
+      { name: volumes.data, path: POSTGRES_PATHS.data },
+      { name: volumes.repository, path: POSTGRES_PATHS.repository },
+      { name: volumes.socket, path: POSTGRES_PATHS.socket },
+    ],
+    tmpfs: { "/tmp": "size=64m,mode=1777,nosuid,nodev,noexec" },
+    ports: [{ internal: 5432, external: args.port }],
+    memoryMegabytes: args.memoryMegabytes ?? 512,
+    cpus: args.cpus ?? 1,
+    pids: 400,
+    // During the first start the server listens on a private socket alone, so this fails until all is in place.
+    healthCheck: {
+      test: ["CMD", "pg_isready", "--quiet", `--host=${POSTGRES_PATHS.socket}`],
+      intervalSeconds: 2,
+      startPeriodSeconds: 60,
+    },
+    graceSeconds: 30,
+  };
+}
