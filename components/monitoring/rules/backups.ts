@@ -1,0 +1,118 @@
+import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
+import { duration } from "../promql.ts";
+import type { RulesArgs, WatchedBackup } from "./args.ts";
+import { backupSeries } from "./healthy.ts";
+import type { Alert, RuleGroup } from "./rule.ts";
+import { current, steady, turning } from "./samples.ts";
+
+/** The backups. An age alone falls silent when its metric vanishes, so: stale, or absent, or never. */
+export function backupAlerts(args: RulesArgs): RuleGroup {
+  return {
+    name: "exai-backups",
+    rules: [
+      ...args.backups.map(backupStale),
+      ...args.backups.slice(0, 1).map(backupFailed),
+      ...(args.walArchive === undefined ? [] : [walArchiveStale(args.walArchive.maxAgeSeconds)]),
+    ],
+  };
+}
+
+function backupStale(backup: WatchedBackup): Alert {
+  const { schedule, kind, maxAgeSeconds } = backup;
+  const metric = BACKUP_METRICS.lastSuccess;
+  const series = `${metric}{schedule="${schedule}",kind="${kind}"}`;
+  const own = backupSeries(metric, schedule, kind);
+  const labels = { schedule, kind };
+  // A case of eight days evaluated every 15 s would take minutes.
+  const stepSeconds = Math.max(60, Math.ceil(maxAgeSeconds / 100));
+  const late = { stepSeconds, atSeconds: maxAgeSeconds + Math.max(2000, 3 * stepSeconds) };
+  const young = { stepSeconds: 60, atSeconds: 1200 };
+  return {
+    alert: "BackupStale",
+    severity: "critical",
+    symptom: "backup",
+    labels,
+    expr:
+      `time() - max by (schedule, kind) (${series}) > ${maxAgeSeconds}` +
+      ` or max by (schedule, kind) (${series}) == 0` +
+      ` or absent(${series})`,
+    for: "15m",
+    summary: `No ${schedule} backup (${kind}) within ${duration(maxAgeSeconds)}`,
+    description:
+      `The last good ${schedule} backup (${kind}) is older than ${duration(maxAgeSeconds)}, there was never one,` +
+      " or nobody reports it.",
+    runbook: "backup-stale",
+    cases: [
+      { name: `fires: ${schedule} is stale`, ...late, series: { [own]: steady(1) }, fires: [{ labels }] },
+      {
+        name: `fires: ${schedule} is absent`,
+        ...young,
+        without: [new RegExp(`^${metric}.*schedule="${schedule}"`, "u")],
+        fires: [{ labels }],
+      },
+      { name: `fires: ${schedule} never ran`, ...young, series: { [own]: steady(0) }, fires: [{ labels }] },
+      { name: "quiet: healthy", ...late, fires: [] },
+      {
+        name: `quiet: ${schedule} was late and then ran`,
+        ...late,
+        series: { [own]: (steps, step) => turning(Math.floor(steps / 2), 1, maxAgeSeconds)(steps, step) },
+        fires: [],
+      },
+    ],
+  };
+}
+
+function backupFailed(first: WatchedBackup): Alert {
+  const metric = BACKUP_METRICS.failures;
+  const own = backupSeries(metric, first.schedule, first.kind);
+  const twoHours = { stepSeconds: 60, atSeconds: 7200 };
+  const labels = {
+    job: JOBS.postgres,
+    instance: "postgres-exporter:9187",
+    schedule: first.schedule,
+    kind: first.kind,
+  };
+  return {
+    alert: "BackupFailed",
+    severity: "warning",
+    symptom: "backup",
+    // The count comes from a table that is pruned: a plain difference takes a smaller count for no failure, where
+    // increase() would take it for a restarted counter.
+    expr: `${metric} - ${metric} offset 1h > 0`,
+    summary: "A {{ $labels.schedule }} backup ({{ $labels.kind }}) failed",
+    description: "{{ $value }} run(s) of the {{ $labels.schedule }} backup failed within the last hour.",
+    runbook: "backup-failed",
+    cases: [
+      { name: "fires", series: { [own]: turning(70, 3, 5) }, ...twoHours, fires: [{ labels, value: "2" }] },
+      { name: "quiet: healthy", ...twoHours, fires: [] },
+      { name: "quiet: old failures were pruned", series: { [own]: turning(70, 3, 1) }, ...twoHours, fires: [] },
+      {
+        name: "quiet here: metric gone (BackupStale says so)",
+        without: [new RegExp(`^${metric}`, "u")],
+        ...twoHours,
+        fires: [],
+      },
+    ],
+  };
+}
+
+function walArchiveStale(maxAgeSeconds: number): Alert {
+  const metric = BACKUP_METRICS.walLastArchived;
+  const own = `${metric}{job="${JOBS.postgres}",instance="postgres-exporter:9187"}`;
+  return {
+    alert: "WalArchiveStale",
+    severity: "critical",
+    symptom: "backup",
+    expr: `time() - max(${metric}) > ${maxAgeSeconds} or max(${metric}) == 0 or absent(${metric})`,
+    for: "5m",
+    summary: "The WAL archive stands still: the recovery point grows older",
+    description: `No WAL segment reached the archive within ${duration(maxAgeSeconds)}, or nobody reports it.`,
+    runbook: "wal-archive-stale",
+    cases: [
+      { name: "fires: stale", series: { [own]: steady(1) }, atSeconds: maxAgeSeconds + 900, fires: [{}] },
+      { name: "fires: metric gone", without: [new RegExp(`^${metric}`, "u")], fires: [{}] },
+      { name: "fires: never", series: { [own]: steady(0) }, fires: [{}] },
+      { name: "quiet: keeps up", series: { [own]: current() }, atSeconds: maxAgeSeconds + 900, fires: [] },
+    ],
+  };
+}

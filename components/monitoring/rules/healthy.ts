@@ -1,0 +1,77 @@
+import { COLOURS } from "../../../contract/colours.ts";
+import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
+import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
+import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
+import { answerClass, REQUEST_TIME_BUCKET } from "../router-series.ts";
+import { current, growing, steady } from "./samples.ts";
+import type { RulesArgs } from "./args.ts";
+import type { Samples } from "./rule.ts";
+
+/** Labels of a server's series, as text. */
+export function serverLabels(colour: string): string {
+  return `job="${JOBS.server}",instance="server-${colour}:${HTTP_PORT}",colour="${colour}"`;
+}
+
+function routerLabels(colour: string): string {
+  return `job="${JOBS.router}",instance="router:9901",colour="${colour}",kind="plain"`;
+}
+
+/** The router's count of requests sent to a colour. */
+export function sentSeries(colour: string): string {
+  return `${ENVOY_METRICS.requestsTotal}{${routerLabels(colour)}}`;
+}
+
+/** The router's count of answers of one class (2 for 2xx) from a colour. */
+export function answersSeries(colour: string, responseClass: number): string {
+  return `${ENVOY_METRICS.requests}{${routerLabels(colour)},${answerClass(String(responseClass))}}`;
+}
+
+/** One bucket of the router's latency histogram; `le` in milliseconds. */
+export function bucketSeries(colour: string, le: string): string {
+  return `${REQUEST_TIME_BUCKET}{${routerLabels(colour)},le="${le}"}`;
+}
+
+/** `up` of a target of a job. */
+export function upSeries(job: string, colour?: string): string {
+  return colour === undefined ? `up{job="${job}",instance="${job}:1"}` : `up{${serverLabels(colour)}}`;
+}
+
+/** A series of one backup schedule. */
+export function backupSeries(metric: string, schedule: string, kind: string): string {
+  return `${metric}{job="${JOBS.postgres}",instance="postgres-exporter:9187",schedule="${schedule}",kind="${kind}"}`;
+}
+
+/**
+ * A stack in which nothing is wrong, as the test series of promtool: both slots answer ten requests a second (150 in a
+ * step of 15 s) with no error, all targets are up and the backups are fresh. A case of an alert changes what it is about.
+ */
+export function healthyWorld(args: RulesArgs): Readonly<Record<string, Samples>> {
+  const world: Record<string, Samples> = {};
+  for (const job of args.jobs) {
+    if (job === JOBS.server) continue;
+    world[upSeries(job)] = steady(1);
+  }
+  for (const colour of COLOURS) {
+    const labels = serverLabels(colour);
+    world[upSeries(JOBS.server, colour)] = steady(1);
+    world[`${SERVER_METRICS.buildInfo}{${labels},version="1.0.0",release="r1"}`] = steady(1);
+    world[`${SERVER_METRICS.webSockets}{${labels}}`] = steady(20);
+    world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.05"}`] = growing(20);
+    world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.1"}`] = growing(20);
+    world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.25"}`] = growing(20);
+    world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="+Inf"}`] = growing(20);
+    world[sentSeries(colour)] = growing(150);
+    world[answersSeries(colour, 2)] = growing(150);
+    for (const le of ["50", "500", "1000", "2500", "+Inf"]) world[bucketSeries(colour, le)] = growing(150);
+    world[`${ENVOY_METRICS.healthyHosts}{${routerLabels(colour)}}`] = steady(1);
+  }
+  world[`pg_up{job="${JOBS.postgres}",instance="postgres-exporter:9187"}`] = steady(1);
+  for (const { schedule, kind } of args.backups) {
+    world[backupSeries(BACKUP_METRICS.lastSuccess, schedule, kind)] = current();
+    world[backupSeries(BACKUP_METRICS.failures, schedule, kind)] = steady(3);
+  }
+  if (args.walArchive !== undefined) {
+    world[`${BACKUP_METRICS.walLastArchived}{job="${JOBS.postgres}",instance="postgres-exporter:9187"}`] = current();
+  }
+  return world;
+}

@@ -1,0 +1,210 @@
+import { COLOURS } from "../../../contract/colours.ts";
+import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
+import { JOBS, RECORDS, type Job } from "../../../contract/monitoring.ts";
+import { SERVER_METRICS } from "../../../contract/server.ts";
+import type { RulesArgs } from "./args.ts";
+import { answersSeries, sentSeries, upSeries } from "./healthy.ts";
+import type { Alert, RuleGroup, Samples } from "./rule.ts";
+import { steady } from "./samples.ts";
+
+/** What must answer, and what must be measured at all. */
+export function targetAlerts(args: RulesArgs): RuleGroup {
+  return {
+    name: "exai-targets",
+    rules: [
+      watchdog(),
+      targetDown(),
+      targetMissing(args.jobs),
+      metricsAbsent(),
+      routerDown(),
+      slotDown(),
+      servingSlotDown(),
+    ],
+  };
+}
+
+function watchdog(): Alert {
+  return {
+    alert: "Watchdog",
+    severity: "none",
+    expr: "vector(1)",
+    summary: "The chain of alerts works",
+    description: "Always firing. Whoever receives it outside must raise the alarm when it stops coming.",
+    runbook: "watchdog",
+    cases: [
+      { name: "fires always", fires: [{}] },
+      { name: "fires without any metric", without: [/./u], series: { nothing_else: steady(1) }, fires: [{}] },
+    ],
+  };
+}
+
+function targetDown(): Alert {
+  return {
+    alert: "TargetDown",
+    severity: "warning",
+    symptom: "availability",
+    expr: "up == 0",
+    for: "2m",
+    summary: "{{ $labels.instance }} does not answer its scrape",
+    description: "Prometheus could not read {{ $labels.instance }} of the job {{ $labels.job }} for two minutes.",
+    runbook: "target-down",
+    cases: [
+      {
+        name: "fires",
+        series: { [upSeries(JOBS.alertmanager)]: steady(0) },
+        fires: [{ labels: { job: JOBS.alertmanager, instance: `${JOBS.alertmanager}:1` } }],
+      },
+      { name: "quiet: healthy", fires: [] },
+      {
+        name: "quiet: one missed scrape",
+        series: { [upSeries(JOBS.alertmanager)]: (steps) => `1+0x${steps - 5} 0 1 1 1 1` },
+        fires: [],
+      },
+      { name: "quiet here: target gone (TargetMissing says so)", without: [/^up\{job="alertmanager"/u], fires: [] },
+    ],
+  };
+}
+
+function targetMissing(jobs: readonly Job[]): Alert {
+  return {
+    alert: "TargetMissing",
+    severity: "warning",
+    symptom: "availability",
+    expr: jobs.map((job) => `absent(up{job="${job}"})`).join(" or "),
+    for: "5m",
+    summary: "Nothing is scraped as {{ $labels.job }}",
+    description: "The job {{ $labels.job }} has no target at all: alerts on its series cannot fire.",
+    runbook: "target-missing",
+    cases: jobs
+      .map((job) => ({
+        name: `fires: ${job} has no target`,
+        without: [new RegExp(`^up\\{job="${job}"`, "u")],
+        fires: [{ labels: { job } }],
+      }))
+      .concat([{ name: "quiet: healthy", without: [], fires: [] }]),
+  };
+}
+
+function metricsAbsent(): Alert {
+  const sources: readonly (readonly [metric: string, job: Job, colour?: string])[] = [
+    [SERVER_METRICS.buildInfo, JOBS.server],
+    // The one counter that Envoy has from the start; the others are born with their first answer.
+    ...COLOURS.map((colour) => [ENVOY_METRICS.requestsTotal, JOBS.router, colour] as const),
+  ];
+  const absent = sources.map(([metric, job, colour]) => {
+    const of = colour === undefined ? "" : `,colour="${colour}"`;
+    return `label_replace(absent(${metric}{job="${job}"${of}}), "metric", "${metric}", "", "")`;
+  });
+  return {
+    alert: "MetricsAbsent",
+    severity: "warning",
+    symptom: "availability",
+    expr: absent.join(" or "),
+    for: "5m",
+    summary: "{{ $labels.metric }} is not measured",
+    description:
+      "The job {{ $labels.job }} gives no {{ $labels.metric }}{{ with $labels.colour }} of {{ . }}{{ end }}: gates get no data" +
+      " and alerts on it stay silent.",
+    runbook: "metrics-absent",
+    cases: [
+      {
+        name: "fires: the server's own metrics are gone",
+        without: [new RegExp(`^${SERVER_METRICS.buildInfo}`, "u")],
+        fires: [{ labels: { job: JOBS.server, metric: SERVER_METRICS.buildInfo } }],
+      },
+      {
+        name: "fires: the router does not know green",
+        without: [/^envoy_.*colour="green"/u],
+        fires: [{ labels: { job: JOBS.router, colour: "green", metric: ENVOY_METRICS.requestsTotal } }],
+      },
+      { name: "quiet: healthy", fires: [] },
+      {
+        name: "quiet: zero traffic is not absence",
+        without: [/^envoy_cluster_upstream_rq_(?:xx|time)/u],
+        series: Object.fromEntries(COLOURS.map((colour) => [sentSeries(colour), steady(0)])),
+        fires: [],
+      },
+    ],
+  };
+}
+
+function routerDown(): Alert {
+  return {
+    alert: "RouterDown",
+    severity: "critical",
+    symptom: "availability",
+    expr: `max(up{job="${JOBS.router}"}) == 0 or absent(up{job="${JOBS.router}"})`,
+    for: "1m",
+    summary: "No router answers: users reach nothing",
+    description: "No Envoy answered its scrape for a minute. All traffic passes through it.",
+    runbook: "router-down",
+    cases: [
+      { name: "fires: down", series: { [upSeries(JOBS.router)]: steady(0) }, fires: [{}] },
+      { name: "fires: gone", without: [/^up\{job="router"/u], fires: [{ labels: { job: JOBS.router } }] },
+      { name: "quiet: healthy", fires: [] },
+      {
+        name: "quiet: one of two routers still answers",
+        series: { [upSeries(JOBS.router)]: steady(0), [`up{job="${JOBS.router}",instance="other:1"}`]: steady(1) },
+        fires: [],
+      },
+    ],
+  };
+}
+
+const GREEN_DOWN: Readonly<Record<string, Samples>> = { [upSeries(JOBS.server, "green")]: steady(0) };
+
+function slotDown(): Alert {
+  return {
+    alert: "SlotDown",
+    severity: "warning",
+    symptom: "availability",
+    expr: `${RECORDS.slotTargetsUp} == 0`,
+    for: "2m",
+    summary: "The slot {{ $labels.colour }} has no server that answers",
+    description: "No server of {{ $labels.colour }} answers its scrape: there is nothing to cut over or roll back to.",
+    runbook: "slot-down",
+    cases: [
+      { name: "fires: down", series: GREEN_DOWN, fires: [{ labels: { colour: "green" } }] },
+      { name: "fires: gone", without: [/^up\{job="server".*"green"/u], fires: [{ labels: { colour: "green" } }] },
+      {
+        name: "fires for both where nothing is left",
+        without: [/^up\{job="server"/u],
+        fires: COLOURS.map((colour) => ({ labels: { colour } })),
+      },
+      { name: "quiet: healthy", fires: [] },
+    ],
+  };
+}
+
+function servingSlotDown(): Alert {
+  return {
+    alert: "ServingSlotDown",
+    severity: "critical",
+    symptom: "availability",
+    expr: `${RECORDS.slotTargetsUp} == 0 and on (colour) ${RECORDS.requests1m} > 0`,
+    for: "30s",
+    summary: "The slot {{ $labels.colour }} is down and users are sent to it",
+    description: "No server of {{ $labels.colour }} answers its scrape, and the router still gives it requests.",
+    runbook: "serving-slot-down",
+    cases: [
+      { name: "fires: down under traffic", series: GREEN_DOWN, fires: [{ labels: { colour: "green" } }] },
+      {
+        name: "fires: gone under traffic",
+        without: [/^up\{job="server".*"green"/u],
+        fires: [{ labels: { colour: "green" } }],
+      },
+      { name: "quiet: healthy", fires: [] },
+      {
+        name: "quiet: down at zero traffic",
+        series: { ...GREEN_DOWN, [sentSeries("green")]: steady(5000), [answersSeries("green", 2)]: steady(5000) },
+        fires: [],
+      },
+      {
+        name: "quiet here: the router's metric is gone (RouterDown or MetricsAbsent)",
+        series: GREEN_DOWN,
+        without: [/^envoy_/u],
+        fires: [],
+      },
+    ],
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * Names that the monitoring and what it watches, or who asks it, agree on: the scrape jobs, the recorded series and the
+ * series of the backups. Rollout gates, dashboards and alerts read the same records, so that they cannot disagree.
+ */
+
+/** Scrape jobs; the value of the label `job`. */
+export const JOBS = {
+  server: "server",
+  router: "router",
+  postgres: "postgres",
+  prometheus: "prometheus",
+  alertmanager: "alertmanager",
+} as const;
+
+/** One of {@link JOBS}. */
+export type Job = (typeof JOBS)[keyof typeof JOBS];
+
+/**
+ * Series that Prometheus records, as the router saw the traffic. Those that start with `colour:` have the label `colour`
+ * alone; those that start with `exai:` are what users met, whatever the colour. Rates are per second.
+ */
+export const RECORDS = {
+  requests1m: "colour:exai_requests:rate1m",
+  requests5m: "colour:exai_requests:rate5m",
+  /** Answers of class 5xx, the router's own included. */
+  errors1m: "colour:exai_errors:rate1m",
+  errors5m: "colour:exai_errors:rate5m",
+  /** The colour's share of all requests, 0 to 1; absent while there are none. */
+  requestShare1m: "colour:exai_requests:share1m",
+  /** Errors by requests, 0 to 1; absent while the colour has no requests. */
+  errorRatio1m: "colour:exai_error_ratio:rate1m",
+  errorRatio5m: "colour:exai_error_ratio:rate5m",
+  /** Cumulative histogram, labels colour and le; bounds in milliseconds. */
+  durationBuckets1m: "colour_le:exai_request_duration_milliseconds_bucket:rate1m",
+  durationBuckets5m: "colour_le:exai_request_duration_milliseconds_bucket:rate5m",
+  /** Seconds. */
+  p95Seconds1m: "colour:exai_request_duration_seconds:p95_rate1m",
+  p95Seconds5m: "colour:exai_request_duration_seconds:p95_rate5m",
+  p99Seconds1m: "colour:exai_request_duration_seconds:p99_rate1m",
+  p99Seconds5m: "colour:exai_request_duration_seconds:p99_rate5m",
+  /** Seconds, from the server's own histogram. */
+  webSocketP95Seconds5m: "colour:exai_websocket_latency_seconds:p95_rate5m",
+  /** Targets of the server that answer their scrape; 0 where the slot has none. */
+  slotTargetsUp: "colour:exai_targets_up:count",
+  userRequests5m: "exai:requests:rate5m",
+  userErrors5m: "exai:errors:rate5m",
+  userErrorRatio5m: "exai:error_ratio:rate5m",
+  /** Seconds. */
+  userP95Seconds5m: "exai:request_duration_seconds:p95_rate5m",
+  userP99Seconds5m: "exai:request_duration_seconds:p99_rate5m",
+  /** Share of requests that took longer than 500 ms, 0 to 1. */
+  userSlowRatio5m: "exai:slow_request_ratio:rate5m",
+} as const;
+
+/** Series of the backups; the Postgres exporter reads them from the database. */
+export const BACKUP_METRICS = {
+  /** Gauge, Unix seconds; before the first backup 0 or the declaration of its schedule; labels schedule, kind. */
+  lastSuccess: "exai_backup_last_success_timestamp_seconds",
+  /** Failed runs so far; labels schedule, kind. */
+  failures: "exai_backup_failures_total",
+  /** Gauge, Unix seconds: when the last WAL segment reached the archive. */
+  walLastArchived: "exai_wal_last_archived_timestamp_seconds",
+} as const;
