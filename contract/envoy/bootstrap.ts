@@ -190,6 +190,8 @@ function slotCluster(colour: Colour, kind: ClusterKind, options: EnvoyOptions): 
         all_addresses_in_single_endpoint: false,
       }),
     },
+    // An address that the name no longer has belongs to a container that is gone, whatever its last check said.
+    ignore_health_on_host_removal: true,
     connect_timeout: "2s",
     load_assignment: {
       cluster_name: clusterName(colour, kind),

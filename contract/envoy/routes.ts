@@ -249,8 +249,9 @@ function weightsOf(clusters: readonly unknown[]): Weights {
 
 function sessionColours(route: unknown): Colour[] {
   return children(field(field(route, "match"), "headers")).flatMap((header) => {
-    const prefix = String(field(field(header, "string_match"), "prefix") ?? "").replace(/\.$/, "");
-    return field(header, "name") === HEADERS.mcpSessionId && isColour(prefix) ? [prefix] : [];
+    const prefix = field(field(header, "string_match"), "prefix");
+    const colour = typeof prefix === "string" ? prefix.replace(/\.$/, "") : "";
+    return field(header, "name") === HEADERS.mcpSessionId && isColour(colour) ? [colour] : [];
   });
 }
 

@@ -1,0 +1,37 @@
+import { UserError } from "../../contract/errors.ts";
+import type { Verb } from "../../contract/events.ts";
+import type { RolloutContext } from "../../operations/rollout/context.ts";
+import { cutover } from "../../operations/rollout/cutover.ts";
+import { parseSeconds, parseSteps } from "../../operations/rollout/plan.ts";
+
+/** `./exai cutover`, as typed. */
+export interface CutoverOptions {
+  readonly image?: string;
+  /** `5,25,50,100` */
+  readonly steps?: string;
+  /** `10s`, `2m`, … */
+  readonly hold?: string;
+  readonly bake?: string;
+  readonly standby?: string;
+  readonly reason?: string;
+}
+
+/** Checks the options and runs the cutover. Exit codes: 0 done, 1 rolled back by itself, 2 failed, 3 refused. */
+export async function* cutoverVerb(context: RolloutContext, options: CutoverOptions): Verb {
+  const { image, reason } = options;
+  if (image === undefined || image.trim() === "") {
+    throw new UserError("--image", "a cutover needs the image to put into the idle slot", "exai cutover --image IMAGE");
+  }
+  const seconds = (name: "hold" | "bake" | "standby") => {
+    const text = options[name];
+    return text === undefined ? {} : { [`${name}Seconds`]: parseSeconds(text, `--${name}`) };
+  };
+  return yield* cutover(context, {
+    image,
+    ...(options.steps === undefined ? {} : { steps: parseSteps(options.steps) }),
+    ...seconds("hold"),
+    ...seconds("bake"),
+    ...seconds("standby"),
+    ...(reason === undefined ? {} : { reason }),
+  });
+}

@@ -1,0 +1,8 @@
+import type { Verb } from "../../contract/events.ts";
+import type { RolloutContext } from "../../operations/rollout/context.ts";
+import { rollback, type RollbackRequest } from "../../operations/rollout/rollback.ts";
+
+/** `./exai rollback`: exit codes 0 done, 2 failed, 3 nothing to take back or somebody else at work. */
+export async function* rollbackVerb(context: RolloutContext, options: RollbackRequest): Verb {
+  return yield* rollback(context, options);
+}

@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import type { RouteTimeouts } from "../../contract/envoy/routes.ts";
+import type { SlotDeployer } from "./deployer.ts";
+import { DEFAULT_GATES, type GateSettings } from "./gates.ts";
+import { FileJournalStore, type JournalStore } from "./journal.ts";
+import { currentUser, DEFAULT_LEASE_SECONDS, FileLeaseStore, type LeaseStore } from "./lease.ts";
+import type { TrafficDriver } from "./traffic/driver.ts";
+import { EnvoyTraffic } from "./traffic/envoy.ts";
+
+/** All that a rollout touches. The CLI builds it from a stack's settings; tests build it around containers of theirs. */
+export interface RolloutContext {
+  readonly traffic: TrafficDriver;
+  readonly journal: JournalStore;
+  readonly leases: LeaseStore;
+  readonly deployer: SlotDeployer;
+  /** The router as users reach it, e.g. `http://127.0.0.1:8080`. */
+  readonly routerUrl: string;
+  /** EXAI_WS_PORT through the router, e.g. `ws://127.0.0.1:8079`. */
+  readonly webSocketUrl: string;
+  readonly prometheusUrl: string;
+  readonly gates: GateSettings;
+  readonly deadlines: RolloutDeadlines;
+  /** Token for the smoke test's WebSocket, where the server wants one. */
+  readonly webSocketToken?: () => string | Promise<string>;
+  /** Expands the schema before traffic and says what it did. Absent: nothing to expand. */
+  readonly expandSchema?: (signal: AbortSignal) => Promise<string>;
+  /** Aborted by Ctrl-C: the rollout stops between two steps and can be resumed. */
+  readonly signal: AbortSignal;
+  /** user@host, for the history. */
+  readonly who: string;
+}
+
+/** Seconds. */
+export interface RolloutDeadlines {
+  /** From the start of the candidate's container until the router sees it ready. @default 120 */
+  readonly readySeconds: number;
+  /** For each smoke check. @default 10 */
+  readonly smokeSeconds: number;
+}
+
+export const DEFAULT_DEADLINES: RolloutDeadlines = { readySeconds: 120, smokeSeconds: 10 };
+
+/** What the CLI knows of a stack on Docker. */
+export interface LocalRollout {
+  /** The instance's own directory; the rollout keeps its state in `rollout/` below it. */
+  readonly home: string;
+  /** Host directory that the router's container has mounted. */
+  readonly routesDirectory: string;
+  readonly routerUrl: string;
+  readonly webSocketUrl: string;
+  readonly observeUrl: string;
+  readonly prometheusUrl: string;
+  readonly deployer: SlotDeployer;
+  readonly gates?: Partial<GateSettings>;
+  readonly deadlines?: Partial<RolloutDeadlines>;
+  readonly routeTimeouts?: RouteTimeouts;
+  readonly leaseSeconds?: number;
+  readonly webSocketToken?: () => string | Promise<string>;
+  readonly expandSchema?: (signal: AbortSignal) => Promise<string>;
+  readonly signal?: AbortSignal;
+}
+
+/** The context of a stack on Docker: Envoy's route file, journal and lease as files. */
+export function localRollout(options: LocalRollout): RolloutContext {
+  const { webSocketToken, expandSchema } = options;
+  return {
+    traffic: new EnvoyTraffic({
+      observeUrl: options.observeUrl,
+      routesDirectory: options.routesDirectory,
+      ...(options.routeTimeouts === undefined ? {} : { timeouts: options.routeTimeouts }),
+    }),
+    journal: new FileJournalStore(rolloutDirectory(options.home)),
+    leases: new FileLeaseStore(
+      join(rolloutDirectory(options.home), "leases"),
+      options.leaseSeconds ?? DEFAULT_LEASE_SECONDS,
+    ),
+    deployer: options.deployer,
+    routerUrl: options.routerUrl,
+    webSocketUrl: options.webSocketUrl,
+    prometheusUrl: options.prometheusUrl,
+    gates: { ...DEFAULT_GATES, ...options.gates },
+    deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
+    ...(webSocketToken === undefined ? {} : { webSocketToken }),
+    ...(expandSchema === undefined ? {} : { expandSchema }),
+    signal: options.signal ?? new AbortController().signal,
+    who: currentUser(),
+  };
+}
+
+/** Where a local stack's rollout keeps journal, history and leases. */
+export function rolloutDirectory(home: string): string {
+  return join(home, "rollout");
+}

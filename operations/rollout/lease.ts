@@ -1,0 +1,238 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { hostname, uptime, userInfo } from "node:os";
+import { join } from "node:path";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { errorCode, syncDirectory } from "./fence.ts";
+
+/** Who holds a lease, for the one who is refused. */
+export interface Holder {
+  /** `user@host` */
+  readonly who: string;
+  readonly pid: number;
+  /** What it is doing, e.g. `cutover`. */
+  readonly verb: string;
+}
+
+/** The right to change the rollout, alone. */
+export interface Lease {
+  /** Larger than that of every earlier holder. Goes with every write. */
+  readonly token: number;
+  /** Aborts when the lease could not be renewed in time or somebody took it over. */
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+}
+
+/** Where leases are kept. On Kubernetes it will be one object of coordination.k8s.io. */
+export interface LeaseStore {
+  /**
+   * Takes the lease and renews it until it is released.
+   *
+   * @throws UserError (exit code 3) that names the holder.
+   */
+  acquire(verb: string): Promise<Lease>;
+  /** The present holder; undefined when the lease is free. */
+  holder(): Promise<Holder | undefined>;
+}
+
+/** Seconds after its last renewal at which a lease expires. */
+export const DEFAULT_LEASE_SECONDS = 30;
+
+interface LeaseRecord {
+  readonly schema: 1;
+  readonly holder: Holder;
+  readonly token: number;
+  readonly seconds: number;
+  /** Wall clock of the last renewal, milliseconds since 1970: for readers on another host. */
+  readonly renewedAt: number;
+  /** The machine's boot, its time since boot in seconds and the process's start: immune to a clock that jumps. */
+  readonly boot: string;
+  readonly renewedUptime: number;
+  readonly processNamespace: string;
+  readonly processStart: string;
+  readonly released: boolean;
+}
+
+/**
+ * Leases as files: `<directory>/<token>.json`. The highest token is the lease. Taking it is the exclusive creation of
+ * the next number, so of two contenders one wins, and tokens never go back.
+ */
+export class FileLeaseStore implements LeaseStore {
+  readonly #directory: string;
+  readonly #seconds: number;
+
+  constructor(directory: string, seconds = DEFAULT_LEASE_SECONDS) {
+    this.#directory = directory;
+    this.#seconds = seconds;
+  }
+
+  async acquire(verb: string): Promise<Lease> {
+    await mkdir(this.#directory, { recursive: true });
+    for (;;) {
+      const current = await this.#current();
+      if (current !== undefined && (await alive(current))) throw refused(current);
+      const token = (current?.token ?? 0) + 1;
+      const record = await ownRecord(token, verb, this.#seconds);
+      const temporary = join(this.#directory, `.${randomUUID()}`);
+      await writeDurably(temporary, JSON.stringify(record));
+      try {
+        // link() fails when the name exists: the atomic "create if absent with content".
+        await link(temporary, this.#path(token));
+      } catch (error) {
+        if (errorCode(error) === "EEXIST") continue;
+        throw error;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+      await syncDirectory(this.#directory);
+      await this.#removeBelow(token);
+      return this.#renewed(record);
+    }
+  }
+
+  async holder(): Promise<Holder | undefined> {
+    const current = await this.#current();
+    return current !== undefined && (await alive(current)) ? current.holder : undefined;
+  }
+
+  #renewed(record: LeaseRecord): Lease {
+    const lost = new AbortController();
+    let last = uptime();
+    const renew = async (released: boolean): Promise<void> => {
+      const tokens = await this.#tokens();
+      if (Math.max(...tokens) !== record.token) throw new Error("somebody else took the lease");
+      const next = { ...record, renewedAt: Date.now(), renewedUptime: uptime(), released };
+      const temporary = join(this.#directory, `.${randomUUID()}`);
+      await writeDurably(temporary, JSON.stringify(next));
+      await rename(temporary, this.#path(record.token));
+      last = uptime();
+    };
+    const timer = setInterval(
+      () => {
+        renew(false).catch((error: unknown) => {
+          // A write that fails now may succeed before the lease is over; a lease that is over is gone.
+          const taken = error instanceof Error && error.message.startsWith("somebody");
+          if (taken || uptime() - last > record.seconds) {
+            clearInterval(timer);
+            lost.abort(error);
+          }
+        });
+      },
+      (this.#seconds * 1000) / 4,
+    );
+    timer.unref();
+    return {
+      token: record.token,
+      lost: lost.signal,
+      release: async () => {
+        clearInterval(timer);
+        if (!lost.signal.aborted) await renew(true).catch(() => undefined); // else it expires by itself
+      },
+    };
+  }
+
+  async #tokens(): Promise<number[]> {
+    const names = await readdir(this.#directory).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    });
+    return names.flatMap((name) => (/^\d+\.json$/.test(name) ? [Number.parseInt(name, 10)] : []));
+  }
+
+  async #current(): Promise<LeaseRecord | undefined> {
+    for (;;) {
+      const tokens = await this.#tokens();
+      if (tokens.length === 0) return undefined;
+      try {
+        return JSON.parse(await readFile(this.#path(Math.max(...tokens)), "utf8")) as LeaseRecord;
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw error; // a newer holder has just removed it: look again
+      }
+    }
+  }
+
+  async #removeBelow(token: number): Promise<void> {
+    for (const other of await this.#tokens()) {
+      if (other < token) await rm(this.#path(other), { force: true });
+    }
+  }
+
+  #path(token: number): string {
+    return join(this.#directory, `${String(token).padStart(8, "0")}.json`);
+  }
+}
+
+async function ownRecord(token: number, verb: string, seconds: number): Promise<LeaseRecord> {
+  return {
+    schema: 1,
+    holder: { who: currentUser(), pid: process.pid, verb },
+    token,
+    seconds,
+    renewedAt: Date.now(),
+    boot: await bootId(),
+    renewedUptime: uptime(),
+    processNamespace: await processNamespace(),
+    processStart: (await processStart(process.pid)) ?? "",
+    released: false,
+  };
+}
+
+/** `user@host` of this process. */
+export function currentUser(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+async function alive(record: LeaseRecord): Promise<boolean> {
+  if (record.released) return false;
+  const sameBoot = record.boot !== "" && record.boot === (await bootId());
+  if (sameBoot && record.processNamespace !== "" && record.processNamespace === (await processNamespace())) {
+    // The process identifier may have been given to another process since: its start time tells.
+    const start = await processStart(record.holder.pid);
+    if (start === undefined || start !== record.processStart) return false;
+  }
+  const age = sameBoot ? uptime() - record.renewedUptime : (Date.now() - record.renewedAt) / 1000;
+  return age < record.seconds;
+}
+
+function refused(record: LeaseRecord): UserError {
+  const { holder } = record;
+  return new UserError(
+    "rollout lease",
+    `${holder.who} holds it: \`${holder.verb}\`, process ${String(holder.pid)}, token ${String(record.token)}`,
+    `wait until it ends (exai rollout status), or end that process; the lease expires ${String(record.seconds)} s after its last renewal`,
+    EXIT.refused,
+  );
+}
+
+async function bootId(): Promise<string> {
+  return readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+}
+
+async function processNamespace(): Promise<string> {
+  return readlink("/proc/self/ns/pid").catch(() => "");
+}
+
+/** Start of a process in ticks since boot, field 22 of /proc/PID/stat; undefined when there is none or it is a zombie. */
+async function processStart(pid: number): Promise<string | undefined> {
+  try {
+    const text = await readFile(`/proc/${String(pid)}/stat`, "utf8");
+    // The second field is the program's name in parentheses and may hold spaces.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+async function writeDurably(path: string, content: string): Promise<void> {
+  const file = await open(path, "wx", 0o644);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,63 @@
+import type { Colour } from "../../contract/colours.ts";
+import { EXIT, UserError } from "../../contract/errors.ts";
+
+/** One rollout, decided before its first transition and never changed afterwards. */
+export interface RolloutPlan {
+  /** Sortable and unique: start time and a random part. */
+  readonly id: string;
+  /** The colour that has the users when the rollout starts, and after a rollback. */
+  readonly stable: Colour;
+  /** The colour that gets the new image. */
+  readonly candidate: Colour;
+  readonly image: string;
+  /** Candidate's weights in percent, rising; the last is 100. */
+  readonly steps: readonly number[];
+  /** Least time on each step below the last. */
+  readonly holdSeconds: number;
+  /** Least time at 100 % under gates, after which the rollout counts as done. */
+  readonly bakeSeconds: number;
+  /** How long the old colour stays warm afterwards. */
+  readonly standbySeconds: number;
+  readonly reason: string;
+  /** user@host of who started it. */
+  readonly by: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+}
+
+export const DEFAULT_STEPS: readonly number[] = [5, 25, 50, 100];
+export const DEFAULT_HOLD_SECONDS = 10;
+export const DEFAULT_BAKE_SECONDS = 10;
+export const DEFAULT_STANDBY_SECONDS = 3600;
+
+/**
+ * Parses `5,25,50,100`.
+ *
+ * @throws UserError unless the steps are whole percentages that rise and end with 100.
+ */
+export function parseSteps(text: string): readonly number[] {
+  const steps = text.split(",").map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : NaN));
+  const rising = steps.every((step, index) => step > (steps[index - 1] ?? 0) && step <= 100);
+  if (!rising || steps.at(-1) !== 100) {
+    throw new UserError(
+      "--steps",
+      `"${text}" is no list of rising percentages that ends with 100`,
+      "exai cutover --image IMAGE --steps 5,25,50,100",
+      EXIT.failed,
+    );
+  }
+  return steps;
+}
+
+/**
+ * Parses `500ms`, `10s`, `2m`, `1h` or a number of seconds.
+ *
+ * @throws UserError that names the option.
+ */
+export function parseSeconds(text: string, option: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*$/.exec(text);
+  if (match === null)
+    throw new UserError(option, `"${text}" is no duration`, `${option} 10s (ms, s, m or h)`, EXIT.failed);
+  const factors: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+  return Number(match[1]) * (factors[match[2] ?? "s"] ?? 1);
+}

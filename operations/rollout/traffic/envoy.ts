@@ -1,0 +1,165 @@
+import { open, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { clusterName, OBSERVE_PATHS, parseClusterName, ROUTES_FILE } from "../../../contract/envoy/names.ts";
+import {
+  DEFAULT_ROUTE_TIMEOUTS,
+  FIRST_TABLE,
+  rejection,
+  routesFile,
+  sameTable,
+  tableInForce,
+  type RouteTable,
+  type RouteTimeouts,
+} from "../../../contract/envoy/routes.ts";
+import { UserError } from "../../../contract/errors.ts";
+import { errorCode, FencedDirectory } from "../fence.ts";
+import type { Lease } from "../lease.ts";
+import type { Readiness } from "../machine.ts";
+import type { OpenConnections, TrafficDriver, TrafficWriter } from "./driver.ts";
+
+export interface EnvoyTrafficOptions {
+  /** The router's read-only view, e.g. `http://127.0.0.1:9901`. */
+  readonly observeUrl: string;
+  /** Host directory that the router's container has mounted. */
+  readonly routesDirectory: string;
+  readonly timeouts?: RouteTimeouts;
+  /** Until a table must be in force. @default 10 */
+  readonly readBackSeconds?: number;
+}
+
+/** Envoy on Docker: the table is a file, replaced by rename, and Envoy's own dump says when it is in force. */
+export class EnvoyTraffic implements TrafficDriver {
+  readonly #options: EnvoyTrafficOptions;
+
+  constructor(options: EnvoyTrafficOptions) {
+    this.#options = options;
+  }
+
+  async inForce(): Promise<RouteTable | undefined> {
+    return tableInForce(await this.#dump());
+  }
+
+  async readiness(): Promise<Readiness> {
+    const hosts = new Map<Colour, boolean>();
+    for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
+      const parsed = parseClusterName(cluster.name);
+      if (parsed?.kind !== "plain") continue;
+      const statuses = cluster.host_statuses ?? [];
+      const healthy = statuses.some((host) => {
+        const health = host.health_status ?? {};
+        return health.failed_active_health_check !== true && health.pending_active_hc !== true;
+      });
+      hosts.set(parsed.colour, healthy);
+    }
+    return { blue: hosts.get("blue") ?? false, green: hosts.get("green") ?? false };
+  }
+
+  async open(): Promise<Readonly<Record<Colour, OpenConnections>>> {
+    const active = new Map<string, number>();
+    for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
+      const stats = (cluster.host_statuses ?? []).flatMap((host) => host.stats ?? []);
+      const sum = stats.filter((stat) => stat.name === "rq_active").reduce((a, stat) => a + Number(stat.value ?? 0), 0);
+      active.set(cluster.name, sum);
+    }
+    const of = (colour: Colour): OpenConnections => ({
+      requests: active.get(clusterName(colour)) ?? 0,
+      streams: active.get(clusterName(colour, "stream")) ?? 0,
+      webSockets: active.get(clusterName(colour, "websocket")) ?? 0,
+    });
+    return { blue: of("blue"), green: of("green") };
+  }
+
+  async writer(lease: Lease): Promise<TrafficWriter> {
+    const directory = await FencedDirectory.open(this.#options.routesDirectory, lease.token);
+    return { apply: (table, signal) => this.#apply(directory, table, signal) };
+  }
+
+  async #apply(directory: FencedDirectory, table: RouteTable, signal: AbortSignal): Promise<number> {
+    const started = performance.now();
+    await directory.replace(ROUTES_FILE, fileContent(table, this.#options.timeouts));
+    const deadline = started + (this.#options.readBackSeconds ?? 10) * 1000;
+    let last = "no answer";
+    for (;;) {
+      try {
+        const dump = await this.#dump();
+        const present = tableInForce(dump);
+        if (present !== undefined && sameTable(present, table)) return performance.now() - started;
+        last = rejection(dump) ?? `generation ${String(present?.generation)} is in force`;
+      } catch (error) {
+        last = error instanceof Error ? error.message : String(error);
+      }
+      if (performance.now() > deadline) {
+        throw new UserError(
+          this.#options.observeUrl,
+          `the router has not taken generation ${String(table.generation)}: ${last}`,
+          "exai status, exai logs router; then: exai rollout resume (or abort)",
+        );
+      }
+      await sleep(5, undefined, { signal });
+    }
+  }
+
+  async #dump(): Promise<unknown> {
+    return this.#get(`${OBSERVE_PATHS.configDump}?resource=dynamic_route_configs`);
+  }
+
+  async #clusters(): Promise<ClustersAnswer> {
+    return (await this.#get(`${OBSERVE_PATHS.clusters}?format=json`)) as ClustersAnswer;
+  }
+
+  async #get(path: string): Promise<unknown> {
+    const { observeUrl } = this.#options;
+    try {
+      const response = await fetch(new URL(path, observeUrl), { signal: AbortSignal.timeout(2000) });
+      if (!response.ok) throw new Error(`HTTP ${String(response.status)}`);
+      return await response.json();
+    } catch (error) {
+      const detail = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
+      throw new UserError(observeUrl, `the router does not answer (${detail})`, "exai up, then exai status");
+    }
+  }
+}
+
+interface ClustersAnswer {
+  readonly cluster_statuses?: readonly {
+    readonly name: string;
+    readonly host_statuses?: readonly {
+      readonly stats?: readonly { readonly name: string; readonly value?: string }[];
+      readonly health_status?: { readonly failed_active_health_check?: boolean; readonly pending_active_hc?: boolean };
+    }[];
+  }[];
+}
+
+function fileContent(table: RouteTable, timeouts: RouteTimeouts = DEFAULT_ROUTE_TIMEOUTS): string {
+  return `${JSON.stringify(routesFile(table, timeouts), undefined, 1)}\n`;
+}
+
+/**
+ * Writes the first table, all on blue, where there is none: Envoy does not start without it. An existing table is the
+ * controller's and stays.
+ *
+ * @returns whether it was written.
+ */
+export async function ensureRoutes(directory: string, timeouts?: RouteTimeouts): Promise<boolean> {
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  try {
+    const file = await open(join(directory, ROUTES_FILE), "wx", 0o644);
+    try {
+      await file.writeFile(fileContent(FIRST_TABLE, timeouts));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** A line for people: `blue 75 %, green 25 %`. */
+export function tableLabel(table: Pick<RouteTable, "weights">): string {
+  return COLOURS.map((colour) => `${colour} ${String(table.weights[colour])} %`).join(", ");
+}

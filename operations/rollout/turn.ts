@@ -1,0 +1,96 @@
+import { EXIT, UserError } from "../../contract/errors.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import type { RolloutContext } from "./context.ts";
+import { atRest, stateLabel } from "./machine.ts";
+import type { RolloutPlan } from "./plan.ts";
+import { lostLease, RolloutSession } from "./session.ts";
+import { tableLabel } from "./traffic/envoy.ts";
+
+/**
+ * Runs a verb's work under the lease and gives the lease back, whatever happens. Ctrl-C ends it with the exit code of an
+ * interruption and says how to go on.
+ */
+export async function* turn(
+  context: RolloutContext,
+  verb: string,
+  work: (session: RolloutSession) => AsyncGenerator<ExaiEvent, number, void>,
+): Verb {
+  const session = await RolloutSession.open(context, verb);
+  try {
+    return yield* work(session);
+  } catch (error) {
+    if (context.signal.aborted) {
+      yield* interrupted(session);
+      return EXIT.interrupted;
+    }
+    throw session.signal.aborted ? lostLease(error) : error;
+  } finally {
+    await session.close();
+  }
+}
+
+function* interrupted(session: RolloutSession): Generator<ExaiEvent, void, void> {
+  if (atRest(session.machine)) return;
+  const message =
+    `stopped in "${stateLabel(session.machine)}" with ${tableLabel(session.journal.table)}; nobody watches the gates now. ` +
+    "Go on with exai rollout resume, or take it back with exai rollout abort";
+  yield { type: "note", level: "warning", message };
+}
+
+/** Says how a rollout ended and turns it into an exit code. */
+export function* conclude(session: RolloutSession, plan: RolloutPlan): Generator<ExaiEvent, number, void> {
+  const { machine, journal } = session;
+  if (machine.state.name === "standby") {
+    yield {
+      type: "result",
+      title: `${plan.candidate} has all users; ${plan.stable} stays warm`,
+      data: {
+        rollout: plan.id,
+        outcome: "completed",
+        active: plan.candidate,
+        image: plan.image,
+        weights: journal.table.weights,
+        seconds: secondsSince(plan),
+        standbyUntil: standbyUntil(journal.entry?.at, plan),
+      },
+      next: ["exai rollback", "exai rollout history"],
+    };
+    return EXIT.ok;
+  }
+  const { ending } = machine;
+  const kept = ending?.outcome === "kept";
+  yield {
+    type: "result",
+    title: kept
+      ? `the rollback failed: ${plan.stable} could not be brought back, so ${plan.candidate} keeps the users`
+      : `${ending?.automatic === true ? "rolled back by itself" : "rolled back"}: ${plan.stable} has all users (${ending?.reason ?? ""})`,
+    data: {
+      rollout: plan.id,
+      outcome: ending?.outcome,
+      automatic: ending?.automatic,
+      reason: ending?.reason,
+      from: ending?.from,
+      active: machine.active,
+      image: plan.image,
+      weights: journal.table.weights,
+      evicted: machine.evicted,
+      seconds: secondsSince(plan),
+    },
+    next: kept ? ["exai status", "exai logs server"] : ["exai rollout history"],
+  };
+  return kept || ending?.automatic === true ? EXIT.violations : EXIT.ok;
+}
+
+/** When a standby ends, ISO 8601; undefined before it began. */
+export function standbyUntil(beganAt: string | undefined, plan: RolloutPlan): string | undefined {
+  return beganAt === undefined ? undefined : new Date(Date.parse(beganAt) + plan.standbySeconds * 1000).toISOString();
+}
+
+function secondsSince(plan: RolloutPlan): number {
+  return Math.round((Date.now() - Date.parse(plan.startedAt)) / 100) / 10;
+}
+
+/** The error of a verb that the present state does not allow. */
+export function notNow(session: RolloutSession, problem: string, mend: string): UserError {
+  return new UserError(`rollout (${stateLabel(session.machine)})`, problem, mend, EXIT.refused);
+}
