@@ -30,7 +30,7 @@ function isTimeOrAbsent(value: unknown): value is number | undefined {
  * Only HS256 is taken, whatever the header says, so `none` and asymmetric algorithms are refused. `exp` and `nbf` are
  * honoured; `nowSeconds` is the time since the epoch.
  */
-export function verifyToken(token: string, keys: readonly string[], nowSeconds: number): TokenVerdict {
+export function verifyToken(token: string, keys: readonly (string | Uint8Array)[], nowSeconds: number): TokenVerdict {
   const parts = token.split(".");
   const [header = "", payload = "", signature = ""] = parts;
   if (parts.length !== 3 || parts.some((part) => !/^[A-Za-z0-9_-]+$/.test(part)))

@@ -33,5 +33,6 @@ export function isSameSite(request: BrowserRequest, productionOrigin: string | u
 
 /** Whether a browser's WebSocket comes from the production origin; no `Origin` means that it is no browser's. */
 export function isProductionBrowser(request: BrowserRequest, productionOrigin: string | undefined): boolean {
-  return request.origin === undefined || parse(request.origin)?.origin === productionOrigin;
+  if (request.origin === undefined) return true;
+  return productionOrigin !== undefined && parse(request.origin)?.origin === productionOrigin;
 }

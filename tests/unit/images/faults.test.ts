@@ -1,0 +1,94 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../contract/errors.ts";
+import { createFaultInjector } from "../../../images/reference-server/src/fault-injector.ts";
+import { FAULT_KNOBS, parseFaults } from "../../../images/reference-server/src/faults.ts";
+import { createLog } from "../../../images/reference-server/src/log.ts";
+
+const silent = createLog("error", {}, () => undefined);
+
+describe("parseFaults", () => {
+  test("takes every knob with its units", () => {
+    expect(parseFaults("")).toEqual({});
+    expect(parseFaults("errors=0.2, latency=2000ms@0.02 ,ws-latency=0.3s,ws-reject=.5")).toEqual({
+      errors: 0.2,
+      latency: { milliseconds: 2000, share: 0.02 },
+      webSocketLatencyMs: 300,
+      webSocketReject: 0.5,
+    });
+    expect(parseFaults("latency=2s,ready-after=3s,crash-after=1m,leak=1.5MB/s")).toEqual({
+      latency: { milliseconds: 2000, share: 1 },
+      readyAfterMs: 3000,
+      crashAfterMs: 60_000,
+      leakBytesPerSecond: 1_500_000,
+    });
+    expect(parseFaults("never-ready")).toEqual({ neverReady: true });
+  });
+
+  test.each([
+    ["error=0.2", "no such knob"],
+    ["toString=1", "no such knob"],
+    ["errors", "a value is missing"],
+    ["errors=", "a value is missing"],
+    ["errors=1.2", "share"],
+    ["errors=0", "share"],
+    ["errors=20%", "share"],
+    ["errors=0.1,errors=0.2", "given twice"],
+    ["latency=2000", "time"],
+    ["latency=0ms", "time"],
+    ["latency=2s@", "share"],
+    ["latency=2s@2", "share"],
+    ["latency=2s@0.1@0.1", "form"],
+    ["crash-after=100000m", "time"],
+    ["leak=1MB", "rate"],
+    ["never-ready=true", "takes no value"],
+    ["never-ready,ready-after=3s", "contradicts"],
+  ])("refuses %s", (text, problem) => {
+    const parse = () => parseFaults(text);
+    expect(parse).toThrow(UserError);
+    expect(parse).toThrow(problem);
+  });
+
+  test("a refusal lists the whole grammar", () => {
+    try {
+      parseFaults("nonsense");
+      expect.unreachable();
+    } catch (error) {
+      for (const grammar of Object.values(FAULT_KNOBS)) expect((error as UserError).mend).toContain(grammar);
+    }
+  });
+
+  test("never fails otherwise than with a UserError", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        try {
+          parseFaults(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UserError);
+        }
+      }),
+    );
+  });
+});
+
+describe("createFaultInjector", () => {
+  test("hits the share of the requests that the knob says", async () => {
+    let next = 0;
+    // 0.00, 0.01, … 0.99: every hundredth once.
+    const random = () => (next++ % 100) / 100;
+    const injector = createFaultInjector(parseFaults("errors=0.2"), silent, () => undefined, random);
+    let failed = 0;
+    for (let request = 0; request < 100; request++) if (await injector.beforeRequest()) failed += 1;
+    expect(failed).toBe(20);
+    expect(injector.touchesRequests).toBe(true);
+  });
+
+  test("a sound server is ready as soon as it has started, and not before", () => {
+    const injector = createFaultInjector({}, silent, () => undefined);
+    expect(injector.ready()).toBe(false);
+    injector.start();
+    expect(injector.ready()).toBe(true);
+    expect(injector.touchesRequests).toBe(false);
+    expect(injector.refusesWebSocket()).toBe(false);
+  });
+});
