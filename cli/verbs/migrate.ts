@@ -1,0 +1,84 @@
+import { EXIT } from "../../contract/errors.ts";
+import type { Verb } from "../../contract/events.ts";
+import { applyMigrations, label, migrationStatus } from "../../operations/migrations/apply.ts";
+import { runPgtap } from "../../operations/migrations/pgtap.ts";
+
+interface Options {
+  readonly signal?: AbortSignal;
+}
+
+/** Which migrations a database has and which it lacks. */
+export async function* migratePlan(url: string, options: Options = {}): Verb {
+  const status = await migrationStatus(url, options);
+  const pending = status.filter((migration) => !migration.applied);
+  const unknown = status.filter((migration) => migration.name === undefined);
+  yield {
+    type: "table",
+    columns: ["VERSION", "NAME", "STATE"],
+    rows: status.map((migration) => [
+      migration.version,
+      migration.name ?? "",
+      migration.name === undefined ? "only in the database" : migration.applied ? "applied" : "pending",
+    ]),
+  };
+  const title =
+    unknown.length > 0
+      ? `${unknown.length} migrations of the database are not among the files`
+      : pending.length === 0
+        ? `nothing to apply, ${status.length} migrations are in place`
+        : `${pending.length} of ${status.length} migrations are to be applied`;
+  yield {
+    type: "result",
+    title,
+    data: { migrations: status, pending: pending.map(label), unknown: unknown.map(label) },
+    ...(pending.length > 0 && unknown.length === 0 ? { next: ["./exai migrate apply"] } : {}),
+  };
+  return unknown.length > 0 ? EXIT.violations : EXIT.ok;
+}
+
+/** Applies what a database lacks. */
+export async function* migrateApply(url: string, options: Options = {}): Verb {
+  const count = yield* applyMigrations(url, options);
+  yield {
+    type: "result",
+    title: count === 0 ? "nothing to apply" : `${count} migrations applied`,
+    data: { applied: count },
+    ...(count === 0 ? {} : { next: ["./exai migrate test"] }),
+  };
+  return EXIT.ok;
+}
+
+/** Runs the pgTAP tests against a database; they roll back what they write. Exit 1 where one fails. */
+export async function* migrateTest(url: string, options: Options = {}): Verb {
+  let passed = 0;
+  let failed = 0;
+  const files: { file: string; passed: number; failures: readonly string[] }[] = [];
+  for await (const outcome of runPgtap(url)) {
+    options.signal?.throwIfAborted();
+    passed += outcome.passed;
+    failed += outcome.failures.length;
+    files.push({
+      file: outcome.file,
+      passed: outcome.passed,
+      failures: outcome.failures.map((failure) => failure.title),
+    });
+    yield {
+      type: "step",
+      id: outcome.file,
+      title: outcome.file,
+      status: outcome.failures.length === 0 ? "done" : "failed",
+      detail: `${outcome.passed} of ${outcome.planned} passed`,
+    };
+    for (const failure of outcome.failures)
+      yield {
+        type: "text",
+        text: [`${outcome.file}: ${failure.title}`, ...failure.diagnostics.map((line) => `    ${line}`)].join("\n"),
+      };
+  }
+  yield {
+    type: "result",
+    title: failed === 0 ? `${passed} tests passed` : `${failed} tests failed, ${passed} passed`,
+    data: { passed, failed, files },
+  };
+  return failed === 0 ? EXIT.ok : EXIT.violations;
+}
