@@ -1,0 +1,169 @@
+import { stringify } from "yaml";
+
+/** Who is told. Secrets are files that Alertmanager reads; without any receiver alerts are seen in its page alone. */
+export interface Receivers {
+  /** Slack gets critical alerts and warnings. */
+  readonly slack?: {
+    /** File with the webhook's URL. */
+    readonly webhookFile: string;
+    readonly channel: string;
+  };
+  /** PagerDuty gets critical alerts. */
+  readonly pagerduty?: {
+    /** File with the routing key of an Events API v2 integration. */
+    readonly routingKeyFile: string;
+  };
+  /** Any receiver of Alertmanager's webhook format; gets critical alerts and warnings. */
+  readonly webhook?: WebhookReceiver;
+  /** Gets the Watchdog every minute, and must raise the alarm by itself when that stops (a dead man's switch). */
+  readonly heartbeat?: WebhookReceiver;
+}
+
+export interface WebhookReceiver {
+  readonly url: string;
+  /** File with a bearer token. */
+  readonly tokenFile?: string;
+}
+
+interface Route {
+  readonly receiver: string;
+  readonly matchers: readonly string[];
+  readonly continue?: true;
+  readonly group_wait?: string;
+  readonly group_interval?: string;
+  readonly repeat_interval?: string;
+}
+
+/** Receives what nobody else does; always there. */
+const NOBODY = "page-only";
+
+/** The configuration of Alertmanager as data, for version 0.25 and later. */
+export function alertmanagerConfig(receivers: Receivers = {}): Record<string, unknown> {
+  const { slack, pagerduty, webhook, heartbeat } = receivers;
+  const critical = 'severity="critical"';
+  const human = 'severity=~"critical|warning"';
+  // Each branch goes on to the next, so that one alert reaches all who want it.
+  const routes: Route[] = [
+    ...(heartbeat === undefined
+      ? []
+      : [
+          {
+            receiver: "heartbeat",
+            matchers: ['alertname="Watchdog"'],
+            group_wait: "0s",
+            group_interval: "1m",
+            repeat_interval: "1m",
+          },
+        ]),
+    // Without a heartbeat the Watchdog must not reach people.
+    ...(heartbeat === undefined ? [{ receiver: NOBODY, matchers: ['alertname="Watchdog"'] }] : []),
+    ...(pagerduty === undefined ? [] : [{ receiver: "pagerduty", matchers: [critical], continue: true as const }]),
+    ...(slack === undefined ? [] : [{ receiver: "slack", matchers: [human], continue: true as const }]),
+    ...(webhook === undefined ? [] : [{ receiver: "webhook", matchers: [human], continue: true as const }]),
+  ];
+  return {
+    global: { resolve_timeout: "5m" },
+    route: {
+      receiver: NOBODY,
+      group_by: ["alertname", "colour", "schedule"],
+      group_wait: "10s",
+      group_interval: "1m",
+      repeat_interval: "4h",
+      routes,
+    },
+    inhibit_rules: inhibitions(),
+    receivers: [
+      { name: NOBODY },
+      ...(heartbeat === undefined
+        ? []
+        : [{ name: "heartbeat", webhook_configs: [{ ...webhookConfig(heartbeat), send_resolved: false }] }]),
+      ...(pagerduty === undefined
+        ? []
+        : [
+            {
+              name: "pagerduty",
+              pagerduty_configs: [
+                {
+                  routing_key_file: pagerduty.routingKeyFile,
+                  severity: "{{ .CommonLabels.severity }}",
+                  description: "{{ .CommonAnnotations.summary }}",
+                  details: { runbook: "{{ .CommonAnnotations.runbook_url }}" },
+                  send_resolved: true,
+                },
+              ],
+            },
+          ]),
+      ...(slack === undefined
+        ? []
+        : [
+            {
+              name: "slack",
+              slack_configs: [
+                {
+                  api_url_file: slack.webhookFile,
+                  channel: slack.channel,
+                  title: "[{{ .Status }}] {{ .CommonLabels.severity }}: {{ .CommonAnnotations.summary }}",
+                  text: "{{ range .Alerts }}{{ .Annotations.description }}\n{{ .Annotations.runbook_url }}\n{{ end }}",
+                  send_resolved: true,
+                },
+              ],
+            },
+          ]),
+      ...(webhook === undefined ? [] : [{ name: "webhook", webhook_configs: [webhookConfig(webhook)] }]),
+    ],
+  };
+}
+
+/** The configuration as `alertmanager.yml`. */
+export function renderAlertmanager(receivers: Receivers = {}): string {
+  return stringify(alertmanagerConfig(receivers), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/**
+ * What silences what: a cause its consequences. Labels in `equal` that both sides lack count as equal, so the matchers
+ * ask for them where they are meant.
+ */
+function inhibitions(): readonly Record<string, unknown>[] {
+  const coloured = 'colour=~".+"';
+  return [
+    {
+      // The slot that users are on is down: that it stands empty, and that its targets do not answer, is the same news.
+      source_matchers: ['severity="critical"', 'symptom="availability"', coloured],
+      target_matchers: ['severity="warning"', coloured],
+      equal: ["colour"],
+    },
+    {
+      source_matchers: ['alertname="SlotDown"', coloured],
+      target_matchers: ['alertname=~"TargetDown|MetricsAbsent"', coloured],
+      equal: ["colour"],
+    },
+    {
+      source_matchers: ['alertname="ErrorRatioHigh"'],
+      target_matchers: ['alertname="ColourErrorRatioHigh"'],
+    },
+    {
+      // Without a router nothing is measured, and there is no traffic to measure.
+      source_matchers: ['alertname="RouterDown"'],
+      target_matchers: ['alertname=~"TargetDown|TargetMissing|MetricsAbsent"', 'job="router"'],
+    },
+    {
+      // All that is known of the backups comes out of the database.
+      source_matchers: ['alertname="PostgresDown"'],
+      target_matchers: ['alertname=~"BackupStale|BackupFailed|WalArchiveStale"'],
+    },
+    {
+      source_matchers: ['alertname="PostgresDown"'],
+      target_matchers: ['alertname=~"TargetDown|TargetMissing"', 'job="postgres"'],
+    },
+  ];
+}
+
+function webhookConfig(webhook: WebhookReceiver): Record<string, unknown> {
+  return {
+    url: webhook.url,
+    send_resolved: true,
+    ...(webhook.tokenFile === undefined
+      ? {}
+      : { http_config: { authorization: { type: "Bearer", credentials_file: webhook.tokenFile } } }),
+  };
+}

@@ -1,0 +1,102 @@
+import { JOBS } from "../../contract/monitoring.ts";
+import { LABELS } from "../../contract/labels.ts";
+import { HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
+import { MONITORING_HOSTS, MONITORING_PORTS, one, routerJob } from "./local-jobs.ts";
+import type { Relabelling, ScrapeJob } from "./prometheus.ts";
+
+/** What the cluster's Prometheus has to know to find its targets. */
+export interface ClusterTargets {
+  readonly instance: string;
+  /** Namespace of the stack. */
+  readonly namespace: string;
+  /** EXAI_WS_PORT: tells the clusters of WebSockets from those of requests. */
+  readonly webSocketPort: number;
+  /** Envoy Gateway's proxies. */
+  readonly gateway: {
+    /** Name of the Gateway object, in the stack's namespace. */
+    readonly name: string;
+    /** Namespace in which the proxies run. @default "envoy-gateway-system" */
+    readonly namespace?: string;
+  };
+}
+
+/** Namespace in which Envoy Gateway runs its proxies unless it is told otherwise. */
+export const GATEWAY_NAMESPACE = "envoy-gateway-system";
+
+/** Port of the proxies' metrics; fixed by Envoy Gateway. */
+export const GATEWAY_METRICS_PORT = 19_001;
+
+/** The scrape jobs of staging and prod: the same jobs and labels as on one machine, with targets looked up by labels. */
+export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
+  const { instance, namespace, gateway } = targets;
+  const owner = "gateway.envoyproxy.io/owning-gateway";
+  return [
+    {
+      name: JOBS.server,
+      path: SERVER_PATHS.metrics,
+      intervalSeconds: 5,
+      discovery: {
+        podsIn: [namespace],
+        labelSelector: `${LABELS.instance}=${instance},${LABELS.component}=server`,
+      },
+      relabel: [
+        // Discovery yields a target for each port of each container.
+        { source_labels: ["__meta_kubernetes_pod_container_port_number"], regex: String(HTTP_PORT), action: "keep" },
+        // A pod that has ended, such as an evicted one, is no target that is down.
+        { source_labels: ["__meta_kubernetes_pod_phase"], regex: "Failed|Succeeded", action: "drop" },
+        { source_labels: [metaLabel(LABELS.colour)], target_label: "colour" },
+        { source_labels: ["__meta_kubernetes_pod_name"], target_label: "pod" },
+      ],
+    },
+    {
+      ...routerJob(
+        {
+          podsIn: [gateway.namespace ?? GATEWAY_NAMESPACE],
+          labelSelector: `${owner}-name=${gateway.name},${owner}-namespace=${namespace}`,
+        },
+        gatewayRelabelling(targets),
+      ),
+      relabel: [
+        { source_labels: ["__meta_kubernetes_pod_phase"], regex: "Failed|Succeeded", action: "drop" },
+        // One target for each pod, whatever ports it declares: equal targets are one.
+        {
+          source_labels: ["__meta_kubernetes_pod_ip"],
+          regex: "(.+)",
+          target_label: "__address__",
+          replacement: `$1:${GATEWAY_METRICS_PORT}`,
+        },
+        { source_labels: ["__meta_kubernetes_pod_name"], target_label: "pod" },
+      ],
+    },
+    one(JOBS.postgres, `${MONITORING_HOSTS.postgresExporter}:${MONITORING_PORTS.postgresExporter}`),
+    one(JOBS.prometheus, `${MONITORING_HOSTS.prometheus}:${MONITORING_PORTS.prometheus}`),
+    one(JOBS.alertmanager, `${MONITORING_HOSTS.alertmanager}:${MONITORING_PORTS.alertmanager}`),
+  ];
+}
+
+/**
+ * Labels from the names of merged clusters, `service/<namespace>/server-<colour>/<port>`. Event streams share their port
+ * with requests here; a Service `server-<colour>-stream` would keep them apart.
+ */
+export function gatewayRelabelling(
+  targets: Pick<ClusterTargets, "namespace" | "webSocketPort">,
+): readonly Relabelling[] {
+  const service = `service/${targets.namespace}/server-`;
+  const rule = (regex: string, target_label: string, replacement: string): Relabelling => ({
+    source_labels: ["envoy_cluster_name"],
+    regex: `${regex}(?:/.*)?`,
+    target_label,
+    replacement,
+  });
+  return [
+    rule(`${service}(blue|green)(?:-stream)?/\\d+`, "colour", "$1"),
+    rule(`${service}(?:blue|green)/${HTTP_PORT}`, "kind", "plain"),
+    rule(`${service}(?:blue|green)-stream/\\d+`, "kind", "stream"),
+    rule(`${service}(?:blue|green)/${targets.webSocketPort}`, "kind", "websocket"),
+  ];
+}
+
+/** Name under which discovery shows a pod's label. */
+function metaLabel(label: string): string {
+  return `__meta_kubernetes_pod_label_${label.replaceAll(/[^a-zA-Z0-9_]/gu, "_")}`;
+}
