@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 
 /**
@@ -103,3 +104,18 @@ export const hmacKey = z
 export function oneOf<const Words extends readonly [string, ...string[]]>(...words: Words) {
   return z.enum(words, issue(`is none of ${words.join(", ")}`));
 }
+
+/** Public address ranges in CIDR notation, separated by commas. */
+export const cidrs = z.string().transform((value, context) => {
+  const ranges = value.split(",").map((range) => range.trim());
+  for (const range of ranges) {
+    const [address = "", bits = "", ...rest] = range.split("/");
+    const version = isIP(address);
+    const most = version === 4 ? 32 : 128;
+    if (version === 0 || rest.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > most) {
+      context.addIssue({ code: "custom", message: "is not a list of address ranges such as 203.0.113.0/24" });
+      return z.NEVER;
+    }
+  }
+  return ranges;
+});

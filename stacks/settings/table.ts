@@ -77,6 +77,12 @@ export const SETTINGS = {
     about: "Registry and name that a built image is pushed to, without tag",
     example: "ghcr.io/your-org/exai-mcp-server",
   }),
+  healthCommand: define({
+    check: check.text,
+    about: "Command in the server's image that exits 0 while /ready answers 200; local only",
+    fallback: "node /app/healthcheck.mjs",
+    example: "node /app/healthcheck.mjs",
+  }),
   replicas: define({
     check: check.integer(1, 50),
     about: "Replicas of each slot; clusters only",
@@ -186,6 +192,12 @@ export const SETTINGS = {
     example: ".exai/local",
   }),
 
+  protectData: define({
+    check: check.boolean,
+    about: "Whether the engine refuses to delete what holds data",
+    fallback: { local: "true", staging: "true", prod: "true" },
+    example: "false",
+  }),
   metricsRetentionDays: define({
     check: check.integer(1, 365, "days"),
     about: "How long Prometheus keeps its data, days",
@@ -263,11 +275,45 @@ export const SETTINGS = {
     required: CLUSTERS,
     example: "prod-eu-1",
   }),
+  kubeconfig: define({
+    check: check.text,
+    about: "Path of the kubeconfig; KUBECONFIG or ~/.kube/config where absent; clusters only",
+    example: "~/.kube/prod.yaml",
+  }),
   gatewayClass: define({
     check: check.dnsLabel,
     about: "GatewayClass of Envoy Gateway; clusters only",
     fallback: "envoy",
     example: "envoy",
+  }),
+  gatewayNamespace: define({
+    check: check.dnsLabel,
+    about: "Namespace that Envoy Gateway runs its proxies in; clusters only",
+    fallback: "envoy-gateway-system",
+    example: "envoy-gateway-system",
+  }),
+  gatewayReplicas: define({
+    check: check.integer(1, 50),
+    about: "Replicas of the gateway's proxy; clusters only",
+    fallback: { local: "1", staging: "1", prod: "2" },
+    example: "2",
+  }),
+  gatewayService: define({
+    check: check.oneOf("LoadBalancer", "ClusterIP", "NodePort"),
+    about: "Type of the Service before the gateway's proxy; clusters only",
+    fallback: "LoadBalancer",
+    example: "LoadBalancer",
+  }),
+  gatewayImage: define({
+    check: check.imageReference,
+    about: "Image of the gateway's proxy; the controller's own choice where absent; clusters only",
+    example: "docker.io/envoyproxy/envoy@sha256:<64 hex digits>",
+  }),
+  mcpSessionTags: define({
+    check: check.boolean,
+    about: "Keep MCP sessions on their colour; needs Envoy Gateway with extensionApis.enableLua; clusters only",
+    fallback: "true",
+    example: "true",
   }),
   hostname: define({
     check: check.hostname,
@@ -295,6 +341,17 @@ export const SETTINGS = {
     check: z.string().regex(/^[a-z]{20}$/, { error: "is not a project reference (20 lower-case letters)" }),
     about: "Existing Supabase project; a new one is made where absent; clusters only",
     example: "abcdefghijklmnopqrst",
+  }),
+  supabaseDatabasePassword: define({
+    check: check.text,
+    about: "Password of an existing project's database, for backups; a new project's is generated; clusters only",
+    secret: true,
+    example: "<password>",
+  }),
+  supabaseAllowedCidrs: define({
+    check: check.cidrs,
+    about: "Address ranges that may connect to the database, separated by commas; all where absent; clusters only",
+    example: "203.0.113.0/24,2001:db8::/32",
   }),
   supabaseRegion: define({
     check: check.text,

@@ -1,0 +1,80 @@
+import type { Overrides } from "../local/project.ts";
+import { withOverrides, type Register } from "./command.ts";
+
+interface Flags {
+  readonly set?: Overrides;
+  readonly stack: string;
+}
+
+interface CutoverFlags extends Flags {
+  readonly image: string;
+  readonly steps?: string;
+  readonly hold?: string;
+  readonly bake?: string;
+  readonly standby?: string;
+  readonly reason?: string;
+}
+
+/** cutover, rollback, rollout: the traffic between the two slots. */
+export const registerRollout: Register = (program, run) => {
+  withOverrides(
+    program
+      .command("cutover")
+      .description("put an image into the idle slot and move the users to it, step by step")
+      .requiredOption("--image <image>", "the release")
+      .option("--steps <percentages>", "weights of the new release, ending in 100", "5,25,50,100")
+      .option("--hold <time>", "how long each step is watched, e.g. 10s or 2m")
+      .option("--bake <time>", "how long all traffic is watched after the last step")
+      .option("--standby <time>", "how long the old release stays warm")
+      .option("--reason <text>", "for the history")
+      .option("--stack <stack>", "stack", "local"),
+  )
+    .addHelpText(
+      "after",
+      `
+Each step is judged by the router's own figures in Prometheus: errors, p95 and p99 of the new release, alone and beside
+the old one over the same seconds. A step that fails takes all users back by itself (exit code 1). Ctrl-C, or a crash,
+leaves a rollout that \`./exai rollout resume\` goes on with.
+
+Example:
+  ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
+    )
+    .action(async (flags: CutoverFlags) => {
+      const [{ cutoverVerb }, { rolloutContext }] = await Promise.all([import("../verbs/cutover.ts"), import("../local/rollout.ts")]);
+      await run(async function* (signal) {
+        return yield* cutoverVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
+      });
+    });
+
+  withOverrides(
+    program
+      .command("rollback")
+      .description("take the users back to the other slot, now")
+      .option("--reason <text>", "for the history")
+      .option("--stack <stack>", "stack", "local"),
+  ).action(async (flags: Flags & { reason?: string }) => {
+    const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([import("../verbs/rollback.ts"), import("../local/rollout.ts")]);
+    await run(async function* (signal) {
+      return yield* rollbackVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
+    });
+  });
+
+  const rollout = program.command("rollout").description("the rollout under way, and those before it");
+  const actions = {
+    status: "where the rollout stands, and who holds it",
+    history: "every rollout: who, when, why, images, verdicts",
+    resume: "go on with a rollout whose controller is gone",
+    abort: "take a rollout back whose controller is gone",
+  } as const;
+  for (const [action, description] of Object.entries(actions)) {
+    const command = withOverrides(rollout.command(action).description(description).option("--stack <stack>", "stack", "local"));
+    if (action === "history") command.option("--last <count>", "newest rollouts to show");
+    if (action === "abort") command.option("--reason <text>", "for the history");
+    command.action(async (flags: Flags & { reason?: string; last?: string }) => {
+      const [{ rolloutVerb }, { rolloutContext }] = await Promise.all([import("../verbs/rollout.ts"), import("../local/rollout.ts")]);
+      await run(async function* (signal) {
+        return yield* rolloutVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), action, flags);
+      });
+    });
+  }
+};

@@ -1,0 +1,181 @@
+import { statfs } from "node:fs/promises";
+import { createServer } from "node:net";
+import { runProgram } from "../../operations/docker/process.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { containersOf } from "../local/engine.ts";
+import { localStack } from "../local/project.ts";
+
+/** What one check saw. */
+export interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Whether `./exai up` or `./exai test` cannot do without it. */
+  readonly needed: boolean;
+  readonly found: string;
+  readonly mend: string;
+  /** Debian packages that mend it; empty where only something has to be started. */
+  readonly packages?: readonly string[];
+}
+
+/** Room that the images, volumes and node_modules take, in GiB, with some to spare. */
+const DISK_GIB = 6;
+
+/** First line of a program's output, or undefined where it is not installed or fails. */
+async function firstLine(program: string, ...args: string[]): Promise<string | undefined> {
+  try {
+    const ran = await runProgram(program, args, { timeoutMs: 20_000 });
+    return ran.code === 0 ? (`${ran.stdout}\n${ran.stderr}`.trim().split("\n")[0] ?? "") : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface ProgramCheck {
+  readonly name: string;
+  readonly commands: readonly (readonly [program: string, ...args: string[]])[];
+  readonly packages: readonly string[];
+  readonly needed?: boolean;
+  readonly purpose: string;
+}
+
+/** A program that must be there; any of the given commands will do. */
+function program(check: ProgramCheck): () => Promise<Finding> {
+  return async () => {
+    let found: string | undefined;
+    for (const command of check.commands) found ??= await firstLine(...command);
+    return {
+      name: check.name,
+      ok: found !== undefined,
+      needed: check.needed ?? true,
+      found: found ?? `not installed (${check.purpose})`,
+      mend: `apt-get install ${check.packages.join(" ")}`,
+      packages: check.packages,
+    };
+  };
+}
+
+async function node(): Promise<Finding> {
+  return Promise.resolve({ name: "node", ok: true, needed: true, found: process.version, mend: "" });
+}
+
+async function dockerDaemon(): Promise<Finding> {
+  const version = await firstLine("docker", "version", "--format", "{{.Server.Version}}");
+  return {
+    name: "docker engine",
+    ok: version !== undefined,
+    needed: true,
+    found: version ?? "no daemon answers",
+    mend: "systemctl start docker, or as root: dockerd &",
+    packages: [],
+  };
+}
+
+async function disk(): Promise<Finding> {
+  const { bavail, bsize } = await statfs(PROJECT_ROOT);
+  const free = (bavail * bsize) / 2 ** 30;
+  return {
+    name: "disk",
+    ok: free >= DISK_GIB,
+    needed: true,
+    found: `${free.toFixed(1)} GiB free`,
+    mend: `free ${DISK_GIB} GiB; docker system prune`,
+  };
+}
+
+/** The ports of the local stack are free, or its own containers have them. */
+async function ports(): Promise<Finding> {
+  const { settings } = localStack("local", {});
+  const wanted = Object.entries(settings).filter(
+    (entry): entry is [string, number] => entry[0].endsWith("Port") && typeof entry[1] === "number",
+  );
+  const own = new Set<string>();
+  try {
+    for (const container of (await containersOf(settings.instance)).values())
+      for (const port of container.ports) own.add(port.split("->")[0] ?? "");
+  } catch {
+    // No engine: none of its containers has a port.
+  }
+  const taken: string[] = [];
+  for (const [key, port] of wanted)
+    if (!own.has(`127.0.0.1:${port}`) && !(await isFree(port))) taken.push(`${port} (exai:${key})`);
+  return {
+    name: "ports",
+    ok: taken.length === 0,
+    needed: true,
+    found: taken.length === 0 ? wanted.map(([, port]) => port).join(", ") : `taken: ${taken.join(", ")}`,
+    mend: "set another port in Pulumi.local.yaml, or: ./exai up --set httpPort=8090",
+  };
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+async function pulumi(): Promise<Finding> {
+  const version =
+    (await firstLine("pulumi", "version")) ??
+    (await firstLine(`${process.env["HOME"] ?? ""}/.pulumi/bin/pulumi`, "version"));
+  return {
+    name: "pulumi",
+    ok: version !== undefined,
+    needed: false,
+    found: version ?? "not installed (staging and prod need it)",
+    mend: "curl -fsSL https://get.pulumi.com | sh",
+  };
+}
+
+/** Every check, in the order in which it is shown. */
+export const CHECKS: readonly (() => Promise<Finding>)[] = [
+  node,
+  program({
+    name: "docker client",
+    commands: [["docker", "--version"]],
+    packages: ["docker.io"],
+    purpose: "everything local",
+  }),
+  dockerDaemon,
+  program({
+    name: "compose",
+    commands: [
+      ["docker", "compose", "version"],
+      ["docker-compose", "version"],
+    ],
+    packages: ["docker-compose"],
+    purpose: "./exai up",
+  }),
+  disk,
+  ports,
+  program({
+    name: "mmdebstrap",
+    commands: [["mmdebstrap", "--version"]],
+    packages: ["mmdebstrap"],
+    needed: false,
+    purpose: "a base image where no registry can be reached",
+  }),
+  program({
+    name: "python3",
+    commands: [["python3", "--version"]],
+    packages: ["python3", "python3-venv", "python3-pip"],
+    needed: false,
+    purpose: "a router image where no registry can be reached",
+  }),
+  program({
+    name: "promtool",
+    commands: [["promtool", "--version"]],
+    packages: ["prometheus"],
+    needed: false,
+    purpose: "tests of the alert rules",
+  }),
+  program({
+    name: "amtool",
+    commands: [["amtool", "--version"]],
+    packages: ["prometheus-alertmanager"],
+    needed: false,
+    purpose: "tests of the alert routing",
+  }),
+  pulumi,
+];

@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { localRollout, type RolloutContext } from "../../operations/rollout/context.ts";
+import { containersOf } from "./engine.ts";
+import { ComposeDeployer } from "./composeDeployer.ts";
+import { localStack, type LocalStack, type Overrides } from "./project.ts";
+import { UserError } from "../../contract/errors.ts";
+import { signToken } from "./token.ts";
+
+/** Where the router's container finds its route table on the host. */
+export function routesDirectory({ home }: LocalStack): string {
+  return join(home, "routes");
+}
+
+/**
+ * All that a rollout touches on this machine.
+ *
+ * @throws UserError where the stack is not up
+ */
+export async function rolloutContext(
+  stack: string,
+  overrides: Overrides,
+  signal: AbortSignal,
+): Promise<RolloutContext> {
+  const local = localStack(stack, overrides);
+  const { settings } = local;
+  const router = (await containersOf(settings.instance)).get("router");
+  if (router === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
+  const deployer =
+    router.hash === ""
+      ? new (await import("./engineDeployer.ts")).EngineDeployer(stack, overrides)
+      : new ComposeDeployer(stack, overrides);
+  return localRollout({
+    home: local.home,
+    routesDirectory: routesDirectory(local),
+    routerUrl: `http://127.0.0.1:${settings.httpPort}`,
+    webSocketUrl: `ws://127.0.0.1:${settings.wsPort}`,
+    observeUrl: `http://127.0.0.1:${settings.observePort}`,
+    prometheusUrl: `http://127.0.0.1:${settings.prometheusPort}`,
+    deployer,
+    gates: {
+      errorRatio: settings.gateErrorRatio,
+      p95Milliseconds: settings.gateP95,
+      p99Milliseconds: settings.gateP99,
+    },
+    webSocketToken: () => signToken(local),
+    signal,
+  });
+}

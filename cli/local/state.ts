@@ -1,0 +1,76 @@
+import { randomInt } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { UserError } from "../../contract/errors.ts";
+
+/** Letters and digits that a generated password is made of. */
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/**
+ * The local stack's own state: generated passwords and the image of each slot, as JSON files in its home directory. It
+ * plays the part that the engine's state has for `pulumi up`.
+ */
+export class LocalState {
+  readonly home: string;
+  private passwords: Record<string, string>;
+
+  constructor(home: string) {
+    this.home = home;
+    this.passwords = readJson(join(home, "secrets.json"));
+  }
+
+  /** The password of that name; made and stored when it is asked for first. */
+  password(name: string, length: number): string {
+    const known = this.passwords[name];
+    if (known !== undefined) return known;
+    const made = Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
+    this.passwords = { ...this.passwords, [name]: made };
+    mkdirSync(this.home, { recursive: true, mode: 0o700 });
+    writeDurably(join(this.home, "secrets.json"), `${JSON.stringify(this.passwords, null, 2)}\n`, 0o600);
+    return made;
+  }
+
+  /** Image per slot, where a cutover has put another than the settings' there. */
+  slots(): { readonly blue?: string; readonly green?: string } {
+    return readJson(join(this.home, "slots.json"));
+  }
+
+  /** Remembers the image of a slot. */
+  setSlot(colour: "blue" | "green", image: string): void {
+    mkdirSync(this.home, { recursive: true, mode: 0o700 });
+    writeDurably(
+      join(this.home, "slots.json"),
+      `${JSON.stringify({ ...this.slots(), [colour]: image }, null, 2)}\n`,
+      0o600,
+    );
+  }
+}
+
+/** Replaces a file in one step that survives a crash: written beside it, synced, renamed. */
+export function writeDurably(path: string, content: string, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "w", mode);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}
+
+function readJson(path: string): Record<string, string> {
+  if (!existsSync(path)) return {};
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
+  } catch (cause) {
+    throw new UserError(
+      path,
+      "is not JSON; it holds the local stack's own state",
+      `restore ${path}, or: ./exai down --volumes && rm ${path}`,
+      undefined,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,28 @@
+import { createHmac } from "node:crypto";
+import { UserError } from "../../contract/errors.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { stackFileSource } from "../../synth/stackFile.ts";
+import type { LocalStack } from "./project.ts";
+
+/** Lifetime of a token for a smoke test, in seconds. */
+const LIFETIME_SECONDS = 300;
+
+/**
+ * A token that the local servers accept on their WebSocket port: a JWT by HS256 (RFC 7519) with the current key.
+ *
+ * @throws UserError where the key is encrypted in the stack file, which only the engine can read
+ */
+export function signToken({ settings, state, overrides }: LocalStack): string {
+  const given = stackFileSource(PROJECT_ROOT, settings.stack, { overrides }).get("jwtSecret");
+  if (typeof given === "symbol")
+    throw new UserError(
+      "exai:jwtSecret",
+      "is encrypted in the stack file, so the smoke test cannot sign a token with it",
+      `pulumi config rm --stack ${settings.stack} exai:jwtSecret   # local then generates one`,
+    );
+  const key = given === undefined || given === "" ? state.password("generated-jwt", 48) : given;
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS })}`;
+  return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
+}

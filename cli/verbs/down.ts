@@ -1,0 +1,94 @@
+import { createInterface } from "node:readline/promises";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import type { Verb } from "../../contract/events.ts";
+import { docker, tryDocker } from "../../operations/docker/cli.ts";
+import { containersOf } from "../local/engine.ts";
+import { localProject, localStack, type Overrides } from "../local/project.ts";
+
+export interface DownOptions {
+  /** Also removes the volumes and the stack's own state. */
+  readonly volumes: boolean;
+  /** Does not ask before data goes. */
+  readonly yes: boolean;
+}
+
+/** Stops and removes the local stack's containers and network. Data stays, unless asked otherwise and confirmed. */
+export async function* downLocal(stack: string, overrides: Overrides, options: DownOptions): Verb {
+  const project = await localProject(localStack(stack, overrides));
+  const { instance } = project.settings;
+  if (options.volumes && !options.yes) await confirm(instance, project.compose.volumes);
+
+  const containers = [...(await containersOf(instance)).values()];
+  // The users' entrance goes first, so that nobody is sent to a server that is going.
+  containers.sort((a, b) => Number(b.component === "router") - Number(a.component === "router"));
+  for (const container of containers) {
+    yield { type: "step", id: container.component, title: `stop ${container.component}`, status: "started" };
+  }
+  const [router, ...others] = containers;
+  if (router !== undefined) await docker(["stop", router.id]);
+  if (others.length > 0) await docker(["stop", ...others.map((container) => container.id)]);
+  if (containers.length > 0)
+    await docker(["rm", "--force", "--volumes", ...containers.map((container) => container.id)]);
+  for (const container of containers)
+    yield { type: "step", id: container.component, title: `stop ${container.component}`, status: "done" };
+
+  const networks = (await docker(["network", "ls", "-q", "--filter", `name=^${instance}$`]))
+    .split(/\s+/)
+    .filter(Boolean);
+  for (const network of networks) await tryDocker(["network", "rm", network]);
+  let removed: readonly string[] = [];
+  if (options.volumes) {
+    removed = await removeVolumes(project.compose.volumes);
+    rmSync(project.home, { recursive: true, force: true });
+    yield {
+      type: "step",
+      id: "volumes",
+      title: "remove data",
+      status: "done",
+      detail: [...removed, project.home].join(", "),
+    };
+  }
+  yield {
+    type: "result",
+    title:
+      containers.length === 0 && removed.length === 0
+        ? `${stack} was down already`
+        : `${stack} is down${options.volumes ? ", and its data is gone" : `; its data stays${existsSync(join(project.home, "secrets.json")) ? " in its volumes" : ""}`}`,
+    data: { stack, containers: containers.map((container) => container.name), volumes: removed },
+    next: options.volumes ? ["./exai up"] : ["./exai up", "./exai down --volumes   # removes the data too"],
+  };
+  return EXIT.ok;
+}
+
+async function removeVolumes(names: readonly string[]): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of names) if ((await tryDocker(["volume", "rm", name])).code === 0) removed.push(name);
+  return removed;
+}
+
+/** Asks for the instance's name. @throws UserError where nobody can be asked, or the answer is another */
+async function confirm(instance: string, volumes: readonly string[]): Promise<void> {
+  const where = `volumes of ${instance}`;
+  if (!process.stdin.isTTY)
+    throw new UserError(
+      where,
+      "hold data, and there is no terminal to ask at",
+      "./exai down --volumes --yes",
+      EXIT.refused,
+    );
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await prompt.question(`This removes ${volumes.join(", ")} for good. Type "${instance}" to go on: `);
+    if (answer.trim() !== instance)
+      throw new UserError(
+        where,
+        "were not removed: the answer was not the instance's name",
+        "./exai down",
+        EXIT.refused,
+      );
+  } finally {
+    prompt.close();
+  }
+}

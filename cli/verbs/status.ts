@@ -1,0 +1,39 @@
+import { EXIT } from "../../contract/errors.ts";
+import type { Verb } from "../../contract/events.ts";
+import { containersOf } from "../local/engine.ts";
+import { localProject, localStack, type Overrides } from "../local/project.ts";
+
+/** What runs of the local stack, and how it is. Exit 1 where a service is missing or not healthy. */
+export async function* statusLocal(stack: string, overrides: Overrides): Verb {
+  const project = await localProject(localStack(stack, overrides));
+  const running = await containersOf(project.settings.instance);
+  const names = [...new Set([...project.compose.services.map((service) => service.name), ...running.keys()])].sort();
+  // Grafana may be left out where its image cannot be had.
+  const present = names.filter((name) => name !== "grafana" || running.has(name));
+  const rows = present.map((name) => {
+    const container = running.get(name);
+    if (container === undefined) return [name, "absent", "", "", ""];
+    const state =
+      container.state === "running" ? container.health || "running" : `${container.state} (${container.exitCode})`;
+    return [name, state, container.image, since(container.startedAt), container.ports.join(", ")];
+  });
+  yield { type: "table", columns: ["SERVICE", "STATE", "IMAGE", "UP FOR", "PORTS"], rows };
+  const sick = rows.filter((row) => row[1] !== "healthy").map((row) => row[0]);
+  yield {
+    type: "result",
+    title:
+      sick.length === 0
+        ? `${stack}: all ${rows.length} services are healthy`
+        : `${stack}: not healthy: ${sick.join(", ")}`,
+    data: { stack, services: Object.fromEntries(rows.map((row) => [row[0], { state: row[1], image: row[2] }])) },
+    ...(sick.length === 0 ? {} : { next: [running.size === 0 ? "./exai up" : `./exai logs ${sick[0] ?? ""}`] }),
+  };
+  return sick.length === 0 ? EXIT.ok : EXIT.violations;
+}
+
+function since(started: string): string {
+  const seconds = Math.max(0, (Date.now() - Date.parse(started)) / 1000);
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}

@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { EXIT } from "../../contract/errors.ts";
+import type { Verb } from "../../contract/events.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { CHECKS } from "../doctor/checks.ts";
+import { install } from "../doctor/install.ts";
+
+/** Counts of one check, as the closing line adds them up. */
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Checks that are not tests; each counts as one. */
+const STATIC_CHECKS = [
+  { name: "types", command: ["tsc", "--noEmit"] },
+  { name: "eslint", command: ["eslint", "."] },
+  { name: "prettier", command: ["prettier", "--check", "--log-level", "warn", "."] },
+  { name: "knip", command: ["knip"] },
+] as const;
+
+/**
+ * Types, lint, dead code, then the tests, all with their own output. What a machine lacks is installed first where that
+ * is possible (root on Debian and Ubuntu). The last line is `N passed, N failed, N skipped`.
+ */
+export async function* test(suites: readonly string[], signal: AbortSignal): Verb {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const add = (counts: Counts) => {
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  };
+  const missing = (await Promise.all(CHECKS.map((check) => check()))).filter(
+    (finding) => !finding.ok && finding.packages !== undefined,
+  );
+  if (missing.length > 0 && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) yield* install(missing, signal);
+
+  if (suites.length === 0) {
+    for (const { name, command } of STATIC_CHECKS) {
+      yield { type: "step", id: name, title: name, status: "started" };
+      const started = Date.now();
+      const ok = (await tool(command, signal)) === 0;
+      add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
+      yield {
+        type: "step",
+        id: name,
+        title: name,
+        status: ok ? "done" : "failed",
+        seconds: (Date.now() - started) / 1000,
+      };
+    }
+  }
+
+  const folders = suites.length > 0 ? suites.map((suite) => `tests/${suite}`) : everySuite();
+  const report = join(PROJECT_ROOT, ".exai", "vitest.json");
+  rmSync(report, { force: true });
+  const code = await tool(
+    ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...folders],
+    signal,
+  );
+  add(countsOf(report, code));
+  yield { type: "text", text: `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped` };
+  return total.failed === 0 ? EXIT.ok : EXIT.violations;
+}
+
+function everySuite(): string[] {
+  return readdirSync(join(PROJECT_ROOT, "tests"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== "support")
+    .map((entry) => `tests/${entry.name}`);
+}
+
+/** Runs a tool of node_modules with its output on ours. */
+async function tool([name = "", ...args]: readonly string[], signal: AbortSignal): Promise<number> {
+  const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
+  const child = spawn(program, args, { cwd: PROJECT_ROOT, stdio: ["ignore", "inherit", "inherit"], signal });
+  const [code] = (await once(child, "close")) as [number | null];
+  return code ?? 1;
+}
+
+/** Reads vitest's own report; a run that left none, or that ran nothing, has failed. */
+function countsOf(path: string, code: number): Counts {
+  if (!existsSync(path)) return { passed: 0, failed: 1, skipped: 0 };
+  const report = JSON.parse(readFileSync(path, "utf8")) as {
+    numPassedTests: number;
+    numFailedTests: number;
+    numPendingTests: number;
+    numTodoTests: number;
+  };
+  const counts = {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+  // A suite that fails outside its tests (an import, a hook) fails the run without a failed test.
+  const silent = (code !== 0 && counts.failed === 0) || counts.passed + counts.failed === 0;
+  return silent ? { ...counts, failed: counts.failed + 1 } : counts;
+}

@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
+import { ensureRoutes } from "../../operations/rollout/traffic/envoy.ts";
+import { applyMigrations } from "../../operations/migrations/apply.ts";
+import { localDatabaseUrl } from "../local/database.ts";
+import { apply, difference, shown, writeProject } from "../local/apply.ts";
+import { localProject, localStack, type LocalProject, type Overrides } from "../local/project.ts";
+import { timed } from "../steps.ts";
+
+/**
+ * Brings the local stack up: settings, images, containers, migrations. A second run changes nothing and says so; a
+ * changed setting makes anew only the containers that it touches.
+ */
+export async function* upLocal(stack: string, overrides: Overrides, signal: AbortSignal): Verb {
+  const begun = Date.now();
+  let project = yield* timed("synthesize", "run the program", () => localProject(localStack(stack, overrides)));
+  const { missing } = yield* ensureImages(project.compose.images, { signal });
+  project = yield* without(project, missing);
+
+  ensureRoutes(join(project.home, "routes"));
+  const { changed, orphans } = await difference(project);
+  if (changed.size === 0 && orphans.length === 0) {
+    await writeProject(project);
+    yield {
+      type: "step",
+      id: "start",
+      title: `${project.compose.services.length} services`,
+      status: "unchanged",
+      detail: "all healthy",
+    };
+  } else {
+    yield* apply(project, { services: changed, signal });
+  }
+  const database = localDatabaseUrl(project);
+  const migrated = yield* applyMigrations(database, { signal });
+  yield summary(project, changed.size + orphans.length + migrated, (Date.now() - begun) / 1000);
+  return EXIT.ok;
+}
+
+/** Leaves out what no image can be had for, where the stack can do without it. */
+async function* without(project: LocalProject, missing: readonly string[]): AsyncGenerator<ExaiEvent, LocalProject> {
+  if (missing.length === 0) return project;
+  const grafana = missing.filter((image) => image.includes("grafana"));
+  const needed = missing.find((image) => !grafana.includes(image));
+  if (needed !== undefined)
+    throw new UserError(`image ${needed}`, "cannot be pulled, and there is nothing to build it from", "./exai doctor");
+  yield {
+    type: "note",
+    level: "warning",
+    message: `Grafana is left out: ${grafana.join(", ")} cannot be pulled here and has no stand-in. Its dashboards are in components/monitoring/dashboards.`,
+  };
+  return localProject(project, { grafana: "false" });
+}
+
+function summary(project: LocalProject, changes: number, seconds: number): ExaiEvent {
+  const { settings } = project;
+  const has = (service: string) => project.compose.services.some((candidate) => candidate.name === service);
+  const urls: Record<string, string> = {
+    server: `http://127.0.0.1:${settings.httpPort}`,
+    mcp: `http://127.0.0.1:${settings.httpPort}/mcp`,
+    webSocket: `ws://127.0.0.1:${settings.wsPort}`,
+    ...(has("prometheus") ? { prometheus: `http://127.0.0.1:${settings.prometheusPort}` } : {}),
+    ...(has("alertmanager") ? { alertmanager: `http://127.0.0.1:${settings.alertmanagerPort}` } : {}),
+    ...(has("grafana") ? { grafana: `http://127.0.0.1:${settings.grafanaPort}` } : {}),
+    postgres: `postgres://postgres@127.0.0.1:${settings.postgresPort}/postgres`,
+  };
+  const state = changes === 0 ? "up already, nothing changed" : "up";
+  return {
+    type: "result",
+    title: [
+      `${settings.stack} is ${state} (${seconds.toFixed(1)} s)`,
+      ...Object.entries(urls).map(([name, url]) => `  ${name.padEnd(13)} ${url}`),
+      `  ${"passwords".padEnd(13)} ${shown(join(project.home, "secrets.json"))}`,
+    ].join("\n"),
+    data: { stack: settings.stack, changes, seconds, urls },
+    next: ["./exai status", "./exai cutover --image <image>", "./exai down"],
+  };
+}

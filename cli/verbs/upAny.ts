@@ -1,0 +1,12 @@
+import type { Verb } from "../../contract/events.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { environmentOf } from "../../stacks/settings/parse.ts";
+import { stackFileSource } from "../../synth/stackFile.ts";
+import type { Overrides } from "../local/project.ts";
+
+/** Brings a stack up the way its environment asks for: Compose on this machine, the Pulumi engine elsewhere. */
+export async function* up(stack: string, overrides: Overrides, signal: AbortSignal): Verb {
+  const environment = environmentOf(stack, stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true }));
+  if (environment === "local") return yield* (await import("./up.ts")).upLocal(stack, overrides, signal);
+  return yield* (await import("./upCluster.ts")).upCluster(stack, overrides, signal);
+}

@@ -1,0 +1,93 @@
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as docker from "@pulumi/docker";
+import { DockerBackups } from "../components/backups/docker.ts";
+import { backupSchedules } from "../components/backups/schedules.ts";
+import type { DockerPlatform } from "../components/core/container.ts";
+import { LocalImage } from "../components/core/image.ts";
+import { LocalPostgres } from "../components/database/postgres.ts";
+import { EnvoyRouter } from "../components/routing/docker.ts";
+import { GeneratedSecrets } from "../components/secrets/generated.ts";
+import { DockerServer } from "../components/server/docker.ts";
+import { LABELS } from "../contract/labels.ts";
+import { LOCAL_IMAGES } from "../contract/images.ts";
+import { serverEnvironment } from "./server.ts";
+import type { Settings } from "./settings.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** The whole stack on this machine's Docker engine. What is published, is published on loopback. */
+export function local(settings: Settings): Record<string, unknown> {
+  const { instance, stack } = settings;
+  const home = resolve(ROOT, settings.homeDirectory ?? ".exai/local");
+  const network = new docker.Network("network", {
+    name: instance,
+    driver: "bridge",
+    labels: [
+      { label: LABELS.instance, value: instance },
+      { label: LABELS.stack, value: stack },
+    ],
+  });
+  const platform: DockerPlatform = { instance, stack, network: network.name };
+  const generated = new GeneratedSecrets("generated", {
+    names: ["jwt", "postgres", "postgres-monitor", "backups", "grafana"],
+  });
+
+  const postgresImage = new LocalImage("postgres", LOCAL_IMAGES.postgres, {}).id;
+  const postgres = new LocalPostgres("postgres", {
+    platform,
+    image: postgresImage,
+    password: generated.get("postgres"),
+    monitorPassword: generated.get("postgres-monitor"),
+    backupPassphrase: generated.get("backups"),
+    port: settings.postgresPort,
+    protect: settings.protectData,
+  });
+  new DockerBackups(
+    "backups",
+    {
+      platform,
+      image: postgresImage,
+      schedules: backupSchedules({
+        timeZone: settings.backupTimeZone,
+        dailyRetentionDays: settings.dailyRetentionDays,
+        hourlyRetentionDays: settings.hourlyRetentionDays,
+        weeklyRetentionDays: settings.weeklyRetentionDays,
+      }),
+      volumes: postgres.volumes,
+      passphrase: generated.get("backups"),
+    },
+    { dependsOn: [postgres.container] },
+  );
+
+  const server = new DockerServer("server", {
+    platform,
+    images: {
+      blue: settings.slots.blue ?? LOCAL_IMAGES.referenceServer,
+      green: settings.slots.green ?? LOCAL_IMAGES.referenceServer,
+    },
+    environment: serverEnvironment(settings),
+    secrets: {
+      jwtSecret: settings.jwtSecret ?? generated.get("jwt"),
+      jwtSecretPrevious: settings.jwtSecretPrevious,
+      kimiApiKey: settings.kimiApiKey,
+      glmApiKey: settings.glmApiKey,
+    },
+    memoryMegabytes: settings.serverMemory,
+    cpus: settings.serverCpus,
+    healthCommand: settings.healthCommand.split(" "),
+  });
+  const router = new EnvoyRouter("router", {
+    platform,
+    image: new LocalImage("router", LOCAL_IMAGES.envoy, {}).id,
+    webSocketPort: settings.wsPort,
+    routesDirectory: join(home, "routes"),
+    ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
+  });
+
+  return {
+    urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl },
+    slots: { blue: settings.slots.blue, green: settings.slots.green },
+    containers: { blue: server.containers.blue.name, green: server.containers.green.name },
+  };
+}

@@ -1,0 +1,119 @@
+import * as pulumi from "@pulumi/pulumi";
+import {
+  secretFiles,
+  plainEnvironment,
+  type ServerEnvironment,
+  type ServerSecrets,
+} from "../components/server/environment.ts";
+import type { Settings } from "./settings.ts";
+import { SETTINGS, type SettingKey } from "./settings/table.ts";
+
+/** The server's environment as the settings have it; the same on every platform. */
+export function serverEnvironment(settings: Settings, supabaseUrl?: pulumi.Input<string>): ServerEnvironment {
+  return {
+    wsHost: settings.wsHost,
+    wsPort: settings.wsPort,
+    productionUrl: settings.productionUrl,
+    browserSecurity: settings.browserSecurity,
+    monitoringEnabled: settings.monitoringEnabled,
+    logLevel: settings.logLevel,
+    simpleToolTimeout: settings.simpleToolTimeout,
+    workflowToolTimeout: settings.workflowToolTimeout,
+    expertAnalysisTimeout: settings.expertAnalysisTimeout,
+    kimiTimeout: settings.kimiTimeout,
+    glmTimeout: settings.glmTimeout,
+    kimiUrl: settings.kimiUrl,
+    glmUrl: settings.glmUrl,
+    graceSeconds: settings.graceSeconds,
+    supabaseUrl,
+  };
+}
+
+/** One variable of the server's environment, for people. */
+export interface ServerVariable {
+  readonly name: string;
+  /** Setting it comes from, without `exai:`; or what supplies it. */
+  readonly key: string;
+  readonly about: string;
+  readonly secret: boolean;
+  /** Whether a secret is supplied, here or by the deployment. */
+  readonly set: boolean;
+  /** Whether the stack generates a secret that is not supplied. */
+  readonly generated: boolean;
+  /** Value of what is not secret; undefined where it is not set or not known before the deployment. */
+  readonly value: string | undefined;
+}
+
+/** Variables by the setting they come from. Those without one come from the Supabase project. */
+const KEYS: Readonly<Record<string, SettingKey>> = {
+  EXAI_WS_HOST: "wsHost",
+  EXAI_WS_PORT: "wsPort",
+  EXAI_JWT_TOKEN: "jwtSecret",
+  EXAI_JWT_TOKEN_PREVIOUS: "jwtSecretPrevious",
+  BROWSER_SECURITY_ENABLED: "browserSecurity",
+  EXAI_PRODUCTION_URL: "productionUrl",
+  KIMI_API_KEY: "kimiApiKey",
+  GLM_API_KEY: "glmApiKey",
+  KIMI_API_URL: "kimiUrl",
+  GLM_API_URL: "glmUrl",
+  MONITORING_ENABLED: "monitoringEnabled",
+  LOG_LEVEL: "logLevel",
+  SIMPLE_TOOL_TIMEOUT_SECS: "simpleToolTimeout",
+  WORKFLOW_TOOL_TIMEOUT_SECS: "workflowToolTimeout",
+  EXPERT_ANALYSIS_TIMEOUT_SECS: "expertAnalysisTimeout",
+  KIMI_TIMEOUT_SECS: "kimiTimeout",
+  GLM_TIMEOUT_SECS: "glmTimeout",
+  EXAI_GRACE_SECONDS: "graceSeconds",
+};
+
+/** The whole effective environment of the server on a stack, by name. */
+export function serverVariables(settings: Settings): readonly ServerVariable[] {
+  const supabase = settings.environment === "local" ? undefined : pulumi.output("");
+  const given: ServerSecrets = {
+    jwtSecret: settings.jwtSecret ?? "",
+    jwtSecretPrevious: settings.jwtSecretPrevious,
+    kimiApiKey: settings.kimiApiKey,
+    glmApiKey: settings.glmApiKey,
+    supabaseAnonKey: supabase,
+    supabaseServiceRoleKey: supabase,
+  };
+  const supplied = new Map(secretFiles(given).map((secret) => [secret.variable, secret]));
+  const every = secretFiles({
+    ...given,
+    jwtSecretPrevious: "",
+    kimiApiKey: "",
+    glmApiKey: "",
+    supabaseAnonKey: "",
+    supabaseServiceRoleKey: "",
+  });
+  const plain = plainEnvironment(serverEnvironment(settings, supabase), [], "blue");
+  const variable = (name: string, rest: Omit<ServerVariable, "name" | "key" | "about">): ServerVariable => {
+    const key = KEYS[name];
+    return {
+      name,
+      key: key ?? "supabaseProjectRef",
+      about: key === undefined ? `${name}: from the Supabase project` : SETTINGS[key].about,
+      ...rest,
+    };
+  };
+  const names = new Set([...Object.keys(plain).filter((name) => name !== "EXAI_COLOUR"), "SUPABASE_URL"]);
+  return [
+    ...[...names].map((name) => {
+      const value = plain[name];
+      return variable(name, {
+        secret: false,
+        set: value !== undefined,
+        generated: false,
+        value: typeof value === "string" ? value : undefined,
+      });
+    }),
+    ...every.map(({ variable: name }) =>
+      variable(name, {
+        secret: true,
+        set: supplied.has(name),
+        generated: name === "EXAI_JWT_TOKEN" && settings.jwtSecret === undefined,
+        value: undefined,
+      }),
+    ),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
