@@ -48,22 +48,22 @@ export async function* runPgtap(url: string, root = PROJECT_ROOT): AsyncGenerato
 
 async function requirePgtap(client: pg.Client, display: string): Promise<void> {
   const { rowCount } = await client.query("select from pg_available_extensions where name = 'pgtap'");
-  if (rows.length === 0)
+  if (rowCount === 0)
     throw new UserError(display, "has no extension pgtap", "test against ./exai up, whose image brings it");
 }
 
 async function runFile(client: pg.Client, sql: string): Promise<TapResult> {
-  let results: pg.QueryResult | pg.QueryResult[];
+  let results: readonly pg.QueryResult<Record<string, unknown>>[];
   try {
-    results = await client.query(sql);
+    // A text of several statements is answered by one result for each, which the types do not say.
+    results = [await client.query<Record<string, unknown>>(sql)].flat();
   } catch (error) {
     const { message, hint, where } = error as pg.DatabaseError;
     const diagnostics = [message, hint, where].filter((text) => text !== undefined);
     return { planned: 0, passed: 0, failures: [{ title: "SQL error", diagnostics }] };
   }
-  const lines = (Array.isArray(results) ? results : [results])
-    .flatMap((result) => result.rows as Record<string, unknown>[])
-    .flatMap((row) => Object.values(row))
+  const lines = results
+    .flatMap((result) => result.rows.flatMap((row) => Object.values(row)))
     .filter((value) => typeof value === "string")
     .flatMap((value) => value.split("\n"));
   return parseTap(lines);

@@ -1,0 +1,130 @@
+-- Behaviour: two users, anon and the service role, with all four commands, on every table that users own.
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+
+select plan(1 + 6 * 15 + 8 + 2);
+
+-- Two users, each with one row in every table. Written as the owner of the tables.
+insert into auth.users (id, email) values
+  ('00000000-0000-4000-8000-00000000000a', 'alice@example.com'),
+  ('00000000-0000-4000-8000-00000000000b', 'bob@example.com');
+
+create function pg_temp.id(kind text, who text) returns uuid language sql immutable as $$
+  select (md5(kind || who))::uuid
+$$;
+create function pg_temp.person(who text) returns uuid language sql immutable as $$
+  select ('00000000-0000-4000-8000-00000000000' || who)::uuid
+$$;
+
+insert into public.sessions (id, user_id, client_name)
+  select pg_temp.id('session', w), pg_temp.person(w), 'test' from unnest(array['a', 'b']) as w;
+insert into public.mcp_sessions (id, user_id, session_id, mcp_session_id, colour)
+  select pg_temp.id('mcp', w), pg_temp.person(w), pg_temp.id('session', w), 'blue.1', 'blue' from unnest(array['a', 'b']) as w;
+insert into public.conversations (id, user_id, session_id, title)
+  select pg_temp.id('conversation', w), pg_temp.person(w), pg_temp.id('session', w), 'hello' from unnest(array['a', 'b']) as w;
+insert into public.messages (id, user_id, conversation_id, role, content)
+  select pg_temp.id('message', w), pg_temp.person(w), pg_temp.id('conversation', w), 'user', 'hi' from unnest(array['a', 'b']) as w;
+insert into public.files (id, user_id, conversation_id, name, size_bytes, storage_path)
+  select pg_temp.id('file', w), pg_temp.person(w), pg_temp.id('conversation', w), 'a.txt', 1, 'a.txt' from unnest(array['a', 'b']) as w;
+insert into public.provider_file_uploads (id, user_id, file_id, provider)
+  select pg_temp.id('upload', w), pg_temp.person(w), pg_temp.id('file', w), 'kimi' from unnest(array['a', 'b']) as w;
+
+create function pg_temp.act_as(actor text) returns void language plpgsql as $$
+begin
+  perform set_config('role', case when actor in ('a', 'b') then 'authenticated' else actor end, true);
+  perform set_config('request.jwt.claims', case
+    when actor in ('a', 'b') then json_build_object('sub', pg_temp.person(actor), 'role', 'authenticated')
+    else json_build_object('role', actor)
+  end::text, true);
+end
+$$;
+create function pg_temp.act_as_owner() returns void language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '', true);
+  perform set_config('role', 'none', true);
+end
+$$;
+grant usage on schema extensions to anon, authenticated, service_role;
+
+-- What each actor gets out of one statement: the number of rows, or the class of the refusal.
+create function pg_temp.outcome(actor text, statement text) returns text language plpgsql as $$
+declare
+  affected bigint;
+begin
+  perform pg_temp.act_as(actor);
+  begin
+    execute statement;
+    get diagnostics affected = row_count;
+    -- Undone, so that every statement meets the same rows.
+    raise exception using errcode = 'P0099', message = affected::text;
+  exception
+    when sqlstate 'P0099' then
+      perform pg_temp.act_as_owner();
+      return sqlerrm;
+    when insufficient_privilege then
+      perform pg_temp.act_as_owner();
+      return 'refused';
+  end;
+end
+$$;
+
+select is((select count(*) from public.sessions), 2::bigint, 'the owner sees both users'' rows');
+
+create temporary table probe (position integer, tab text, own_insert text, foreign_insert text, harmless text);
+insert into probe values
+  (1, 'sessions', format('insert into public.sessions (user_id) values (%L)', pg_temp.person('a')),
+      format('insert into public.sessions (user_id) values (%L)', pg_temp.person('b')), 'client_name = ''x'''),
+  (2, 'mcp_sessions', format('insert into public.mcp_sessions (user_id, mcp_session_id) values (%L, ''new'')', pg_temp.person('a')),
+      format('insert into public.mcp_sessions (user_id, mcp_session_id) values (%L, ''new'')', pg_temp.person('b')), 'colour = ''green'''),
+  (3, 'conversations', format('insert into public.conversations (user_id) values (%L)', pg_temp.person('a')),
+      format('insert into public.conversations (user_id) values (%L)', pg_temp.person('b')), 'title = ''x'''),
+  (4, 'messages', format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('a'), pg_temp.id('conversation', 'a')),
+      format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('b'), pg_temp.id('conversation', 'b')), 'content = ''x'''),
+  (5, 'files', format('insert into public.files (user_id, name, size_bytes, storage_path) values (%L, ''x'', 1, ''x'')', pg_temp.person('a')),
+      format('insert into public.files (user_id, name, size_bytes, storage_path) values (%L, ''x'', 1, ''x'')', pg_temp.person('b')), 'name = ''x'''),
+  (6, 'provider_file_uploads', format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''glm'')', pg_temp.person('a'), pg_temp.id('file', 'a')),
+      format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''glm'')', pg_temp.person('b'), pg_temp.id('file', 'b')), 'error = ''x''');
+
+select t.result from probe as p cross join lateral (
+  values
+    (1, is(pg_temp.outcome('a', format('select from public.%I', p.tab)), '1', format('a user sees the own row of %s', p.tab))),
+    (2, is(pg_temp.outcome('a', format('select from public.%I where user_id = %L', p.tab, pg_temp.person('b'))), '0', format('a user sees nobody else''s rows of %s', p.tab))),
+    (3, is(pg_temp.outcome('a', p.own_insert), '1', format('a user inserts own rows into %s', p.tab))),
+    (4, is(pg_temp.outcome('a', p.foreign_insert), 'refused', format('a user inserts no rows of others into %s', p.tab))),
+    (5, is(pg_temp.outcome('a', format('update public.%I set %s', p.tab, p.harmless)), '1', format('a user updates the own row of %s alone', p.tab))),
+    (6, is(pg_temp.outcome('a', format('update public.%I set user_id = %L', p.tab, pg_temp.person('b'))), 'refused', format('a user gives away no row of %s', p.tab))),
+    (7, is(pg_temp.outcome('a', format('delete from public.%I', p.tab)), '1', format('a user deletes the own row of %s alone', p.tab))),
+    (8, is(pg_temp.outcome('anon', format('select from public.%I', p.tab)), 'refused', format('anon reads nothing of %s', p.tab))),
+    (9, is(pg_temp.outcome('anon', p.own_insert), 'refused', format('anon inserts nothing into %s', p.tab))),
+    (10, is(pg_temp.outcome('anon', format('update public.%I set %s', p.tab, p.harmless)), 'refused', format('anon updates nothing of %s', p.tab))),
+    (11, is(pg_temp.outcome('anon', format('delete from public.%I', p.tab)), 'refused', format('anon deletes nothing of %s', p.tab))),
+    (12, is(pg_temp.outcome('service_role', format('select from public.%I', p.tab)), '2', format('service_role reads all of %s', p.tab))),
+    (13, is(pg_temp.outcome('service_role', p.foreign_insert), '1', format('service_role inserts into %s', p.tab))),
+    (14, is(pg_temp.outcome('service_role', format('update public.%I set %s', p.tab, p.harmless)), '2', format('service_role updates %s', p.tab))),
+    (15, is(pg_temp.outcome('service_role', format('delete from public.%I', p.tab)), '2', format('service_role deletes from %s', p.tab)))
+) as t(position, result) order by p.position, t.position;
+
+-- Rows hang together within one owner: a foreign key sees past row level security, so the key itself names the owner.
+select throws_ok(
+  format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('a'), pg_temp.id('conversation', 'b')),
+  '23503', null, 'a message cannot hang on somebody else''s conversation'
+);
+select throws_ok(
+  format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''kimi'')', pg_temp.person('a'), pg_temp.id('file', 'b')),
+  '23503', null, 'an upload cannot hang on somebody else''s file'
+);
+
+-- Issues: reported and followed by users, decided by operators.
+select is(pg_temp.outcome('a', format('insert into public.exai_issues (reported_by, title) values (%L, ''x'')', pg_temp.person('a'))), '1', 'a user reports an issue');
+select is(pg_temp.outcome('a', format('insert into public.exai_issues (reported_by, title) values (%L, ''x'')', pg_temp.person('b'))), 'refused', 'a user reports nothing in another''s name');
+select is(pg_temp.outcome('a', format('insert into public.exai_issues (reported_by, title, status, resolved_at) values (%L, ''x'', ''closed'', now())', pg_temp.person('a'))), 'refused', 'a user reports no closed issue');
+insert into public.exai_issues (reported_by, title) values (pg_temp.person('a'), 'first'), (pg_temp.person('b'), 'second');
+select is(pg_temp.outcome('a', 'select from public.exai_issues'), '1', 'a user follows the own issues');
+select is(pg_temp.outcome('a', 'update public.exai_issues set status = ''open'''), 'refused', 'a user changes no issue');
+select is(pg_temp.outcome('a', 'delete from public.exai_issues'), 'refused', 'a user deletes no issue');
+select is(pg_temp.outcome('anon', 'select from public.exai_issues'), 'refused', 'anon reads no issue');
+select is(pg_temp.outcome('service_role', 'update public.exai_issues set severity = ''high'''), '2', 'service_role decides issues');
+
+select * from finish();
+rollback;
