@@ -20,7 +20,7 @@ const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "
  *
  * Throws a `UserError` when mmdebstrap is missing or fails.
  */
-export async function makeBase(tag: string, signal?: AbortSignal): Promise<void> {
+async function makeBase(tag: string, signal?: AbortSignal): Promise<void> {
   const options = signal ? { signal } : {};
   await inBuildDirectory("base", async (directory) => {
     const tar = join(directory, "base.tar");

@@ -53,7 +53,7 @@ export interface Environment {
 }
 
 /** Shortest JWT key: as long as the digest of HS256 (RFC 7518, section 3.2). */
-export const JWT_KEY_MIN_BYTES = 32;
+const JWT_KEY_MIN_BYTES = 32;
 
 /** Longest time-out that is accepted, in seconds. */
 const TIMEOUT_MAX_SECONDS = 3600;

@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ExaiEvent } from "../../../contract/events.ts";
+import { IMAGE_LABELS, LOCAL_IMAGES } from "../../../contract/images.ts";
+import { docker, imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
+import { ensureImages } from "../../../operations/images/ensure.ts";
+import { Registries } from "../../../operations/images/registry.ts";
+
+const prefix = `exs-${randomUUID().slice(0, 8)}`;
+const directory = mkdtempSync(join(tmpdir(), "exai-ensure-"));
+const registries = new Registries(join(directory, "registry.json"));
+const { prometheus, alertmanager, postgresExporter, envoy } = LOCAL_IMAGES;
+
+/** Same repositories as the real ones, tags that no registry has: these are always stand-ins. */
+const standIns = {
+  exporter: `registry.invalid/community/postgres-exporter:${prefix}`,
+  unknown: `registry.invalid/nobody/nothing:${prefix}`,
+};
+
+async function ensure(references: readonly string[]): Promise<{ events: ExaiEvent[]; missing: string[] }> {
+  const events: ExaiEvent[] = [];
+  const generator = ensureImages(references, { registries });
+  for (;;) {
+    const next = await generator.next();
+    if (next.done) return { events, missing: next.value.missing };
+    events.push(next.value);
+  }
+}
+
+beforeAll(async () => {
+  await ensure([prometheus, alertmanager, postgresExporter, envoy]);
+});
+afterAll(async () => {
+  await tryDocker(["image", "rm", "--force", standIns.exporter]);
+  rmSync(directory, { recursive: true });
+});
+
+describe("ensureImages", () => {
+  test("leaves alone what is there, without a word", async () => {
+    expect(await ensure([prometheus, prometheus, alertmanager])).toEqual({ events: [], missing: [] });
+  });
+
+  test("makes a stand-in, labels it, says so; and reports what it cannot make", async () => {
+    const { events, missing } = await ensure([standIns.unknown, standIns.exporter]);
+    expect(missing).toEqual([standIns.unknown]);
+    const of = (reference: string) =>
+      events
+        .filter((event) => event.type === "step" && event.id === `image:${reference}`)
+        .map((event) => ({ ...event }));
+    expect(of(standIns.exporter).at(-1)).toMatchObject({
+      status: "done",
+      detail: "stand-in from debian:prometheus-postgres-exporter",
+    });
+    expect(of(standIns.unknown).at(-1)).toMatchObject({ status: "skipped" });
+    const notes = events.flatMap((event) => (event.type === "note" ? [event.message] : []));
+    expect(notes.some((note) => note.startsWith(`${standIns.exporter} is a stand-in`))).toBe(true);
+    expect(notes.some((note) => note.startsWith(`${standIns.unknown} is left out`))).toBe(true);
+    // The second reference of the same registry did not wait for it again.
+    expect(notes.filter((note) => note.includes("a moment ago"))).toHaveLength(1);
+    expect((await imageLabels(standIns.exporter))?.[IMAGE_LABELS.standIn]).toBe("debian:prometheus-postgres-exporter");
+    expect(await ensure([standIns.exporter])).toEqual({ events: [], missing: [] });
+  });
+
+  test("stops when it is told to", async () => {
+    const generator = ensureImages([standIns.unknown], { registries, signal: AbortSignal.abort(new Error("stop")) });
+    await expect(generator.next()).rejects.toThrow("stop");
+  });
+});
+
+/** What the stack relies on, of the original and of the stand-in alike. */
+describe("monitoring images", () => {
+  const hardened = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
+
+  test.each([
+    [prometheus, "/prometheus", 9090, ["/bin/promtool", "check", "config", "/etc/prometheus/prometheus.yml"]],
+    [alertmanager, "/alertmanager", 9093, ["/bin/amtool", "check-config", "/etc/alertmanager/alertmanager.yml"]],
+  ])("%s serves from a new volume as nobody, and has its tools and wget", async (image, data, port, tool) => {
+    const name = `${prefix}-${port}`;
+    try {
+      await docker(["run", "--detach", "--name", name, ...hardened, `--volume=${name}:${data}`, image]);
+      let probe;
+      for (let attempt = 0; attempt < 100; attempt++) {
+        probe = await tryDocker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}/-/ready`]);
+        if (probe.code === 0) break;
+        await sleep(100);
+      }
+      expect(probe).toMatchObject({ code: 0 });
+      expect(await docker(["exec", name, "id", "-u"])).toBe("65534\n");
+      expect(await docker(["exec", name, "stat", "-c", "%u", data])).toBe("65534\n");
+      await docker(["exec", name, ...tool]);
+    } finally {
+      await docker(["rm", "--force", "--volumes", name]);
+      await tryDocker(["volume", "rm", "--force", name]);
+    }
+  });
+
+  test("the exporter of Postgres starts with its name as entrypoint", async () => {
+    const ran = await tryDocker(["run", "--rm", ...hardened, postgresExporter, "--version"]);
+    expect(ran.stdout + ran.stderr).toContain("postgres_exporter");
+  });
+});
+
+describe("the router's image", () => {
+  const hardened = ["--read-only", "--cap-drop=ALL", "--user=101:101"];
+
+  test("runs Envoy in the tag's version, with options alone or with its name before them", async () => {
+    const version = /v(\d.*)$/.exec(envoy)?.[1] ?? "";
+    for (const command of [["--version"], ["envoy", "--version"]])
+      expect(await docker(["run", "--rm", ...hardened, envoy, ...command])).toContain(`/${version}/`);
+    expect(await docker(["run", "--rm", ...hardened, "--entrypoint=envoy", envoy, "--version"])).toContain(version);
+  });
+
+  test("has a bash that opens sockets, which the health check needs", async () => {
+    const script = "exec 3<>/dev/tcp/127.0.0.1/1";
+    const ran = await tryDocker(["run", "--rm", ...hardened, "--entrypoint=bash", envoy, "-c", script]);
+    expect(ran.stderr).toContain("Connection refused");
+  });
+});
