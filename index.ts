@@ -15,5 +15,5 @@ async function main(): Promise<Record<string, unknown>> {
   }
 }
 
-const outputs = await main();
-export const { urls, slots, namespace } = outputs;
+export default await main();
+

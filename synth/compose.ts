@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { FILES_LABEL } from "../components/core/files.ts";
 import type { Resource, ResourceGraph, Value } from "../contract/graph.ts";
 import { UserError } from "../contract/errors.ts";
 import type { OutputsOf } from "./capture.ts";
@@ -61,12 +62,22 @@ export function composeOutputs(password: (name: string, length: number) => strin
  * @throws UnknownValueError where a value is known only to an engine
  */
 export function compose(graph: ResourceGraph): ComposeProject {
-  const containers = graph.resources.filter((resource) => resource.type === CONTAINER);
+  const carriers = graph.resources.filter(
+    (resource) => resource.type === CONTAINER && resource.inputs["start"] === false,
+  );
+  const filled = new Set(
+    carriers.flatMap((carrier) => items(carrier, "volumes").map((volume) => volume["volumeName"])),
+  );
+  const containers = graph.resources
+    .filter((resource) => resource.type === CONTAINER && !carriers.includes(resource))
+    .map((container) => withFiles(container, carriers, filled));
   const serviceOf = new Map(containers.map((container) => [container.urn, serviceName(container)]));
   const rendered = containers.map((container) => service(container, serviceOf));
   rendered.sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   const names = (type: string) =>
-    graph.resources.filter((resource) => resource.type === type).map((resource) => text(resource, "name"));
+    graph.resources
+      .filter((resource) => resource.type === type && !filled.has(resource.inputs["name"]))
+      .map((resource) => text(resource, "name"));
 
   return {
     document: {
@@ -79,6 +90,31 @@ export function compose(graph: ResourceGraph): ComposeProject {
     images: [...new Set(rendered.map((item) => item.service.image))],
     volumes: names(VOLUME),
   };
+}
+
+/**
+ * A container with the files of its carriers as its own uploads: what never starts only brings files for the engine
+ * (components/core/files.ts), and Compose mounts them by itself.
+ */
+function withFiles(
+  container: Resource,
+  carriers: readonly Resource[],
+  filled: ReadonlySet<Value | undefined>,
+): Resource {
+  const own = carriers.filter((carrier) => container.propertyDependencies["labels"]?.includes(carrier.urn));
+  if (own.length === 0) return container;
+  const inputs = {
+    ...container.inputs,
+    volumes: items(container, "volumes").filter((volume) => !filled.has(volume["volumeName"])),
+    labels: items(container, "labels").filter((label) => label["label"] !== FILES_LABEL),
+    uploads: own.flatMap((carrier) => items(carrier, "uploads")),
+  };
+  return { ...container, inputs };
+}
+
+function items(resource: Resource, key: string): readonly Record<string, Value>[] {
+  const value = resource.inputs[key];
+  return Array.isArray(value) ? (value as readonly Record<string, Value>[]) : [];
 }
 
 function service(container: Resource, serviceOf: ReadonlyMap<string, string>) {
@@ -191,10 +227,10 @@ function optional(key: string, value: Plain | undefined): Record<string, Plain> 
 }
 
 function uploadsThatAreSecret(container: Resource): ReadonlySet<string> {
-  const uploads = container.inputs["uploads"];
-  const list = (Array.isArray(uploads) ? uploads : []) as readonly Record<string, Value>[];
   return new Set(
-    list.filter((upload) => holdsSecret(upload["content"] ?? null)).map((upload) => String(upload["file"])),
+    items(container, "uploads")
+      .filter((upload) => holdsSecret(upload["content"] ?? null))
+      .map((upload) => String(upload["file"])),
   );
 }
 

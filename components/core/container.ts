@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
 import type { Colour } from "../../contract/colours.ts";
+import { FILES_LABEL, mountedFiles, type MountedFiles } from "./files.ts";
 import { transformed, type Transform } from "./transform.ts";
 
 /** What every container of one local instance shares. */
@@ -92,8 +93,12 @@ export function hardenedContainer(
   opts: pulumi.CustomResourceOptions,
   transform?: Transform<docker.ContainerArgs>,
 ): docker.Container {
+  const files =
+    spec.files === undefined || spec.files.length === 0
+      ? undefined
+      : mountedFiles(name, spec, spec.files, containerArgs(spec, platform), platform, opts);
   return new docker.Container(
-    ...transformed(transform, name, containerArgs(spec, platform), {
+    ...transformed(transform, name, containerArgs(spec, platform, files), {
       // Host ports are fixed, and the provider would otherwise create the new container beside the old one.
       deleteBeforeReplace: true,
       ...opts,
@@ -101,16 +106,19 @@ export function hardenedContainer(
   );
 }
 
-/** The arguments behind {@link hardenedContainer}; pure. */
-export function containerArgs(spec: ContainerSpec, platform: DockerPlatform): docker.ContainerArgs {
-  const files = spec.files ?? [];
-  const directories = [...new Set(files.map((file) => file.path.slice(0, file.path.lastIndexOf("/"))))].sort();
+/** The arguments behind {@link hardenedContainer}, with the files that its carrier brought; pure. */
+export function containerArgs(
+  spec: ContainerSpec,
+  platform: DockerPlatform,
+  files?: MountedFiles,
+): docker.ContainerArgs {
   const check = spec.healthCheck;
-  const labels: Record<string, string> = {
+  const labels: Record<string, pulumi.Input<string>> = {
     [LABELS.instance]: platform.instance,
     [LABELS.stack]: platform.stack,
     [LABELS.component]: spec.component,
     ...(spec.colour === undefined ? {} : { [LABELS.colour]: spec.colour }),
+    ...(files === undefined ? {} : { [FILES_LABEL]: files.carrier }),
   };
   return {
     name: `${platform.instance}-${spec.component}`,
@@ -123,9 +131,12 @@ export function containerArgs(spec: ContainerSpec, platform: DockerPlatform): do
     envs: Object.entries(spec.environment ?? {})
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => pulumi.output(value).apply((text) => `${key}=${text}`)),
-    // A read-only root takes uploads only where a volume is mounted.
     volumes: [
-      ...directories.map((containerPath) => ({ containerPath })),
+      ...[...(files?.volumes ?? [])].map(([containerPath, volumeName]) => ({
+        volumeName,
+        containerPath,
+        readOnly: true,
+      })),
       ...(spec.volumes ?? []).map((volume) => ({
         volumeName: volume.name,
         containerPath: volume.path,
@@ -137,12 +148,6 @@ export function containerArgs(spec: ContainerSpec, platform: DockerPlatform): do
         readOnly: bind.readOnly ?? false,
       })),
     ],
-    uploads: files.map((file) => ({
-      file: file.path,
-      content: file.secret === true ? pulumi.secret(file.content) : file.content,
-      // The directory is this container's own volume, and its process is not root: it has to be able to read.
-      permissions: "0444",
-    })),
     ...(spec.tmpfs === undefined ? {} : { tmpfs: { ...spec.tmpfs } }),
     ports: (spec.ports ?? []).map((port) => ({
       internal: port.internal,

@@ -1,0 +1,83 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { LABELS } from "../../contract/labels.ts";
+import type { ContainerSpec, DockerPlatform, MountedFile } from "./container.ts";
+
+/** Label of a container with files: which carrier they came with. A new carrier means a new container. */
+export const FILES_LABEL = "exai.files";
+
+/** Volumes with the files of a container, and what put them there. */
+export interface MountedFiles {
+  /** Volume name by the directory that it is mounted at. */
+  readonly volumes: ReadonlyMap<string, pulumi.Input<string>>;
+  /** Identity of the carrier. */
+  readonly carrier: pulumi.Input<string>;
+}
+
+/** The directories of files, sorted. */
+export function directoriesOf(files: readonly MountedFile[]): readonly string[] {
+  return [...new Set(files.map((file) => file.path.slice(0, file.path.lastIndexOf("/"))))].sort();
+}
+
+/**
+ * Volumes that hold the files of a container, one per directory, filled by a carrier: a container that never starts.
+ *
+ * Docker takes no upload into a container whose root is read-only, not even into a volume of it, because the provider
+ * addresses uploads to `/`. So the carrier's root can be written, and nothing ever runs in it.
+ */
+export function mountedFiles(
+  name: string,
+  spec: ContainerSpec,
+  files: readonly MountedFile[],
+  hardened: docker.ContainerArgs,
+  platform: DockerPlatform,
+  opts: pulumi.CustomResourceOptions,
+): MountedFiles {
+  const labels = (component: string) => [
+    { label: LABELS.instance, value: platform.instance },
+    { label: LABELS.stack, value: platform.stack },
+    { label: LABELS.component, value: component },
+  ];
+  const volumes = new Map(
+    directoriesOf(files).map((directory) => {
+      const slug = directory.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase();
+      const names = files.map((file) => file.path).filter((path) => path.startsWith(`${directory}/`));
+      const volume = new docker.Volume(
+        `${name}${slug}`,
+        {
+          name: `${platform.instance}-${spec.component}${slug}`,
+          // A file that is gone must not stay behind in the volume: another set of files is another volume.
+          labels: [...labels(spec.component), { label: FILES_LABEL, value: names.sort().join(" ") }],
+        },
+        { ...opts, deleteBeforeReplace: true },
+      );
+      return [directory, volume.name] as const;
+    }),
+  );
+  const carrier = new docker.Container(
+    `${name}-files`,
+    {
+      ...hardened,
+      name: `${platform.instance}-${spec.component}-files`,
+      hostname: `${spec.component}-files`,
+      envs: [],
+      labels: labels(`${spec.component}-files`),
+      volumes: [...volumes].map(([containerPath, volumeName]) => ({ volumeName, containerPath })),
+      uploads: files.map((file) => ({
+        file: file.path,
+        content: file.secret === true ? pulumi.secret(file.content) : file.content,
+        // The process that reads them is not root, and nobody else can reach the volume.
+        permissions: "0444",
+      })),
+      ports: [],
+      networksAdvanced: [],
+      networkMode: "none",
+      readOnly: false,
+      start: false,
+      mustRun: false,
+      wait: false,
+    },
+    { ...opts, deleteBeforeReplace: true },
+  );
+  return { volumes, carrier: carrier.id };
+}
