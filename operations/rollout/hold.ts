@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { askGates, together, type Verdict } from "./gates.ts";
+import { askGates, together, type GateSettings, type Verdict } from "./gates.ts";
 import { stateLabel } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { Prober } from "./probes.ts";
@@ -19,6 +19,7 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
   const { gates, prometheusUrl, routerUrl } = session.context;
   const prometheus = new Prometheus(prometheusUrl);
   const prober = new Prober(routerUrl, plan.candidate);
+  prober.aim(probeRate(gates, holdSeconds));
   const since = Date.now();
   const started = performance.now();
   const deadlineSeconds = holdSeconds + gates.noDataSeconds;
@@ -99,10 +100,18 @@ async function ask(
   }
 }
 
-/** Probes per second that bring the candidate to the minimum of samples by the end of the hold. */
-function missingRate(verdicts: readonly Verdict[], minimum: number, most: number, seconds: number): number {
-  const requests = verdicts.find((verdict) => verdict.gate === "errors")?.figures.requests ?? 0;
-  return Math.min(most, Math.max(0, Math.ceil((minimum - requests) / seconds)));
+/** The candidate's requests on this step, as far as the gates know them. */
+function requestsOf(verdicts: readonly Verdict[]): number {
+  const counts = verdicts.flatMap((verdict) => verdict.figures.requests ?? []);
+  return counts.length === 0 ? 0 : Math.min(...counts);
+}
+
+/**
+ * Probes per second: enough for the minimum of samples within most of the hold, since what is sent last is scraped late.
+ * They stop as soon as the gates have that many, from users or from probes.
+ */
+function probeRate(gates: GateSettings, holdSeconds: number): number {
+  return Math.min(gates.probesPerSecond, Math.ceil(gates.minimumSamples / Math.max(holdSeconds * 0.6, 1)));
 }
 
 function failed(verdicts: readonly Verdict[]): Work {

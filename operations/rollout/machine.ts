@@ -141,7 +141,8 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
       return withTraffic({ name: "standby" });
     case "rollback":
       if (state.phase === "flip") return ended(machine, plan.stable, "rolled-back");
-      return ready[plan.stable] ? at({ ...state, phase: "flip" }) : machine;
+      // Neither answers: the users go where they were served before.
+      return ready[plan.stable] || !ready[plan.candidate] ? at({ ...state, phase: "flip" }) : machine;
     case "idle":
     case "standby":
       return machine;

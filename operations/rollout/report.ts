@@ -52,7 +52,7 @@ export async function* status(context: RolloutContext): Verb {
   const unled = plan !== undefined && machine.state.name !== "standby" && holder === undefined;
   yield {
     type: "result",
-    title: `${stateLabel(machine)}: ${machine.active} has the users when idle${held}`,
+    title: `${stateLabel(machine)}: ${tableLabel(router?.table ?? table)}${held}`,
     data: {
       state: stateLabel(machine),
       active: machine.active,

@@ -1,0 +1,239 @@
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import {
+  ENVOY_METRIC_RELABELLING,
+  ENVOY_METRICS,
+  ENVOY_SCRAPE_INTERVAL_SECONDS,
+} from "../../contract/envoy/metrics.ts";
+import { OBSERVE_PATHS, OBSERVE_PORT, slotHost } from "../../contract/envoy/names.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { DEFAULT_WS_PORT, HTTP_PORT } from "../../contract/server.ts";
+import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
+import { docker, tryDocker } from "../../operations/docker/cli.ts";
+import { localRollout, type LocalRollout, type RolloutContext } from "../../operations/rollout/context.ts";
+import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
+import { Prometheus } from "../../operations/rollout/prometheus.ts";
+import { ensureRoutes } from "../../operations/rollout/traffic/envoy.ts";
+
+/** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus. */
+export interface RolloutStack {
+  /** Prefix of everything it made. */
+  readonly name: string;
+  readonly home: string;
+  readonly routerUrl: string;
+  readonly webSocketUrl: string;
+  readonly observeUrl: string;
+  readonly prometheusUrl: string;
+  readonly routesDirectory: string;
+  readonly deployer: SlotDeployer;
+  /** The blue slot's HTTP port without the router, for comparison. */
+  readonly directUrl: string;
+  context(options?: Partial<LocalRollout>): RolloutContext;
+  down(): Promise<void>;
+}
+
+/** What a child process needs to build the same context. */
+export type StackFacts = Pick<
+  RolloutStack,
+  "name" | "home" | "routerUrl" | "webSocketUrl" | "observeUrl" | "prometheusUrl" | "routesDirectory"
+>;
+
+const HARDENING = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--init"];
+
+/** Brings the stack up with both slots on the image; it is ready when the router sees both and Prometheus has scraped it. */
+export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceServer): Promise<RolloutStack> {
+  const name = `rollouttest-${randomBytes(3).toString("hex")}`;
+  const home = await mkdtemp(join(tmpdir(), `${name}-`));
+  await chmod(home, 0o755); // the router's user is not the one who runs the tests
+  const [http, webSocket, observe, prometheus, direct] = (await freePorts(5)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const routesDirectory = join(home, "routes");
+  await ensureRoutes(routesDirectory);
+  const facts: StackFacts = {
+    name,
+    home,
+    routesDirectory,
+    routerUrl: `http://127.0.0.1:${String(http)}`,
+    webSocketUrl: `ws://127.0.0.1:${String(webSocket)}`,
+    observeUrl: `http://127.0.0.1:${String(observe)}`,
+    prometheusUrl: `http://127.0.0.1:${String(prometheus)}`,
+  };
+  const deployer = new PlainDeployer(name, new Map([["blue", direct]]));
+  const down = async (): Promise<void> => {
+    const containers = await docker(["ps", "--all", "--quiet", "--filter", `label=${name}`]);
+    const ids = containers.split("\n").filter((id) => id !== "");
+    if (ids.length > 0) await docker(["rm", "--force", "--volumes", ...ids]);
+    await tryDocker(["network", "rm", name]);
+    await rm(home, { recursive: true, force: true });
+  };
+  try {
+    await docker(["network", "create", "--label", name, name]);
+    const signal = AbortSignal.timeout(120_000);
+    for (const colour of COLOURS) await deployer.deploy(colour, image, signal);
+    await startRouter(facts, { http, webSocket, observe });
+    await startPrometheus(facts, prometheus);
+    const context = localRollout({ ...facts, deployer });
+    await until("both colours ready", 60, async () => {
+      const ready = await context.traffic.readiness();
+      return ready.blue && ready.green;
+    });
+    await until("the router scraped twice", 30, async () => {
+      const series = await new Prometheus(facts.prometheusUrl).samples(
+        `${ENVOY_METRICS.requestsTotal}{colour="green",kind="plain"}`,
+        30,
+      );
+      return (series[0]?.samples.length ?? 0) >= 2;
+    });
+  } catch (error) {
+    await down();
+    throw error;
+  }
+  return {
+    ...facts,
+    deployer,
+    directUrl: `http://127.0.0.1:${String(direct)}`,
+    context: (options = {}) => localRollout({ ...facts, deployer, ...options }),
+    down,
+  };
+}
+
+/** Slots as plain containers; the real one is Compose's. */
+export class PlainDeployer implements SlotDeployer {
+  readonly #name: string;
+  readonly #published: ReadonlyMap<Colour, number>;
+
+  constructor(name: string, published: ReadonlyMap<Colour, number> = new Map<Colour, number>()) {
+    this.#name = name;
+    this.#published = published;
+  }
+
+  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
+    const container = this.container(colour);
+    await tryDocker(["stop", "--time", "5", container], { signal });
+    await tryDocker(["rm", "--force", container]);
+    const port = this.#published.get(colour);
+    await docker(
+      [
+        ...["run", "--detach", "--name", container, "--label", this.#name],
+        ...["--network", this.#name, "--network-alias", slotHost(colour), ...HARDENING, "--restart", "on-failure:5"],
+        ...["--env", "EXAI_GRACE_SECONDS=4", "--env", `EXAI_COLOUR=${colour}`, "--env", "LOG_LEVEL=warning"],
+        ...(port === undefined ? [] : ["--publish", `127.0.0.1:${String(port)}:${String(HTTP_PORT)}`]),
+        image,
+      ],
+      { signal },
+    );
+    return this.status(colour);
+  }
+
+  async status(colour: Colour): Promise<SlotStatus> {
+    const format = "{{.Id}} {{.Config.Image}} {{.Image}} {{.State.Running}} {{.RestartCount}}";
+    const ran = await tryDocker(["container", "inspect", "--format", format, this.container(colour)]);
+    if (ran.code !== 0) return { running: false, restarts: 0 };
+    const [id = "", image = "", digest = "", running, restarts] = ran.stdout.trim().split(" ");
+    return { id, image, digest, running: running === "true", restarts: Number(restarts) };
+  }
+
+  async logs(colour: Colour, lines: number): Promise<string> {
+    const ran = await tryDocker(["logs", "--tail", String(lines), this.container(colour)]);
+    return `${ran.stdout}${ran.stderr}`;
+  }
+
+  container(colour: Colour): string {
+    return `${this.#name}-${slotHost(colour)}`;
+  }
+}
+
+async function startRouter(
+  facts: StackFacts,
+  ports: { readonly http: number; readonly webSocket: number; readonly observe: number },
+): Promise<void> {
+  const spec = envoyContainer({
+    platform: { instance: facts.name, stack: "test", network: facts.name },
+    webSocketPort: DEFAULT_WS_PORT,
+    routesDirectory: facts.routesDirectory,
+    ports,
+  });
+  const files: string[] = [];
+  for (const [index, file] of (spec.files ?? []).entries()) {
+    const path = join(facts.home, `router-${String(index)}`);
+    await writeFile(path, file.content as string, { mode: 0o644 });
+    files.push("--volume", `${path}:${file.path}:ro`);
+  }
+  const [entrypoint = ""] = spec.entrypoint ?? [];
+  await docker([
+    ...["run", "--detach", "--name", `${facts.name}-${ROUTER}`, "--label", facts.name, "--network", facts.name],
+    ...["--network-alias", ROUTER, "--user", spec.user, ...HARDENING, "--restart", "on-failure:5", ...files],
+    ...(spec.binds ?? []).flatMap((bind) => ["--volume", `${bind.hostPath}:${bind.path}:ro`]),
+    ...(spec.ports ?? []).flatMap((port) => [
+      "--publish",
+      `${port.address ?? "127.0.0.1"}:${String(port.external)}:${String(port.internal)}`,
+    ]),
+    ...["--entrypoint", entrypoint, spec.image as string, ...(spec.command ?? [])],
+  ]);
+}
+
+async function startPrometheus(facts: StackFacts, port: number): Promise<void> {
+  const file = join(facts.home, "prometheus.json");
+  const job = {
+    job_name: "router",
+    scrape_interval: `${String(ENVOY_SCRAPE_INTERVAL_SECONDS)}s`,
+    scrape_timeout: `${String(ENVOY_SCRAPE_INTERVAL_SECONDS)}s`,
+    metrics_path: OBSERVE_PATHS.metrics,
+    static_configs: [{ targets: [`${ROUTER}:${String(OBSERVE_PORT)}`] }],
+    metric_relabel_configs: ENVOY_METRIC_RELABELLING,
+  };
+  await writeFile(file, JSON.stringify({ scrape_configs: [job] }), { mode: 0o644 });
+  const data = join(facts.home, "prometheus");
+  await mkdir(data);
+  await chmod(data, 0o777);
+  await docker([
+    ...["run", "--detach", "--name", `${facts.name}-prometheus`, "--label", facts.name, "--network", facts.name],
+    ...["--user", "65534:65534", ...HARDENING, "--publish", `127.0.0.1:${String(port)}:9090`],
+    ...["--volume", `${file}:/etc/prometheus/test.json:ro`, "--tmpfs", "/data:mode=1777"],
+    ...[LOCAL_IMAGES.prometheus, "--config.file=/etc/prometheus/test.json", "--storage.tsdb.path=/data"],
+  ]);
+}
+
+/** Ports of the loopback address that are free now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address();
+            resolve(typeof address === "object" && address !== null ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Asks again until the answer is yes. @throws Error that says what was waited for, and the last failure. */
+export async function until(what: string, seconds: number, answer: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  let last = "";
+  for (;;) {
+    try {
+      if (await answer()) return;
+    } catch (error) {
+      last = error instanceof Error ? `: ${error.message}` : "";
+    }
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${String(seconds)} s${last}`);
+    await sleep(100);
+  }
+}

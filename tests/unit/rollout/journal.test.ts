@@ -1,0 +1,88 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FencedError } from "../../../operations/rollout/fence.ts";
+import { FileJournalStore, firstJournal, type Journal } from "../../../operations/rollout/journal.ts";
+import type { Lease } from "../../../operations/rollout/lease.ts";
+
+let directory: string;
+let store: FileJournalStore;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "exai-journal-"));
+  store = new FileJournalStore(directory);
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+function lease(token: number): Lease {
+  return { token, lost: new AbortController().signal, release: () => Promise.resolve() };
+}
+
+function journal(sequence: number): Journal {
+  return {
+    ...firstJournal(),
+    sequence,
+    entry: {
+      sequence,
+      at: "2026-11-22T00:00:00.000Z",
+      who: "ann@host",
+      rollout: "r1",
+      from: "idle",
+      to: "prepare",
+      label: "prepare",
+      reason: "because",
+      images: { green: "image" },
+      weights: { blue: 100, green: 0 },
+      verdicts: [],
+    },
+  };
+}
+
+describe("the journal on files", () => {
+  it("is absent at first, then is what was written, and history has each entry once", async () => {
+    expect(await store.read()).toBeUndefined();
+    const writer = await store.open(lease(1));
+    await writer.write(journal(1));
+    await writer.write(journal(2));
+    expect(await store.read()).toEqual(journal(2));
+    expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2]);
+  });
+
+  it("mends a history that a crash cut off or tore", async () => {
+    const writer = await store.open(lease(1));
+    await writer.write(journal(1));
+    await writer.write(journal(2));
+    const path = join(directory, "history.jsonl");
+    const lines = (await readFile(path, "utf8")).split("\n");
+    await writeFile(path, `${lines[0] ?? ""}\n${(lines[1] ?? "").slice(0, 20)}`);
+    const next = await store.open(lease(2));
+    expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2]);
+    await next.write(journal(3));
+    expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2, 3]);
+  });
+
+  it("refuses the holder that was overtaken", async () => {
+    const old = await store.open(lease(1));
+    await old.write(journal(1));
+    await store.open(lease(2));
+    await expect(old.write(journal(2))).rejects.toThrow(FencedError);
+    expect((await store.read())?.sequence).toBe(1);
+  });
+
+  it("refuses a journal that it does not understand, naming the file and the mend", async () => {
+    const path = join(directory, "journal.json");
+    await writeFile(path, JSON.stringify({ ...journal(1), schema: 2 }));
+    await expect(store.read()).rejects.toMatchObject({ name: "UserError", where: path });
+    await writeFile(path, "{");
+    await expect(store.read()).rejects.toMatchObject({ name: "UserError", where: path });
+    await appendFile(path, "}");
+    await expect(store.read()).rejects.toThrow("schema undefined");
+  });
+
+  it("begins with the colour that the router's table names", () => {
+    const table = { generation: 7, token: 3, weights: { blue: 0, green: 100 }, evicted: [] };
+    expect(firstJournal(table)).toMatchObject({ machine: { active: "green" }, table });
+  });
+});
