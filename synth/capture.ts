@@ -78,11 +78,16 @@ async function run(
 ): Promise<ResourceGraph> {
   // Without this an Output in a template string becomes a warning text inside a resource.
   process.env["PULUMI_ERROR_OUTPUT_STRING"] = "true";
+  const secretOutputs = new Map<string, readonly string[]>();
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
         const plain = inputs as Record<string, unknown>;
-        return { id: undefined, state: { ...plain, ...options.outputs?.({ type, name, inputs: plain }) } };
+        const state: Record<string, unknown> = { ...plain, ...options.outputs?.({ type, name, inputs: plain }) };
+        // An engine marks these outputs; the mocks leave it to us. One that nobody set is unknown, and secret too.
+        for (const key of secretOutputs.get(`${type} ${name}`) ?? [])
+          state[key] = pulumi.secret(state[key] ?? pulumi.unknown);
+        return { id: undefined, state };
       },
       call: () => ({}),
     },
@@ -94,12 +99,14 @@ async function run(
   const resources: Resource[] = [];
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (request, callback) =>
-    register(request, (error, response) => {
+  monitor.registerResource = (request, callback) => {
+    secretOutputs.set(`${request.getType()} ${request.getName()}`, request.getAdditionalsecretoutputsList());
+    return register(request, (error, response) => {
       if (error === null && response !== undefined && request.getType() !== "pulumi:pulumi:Stack")
         resources.push(resourceOf(request, response.getUrn()));
       return callback(error, response);
     });
+  };
 
   const outputs = await runProgram(program);
   return { project: PROJECT, stack, resources: sorted(resources), outputs };
@@ -155,8 +162,8 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
 }
 
 function sourceFile(uri: string): string {
-  // The SDK writes project:///… under an engine's root directory, and file:///… elsewhere.
-  return uri.startsWith("file:") ? relative(ROOT, fileURLToPath(uri)) : uri.replace(/^project:\/+/, "");
+  // The SDK takes the URL of an ES module for a relative path and puts the working directory in front of it.
+  return relative(ROOT, fileURLToPath(uri.slice(uri.lastIndexOf("file:"))));
 }
 
 /** Registration order depends on the event loop; names do not. */

@@ -1,0 +1,316 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { UserError, UserErrors } from "../../contract/errors.ts";
+import { parseSettings, type Settings } from "../../stacks/settings.ts";
+import { plainSource } from "../../stacks/settings/source.ts";
+import { fallbackOf, SETTINGS, type Setting } from "../../stacks/settings/table.ts";
+
+const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
+const SECRET = "0123456789abcdef0123456789abcdef";
+
+/** Everything that prod wants, valid. */
+const PROD = {
+  image: `ghcr.io/org/exai@${DIGEST}`,
+  backupImage: `ghcr.io/org/postgres@${DIGEST}`,
+  productionUrl: "https://exai.example.com",
+  hostname: "exai.example.com",
+  kubeContext: "prod",
+  kimiApiKey: "k",
+  glmApiKey: "g",
+  supabaseAccessToken: "sbp_x",
+  supabaseOrganization: "org",
+};
+
+type Raw = Readonly<Record<string, string>>;
+
+function parsed(stack: string, values: Raw, defers = false): Settings {
+  return parseSettings(stack, plainSource(values, { defers }));
+}
+
+/** The refusals of a configuration, by key. */
+function refusals(stack: string, values: Raw): Map<string, UserError> {
+  try {
+    parsed(stack, values);
+  } catch (error) {
+    const errors = error instanceof UserErrors ? error.errors : error instanceof UserError ? [error] : [];
+    if (errors.length > 0) return new Map(errors.map((single) => [single.where, single]));
+    throw error;
+  }
+  return new Map();
+}
+
+function without(values: Raw, key: string): Raw {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name !== key));
+}
+
+describe("settings that are accepted", () => {
+  it("takes local without any setting", () => {
+    const settings = parsed("local", {});
+    expect(settings).toMatchObject({
+      environment: "local",
+      instance: "exai",
+      httpPort: 8080,
+      wsPort: 8079,
+      replicas: 1,
+    });
+    expect(settings.slots.blue).toBe(settings.slots.green);
+  });
+
+  it("takes prod with all that it requires", () => {
+    expect(parsed("prod", PROD)).toMatchObject({
+      environment: "prod",
+      replicas: 3,
+      slots: { blue: PROD.image, green: PROD.image },
+    });
+  });
+
+  it("takes the environment of a stack with another name from the setting", () => {
+    expect(parsed("prod-eu", { ...PROD, environment: "prod" }).environment).toBe("prod");
+  });
+
+  it("gives a slot its own image", () => {
+    const green = `ghcr.io/org/exai@sha256:${"f".repeat(64)}`;
+    expect(parsed("prod", { ...PROD, greenImage: green }).slots).toEqual({ blue: PROD.image, green });
+  });
+
+  it("treats the empty defaults of Pulumi.yaml as absent", () => {
+    expect(parsed("prod", { ...PROD, replicas: "", storageClass: "" })).toMatchObject({ replicas: 3 });
+    expect(parsed("prod", { ...PROD, storageClass: "" }).storageClass).toBeUndefined();
+  });
+
+  it("defers what only the deployment has, in a plan", () => {
+    const { image: _image, kimiApiKey: _key, ...rest } = PROD;
+    expect(() => parsed("prod", rest, true)).not.toThrow();
+    expect(() => parsed("prod", rest)).toThrow(UserErrors);
+  });
+});
+
+describe("settings that are refused before any resource", () => {
+  const cases: readonly { name: string; stack?: string; values: Raw; key: string; says: RegExp; mend?: RegExp }[] = [
+    {
+      name: "a missing secret",
+      values: without(PROD, "kimiApiKey"),
+      key: "kimiApiKey",
+      says: /secret that is not set/,
+      mend: /config set --secret --stack prod exai:kimiApiKey/,
+    },
+    {
+      name: "a malformed URL",
+      values: { ...PROD, productionUrl: "not a url" },
+      key: "productionUrl",
+      says: /is not a URL/,
+    },
+    {
+      name: "a URL with a password",
+      values: { ...PROD, productionUrl: "https://a:b@example.com" },
+      key: "productionUrl",
+      says: /password/,
+    },
+    {
+      name: "a URL of another scheme",
+      values: { ...PROD, productionUrl: "ftp://example.com" },
+      key: "productionUrl",
+      says: /must be https: or http:/,
+    },
+    {
+      name: "http in prod",
+      values: { ...PROD, productionUrl: "http://exai.example.com" },
+      key: "productionUrl",
+      says: /http: in prod/,
+    },
+    {
+      name: "a port that is no number",
+      stack: "local",
+      values: { httpPort: "80a" },
+      key: "httpPort",
+      says: /whole number from 1 to 65535/,
+    },
+    { name: "a port out of range", stack: "local", values: { httpPort: "70000" }, key: "httpPort", says: /1 to 65535/ },
+    { name: "a privileged port", stack: "local", values: { httpPort: "80" }, key: "httpPort", says: /privileged/ },
+    {
+      name: "equal ports",
+      stack: "local",
+      values: { prometheusPort: "8080" },
+      key: "prometheusPort",
+      says: /same as exai:httpPort/,
+      mend: /exai:prometheusPort 8081/,
+    },
+    {
+      name: "the WebSocket port on the HTTP port",
+      values: { ...PROD, wsPort: "8080" },
+      key: "wsPort",
+      says: /8080, the port of HTTP/,
+    },
+    {
+      name: "a short JWT secret",
+      values: { ...PROD, jwtSecret: "x".repeat(31) },
+      key: "jwtSecret",
+      says: /shorter than 32 bytes/,
+      mend: /openssl rand/,
+    },
+    {
+      name: "a previous JWT secret like the current one",
+      values: { ...PROD, jwtSecret: SECRET, jwtSecretPrevious: SECRET },
+      key: "jwtSecretPrevious",
+      says: /same key/,
+    },
+    {
+      name: "an image without digest in prod",
+      values: { ...PROD, image: "ghcr.io/org/exai:1.0" },
+      key: "image",
+      says: /no digest/,
+      mend: /exai:image "\$\(docker buildx/,
+    },
+    {
+      name: "an image without digest in staging",
+      stack: "staging",
+      values: { ...PROD, image: "ghcr.io/org/exai:1.0" },
+      key: "image",
+      says: /no digest/,
+    },
+    {
+      name: "a slot's image without digest",
+      values: { ...PROD, greenImage: "ghcr.io/org/exai:1.0" },
+      key: "greenImage",
+      says: /no digest/,
+    },
+    { name: "no image and nothing to build", values: without(PROD, "image"), key: "image", says: /not set/ },
+    {
+      name: "a malformed image",
+      stack: "local",
+      values: { image: "UPPER case" },
+      key: "image",
+      says: /image reference/,
+    },
+    {
+      name: "an unknown key",
+      stack: "local",
+      values: { httpprot: "8080" },
+      key: "httpprot",
+      says: /unknown key; did you mean exai:httpPort/,
+      mend: /config rm --stack local exai:httpprot/,
+    },
+    {
+      name: "a time-out of zero",
+      stack: "local",
+      values: { kimiTimeout: "0" },
+      key: "kimiTimeout",
+      says: /1 to 3600 seconds/,
+    },
+    {
+      name: "a time-out over an hour",
+      stack: "local",
+      values: { kimiTimeout: "3601" },
+      key: "kimiTimeout",
+      says: /1 to 3600 seconds/,
+    },
+    {
+      name: "a simple time-out over the workflow's",
+      stack: "local",
+      values: { simpleToolTimeout: "200" },
+      key: "simpleToolTimeout",
+      says: /longer than exai:workflowToolTimeout/,
+    },
+    {
+      name: "retention under a week",
+      stack: "local",
+      values: { dailyRetentionDays: "6" },
+      key: "dailyRetentionDays",
+      says: /7 to 90 days/,
+    },
+    {
+      name: "retention over 90 days",
+      stack: "local",
+      values: { weeklyRetentionDays: "91" },
+      key: "weeklyRetentionDays",
+      says: /7 to 90 days/,
+    },
+    {
+      name: "an unknown time zone",
+      stack: "local",
+      values: { backupTimeZone: "Mars/Base" },
+      key: "backupTimeZone",
+      says: /IANA/,
+    },
+    {
+      name: "a boolean that is none",
+      stack: "local",
+      values: { grafana: "yes" },
+      key: "grafana",
+      says: /neither true nor false/,
+    },
+    {
+      name: "a build without a repository",
+      values: { ...PROD, buildContext: "../server" },
+      key: "buildRepository",
+      says: /go together/,
+    },
+    {
+      name: "a stack that is no environment",
+      stack: "demo",
+      values: {},
+      key: "environment",
+      says: /no environment by its name/,
+    },
+  ];
+
+  it.each(cases)("$name", ({ stack = "prod", values, key, says, mend }) => {
+    const refused = refusals(stack, values).get(`exai:${key}`);
+    expect(refused?.message).toMatch(says);
+    expect(refused?.mend).toMatch(mend ?? new RegExp(`exai:${key}`));
+    expect(refused?.exitCode).toBe(2);
+  });
+
+  it("names every refused key in one run", () => {
+    expect([...refusals("local", { httpPort: "x", kimiTimeout: "0", nope: "1" }).keys()].sort()).toEqual([
+      "exai:httpPort",
+      "exai:kimiTimeout",
+      "exai:nope",
+    ]);
+  });
+
+  it("never repeats a refused secret", () => {
+    const secret = "hunter2hunter2";
+    for (const error of refusals("prod", { ...PROD, jwtSecret: secret }).values())
+      expect(error.render()).not.toContain(secret);
+  });
+
+  it.each(Object.entries(SETTINGS as Record<string, Setting>).filter(([, setting]) => setting.required !== undefined))(
+    "prod and staging without %s",
+    (key) => {
+      for (const stack of ["staging", "prod"])
+        expect([...refusals(stack, without(PROD, key)).keys()]).toContain(`exai:${key}`);
+    },
+  );
+});
+
+describe("the table of settings", () => {
+  const entries = Object.entries(SETTINGS as Record<string, Setting>);
+  const declared = (
+    parse(readFileSync(new URL("../../Pulumi.yaml", import.meta.url), "utf8")) as {
+      config: Record<string, { type: string; description: string; default: unknown }>;
+    }
+  ).config;
+
+  it.each(entries)("%s has defaults and a description that hold", (_key, setting) => {
+    expect(setting.about.length).toBeGreaterThan(5);
+    for (const environment of ["local", "staging", "prod"] as const) {
+      const fallback = fallbackOf(setting, environment);
+      if (fallback !== undefined) expect(setting.check.safeParse(fallback).error?.issues).toBeUndefined();
+    }
+  });
+
+  it("is what Pulumi.yaml declares, secrets aside", () => {
+    expect(Object.keys(declared)).toEqual(
+      entries.filter(([, setting]) => setting.secret !== true).map(([key]) => `exai:${key}`),
+    );
+    for (const [key, setting] of entries) {
+      const declaration = declared[`exai:${key}`];
+      if (declaration === undefined) continue;
+      expect(declaration.description).toBe(setting.about);
+      // Anything that differs per environment is declared as not set.
+      expect(String(declaration.default), key).toBe(typeof setting.fallback === "string" ? setting.fallback : "");
+    }
+  });
+});
