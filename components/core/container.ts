@@ -163,16 +163,16 @@ export function containerArgs(
     init: true,
     memory: spec.memoryMegabytes,
     memorySwap: spec.memoryMegabytes,
-    cpus: String(spec.cpus),
+    cpus: cpusText(spec.cpus),
     ulimits: [{ name: "nproc", soft: spec.pids, hard: spec.pids }],
     restart: "on-failure",
     maxRetryCount: 5,
     healthcheck: {
       tests: [...check.test],
-      interval: `${check.intervalSeconds ?? 5}s`,
-      timeout: `${check.timeoutSeconds ?? 3}s`,
+      interval: durationText(check.intervalSeconds ?? 5),
+      timeout: durationText(check.timeoutSeconds ?? 3),
       retries: check.retries ?? 5,
-      startPeriod: `${check.startPeriodSeconds ?? 30}s`,
+      startPeriod: durationText(check.startPeriodSeconds ?? 30),
     },
     destroyGraceSeconds: spec.graceSeconds ?? 10,
     stopTimeout: spec.graceSeconds ?? 10,
@@ -185,4 +185,20 @@ export function containerArgs(
     wait: true,
     waitTimeout: 180,
   };
+}
+
+/**
+ * Cores as the Docker provider spells them when it reads a container back (`1.0`, `0.25`): any other spelling is a
+ * difference that replaces the container on every `up`.
+ */
+export function cpusText(cores: number): string {
+  const nano = cores.toFixed(9);
+  return nano.split("0").length - 1 === 9 ? cores.toFixed(1) : nano.replace(/0+$/, "");
+}
+
+/** Whole seconds as the Docker engine spells a duration: `45s`, `1m30s`, `1h0m0s`. */
+export function durationText(seconds: number): string {
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  return `${hours > 0 ? `${hours}h` : ""}${seconds >= 60 ? `${minutes}m` : ""}${seconds % 60}s`;
 }
