@@ -1,0 +1,272 @@
+import type { SourcePosition } from "../../contract/graph.ts";
+import { identifier, literal, type Engine, type Row } from "./engine.ts";
+import type { Command, ForeignKey, Function, Grant, Membership, Policy, Table, View } from "./facts.ts";
+
+/** The catalog after all migrations. */
+export interface Catalog {
+  readonly tables: readonly Table[];
+  readonly policies: readonly Policy[];
+  readonly views: readonly View[];
+  readonly functions: readonly Function[];
+  readonly grants: readonly Grant[];
+  readonly memberships: readonly Membership[];
+  readonly foreignKeys: readonly ForeignKey[];
+  /** Roles that requests from outside take on. */
+  readonly apiRoles: readonly string[];
+}
+
+/** What was there before the migrations: object identifiers that are nobody's doing. */
+export type Baseline = ReadonlySet<string>;
+
+/** Schemas that PostgreSQL keeps for itself. */
+const OWN_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
+
+/** Every relation, function and role that is there. */
+export async function baselineOf(engine: Engine): Promise<Baseline> {
+  const rows = await engine.run(
+    "select 'r' || oid as id from pg_class union all select 'f' || oid from pg_proc union all select 'u' || rolname from pg_roles",
+  );
+  return new Set(rows.map((row) => text(row, "id")));
+}
+
+/**
+ * Roles that PostgREST takes on for a request: those granted to `authenticator` that do not bypass row level
+ * security. Where there is no `authenticator`, `anon` and `authenticated`.
+ */
+export async function apiRolesOf(engine: Engine): Promise<readonly string[]> {
+  const rows = await engine.run(
+    `select distinct r.rolname as role from pg_roles r
+     where not r.rolbypassrls and not r.rolsuper and (r.rolname in ('anon', 'authenticated') or exists (
+       select from pg_auth_members m join pg_roles g on g.oid = m.member where m.roleid = r.oid and g.rolname = 'authenticator'))
+       and r.rolname <> 'service_role' order by 1`,
+  );
+  return rows.map((row) => text(row, "role"));
+}
+
+/** Reads everything the rules ask about. `at` says which statement wrote a row, by its `xmin`. */
+export async function readCatalog(
+  engine: Engine,
+  baseline: Baseline,
+  at: (xmin: string) => SourcePosition | undefined,
+): Promise<Catalog> {
+  const apiRoles = await apiRolesOf(engine);
+  const located = (row: Row, key = "xmin"): { name: string; source?: SourcePosition } => {
+    const source = at(text(row, key));
+    return { name: text(row, "name"), ...(source === undefined ? {} : { source }) };
+  };
+  const fresh = (row: Row, kind: "r" | "f") => !baseline.has(`${kind}${text(row, "oid")}`);
+  const can = (privilege: string, of: string) =>
+    `array(select r from unnest(${roles(apiRoles)}) r where ${privilege}(r, ${of}))`;
+
+  const relations = await engine.run(
+    `select c.oid::text as oid, n.nspname || '.' || c.relname as name, c.relkind as kind, c.relispartition as partition, c.relrowsecurity as rls, c.relforcerowsecurity as forced,
+       pg_get_userbyid(c.relowner) as owner, a.xmin::text as xmin, coalesce(array_to_string(c.reloptions, ','), '') as options,
+       ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to,
+       ${can("has_table_privilege", "c.oid, 'select'")} as readers
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_attribute a on a.attrelid = c.oid and a.attnum = (case when c.relkind in ('v') then 1 else -6 end)
+     where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${OWN_SCHEMAS} order by name`,
+  );
+  const own = relations.filter((row) => fresh(row, "r"));
+  const tables = own
+    .filter((row) => ["r", "p", "f"].includes(text(row, "kind")))
+    .map((row): Table => ({
+      ...located(row),
+      kind: row.partition === true ? "partition" : (TABLE_KINDS.get(text(row, "kind")) ?? "table"),
+      rowSecurity: row.rls === true,
+      forced: row.forced === true,
+      owner: text(row, "owner"),
+      exposed: list(row, "exposed_to").length > 0,
+    }));
+  const views = own
+    .filter((row) => ["v", "m"].includes(text(row, "kind")))
+    .map((row): View => ({
+      ...located(row),
+      kind: text(row, "kind") === "v" ? "view" : "materialized view",
+      invoker: /security_invoker=(true|on|yes|1)/i.test(text(row, "options")),
+      readers: list(row, "readers").filter((role) => list(row, "exposed_to").includes(role)),
+    }));
+
+  const procedures = await engine.run(
+    `select p.oid::text as oid, n.nspname || '.' || p.proname as name, p.prosecdef as definer, p.xmin::text as xmin, p.prosrc as body, p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) as trigger,
+       (select split_part(s, '=', 2) from unnest(p.proconfig) s where s like 'search_path=%') as path,
+       ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers,
+       array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
+     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${OWN_SCHEMAS}
+       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e') order by name`,
+  );
+  const functions = procedures
+    .filter((row) => fresh(row, "f"))
+    .map((row): Function => ({
+      ...located(row),
+      definer: row.definer === true,
+      ...(row.path === null ? {} : { searchPath: text(row, "path") }),
+      callers: list(row, "callers").filter((role) => list(row, "exposed_to").includes(role)),
+      exposed: list(row, "exposed_to").length > 0,
+      trigger: row.trigger === true,
+    }));
+
+  return {
+    tables,
+    views,
+    functions,
+    policies: await policiesOf(engine, procedures, located),
+    grants: await grantsOf(engine, baseline, located),
+    memberships: await membershipsOf(engine, baseline, apiRoles),
+    foreignKeys: await foreignKeysOf(engine, located),
+    apiRoles,
+  };
+}
+
+const TABLE_KINDS: ReadonlyMap<string, Table["kind"]> = new Map([
+  ["p", "partitioned table"],
+  ["f", "foreign table"],
+]);
+
+const COMMANDS: Readonly<Record<string, readonly Command[]>> = {
+  r: ["select"],
+  a: ["insert"],
+  w: ["update"],
+  d: ["delete"],
+  "*": ["select", "insert", "update", "delete"],
+};
+
+async function policiesOf(
+  engine: Engine,
+  procedures: readonly Row[],
+  located: (row: Row) => { name: string; source?: SourcePosition },
+): Promise<Policy[]> {
+  const byOid = new Map(procedures.map((row) => [text(row, "oid"), row]));
+  const rows = await engine.run(
+    `select p.polname as name, p.xmin::text as xmin, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive,
+       array(select case when r = 0 then 'public' else pg_get_userbyid(r) end from unnest(p.polroles) r) as roles,
+       pg_get_expr(p.polqual, p.polrelid) as using, pg_get_expr(p.polwithcheck, p.polrelid) as check,
+       array(select distinct a.attname::text from pg_depend d join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+         where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid > 0) as columns,
+       array(select distinct a.attname::text from pg_depend d join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+         where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid > 0
+           and not exists (select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indkey[0] = a.attnum)) as unindexed,
+       array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
+     from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace order by 3, 1`,
+  );
+  return rows.map((row): Policy => {
+    const reached = callsFrom(list(row, "calls"), byOid);
+    return {
+      ...located(row),
+      table: text(row, "table"),
+      commands: COMMANDS[text(row, "command")] ?? [],
+      permissive: row.permissive === true,
+      roles: list(row, "roles"),
+      ...(row.using === null ? {} : { using: text(row, "using") }),
+      ...(row.check === null ? {} : { check: text(row, "check") }),
+      columns: list(row, "columns"),
+      unindexed: list(row, "unindexed"),
+      calls: reached.map((called) => text(called, "name")),
+      bodies: reached.map((called) => text(called, "body")),
+      evaluations: [],
+    };
+  });
+}
+
+/** The functions that expressions call, and those that these call as far as the catalog knows. */
+function callsFrom(oids: readonly string[], byOid: ReadonlyMap<string, Row>): Row[] {
+  const seen = new Map<string, Row>();
+  const open = [...oids];
+  for (let oid = open.pop(); oid !== undefined; oid = open.pop()) {
+    const row = byOid.get(oid);
+    if (row === undefined || seen.has(oid)) continue;
+    seen.set(oid, row);
+    open.push(...list(row, "calls"));
+    // A body in PL/pgSQL is text to the catalog: what it names counts as called.
+    for (const [other, candidate] of byOid)
+      if (!seen.has(other) && text(row, "body").includes(text(candidate, "name"))) open.push(other);
+  }
+  return [...seen.values()];
+}
+
+async function grantsOf(
+  engine: Engine,
+  baseline: Baseline,
+  located: (row: Row) => { name: string; source?: SourcePosition },
+): Promise<Grant[]> {
+  const rows = await engine.run(
+    `select c.oid::text as oid, n.nspname || '.' || c.relname as name, c.xmin::text as xmin, case when c.relkind = 'S' then 'sequence' else 'table' end as kind,
+       case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end as role, array_agg(lower(x.privilege_type) order by x.privilege_type) as privileges
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(coalesce(c.relacl, acldefault(case when c.relkind = 'S' then 's'::"char" else 'r'::"char" end, c.relowner))) x
+     where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S') and ${OWN_SCHEMAS} and x.grantee <> c.relowner group by 1, 2, 3, 4, 5
+     union all
+     select c.oid::text, n.nspname || '.' || c.relname, a.xmin::text, 'table', case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end, array_agg(lower(x.privilege_type) || ' (' || a.attname || ')')
+     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace, aclexplode(a.attacl) x
+     where ${OWN_SCHEMAS} and x.grantee <> c.relowner group by 1, 2, 3, 5 order by 2, 5`,
+  );
+  return rows
+    .filter((row) => !baseline.has(`r${text(row, "oid")}`))
+    .map((row) => ({
+      ...located(row),
+      role: text(row, "role"),
+      privileges: list(row, "privileges"),
+      kind: text(row, "kind") as Grant["kind"],
+    }));
+}
+
+/** Powers that the API's roles, and roles that the migrations made, can reach by membership. */
+async function membershipsOf(engine: Engine, baseline: Baseline, apiRoles: readonly string[]): Promise<Membership[]> {
+  const rows = await engine.run(
+    `with recursive reach(start, role, path) as (
+       select oid, oid, array[rolname::text] from pg_roles where rolname !~ '^pg_'
+       union all
+       select r.start, m.roleid, r.path || pg_get_userbyid(m.roleid)::text from reach r join pg_auth_members m on m.member = r.role where not pg_get_userbyid(m.roleid)::text = any (r.path)
+     )
+     select pg_get_userbyid(r.start) as role, r.path, g.rolsuper as super, g.rolbypassrls as bypass, g.rolcreaterole as creates from reach r join pg_roles g on g.oid = r.role
+     where g.rolsuper or g.rolbypassrls or g.rolcreaterole`,
+  );
+  return rows
+    .filter((row) => apiRoles.includes(text(row, "role")) || !baseline.has(`u${text(row, "role")}`))
+    .map((row) => ({
+      role: text(row, "role"),
+      path: list(row, "path"),
+      power: row.super === true ? "superuser" : row.bypass === true ? "bypassrls" : "createrole",
+    }));
+}
+
+async function foreignKeysOf(
+  engine: Engine,
+  located: (row: Row) => { name: string; source?: SourcePosition },
+): Promise<ForeignKey[]> {
+  const rows = await engine.run(
+    `select k.conname as name, k.xmin::text as xmin, n.nspname || '.' || c.relname as table,
+       exists (select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indpred is null
+         and (select array_agg(x order by x) from unnest((i.indkey::int2[])[0:cardinality(k.conkey) - 1]) x) = (select array_agg(x order by x) from unnest(k.conkey) x)) as indexed
+     from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where k.contype = 'f' and k.conparentid = 0 and ${OWN_SCHEMAS} order by 3, 1`,
+  );
+  return rows.map((row) => ({ ...located(row), table: text(row, "table"), indexed: row.indexed === true }));
+}
+
+function roles(names: readonly string[]): string {
+  return `array[${names.map(literal).join(", ")}]::text[]`;
+}
+
+/** A schema-qualified name of the catalog as SQL. */
+export function qualified(name: string): string {
+  const dot = name.indexOf(".");
+  return `${identifier(name.slice(0, dot))}.${identifier(name.slice(dot + 1))}`;
+}
+
+/** A column of an answer as text; empty where it is null. */
+export function text(row: Row, key: string): string {
+  const value = row[key];
+  return typeof value === "string"
+    ? value
+    : typeof value === "number" || typeof value === "boolean"
+      ? String(value)
+      : "";
+}
+
+/** A text array, as the drivers give it: a list, or PostgreSQL's own notation for types they do not know. */
+export function list(row: Row, key: string): string[] {
+  const value = row[key];
+  if (Array.isArray(value)) return value.map(String);
+  if (typeof value !== "string" || value === "{}") return [];
+  return [...value.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^,]+)/g)].map(
+    (match) => match[1]?.replaceAll(/\\(.)/g, "$1") ?? match[2] ?? "",
+  );
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import type { Extension } from "@electric-sql/pglite";
+
+/** A row of an answer. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A database of its own, to be filled and thrown away. */
+export interface Engine {
+  /** E.g. `PGlite (PostgreSQL 18.6)`. */
+  readonly name: string;
+  /** Runs one or more statements; the rows are those of the last one. */
+  run(sql: string): Promise<readonly Row[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of contrib modules that the migrations ask
+ * for; those that it does not have are left out, and `create extension` then fails as it does on a server without them.
+ */
+export async function openPglite(extensions: readonly string[]): Promise<Engine> {
+  const { PGlite } = await import("@electric-sql/pglite");
+  const loaded: Record<string, Extension> = {};
+  for (const name of extensions) {
+    const module = name.replaceAll("-", "_");
+    try {
+      const found = (await import(`@electric-sql/pglite/contrib/${module}`)) as Record<string, Extension | undefined>;
+      const extension = found[module];
+      if (extension !== undefined) loaded[module] = extension;
+    } catch {
+      // Not among the modules that PGlite brings.
+    }
+  }
+  const database = await PGlite.create({ extensions: loaded });
+  const engine: Engine = {
+    name: "",
+    run: async (sql) => ((await database.exec(sql)).at(-1)?.rows as readonly Row[] | undefined) ?? [],
+    close: () => database.close(),
+  };
+  return { ...engine, name: `PGlite (PostgreSQL ${await versionOf(engine)})` };
+}
+
+/** A new database on a server, dropped on closing. `url` must be a superuser's; roles that are made stay behind. */
+export async function openServer(url: string): Promise<Engine> {
+  const { default: pg } = await import("pg");
+  const name = `exai_plan_${randomBytes(6).toString("hex")}`;
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  await admin.query(`create database ${name} template template0`);
+  const target = new URL(url);
+  target.pathname = `/${name}`;
+  const client = new pg.Client({ connectionString: target.href });
+  await client.connect();
+  const engine: Engine = {
+    name: "",
+    run: async (sql) => {
+      const result = (await client.query(sql)) as unknown as { rows: Row[] } | { rows: Row[] }[];
+      return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? [];
+    },
+    close: async () => {
+      await client.end();
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.end();
+    },
+  };
+  return { ...engine, name: `PostgreSQL ${await versionOf(engine)}` };
+}
+
+async function versionOf(engine: Engine): Promise<string> {
+  const [row] = await engine.run("select current_setting('server_version') as version");
+  return String(row?.version).split(" ")[0] ?? "";
+}
+
+/** A string as a SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name as a SQL identifier. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

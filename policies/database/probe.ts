@@ -1,0 +1,258 @@
+import { randomUUID } from "node:crypto";
+import { qualified, text } from "./catalog.ts";
+import { identifier, literal, type Engine } from "./engine.ts";
+import type { Evaluation, Policy, Probe, Table } from "./facts.ts";
+import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
+
+/** What probing showed. */
+export interface Probed {
+  readonly policies: readonly Policy[];
+  readonly probes: readonly Probe[];
+}
+
+/** Rows of one owner in one table: where they stand, as `tableoid` and `ctid`. */
+type Places = ReadonlyMap<string, readonly string[]>;
+
+/** Where a row stands, across partitions. */
+const PLACE = "tableoid::text || ctid::text";
+
+/**
+ * Puts rows of two users into every table, then asks the policies and tries the commands as a third party: as `anon`,
+ * and as the one user against the other's rows. Nothing of it is left when the database is closed.
+ */
+export async function probe(
+  engine: Engine,
+  tables: readonly Table[],
+  policies: readonly Policy[],
+  apiRoles: readonly string[],
+): Promise<Probed> {
+  const fillable = await fillables(engine, tables, policies);
+  const [asking, other] = [randomUUID(), randomUUID()];
+  await makeUsers(engine, [asking, other]);
+  const theirs = await fill(engine, fillable, new RowMaker(other));
+  const own = await fill(engine, fillable, new RowMaker(asking));
+  const errors = new Map([...theirs.errors, ...own.errors]);
+
+  const evaluated: Policy[] = [];
+  for (const policy of policies) {
+    const evaluations: Evaluation[] = [];
+    if (policy.permissive && theirs.places.has(policy.table))
+      for (const role of apiRoles)
+        if (policy.roles.includes(role) || policy.roles.includes("public"))
+          evaluations.push(...(await evaluate(engine, policy, role, asking, theirs.places)));
+    evaluated.push({ ...policy, evaluations });
+  }
+
+  const probes: Probe[] = [];
+  const sources = new Map(tables.map((table) => [table.name, table.source]));
+  for (const table of fillable)
+    for (const role of apiRoles) {
+      const source = sources.get(table.table);
+      const base = { table: table.table, role, ...(source === undefined ? {} : { source }) };
+      const error = errors.get(table.table);
+      if (error !== undefined) {
+        probes.push({ ...base, command: "select", rows: 0, reached: 0, error });
+        continue;
+      }
+      for (const result of await tryCommands(engine, table, role, {
+        asking,
+        other,
+        theirs: theirs.places,
+        own: own.places,
+      }))
+        probes.push({ ...base, ...result });
+    }
+  return { policies: evaluated, probes };
+}
+
+async function makeUsers(engine: Engine, users: readonly string[]): Promise<void> {
+  const [row] = await engine.run("select to_regclass('auth.users') is not null as there");
+  if (row?.there !== true) return;
+  for (const user of users) await engine.run(`insert into auth.users (id) values (${literal(user)})`);
+}
+
+async function fill(
+  engine: Engine,
+  tables: readonly Fillable[],
+  maker: RowMaker,
+): Promise<{ places: Places; errors: Map<string, string> }> {
+  const places = new Map<string, string[]>();
+  const errors = new Map<string, string>();
+  for (const table of tables) {
+    try {
+      const rows = await engine.run(`${insertOf(table, maker.rows(table))} returning ${PLACE} as place`);
+      places.set(
+        table.table,
+        rows.map((row) => text(row, "place")),
+      );
+    } catch (error) {
+      errors.set(table.table, `no row could be made for it: ${messageOf(error)}`);
+    }
+  }
+  return { places, errors };
+}
+
+/** Takes on a role with the claims of a token, as PostgREST does for one request. */
+function become(role: string, user: string): string {
+  const claims =
+    role === "anon"
+      ? { role }
+      : {
+          sub: user,
+          role,
+          aud: "authenticated",
+          email: "one@example.test",
+          aal: "aal1",
+          app_metadata: {},
+          user_metadata: {},
+        };
+  return `select set_config('request.jwt.claims', ${literal(JSON.stringify(claims))}, true); set local role ${identifier(role)}`;
+}
+
+/** Asks a policy's expressions about rows that are not the asker's. The table's own barrier is down meanwhile. */
+async function evaluate(
+  engine: Engine,
+  policy: Policy,
+  role: string,
+  user: string,
+  theirs: Places,
+): Promise<Evaluation[]> {
+  const places = theirs.get(policy.table) ?? [];
+  const evaluations: Evaluation[] = [];
+  for (const expression of ["using", "check"] as const) {
+    const condition = policy[expression];
+    if (condition === undefined) continue;
+    const table = qualified(policy.table);
+    const schema = identifier(policy.table.slice(0, policy.table.indexOf(".")));
+    try {
+      await engine.run(
+        `begin; alter table ${table} disable row level security; grant usage on schema ${schema} to ${identifier(role)}; grant select on ${table} to ${identifier(role)}; ${become(role, user)}`,
+      );
+      const [row] = await engine.run(
+        `select count(*)::int as rows, (count(*) filter (where (${condition})))::int as passed from ${table} where ${PLACE} = any (${arrayOf(places)})`,
+      );
+      evaluations.push({ role, expression, rows: Number(row?.rows), passed: Number(row?.passed) });
+    } catch (error) {
+      evaluations.push({ role, expression, rows: 0, passed: 0, error: messageOf(error) });
+    } finally {
+      await engine.run("rollback");
+    }
+  }
+  return evaluations;
+}
+
+interface Ground {
+  readonly asking: string;
+  readonly other: string;
+  readonly theirs: Places;
+  readonly own: Places;
+}
+
+type Result = Pick<Probe, "command" | "rows" | "reached"> & { readonly error?: string };
+
+/**
+ * Tries the four commands on somebody else's rows, and to give one's own rows away. Updates and deletes name no rows,
+ * as an attacker would not: a WHERE would bring the policies for reading into play and hide a hole beside them.
+ */
+async function tryCommands(engine: Engine, table: Fillable, role: string, ground: Ground): Promise<Result[]> {
+  const name = qualified(table.table);
+  const places = ground.theirs.get(table.table) ?? [];
+  const results: Result[] = [];
+  const [privileges] = await engine.run(
+    ["select", "insert", "update", "delete"]
+      .map((command) => {
+        const of = `${literal(role)}, ${literal(name)}::regclass, ${literal(command)}`;
+        return command === "delete"
+          ? `has_table_privilege(${of}) as ${command}`
+          : `has_any_column_privilege(${of}) as ${command}`;
+      })
+      .join(", ")
+      .replace(/^/, "select "),
+  );
+  const may = (command: string) => privileges?.[command] === true;
+  const remaining = async (which: readonly string[]) => {
+    const [row] = await engine.run(
+      `reset role; select count(*)::int as count from ${name} where ${PLACE} = any (${arrayOf(which)})`,
+    );
+    return Number(row?.count);
+  };
+  const attempt = async (command: Result["command"], rows: number, act: () => Promise<number>) => {
+    if (rows === 0) return;
+    if (!may(command === "give away" ? "update" : command)) {
+      results.push({ command, rows, reached: 0 });
+      return;
+    }
+    try {
+      await engine.run(`begin; ${become(role, ground.asking)}`);
+      results.push({ command, rows, reached: await act() });
+    } catch (error) {
+      // Refused by a policy is what a policy is for; anything else is no answer.
+      const refused = sqlState(error) === "42501";
+      results.push({ command, rows, reached: 0, ...(refused ? {} : { error: messageOf(error) }) });
+    } finally {
+      await engine.run("rollback");
+    }
+  };
+
+  await attempt("select", places.length, async () => {
+    const [row] = await engine.run(
+      `select count(*)::int as count from ${name} where ${PLACE} = any (${arrayOf(places)})`,
+    );
+    return Number(row?.count);
+  });
+  const change = harmlessChange(table);
+  if (change !== undefined)
+    await attempt("update", places.length, async () => {
+      await engine.run(`update ${name} set ${identifier(change.column)} = ${change.value}`);
+      return places.length - (await remaining(places));
+    });
+  await attempt("delete", places.length, async () => {
+    await engine.run(`delete from ${name}`);
+    return places.length - (await remaining(places));
+  });
+  if (may("insert")) {
+    const maker = new RowMaker(ground.other);
+    const rows = maker.rows(table);
+    let reached = 0;
+    let fault: string | undefined;
+    for (const row of rows) {
+      try {
+        await engine.run(`begin; ${become(role, ground.asking)}`);
+        await engine.run(insertOf(table, [row]));
+        reached += 1;
+      } catch (error) {
+        if (sqlState(error) !== "42501") fault = messageOf(error);
+      } finally {
+        await engine.run("rollback");
+      }
+    }
+    results.push({
+      command: "insert",
+      rows: rows.length,
+      reached,
+      ...(fault === undefined || reached > 0 ? {} : { error: fault }),
+    });
+  } else {
+    results.push({ command: "insert", rows: places.length, reached: 0 });
+  }
+  const owner = table.columns.find((column) => column.owner);
+  const own = ground.own.get(table.table) ?? [];
+  if (owner !== undefined && role !== "anon")
+    await attempt("give away", own.length, async () => {
+      await engine.run(`update ${name} set ${identifier(owner.name)} = ${literal(ground.other)}`);
+      return own.length - (await remaining(own));
+    });
+  return results;
+}
+
+function arrayOf(places: readonly string[]): string {
+  return `array[${places.map(literal).join(", ")}]::text[]`;
+}
+
+function sqlState(error: unknown): string | undefined {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { apply, type SqlFile } from "./apply.ts";
+import { baselineOf, readCatalog } from "./catalog.ts";
+import { openPglite, openServer, type Engine } from "./engine.ts";
+import type { Database } from "./facts.ts";
+import { probe } from "./probe.ts";
+
+export interface ReadOptions {
+  /** Superuser's URL of a PostgreSQL server to use instead of PGlite. @default EXAI_POSTGRES_URL */
+  readonly url?: string | undefined;
+  /** Directory of earlier results; false for none. @default `.exai/cache/plan` under the root */
+  readonly cache?: string | false;
+}
+
+const MIGRATIONS = "supabase/migrations";
+const PRELUDE = "supabase/prelude.sql";
+
+/**
+ * The facts about the database that a project's migrations make. An error, and no exception, where they cannot be had:
+ * the rules about the database are then without a judgement, and the others are not.
+ *
+ * Earlier results are kept by a hash over everything they depend on: each SQL file with its name, the code that reads
+ * the facts, the lock file (which pins PGlite) and the server's address.
+ */
+export async function readDatabase(root: string, options: ReadOptions = {}): Promise<Database | Error> {
+  try {
+    const url = options.url ?? process.env.EXAI_POSTGRES_URL;
+    const { prelude, migrations } = filesOf(root);
+    if (migrations.length === 0)
+      return new Error(`there is no migration in ${MIGRATIONS}, so nothing could be looked at`);
+    const directory =
+      options.cache === false || url !== undefined ? undefined : (options.cache ?? join(root, ".exai/cache/plan"));
+    const file = directory === undefined ? undefined : join(directory, `database-${hashOf(prelude, migrations)}.json`);
+    if (file !== undefined && existsSync(file)) {
+      const earlier = parse(readFileSync(file, "utf8"));
+      if (earlier !== undefined) return { ...earlier, cached: true };
+    }
+    const facts = await readInThread({ prelude, migrations, url });
+    if (file !== undefined && directory !== undefined) {
+      mkdirSync(directory, { recursive: true });
+      // By rename, so that a reader beside this one never sees half a file.
+      const temporary = `${file}.${process.pid}`;
+      writeFileSync(temporary, JSON.stringify(facts));
+      renameSync(temporary, file);
+    }
+    return facts;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** What {@link read} needs; plain data, so that a thread can be given it. */
+export interface ReadTask {
+  readonly prelude: SqlFile | undefined;
+  readonly migrations: readonly SqlFile[];
+  readonly url: string | undefined;
+}
+
+/** {@link read} in a thread of its own: PGlite computes for seconds, in which the program can run. */
+function readInThread(task: ReadTask): Promise<Database> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
+    worker.once("message", (facts: Database) => {
+      resolve(facts);
+    });
+    worker.once("error", reject);
+    worker.once("exit", (code) => {
+      reject(new Error(`the thread that reads the database ended with ${code}`));
+    });
+  });
+}
+
+/** Applies the migrations to a database of their own, reads its catalog and probes it. @throws MigrationError */
+export async function read(
+  prelude: SqlFile | undefined,
+  migrations: readonly SqlFile[],
+  url?: string,
+): Promise<Database> {
+  const engine: Engine =
+    url === undefined
+      ? await openPglite(extensionsOf([...(prelude === undefined ? [] : [prelude]), ...migrations]))
+      : await openServer(url);
+  try {
+    if (prelude !== undefined) await engine.run(prelude.text);
+    const baseline = await baselineOf(engine);
+    const applied = await apply(engine, undefined, migrations);
+    const catalog = await readCatalog(engine, baseline, (xmin) => applied.transactions.get(xmin));
+    const probed = await probe(engine, catalog.tables, catalog.policies, catalog.apiRoles);
+    return {
+      engine: engine.name,
+      cached: false,
+      migrations: migrations.map((migration) => migration.file),
+      statements: applied.statements,
+      tables: catalog.tables,
+      policies: probed.policies,
+      views: catalog.views,
+      functions: catalog.functions,
+      grants: catalog.grants,
+      memberships: catalog.memberships,
+      foreignKeys: catalog.foreignKeys,
+      probes: probed.probes,
+    };
+  } finally {
+    await engine.close();
+  }
+}
+
+function filesOf(root: string): { prelude: SqlFile | undefined; migrations: SqlFile[] } {
+  const folder = join(root, MIGRATIONS);
+  const names = existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith(".sql"))
+        .sort()
+    : [];
+  const at = (file: string): SqlFile => ({ file, text: readFileSync(join(root, file), "utf8") });
+  return {
+    prelude: existsSync(join(root, PRELUDE)) ? at(PRELUDE) : undefined,
+    migrations: names.map((name) => at(`${MIGRATIONS}/${name}`)),
+  };
+}
+
+function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): string {
+  const hash = createHash("sha256");
+  const add = (name: string, content: string | Buffer) =>
+    hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
+  for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
+  const here = fileURLToPath(new URL(".", import.meta.url));
+  for (const name of readdirSync(here).sort())
+    if (/^(apply|catalog|engine|facts|probe|read|rows|statements)\.ts$/.test(name))
+      add(name, readFileSync(join(here, name)));
+  const pglite = fileURLToPath(new URL("../../node_modules/@electric-sql/pglite/package.json", import.meta.url));
+  if (existsSync(pglite)) add("pglite", readFileSync(pglite));
+  return hash.digest("hex").slice(0, 32);
+}
+
+/** Undefined for a file that is not a whole result, e.g. of a disk that was full. */
+function parse(text: string): Database | undefined {
+  try {
+    const facts = JSON.parse(text) as Partial<Database>;
+    return Array.isArray(facts.tables) && Array.isArray(facts.probes) ? (facts as Database) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Contrib modules that the files name; only a hint for what to load. */
+function extensionsOf(files: readonly SqlFile[]): string[] {
+  return [
+    ...new Set(
+      files.flatMap((file) =>
+        [...file.text.matchAll(/create\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)"?/gi)].map(
+          (match) => match[1] ?? "",
+        ),
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,267 @@
+import { randomUUID } from "node:crypto";
+import type { Engine, Row } from "./engine.ts";
+import { identifier, literal } from "./engine.ts";
+import { list, qualified, text } from "./catalog.ts";
+import type { Policy, Table } from "./facts.ts";
+
+/** A column as far as making a value for it goes. */
+interface Column {
+  readonly name: string;
+  /** Name of the base type, e.g. `uuid`, `int8`. */
+  readonly type: string;
+  readonly category: string;
+  readonly length: number | undefined;
+  readonly nullable: boolean;
+  readonly labels: readonly string[];
+  /** Strings that a constraint or a policy compares the column with. */
+  readonly words: readonly string[];
+  /** Whether it says whose row it is. */
+  readonly owner: boolean;
+}
+
+interface Key {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly target: string;
+  readonly targetColumns: readonly string[];
+}
+
+/** Values of one row, as SQL literals by column. */
+type Values = Readonly<Record<string, string>>;
+
+/** A table that rows can be made for. */
+export interface Fillable {
+  readonly table: string;
+  readonly columns: readonly Column[];
+  readonly keys: readonly Key[];
+}
+
+/** Names that mean the owner where no foreign key says so. */
+const OWNER_NAME =
+  /^(user|owner|author|creator|account|profile|member|created_by|reported_by|uploaded_by|owned_by)(_?(id|uid|uuid))?$/i;
+const USERS = "auth.users";
+/** Rows per table and owner at most; they differ in their words, and in whether what may be null is. */
+const MOST_ROWS = 8;
+
+/** Reads what it takes to make rows, then drops the constraints that made-up rows would break. */
+export async function fillables(
+  engine: Engine,
+  tables: readonly Table[],
+  policies: readonly Policy[],
+): Promise<Fillable[]> {
+  const names = tables
+    .filter((table) => table.kind === "table" || table.kind === "partitioned table")
+    .map((table) => table.name);
+  if (names.length === 0) return [];
+  const array = `array[${names.map(literal).join(", ")}]::text[]`;
+  const keys = (
+    await engine.run(
+      `select n.nspname || '.' || c.relname as table, tn.nspname || '.' || t.relname as target,
+         array(select a.attname::text from unnest(k.conkey) with ordinality u(n, i) join pg_attribute a on a.attrelid = c.oid and a.attnum = u.n order by u.i) as columns,
+         array(select a.attname::text from unnest(k.confkey) with ordinality u(n, i) join pg_attribute a on a.attrelid = t.oid and a.attnum = u.n order by u.i) as targets
+       from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace
+       where k.contype = 'f' and n.nspname || '.' || c.relname = any (${array})`,
+    )
+  ).map((row): Key => ({
+    table: text(row, "table"),
+    target: text(row, "target"),
+    columns: list(row, "columns"),
+    targetColumns: list(row, "targets"),
+  }));
+  const rows = await engine.run(
+    `select n.nspname || '.' || c.relname as table, a.attname as name, b.typname as type, b.typcategory as category, case when a.atttypmod > 4 and b.typname in ('varchar', 'bpchar') then a.atttypmod - 4 end as length,
+       not a.attnotnull as nullable, array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
+       coalesce((select string_agg(pg_get_constraintdef(k.oid), ' ') from pg_constraint k where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum]), '') as checks
+     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = a.atttypid
+       join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
+     where n.nspname || '.' || c.relname = any (${array}) and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by 1, a.attnum`,
+  );
+  const found = names.map((table): Fillable => {
+    const own = keys.filter((key) => key.table === table);
+    const expressions = policies
+      .filter((policy) => policy.table === table)
+      .map((policy) => `${policy.using ?? ""} ${policy.check ?? ""}`)
+      .join(" ");
+    return {
+      table,
+      keys: own,
+      columns: rows.filter((row) => text(row, "table") === table).map((row) => columnOf(row, own, expressions)),
+    };
+  });
+  await dropObstacles(engine, array);
+  return inOrder(found);
+}
+
+function columnOf(row: Row, keys: readonly Key[], expressions: string): Column {
+  const name = text(row, "name");
+  const refersToUser = keys.some((key) => key.target === USERS && key.columns.length === 1 && key.columns[0] === name);
+  const compared = new RegExp(`\\b${name}\\b"?\\)?(?:::\\w+)? = '((?:[^']|'')*)'`, "g");
+  const words = [...text(row, "checks").matchAll(/'((?:[^']|'')*)'::/g), ...expressions.matchAll(compared)].map(
+    (match) => (match[1] ?? "").replaceAll("''", "'"),
+  );
+  const category = text(row, "category");
+  return {
+    name,
+    type: text(row, "type"),
+    category,
+    length: typeof row.length === "number" ? row.length : undefined,
+    nullable: row.nullable === true,
+    labels: list(row, "labels"),
+    words: category === "S" ? [...new Set(words)] : [],
+    owner: refersToUser || (OWNER_NAME.test(name) && ["uuid", "text", "varchar"].includes(text(row, "type"))),
+  };
+}
+
+/** Parents first; a cycle is cut where it is found. */
+function inOrder(tables: readonly Fillable[]): Fillable[] {
+  const byName = new Map(tables.map((table) => [table.table, table]));
+  const done = new Set<string>();
+  const order: Fillable[] = [];
+  const visit = (table: Fillable): void => {
+    if (done.has(table.table)) return;
+    done.add(table.table);
+    for (const key of table.keys) {
+      const parent = byName.get(key.target);
+      if (parent !== undefined) visit(parent);
+    }
+    order.push(table);
+  };
+  tables.forEach(visit);
+  return order;
+}
+
+/** The database is thrown away afterwards: what is left has to let rows in, not to be sound. */
+async function dropObstacles(engine: Engine, array: string): Promise<void> {
+  const rows = await engine.run(
+    `select format('alter table %I.%I drop constraint if exists %I cascade', n.nspname, c.relname, k.conname) as drop
+     from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
+     where k.contype in ('c', 'u', 'x') and k.conparentid = 0 and n.nspname || '.' || c.relname = any (${array})
+     union all
+     select format('drop index if exists %I.%I cascade', n.nspname, ic.relname) from pg_index i join pg_class c on c.oid = i.indrelid join pg_class ic on ic.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+     where i.indisunique and not i.indisprimary and n.nspname || '.' || c.relname = any (${array}) and not exists (select from pg_constraint k where k.conindid = ic.oid)`,
+  );
+  for (const row of rows) await engine.run(text(row, "drop"));
+  // Neither triggers nor foreign keys are asked: they are no barrier between users.
+  await engine.run("set session_replication_role = 'replica'");
+}
+
+/** Makes the rows of one owner; parents' rows of the same owner are pointed at. */
+export class RowMaker {
+  readonly #made = new Map<string, Values[]>();
+  readonly owner: string;
+  static #counter = 1000;
+
+  constructor(owner: string) {
+    this.owner = owner;
+  }
+
+  /** Rows of a table, and remembers them for its children. */
+  rows(table: Fillable): readonly Values[] {
+    const count = Math.min(
+      MOST_ROWS,
+      2 * Math.max(1, ...table.columns.map((column) => Math.max(column.words.length, column.labels.length))),
+    );
+    const rows = Array.from({ length: Math.max(2, count) }, (_, index) => this.#row(table, index));
+    this.#made.set(table.table, rows);
+    return rows;
+  }
+
+  #row(table: Fillable, index: number): Values {
+    // Two neighbours have the same words; the second one is null wherever it may be.
+    const sparse = index % 2 === 1;
+    const values: Record<string, string> = {};
+    for (const column of table.columns)
+      values[column.name] = column.owner
+        ? this.#ownerValue(column)
+        : sparse && column.nullable
+          ? "null"
+          : value(column, index >> 1);
+    for (const key of table.keys) {
+      const parents = key.target === USERS ? [{ id: `${literal(this.owner)}::uuid` }] : this.#made.get(key.target);
+      const parent = parents?.[index % parents.length];
+      key.columns.forEach((column, position) => {
+        const target = key.targetColumns[position] ?? "";
+        const parentValue = parent?.[target];
+        const nullable = table.columns.find((candidate) => candidate.name === column)?.nullable === true;
+        const owner = table.columns.find((candidate) => candidate.name === column)?.owner === true;
+        if (parentValue !== undefined && !(sparse && nullable && !owner)) values[column] = parentValue;
+      });
+    }
+    return values;
+  }
+
+  #ownerValue(column: Column): string {
+    return column.type === "uuid" ? `${literal(this.owner)}::uuid` : literal(this.owner);
+  }
+
+  static next(): number {
+    RowMaker.#counter += 1;
+    return RowMaker.#counter;
+  }
+}
+
+/** A value of a column's type as a SQL literal. */
+function value(column: Column, turn: number): string {
+  const pick = (words: readonly string[]) => literal(words[turn % words.length] ?? "");
+  if (column.labels.length > 0) return pick(column.labels);
+  switch (column.category) {
+    case "B":
+      return turn % 2 === 0 ? "true" : "false";
+    case "N":
+      // Zero fits every precision; only whole numbers are likely to be keys.
+      return column.type.startsWith("int")
+        ? String(column.type === "int2" ? RowMaker.next() % 32_000 : RowMaker.next())
+        : "0";
+    case "S": {
+      if (column.words.length > 0) return pick(column.words);
+      const word = RowMaker.next().toString(36);
+      return literal(column.length === undefined ? `word-${word}` : word.slice(-column.length));
+    }
+    case "D":
+      return column.type === "time" || column.type === "timetz" ? "'12:00'" : "'2027-01-01 12:00:00'";
+    case "T":
+      return "'1 hour'";
+    case "A":
+      return "'{}'";
+    case "R":
+      return "'empty'";
+    case "I":
+      return "'192.0.2.1'";
+  }
+  switch (column.type) {
+    case "uuid":
+      return `${literal(randomUUID())}::uuid`;
+    case "json":
+    case "jsonb":
+      return "'{}'";
+    case "bytea":
+      return "'\\x00'";
+    case "tsvector":
+    case "xml":
+      return "''";
+    default:
+      return "null";
+  }
+}
+
+/** `insert` of rows, which answers with their places. */
+export function insertOf(table: Fillable, rows: readonly Values[]): string {
+  const columns = table.columns.map((column) => column.name);
+  const tuples = rows.map((row) => `(${columns.map((column) => row[column] ?? "null").join(", ")})`);
+  return `insert into ${qualified(table.table)} (${columns.map(identifier).join(", ")}) overriding system value values ${tuples.join(", ")}`;
+}
+
+/** A column that an update can be tried on, and a value for it; not one that says whose row it is. */
+export function harmlessChange(table: Fillable): { column: string; value: string } | undefined {
+  const referring = new Set(table.keys.flatMap((key) => key.columns));
+  const column =
+    table.columns.find(
+      (candidate) =>
+        !candidate.owner &&
+        !referring.has(candidate.name) &&
+        candidate.category !== "U" &&
+        candidate.words.length === 0 &&
+        candidate.type !== "uuid",
+    ) ?? table.columns.find((candidate) => !candidate.owner);
+  return column === undefined ? undefined : { column: column.name, value: value(column, 0) };
+}

@@ -1,0 +1,208 @@
+import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
+import type { Database } from "../database/facts.ts";
+import { environmentOf, type Environment } from "../model/environment.ts";
+import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";
+import type { Level, Place, Rule } from "../model/rule.ts";
+import { workloadsOf, type Workload } from "./workloads.ts";
+
+/** `clean`: nothing mandatory is violated. `unjudged`: some rule gave no judgement, and none found a violation. */
+export type Decision = "clean" | "violations" | "unjudged";
+
+/** A finding or a deferred place as reports show it: names instead of objects, and no value of a secret. */
+export interface Entry {
+  readonly policy: string;
+  readonly level: Level;
+  /** Name of the resource, or of the table, policy or file. */
+  readonly subject: string;
+  readonly urn?: string;
+  readonly type?: string;
+  /** Path inside the resource's inputs; empty for the whole. */
+  readonly path: string;
+  readonly message: string;
+  readonly source?: SourcePosition;
+}
+
+/** A violation and how to mend it. */
+export interface FindingEntry extends Entry {
+  readonly mend: string;
+}
+
+/** A finding that a waiver lets through. */
+export interface WaivedEntry extends FindingEntry {
+  readonly waiver: { readonly reason: string; readonly owner: string; readonly expires: string };
+}
+
+/** A place that is judged after apply. */
+export interface DeferredEntry extends Entry {
+  readonly because: readonly string[];
+}
+
+/** What one rule did. */
+export interface RuleEntry {
+  readonly policy: string;
+  readonly title: string;
+  readonly level: Level;
+  readonly evaluated: number;
+  readonly notApplicable: number;
+  readonly findings: number;
+  readonly deferred: number;
+  readonly idle?: string;
+  readonly unjudged?: string;
+}
+
+/** The judgement over one stack. */
+export interface StackReport {
+  readonly stack: string;
+  readonly environment: Environment;
+  readonly decision: Decision;
+  readonly resources: number;
+  readonly workloads: readonly Workload[];
+  readonly findings: readonly FindingEntry[];
+  readonly waived: readonly WaivedEntry[];
+  readonly deferred: readonly DeferredEntry[];
+  readonly rules: readonly RuleEntry[];
+  readonly counts: {
+    readonly rules: number;
+    readonly evaluated: number;
+    readonly mandatory: number;
+    readonly advisory: number;
+    readonly waived: number;
+    readonly deferred: number;
+    readonly idle: number;
+    readonly unjudged: number;
+  };
+  /** What the database rules looked at; absent where there is no database to look at. */
+  readonly database?: {
+    readonly engine: string;
+    readonly cached: boolean;
+    readonly migrations: number;
+    readonly tables: number;
+    readonly policies: number;
+  };
+}
+
+/** What a waiver decides about a finding; see `policies/waivers`. */
+export type Waive = (finding: Finding, stack: string) => WaivedEntry["waiver"] | undefined;
+
+/** Judges one stack. Findings are sorted: mandatory first, then by file and line. */
+export function judgeStack(
+  rules: readonly Rule[],
+  graph: ResourceGraph,
+  database: Database | Error,
+  waive: Waive = () => undefined,
+): StackReport {
+  const environment = environmentOf(graph);
+  return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, waive);
+}
+
+/** The report of outcomes that are there already. */
+export function reportOf(
+  graph: ResourceGraph,
+  environment: Environment,
+  outcomes: readonly Outcome[],
+  database: Database | Error,
+  waive: Waive,
+): StackReport {
+  const findings: FindingEntry[] = [];
+  const waived: WaivedEntry[] = [];
+  for (const finding of outcomes.flatMap((outcome) => outcome.findings)) {
+    const entry = { ...entryOf(finding), mend: finding.mend };
+    const waiver = waive(finding, graph.stack);
+    if (waiver === undefined) findings.push(entry);
+    else waived.push({ ...entry, waiver });
+  }
+  const deferred = outcomes
+    .flatMap((outcome) => outcome.deferred)
+    .map((open) => ({ ...entryOf(open), because: open.because }));
+  const ruleEntries = outcomes.map(ruleEntryOf);
+  const mandatory = findings.filter((finding) => finding.level === "mandatory").length;
+  const unjudged = ruleEntries.filter((rule) => rule.unjudged !== undefined).length;
+  return {
+    stack: graph.stack,
+    environment,
+    decision: mandatory > 0 ? "violations" : unjudged > 0 ? "unjudged" : "clean",
+    resources: graph.resources.length,
+    workloads: workloadsOf(graph),
+    findings: findings.sort(inOrder),
+    waived: waived.sort(inOrder),
+    deferred: deferred.sort(inOrder),
+    rules: ruleEntries,
+    counts: {
+      rules: ruleEntries.length,
+      evaluated: sum(ruleEntries, (rule) => rule.evaluated),
+      mandatory,
+      advisory: findings.length - mandatory,
+      waived: waived.length,
+      deferred: deferred.length,
+      idle: ruleEntries.filter((rule) => rule.idle !== undefined).length,
+      unjudged,
+    },
+    ...(database instanceof Error
+      ? {}
+      : {
+          database: {
+            engine: database.engine,
+            cached: database.cached,
+            migrations: database.migrations.length,
+            tables: database.tables.length,
+            policies: database.policies.length,
+          },
+        }),
+  };
+}
+
+/** The decision over several stacks: the worst. */
+export function decisionOf(reports: readonly StackReport[]): Decision {
+  if (reports.some((report) => report.decision === "violations")) return "violations";
+  return reports.length === 0 || reports.some((report) => report.decision === "unjudged") ? "unjudged" : "clean";
+}
+
+function entryOf(item: Finding | Deferred): Entry {
+  const { place } = item;
+  const resource: Resource | undefined = place.resource;
+  return {
+    policy: item.policy,
+    level: item.level,
+    subject: subjectName(place),
+    ...(resource === undefined ? {} : { urn: resource.urn, type: resource.type }),
+    path: place.path,
+    message: item.message,
+    ...(place.source === undefined ? {} : { source: place.source }),
+  };
+}
+
+/** Name of what a place belongs to. */
+export function subjectName(place: Place): string {
+  return place.resource?.name ?? place.object ?? "stack";
+}
+
+function ruleEntryOf(outcome: Outcome): RuleEntry {
+  return {
+    policy: outcome.rule.name,
+    title: outcome.rule.title,
+    level: outcome.level,
+    evaluated: outcome.evaluated,
+    notApplicable: outcome.notApplicable,
+    findings: outcome.findings.length,
+    deferred: outcome.deferred.length,
+    ...(outcome.idle === undefined ? {} : { idle: outcome.idle }),
+    ...(outcome.unjudged === undefined ? {} : { unjudged: outcome.unjudged }),
+  };
+}
+
+function inOrder(a: Entry, b: Entry): number {
+  const key = (entry: Entry) =>
+    [
+      entry.level === "mandatory" ? "0" : "1",
+      entry.source?.file ?? "~",
+      String(entry.source?.line ?? 0).padStart(7, "0"),
+      entry.subject,
+      entry.policy,
+      entry.path,
+    ].join("\0");
+  return key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0;
+}
+
+function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
