@@ -65,6 +65,9 @@ begin
     when insufficient_privilege then
       perform pg_temp.act_as_owner();
       return 'refused';
+    when others then
+      perform pg_temp.act_as_owner();
+      return sqlerrm;
   end;
 end
 $$;

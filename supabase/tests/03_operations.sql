@@ -20,6 +20,9 @@ begin
     when insufficient_privilege then
       perform set_config('role', 'none', true);
       return 'refused';
+    when others then
+      perform set_config('role', 'none', true);
+      return sqlerrm;
   end;
 end
 $$;
