@@ -22,7 +22,7 @@ export function prod(settings: Settings): Record<string, unknown> {
             kind: "new",
             project: {
               organization: organization ?? "",
-              name: settings.instance ?? stack,
+              name: settings.instance,
               region: settings.supabaseRegion ?? "",
               instanceSize: settings.supabaseInstanceSize ?? "small",
             },

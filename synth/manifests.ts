@@ -132,15 +132,15 @@ function fill(value: Value, path: string, answer: (path: string) => string): Val
  */
 function secretFileNames(resource: Resource, graph: ResourceGraph): readonly string[] {
   if (resource.type !== SECRET) return [];
-  const data = bare(resource.inputs["stringData"] ?? resource.inputs["data"] ?? null);
+  const data = bare(resource.inputs.stringData ?? resource.inputs.data ?? null);
   if (data !== null && typeof data === "object" && !(data instanceof Unknown)) return Object.keys(data).sort();
-  const declared = graph.resources.find(({ urn }) => urn === resource.parent)?.inputs["files"];
+  const declared = graph.resources.find(({ urn }) => urn === resource.parent)?.inputs.files;
   return Array.isArray(declared) ? (declared as readonly Value[]).map(String) : [];
 }
 
 /** A Secret's inputs with an unknown of its own for each entry, where the mapping is unknown as a whole. */
 function withEntries(inputs: Inputs, files: readonly string[]): Inputs {
-  if (files.length === 0 || !(bare(inputs["stringData"] ?? null) instanceof Unknown)) return inputs;
+  if (files.length === 0 || !(bare(inputs.stringData ?? null) instanceof Unknown)) return inputs;
   const entries = files.map((file) => [file, new Unknown(`stringData.${file}`)] as const);
   return { ...inputs, stringData: new Secret(Object.fromEntries(entries)) };
 }
@@ -150,10 +150,9 @@ function bare(value: Value): Value {
 }
 
 function secretNote(name: string, inputs: Inputs, files: readonly string[]): string {
-  const metadata = reveal(inputs["metadata"] ?? null, name) as Record<string, Plain>;
   return [
     `Secret ${name}: its values are not written here. Apply them with --with-secrets, or make it by hand:`,
-    `kubectl -n ${String(metadata["namespace"])} create secret generic ${name} ${files.map((file) => `--from-file=${file}=…`).join(" ")}`,
+    `kubectl -n ${metadataOf(inputs, "namespace") ?? "default"} create secret generic ${name} ${files.map((file) => `--from-file=${file}=…`).join(" ")}`,
   ].join("\n");
 }
 
@@ -173,8 +172,14 @@ function kindOf(resource: Resource): string {
 }
 
 function nameOf(resource: Resource): string {
-  const metadata = reveal(resource.inputs["metadata"] ?? null, resource.name) as Record<string, Plain> | null;
-  return String(metadata?.["name"] ?? resource.name);
+  return metadataOf(resource.inputs, "name") ?? resource.name;
+}
+
+function metadataOf(inputs: Inputs, key: string): string | undefined {
+  const metadata = inputs.metadata;
+  if (typeof metadata !== "object" || metadata === null) return undefined;
+  const value = (metadata as Inputs)[key];
+  return typeof value === "string" ? value : undefined;
 }
 
 function rank(kind: string): number {

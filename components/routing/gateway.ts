@@ -145,7 +145,7 @@ export function pinnedRoute(spec: RoutingSpec, listener: "http" | "websocket"): 
     backendRefs: [backend(spec, listener, colour, 1)],
   });
   return route(spec, listener, [
-    // With as many matches the first rule wins: a session stays where it is, even under the testers' header.
+    // A tagged session stays where it is even under the testers' header: the policy that strips the tag sets the header.
     ...(spec.sessionTags && listener === "http"
       ? COLOURS.map((colour) =>
           rule(colour, { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${colour}[.].+` }),
@@ -196,14 +196,23 @@ function backend(
   return { kind: "Service", name: spec.services[colour], port: listener === "http" ? HTTP_PORT : spec.wsPort, weight };
 }
 
-/** CEL that names the colour of the upstream cluster, `service/<namespace>/server-<colour>/<port>`. */
-function colourByCluster(suffix: string): string {
-  return `(xds.cluster_name.contains('/server-blue/') ? 'blue${suffix}' : 'green${suffix}')`;
+/** CEL that names the colour of the upstream cluster, `service/<namespace>/server-<colour>/<port>/<name>`. */
+const COLOUR_BY_CLUSTER = "(xds.cluster_name.contains('/server-blue/') ? 'blue' : 'green')";
+
+/**
+ * Format of a session's identifier for the client: `<colour>.<address of the replica>~<the server's own>`. The colour is
+ * what routes go by; the address takes the session back to the replica that holds it. A client that makes one up reaches
+ * no more than a replica of that colour.
+ */
+function taggedSession(): string {
+  const session = HEADERS.mcpSessionId;
+  // Where the server set no session all parts are empty, and Envoy adds no empty header. It has no CEL concatenation.
+  const part = (expression: string): string => `%CEL('${session}' in response.headers ? ${expression} : '')%`;
+  return `${part(COLOUR_BY_CLUSTER)}${part("'.'")}${part("upstream.address")}${part("'~'")}%RESP(${session})%`;
 }
 
 /** How clients are treated: which colour answered is said on every response, and sessions are tagged with it. */
 export function clientPolicy(spec: RoutingSpec): GatewayObject {
-  const session = HEADERS.mcpSessionId;
   return {
     apiVersion: ENVOY_GATEWAY,
     kind: "ClientTrafficPolicy",
@@ -214,16 +223,8 @@ export function clientPolicy(spec: RoutingSpec): GatewayObject {
       headers: {
         lateResponseHeaders: {
           set: [
-            { name: HEADERS.servedBy, value: `%CEL(${colourByCluster("")})%` },
-            // Where the server set no session both parts are empty, and Envoy adds no empty header.
-            ...(spec.sessionTags
-              ? [
-                  {
-                    name: session,
-                    value: `%CEL('${session}' in response.headers ? ${colourByCluster(".")} : '')%%RESP(${session})%`,
-                  },
-                ]
-              : []),
+            { name: HEADERS.servedBy, value: `%CEL(${COLOUR_BY_CLUSTER})%` },
+            ...(spec.sessionTags ? [{ name: HEADERS.mcpSessionId, value: taggedSession() }] : []),
             ...(spec.tlsSecret === undefined
               ? []
               : [{ name: "strict-transport-security", value: "max-age=31536000; includeSubDomains" }]),
@@ -250,28 +251,35 @@ export function backendPolicy(): GatewayObject {
   };
 }
 
-/** Strips a session's tag before the server sees it. */
+/** Takes a session back to its replica, and strips the tag before the server sees it. */
 export function sessionPolicy(): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
     kind: "EnvoyExtensionPolicy",
-    spec: { targetRefs: [GATEWAY_TARGET], lua: [{ type: "Inline", inline: STRIP_SESSION_TAG }] },
+    spec: { targetRefs: [GATEWAY_TARGET], lua: [{ type: "Inline", inline: UNTAG_SESSION }] },
   };
 }
 
 /**
  * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
- * decide; the testers' header keeps it on its colour.
+ * decide; the testers' header keeps it on its colour. A replica that is gone is no error: another one answers that it
+ * does not know the session, and the client initialises again, as the protocol has it.
  */
-const STRIP_SESSION_TAG = `function envoy_on_request(handle)
+const UNTAG_SESSION = `function envoy_on_request(handle)
   local headers = handle:headers()
   local session = headers:get("${HEADERS.mcpSessionId}")
   if session == nil then return end
   for _, colour in ipairs({"blue", "green"}) do
     local tag = colour .. "."
     if string.sub(session, 1, string.len(tag)) == tag then
+      local rest = string.sub(session, string.len(tag) + 1)
+      local _, stop, replica = string.find(rest, "^([%x%.:%[%]]+:%d+)~")
+      if replica ~= nil then
+        handle:setUpstreamOverrideHost(replica, false)
+        rest = string.sub(rest, stop + 1)
+      end
       headers:replace("${HEADERS.testerColour}", colour)
-      headers:replace("${HEADERS.mcpSessionId}", string.sub(session, string.len(tag) + 1))
+      headers:replace("${HEADERS.mcpSessionId}", rest)
       return
     end
   end

@@ -1,0 +1,63 @@
+// Runs inside the cluster, in a pod of the server's image: asks the gateway as its users do and prints one line of JSON.
+const [, origin, wsOrigin, job] = process.argv;
+const mcp = (body, headers = {}) =>
+  fetch(`${origin}/mcp`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+  });
+
+const jobs = {
+  /** Which colour answers `count` requests. */
+  async share(count, headers) {
+    const tally = { blue: 0, green: 0, disagreed: 0, failed: 0 };
+    for (let i = 0; i < count; i++) {
+      const response = await fetch(`${origin}/health`, { headers });
+      const body = await response.json();
+      if (response.status !== 200) tally.failed++;
+      // The router's word and the server's own must be the same.
+      else if (response.headers.get("x-exai-served-by") !== body.colour) tally.disagreed++;
+      else tally[body.colour]++;
+    }
+    return tally;
+  },
+  /** Opens sessions and uses each several times; counts where they were opened and what left its colour. */
+  async sessions(count, uses) {
+    const tally = { blue: 0, green: 0, strayed: 0, failed: 0 };
+    for (let i = 0; i < count; i++) {
+      const opened = await mcp({
+        id: 1,
+        method: "initialize",
+        params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "cluster-test", version: "1" } },
+      });
+      await opened.text();
+      const colour = opened.headers.get("x-exai-served-by");
+      const session = opened.headers.get("mcp-session-id") ?? "";
+      if (!session.startsWith(`${colour}.`)) tally.failed++;
+      else tally[colour]++;
+      for (let use = 0; use < uses; use++) {
+        const used = await mcp({ id: 2 + use, method: "tools/list" }, { "mcp-session-id": session });
+        const text = await used.text();
+        if (used.headers.get("x-exai-served-by") !== colour) tally.strayed++;
+        else if (used.status !== 200 || !text.includes('"tools"')) tally.failed++;
+      }
+    }
+    return tally;
+  },
+  /** Which colours the WebSocket port leads to under the testers' header. */
+  async webSockets() {
+    const reached = {};
+    for (const colour of ["blue", "green"]) {
+      const socket = new WebSocket(wsOrigin, { headers: { "x-exai-colour": colour } });
+      reached[colour] = await new Promise((resolve) => {
+        socket.addEventListener("open", () => resolve("open"));
+        socket.addEventListener("error", (event) => resolve(`refused: ${event.message ?? event.error?.message ?? ""}`));
+      });
+      socket.close();
+    }
+    return reached;
+  },
+};
+
+const { name, args } = JSON.parse(job);
+console.log(JSON.stringify(await jobs[name](...args)));
