@@ -1,9 +1,12 @@
 import type { Verb } from "../../contract/events.ts";
-import { EXIT } from "../../contract/errors.ts";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { buildReferenceServer, type ReferenceServerOptions } from "../../operations/images/reference.ts";
 
 /** `./exai image build`: builds the reference server, sound or with faults that a rehearsal needs. */
 export async function* imageBuild(options: ReferenceServerOptions): Verb {
+  if (options.faults && options.tag === LOCAL_IMAGES.referenceServer)
+    throw new UserError("--tag", `${options.tag} is the sound release`, `add --tag ${options.tag}-bad`);
   const step = { type: "step", id: "image", title: `image ${options.tag}` } as const;
   const started = performance.now();
   yield { ...step, status: "started" };

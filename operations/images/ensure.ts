@@ -1,4 +1,5 @@
 import type { ExaiEvent } from "../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../docker/cli.ts";
 import { BASE_IMAGE, ensureBase, type BaseOutcome } from "./base.ts";
 import { merge } from "./merge.ts";
@@ -20,21 +21,29 @@ export interface EnsureOutcome {
 
 interface Job {
   readonly reference: string;
+  /** Whether an image of this name is here, perhaps built from older sources. */
+  readonly present: boolean;
   readonly source: ImageSource | undefined;
 }
 
 type Emit = (event: ExaiEvent) => void;
 
-/** References of the given ones that no local image has. */
-async function absent(references: readonly string[], signal: AbortSignal | undefined): Promise<string[]> {
-  const unique = [...new Set(references)];
-  const found = await Promise.all(unique.map((reference) => imageLabels(reference, signal ? { signal } : {})));
-  return unique.filter((_, index) => found[index] === undefined);
+/** The stack's own images under their usual tags: they follow their sources. Other tags are somebody's own builds. */
+const FOLLOWED: readonly string[] = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.postgres];
+
+/** What there may be to do: images that are not here, and those that follow their sources. */
+async function plan(references: readonly string[], signal: AbortSignal): Promise<Job[]> {
+  const jobs = [...new Set(references)].map(async (reference): Promise<Job> => {
+    const present = (await imageLabels(reference, { signal })) !== undefined;
+    return { reference, present, source: sourceOf(reference) };
+  });
+  return (await Promise.all(jobs)).filter(({ reference, present }) => !present || FOLLOWED.includes(reference));
 }
 
 /**
  * Makes every image available: one that is here is left alone, else it is pulled, else made on this machine under the
- * same tag, which a note says. Images that this project builds are built and never pulled.
+ * same tag, which a note says. Images that this project builds are built and never pulled; under their usual tags they are
+ * built again when their sources have changed.
  *
  * Returns the images that could not be had, each with a note; Grafana's is the known one. Throws a `UserError` when
  * Docker cannot be reached, something is missing that making an image needs, or a build fails.
@@ -46,7 +55,7 @@ export async function* ensureImages(
   const { registries = new Registries(), base = BASE_IMAGE } = options;
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const jobs = (await absent(references, signal)).map((reference): Job => ({ reference, source: sourceOf(reference) }));
+  const jobs = await plan(references, signal);
   const missing: string[] = [];
 
   let baseReady: Promise<BaseOutcome> | undefined;
@@ -76,10 +85,16 @@ export async function* ensureImages(
     }
   };
 
-  const provide = async ({ reference, source }: Job, emit: Emit): Promise<void> => {
+  const provide = async ({ reference, present, source }: Job, emit: Emit): Promise<void> => {
     const step = { type: "step", id: `image:${reference}`, title: `image ${reference}` } as const;
     const started = performance.now();
     const seconds = () => (performance.now() - started) / 1000;
+    if (present && source) {
+      await prepareBase(emit);
+      if ((await source.build(reference, base, signal)) === "built")
+        emit({ ...step, status: "done", detail: "built again: its sources have changed", seconds: seconds() });
+      return;
+    }
     const own = source !== undefined && source.standIn === undefined;
     emit({ ...step, status: "started" });
     let reason = "";

@@ -71,8 +71,7 @@ export async function buildReferenceServer(options: ReferenceServerOptions): Pro
   for (const [name, value] of Object.entries({ schemaMin, schemaMax }))
     if (!/^\d*$/.test(value))
       throw new UserError(name, `'${value}' is not a migration version`, "give the digits of a migration's file name");
-  const [node, dockerfile, { server, healthcheck }] = await Promise.all([
-    nodeBinary(options.signal),
+  const [dockerfile, { server, healthcheck }] = await Promise.all([
     readFile(join(SOURCE, "Dockerfile"), "utf8"),
     bundleReferenceServer(),
   ]);
@@ -89,7 +88,7 @@ export async function buildReferenceServer(options: ReferenceServerOptions): Pro
     content: [dockerfile, server, healthcheck, NODE_VERSION],
     stage: async (directory) => {
       await Promise.all([
-        linkOrCopy(node, join(directory, "node")),
+        linkOrCopy(await nodeBinary(options.signal), join(directory, "node")),
         writeFile(join(directory, "Dockerfile"), dockerfile),
         writeFile(join(directory, "server.mjs"), server),
         writeFile(join(directory, "healthcheck.mjs"), healthcheck),

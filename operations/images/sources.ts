@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import { IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { UserError } from "../../contract/errors.ts";
 import { runProgram } from "../docker/process.ts";
-import { buildImage } from "./build.ts";
+import { buildImage, type BuildOutcome } from "./build.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 import { buildReferenceServer } from "./reference.ts";
 
@@ -13,8 +13,8 @@ export interface ImageSource {
   readonly standIn?: string;
   /** Images of one lane are built one after another: they share a step that Docker caches. */
   readonly lane: "debian" | "other";
-  /** Builds the image under the tag, on the base. */
-  build(tag: string, base: string, signal?: AbortSignal): Promise<void>;
+  /** Builds the image under the tag, on the base, unless it is there with the same content. */
+  build(tag: string, base: string, signal?: AbortSignal): Promise<BuildOutcome>;
 }
 
 const STAND_INS = join(PROJECT_ROOT, "images/stand-ins");
@@ -42,8 +42,8 @@ function debianSource(target: string, debianPackage: string): ImageSource {
   return {
     standIn,
     lane: "debian",
-    build: async (tag, base, signal) => {
-      await buildImage({
+    build: async (tag, base, signal) =>
+      buildImage({
         tag,
         target,
         buildArgs: { BASE: base },
@@ -52,8 +52,7 @@ function debianSource(target: string, debianPackage: string): ImageSource {
         stage: (stage) => cp(directory, stage, { recursive: true }),
         network: true,
         ...signalOf(signal),
-      });
-    },
+      }),
   };
 }
 
@@ -81,8 +80,8 @@ function envoySource(version: string): ImageSource {
   return {
     standIn,
     lane: "other",
-    build: async (tag, base, signal) => {
-      await buildImage({
+    build: async (tag, base, signal) =>
+      buildImage({
         tag,
         buildArgs: { BASE: base },
         labels: { [IMAGE_LABELS.standIn]: standIn },
@@ -98,8 +97,7 @@ function envoySource(version: string): ImageSource {
           await cp(directory, stage, { recursive: true });
         },
         ...signalOf(signal),
-      });
-    },
+      }),
   };
 }
 
@@ -116,24 +114,21 @@ function folderSource(folder: string): ImageSource {
   const directory = join(PROJECT_ROOT, "images", folder);
   return {
     lane: "other",
-    build: async (tag, base, signal) => {
-      await buildImage({
+    build: async (tag, base, signal) =>
+      buildImage({
         tag,
         buildArgs: { BASE: base },
         content: await contentOf(directory),
         stage: (stage) => cp(directory, stage, { recursive: true }),
         network: true,
         ...signalOf(signal),
-      });
-    },
+      }),
   };
 }
 
 const referenceSource: ImageSource = {
   lane: "other",
-  build: async (tag, base, signal) => {
-    await buildReferenceServer({ tag, base, ...signalOf(signal) });
-  },
+  build: (tag, base, signal) => buildReferenceServer({ tag, base, ...signalOf(signal) }),
 };
 
 /** How an image is made here when it cannot be pulled; undefined when it cannot be made. */

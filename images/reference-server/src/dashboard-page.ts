@@ -12,12 +12,13 @@ h1 { font-size: 1.25rem; margin: 0; }
 #state { margin-left: auto; }
 #state::before { content: ""; display: inline-block; width: .6em; height: .6em; margin-right: .45em; border-radius: 50%; background: var(--bad); }
 #state.live::before { background: #2f9e5b; }
-main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
+main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem 1.1rem; }
 h2 { margin: 0 0 .3rem; font-size: .8rem; font-weight: 600; color: var(--dim); }
 output { font-size: 1.7rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 small { display: block; color: var(--dim); font-variant-numeric: tabular-nums; min-height: 1.45em; }
 .wide { grid-column: 1 / -1; }
+#lists { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); grid-column: 1 / -1; align-items: start; }
 svg { display: block; width: 100%; height: 7rem; margin-top: .6rem; }
 polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 table { width: 100%; border-collapse: collapse; margin-top: .4rem; font-variant-numeric: tabular-nums; }
@@ -42,14 +43,14 @@ function rows(id, entries) {
 }
 function show(m) {
   const now = performance.now();
-  const span_ = last ? (now - last.at) / 1000 : 0;
-  if (span_ > 0.2) {
-    rates.push(Math.max(0, m.requests.total - last.total) / span_);
+  const seconds = last ? (now - last.at) / 1000 : 0;
+  if (seconds > 0.2) {
+    rates.push(Math.max(0, m.requests.total - last.total) / seconds);
     if (rates.length > POINTS) rates.shift();
     put("rate", rates.at(-1).toFixed(1) + "/s");
     const top = Math.max(1, ...rates);
-    at("line").setAttribute("points", rates.map((r, i) => (i * 600) / (POINTS - 1) + "," + (98 - (r / top) * 94)).join(" "));
-    put("top", "highest " + top.toFixed(1) + "/s in the last " + Math.round(rates.length * span_) + " s");
+    at("line").setAttribute("points", rates.map((r, i) => 600 - ((rates.length - 1 - i) * 600) / (POINTS - 1) + "," + (98 - (r / top) * 94)).join(" "));
+    put("top", "highest " + top.toFixed(1) + "/s in the last " + Math.round(rates.length * seconds) + " s");
   }
   last = { at: now, total: m.requests.total };
   put("about", "release " + m.release + (m.colour ? " \\u00b7 " + m.colour : ""));
@@ -115,8 +116,10 @@ export const DASHBOARD_PAGE = `<!doctype html>
 <section><h2>WebSockets</h2><output id="sockets">&ndash;</output><small id="pings"></small></section>
 <section><h2>MCP sessions</h2><output id="sessions">&ndash;</output><small></small></section>
 <section><h2>Memory</h2><output id="memory">&ndash;</output><small id="uptime"></small></section>
-<section class="wide"><h2>Requests by route</h2><table><tbody id="routes"></tbody></table></section>
-<section class="wide"><h2>Providers</h2><table><tbody id="providers"></tbody></table></section>
+<div id="lists">
+<section><h2>Requests by route</h2><table><tbody id="routes"></tbody></table></section>
+<section><h2>Providers</h2><table><tbody id="providers"></tbody></table></section>
+</div>
 </main>
 <script>${SCRIPT}</script>
 </body>

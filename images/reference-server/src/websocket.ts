@@ -13,6 +13,9 @@ import { isProductionBrowser } from "./origin.ts";
 /** Largest message that is taken, in bytes. */
 const MESSAGE_MAX_BYTES = 1024 * 1024;
 
+/** Pings that may stay unanswered for an interval each, before the client is cut. */
+const MISSED_PINGS_MAX = 2;
+
 /** Route label of upgrades in the metrics. */
 const ROUTE = "websocket";
 
@@ -165,11 +168,14 @@ export class EchoWebSockets {
   /** Pings at once and then regularly, measures the round trip, cuts clients that stay silent. Returns the stop. */
   #ping(client: WebSocket): () => void {
     let sentAt: number | undefined;
+    let missed = 0;
     const ping = () => {
       if (sentAt !== undefined) {
-        client.terminate();
+        missed += 1;
+        if (missed >= MISSED_PINGS_MAX) client.terminate();
         return;
       }
+      missed = 0;
       sentAt = performance.now();
       this.#late(() => {
         if (client.readyState === client.OPEN) client.ping();
