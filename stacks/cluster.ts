@@ -1,8 +1,10 @@
 import * as docker from "@pulumi/docker";
 import * as k8s from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as supabase from "@pulumi/supabase";
-import { SupabaseDatabase, type SupabaseTarget } from "../components/database/supabase.ts";
+import { KubernetesBackups } from "../components/backups/kubernetes.ts";
+import { backupSchedules } from "../components/backups/schedules.ts";
+import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
 import { ClusterPlatform } from "../components/platform/kubernetes.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
@@ -25,7 +27,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
   const providers = clusterProviders(settings);
   const opts = { providers };
   const { instance, stack } = settings;
-  const generated = new GeneratedSecrets("generated", { names: ["jwt", "database"] }, opts);
+  const generated = new GeneratedSecrets("generated", { names: ["jwt", "database", "backups"] }, opts);
   const jwtSecret = settings.jwtSecret ?? generated.get("jwt");
 
   const database = new SupabaseDatabase(
@@ -85,6 +87,28 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
     opts,
   );
 
+  new KubernetesBackups(
+    "backups",
+    {
+      platform,
+      image: settings.backupImage ?? "",
+      schedules: backupSchedules({
+        timeZone: settings.backupTimeZone,
+        dailyRetentionDays: settings.dailyRetentionDays,
+        hourlyRetentionDays: settings.hourlyRetentionDays,
+        weeklyRetentionDays: settings.weeklyRetentionDays,
+      }),
+      databaseUrl: connectionUrl(database.connection, stack),
+      repositoryPassword: generated.get("backups"),
+      repository:
+        settings.backupRepository === undefined
+          ? { kind: "volume", size: "50Gi", storageClass: settings.storageClass }
+          : { kind: "remote", url: settings.backupRepository, credentials: settings.backupCredentials },
+      protect: choices.protect,
+    },
+    opts,
+  );
+
   return {
     namespace: platform.namespace,
     url: `https://${settings.hostname ?? ""}`,
@@ -110,6 +134,20 @@ function clusterProviders(settings: Settings): { kubernetes: k8s.Provider; supab
       ...(settings.supabaseEndpoint === undefined ? {} : { endpoint: settings.supabaseEndpoint }),
     }),
   };
+}
+
+/** @throws UserError where the password of an existing project was not given */
+function connectionUrl(connection: DatabaseConnection, stack: string): pulumi.Output<string> {
+  if (connection.password === undefined)
+    throw new UserError(
+      "exai:supabaseDatabasePassword",
+      "is not set, and the backups of an existing project need it",
+      `pulumi config set --secret --stack ${stack} exai:supabaseDatabasePassword "<password>"`,
+    );
+  return pulumi.all([connection.user, connection.password, connection.host]).apply(([user, password, host]) => {
+    const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+    return `postgresql://${login}@${host}:${connection.port}/${connection.name}?sslmode=require`;
+  });
 }
 
 /** Image of each slot: as the settings name it, else built from the given folder and pushed. */

@@ -56,11 +56,13 @@ export interface SupabaseDatabaseArgs {
   };
 }
 
-/** How to connect to the database itself; undefined parts are not known to the stack. */
+/** How to connect to the database, for backups and migrations. */
 export interface DatabaseConnection {
+  /** Of the session pooler: the database's own host has no IPv4 address. */
   readonly host: pulumi.Output<string>;
-  readonly port: pulumi.Output<number>;
+  readonly port: number;
   readonly user: pulumi.Output<string>;
+  /** Undefined for an existing project whose password was not given. */
   readonly password: pulumi.Output<string> | undefined;
   readonly name: string;
 }
@@ -86,9 +88,8 @@ export class SupabaseDatabase extends ExaiComponent {
   constructor(name: string, args: SupabaseDatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("exai:database:SupabaseDatabase", name, { target: args.target.kind, protect: args.protect }, opts);
     const { transform } = args;
-    const { ref, connection } = this.database(name, args);
+    const { ref, password } = this.database(name, args);
     this.ref = ref;
-    this.connection = connection;
     this.url = ref.apply((value) => `https://${value}.supabase.co`);
 
     const settings = new supabase.Settings(
@@ -119,8 +120,17 @@ export class SupabaseDatabase extends ExaiComponent {
         { parent: this, dependsOn: [settings], additionalSecretOutputs: ["secrets"] },
       );
 
-    // Read once the settings stand: a project answers for its keys only after its services are up.
-    const keys = pulumi.secret(supabase.getApikeysOutput({ projectRef: settings.id }, { parent: this }));
+    // Read once the settings stand: a project answers for keys and pooler only after its services are up.
+    const ready = { projectRef: settings.id };
+    const pooler = supabase.getPoolerOutput(ready, { parent: this });
+    this.connection = {
+      host: pooler.apply(({ url }) => poolerHost(url)),
+      port: SESSION_POOLER_PORT,
+      user: ref.apply((value) => `postgres.${value}`),
+      password,
+      name: "postgres",
+    };
+    const keys = pulumi.secret(supabase.getApikeysOutput(ready, { parent: this }));
     this.anonKey = keys.apply((all) => publicKey(all));
     this.serviceRoleKey = keys.apply((all) => serviceKey(all));
     this.registerOutputs({ ref: this.ref, url: this.url });
@@ -129,11 +139,12 @@ export class SupabaseDatabase extends ExaiComponent {
   private database(
     name: string,
     args: SupabaseDatabaseArgs,
-  ): { ref: pulumi.Output<string>; connection: DatabaseConnection } {
+  ): { ref: pulumi.Output<string>; password: pulumi.Output<string> | undefined } {
     const { target, transform, protect } = args;
     switch (target.kind) {
       case "new": {
         const { project } = target;
+        const password = pulumi.secret(target.password);
         const made = new supabase.Project(
           ...transformed(
             transform?.project,
@@ -143,19 +154,20 @@ export class SupabaseDatabase extends ExaiComponent {
               name: project.name,
               region: project.region,
               instanceSize: project.instanceSize,
-              databasePassword: pulumi.secret(target.password),
+              databasePassword: password,
             },
             { parent: this, protect },
           ),
         );
-        return { ref: made.id, connection: direct(made.id, target.password) };
+        return { ref: made.id, password };
       }
-      case "existing": {
-        const ref = pulumi.output(target.ref);
-        return { ref, connection: direct(ref, target.password) };
-      }
+      case "existing":
+        return {
+          ref: pulumi.output(target.ref),
+          password: target.password === undefined ? undefined : pulumi.secret(target.password),
+        };
       case "branch": {
-        const made = new supabase.Branch(
+        const { database } = new supabase.Branch(
           ...transformed(
             transform?.branch,
             `${name}-branch`,
@@ -163,31 +175,24 @@ export class SupabaseDatabase extends ExaiComponent {
             { parent: this, protect },
           ),
         );
-        const { database } = made;
         return {
-          ref: database.apply((value) => value.id),
-          connection: {
-            host: database.apply((value) => value.host),
-            port: database.apply((value) => value.port),
-            user: database.apply((value) => value.user),
-            password: pulumi.secret(database.apply((value) => value.password)),
-            name: "postgres",
-          },
+          ref: database.apply(({ id }) => id),
+          password: pulumi.secret(database.apply((branch) => branch.password)),
         };
       }
     }
   }
 }
 
-/** A project's own database server. */
-function direct(ref: pulumi.Output<string>, password: pulumi.Input<string> | undefined): DatabaseConnection {
-  return {
-    host: ref.apply((value) => `db.${value}.supabase.co`),
-    port: pulumi.output(5432),
-    user: pulumi.output("postgres"),
-    password: password === undefined ? undefined : pulumi.secret(password),
-    name: "postgres",
-  };
+/** Port of the pooler in session mode, which has everything that a dump needs. */
+const SESSION_POOLER_PORT = 5432;
+
+/** Host of a project's pooler, by the connection strings of its modes. @throws Error where there is none */
+export function poolerHost(urls: Readonly<Record<string, string>>): string {
+  const url = urls.session ?? urls.transaction;
+  const host = url === undefined ? undefined : /@([^:/@]+)(?::\d+)?\//.exec(url)?.[1];
+  if (host === undefined) throw new Error("Supabase named no connection pooler of the project");
+  return host;
 }
 
 /**
