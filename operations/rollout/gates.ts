@@ -2,7 +2,7 @@ import { LATENCY_BUCKETS_MILLISECONDS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../
 import { otherColour, type Colour } from "../../contract/colours.ts";
 import { UserError } from "../../contract/errors.ts";
 import type { Prometheus } from "./prometheus.ts";
-import { binomialTail, fisherTail } from "./statistics.ts";
+import { binomialTail, fisherTail, type Share } from "./statistics.ts";
 import { colourWindow, quantile, slowerThan, timed, WINDOW_SELECTOR, type ColourWindow } from "./window.ts";
 
 /** What a candidate must keep to. */
@@ -106,19 +106,25 @@ export function judge(
   looks: number,
 ): readonly Verdict[] {
   if (own === undefined) return [noData("the router has not been scraped twice yet")];
-  const errors = { hits: own.errors, trials: own.requests };
-  const slow = (window: ColourWindow, limit: number): { hits: number; trials: number } => ({
+  const counted = (window: ColourWindow): Share => ({ hits: window.errors, trials: window.requests });
+  const slow = (window: ColourWindow, limit: number): Share => ({
     hits: slowerThan(window, limit),
     trials: timed(window),
   });
+  const of = (share: (window: ColourWindow) => Share): Shares => ({
+    own: share(own),
+    stable: stable === undefined ? NOTHING : share(stable),
+  });
+  const other = otherColour(candidate);
+  const errors = of(counted);
   const verdicts = [
     againstLimit(
       "errors",
       settings,
       errors,
       settings.errorRatio,
+      other,
       (share) => `${percent(share)} of requests failed`,
-      {},
     ),
     ...(
       [
@@ -129,36 +135,29 @@ export function judge(
       const value = quantile(own, q);
       const text = (share: number): string =>
         `${gate} ${value.toFixed(0)} ms, ${percent(share)} of requests above ${String(limit)} ms`;
-      return againstLimit(gate, settings, slow(own, limit), 1 - q, text, { milliseconds: value });
+      const shares = of((window) => slow(window, limit));
+      return againstLimit(gate, settings, shares, 1 - q, other, text, { milliseconds: value });
     }),
   ];
   // The stable colour has no users on the last step: there the limits alone judge.
-  if (stable === undefined || stable.requests < settings.minimumSamples) return verdicts;
-  const other = otherColour(candidate);
+  if (errors.stable.trials < settings.minimumSamples) return verdicts;
   const alpha = settings.comparisonSignificance / looks;
   const p95 = settings.p95Milliseconds;
+  const slowShares = of((window) => slow(window, p95));
   return [
     ...verdicts,
-    compared(
-      "errors-compared",
-      `requests failed`,
-      other,
-      errors,
-      { hits: stable.errors, trials: stable.requests },
-      alpha,
-      settings,
-    ),
-    compared(
-      "p95-compared",
-      `requests took over ${String(p95)} ms`,
-      other,
-      slow(own, p95),
-      slow(stable, p95),
-      alpha,
-      settings,
-    ),
+    compared("errors-compared", "requests failed", other, errors, alpha, settings),
+    compared("p95-compared", `requests took over ${String(p95)} ms`, other, slowShares, alpha, settings),
   ];
 }
+
+/** A share on both colours over the same seconds. */
+interface Shares {
+  readonly own: Share;
+  readonly stable: Share;
+}
+
+const NOTHING: Share = { hits: 0, trials: 0 };
 
 function noData(detail: string): Verdict {
   return { gate: "data", outcome: "no-data", detail, figures: {} };
@@ -167,53 +166,57 @@ function noData(detail: string): Verdict {
 /**
  * A quantile below a limit is a share above the limit that is small enough, so latency is judged as errors are: failed
  * when an exact binomial test says that the true share is above the limit, passed when the measured share is below it.
- * In between the step holds.
+ * In between the step holds. It holds as well while the stable colour is over the limit too and the candidate is no
+ * worse: then something that both share is at fault, and a rollback would mend nothing.
  */
 function againstLimit(
   gate: string,
   settings: GateSettings,
-  { hits, trials }: { readonly hits: number; readonly trials: number },
+  { own, stable }: Shares,
   limit: number,
+  other: Colour,
   text: (share: number) => string,
-  more: Readonly<Record<string, number>>,
+  more: Readonly<Record<string, number>> = {},
 ): Verdict {
-  const share = trials === 0 ? 0 : hits / trials;
-  const p = binomialTail(hits, trials, limit);
-  const figures = { requests: trials, bad: hits, share, limit, p, ...more };
-  const sentence = `${text(share)} (${String(hits)} of ${String(trials)}, limit ${percent(limit)})`;
-  if (trials > 0 && share >= limit && p < settings.significance && hits > 1)
-    return { gate, outcome: "fail", detail: sentence, figures };
-  if (trials < settings.minimumSamples) {
-    const detail = `${String(trials)} of ${String(settings.minimumSamples)} requests needed`;
+  const share = own.trials === 0 ? 0 : own.hits / own.trials;
+  const p = binomialTail(own.hits, own.trials, limit);
+  const figures = { requests: own.trials, bad: own.hits, share, limit, p, ...more };
+  const sentence = `${text(share)} (${counts(own)}, limit ${percent(limit)})`;
+  if (own.trials > 0 && share >= limit && p < settings.significance && own.hits > 1) {
+    const alike = stable.hits >= limit * stable.trials && fisherTail(own, stable) >= settings.significance;
+    if (stable.trials < settings.minimumSamples / 2 || !alike) {
+      return { gate, outcome: "fail", detail: sentence, figures };
+    }
+    return { gate, outcome: "no-data", detail: `${sentence}, and ${other} is no better: ${counts(stable)}`, figures };
+  }
+  if (own.trials < settings.minimumSamples) {
+    const detail = `${String(own.trials)} of ${String(settings.minimumSamples)} requests needed`;
     return { gate, outcome: "no-data", detail, figures };
   }
   return { gate, outcome: share < limit ? "pass" : "no-data", detail: sentence, figures };
 }
 
-/** Candidate against stable over the same seconds by Fisher's exact test, the chance of a false alarm shared by all looks. */
+/** Candidate against stable by Fisher's exact test, the chance of a false alarm shared by all looks. */
 function compared(
   gate: string,
   what: string,
   other: Colour,
-  own: { readonly hits: number; readonly trials: number },
-  stable: { readonly hits: number; readonly trials: number },
+  { own, stable }: Shares,
   alpha: number,
   settings: GateSettings,
 ): Verdict {
   const p = fisherTail(own, stable);
   const figures = {
-    requests: own.trials,
-    bad: own.hits,
-    stableRequests: stable.trials,
-    stableBad: stable.hits,
-    p,
-    alpha,
+    ...{ requests: own.trials, bad: own.hits },
+    ...{ stableRequests: stable.trials, stableBad: stable.hits, p, alpha },
   };
-  const counts = (share: { hits: number; trials: number }): string =>
-    `${String(share.hits)} of ${String(share.trials)}`;
   const detail = `${counts(own)} ${what}, on ${other} ${counts(stable)} in the same seconds (Fisher, p = ${p.toPrecision(2)})`;
   if (p < alpha && own.hits > 2) return { gate, outcome: "fail", detail, figures };
   return { gate, outcome: own.trials < settings.minimumSamples ? "no-data" : "pass", detail, figures };
+}
+
+function counts(share: Share): string {
+  return `${String(share.hits)} of ${String(share.trials)}`;
 }
 
 /** What all verdicts of a look say together: any failure fails, all must pass. */

@@ -123,12 +123,14 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     ready[plan.candidate] ? at(next) : rolledBack(machine, plan, ready, `${plan.candidate} is not ready`, true, true);
   switch (state.name) {
     case "prepare":
-      return at({ name: "deploy" });
+      // The slot's old container is about to go, and with it the sessions that an earlier rollout left there: they hear
+      // it as 404 and initialise again, instead of meeting a container that is not there.
+      return { ...at({ name: "deploy" }), evicted: [...new Set([...machine.evicted, plan.candidate])] };
     case "deploy":
-      // The new container knows none of the old sessions and answers them with 404 by itself.
-      return { ...at({ name: "ready" }), evicted: machine.evicted.filter((colour) => colour !== plan.candidate) };
+      return at({ name: "ready" });
     case "ready":
-      return ready[plan.candidate] ? at({ name: "smoke" }) : machine;
+      if (!ready[plan.candidate]) return machine;
+      return { ...at({ name: "smoke" }), evicted: machine.evicted.filter((colour) => colour !== plan.candidate) };
     case "smoke":
       return at({ name: "migrate" });
     case "migrate":

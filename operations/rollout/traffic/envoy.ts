@@ -1,20 +1,16 @@
-import { open, mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour } from "../../../contract/colours.ts";
 import { clusterName, OBSERVE_PATHS, parseClusterName, ROUTES_FILE } from "../../../contract/envoy/names.ts";
 import {
-  DEFAULT_ROUTE_TIMEOUTS,
-  FIRST_TABLE,
   rejection,
-  routesFile,
   sameTable,
   tableInForce,
   type RouteTable,
   type RouteTimeouts,
 } from "../../../contract/envoy/routes.ts";
+import { routesText } from "../../../contract/envoy/seed.ts";
 import { UserError } from "../../../contract/errors.ts";
-import { errorCode, FencedDirectory } from "../fence.ts";
+import { FencedDirectory } from "../fence.ts";
 import type { Lease } from "../lease.ts";
 import type { Readiness } from "../machine.ts";
 import type { OpenConnections, TrafficDriver, TrafficWriter } from "./driver.ts";
@@ -78,7 +74,7 @@ export class EnvoyTraffic implements TrafficDriver {
 
   async #apply(directory: FencedDirectory, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
-    await directory.replace(ROUTES_FILE, fileContent(table, this.#options.timeouts));
+    await directory.replace(ROUTES_FILE, routesText(table, this.#options.timeouts));
     const deadline = started + (this.#options.readBackSeconds ?? 10) * 1000;
     let last = "no answer";
     for (;;) {
@@ -130,33 +126,6 @@ interface ClustersAnswer {
       readonly health_status?: { readonly failed_active_health_check?: boolean; readonly pending_active_hc?: boolean };
     }[];
   }[];
-}
-
-function fileContent(table: RouteTable, timeouts: RouteTimeouts = DEFAULT_ROUTE_TIMEOUTS): string {
-  return `${JSON.stringify(routesFile(table, timeouts), undefined, 1)}\n`;
-}
-
-/**
- * Writes the first table, all on blue, where there is none: Envoy does not start without it. An existing table is the
- * controller's and stays.
- *
- * @returns whether it was written.
- */
-export async function ensureRoutes(directory: string, timeouts?: RouteTimeouts): Promise<boolean> {
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  try {
-    const file = await open(join(directory, ROUTES_FILE), "wx", 0o644);
-    try {
-      await file.writeFile(fileContent(FIRST_TABLE, timeouts));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    throw error;
-  }
 }
 
 /** A line for people: `blue 75 %, green 25 %`. */

@@ -77,6 +77,15 @@ describe("the gates", () => {
     expect(failing(windowOf(5000, 40), windowOf(20, 0))).toEqual([]);
   });
 
+  it("hold while both colours are over a limit and the candidate is no worse: a rollback would mend nothing", () => {
+    const [own, stable] = [windowOf(250, 0, 46), windowOf(250, 0, 50)];
+    expect(failing(own, stable)).toEqual([]);
+    expect(outcome(own, stable)).toBe("no-data");
+    expect(failing(own, windowOf(250, 0, 5))).toContain("p95");
+    expect(failing(own, windowOf(20, 0, 4))).toContain("p95");
+    expect(failing(windowOf(250, 0, 200), stable)).toContain("p95");
+  });
+
   it("raise no alarm over a thousand looks at releases that are as good as the stable one", () => {
     let alarms = 0;
     // A fixed generator: the test must give the same answer every time.

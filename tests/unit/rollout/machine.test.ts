@@ -80,10 +80,10 @@ describe("the rollout's machine", () => {
     });
     expect(evictionsOf(failed)).toEqual(["green"]);
     expect(weightsOf(failed, BOTH)).toEqual({ blue: 100, green: 0 });
-    expect(evictionsOf(after(restingMachine("blue"), "start", "done", "fail"))).toEqual([]);
+    expect(after(restingMachine("blue"), "start", "done", "fail").state).toMatchObject({ evict: false });
   });
 
-  it("lets the sessions be when a person takes it back without need, and forgets evictions at the next deployment", () => {
+  it("lets the sessions be when a person takes it back without need", () => {
     const standby = after(
       restingMachine("blue"),
       "start",
@@ -92,10 +92,18 @@ describe("the rollout's machine", () => {
     expect(standby.state.name).toBe("standby");
     expect(evictionsOf(after(standby, "rollback", "done"))).toEqual([]);
     const emergency = reduce(standby, { type: "rollback", reason: "", evict: true, ready: BOTH });
-    const idle = after(emergency, "done");
-    expect(evictionsOf(idle)).toEqual(["green"]);
-    expect(evictionsOf(after(idle, "start", "done"))).toEqual(["green"]);
-    expect(evictionsOf(after(idle, "start", "done", "done"))).toEqual([]);
+    expect(evictionsOf(after(emergency, "done"))).toEqual(["green"]);
+  });
+
+  it("tells the sessions of a slot that it is replaced, until the new container is ready", () => {
+    const evictions: string[] = [];
+    let machine = after(restingMachine("blue"), "start");
+    while (machine.state.name !== "shift") {
+      evictions.push(`${machine.state.name}: ${evictionsOf(machine).join()}`);
+      machine = after(machine, "done");
+    }
+    expect(evictions).toEqual(["prepare: ", "deploy: green", "ready: green", "smoke: ", "migrate: "]);
+    expect(evictionsOf(machine)).toEqual([]);
   });
 
   it("revives a stable colour that died before it gives it the users", () => {

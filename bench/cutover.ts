@@ -1,0 +1,233 @@
+/**
+ * Cutovers and rollbacks under load: what users lose (nothing is allowed), how fast the flip is, whether the weights are
+ * what was asked for, and what the router costs.
+ *
+ *   node bench/cutover.ts [--stack] [--rounds 5] [--image IMAGE] [--json FILE]
+ */
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { otherColour, type Colour } from "../contract/colours.ts";
+import type { Verb } from "../contract/events.ts";
+import { LOCAL_IMAGES } from "../contract/images.ts";
+import { SERVER_PATHS } from "../contract/server.ts";
+import { cutover } from "../operations/rollout/cutover.ts";
+import { rollback } from "../operations/rollout/rollback.ts";
+import {
+  between,
+  failures,
+  flipMilliseconds,
+  markdown,
+  quantileOf,
+  shareOf,
+  tableWrittenAt,
+} from "./support/figures.ts";
+import { clock } from "./support/load.ts";
+import { LoadThread } from "./support/load-thread.ts";
+import { chooseTarget, type Target } from "./support/target.ts";
+
+const LOAD = { requestsPerSecond: 320, webSockets: 100, mcpSessions: 50 } as const;
+/** Weights are judged over at least so many requests. */
+const WEIGHT_SAMPLE = 500;
+
+const { values: args } = parseArgs({
+  options: {
+    stack: { type: "boolean", default: false },
+    rounds: { type: "string", default: "5" },
+    image: { type: "string", default: LOCAL_IMAGES.referenceServer },
+    json: { type: "string" },
+  },
+});
+
+/** A change of the table, as the router's file and the controller saw it. */
+interface Change {
+  readonly round: number;
+  readonly kind: "cutover" | "rollback";
+  readonly candidate: Colour;
+  /** The candidate's weight from here on. */
+  readonly weight: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** When the verb was called. */
+  readonly calledAt: number;
+  readonly seconds?: number;
+}
+
+const target = await chooseTarget(args.stack ? ["--stack"] : []);
+const changes: Change[] = [];
+try {
+  const overhead = target.directUrl === undefined ? undefined : await routerOverhead(target, target.directUrl);
+  const token = await target.context.webSocketToken?.();
+  const load = await LoadThread.start({
+    routerUrl: target.context.routerUrl,
+    webSocketUrl: target.context.webSocketUrl,
+    ...(token === undefined ? {} : { webSocketToken: token }),
+    ...LOAD,
+  });
+  const began = clock();
+  for (let round = 1; round <= Number(args.rounds); round += 1) await oneRound(target, round);
+  await sleep(2000);
+  const ended = clock();
+  report(await load.stop(), began, ended, overhead);
+} finally {
+  await target.end();
+}
+
+async function oneRound({ context, routesDirectory }: Target, round: number): Promise<void> {
+  const stable: Colour = (await context.traffic.inForce())?.weights.green === 100 ? "green" : "blue";
+  const candidate = otherColour(stable);
+  const calledAt = clock();
+  const code = await watch(
+    cutover(context, { image: args.image, holdSeconds: 8, bakeSeconds: 5, reason: `bench ${String(round)}` }),
+    async (id) => {
+      const weight = /^shift-(\d+)$/.exec(id)?.[1];
+      if (weight === undefined) return;
+      const at = await tableWrittenAt(routesDirectory);
+      changes.push({ round, kind: "cutover", candidate, weight: Number(weight), at, calledAt });
+    },
+  );
+  if (code !== 0) throw new Error(`cutover ${String(round)} ended with exit code ${String(code)}`);
+  await sleep(2000);
+  const rollbackCalledAt = clock();
+  await watch(rollback(context, { reason: `bench ${String(round)}` }), () => Promise.resolve());
+  const seconds = (clock() - rollbackCalledAt) / 1000;
+  const at = await tableWrittenAt(routesDirectory);
+  changes.push({ round, kind: "rollback", candidate, weight: 0, at, calledAt: rollbackCalledAt, seconds });
+  await sleep(2000);
+}
+
+/** Runs a verb to its end; `started` is told every step that starts. */
+async function watch(verb: Verb, started: (id: string) => Promise<void>): Promise<number> {
+  for (;;) {
+    const next = await verb.next();
+    if (next.done === true) return next.value;
+    const event = next.value;
+    if (event.type === "step" && event.status === "started") {
+      process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${event.title}: ${event.detail ?? ""}\n`);
+      await started(event.id);
+    }
+    if (event.type === "step" && event.status === "failed") process.stderr.write(`failed: ${event.detail ?? ""}\n`);
+  }
+}
+
+/** Latencies through the router and without it: alternating requests, so that both see the same machine. */
+async function routerOverhead({ context }: Target, directUrl: string) {
+  const times = { router: [] as number[], direct: [] as number[] };
+  const urls = { router: context.routerUrl, direct: directUrl };
+  for (let count = 0; count < 4000; count += 1) {
+    const way = count % 2 === 0 ? "router" : "direct";
+    const started = performance.now();
+    const response = await fetch(new URL(SERVER_PATHS.dashboard, urls[way]));
+    await response.arrayBuffer();
+    // The first requests open connections and warm both up.
+    if (count >= 400) times[way].push(performance.now() - started);
+  }
+  const of = (way: "router" | "direct", q: number): number => quantileOf(times[way], q);
+  return {
+    requests: times.router.length,
+    p50: { router: of("router", 0.5), direct: of("direct", 0.5) },
+    p99: { router: of("router", 0.99), direct: of("direct", 0.99) },
+  };
+}
+
+function report(
+  load: Awaited<ReturnType<LoadThread["stop"]>>,
+  began: number,
+  ended: number,
+  overhead: Awaited<ReturnType<typeof routerOverhead>> | undefined,
+): void {
+  const seconds = (ended - began) / 1000;
+  const during = between(load, began, ended);
+  const failed = failures(during);
+  const latencies = during.map((record) => record.milliseconds);
+  const weights = changes.flatMap((change, index) => {
+    if (change.kind === "rollback" || change.weight === 100) return [];
+    const requests = between(load, change.at + 5, (changes[index + 1]?.at ?? ended) - 5);
+    return [
+      {
+        round: change.round,
+        asked: change.weight,
+        got: shareOf(requests, change.candidate),
+        requests: requests.length,
+      },
+    ];
+  });
+  const judged = weights.filter((weight) => weight.requests >= WEIGHT_SAMPLE);
+  const flips = changes
+    .map((change, index) => ({ change, until: changes[index + 1]?.at ?? ended }))
+    .filter(({ change }) => change.kind === "rollback" || change.weight === 100)
+    .map(({ change, until }) => {
+      const to = change.kind === "rollback" ? otherColour(change.candidate) : change.candidate;
+      const flip = flipMilliseconds(load, change.at, until, to);
+      return {
+        round: change.round,
+        kind: change.kind,
+        flip,
+        sinceCommand: change.at + flip - change.calledAt,
+        verb: change.seconds,
+      };
+    });
+  const rollbacks = flips.filter((flip) => flip.kind === "rollback");
+  const result = {
+    target: target.title,
+    cores: availableParallelism(),
+    seconds: Math.round(seconds),
+    rounds: Number(args.rounds),
+    requests: { count: during.length, perSecond: Math.round(during.length / seconds), failed: failed.length },
+    latency: { p50: quantileOf(latencies, 0.5), p99: quantileOf(latencies, 0.99) },
+    webSockets: {
+      ...load.webSockets,
+      dropped: load.webSockets.dropped.length,
+      refused: load.webSockets.refused.length,
+    },
+    mcp: { ...load.mcp, failed: load.mcp.failed.length },
+    problems: [...load.webSockets.dropped, ...load.webSockets.refused, ...load.mcp.failed].slice(0, 20),
+    weights,
+    worstWeightError: Math.max(...judged.map((weight) => Math.abs(weight.got - weight.asked))),
+    flips,
+    overhead,
+  };
+  const number = (value: number, digits = 1): string => value.toFixed(digits);
+  const rows: [string, string | number][] = [
+    [
+      "load",
+      `${String(result.requests.perSecond)} requests/s, ${String(LOAD.webSockets)} WebSockets, ${String(LOAD.mcpSessions)} MCP sessions, ${String(result.seconds)} s`,
+    ],
+    ["cutovers and rollbacks", `${String(result.rounds)} and ${String(result.rounds)}`],
+    ["failed requests", `${String(failed.length)} of ${String(during.length)}`],
+    [
+      "WebSockets dropped",
+      `${String(result.webSockets.dropped)} (${String(result.webSockets.restarted)} asked with 1012 to reconnect, ${String(result.webSockets.refused)} refused, ${String(result.webSockets.messages)} messages)`,
+    ],
+    ["MCP calls on the wrong colour", `${String(result.mcp.wrongColour)} of ${String(result.mcp.calls)}`],
+    [
+      "MCP calls failed",
+      `${String(result.mcp.failed)} (${String(result.mcp.initialisedAgain)} sessions initialised again after 404)`,
+    ],
+    ["flip, wrong answers after the change", `at most ${number(Math.max(...flips.map((flip) => flip.flip)))} ms`],
+    [
+      "rollback, call to last wrong answer",
+      `at most ${number(Math.max(...rollbacks.map((flip) => flip.sinceCommand)))} ms`,
+    ],
+    [
+      "weights, worst error",
+      `${number(result.worstWeightError, 2)} points over ${String(judged.length)} steps of >= ${String(WEIGHT_SAMPLE)} requests`,
+    ],
+    ["latency under load", `p50 ${number(result.latency.p50)} ms, p99 ${number(result.latency.p99)} ms`],
+  ];
+  if (overhead !== undefined) {
+    const added = (q: "p50" | "p99"): string =>
+      `${number(overhead[q].router - overhead[q].direct, 2)} ms (${number(overhead[q].router, 2)} against ${number(overhead[q].direct, 2)})`;
+    rows.push(["router adds, p50", added("p50")], ["router adds, p99", added("p99")]);
+  }
+  process.stdout.write(
+    `${markdown(["cutover under load", `${result.target}, ${String(result.cores)} cores`], rows)}\n`,
+  );
+  for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
+  const json = JSON.stringify(result, undefined, 2);
+  process.stdout.write(`\n${json}\n`);
+  if (args.json !== undefined) void writeFile(args.json, json);
+  const lost = failed.length + result.webSockets.dropped + result.mcp.wrongColour + result.mcp.failed;
+  process.exitCode = lost === 0 && result.worstWeightError <= 5 ? 0 : 1;
+}

@@ -1,0 +1,47 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Colour } from "../../contract/colours.ts";
+import { ROUTES_FILE } from "../../contract/envoy/names.ts";
+import type { LoadReport, RequestRecord } from "./load.ts";
+
+/** A quantile of values, nearest rank; NaN of nothing. */
+export function quantileOf(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? NaN;
+}
+
+/** Requests that failed for the user: no answer, or 500 and above. */
+export function failures(requests: readonly RequestRecord[]): readonly RequestRecord[] {
+  return requests.filter((record) => record.status === 0 || record.status >= 500);
+}
+
+/** Requests that began in an interval (milliseconds since 1970). */
+export function between(report: LoadReport, from: number, to: number): readonly RequestRecord[] {
+  return report.requests.filter((record) => record.startedAt >= from && record.startedAt < to);
+}
+
+/** Share in percent of a colour among answered requests. */
+export function shareOf(requests: readonly RequestRecord[], colour: Colour): number {
+  const answered = requests.filter((record) => record.servedBy !== undefined);
+  return (100 * answered.filter((record) => record.servedBy === colour).length) / answered.length;
+}
+
+/** Milliseconds after a change at which the last request began that the other colour still answered; 0 when none did. */
+export function flipMilliseconds(report: LoadReport, changedAt: number, until: number, to: Colour): number {
+  const wrong = between(report, changedAt, until).filter(
+    (record) => record.servedBy !== undefined && record.servedBy !== to,
+  );
+  return Math.max(0, ...wrong.map((record) => record.startedAt - changedAt));
+}
+
+/** When the route table's file was replaced last, milliseconds since 1970. */
+export async function tableWrittenAt(routesDirectory: string): Promise<number> {
+  // The rename keeps the time of the content; the change time is that of the rename.
+  return Number((await stat(join(routesDirectory, ROUTES_FILE), { bigint: true })).ctimeNs) / 1e6;
+}
+
+/** A Markdown table. */
+export function markdown(columns: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const line = (cells: readonly (string | number)[]): string => `| ${cells.map(String).join(" | ")} |`;
+  return [line(columns), line(columns.map(() => "---")), ...rows.map(line)].join("\n");
+}
