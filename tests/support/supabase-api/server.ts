@@ -1,0 +1,446 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { keyOf, sha256, World, type BranchState, type ProjectState } from "./world.ts";
+
+/** One request that the server took. */
+export interface Recorded {
+  readonly method: string;
+  /** Path without the query. */
+  readonly path: string;
+}
+
+export interface SupabaseApi {
+  /** `http://127.0.0.1:<port>`: the provider's `endpoint`. */
+  readonly url: string;
+  readonly world: World;
+  readonly requests: readonly Recorded[];
+  /** Makes the next request of a method to a path that ends so answer with a status. */
+  failNext(method: string, pathEnd: string, status: number): void;
+  close(): Promise<void>;
+}
+
+export interface SupabaseApiOptions {
+  /** Only this access token is taken. @default any that begins with `sbp_` */
+  readonly token?: string;
+  /** How many times a new project says that it is still coming up. @default 1 */
+  readonly comingUp?: number;
+  readonly port?: number;
+}
+
+interface Call {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly body: Buffer;
+  readonly json: Record<string, unknown>;
+}
+
+type Reply = readonly [status: number, body?: unknown];
+type Handler = (call: Call, ...parts: string[]) => Reply;
+
+/**
+ * The part of Supabase's Management API that the Terraform provider 1.9 uses, kept in memory, over real HTTP: projects,
+ * settings, branches, edge functions and their secrets, API keys, the pooler. Shapes and status codes are the API's.
+ */
+export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promise<SupabaseApi> {
+  const world = new World();
+  const requests: Recorded[] = [];
+  const failures: { method: string; pathEnd: string; status: number }[] = [];
+  const table = routes(world, options.comingUp ?? 1);
+
+  const answer = async (incoming: IncomingMessage): Promise<Reply> => {
+    const body = await read(incoming);
+    const url = new URL(incoming.url ?? "/", "http://localhost");
+    const method = incoming.method ?? "GET";
+    requests.push({ method, path: url.pathname });
+    const token = /^Bearer (.+)$/.exec(incoming.headers.authorization ?? "")?.[1] ?? "";
+    if (options.token === undefined ? !token.startsWith("sbp_") : token !== options.token)
+      return [401, { message: "Unauthorized" }];
+    const planned = failures.findIndex((item) => item.method === method && url.pathname.endsWith(item.pathEnd));
+    if (planned >= 0) return [failures.splice(planned, 1)[0]?.status ?? 500, { message: "made to fail" }];
+
+    for (const [verb, pattern, handler] of table) {
+      const match = verb === method ? pattern.exec(url.pathname) : null;
+      if (match === null) continue;
+      const isJson = incoming.headers["content-type"]?.startsWith("application/json") === true && body.length > 0;
+      const json = isJson ? (JSON.parse(body.toString("utf8")) as Record<string, unknown>) : {};
+      return handler({ method, query: url.searchParams, body, json }, ...match.slice(1));
+    }
+    return [404, { message: `this server has no ${method} ${url.pathname}` }];
+  };
+
+  const server = createServer((incoming, outgoing) => {
+    answer(incoming)
+      .catch((error: unknown): Reply => [500, { message: String(error) }])
+      .then(([status, content]) => {
+        outgoing.writeHead(status, { "content-type": "application/json" });
+        outgoing.end(content === undefined ? "" : JSON.stringify(content));
+      })
+      .catch((error: unknown) => outgoing.destroy(error instanceof Error ? error : undefined));
+  });
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    world,
+    requests,
+    failNext: (method, pathEnd, status) => failures.push({ method, pathEnd, status }),
+    close: () => closed(server),
+  };
+}
+
+function routes(world: World, comingUp: number): readonly (readonly [string, RegExp, Handler])[] {
+  const missing: Reply = [404, { message: "Resource has been removed or does not exist" }];
+  const inProject =
+    (handler: (project: ProjectState, call: Call, ...rest: string[]) => Reply): Handler =>
+    (call, ref = "", ...rest) => {
+      const project = world.projects.get(ref);
+      return project === undefined ? missing : handler(project, call, ...rest);
+    };
+  const inBranch =
+    (handler: (branch: BranchState, call: Call) => Reply): Handler =>
+    (call, id = "") => {
+      const branch = world.branches.get(id);
+      return branch === undefined ? missing : handler(branch, call);
+    };
+  const of = (tail: string): RegExp => new RegExp(`^/v1/projects/([a-z]+)${tail}$`);
+  const section = (tail: string, update: string, choose: (project: ProjectState) => Record<string, unknown>) =>
+    [
+      ["GET", of(tail), inProject((project) => [200, choose(project)])],
+      [update, of(tail), inProject((project, { json }) => [200, Object.assign(choose(project), json)])],
+    ] as const;
+
+  return [
+    [
+      "POST",
+      /^\/v1\/projects$/,
+      ({ json }) => {
+        const region = (json.region_selection as { code?: string } | undefined)?.code ?? text(json.region);
+        const project = world.addProject(
+          {
+            name: text(json.name),
+            organization: text(json.organization_slug),
+            region,
+            password: text(json.db_pass),
+            ...(typeof json.desired_instance_size === "string" ? { instanceSize: json.desired_instance_size } : {}),
+          },
+          comingUp,
+        );
+        return [201, describe(project, "COMING_UP")];
+      },
+    ],
+    [
+      "GET",
+      of(""),
+      inProject((project) => {
+        const status = project.comingUp > 0 ? "COMING_UP" : "ACTIVE_HEALTHY";
+        if (project.comingUp > 0) project.comingUp--;
+        return [200, describe(project, status)];
+      }),
+    ],
+    [
+      "PATCH",
+      of(""),
+      inProject((project, { json }) => {
+        project.name = text(json.name);
+        return [200, { id: 1, name: project.name, ref: project.ref }];
+      }),
+    ],
+    [
+      "DELETE",
+      of(""),
+      inProject((project) => {
+        world.removeProject(project.ref);
+        return [200, { id: 1, name: project.name, ref: project.ref }];
+      }),
+    ],
+    [
+      "PATCH",
+      of("/database/password"),
+      inProject((project, { json }) => {
+        project.password = text(json.password);
+        return [200, { message: "Successfully updated password" }];
+      }),
+    ],
+    ["GET", of("/api-keys/legacy"), inProject((project) => [200, { enabled: project.legacyKeys }])],
+    [
+      "PUT",
+      of("/api-keys/legacy"),
+      inProject((project, { query }) => {
+        project.legacyKeys = query.get("enabled") === "true";
+        return [200, { enabled: project.legacyKeys }];
+      }),
+    ],
+    ["GET", of("/api-keys"), inProject((project) => [200, keys(project)])],
+    [
+      "GET",
+      of("/billing/addons"),
+      inProject((project) => [
+        200,
+        {
+          available_addons: [],
+          selected_addons:
+            project.instanceSize === undefined
+              ? []
+              : [
+                  {
+                    type: "compute_instance",
+                    variant: {
+                      id: `ci_${project.instanceSize}`,
+                      name: project.instanceSize,
+                      price: { amount: 0, description: "", interval: "hourly", type: "usage" },
+                    },
+                  },
+                ],
+        },
+      ]),
+    ],
+    [
+      "PATCH",
+      of("/billing/addons"),
+      inProject((project, { json }) => {
+        project.instanceSize = text(json.addon_variant).replace(/^ci_/, "");
+        return [200];
+      }),
+    ],
+    [
+      "GET",
+      of("/health"),
+      inProject((_project, { query }) => [
+        200,
+        query
+          .getAll("services")
+          .flatMap((names) => names.split(","))
+          .map((name) => ({ name, healthy: true, status: "ACTIVE_HEALTHY" })),
+      ]),
+    ],
+    ...section("/postgrest", "PATCH", (project) => project.api),
+    ...section("/config/database/postgres", "PUT", (project) => project.database),
+    ...section("/config/auth", "PATCH", (project) => project.auth),
+    ...section("/config/storage", "PATCH", (project) => project.storage),
+    ["GET", of("/network-restrictions"), inProject((project) => [200, restrictions(project)])],
+    [
+      "POST",
+      of("/network-restrictions/apply"),
+      inProject((project, { json }) => {
+        Object.assign(project.network, json);
+        return [201, restrictions(project)];
+      }),
+    ],
+    ["GET", of("/config/database/pooler"), inProject((project) => [200, [pooler(project)]])],
+    [
+      "GET",
+      of("/branches"),
+      inProject((project) => {
+        const branches = world.branchesOf(project.ref);
+        // Branching is off until the first branch is made, and the API says so in its own way.
+        return branches.length === 0
+          ? [422, { message: "Preview branching is not enabled for this project." }]
+          : [200, branches.map(describeBranch)];
+      }),
+    ],
+    [
+      "POST",
+      of("/branches"),
+      inProject((project, { json }) => {
+        const git = typeof json.git_branch === "string" ? json.git_branch : undefined;
+        const region = typeof json.region === "string" ? json.region : undefined;
+        if (world.branchesOf(project.ref).some(({ gitBranch }) => git !== undefined && gitBranch === git))
+          return [409, { message: "A branch of this name exists" }];
+        return [201, describeBranch(world.addBranch(project, text(json.branch_name), git, region))];
+      }),
+    ],
+    ["GET", /^\/v1\/branches\/([0-9a-f-]+)$/, inBranch((branch) => [200, branchDatabase(branch)])],
+    [
+      "PATCH",
+      /^\/v1\/branches\/([0-9a-f-]+)$/,
+      inBranch((branch, { json }) => {
+        if (typeof json.branch_name === "string") branch.name = json.branch_name;
+        if (typeof json.git_branch === "string") branch.gitBranch = json.git_branch;
+        return [200, describeBranch(branch)];
+      }),
+    ],
+    [
+      "DELETE",
+      /^\/v1\/branches\/([0-9a-f-]+)$/,
+      inBranch((branch) => {
+        world.removeBranch(branch);
+        return [200, { message: "ok" }];
+      }),
+    ],
+    ["POST", of("/functions/deploy"), inProject((project, call) => [201, deploy(project, call)])],
+    [
+      "GET",
+      of("/functions/([\\w-]+)"),
+      inProject((project, _call, slug = "") => {
+        const found = project.functions.get(slug);
+        return found === undefined ? missing : [200, describeFunction(found)];
+      }),
+    ],
+    [
+      "DELETE",
+      of("/functions/([\\w-]+)"),
+      inProject((project, _call, slug = "") => (project.functions.delete(slug) ? [200, {}] : missing)),
+    ],
+    [
+      "GET",
+      of("/secrets"),
+      inProject((project) => [200, [...project.secrets].map(([name, value]) => ({ name, value }))]),
+    ],
+    [
+      "POST",
+      of("/secrets"),
+      inProject((project, { json }) => {
+        const list = json as unknown as { name: string; value: string }[];
+        if (list.some(({ name }) => name.startsWith("SUPABASE_")))
+          return [400, { message: "Secret names must not start with SUPABASE_" }];
+        for (const { name, value } of list) project.secrets.set(name, sha256(value));
+        return [201];
+      }),
+    ],
+    [
+      "DELETE",
+      of("/secrets"),
+      inProject((project, { json }) => {
+        for (const name of json as unknown as string[]) project.secrets.delete(name);
+        return [200];
+      }),
+    ],
+  ];
+}
+
+function describe(project: ProjectState, status: string): Record<string, unknown> {
+  return {
+    id: project.ref,
+    ref: project.ref,
+    name: project.name,
+    organization_id: project.organization,
+    organization_slug: project.organization,
+    region: project.region,
+    created_at: project.createdAt,
+    status,
+    database: {
+      host: `db.${project.ref}.supabase.co`,
+      version: "15.8.1.085",
+      postgres_engine: "15",
+      release_channel: "ga",
+    },
+  };
+}
+
+function keys(project: ProjectState): Record<string, unknown>[] {
+  const key = (name: string, type: string): Record<string, unknown> => ({ name, type, api_key: keyOf(project, name) });
+  return [
+    ...(project.legacyKeys ? [key("anon", "legacy"), key("service_role", "legacy")] : []),
+    key("default", "publishable"),
+    key("default", "secret"),
+  ];
+}
+
+function restrictions(project: ProjectState): Record<string, unknown> {
+  return { config: project.network, entitlement: "allowed", status: "applied" };
+}
+
+function pooler(project: ProjectState): Record<string, unknown> {
+  const host = `aws-0-${project.region}.pooler.supabase.com`;
+  return {
+    identifier: project.ref,
+    database_type: "PRIMARY",
+    pool_mode: "transaction",
+    is_using_scram_auth: true,
+    db_user: `postgres.${project.ref}`,
+    db_host: host,
+    db_port: 6543,
+    db_name: "postgres",
+    connection_string: `postgresql://postgres.${project.ref}:[YOUR-PASSWORD]@${host}:6543/postgres`,
+    default_pool_size: null,
+    max_client_conn: null,
+  };
+}
+
+function describeBranch(branch: BranchState): Record<string, unknown> {
+  const at = branch.project.createdAt;
+  return {
+    id: branch.id,
+    name: branch.name,
+    project_ref: branch.project.ref,
+    parent_project_ref: branch.parent,
+    is_default: branch.isDefault,
+    persistent: false,
+    with_data: false,
+    status: "FUNCTIONS_DEPLOYED",
+    created_at: at,
+    updated_at: at,
+    ...(branch.gitBranch === undefined ? {} : { git_branch: branch.gitBranch }),
+  };
+}
+
+function branchDatabase(branch: BranchState): Record<string, unknown> {
+  return {
+    ref: branch.project.ref,
+    db_host: `db.${branch.project.ref}.supabase.co`,
+    db_port: 5432,
+    db_user: "postgres",
+    db_pass: branch.project.password,
+    jwt_secret: keyOf(branch.project, "jwt"),
+    postgres_version: "15.8.1.085",
+    postgres_engine: "15",
+    release_channel: "ga",
+    status: "ACTIVE_HEALTHY",
+  };
+}
+
+function deploy(project: ProjectState, { query, body }: Call): Record<string, unknown> {
+  const slug = query.get("slug") ?? "";
+  const form = body.toString("utf8");
+  const metadata = /name="metadata"\r\n\r\n(.*?)\r\n--/s.exec(form)?.[1] ?? "{}";
+  const { name = slug } = JSON.parse(metadata) as { name?: string };
+  const now = Date.now();
+  const before = project.functions.get(slug);
+  const deployed = {
+    id: before?.id ?? sha256(`${project.ref}/${slug}`).slice(0, 32),
+    slug,
+    name,
+    version: (before?.version ?? 0) + 1,
+    // Boundaries are random: the same sources must have the same checksum.
+    checksum: sha256(form.replaceAll(/^--[0-9a-f]+(--)?\r\n/gm, "")),
+    createdAt: before?.createdAt ?? now,
+    updatedAt: now,
+  };
+  project.functions.set(slug, deployed);
+  return describeFunction(deployed);
+}
+
+function describeFunction(
+  deployed: NonNullable<ReturnType<ProjectState["functions"]["get"]>>,
+): Record<string, unknown> {
+  return {
+    id: deployed.id,
+    slug: deployed.slug,
+    name: deployed.name,
+    version: deployed.version,
+    status: "ACTIVE",
+    ezbr_sha256: deployed.checksum,
+    created_at: deployed.createdAt,
+    updated_at: deployed.updatedAt,
+    verify_jwt: true,
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+async function read(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => {
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+    server.closeAllConnections();
+  });
+}
