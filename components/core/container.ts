@@ -67,7 +67,11 @@ export interface ContainerSpec {
     readonly readOnly?: boolean;
   }[];
   /** Directories of the host, absolute. */
-  readonly binds?: readonly { readonly hostPath: string; readonly path: string; readonly readOnly?: boolean }[];
+  readonly binds?: readonly {
+    readonly hostPath: pulumi.Input<string>;
+    readonly path: string;
+    readonly readOnly?: boolean;
+  }[];
   /** Writable memory-backed directories: path to mount options, e.g. `{"/tmp": "size=16m,mode=1777"}`. */
   readonly tmpfs?: Readonly<Record<string, string>>;
   readonly ports?: readonly PublishedPort[];

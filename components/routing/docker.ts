@@ -2,6 +2,7 @@ import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { envoyBootstrap } from "../../contract/envoy/bootstrap.ts";
 import { BOOTSTRAP_PATH, OBSERVE_PATHS, OBSERVE_PORT, ROUTES_DIRECTORY } from "../../contract/envoy/names.ts";
+import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { HTTP_PORT } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
@@ -14,8 +15,8 @@ export interface EnvoyRouterArgs {
   /** EXAI_WS_PORT: the WebSocket port on the servers and inside the router. */
   readonly webSocketPort: number;
   /**
-   * Directory of the host, absolute, that holds the route table's file. The rollout controller owns the file; it must
-   * be there before the container starts (`ensureRoutes` in operations/rollout/traffic/envoy.ts).
+   * Directory of the host, absolute, that holds the route table's file. The rollout controller owns the file; the first
+   * one is written before the container is made, since Envoy does not start without it.
    */
   readonly routesDirectory: string;
   /** Ports on the host. */
@@ -58,7 +59,7 @@ export class EnvoyRouter extends ExaiComponent {
     const address = args.address ?? "127.0.0.1";
     this.container = hardenedContainer(
       `${name}-container`,
-      envoyContainer(args),
+      envoyContainer({ ...args, routesDirectory: seeded(args.routesDirectory) }),
       args.platform,
       { parent: this },
       args.transform?.container,
@@ -72,8 +73,15 @@ export class EnvoyRouter extends ExaiComponent {
   }
 }
 
+/** The directory, once the first table is in it. A preview writes nothing. */
+function seeded(directory: string): pulumi.Input<string> {
+  return pulumi.runtime.isDryRun() ? directory : pulumi.output(ensureRoutes(directory).then(() => directory));
+}
+
 /** The router's container; pure. */
-export function envoyContainer(args: EnvoyRouterArgs): ContainerSpec {
+export function envoyContainer(
+  args: Omit<EnvoyRouterArgs, "routesDirectory"> & { readonly routesDirectory: pulumi.Input<string> },
+): ContainerSpec {
   const cpus = args.cpus ?? 1;
   const address = args.address ?? "127.0.0.1";
   const bootstrap = envoyBootstrap({

@@ -14,11 +14,13 @@ import { OBSERVE_PATHS, OBSERVE_PORT, slotHost } from "../../contract/envoy/name
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { DEFAULT_WS_PORT, HTTP_PORT } from "../../contract/server.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import { localRollout, type LocalRollout, type RolloutContext } from "../../operations/rollout/context.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
+import type { GateSettings } from "../../operations/rollout/gates.ts";
 import { Prometheus } from "../../operations/rollout/prometheus.ts";
-import { ensureRoutes } from "../../operations/rollout/traffic/envoy.ts";
+import { ensureRoutes } from "../../contract/envoy/seed.ts";
 
 /** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus. */
 export interface RolloutStack {
@@ -42,6 +44,22 @@ export type StackFacts = Pick<
   RolloutStack,
   "name" | "home" | "routerUrl" | "webSocketUrl" | "observeUrl" | "prometheusUrl" | "routesDirectory"
 >;
+
+/** Gates that pass soon, for tests of something else than the gates. */
+export const QUICK_GATES: Partial<GateSettings> = { minimumSamples: 40, lookSeconds: 0.5, noDataSeconds: 60 };
+
+/** A cutover of two steps that does not wait longer than it must. */
+export const QUICK_CUTOVER = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
+
+/** Runs a verb to its end. */
+export async function runVerb(verb: Verb): Promise<{ readonly code: number; readonly events: readonly ExaiEvent[] }> {
+  const events: ExaiEvent[] = [];
+  for (;;) {
+    const next = await verb.next();
+    if (next.done === true) return { code: next.value, events };
+    events.push(next.value);
+  }
+}
 
 const HARDENING = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--init"];
 
@@ -126,7 +144,7 @@ export class PlainDeployer implements SlotDeployer {
       [
         ...["run", "--detach", "--name", container, "--label", this.#name],
         ...["--network", this.#name, "--network-alias", slotHost(colour), ...HARDENING, "--restart", "on-failure:5"],
-        ...["--env", "EXAI_GRACE_SECONDS=4", "--env", `EXAI_COLOUR=${colour}`, "--env", "LOG_LEVEL=warning"],
+        ...["--env", "EXAI_GRACE_SECONDS=2", "--env", `EXAI_COLOUR=${colour}`, "--env", "LOG_LEVEL=warning"],
         ...(port === undefined ? [] : ["--publish", `127.0.0.1:${String(port)}:${String(HTTP_PORT)}`]),
         image,
       ],
