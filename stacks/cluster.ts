@@ -41,7 +41,11 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
       siteUrl: settings.productionUrl ?? "",
       allowedCidrs: settings.supabaseAllowedCidrs,
       functions: [{ slug: "verify-jwt", entrypoint: "supabase/functions/verify-jwt/index.ts" }],
-      functionSecrets: { EXAI_JWT_TOKEN: jwtSecret, EXAI_JWT_TOKEN_PREVIOUS: settings.jwtSecretPrevious },
+      functionSecrets: {
+        EXAI_JWT_TOKEN: jwtSecret,
+        EXAI_JWT_TOKEN_PREVIOUS: settings.jwtSecretPrevious,
+        EXAI_ALLOWED_ORIGINS: settings.productionUrl,
+      },
       protect: choices.protect,
     },
     opts,

@@ -6,11 +6,14 @@ import { backupSchedules } from "../components/backups/schedules.ts";
 import type { DockerPlatform } from "../components/core/container.ts";
 import { LocalImage } from "../components/core/image.ts";
 import { LocalPostgres } from "../components/database/postgres.ts";
+import { backupQueries } from "../components/backups/queries.ts";
+import { LocalMonitoring } from "../components/monitoring/docker.ts";
 import { EnvoyRouter } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
+import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { serverEnvironment } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
@@ -43,17 +46,18 @@ export function local(settings: Settings): Record<string, unknown> {
     port: settings.postgresPort,
     protect: settings.protectData,
   });
+  const schedules = backupSchedules({
+    timeZone: settings.backupTimeZone,
+    dailyRetentionDays: settings.dailyRetentionDays,
+    hourlyRetentionDays: settings.hourlyRetentionDays,
+    weeklyRetentionDays: settings.weeklyRetentionDays,
+  });
   new DockerBackups(
     "backups",
     {
       platform,
       image: postgresImage,
-      schedules: backupSchedules({
-        timeZone: settings.backupTimeZone,
-        dailyRetentionDays: settings.dailyRetentionDays,
-        hourlyRetentionDays: settings.hourlyRetentionDays,
-        weeklyRetentionDays: settings.weeklyRetentionDays,
-      }),
+      schedules,
       volumes: postgres.volumes,
       passphrase: generated.get("backups"),
     },
@@ -85,8 +89,38 @@ export function local(settings: Settings): Record<string, unknown> {
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
   });
 
+  const image = (role: string, reference: string) => new LocalImage(role, reference, {}).id;
+  const monitoring = new LocalMonitoring(
+    "monitoring",
+    {
+      platform,
+      images: {
+        prometheus: image("prometheus", LOCAL_IMAGES.prometheus),
+        alertmanager: image("alertmanager", LOCAL_IMAGES.alertmanager),
+        postgresExporter: image("postgres-exporter", LOCAL_IMAGES.postgresExporter),
+        ...(settings.grafana ? { grafana: image("grafana", LOCAL_IMAGES.grafana) } : {}),
+      },
+      ports: {
+        prometheus: settings.prometheusPort,
+        alertmanager: settings.alertmanagerPort,
+        grafana: settings.grafanaPort,
+      },
+      retentionDays: settings.metricsRetentionDays ?? 7,
+      database: {
+        uri: "postgres:5432/postgres?sslmode=disable",
+        user: "exai_monitor",
+        password: generated.get("postgres-monitor"),
+        queries: backupQueries(),
+      },
+      grafanaPassword: generated.get("grafana"),
+      backups: watchedBackups(schedules),
+      alerts: alertTargets(settings),
+    },
+    { dependsOn: [postgres.container] },
+  );
+
   return {
-    urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl },
+    urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl, ...monitoring.urls },
     slots: { blue: settings.slots.blue, green: settings.slots.green },
     containers: { blue: server.containers.blue.name, green: server.containers.green.name },
   };

@@ -40,7 +40,10 @@ Example:
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
     )
     .action(async (flags: CutoverFlags) => {
-      const [{ cutoverVerb }, { rolloutContext }] = await Promise.all([import("../verbs/cutover.ts"), import("../local/rollout.ts")]);
+      const [{ cutoverVerb }, { rolloutContext }] = await Promise.all([
+        import("../verbs/cutover.ts"),
+        import("../local/rollout.ts"),
+      ]);
       await run(async function* (signal) {
         return yield* cutoverVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
       });
@@ -53,7 +56,10 @@ Example:
       .option("--reason <text>", "for the history")
       .option("--stack <stack>", "stack", "local"),
   ).action(async (flags: Flags & { reason?: string }) => {
-    const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([import("../verbs/rollback.ts"), import("../local/rollout.ts")]);
+    const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([
+      import("../verbs/rollback.ts"),
+      import("../local/rollout.ts"),
+    ]);
     await run(async function* (signal) {
       return yield* rollbackVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
     });
@@ -67,11 +73,16 @@ Example:
     abort: "take a rollout back whose controller is gone",
   } as const;
   for (const [action, description] of Object.entries(actions)) {
-    const command = withOverrides(rollout.command(action).description(description).option("--stack <stack>", "stack", "local"));
+    const command = withOverrides(
+      rollout.command(action).description(description).option("--stack <stack>", "stack", "local"),
+    );
     if (action === "history") command.option("--last <count>", "newest rollouts to show");
     if (action === "abort") command.option("--reason <text>", "for the history");
     command.action(async (flags: Flags & { reason?: string; last?: string }) => {
-      const [{ rolloutVerb }, { rolloutContext }] = await Promise.all([import("../verbs/rollout.ts"), import("../local/rollout.ts")]);
+      const [{ rolloutVerb }, { rolloutContext }] = await Promise.all([
+        import("../verbs/rollout.ts"),
+        import("../local/rollout.ts"),
+      ]);
       await run(async function* (signal) {
         return yield* rolloutVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), action, flags);
       });

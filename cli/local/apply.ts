@@ -117,7 +117,13 @@ async function* healthy(
   signal: AbortSignal,
 ): AsyncGenerator<ExaiEvent, void> {
   const waiting = new Set(services);
-  const hashes = new Map(project.compose.services.map((service) => [service.name, service.hash]));
+  const images = await imageIds(project.compose.images);
+  const wanted = new Map(project.compose.services.map((service) => [service.name, service]));
+  // Until Compose has replaced it, the old container is there, and healthy.
+  const isNew = (name: string, container: RunningContainer | undefined): boolean => {
+    const service = wanted.get(name);
+    return container?.hash === service?.hash && container?.imageId === images.get(service?.image ?? "");
+  };
   for (;;) {
     if (composing.fault !== undefined) throw composing.fault;
     // Read before the containers are: what Compose has not made when it ends will never be made.
@@ -125,8 +131,7 @@ async function* healthy(
     const running = await containersOf(project.settings.instance);
     for (const name of [...waiting].sort()) {
       const found = running.get(name);
-      // Until Compose has replaced it, the old container is there, and healthy.
-      const container = found?.hash === hashes.get(name) ? found : undefined;
+      const container = isNew(name, found) ? found : undefined;
       const seconds = (Date.now() - started) / 1000;
       if (container?.health === "healthy") {
         waiting.delete(name);
@@ -145,7 +150,7 @@ async function* healthy(
     if (waiting.size === 0) return;
     const states = [...waiting].sort().map((name) => {
       const container = running.get(name);
-      return `${name} ${container === undefined ? "waits" : container.hash === hashes.get(name) ? container.health : "is replaced"}`;
+      return `${name} ${container === undefined ? "waits" : isNew(name, container) ? container.health : "is replaced"}`;
     });
     yield { type: "step", id: "health", title: "wait for health", status: "progress", detail: states.join(", ") };
     await new Promise((resolve) => setTimeout(resolve, 300));

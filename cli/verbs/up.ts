@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
-import { ensureRoutes } from "../../operations/rollout/traffic/envoy.ts";
+import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { applyMigrations } from "../../operations/migrations/apply.ts";
 import { localDatabaseUrl } from "../local/database.ts";
 import { apply, difference, shown, writeProject } from "../local/apply.ts";
@@ -19,7 +19,7 @@ export async function* upLocal(stack: string, overrides: Overrides, signal: Abor
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   project = yield* without(project, missing);
 
-  ensureRoutes(join(project.home, "routes"));
+  await ensureRoutes(join(project.home, "routes"));
   const { changed, orphans } = await difference(project);
   if (changed.size === 0 && orphans.length === 0) {
     await writeProject(project);

@@ -210,6 +210,12 @@ export const SETTINGS = {
     secret: true,
     example: "https://hooks.slack.com/services/…",
   }),
+  slackChannel: define({
+    check: check.text,
+    about: "Slack channel for alerts, with the leading #",
+    fallback: "#exai-alerts",
+    example: "#exai-alerts",
+  }),
   pagerdutyKey: define({
     check: check.text,
     about: "PagerDuty's Events API v2 integration key for pages",
@@ -220,6 +226,12 @@ export const SETTINGS = {
     check: check.url("https", "http"),
     about: "Any webhook that takes Alertmanager's JSON",
     example: "https://alerts.example.com/hook",
+  }),
+
+  heartbeatUrl: define({
+    check: check.url("https", "http"),
+    about: "Dead man's switch that the monitoring calls every minute while it works",
+    example: "https://hc-ping.com/<uuid>",
   }),
 
   dailyRetentionDays: retention("How long daily full backups are kept", "30"),
@@ -235,6 +247,12 @@ export const SETTINGS = {
     check: check.text,
     about: "restic repository of the dumps, e.g. s3:https://…; a volume in the cluster where absent; clusters only",
     example: "s3:https://s3.example.com/exai-backups",
+  }),
+  backupCredentials: define({
+    check: check.text,
+    about: "AWS credentials file for an s3: repository of the dumps; clusters only",
+    secret: true,
+    example: "$(cat ~/.aws/exai-backups)",
   }),
   backupImage: define({
     check: check.imageReference,
