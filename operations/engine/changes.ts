@@ -1,0 +1,168 @@
+import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import type { ExaiEvent } from "../../contract/events.ts";
+
+/** One operation on one resource. */
+export interface Change {
+  readonly verb: string;
+  readonly urn: string;
+  readonly name: string;
+  /** Type without package and module, e.g. `Container`. */
+  readonly kind: string;
+  /** Inputs that differ. */
+  readonly keys: readonly string[];
+}
+
+/** What the pack says about a resource. */
+export interface Finding {
+  readonly policy: string;
+  readonly mandatory: boolean;
+  /** Name of the resource; empty for a finding about the whole stack. */
+  readonly resource: string;
+  readonly message: string;
+}
+
+/** Words for the engine's operations. What is not here (`same`, `read`, the logical `replace`) changes nothing by itself. */
+const VERBS: Readonly<Record<string, string>> = {
+  create: "create",
+  update: "update",
+  delete: "delete",
+  "create-replacement": "replace",
+  "delete-replaced": "delete the old",
+  import: "import",
+  discard: "forget",
+};
+
+/**
+ * Turns the engine's events into ours: a step per operation on a resource, diagnostics and findings as notes. Components
+ * and unchanged resources are counted, not shown.
+ */
+export class EngineStream {
+  readonly changes: Change[] = [];
+  readonly findings: Finding[] = [];
+  /** Errors, with the resource that they are about where there is one. */
+  readonly errors: { readonly where: string; readonly message: string }[] = [];
+  /** Operations by name, as the engine counts them. */
+  counts: Readonly<Record<string, number>> = {};
+  readonly #started = new Map<string, number>();
+  readonly #preview: boolean;
+
+  constructor(options: { readonly preview: boolean }) {
+    this.#preview = options.preview;
+  }
+
+  /** Resources that were, or will be, changed. */
+  get changed(): number {
+    return Object.entries(this.counts).reduce((sum, [op, count]) => (op === "same" ? sum : sum + count), 0);
+  }
+
+  /** Resources that stay as they are. */
+  get unchanged(): number {
+    return this.counts.same ?? 0;
+  }
+
+  /** What to show for one event; remembers what a summary needs. */
+  *read(event: EngineEvent): Generator<ExaiEvent> {
+    if (event.resourcePreEvent !== undefined) yield* this.#begins(event.resourcePreEvent.metadata, event.timestamp);
+    else if (event.resOutputsEvent !== undefined)
+      yield* this.#ends(event.resOutputsEvent.metadata, event.timestamp, "done");
+    else if (event.resOpFailedEvent !== undefined)
+      yield* this.#ends(event.resOpFailedEvent.metadata, event.timestamp, "failed");
+    else if (event.policyEvent !== undefined) {
+      const { policyName, resourceUrn, enforcementLevel, message } = event.policyEvent;
+      const mandatory = enforcementLevel === "mandatory";
+      const finding = { policy: policyName, mandatory, resource: nameOf(resourceUrn ?? ""), message: plain(message) };
+      this.findings.push(finding);
+      yield { type: "note", level: "warning", message: findingLine(finding) };
+    } else if (event.diagnosticEvent !== undefined) {
+      const { severity, ephemeral, urn, message } = event.diagnosticEvent;
+      const where = nameOf(urn ?? "");
+      const text = plain(message);
+      if (ephemeral === true || text === "" || severity === "info#err") return;
+      if (severity === "error") this.errors.push({ where, message: text });
+      else yield { type: "note", level: severity, message: where === "" ? text : `${where}: ${text}` };
+    } else if (event.summaryEvent !== undefined) {
+      this.counts = event.summaryEvent.resourceChanges;
+    }
+  }
+
+  /** The changes of a preview for people. */
+  table(): ExaiEvent {
+    return {
+      type: "table",
+      columns: ["CHANGE", "KIND", "NAME", "DIFFERS IN"],
+      rows: this.changes.map((change) => [change.verb, change.kind, change.name, change.keys.join(", ")]),
+    };
+  }
+
+  /**
+   * The error behind an operation that failed. Mandatory findings come first: they are why the engine stopped.
+   *
+   * @param retry the command to run again once the cause is mended
+   */
+  failure(stack: string, retry: string, fallback: string): UserError {
+    const mandatory = this.findings.filter((finding) => finding.mandatory);
+    if (mandatory.length > 0)
+      return new UserError(
+        `stack ${stack}`,
+        `the policies forbid it:\n  ${mandatory.map(findingLine).join("\n  ")}`,
+        `./exai plan ${stack}   # every finding, with its mend`,
+        EXIT.violations,
+      );
+    // The engine's closing "update failed" says nothing that its other errors do not.
+    const telling = this.errors.filter(({ message }) => !/^(update|preview|destroy) failed$/.test(message));
+    const [first] = telling;
+    if (first === undefined) return new UserError(`stack ${stack}`, fallback, retry);
+    const rest = telling.slice(1).map(({ where, message }) => `\n  ${where}: ${message}`);
+    return new UserError(
+      first.where === "" ? `stack ${stack}` : first.where,
+      `${first.message}${rest.join("")}`,
+      retry,
+    );
+  }
+
+  *#begins(metadata: StepEventMetadata, timestamp: number): Generator<ExaiEvent> {
+    const change = changeOf(metadata);
+    if (change === undefined) return;
+    this.changes.push(change);
+    if (this.#preview) return;
+    const id = `${change.verb}:${change.urn}`;
+    this.#started.set(id, timestamp);
+    yield { type: "step", id, title: titleOf(change), status: "started", detail: change.keys.join(", ") };
+  }
+
+  *#ends(metadata: StepEventMetadata, timestamp: number, status: "done" | "failed"): Generator<ExaiEvent> {
+    const change = changeOf(metadata);
+    if (change === undefined || this.#preview) return;
+    const id = `${change.verb}:${change.urn}`;
+    const seconds = timestamp - (this.#started.get(id) ?? timestamp);
+    yield { type: "step", id, title: titleOf(change), status, seconds };
+  }
+}
+
+/** One line about a finding. */
+export function findingLine({ policy, mandatory, resource, message }: Finding): string {
+  const [first = ""] = message.split("\n").filter((line) => line.trim() !== "");
+  return `${mandatory ? "[mandatory]" : "[advisory]"} ${policy}${resource === "" ? "" : ` on ${resource}`}: ${first.trim()}`;
+}
+
+function changeOf({ op, urn, type, diffs, keys, old, new: next }: StepEventMetadata): Change | undefined {
+  const verb = VERBS[op];
+  const custom = (next ?? old)?.custom === true;
+  if (verb === undefined || !custom || type.startsWith("pulumi:")) return undefined;
+  return { verb, urn, name: nameOf(urn), kind: type.slice(type.lastIndexOf(":") + 1), keys: diffs ?? keys ?? [] };
+}
+
+function titleOf(change: Change): string {
+  return `${change.verb} ${change.kind} ${change.name}`;
+}
+
+/** The last part of a URN; empty for the stack itself. */
+function nameOf(urn: string): string {
+  return urn.includes("pulumi:pulumi:Stack::") ? "" : urn.slice(urn.lastIndexOf("::") + (urn.includes("::") ? 2 : 1));
+}
+
+/** A message without the engine's colour marks. */
+function plain(message: string): string {
+  return message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
+}

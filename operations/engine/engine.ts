@@ -1,0 +1,216 @@
+import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi/pulumi/automation/index.js";
+import { join } from "node:path";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import type { ExaiEvent } from "../../contract/events.ts";
+import { runProgram } from "../docker/process.ts";
+import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
+import { EngineStream } from "./changes.ts";
+import { pulumiCli } from "./cli.ts";
+import { effectiveStackFile, type EffectiveStackFile } from "./stackFile.ts";
+
+export interface EngineRequest {
+  /** Root of the project: Pulumi.yaml, the program and the policy pack. */
+  readonly root: string;
+  readonly stack: string;
+  /** Folder for the engine's own copy of the stack file. */
+  readonly folder: string;
+  /** Values that win over the stack file's, keys without `exai:`. */
+  readonly overrides?: Readonly<Record<string, string>>;
+  /** Folder of the backend that is made where none is configured, and that the stack is made in. */
+  readonly ownBackend?: string;
+}
+
+export interface OperationOptions {
+  /** Passed on to the CLI as SIGINT: it ends what it has begun and leaves its state whole. */
+  readonly signal?: AbortSignal;
+  /** URNs, with wildcards, to which the operation is confined. */
+  readonly target?: readonly string[];
+}
+
+/** How an operation ended. */
+export interface Operation {
+  readonly stream: EngineStream;
+}
+
+/** A stack in the hands of the Pulumi engine. Every operation that may change something runs under the policy pack. */
+export class Engine {
+  readonly #request: EngineRequest;
+  readonly #stack: Stack;
+  readonly #file: EffectiveStackFile;
+  readonly #policyPack: string;
+
+  private constructor(request: EngineRequest, stack: Stack, file: EffectiveStackFile) {
+    this.#request = request;
+    this.#stack = stack;
+    this.#file = file;
+    this.#policyPack = join(request.root, "policies");
+  }
+
+  /**
+   * Finds the CLI, the backend and the stack. A stack is made only in a backend of our own.
+   *
+   * @throws UserError where one of them is missing
+   */
+  static async open(request: EngineRequest): Promise<Engine> {
+    const cli = await pulumiCli();
+    const environment = backendEnvironment({
+      root: request.root,
+      stack: request.stack,
+      ...(request.ownBackend === undefined ? {} : { fallback: request.ownBackend }),
+    });
+    const file = effectiveStackFile(request.root, request.folder, request.stack, request.overrides ?? {});
+    const workspaceOf = (workDir: string, envVars: EngineEnvironment) =>
+      LocalWorkspace.create({ pulumiCommand: cli, workDir, envVars: { PULUMI_SKIP_UPDATE_CHECK: "true", ...envVars } });
+    const workspace = await workspaceOf(request.root, environment);
+
+    const known = (await workspace.listStacks()).some(({ name }) => name.split("/").at(-1) === request.stack);
+    if (!known) {
+      if (request.ownBackend === undefined)
+        throw new UserError(
+          `stack ${request.stack}`,
+          "is not in the Pulumi backend",
+          `pulumi stack init ${request.stack}`,
+        );
+      await (await workspaceOf(file.folder, environment)).createStack(request.stack);
+    }
+    // What the user has selected stays selected: every command names its stack.
+    workspace.selectStack = () => Promise.resolve();
+    return new Engine(request, await Stack.select(request.stack, workspace), file);
+  }
+
+  /** What would change, with the pack's findings. @throws UserError where it cannot be judged or is forbidden */
+  async *preview(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+    const stream = new EngineStream({ preview: true });
+    yield* this.#operation(stream, "preview", options, (common) =>
+      this.#stack.preview({ ...common, policyPacks: [this.#policyPack] }),
+    );
+    return { stream };
+  }
+
+  /** Applies the program. @throws UserError where it fails or is forbidden */
+  async *up(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+    const stream = new EngineStream({ preview: false });
+    yield* this.#operation(stream, "up", options, (common) =>
+      this.#stack.up({ ...common, policyPacks: [this.#policyPack] }),
+    );
+    return { stream };
+  }
+
+  /** Deletes everything that the stack made and that is not protected. @throws UserError where it fails */
+  async *destroy(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+    const stream = new EngineStream({ preview: false });
+    yield* this.#operation(stream, "destroy", options, (common) => this.#stack.destroy(common));
+    return { stream };
+  }
+
+  /** Outputs of the last `up`. */
+  outputs(): Promise<OutputMap> {
+    return this.#stack.outputs();
+  }
+
+  /** The stack's whole configuration, secrets in the clear; keys without `exai:`, the defaults of Pulumi.yaml left out. */
+  async config(): Promise<Readonly<Record<string, string>>> {
+    const args = [
+      "config",
+      "--json",
+      "--show-secrets",
+      "--stack",
+      this.#request.stack,
+      "--config-file",
+      this.#file.path,
+    ];
+    const { workDir, envVars, pulumiCommand } = this.#stack.workspace;
+    const ran = await runProgram(pulumiCommand.command, [...args, "--non-interactive"], { cwd: workDir, env: envVars });
+    if (ran.code !== 0) throw this.#explained(new Error(ran.stderr), "config");
+    const values = JSON.parse(ran.stdout) as Record<string, { value?: string }>;
+    return Object.fromEntries(
+      Object.entries(values).flatMap(([key, { value }]) =>
+        key.startsWith("exai:") && value !== undefined && value !== "" ? [[key.slice("exai:".length), value]] : [],
+      ),
+    );
+  }
+
+  async *#operation(
+    stream: EngineStream,
+    verb: "preview" | "up" | "destroy",
+    options: OperationOptions,
+    start: (common: CommonOptions) => Promise<unknown>,
+  ): AsyncGenerator<ExaiEvent> {
+    const queue: EngineEvent[] = [];
+    let wake = (): void => undefined;
+    const state: { ended: boolean; failure?: unknown } = { ended: false };
+    const running = start({
+      configFile: this.#file.path,
+      color: "never",
+      onEvent: (event) => {
+        queue.push(event);
+        wake();
+      },
+      ...(options.target === undefined ? {} : { target: [...options.target] }),
+      // A terminal sends Ctrl-C to the CLI itself, and a second one would make it leave its state half written.
+      ...(options.signal === undefined || process.stdin.isTTY ? {} : { signal: options.signal }),
+    })
+      .catch((error: unknown) => {
+        state.failure = error ?? new Error("the engine failed");
+      })
+      .finally(() => {
+        state.ended = true;
+        wake();
+      });
+    for (;;) {
+      for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield* stream.read(event);
+      if (state.ended) break;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    await running;
+    options.signal?.throwIfAborted();
+    if (state.failure !== undefined) throw this.#explained(state.failure, verb, stream);
+  }
+
+  /** Turns a failure of the CLI into an error for the user. */
+  #explained(failure: unknown, verb: "preview" | "up" | "destroy" | "config", stream?: EngineStream): unknown {
+    const { stack } = this.#request;
+    if (!(failure instanceof Error)) return failure;
+    const said = failure.message;
+    if (/currently locked by|conflict: Another update/i.test(said))
+      return new UserError(
+        `stack ${stack}`,
+        "somebody else is changing it",
+        `wait; where its process is gone: pulumi cancel --stack ${stack}`,
+        EXIT.refused,
+        { cause: failure },
+      );
+    if (/passphrase must be set|incorrect passphrase/i.test(said))
+      return new UserError(
+        `stack ${stack}`,
+        /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
+        "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
+        undefined,
+        { cause: failure },
+      );
+    const retry = verb === "destroy" ? `./exai down ${stack}` : `./exai ${verb === "up" ? "up" : "preview"} ${stack}`;
+    return (stream ?? new EngineStream({ preview: true })).failure(
+      stack,
+      `mend it, then: ${retry}   (it goes on where it ended)`,
+      lastWords(said),
+    );
+  }
+}
+
+/** What every operation is started with. */
+interface CommonOptions {
+  readonly configFile: string;
+  readonly color: "never";
+  readonly onEvent: (event: EngineEvent) => void;
+  readonly target?: string[];
+  readonly signal?: AbortSignal;
+}
+
+/** The CLI's own error lines out of the long message of a failed command. */
+function lastWords(message: string): string {
+  const lines = message.split("\n").map((line) => line.trim());
+  const errors = lines.filter((line) => line.startsWith("error:")).map((line) => line.slice("error:".length).trim());
+  return errors.length > 0 ? errors.join("\n  ") : lines.filter(Boolean).slice(-6).join("\n  ");
+}

@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDocument, type Document } from "yaml";
+
+/** Keys of a stack file that say how its secrets are encrypted. */
+const ENCRYPTION = ["encryptionsalt", "encryptedkey", "secretsprovider"] as const;
+
+/** Prefix of the project's own keys. */
+const PREFIX = "exai:";
+
+/** The engine's own copy of a stack file: the project's with the values of this run laid over. */
+export interface EffectiveStackFile {
+  readonly path: string;
+  /** Folder of the copy, with a project file of its own, so that `pulumi stack init` writes to the copy. */
+  readonly folder: string;
+}
+
+/**
+ * Writes the copy of `Pulumi.<stack>.yaml` that the engine reads. Neither a value for one run nor the encryption that
+ * belongs to this machine's own backend may end up in the file that the team shares.
+ *
+ * @param folder where the copy goes
+ * @param overrides values that win, keys without `exai:`
+ */
+export function effectiveStackFile(
+  root: string,
+  folder: string,
+  stack: string,
+  overrides: Readonly<Record<string, string>>,
+): EffectiveStackFile {
+  const path = join(folder, `Pulumi.${stack}.yaml`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const document = read(join(root, `Pulumi.${stack}.yaml`));
+  const before = read(path);
+  if (!ENCRYPTION.some((key) => document.has(key)))
+    for (const key of ENCRYPTION) if (before.has(key)) document.set(key, before.get(key));
+  for (const [key, value] of Object.entries(overrides)) document.setIn(["config", `${PREFIX}${key}`], value);
+  writeFileSync(path, document.toString(), { mode: 0o600 });
+  writeFileSync(join(folder, "Pulumi.yaml"), "name: exai\nruntime: nodejs\n", { mode: 0o600 });
+  return { path, folder };
+}
+
+/** Sets one value of the project's own stack file; the rest of the file, its comments too, stays as it is. */
+export function setInStackFile(root: string, stack: string, key: string, value: string): void {
+  const path = join(root, `Pulumi.${stack}.yaml`);
+  const document = read(path);
+  document.setIn(["config", `${PREFIX}${key}`], value);
+  writeFileSync(path, document.toString());
+}
+
+function read(path: string): Document {
+  return parseDocument(existsSync(path) ? readFileSync(path, "utf8") : "{}\n");
+}
