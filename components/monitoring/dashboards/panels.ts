@@ -92,8 +92,8 @@ export function figure(args: PanelArgs): stat.PanelBuilder {
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- the newer schema needs Grafana's dashboard API
 export type ClassicDashboard = dashboard.Dashboard;
 
+/* eslint-disable @typescript-eslint/no-deprecated -- see ClassicDashboard */
 /** A classic dashboard whose panels get numbers of their own; Grafana keys its links to panels by them. */
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- see ClassicDashboard
 class Board extends dashboard.DashboardBuilder {
   override build(): ClassicDashboard {
     const built = super.build();
@@ -101,6 +101,7 @@ class Board extends dashboard.DashboardBuilder {
     return built;
   }
 }
+/* eslint-enable @typescript-eslint/no-deprecated */
 
 /** An empty dashboard of this project. */
 export function board(uid: string, title: string, description: string): Board {

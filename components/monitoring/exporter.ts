@@ -1,0 +1,29 @@
+import { SECRETS_DIRECTORY } from "../../contract/server.ts";
+
+/** How the Postgres exporter connects. */
+export interface ExporterDatabase {
+  /** `host:port/database?options`, without user and password. */
+  readonly uri: string;
+  /** A role that is a member of pg_monitor and may read the state of the backups. */
+  readonly user: string;
+}
+
+/** Paths inside the exporter's container. */
+export const EXPORTER_PATHS = {
+  queries: "/etc/exai/exporter/queries.yaml",
+  password: `${SECRETS_DIRECTORY}/postgres-monitor`,
+} as const;
+
+/** Environment of the exporter, on both platforms; the password is a file. */
+export function exporterEnvironment(database: ExporterDatabase): Readonly<Record<string, string>> {
+  return {
+    DATA_SOURCE_URI: database.uri,
+    DATA_SOURCE_USER: database.user,
+    DATA_SOURCE_PASS_FILE: EXPORTER_PATHS.password,
+  };
+}
+
+/** Arguments of the exporter, on both platforms. */
+export function exporterArguments(): readonly string[] {
+  return [`--extend.query-path=${EXPORTER_PATHS.queries}`];
+}
