@@ -176,7 +176,8 @@ export class SupabaseDatabase extends ExaiComponent {
           ),
         );
         return {
-          ref: database.apply(({ id }) => id),
+          // The provider marks all of `database` secret; its reference is part of a public URL.
+          ref: pulumi.unsecret(database.apply(({ id }) => id)),
           password: pulumi.secret(database.apply((branch) => branch.password)),
         };
       }
