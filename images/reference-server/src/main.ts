@@ -36,10 +36,12 @@ const server = await startServer(environment, VERSION, log, () => process.exit(1
   if (error instanceof UserError) refuse([error]);
   throw error;
 });
+const cpu = process.cpuUsage();
 log.info("serving", {
   http: environment.httpPort,
   webSocket: environment.wsPort,
   startSeconds: Math.round(process.uptime() * 1000) / 1000,
+  startCpuSeconds: Math.round((cpu.user + cpu.system) / 1000) / 1000,
 });
 
 let leaving = false;

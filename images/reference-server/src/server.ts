@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv-provider.js";
 import { UserError } from "../../../contract/errors.ts";
 import { Dashboard } from "./dashboard.ts";
 import type { Environment } from "./environment.ts";
@@ -55,7 +56,11 @@ export async function startServer(
   const lifecycle = new Lifecycle();
   const faults = createFaultInjector(environment.faults, log, crash);
   const metrics = createMetrics({ version, release: environment.release, colour: environment.colour });
-  const sessions = new McpSessions(() => createMcpServer(environment, version, metrics), metrics.mcpSessions);
+  const validator = new AjvJsonSchemaValidator();
+  const sessions = new McpSessions(
+    () => createMcpServer(environment, version, metrics, validator),
+    metrics.mcpSessions,
+  );
   const dashboard = new Dashboard(environment, lifecycle, metrics, log);
   const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
   const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log });

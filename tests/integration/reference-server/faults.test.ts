@@ -38,20 +38,21 @@ test("errors: about the share of user requests fails, probes and metrics never d
 });
 
 test("latency: the share of requests takes the time, the others do not", async () => {
-  const server = await servers.start({ EXAI_FAULTS: "latency=400ms@0.3" });
-  const times = await Promise.all(
-    Array.from({ length: 200 }, async () => {
-      const started = performance.now();
-      await (await fetch(server.url)).text();
-      return performance.now() - started;
-    }),
-  );
-  const slow = times.filter((time) => time >= 395).length;
-  expect(slow).toBeGreaterThan(25);
-  expect(slow).toBeLessThan(110);
-  const started = performance.now();
-  expect((await fetch(server.url + SERVER_PATHS.health)).status).toBe(200);
-  expect(performance.now() - started).toBeLessThan(300);
+  const server = await servers.start({ EXAI_FAULTS: "latency=1500ms@0.3" });
+  const time = async (path: string) => {
+    const started = performance.now();
+    await (await fetch(server.url + path)).text();
+    return performance.now() - started;
+  };
+  const times: number[] = [];
+  // A few at a time: on a busy machine a burst would wait for itself and look slow.
+  for (let round = 0; round < 5; round++)
+    times.push(...(await Promise.all(Array.from({ length: 20 }, () => time(SERVER_PATHS.dashboard)))));
+  const slow = times.filter((milliseconds) => milliseconds >= 1490).length;
+  // 100 requests at 30 %, standard deviation 4.6: four and a half of them to either side.
+  expect(slow).toBeGreaterThan(9);
+  expect(slow).toBeLessThan(51);
+  for (let probe = 0; probe < 10; probe++) expect(await time(SERVER_PATHS.health)).toBeLessThan(1400);
 });
 
 test("ws-latency: messages come late, and the measured round trip shows it", async () => {
@@ -83,27 +84,28 @@ test("never-ready: alive and serving, but never ready", async () => {
 });
 
 test("ready-after: unready first, then ready", async () => {
-  const server = await servers.start({ EXAI_FAULTS: "ready-after=1s" });
+  const server = await servers.start({ EXAI_FAULTS: "ready-after=3s" });
   const ready = async () => (await fetch(server.url + SERVER_PATHS.ready)).status === 200;
   expect(await ready()).toBe(false);
   await sleep(400);
   expect(await ready()).toBe(false);
-  await until("ready", ready, 3);
+  await until("ready", ready);
 });
 
 test("crash-after: ends with code 1, without taking leave", async () => {
   const server = await servers.start({ EXAI_FAULTS: "crash-after=1s" });
-  const started = performance.now();
   expect(await server.exited).toBe(1);
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(server.output()).toContain("crashing");
+  expect(server.output()).not.toContain("draining");
 });
 
 test("leak: memory grows at about the rate", async () => {
   const server = await servers.start({ EXAI_FAULTS: "leak=50MB/s" });
   const memory = async () => (await sample(server, "process_resident_memory_bytes")) ?? 0;
+  const started = performance.now();
   const before = await memory();
   await sleep(2000);
-  const grown = (await memory()) - before;
-  expect(grown).toBeGreaterThan(60e6);
-  expect(grown).toBeLessThan(160e6);
+  const rate = ((await memory()) - before) / ((performance.now() - started) / 1000);
+  expect(rate).toBeGreaterThan(15e6);
+  expect(rate).toBeLessThan(75e6);
 });
