@@ -1,6 +1,4 @@
-import { rolloutContext } from "../../cli/local/rollout.ts";
-import type { RolloutContext } from "../../operations/rollout/context.ts";
-import type { LocalRollout } from "../../operations/rollout/context.ts";
+import type { LocalRollout, RolloutContext } from "../../operations/rollout/context.ts";
 import { startRolloutStack } from "../../tests/support/rollout-stack.ts";
 
 /** What a measurement runs against. */
@@ -19,9 +17,10 @@ export interface Target {
  */
 export async function chooseTarget(args: readonly string[], options: Partial<LocalRollout> = {}): Promise<Target> {
   if (args.includes("--stack")) {
-    const { routesDirectory } = await import("../../cli/local/rollout.ts");
+    const { rolloutContext, routesDirectory } = await import("../../cli/local/rollout.ts");
     const { localStack } = await import("../../cli/local/project.ts");
-    const context = await rolloutContext("local", {}, new AbortController().signal);
+    const own = await rolloutContext("local", {}, new AbortController().signal);
+    const context = { ...own, gates: { ...own.gates, ...options.gates } };
     return {
       title: "the stack of ./exai up",
       context,

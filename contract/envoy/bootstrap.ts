@@ -211,7 +211,8 @@ function slotCluster(colour: Colour, kind: ClusterKind, options: EnvoyOptions): 
     },
     health_checks: [
       {
-        timeout: "1s",
+        // A server that is busy answers late: three late answers in a row, seven seconds, make a host unhealthy.
+        timeout: "2s",
         interval: "1s",
         no_traffic_interval: "1s",
         no_traffic_healthy_interval: "1s",

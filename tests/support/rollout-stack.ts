@@ -191,7 +191,7 @@ async function startRouter(
   await docker([
     ...["run", "--detach", "--name", `${facts.name}-${ROUTER}`, "--label", facts.name, "--network", facts.name],
     ...["--network-alias", ROUTER, "--user", spec.user, ...HARDENING, "--restart", "on-failure:5", ...files],
-    ...(spec.binds ?? []).flatMap((bind) => ["--volume", `${bind.hostPath}:${bind.path}:ro`]),
+    ...(spec.binds ?? []).flatMap((bind) => ["--volume", `${bind.hostPath as string}:${bind.path}:ro`]),
     ...(spec.ports ?? []).flatMap((port) => [
       "--publish",
       `${port.address ?? "127.0.0.1"}:${String(port.external)}:${String(port.internal)}`,
