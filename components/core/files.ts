@@ -6,6 +6,9 @@ import type { ContainerSpec, DockerPlatform, MountedFile } from "./container.ts"
 /** Label of a container with files: which carrier they came with. A new carrier means a new container. */
 export const FILES_LABEL = "exai.files";
 
+/** Letters of a container's identifier that Docker itself shows. */
+const SHORT_ID = 12;
+
 /** Volumes with the files of a container, and what put them there. */
 export interface MountedFiles {
   /** Volume name by the directory that it is mounted at. */
@@ -79,5 +82,5 @@ export function mountedFiles(
     },
     { ...opts, deleteBeforeReplace: true },
   );
-  return { volumes, carrier: carrier.id };
+  return { volumes, carrier: carrier.id.apply((id) => id.slice(0, SHORT_ID)) };
 }
