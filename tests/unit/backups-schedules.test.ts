@@ -6,7 +6,7 @@ import { backupSchedules, checkSchedule, type Schedule } from "../../components/
 import { UserError } from "../../contract/errors.ts";
 
 const settings = { timeZone: "Europe/Berlin", dailyRetentionDays: 30, hourlyRetentionDays: 7, weeklyRetentionDays: 90 };
-const daily = backupSchedules(settings)[0]!;
+const [daily] = backupSchedules(settings) as [Schedule];
 
 describe("the stack's schedules", () => {
   it("are a nightly full one at 02:00, an hourly incremental one and one on Sundays at 03:00", () => {

@@ -1,0 +1,168 @@
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { runnerSpec } from "../../components/backups/docker.ts";
+import { backupSchedules } from "../../components/backups/schedules.ts";
+import type { ContainerSpec } from "../../components/core/container.ts";
+import { postgresSpec } from "../../components/database/postgres.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { docker, tryDocker } from "../../operations/docker/cli.ts";
+import { BASE_IMAGE, ensureBase } from "../../operations/images/base.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { Registries } from "../../operations/images/registry.ts";
+import { sourceOf } from "../../operations/images/sources.ts";
+import { readFileSync } from "node:fs";
+
+/** Hardening that Docker takes on the command line, as `hardenedContainer` gives it. */
+export const HARDENING = [
+  ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--init"],
+  ...["--memory", "512m", "--memory-swap", "512m", "--pids-limit", "200"],
+];
+
+/** The local database and its backup runner on plain Docker, from the specs of the components. */
+export interface PostgresStack {
+  /** Prefix of everything it made. */
+  readonly name: string;
+  readonly image: string;
+  readonly password: string;
+  readonly monitorPassword: string;
+  /** URL of the owner. */
+  readonly url: string;
+  readonly port: number;
+  /** Folder on the host for what a test wants to mount. */
+  readonly home: string;
+  /** Names of the containers. */
+  readonly postgres: string;
+  readonly runner: string;
+  readonly network: string;
+  startRunner(): Promise<void>;
+  /** Runs SQL as the owner over the socket and returns unaligned rows. */
+  sql(statement: string): Promise<string>;
+  down(): Promise<void>;
+}
+
+/** Makes the image of images/postgres as it is now, under a tag of the tests' own. */
+export async function buildPostgresImage(): Promise<string> {
+  const tag = `${LOCAL_IMAGES.postgres}-test`;
+  await ensureBase(BASE_IMAGE, new Registries());
+  const source = sourceOf(LOCAL_IMAGES.postgres);
+  if (source === undefined) throw new Error("nothing builds the image of the database");
+  await source.build(tag, BASE_IMAGE, undefined);
+  return tag;
+}
+
+/** Starts the database and waits until it is healthy; the runner waits for {@link PostgresStack.startRunner}. */
+export async function startPostgresStack(): Promise<PostgresStack> {
+  const image = await buildPostgresImage();
+  const name = `exai-dbtest-${randomBytes(3).toString("hex")}`;
+  const home = await mkdtemp(join(tmpdir(), `${name}-`));
+  await chmod(home, 0o755);
+  const port = await freePort();
+  const [password, monitorPassword, passphrase] = [1, 2, 3].map(() => randomBytes(12).toString("hex")) as [
+    string,
+    string,
+    string,
+  ];
+  const volumes = { data: `${name}-data`, repository: `${name}-backups`, socket: `${name}-socket` };
+  const prelude = readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8");
+  const schedules = backupSchedules({
+    timeZone: "UTC",
+    dailyRetentionDays: 30,
+    hourlyRetentionDays: 7,
+    weeklyRetentionDays: 90,
+  });
+  await docker(["network", "create", "--label", name, name]);
+  for (const volume of Object.values(volumes)) await docker(["volume", "create", "--label", name, volume]);
+
+  const stack: PostgresStack = {
+    name,
+    image,
+    password,
+    monitorPassword,
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
+    port,
+    home,
+    postgres: `${name}-postgres`,
+    runner: `${name}-backup-runner`,
+    network: name,
+    startRunner: async () => {
+      await start(name, home, runnerSpec({ image, schedules, volumes, passphrase }));
+    },
+    sql: (statement) =>
+      docker(["exec", `${name}-postgres`, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-c", statement]),
+    down: async () => {
+      const containers = (await docker(["ps", "--all", "--quiet", "--filter", `label=${name}`]))
+        .split("\n")
+        .filter(Boolean);
+      if (containers.length > 0) await docker(["rm", "--force", "--volumes", ...containers]);
+      const made = (await docker(["volume", "ls", "--quiet", "--filter", `label=${name}`])).split("\n").filter(Boolean);
+      if (made.length > 0) await docker(["volume", "rm", "--force", ...made]);
+      await tryDocker(["network", "rm", name]);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  try {
+    const spec = postgresSpec(
+      { image, password, monitorPassword, backupPassphrase: passphrase, port },
+      volumes,
+      prelude,
+    );
+    await start(name, home, spec);
+    await healthy(stack.postgres);
+  } catch (error) {
+    const logs = await tryDocker(["logs", "--tail", "30", stack.postgres]);
+    await stack.down();
+    throw new Error(`the database did not start:\n${logs.stdout}${logs.stderr}`, { cause: error });
+  }
+  return stack;
+}
+
+/** Waits for Docker's health check. */
+export async function healthy(container: string, seconds = 90): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const state = await docker(["inspect", "--format", "{{.State.Status}} {{.State.Health.Status}}", container]);
+    if (state.trim() === "running healthy") return;
+    if (Date.now() > deadline || state.startsWith("exited")) throw new Error(`${container} is ${state.trim()}`);
+    await sleep(300);
+  }
+}
+
+/** Runs a spec with its files as read-only mounts: the stack brings them in by volumes, the container sees the same. */
+async function start(name: string, home: string, spec: ContainerSpec): Promise<void> {
+  const mounts: string[] = [];
+  for (const file of spec.files ?? []) {
+    const source = join(home, spec.component, file.path);
+    await mkdir(dirname(source), { recursive: true });
+    await writeFile(source, file.content as string, { mode: 0o444 });
+    mounts.push("--volume", `${source}:${file.path}:ro`);
+  }
+  for (const volume of spec.volumes ?? [])
+    mounts.push("--volume", `${volume.name as string}:${volume.path}${volume.readOnly === true ? ":ro" : ""}`);
+  const { healthCheck } = spec;
+  await docker([
+    ...["run", "--detach", "--name", `${name}-${spec.component}`, "--label", name, "--network", name],
+    ...["--network-alias", spec.component, "--user", spec.user, ...HARDENING, ...mounts],
+    ...Object.entries(spec.tmpfs ?? {}).flatMap(([path, options]) => ["--tmpfs", `${path}:${options}`]),
+    ...Object.entries(spec.environment ?? {}).flatMap(([key, value]) => ["--env", `${key}=${value as string}`]),
+    ...(spec.ports ?? []).flatMap((port) => ["--publish", `127.0.0.1:${port.external}:${port.internal}`]),
+    ...["--health-cmd", healthCheck.test.slice(1).join(" "), "--health-interval", "1s", "--health-start-period", "60s"],
+    ...["--entrypoint", spec.entrypoint?.[0] ?? "", spec.image as string, ...(spec.command ?? [])],
+  ]);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => {
+        if (address === null || typeof address === "string") reject(new Error("no port"));
+        else resolve(address.port);
+      });
+    });
+  });
+}
