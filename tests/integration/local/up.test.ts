@@ -1,0 +1,175 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "../../../operations/docker/cli.ts";
+import { LocalInstance, type PrintedEvent } from "../../support/localInstance.ts";
+
+const SERVICES = [
+  "alertmanager",
+  "backup-runner",
+  "postgres",
+  "postgres-exporter",
+  "prometheus",
+  "router",
+  "server-blue",
+  "server-green",
+];
+
+const started = (events: readonly PrintedEvent[]) =>
+  [
+    ...new Set(
+      events
+        .filter((event) => event.id?.startsWith("start:") === true && event.status === "done")
+        .map((event) => event.id?.slice(6)),
+    ),
+  ].sort();
+const result = (events: readonly PrintedEvent[]) => events.find((event) => event.type === "result")?.data;
+
+describe("./exai up on this machine", () => {
+  let instance: LocalInstance;
+  let first: readonly PrintedEvent[];
+
+  beforeAll(async () => {
+    instance = await LocalInstance.create("up");
+    first = await instance.events(["up"], { grafana: "false" });
+  });
+  afterAll(async () => {
+    await instance.remove();
+  });
+
+  const up = (settings: Record<string, string> = {}) => instance.events(["up"], { grafana: "false", ...settings });
+  const ids = async () => {
+    const lines = (
+      await docker([
+        "ps",
+        "--no-trunc",
+        "--filter",
+        `label=exai.instance=${instance.name}`,
+        "--format",
+        "{{.Names}} {{.ID}}",
+      ])
+    )
+      .trim()
+      .split("\n");
+    return new Map(lines.map((line) => line.split(" ") as [string, string]));
+  };
+
+  it("brings every service up, healthy, and applies the migrations", async () => {
+    expect(started(first)).toEqual(SERVICES);
+    expect(first.find((event) => event.id === "migrate" && event.status === "done")).toBeDefined();
+    const status = await instance.events(["status"], { grafana: "false" });
+    expect(
+      Object.values(result(status)?.["services"] as Record<string, { state: string }>).map(({ state }) => state),
+    ).toEqual(SERVICES.map(() => "healthy"));
+  });
+
+  it("serves users through the router, from blue alone", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => fetch(`http://127.0.0.1:${instance.ports.httpPort}/`)),
+    );
+    expect(
+      new Set(answers.map((answer) => `${answer.status} ${answer.headers.get("x-exai-served-by") ?? ""}`)),
+    ).toEqual(new Set(["200 blue"]));
+    const green = await fetch(`http://127.0.0.1:${instance.ports.httpPort}/`, {
+      headers: { "x-exai-colour": "green" },
+    });
+    expect(green.headers.get("x-exai-served-by")).toBe("green");
+  });
+
+  it("is scraped: Prometheus sees every target up", async () => {
+    const query = async () => {
+      const answer = await fetch(`http://127.0.0.1:${instance.ports.prometheusPort}/api/v1/query?query=up`);
+      const { data } = (await answer.json()) as {
+        data: { result: { metric: { job: string }; value: [number, string] }[] };
+      };
+      return data.result;
+    };
+    await expect
+      .poll(async () => (await query()).filter(({ value }) => value[1] === "1").length, {
+        timeout: 45_000,
+        interval: 1000,
+      })
+      .toBeGreaterThanOrEqual(6);
+    expect((await query()).filter(({ value }) => value[1] !== "1")).toEqual([]);
+  });
+
+  it("hardens every container as the engine itself reports it", async () => {
+    const inspected = JSON.parse(await docker(["inspect", ...(await ids()).keys()])) as {
+      Name: string;
+      Config: { User: string; Env: string[] };
+      HostConfig: Record<string, unknown> & { PortBindings: Record<string, { HostIp: string }[]> | null };
+    }[];
+    expect(inspected).toHaveLength(SERVICES.length);
+    for (const { Name, Config, HostConfig } of inspected) {
+      expect(Config.User, Name).toMatch(/^[1-9]\d*:/);
+      expect(HostConfig, Name).toMatchObject({
+        ReadonlyRootfs: true,
+        Privileged: false,
+        CapDrop: ["ALL"],
+        SecurityOpt: ["no-new-privileges:true"],
+      });
+      for (const limit of ["Memory", "NanoCpus", "PidsLimit"])
+        expect(HostConfig[limit], `${Name} ${limit}`).toBeGreaterThan(0);
+      for (const bindings of Object.values(HostConfig.PortBindings ?? {}))
+        for (const { HostIp } of bindings) expect(HostIp, Name).toBe("127.0.0.1");
+    }
+  });
+
+  it("keeps its secrets in files that only their container's user reads", async () => {
+    const secrets = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
+    expect(statSync(join(instance.home, "secrets.json")).mode & 0o777).toBe(0o600);
+    expect(statSync(join(instance.home, "files/server-blue/run/secrets/exai/jwt-token")).mode & 0o777).toBe(0o600);
+    const everything = `${readFileSync(join(instance.home, "compose.yaml"), "utf8")}${await docker(["inspect", ...(await ids()).keys()])}`;
+    for (const value of Object.values(secrets)) expect(everything).not.toContain(value);
+  });
+
+  it("changes nothing the second time, and says so", async () => {
+    const before = await ids();
+    const events = await up();
+    expect(started(events)).toEqual([]);
+    expect(result(events)).toMatchObject({ changes: 0 });
+    expect(await ids()).toEqual(before);
+  });
+
+  it("makes anew only what a changed setting touches", async () => {
+    const before = await ids();
+    const events = await up({ dailyRetentionDays: "31" });
+    expect(started(events)).toEqual(["backup-runner"]);
+    const after = await ids();
+    expect([...after].filter(([name, id]) => before.get(name) !== id).map(([name]) => name)).toEqual([
+      `${instance.name}-backup-runner`,
+    ]);
+    expect(started(await up())).toEqual(["backup-runner"]);
+  });
+
+  it("heals what somebody stopped", async () => {
+    await docker(["stop", `${instance.name}-server-green`]);
+    const sick = await instance.events(["status"], { grafana: "false" }, 1);
+    expect(result(sick)?.["services"]).toMatchObject({
+      "server-green": { state: expect.stringContaining("exited") as string },
+    });
+    expect(started(await up())).toEqual(["server-green"]);
+  });
+
+  it("names the setting of a port that is taken", async () => {
+    const ran = await instance.exai(["up"], {
+      grafana: "false",
+      alertmanagerPort: String(instance.ports.prometheusPort),
+    });
+    expect(ran.code).toBe(2);
+    expect(ran.stdout).toContain("exai:alertmanagerPort");
+  });
+
+  it("refuses to remove data without a word, and keeps it", async () => {
+    const ran = await instance.exai(["down", "--volumes"]);
+    expect(ran.code).toBe(3);
+    expect((await ids()).size).toBe(SERVICES.length);
+  });
+
+  it("goes down and comes up again with its data", async () => {
+    await instance.events(["down"]);
+    expect(await docker(["ps", "-aq", "--filter", `label=exai.instance=${instance.name}`])).toBe("");
+    const events = await up();
+    expect(events.find((event) => event.id === "migrate")?.status).toBe("unchanged");
+  });
+});
