@@ -1,11 +1,12 @@
+import type * as pulumi from "@pulumi/pulumi";
 import { SECRETS_DIRECTORY } from "../../contract/server.ts";
 
 /** How the Postgres exporter connects. */
 export interface ExporterDatabase {
   /** `host:port/database?options`, without user and password. */
-  readonly uri: string;
+  readonly uri: pulumi.Input<string>;
   /** A role that is a member of pg_monitor and may read the state of the backups. */
-  readonly user: string;
+  readonly user: pulumi.Input<string>;
 }
 
 /** Paths inside the exporter's container. */
@@ -15,7 +16,7 @@ export const EXPORTER_PATHS = {
 } as const;
 
 /** Environment of the exporter, on both platforms; the password is a file. */
-export function exporterEnvironment(database: ExporterDatabase): Readonly<Record<string, string>> {
+export function exporterEnvironment(database: ExporterDatabase): Readonly<Record<string, pulumi.Input<string>>> {
   return {
     DATA_SOURCE_URI: database.uri,
     DATA_SOURCE_USER: database.user,

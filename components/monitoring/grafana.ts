@@ -61,3 +61,8 @@ export function grafanaFiles(args: {
     ),
   };
 }
+
+/** Name of a file without its directory. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

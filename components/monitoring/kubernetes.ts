@@ -1,0 +1,353 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { JOBS } from "../../contract/monitoring.ts";
+import { ExaiComponent } from "../core/component.ts";
+import {
+  metadata,
+  opening,
+  selectorLabels,
+  tokenlessAccount,
+  type KubernetesPlatform,
+  type Part,
+} from "../core/kubernetes.ts";
+import { podTemplate, type PodSpec } from "../core/pod.ts";
+import { transformed, type Transform } from "../core/transform.ts";
+import { MountedSecret } from "../secrets/kubernetes.ts";
+import { renderAlertmanager } from "./alertmanager.ts";
+import { clusterJobs, GATEWAY_NAMESPACE, type ClusterTargets } from "./cluster-jobs.ts";
+import { alertmanagerPod, configDigest, exporterPod, grafanaPod, prometheusPod, type Storage } from "./cluster-pods.ts";
+import { alertmanagerOpenings, exporterOpenings, grafanaOpenings, prometheusOpenings } from "./cluster-openings.ts";
+import { CONFIG_PATHS } from "./commands.ts";
+import { EXPORTER_PATHS, type ExporterDatabase } from "./exporter.ts";
+import { baseName, grafanaFiles } from "./grafana.ts";
+import { MONITORING_HOSTS, MONITORING_PORTS } from "./local-jobs.ts";
+import { renderPrometheus } from "./prometheus.ts";
+import { renderRules } from "./rules.ts";
+import type { WatchedBackup } from "./rules/args.ts";
+import { receiverFiles, type AlertTargets } from "./secrets.ts";
+
+export interface ClusterMonitoringArgs {
+  readonly platform: KubernetesPlatform;
+  /** Images by digest. */
+  readonly images: {
+    readonly prometheus: pulumi.Input<string>;
+    readonly alertmanager: pulumi.Input<string>;
+    readonly postgresExporter: pulumi.Input<string>;
+    /** Absent: no Grafana. */
+    readonly grafana?: pulumi.Input<string>;
+  };
+  /** How long Prometheus keeps its data, days. */
+  readonly retentionDays: number;
+  /** Disk of Prometheus; nine tenths of it are filled at most. */
+  readonly storage: Storage;
+  /** Memory of Prometheus, MiB: request and limit. @default 1024 */
+  readonly memoryMegabytes?: number;
+  readonly database: ExporterDatabase & {
+    readonly password: pulumi.Input<string>;
+    /** The exporter's own queries, as its YAML. */
+    readonly queries: string;
+  };
+  /** Password of Grafana's user `admin`. */
+  readonly grafanaPassword: pulumi.Input<string>;
+  readonly backups: readonly WatchedBackup[];
+  /** EXAI_WS_PORT. */
+  readonly webSocketPort: number;
+  readonly gateway: ClusterTargets["gateway"];
+  /** Where the runbooks can be read, without a final slash. @default "docs/runbooks" */
+  readonly runbooks?: string;
+  readonly alerts?: AlertTargets;
+  /** Address ranges of the Kubernetes API server, where they are known. @default any address, on 443 and 6443 */
+  readonly apiServerCidrs?: readonly string[];
+  /** Escape hatches. */
+  readonly transform?: {
+    readonly prometheus?: Transform<k8s.apps.v1.StatefulSetArgs>;
+    readonly alertmanager?: Transform<k8s.apps.v1.StatefulSetArgs>;
+    readonly grafana?: Transform<k8s.apps.v1.DeploymentArgs>;
+    readonly postgresExporter?: Transform<k8s.apps.v1.DeploymentArgs>;
+  };
+}
+
+const PARTS = {
+  prometheus: { component: MONITORING_HOSTS.prometheus },
+  alertmanager: { component: MONITORING_HOSTS.alertmanager },
+  postgresExporter: { component: MONITORING_HOSTS.postgresExporter },
+  grafana: { component: MONITORING_HOSTS.grafana },
+} as const satisfies Record<string, Part>;
+
+/** Silences and the log of notifications are small. */
+const ALERTMANAGER_GIGABYTES = 1;
+
+/** Prometheus, Alertmanager, Grafana and the Postgres exporter in the stack's namespace; nobody outside reaches them. */
+export class ClusterMonitoring extends ExaiComponent {
+  /** URL of Prometheus inside the cluster. */
+  readonly prometheusUrl: string;
+
+  readonly #name: string;
+  readonly #platform: KubernetesPlatform;
+
+  constructor(name: string, args: ClusterMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:monitoring:ClusterMonitoring", name, { jobs: Object.values(JOBS) }, opts);
+    this.#name = name;
+    this.#platform = args.platform;
+    this.prometheusUrl = `http://${MONITORING_HOSTS.prometheus}:${MONITORING_PORTS.prometheus}`;
+    this.#alertmanager(args);
+    this.#exporter(args);
+    this.#prometheus(args);
+    if (args.images.grafana !== undefined) this.#grafana(args, args.images.grafana);
+    this.registerOutputs({ prometheusUrl: this.prometheusUrl });
+  }
+
+  #prometheus(args: ClusterMonitoringArgs): void {
+    const part = PARTS.prometheus;
+    const { platform } = args;
+    const files = prometheusFiles(args);
+    const config = this.#config(part, files);
+    const account = this.#discoveryAccount(args.gateway.namespace ?? GATEWAY_NAMESPACE);
+    this.#open(part, prometheusOpenings(platform, args.gateway, args.apiServerCidrs));
+    this.#stateful(
+      part,
+      MONITORING_PORTS.prometheus,
+      prometheusPod({
+        image: args.images.prometheus,
+        account,
+        config,
+        digest: configDigest(files),
+        retention: { days: args.retentionDays, gigabytes: Math.max(1, Math.floor(args.storage.gigabytes * 0.9)) },
+        memoryMegabytes: args.memoryMegabytes ?? 1024,
+        storage: args.storage,
+      }),
+      args.storage,
+      args.transform?.prometheus,
+    );
+  }
+
+  #alertmanager(args: ClusterMonitoringArgs): void {
+    const part = PARTS.alertmanager;
+    const { receivers, files: secrets } = receiverFiles(args.alerts ?? {});
+    const files = { [baseName(CONFIG_PATHS.alertmanager)]: renderAlertmanager(receivers) };
+    const storage = { ...args.storage, gigabytes: ALERTMANAGER_GIGABYTES };
+    this.#open(part, alertmanagerOpenings(args.platform));
+    this.#stateful(
+      part,
+      MONITORING_PORTS.alertmanager,
+      alertmanagerPod({
+        image: args.images.alertmanager,
+        account: this.#account(part),
+        config: this.#config(part, files),
+        digest: configDigest(files),
+        secret: Object.keys(secrets).length === 0 ? undefined : this.#secret(part, secrets),
+        storage,
+      }),
+      storage,
+      args.transform?.alertmanager,
+    );
+  }
+
+  #exporter(args: ClusterMonitoringArgs): void {
+    const part = PARTS.postgresExporter;
+    const files = { [baseName(EXPORTER_PATHS.queries)]: args.database.queries };
+    this.#open(part, exporterOpenings(args.platform));
+    this.#stateless(
+      part,
+      MONITORING_PORTS.postgresExporter,
+      exporterPod({
+        image: args.images.postgresExporter,
+        account: this.#account(part),
+        config: this.#config(part, files),
+        digest: configDigest(files),
+        secret: this.#secret(part, { [EXPORTER_PATHS.password]: args.database.password }),
+        database: args.database,
+      }),
+      args.transform?.postgresExporter,
+    );
+  }
+
+  #grafana(args: ClusterMonitoringArgs, image: pulumi.Input<string>): void {
+    const part = PARTS.grafana;
+    const paths = grafanaFiles({ prometheusUrl: this.prometheusUrl, walArchive: false });
+    const files = Object.fromEntries(Object.entries(paths).map(([path, content]) => [configKey(path), content]));
+    this.#open(part, grafanaOpenings(args.platform));
+    this.#stateless(
+      part,
+      MONITORING_PORTS.grafana,
+      grafanaPod({
+        image,
+        account: this.#account(part),
+        config: this.#config(part, files),
+        digest: configDigest(files),
+        keys: Object.keys(paths).map((path) => ({ key: configKey(path), path })),
+        secret: this.#secret(part, { "grafana-admin": args.grafanaPassword }),
+      }),
+      args.transform?.grafana,
+    );
+  }
+
+  #account(part: Part): pulumi.Output<string> {
+    const { component } = part;
+    return tokenlessAccount(`${this.#name}-${component}-account`, component, this.#platform, part, { parent: this })
+      .metadata.name;
+  }
+
+  /** The one account with rights: it may look up pods, in the stack's namespace and in that of the proxies. */
+  #discoveryAccount(gatewayNamespace: string): pulumi.Output<string> {
+    const part = PARTS.prometheus;
+    const account = this.#account(part);
+    for (const [suffix, namespace] of [
+      ["own", this.#platform.namespace],
+      ["gateway", gatewayNamespace],
+    ] as const) {
+      // Several stacks may share the proxies' namespace, so their names differ there.
+      const meta = { ...metadata(this.#platform, part, `${this.#platform.instance}-prometheus`), namespace };
+      const role = new k8s.rbac.v1.Role(
+        `${this.#name}-discovery-${suffix}`,
+        { metadata: meta, rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] }] },
+        { parent: this },
+      );
+      new k8s.rbac.v1.RoleBinding(
+        `${this.#name}-discovery-${suffix}-binding`,
+        {
+          metadata: meta,
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
+          subjects: [{ kind: "ServiceAccount", name: account, namespace: this.#platform.namespace }],
+        },
+        { parent: this },
+      );
+    }
+    return account;
+  }
+
+  #config(part: Part, files: Readonly<Record<string, string>>): pulumi.Output<string> {
+    return new k8s.core.v1.ConfigMap(
+      `${this.#name}-${part.component}-config`,
+      { metadata: metadata(this.#platform, part, part.component), data: { ...files } },
+      { parent: this },
+    ).metadata.name;
+  }
+
+  /** A Secret whose entries are named after the files. */
+  #secret(part: Part, files: Readonly<Record<string, pulumi.Input<string>>>): MountedSecret {
+    return new MountedSecret(
+      `${this.#name}-${part.component}-secrets`,
+      {
+        platform: this.#platform,
+        part,
+        name: part.component,
+        files: Object.fromEntries(Object.entries(files).map(([path, content]) => [baseName(path), content])),
+      },
+      { parent: this },
+    );
+  }
+
+  #open(part: Part, rules: Parameters<typeof opening>[4]): void {
+    opening(`${this.#name}-${part.component}-network`, part.component, this.#platform, part, rules, { parent: this });
+  }
+
+  #service(part: Part, port: number): k8s.core.v1.Service {
+    return new k8s.core.v1.Service(
+      `${this.#name}-${part.component}-service`,
+      {
+        metadata: metadata(this.#platform, part, part.component),
+        spec: {
+          type: "ClusterIP",
+          selector: selectorLabels(this.#platform, part),
+          ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
+        },
+      },
+      { parent: this },
+    );
+  }
+
+  #stateful(
+    part: Part,
+    port: number,
+    pod: PodSpec,
+    storage: Storage,
+    hatch: Transform<k8s.apps.v1.StatefulSetArgs> | undefined,
+  ): void {
+    const platform = this.#platform;
+    new k8s.apps.v1.StatefulSet(
+      ...transformed(
+        hatch,
+        `${this.#name}-${part.component}`,
+        {
+          metadata: metadata(platform, part, part.component),
+          spec: {
+            replicas: 1,
+            serviceName: this.#service(part, port).metadata.name,
+            selector: { matchLabels: selectorLabels(platform, part) },
+            template: podTemplate(pod, platform),
+            ...(storage.kind === "ephemeral" ? {} : { volumeClaimTemplates: [claimTemplate(platform, part, storage)] }),
+            // What was measured outlives the StatefulSet.
+            persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
+          },
+        },
+        { parent: this },
+      ),
+    );
+  }
+
+  #stateless(part: Part, port: number, pod: PodSpec, hatch: Transform<k8s.apps.v1.DeploymentArgs> | undefined): void {
+    const platform = this.#platform;
+    this.#service(part, port);
+    new k8s.apps.v1.Deployment(
+      ...transformed(
+        hatch,
+        `${this.#name}-${part.component}`,
+        {
+          metadata: metadata(platform, part, part.component),
+          spec: {
+            replicas: 1,
+            revisionHistoryLimit: 3,
+            strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+            selector: { matchLabels: selectorLabels(platform, part) },
+            template: podTemplate(pod, platform),
+          },
+        },
+        { parent: this },
+      ),
+    );
+  }
+}
+
+/** Configuration and rules of the cluster's Prometheus, by file name; pure. */
+export function prometheusFiles(
+  args: Pick<ClusterMonitoringArgs, "backups" | "webSocketPort" | "gateway" | "runbooks"> & {
+    readonly platform: Pick<KubernetesPlatform, "instance" | "stack">;
+  },
+): Readonly<Record<string, string>> {
+  const { instance, stack } = args.platform;
+  return {
+    [baseName(CONFIG_PATHS.prometheus)]: renderPrometheus({
+      externalLabels: { stack, exai_instance: instance },
+      // The platform names its namespace after the instance.
+      jobs: clusterJobs({ instance, namespace: instance, webSocketPort: args.webSocketPort, gateway: args.gateway }),
+      alertmanagers: [`${MONITORING_HOSTS.alertmanager}:${MONITORING_PORTS.alertmanager}`],
+      ruleFiles: [CONFIG_PATHS.rules],
+    }),
+    [baseName(CONFIG_PATHS.rules)]: renderRules({
+      jobs: Object.values(JOBS),
+      backups: args.backups,
+      ...(args.runbooks === undefined ? {} : { runbooks: args.runbooks }),
+    }),
+  };
+}
+
+function claimTemplate(
+  platform: KubernetesPlatform,
+  part: Part,
+  storage: Storage,
+): k8s.types.input.core.v1.PersistentVolumeClaim {
+  return {
+    metadata: { name: "data", labels: selectorLabels(platform, part) },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      resources: { requests: { storage: `${storage.gigabytes}Gi` } },
+      ...(storage.storageClass === undefined ? {} : { storageClassName: storage.storageClass }),
+    },
+  };
+}
+
+/** Keys of a ConfigMap know no slash. */
+function configKey(path: string): string {
+  return path.slice(1).replaceAll("/", "_");
+}
