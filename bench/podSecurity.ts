@@ -17,7 +17,9 @@ if (folder === undefined) {
   process.exit(2);
 }
 
-const rules = RULES.filter((rule) => rule.scope === "resource" && rule.references.some(({ standard }) => standard.startsWith("Pod Security")));
+const rules = RULES.filter(
+  (rule) => rule.scope === "resource" && rule.references.some(({ standard }) => standard.startsWith("Pod Security")),
+);
 const tally = { truePositive: 0, falsePositive: 0, trueNegative: 0, falseNegative: 0 };
 
 for (const verdict of ["pass", "fail"] as const) {
@@ -39,7 +41,9 @@ for (const verdict of ["pass", "fail"] as const) {
 
 const { truePositive, falsePositive, trueNegative, falseNegative } = tally;
 console.log(`${version}: ${truePositive + falseNegative} to refuse, ${trueNegative + falsePositive} to let pass`);
-console.log(`precision ${ratio(truePositive, truePositive + falsePositive)}, recall ${ratio(truePositive, truePositive + falseNegative)}`);
+console.log(
+  `precision ${ratio(truePositive, truePositive + falsePositive)}, recall ${ratio(truePositive, truePositive + falseNegative)}`,
+);
 
 function refusals(inputs: Inputs): string[] {
   const resource: Resource = {
@@ -53,7 +57,10 @@ function refusals(inputs: Inputs): string[] {
     options: { protect: false, ignoreChanges: [], deleteBeforeReplace: false, additionalSecretOutputs: [] },
   };
   return rules.flatMap((rule) =>
-    rule.scope === "resource" && [...rule.check(subjectOf(resource), "prod")].some((verdict) => verdict.outcome !== "pass") ? [rule.name] : [],
+    rule.scope === "resource" &&
+    [...rule.check(subjectOf(resource), "prod")].some((verdict) => verdict.outcome !== "pass")
+      ? [rule.name]
+      : [],
   );
 }
 
