@@ -400,8 +400,8 @@ function deploy(project: ProjectState, { query, body }: Call): Record<string, un
     slug,
     name,
     version: (before?.version ?? 0) + 1,
-    // Boundaries are random: the same sources must have the same checksum.
-    checksum: sha256(form.replaceAll(/^--[0-9a-f]+(--)?\r\n/gm, "")),
+    // The boundary, on the first line, is random: the same sources must have the same checksum.
+    checksum: sha256(form.replaceAll(form.slice(0, form.indexOf("\r\n")), "")),
     createdAt: before?.createdAt ?? now,
     updatedAt: now,
   };

@@ -1,0 +1,181 @@
+import { describe, expect, it } from "vitest";
+import { COLOURS } from "../../contract/colours.ts";
+import type { Resource } from "../../contract/graph.ts";
+import {
+  clientPolicy,
+  envoyProxy,
+  gateway,
+  pinnedRoute,
+  ROUTING_NAMES,
+  sessionPolicy,
+  sharedRoute,
+  type GatewayObject,
+  type RoutingSpec,
+} from "../../components/routing/gateway.ts";
+import { KubernetesRouting, type KubernetesRoutingArgs } from "../../components/routing/kubernetes.ts";
+import { captureProgram } from "../../synth/capture.ts";
+
+const spec: RoutingSpec = {
+  services: { blue: "server-blue", green: "server-green" },
+  hostname: "exai.example.com",
+  wsPort: 8079,
+  tlsSecret: "exai-tls",
+  gatewayClass: "envoy",
+  replicas: 2,
+  serviceType: "LoadBalancer",
+  proxyImage: undefined,
+  sessionTags: true,
+};
+
+interface Rule {
+  matches: { headers?: { name: string; type: string; value: string }[] }[];
+  backendRefs: { name: string; port: number; weight: number; filters?: unknown }[];
+  timeouts: { request: string };
+  sessionPersistence?: unknown;
+}
+const rules = (object: GatewayObject) => object.spec.rules as Rule[];
+
+describe("the shared route", () => {
+  it.each(["http", "websocket"] as const)("of %s names both slots in one rule, with their weights", (listener) => {
+    const [rule, ...others] = rules(sharedRoute(spec, listener, { blue: 75, green: 25 }));
+    expect(others).toEqual([]);
+    const port = listener === "http" ? 8080 : 8079;
+    expect(rule?.backendRefs).toEqual([
+      { kind: "Service", name: "server-blue", port, weight: 75 },
+      { kind: "Service", name: "server-green", port, weight: 25 },
+    ]);
+    expect(rule?.timeouts.request).toBe("0s");
+  });
+});
+
+describe("the pinned route", () => {
+  it("leads each colour's header, and each colour's sessions, to that colour alone", () => {
+    const found = rules(pinnedRoute(spec, "http")).map(({ matches, backendRefs }) => ({
+      header: matches[0]?.headers?.[0],
+      to: backendRefs.map(({ name }) => name),
+    }));
+    expect(found).toHaveLength(4);
+    for (const colour of COLOURS) {
+      const mine = found.filter(({ to }) => to.includes(`server-${colour}`));
+      expect(mine.map(({ to }) => to)).toEqual([[`server-${colour}`], [`server-${colour}`]]);
+      const [session, tester] = mine.map(({ header }) => header);
+      expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}.10.0.0.1:8080~abc`)).toBe(true);
+      expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}xabc`)).toBe(false);
+      expect(tester).toEqual({ type: "Exact", name: "x-exai-colour", value: colour });
+    }
+  });
+
+  it("knows no sessions on the WebSocket port, nor where tagging is off", () => {
+    expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(2);
+    expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(2);
+  });
+
+  it("has nothing that keeps the gateway from merging clusters", () => {
+    for (const listener of ["http", "websocket"] as const)
+      for (const rule of [
+        ...rules(pinnedRoute(spec, listener)),
+        ...rules(sharedRoute(spec, listener, { blue: 100, green: 0 })),
+      ]) {
+        expect(rule.sessionPersistence).toBeUndefined();
+        for (const backend of rule.backendRefs) expect(backend.filters).toBeUndefined();
+      }
+    expect(envoyProxy(spec).spec.mergeBackends).toEqual({});
+  });
+});
+
+describe("the gateway", () => {
+  const listeners = (given: RoutingSpec) =>
+    (gateway(given).spec.listeners as { name: string; port: number; protocol: string; tls?: object }[]).map(
+      ({ name, port, protocol, tls }) => [name, port, protocol, tls !== undefined],
+    );
+
+  it("ends TLS on the HTTPS and the WebSocket port where there is a certificate", () => {
+    expect(listeners(spec)).toEqual([
+      ["http", 80, "HTTP", false],
+      ["https", 443, "HTTPS", true],
+      ["websocket", 8079, "HTTPS", true],
+    ]);
+  });
+
+  it("speaks plain HTTP where there is none", () => {
+    expect(listeners({ ...spec, tlsSecret: undefined })).toEqual([
+      ["http", 80, "HTTP", false],
+      ["websocket", 8079, "HTTP", false],
+    ]);
+  });
+});
+
+describe("the policies", () => {
+  const headers = (given: RoutingSpec): { name: string; value: string }[] =>
+    (clientPolicy(given).spec.headers as { lateResponseHeaders: { set: { name: string; value: string }[] } })
+      .lateResponseHeaders.set;
+
+  it("say which colour answered, and tag sessions only where that is on", () => {
+    expect(headers(spec).map(({ name }) => name)).toEqual([
+      "x-exai-served-by",
+      "mcp-session-id",
+      "strict-transport-security",
+    ]);
+    expect(headers({ ...spec, sessionTags: false }).map(({ name }) => name)).not.toContain("mcp-session-id");
+    expect(headers({ ...spec, tlsSecret: undefined }).map(({ name }) => name)).not.toContain(
+      "strict-transport-security",
+    );
+  });
+
+  it("have header values that Envoy Gateway takes: visible, single spaces", () => {
+    for (const { value } of headers(spec)) expect(value).toMatch(/^[!-~]+([\t ]?[!-~]+)*$/);
+  });
+
+  it("keep the colour when the tag is stripped", () => {
+    const [{ inline } = { inline: "" }] = sessionPolicy().spec.lua as { inline: string }[];
+    expect(inline.indexOf('replace("x-exai-colour"')).toBeGreaterThan(0);
+    expect(inline.indexOf('replace("x-exai-colour"')).toBeLessThan(inline.indexOf('replace("mcp-session-id"'));
+  });
+});
+
+describe("the routing of a stack", () => {
+  async function build(more: Partial<KubernetesRoutingArgs> = {}): Promise<readonly Resource[]> {
+    const graph = await captureProgram("staging", () => {
+      new KubernetesRouting("routing", {
+        platform: { instance: "exai-test", stack: "staging", namespace: "exai-test" },
+        ...spec,
+        ...more,
+      });
+      return Promise.resolve({});
+    });
+    return graph.resources;
+  }
+  const routes = (resources: readonly Resource[]) =>
+    Object.fromEntries(
+      resources
+        .filter(({ type }) => type.endsWith(":HTTPRoute"))
+        .map((resource) => [(resource.inputs.metadata as { name: string }).name, resource]),
+    );
+
+  it("leaves the rules of the shared routes, and of no other, to the rollout controller", async () => {
+    const found = routes(await build());
+    const shared: string[] = Object.values(ROUTING_NAMES.shared);
+    expect(Object.keys(found)).toEqual(expect.arrayContaining([...shared, ...Object.values(ROUTING_NAMES.pinned)]));
+    for (const [name, { options }] of Object.entries(found))
+      expect(options.ignoreChanges, name).toEqual(shared.includes(name) ? ["spec.rules"] : []);
+  });
+
+  it("makes the rules of both colours before any route has weights", async () => {
+    const found = routes(await build());
+    for (const listener of ["http", "websocket"] as const) {
+      const pinned = found[ROUTING_NAMES.pinned[listener]];
+      expect(found[ROUTING_NAMES.shared[listener]]?.dependencies).toContain(pinned?.urn);
+    }
+  });
+
+  it("redirects only where there is something to redirect to", async () => {
+    expect(routes(await build())).toHaveProperty(ROUTING_NAMES.redirect);
+    expect(routes(await build({ tlsSecret: undefined }))).not.toHaveProperty(ROUTING_NAMES.redirect);
+  });
+
+  it("needs Lua in the controller only for session tags", async () => {
+    const kinds = (resources: readonly Resource[]) => resources.map(({ type }) => type.split(":").at(-1));
+    expect(kinds(await build())).toContain("EnvoyExtensionPolicy");
+    expect(kinds(await build({ sessionTags: false }))).not.toContain("EnvoyExtensionPolicy");
+  });
+});
