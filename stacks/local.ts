@@ -14,6 +14,7 @@ import { DockerServer } from "../components/server/docker.ts";
 import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
+import { handOver, refuseCompose } from "./handOver.ts";
 import { serverEnvironment } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
@@ -23,6 +24,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export function local(settings: Settings): Record<string, unknown> {
   const { instance, stack } = settings;
   const home = resolve(ROOT, settings.homeDirectory ?? ".exai/local");
+  refuseCompose(home);
   const network = new docker.Network("network", {
     name: instance,
     driver: "bridge",
@@ -32,9 +34,9 @@ export function local(settings: Settings): Record<string, unknown> {
     ],
   });
   const platform: DockerPlatform = { instance, stack, network: network.name };
-  const generated = new GeneratedSecrets("generated", {
-    names: ["jwt", "postgres", "postgres-monitor", "backups", "grafana"],
-  });
+  const names = ["jwt", "postgres", "postgres-monitor", "backups", "grafana"];
+  const generated = new GeneratedSecrets("generated", { names });
+  handOver(home, Object.fromEntries(names.map((name) => [`generated-${name}`, generated.get(name)])));
 
   const postgresImage = new LocalImage("postgres", LOCAL_IMAGES.postgres, {}).id;
   const postgres = new LocalPostgres("postgres", {
@@ -123,5 +125,7 @@ export function local(settings: Settings): Record<string, unknown> {
     urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl, ...monitoring.urls },
     slots: { blue: settings.slots.blue, green: settings.slots.green },
     containers: { blue: server.containers.blue.name, green: server.containers.green.name },
+    // The engine declares the database; what is in it is migrated by its own tool.
+    next: "./exai migrate apply",
   };
 }
