@@ -28,6 +28,10 @@ Exit codes: 0 done, 1 violations found or rolled back, 2 could not do or judge i
 130 interrupted. Shell completion: source <(./exai complete bash)   (zsh and fish too)`,
   );
 
+// Usage errors are 2 like every other thing that could not be done, and not commander's 1. Verbs inherit this when they
+// are registered, so it comes first.
+program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
 const run: Run = async (verb) => {
   const options = program.opts<{ json?: boolean; plain?: boolean }>();
   process.exitCode = await runVerb(typeof verb === "function" ? verb : () => verb, options);
@@ -40,6 +44,4 @@ if (process.argv[2] === "complete") {
   const { default: addCompletion } = await import("@bomb.sh/tab/commander");
   addCompletion(program);
 }
-// Usage errors are 2 like every other thing that could not be done, and not commander's 1.
-program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 await program.parseAsync();

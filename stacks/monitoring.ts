@@ -9,10 +9,10 @@ const HOUR = 3600;
 const MAX_AGE_SECONDS: Readonly<Record<Schedule["frequency"], number>> = {
   hourly: 2 * HOUR,
   daily: 26 * HOUR,
-  weekly: (7 * 24 + 2) * HOUR,
+  weekly: (7 * 24 + 12) * HOUR,
 };
 
-/** What the alerts expect of the declared schedules. */
+/** The declared backup schedules as the alerts watch them. */
 export function watchedBackups(schedules: readonly Schedule[]): readonly WatchedBackup[] {
   return schedules.map(({ name, kind, frequency }) => ({
     schedule: name,

@@ -1,0 +1,130 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LocalState } from "../../../cli/local/state.ts";
+import { runProgram } from "../../../operations/docker/process.ts";
+import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
+
+const exai = (...words: string[]) =>
+  runProgram(process.execPath, [join(PROJECT_ROOT, "cli/main.ts"), ...words], { cwd: PROJECT_ROOT });
+
+describe("the command line", () => {
+  it("teaches: every verb is in the help, with the exit codes", async () => {
+    const { stdout, code } = await exai("--help");
+    expect(code).toBe(0);
+    for (const verb of [
+      "up",
+      "down",
+      "status",
+      "logs",
+      "env",
+      "synth",
+      "cutover",
+      "rollback",
+      "rollout",
+      "plan",
+      "migrate",
+      "backup",
+      "image",
+      "doctor",
+      "test",
+    ])
+      expect(stdout, verb).toMatch(new RegExp(`^  ${verb}\\b`, "m"));
+    expect(stdout).toMatch(/Exit codes: 0 done, 1 violations/);
+  });
+
+  it.each(["nonsense", "up --nonsense", "cutover", "up --set novalue"])(
+    "ends with 2 on wrong usage: %s",
+    async (words) => {
+      expect((await exai(...words.split(" "))).code).toBe(2);
+    },
+  );
+
+  it("refuses settings with the key, the reason and the mend, and no stack trace", async () => {
+    const { code, stderr } = await exai("up", "--set", "httpPort=80", "--set", "nope=1");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /exai:httpPort: is a privileged port[^\n]*\n {2}mend: pulumi config set --stack local exai:httpPort/,
+    );
+    expect(stderr).toMatch(/exai:nope: is an unknown key/);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+
+  it("refuses a stack that has no file", async () => {
+    const { code, stderr } = await exai("env", "elsewhere");
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no such stack file") as string,
+    });
+  });
+
+  it.each(["local", "staging", "prod"])("prints the environment of %s with every secret masked", async (stack) => {
+    const { stdout, code } = await exai("env", stack);
+    expect(code).toBe(0);
+    for (const name of ["EXAI_JWT_TOKEN", "KIMI_API_KEY", "EXAI_WS_PORT", "SUPABASE_URL", "LOG_LEVEL"])
+      expect(stdout).toMatch(new RegExp(`^${name} `, "m"));
+    expect(stdout).toMatch(/EXAI_JWT_TOKEN {2,}\*{8}/);
+  });
+
+  it("prints an .env.example whose values are not secret", async () => {
+    const { stdout } = await exai("env", "prod", "--example");
+    expect(stdout).toMatch(/^EXAI_WS_PORT=8079$/m);
+    expect(stdout).toMatch(/^KIMI_API_KEY=$/m);
+  });
+
+  it("completes verbs in bash, zsh and fish", async () => {
+    for (const shell of ["bash", "zsh", "fish"]) expect((await exai("complete", shell)).stdout).toContain("exai");
+    expect((await exai("complete", "--", "roll")).stdout).toMatch(/^rollback/m);
+  });
+});
+
+describe("LocalState", () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "exai-state-"));
+  });
+  afterEach(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  it("makes a password once, strong, and keeps it for its owner alone", () => {
+    const made = new LocalState(home).password("a", 48);
+    expect(made).toMatch(/^[A-Za-z0-9]{48}$/);
+    expect(new LocalState(home).password("a", 48)).toBe(made);
+    expect(new LocalState(home).password("b", 48)).not.toBe(made);
+    expect(statSync(join(home, "secrets.json")).mode & 0o777).toBe(0o600);
+  });
+
+  it("remembers the image of each slot", () => {
+    new LocalState(home).setSlot("green", "image:2");
+    new LocalState(home).setSlot("blue", "image:1");
+    expect(new LocalState(home).slots()).toEqual({ green: "image:2", blue: "image:1" });
+  });
+
+  it("names a file that is not what it wrote, and leaves it alone", () => {
+    writeFileSync(join(home, "secrets.json"), "{broken");
+    expect(() => new LocalState(home)).toThrow(/is not JSON/);
+    expect(readFileSync(join(home, "secrets.json"), "utf8")).toBe("{broken");
+  });
+});
+
+describe("the launcher", () => {
+  it("says what is missing where there is neither Node nor npm", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "exai-launcher-"));
+    try {
+      cpSync(join(PROJECT_ROOT, "exai"), join(folder, "exai"));
+      // Only what a minimal system has: the launcher's own tools, but no Node, no npm and no apt-get.
+      const bin = join(folder, "bin");
+      await runProgram("sh", [
+        "-c",
+        `mkdir ${bin} && for tool in bash dirname readlink id cmp; do ln -s "$(command -v $tool)" ${bin}/; done`,
+      ]);
+      const ran = await runProgram(join(folder, "exai"), ["up"], { env: { PATH: bin } });
+      expect(ran.code).toBe(2);
+      expect(ran.stderr).toMatch(/Node >= 22.18 is missing[\s\S]*mend: install Node 24/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

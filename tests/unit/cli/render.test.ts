@@ -1,0 +1,96 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { UserError, UserErrors } from "../../../contract/errors.ts";
+import type { ExaiEvent } from "../../../contract/events.ts";
+import { report } from "../../../cli/run.ts";
+import { jsonRenderer } from "../../../cli/render/json.ts";
+import { plainRenderer } from "../../../cli/render/plain.ts";
+import { duration, tableLines, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
+import { ttyRenderer } from "../../../cli/render/tty.ts";
+
+const EVENTS: readonly ExaiEvent[] = [
+  { type: "step", id: "a", title: "first", status: "started" },
+  { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
+  { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
+  { type: "step", id: "a", title: "first", status: "done", seconds: 1.25 },
+  { type: "note", level: "warning", message: "careful" },
+  { type: "table", columns: ["NAME", "N"], rows: [["long name", "1"]] },
+  { type: "text", text: "words" },
+  { type: "result", title: "over", data: { n: 1 }, next: ["./exai status"] },
+];
+
+function printed(make: (streams: Streams) => Renderer, columns?: number): { out: string; err: string } {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const renderer = make({ out, err: Object.assign(err, columns === undefined ? {} : { columns }) });
+  for (const event of EVENTS) renderer.show(event);
+  renderer.fail("bad");
+  renderer.close();
+  const text = (stream: PassThrough) => String(stream.read() ?? "");
+  return { out: text(out), err: text(err) };
+}
+
+describe("renderers", () => {
+  it("plain: one line per event, results on standard output, progress on standard error", () => {
+    const { out, err } = printed(plainRenderer);
+    expect(out).toBe("NAME       N\n---------  -\nlong name  1\nwords\nover\n  next: ./exai status\n");
+    expect(err.split("\n")).toEqual([
+      "[started] first",
+      "[progress] first: half",
+      "[done] first (1.3 s)",
+      "[warning] careful",
+      "error: bad",
+      "",
+    ]);
+  });
+
+  it("json: every event as one object per line", () => {
+    const lines = printed(jsonRenderer).out.trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([...EVENTS, { type: "error", message: "bad" }]);
+  });
+
+  it("tty: rewrites the line of a step that runs, and never lets it wrap", () => {
+    const { err } = printed(ttyRenderer, 10);
+    expect(err).toContain("\r\x1b[2K");
+    const open = err.split("\r\x1b[2K")[0] ?? "";
+    // eslint-disable-next-line no-control-regex -- escape sequences are what is taken out
+    expect(open.replaceAll(/\x1b\[[0-9;]*m/g, "").length).toBeLessThan(10);
+  });
+
+  it("tells durations in the unit that fits", () => {
+    expect([0.44, 12.3, 59.4, 59.6, 185].map(duration)).toEqual(["0.4 s", "12 s", "59 s", "60 s", "3 min 5 s"]);
+  });
+
+  it("aligns tables by their widest cell", () => {
+    expect(tableLines(["A", "B"], [["wide", "1"]])).toEqual(["A     B", "----  -", "wide  1"]);
+  });
+});
+
+describe("report", () => {
+  const said = (error: unknown) => {
+    const messages: string[] = [];
+    const code = report(error, {
+      show: () => undefined,
+      fail: (message) => messages.push(message),
+      close: () => undefined,
+    });
+    return { code, text: messages.join("\n") };
+  };
+
+  it("prints where, what and the mend of a user error, without a stack trace", () => {
+    const { code, text } = said(new UserError("exai:httpPort", "is taken", "choose another", 3));
+    expect({ code, text }).toEqual({ code: 3, text: "exai:httpPort: is taken\n  mend: choose another" });
+  });
+
+  it("prints each of several", () => {
+    const { code, text } = said(new UserErrors([new UserError("a", "x", "m"), new UserError("b", "y", "n")]));
+    expect(code).toBe(2);
+    expect(text).toMatch(/a: x[\s\S]*b: y/);
+  });
+
+  it("prints the stack trace of a defect", () => {
+    expect(said(new Error("oops"))).toMatchObject({
+      code: 2,
+      text: expect.stringContaining("render.test.ts") as string,
+    });
+  });
+});
