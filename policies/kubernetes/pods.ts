@@ -63,7 +63,8 @@ export function podsOf(subject: Subject): readonly Pod[] {
       .each()
       .map((reader) => podAt(reader.at(...item), false));
   const template = subject.inputs.at("spec", "template");
-  return template.at("spec", "containers").isPresent === true ? [podAt(template, patch)] : [];
+  // One that may turn out to have pods is one: its open places are deferred then.
+  return template.at("spec", "containers").isPresent === false ? [] : [podAt(template, patch)];
 }
 
 function podAt(template: Reader, patch: boolean): Pod {

@@ -1,5 +1,5 @@
 import type { Reader } from "../model/reader.ts";
-import { any } from "../model/truth.ts";
+import { all, any, type Truth } from "../model/truth.ts";
 import { podRule, podSecurity } from "./podRule.ts";
 
 const ALLOWED = [
@@ -29,7 +29,8 @@ export const volumeTypes = podRule(
     for (const volume of volumes.each()) {
       yield {
         at: volume,
-        holds: any(...ALLOWED.map((type) => volume.at(type).isPresent)),
+        // Kubernetes makes an emptyDir of a volume that names no kind.
+        holds: any(onlyNamed(volume), ...ALLOWED.map((type) => volume.at(type).isPresent)),
         message: `volume ${volume.at("name").shown} is of type ${typeOf(volume)}`,
         mend: `use one of ${ALLOWED.join(", ")}`,
       };
@@ -37,11 +38,18 @@ export const volumeTypes = podRule(
   },
 );
 
+function onlyNamed(volume: Reader): Truth {
+  return all(
+    volume.at("name").isPresent,
+    ...volume.entries().map(([key, reader]) => (key === "name" ? true : reader.isAbsent)),
+  );
+}
+
 function typeOf(volume: Reader): string {
   return (
     volume
       .entries()
       .map(([key]) => key)
-      .find((key) => key !== "name") ?? "emptyDir by omission"
+      .find((key) => key !== "name") ?? "unknown"
   );
 }

@@ -50,7 +50,7 @@ function dockerWorkload(resource: Resource, byUrn: ReadonlyMap<string, Resource>
   const named = pulled === undefined ? image : Reader.of(pulled.inputs).at("name");
   return {
     kind: "Container",
-    name: inputs.at("name").text ?? resource.name,
+    name: textOf(inputs.at("name"), resource.name),
     images: [textOf(named)],
     ports: inputs
       .at("ports")
@@ -69,7 +69,7 @@ function podWorkload(resource: Resource): Omit<Workload, "component"> | undefine
   const schedule = subject.inputs.at("spec", "schedule");
   return {
     kind: kindOf(resource) ?? resource.type,
-    name: subject.inputs.at("metadata", "name").text ?? resource.name,
+    name: textOf(subject.inputs.at("metadata", "name"), resource.name),
     images: [...new Set(pod.containers.map((container) => textOf(container.reader.at("image"))))],
     ports: pod.containers.flatMap((container) =>
       container.reader

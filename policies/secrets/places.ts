@@ -36,8 +36,7 @@ function* allPlaces(subject: Subject): Generator<OpenPlace> {
     for (const reader of inputs.at("envs").each()) yield assignment(reader, "environment variable");
     for (const key of ["command", "entrypoints"]) yield* words(inputs.at(key));
     yield* words(inputs.at("healthcheck", "tests"));
-    for (const label of inputs.at("labels").each())
-      yield named(label.at("value"), label.at("label").text ?? "", "label");
+    for (const label of inputs.at("labels").each()) yield named(label.at("value"), nameIn(label.at("label")), "label");
     for (const upload of inputs.at("uploads").each()) yield named(upload.at("content"), "", "file");
     return;
   }
@@ -54,7 +53,7 @@ function* allPlaces(subject: Subject): Generator<OpenPlace> {
       for (const variable of reader.at("env").each()) {
         // A reference to a Secret has no value of its own.
         if (variable.at("value").isAbsent !== true)
-          yield named(variable.at("value"), variable.at("name").text ?? "", "environment variable");
+          yield named(variable.at("value"), nameIn(variable.at("name")), "environment variable");
       }
       for (const key of ["command", "args"]) yield* words(reader.at(key));
     }
@@ -69,9 +68,15 @@ function named(reader: Reader, name: string, kind: OpenPlace["kind"]): OpenPlace
   return { reader, name, kind, value: reader.text };
 }
 
+/** A name for messages: not that of a secret. */
+function nameIn(reader: Reader): string {
+  return reader.secret ? "" : (reader.text ?? "");
+}
+
 function assignment(reader: Reader, kind: OpenPlace["kind"]): OpenPlace {
   const text = reader.text;
-  const equals = text?.indexOf("=") ?? -1;
-  if (text === undefined || equals === -1) return { reader, name: "", kind, value: text };
-  return { reader, name: text.slice(0, equals), kind, value: text.slice(equals + 1) };
+  // A secret without a name would be shown as one: base64 has an equals sign, too.
+  const match = /^([A-Za-z_]\w{0,63})=(.+)$/s.exec(text ?? "");
+  const [, name = "", value = text] = match ?? [];
+  return { reader, name, kind, value };
 }

@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { Unknown, type Value } from "../../contract/graph.ts";
+import type { Rule } from "../../policies/model/rule.ts";
+import { RULES } from "../../policies/rules.ts";
+import { altered, outcome, POD_KINDS, podResource, resource, soundPodSpec } from "./support.ts";
+
+type Path = readonly (string | number)[];
+
+const POD_RULES = RULES.filter(
+  (rule) => rule.scope === "resource" && (rule.name.startsWith("kubernetes-") || rule.name.startsWith("image-")),
+);
+const rule = (name: string): Rule => {
+  const found = RULES.find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`no rule ${name}`);
+  return found;
+};
+
+/** What breaks a container: rule, path in the container, bad value (undefined removes it). */
+const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Value | undefined])[] = [
+  ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], false],
+  ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], "true"],
+  ["kubernetes-run-as-user", ["securityContext", "runAsUser"], 0],
+  ["kubernetes-high-user-id", ["securityContext", "runAsUser"], 1000],
+  ["kubernetes-privilege-escalation", ["securityContext", "allowPrivilegeEscalation"], true],
+  ["kubernetes-privilege-escalation", ["securityContext", "allowPrivilegeEscalation"], undefined],
+  ["kubernetes-privileged", ["securityContext", "privileged"], true],
+  ["kubernetes-capabilities", ["securityContext", "capabilities"], undefined],
+  ["kubernetes-capabilities", ["securityContext", "capabilities", "drop"], ["all"]],
+  ["kubernetes-capabilities", ["securityContext", "capabilities", "add"], ["NET_BIND_SERVICE", "SYS_ADMIN"]],
+  ["kubernetes-seccomp", ["securityContext", "seccompProfile"], { type: "Unconfined" }],
+  ["kubernetes-host-ports", ["ports"], [{ containerPort: 8080, hostPort: 8080 }]],
+  ["kubernetes-probe-hosts", ["livenessProbe", "httpGet", "host"], "169.254.169.254"],
+  ["kubernetes-probe-hosts", ["lifecycle", "preStop"], { tcpSocket: { host: "node", port: 1 } }],
+  ["kubernetes-host-process", ["securityContext", "windowsOptions"], { hostProcess: true }],
+  ["kubernetes-proc-mount", ["securityContext", "procMount"], "Unmasked"],
+  ["kubernetes-selinux", ["securityContext", "seLinuxOptions"], { type: "spc_t" }],
+  ["kubernetes-selinux", ["securityContext", "seLinuxOptions"], { user: "system_u" }],
+  ["kubernetes-selinux", ["securityContext", "seLinuxOptions"], { role: "system_r" }],
+  ["kubernetes-apparmor", ["securityContext", "appArmorProfile"], { type: "Unconfined" }],
+  ["kubernetes-read-only-root", ["securityContext", "readOnlyRootFilesystem"], undefined],
+  ["image-digests", ["image"], "ghcr.io/org/exai:1.0.0"],
+  ["image-digests", ["image"], "ghcr.io/org/exai@sha256:abc"],
+  ["image-tags", ["image"], "ghcr.io/org/exai"],
+  ["image-tags", ["image"], "ghcr.io/org/exai:latest"],
+  ["image-tags", ["image"], "localhost:5000/exai"],
+  ["image-registries", ["image"], "evil.example.com/exai:1"],
+  ["image-registries", ["image"], undefined],
+];
+
+/** As above, for what ephemeral containers cannot have. */
+const LASTING_FAULTS: typeof CONTAINER_FAULTS = [
+  ["kubernetes-resources", ["resources"], undefined],
+  ["kubernetes-resources", ["resources", "limits", "memory"], undefined],
+  ["kubernetes-resources", ["resources", "limits", "cpu"], "0"],
+  ["kubernetes-resources", ["resources", "requests", "cpu"], "much"],
+];
+
+const POD_FAULTS: typeof CONTAINER_FAULTS = [
+  ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], false],
+  ["kubernetes-run-as-user", ["securityContext", "runAsUser"], 0],
+  ["kubernetes-seccomp", ["securityContext", "seccompProfile"], { type: "Unconfined" }],
+  ["kubernetes-host-namespaces", ["hostNetwork"], true],
+  ["kubernetes-host-namespaces", ["hostPID"], true],
+  ["kubernetes-host-namespaces", ["hostIPC"], true],
+  ["kubernetes-host-process", ["securityContext", "windowsOptions"], { hostProcess: true }],
+  ["kubernetes-volume-types", ["volumes", 0], { name: "run", hostPath: { path: "/run" } }],
+  ["kubernetes-volume-types", ["volumes", 0], { name: "share", nfs: { server: "files", path: "/" } }],
+  ["kubernetes-sysctls", ["securityContext", "sysctls"], [{ name: "kernel.msgmax", value: "65536" }]],
+  ["kubernetes-selinux", ["securityContext", "seLinuxOptions"], { type: "spc_t" }],
+  ["kubernetes-apparmor", ["securityContext", "appArmorProfile"], { type: "Unconfined" }],
+];
+
+const LISTS = ["containers", "initContainers", "ephemeralContainers"] as const;
+
+describe("a sound pod", () => {
+  it.each(POD_KINDS.map((kind) => [kind[0], kind] as const))(
+    "%s passes every rule, and every rule looked at it",
+    (_, kind) => {
+      for (const candidate of POD_RULES) {
+        if (candidate.name === "kubernetes-rbac-wildcards") continue;
+        const result = outcome(candidate, "prod", podResource(kind, soundPodSpec()));
+        expect(result.findings, candidate.name).toEqual([]);
+        expect(result.deferred, candidate.name).toEqual([]);
+        expect(result.evaluated, candidate.name).toBeGreaterThan(0);
+      }
+    },
+  );
+});
+
+describe.each(POD_KINDS.map((kind) => [kind[0], kind] as const))("%s", (_, kind) => {
+  const failing = (name: string, path: Path, value: Value | undefined) =>
+    outcome(rule(name), "prod", podResource(kind, altered(soundPodSpec(), path, value) as Record<string, Value>))
+      .findings;
+
+  it.each(LISTS)("every fault of one of its %s is found", (list) => {
+    const faults = list === "ephemeralContainers" ? CONTAINER_FAULTS : [...CONTAINER_FAULTS, ...LASTING_FAULTS];
+    for (const [name, path, value] of faults) {
+      const findings = failing(name, [list, 0, ...path], value);
+      expect(findings.length, `${name} ${path.join(".")}`).toBeGreaterThan(0);
+      expect(findings[0]?.place.path, name).toContain(`${list}[0]`);
+    }
+  });
+
+  it("every fault of the pod itself is found", () => {
+    for (const [name, path, value] of POD_FAULTS)
+      expect(failing(name, path, value).length, `${name} ${path.join(".")}`).toBeGreaterThan(0);
+  });
+
+  it("an unknown list of containers is deferred, and never a pass", () => {
+    for (const name of new Set(CONTAINER_FAULTS.map(([fault]) => fault))) {
+      const result = outcome(
+        rule(name),
+        "prod",
+        podResource(
+          kind,
+          altered(soundPodSpec(), ["initContainers"], new Unknown("spec.initContainers")) as Record<string, Value>,
+        ),
+      );
+      expect(result.deferred.length, name).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe("unknown values", () => {
+  const deployment = POD_KINDS[3];
+  if (deployment === undefined) throw new Error("Deployment is among the kinds");
+
+  it("an unknown security context of one container hides no fault of the next one", () => {
+    const spec = soundPodSpec();
+    const containers = [
+      ...(spec.containers as Value[]),
+      {
+        ...(spec.containers as Record<string, Value>[])[0],
+        name: "second",
+        securityContext: { runAsNonRoot: false },
+      },
+    ];
+    const hidden = altered({ ...spec, containers }, ["containers", 0, "securityContext"], new Unknown("x"));
+    const result = outcome(
+      rule("kubernetes-run-as-non-root"),
+      "prod",
+      podResource(deployment, hidden as Record<string, Value>),
+    );
+    expect(result.findings.map((finding) => finding.place.path)).toEqual([
+      "spec.template.spec.containers[1].securityContext.runAsNonRoot",
+    ]);
+    expect(result.deferred).toHaveLength(1);
+  });
+});
+
+describe("annotations, names and roles", () => {
+  const pod = POD_KINDS[0];
+  if (pod === undefined) throw new Error("Pod is among the kinds");
+
+  it("the older AppArmor annotation cannot switch the profile off", () => {
+    const annotation = { "container.apparmor.security.beta.kubernetes.io/main": "unconfined" };
+    expect(
+      outcome(rule("kubernetes-apparmor"), "prod", podResource(pod, soundPodSpec(), { annotations: annotation }))
+        .findings,
+    ).toHaveLength(1);
+  });
+
+  it("default is no namespace for an object", () => {
+    const object = (namespace: Value) => resource("kubernetes:core/v1:Service", { metadata: { namespace } });
+    expect(outcome(rule("kubernetes-default-namespace"), "prod", object("default")).findings).toHaveLength(1);
+    expect(outcome(rule("kubernetes-default-namespace"), "prod", object("exai")).findings).toEqual([]);
+    expect(
+      outcome(rule("kubernetes-default-namespace"), "prod", object(new Unknown("metadata.namespace"))).deferred,
+    ).toHaveLength(1);
+  });
+
+  it("roles name their rights", () => {
+    const role = (verbs: Value) =>
+      resource("kubernetes:rbac.authorization.k8s.io/v1:Role", {
+        rules: [{ apiGroups: [""], resources: ["configmaps"], verbs }],
+      });
+    expect(outcome(rule("kubernetes-rbac-wildcards"), "prod", role(["get", "*"])).findings).toHaveLength(1);
+    expect(outcome(rule("kubernetes-rbac-wildcards"), "prod", role(["bind"])).findings).toHaveLength(1);
+    expect(outcome(rule("kubernetes-rbac-wildcards"), "prod", role(["get"])).findings).toEqual([]);
+    const binding = resource("kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding", {
+      roleRef: { name: "cluster-admin" },
+    });
+    expect(outcome(rule("kubernetes-rbac-wildcards"), "prod", binding).findings).toHaveLength(1);
+  });
+});

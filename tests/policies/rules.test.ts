@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { readdirSync } from "node:fs";
+import { RULES } from "../../policies/rules.ts";
+
+describe("every rule of the pack", () => {
+  it("has a name of its own", () => {
+    expect(new Set(RULES.map((rule) => rule.name)).size).toBe(RULES.length);
+    for (const rule of RULES) expect(rule.name).toMatch(/^[a-z]+(-[a-z0-9]+)+$/);
+  });
+
+  it.each(RULES.map((rule) => [rule.name, rule] as const))(
+    "%s has a level, a title, documentation and references",
+    (_, rule) => {
+      expect(["mandatory", "advisory"]).toContain(rule.level);
+      expect(["fail", "defer"]).toContain(rule.onUnknown);
+      expect(rule.title.length).toBeGreaterThan(15);
+      expect(rule.title).not.toMatch(/\.$/);
+      expect(rule.documentation.length).toBeGreaterThan(40);
+      expect(rule.references.length).toBeGreaterThan(0);
+      for (const reference of rule.references) {
+        expect(reference.standard).not.toBe("");
+        expect(reference.item).not.toBe("");
+      }
+      if (rule.only !== undefined) expect(rule.only.reason).not.toBe("");
+    },
+  );
+
+  it("stands in a file that the pack lists", () => {
+    const folders = ["kubernetes", "docker", "supply-chain", "secrets", "database", "backups", "network", "rollout"];
+    const helpers =
+      /\/(pods|podRule|containers|images|places|shapes|declared|cron|apply|catalog|engine|facts|probe|read|rows|statements|worker|databaseRule|objects)\.ts$/;
+    const files = folders.flatMap((folder) =>
+      readdirSync(new URL(`../../policies/${folder}/`, import.meta.url)).map((file) => `${folder}/${file}`),
+    );
+    expect(files.filter((file) => !helpers.test(`/${file}`)).length).toBe(RULES.length);
+  });
+});
