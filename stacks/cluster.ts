@@ -3,14 +3,19 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as supabase from "@pulumi/supabase";
 import { KubernetesBackups } from "../components/backups/kubernetes.ts";
+import { backupQueries } from "../components/backups/queries.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
+import { ClusterMonitoring } from "../components/monitoring/kubernetes.ts";
 import { ClusterPlatform } from "../components/platform/kubernetes.ts";
+import { ROUTING_NAMES } from "../components/routing/gateway.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
+import { CLUSTER_IMAGES } from "../contract/cluster-images.ts";
 import type { Colour } from "../contract/colours.ts";
 import { UserError } from "../contract/errors.ts";
+import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { serverEnvironment } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
@@ -22,12 +27,14 @@ export interface ClusterChoices {
   readonly protect: boolean;
 }
 
+type DatabaseLogin = DatabaseConnection & { readonly password: pulumi.Output<string> };
+
 /** The stack on Kubernetes and Supabase: what staging and prod have in common. */
 export function cluster(settings: Settings, choices: ClusterChoices): Record<string, unknown> {
   const providers = clusterProviders(settings);
   const opts = { providers };
   const { instance, stack } = settings;
-  const generated = new GeneratedSecrets("generated", { names: ["jwt", "database", "backups"] }, opts);
+  const generated = new GeneratedSecrets("generated", { names: ["jwt", "database", "backups", "grafana"] }, opts);
   const jwtSecret = settings.jwtSecret ?? generated.get("jwt");
 
   const database = new SupabaseDatabase(
@@ -91,18 +98,20 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
     opts,
   );
 
+  const schedules = backupSchedules({
+    timeZone: settings.backupTimeZone,
+    dailyRetentionDays: settings.dailyRetentionDays,
+    hourlyRetentionDays: settings.hourlyRetentionDays,
+    weeklyRetentionDays: settings.weeklyRetentionDays,
+  });
+  const login = databaseLogin(database.connection, stack);
   new KubernetesBackups(
     "backups",
     {
       platform,
       image: settings.backupImage ?? "",
-      schedules: backupSchedules({
-        timeZone: settings.backupTimeZone,
-        dailyRetentionDays: settings.dailyRetentionDays,
-        hourlyRetentionDays: settings.hourlyRetentionDays,
-        weeklyRetentionDays: settings.weeklyRetentionDays,
-      }),
-      databaseUrl: connectionUrl(database.connection, stack),
+      schedules,
+      databaseUrl: connectionUrl(login),
       repositoryPassword: generated.get("backups"),
       repository:
         settings.backupRepository === undefined
@@ -113,12 +122,35 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
     opts,
   );
 
+  const monitoring = new ClusterMonitoring(
+    "monitoring",
+    {
+      platform,
+      images: monitoringImages(settings),
+      retentionDays: settings.metricsRetentionDays,
+      storage: { kind: "volume", gigabytes: settings.metricsGigabytes, storageClass: settings.storageClass },
+      database: {
+        uri: login.host.apply((host) => `${host}:${login.port}/${login.name}?sslmode=require`),
+        user: login.user,
+        password: login.password,
+        queries: backupQueries(),
+      },
+      grafanaPassword: generated.get("grafana"),
+      backups: watchedBackups(schedules),
+      webSocketPort: settings.wsPort,
+      gateway: { name: ROUTING_NAMES.gateway, namespace: settings.gatewayNamespace },
+      alerts: alertTargets(settings),
+    },
+    opts,
+  );
+
   return {
     namespace: platform.namespace,
     url: `https://${settings.hostname ?? ""}`,
     slots: images,
     supabaseProject: database.ref,
     supabaseUrl: database.url,
+    prometheus: monitoring.prometheusUrl,
   };
 }
 
@@ -140,18 +172,28 @@ function clusterProviders(settings: Settings): { kubernetes: k8s.Provider; supab
   };
 }
 
-/** @throws UserError where the password of an existing project was not given */
-function connectionUrl(connection: DatabaseConnection, stack: string): pulumi.Output<string> {
-  if (connection.password === undefined)
+/** The connection with its password. @throws UserError where that of an existing project was not given */
+function databaseLogin(connection: DatabaseConnection, stack: string): DatabaseLogin {
+  const { password } = connection;
+  if (password === undefined)
     throw new UserError(
       "exai:supabaseDatabasePassword",
       "is not set, and the backups of an existing project need it",
       `pulumi config set --secret --stack ${stack} exai:supabaseDatabasePassword "<password>"`,
     );
-  return pulumi.all([connection.user, connection.password, connection.host]).apply(([user, password, host]) => {
-    const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-    return `postgresql://${login}@${host}:${connection.port}/${connection.name}?sslmode=require`;
+  return { ...connection, password };
+}
+
+function connectionUrl(login: DatabaseLogin): pulumi.Output<string> {
+  return pulumi.all([login.user, login.password, login.host]).apply(([user, password, host]) => {
+    const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+    return `postgresql://${credentials}@${host}:${login.port}/${login.name}?sslmode=require`;
   });
+}
+
+function monitoringImages(settings: Settings): Omit<typeof CLUSTER_IMAGES, "grafana"> & { readonly grafana?: string } {
+  const { grafana, ...others } = CLUSTER_IMAGES;
+  return settings.grafana ? { ...others, grafana } : others;
 }
 
 /** Image of each slot: as the settings name it, else built from the given folder and pushed. */

@@ -18,7 +18,7 @@ export interface ManifestOptions {
 
 /** One object of the API, or the note that stands for a Secret. */
 export interface Manifest {
-  /** Kind and name, e.g. `Deployment/server-blue`. */
+  /** Kind, namespace where there is one, and name, e.g. `Deployment/exai-prod/server-blue`. */
   readonly id: string;
   /** Absent for a Secret whose content is not written. */
   readonly object?: Plain;
@@ -85,7 +85,8 @@ export function manifestYaml(list: readonly Manifest[]): string {
 function manifest(resource: Resource, files: readonly string[], options: ManifestOptions): Manifest {
   const kind = kindOf(resource);
   const name = nameOf(resource);
-  const id = `${kind}/${name}`;
+  const namespace = metadataOf(resource.inputs, "namespace");
+  const id = [kind, ...(namespace === undefined ? [] : [namespace]), name].join("/");
   if (resource.type === SECRET && options.withSecrets !== true)
     return { id, note: secretNote(name, resource.inputs, files), unknown: [] };
   if (resource.type !== SECRET && holdsSecret(resource.inputs))

@@ -35,6 +35,8 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
   const run = randomBytes(3).toString("hex");
   const clients = `exai-test-client-${run}`;
   const namespaces: string[] = [clients];
+  /** Objects in namespaces that are not the test's own. */
+  const strangers: KubernetesObject[] = [];
 
   beforeAll(async () => {
     api = new KubernetesApi(kubeconfig);
@@ -46,6 +48,8 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
   });
 
   afterAll(async () => {
+    for (const { apiVersion, kind, metadata } of strangers)
+      await api.delete(apiVersion, kind, metadata.namespace, metadata.name);
     for (const namespace of namespaces) await api.delete("v1", "Namespace", undefined, namespace);
   });
 
@@ -71,7 +75,10 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     const graph = await capture(stack, stackFileSource(ROOT, stack, { defers: true, overrides }));
     const warnings: string[] = [];
     for (const manifest of manifests(graph, { withSecrets: true, fill: standIn })) {
-      const answer = await api.apply(runnable(manifest));
+      const object = runnable(manifest);
+      const { name, namespace: home } = object.metadata;
+      if (home !== undefined && home !== namespace) strangers.push({ ...object, metadata: { name, namespace: home } });
+      const answer = await api.apply(object);
       warnings.push(...answer.warnings.map((warning) => `${manifest.id}: ${warning}`));
     }
     await api.apply(certificate(namespace, host));
