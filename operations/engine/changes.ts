@@ -75,12 +75,15 @@ export class EngineStream {
       this.findings.push(finding);
       yield { type: "note", level: "warning", message: findingLine(finding) };
     } else if (event.diagnosticEvent !== undefined) {
-      const { severity, ephemeral, urn, message } = event.diagnosticEvent;
+      const { ephemeral, urn, message } = event.diagnosticEvent;
+      // The SDK's type leaves out the lowest level, which the engine sends all the same.
+      const severity: string = event.diagnosticEvent.severity;
       const where = nameOf(urn ?? "");
       const text = plain(message);
-      if (ephemeral === true || text === "" || severity === "info#err") return;
+      if (ephemeral === true || text === "") return;
       if (severity === "error") this.errors.push({ where, message: text });
-      else yield { type: "note", level: severity, message: where === "" ? text : `${where}: ${text}` };
+      else if (severity === "info" || severity === "warning")
+        yield { type: "note", level: severity, message: where === "" ? text : `${where}: ${text}` };
     } else if (event.summaryEvent !== undefined) {
       this.counts = event.summaryEvent.resourceChanges;
     }

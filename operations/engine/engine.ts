@@ -2,7 +2,7 @@ import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi
 import { join } from "node:path";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
-import { runProgram } from "../docker/process.ts";
+import { runProgram, type Ran } from "../docker/process.ts";
 import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
 import { EngineStream } from "./changes.ts";
 import { pulumiCli } from "./cli.ts";
@@ -25,6 +25,11 @@ export interface OperationOptions {
   readonly signal?: AbortSignal;
   /** URNs, with wildcards, to which the operation is confined. */
   readonly target?: readonly string[];
+}
+
+export interface DestroyOptions {
+  /** Leaves what is protected, and what that needs, instead of failing on it. @default false */
+  readonly keepProtected?: boolean;
 }
 
 /** How an operation ended. */
@@ -96,11 +101,19 @@ export class Engine {
     return { stream };
   }
 
-  /** Deletes everything that the stack made and that is not protected. @throws UserError where it fails */
-  async *destroy(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+  /** Deletes everything that the stack made. @throws UserError where it fails, or where something is protected */
+  async *destroy(options: OperationOptions & DestroyOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
     const stream = new EngineStream({ preview: false });
-    yield* this.#operation(stream, "destroy", options, (common) => this.#stack.destroy(common));
+    yield* this.#operation(stream, "destroy", options, (common) =>
+      this.#stack.destroy({ ...common, excludeProtected: options.keepProtected ?? false }),
+    );
     return { stream };
+  }
+
+  /** Takes the protection off everything, so that {@link destroy} deletes what holds data as well. */
+  async unprotect(): Promise<void> {
+    const ran = await this.#run(["state", "unprotect", "--all", "--yes", "--stack", this.#request.stack]);
+    if (ran.code !== 0) throw this.#explained(new Error(ran.stderr), "destroy");
   }
 
   /** Outputs of the last `up`. */
@@ -119,8 +132,7 @@ export class Engine {
       "--config-file",
       this.#file.path,
     ];
-    const { workDir, envVars, pulumiCommand } = this.#stack.workspace;
-    const ran = await runProgram(pulumiCommand.command, [...args, "--non-interactive"], { cwd: workDir, env: envVars });
+    const ran = await this.#run(args);
     if (ran.code !== 0) throw this.#explained(new Error(ran.stderr), "config");
     const values = JSON.parse(ran.stdout) as Record<string, { value?: string }>;
     return Object.fromEntries(
@@ -128,6 +140,11 @@ export class Engine {
         key.startsWith("exai:") && value !== undefined && value !== "" ? [[key.slice("exai:".length), value]] : [],
       ),
     );
+  }
+
+  #run(args: readonly string[]): Promise<Ran> {
+    const { workDir, envVars, pulumiCommand } = this.#stack.workspace;
+    return runProgram(pulumiCommand.command, [...args, "--non-interactive"], { cwd: workDir, env: envVars });
   }
 
   async *#operation(
