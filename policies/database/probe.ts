@@ -200,7 +200,7 @@ async function tryCommands(engine: Engine, table: Fillable, role: string, ground
     );
     return Number(row?.count);
   });
-  const change = harmlessChange(table);
+  const change = harmlessChange(table, ground.asking);
   if (change !== undefined)
     await attempt("update", places.length, async () => {
       await engine.run(`update ${name} set ${identifier(change.column)} = ${change.value}`);

@@ -251,17 +251,16 @@ export function insertOf(table: Fillable, rows: readonly Values[]): string {
   return `insert into ${qualified(table.table)} (${columns.map(identifier).join(", ")}) overriding system value values ${tuples.join(", ")}`;
 }
 
-/** A column that an update can be tried on, and a value for it; not one that says whose row it is. */
-export function harmlessChange(table: Fillable): { column: string; value: string } | undefined {
-  const referring = new Set(table.keys.flatMap((key) => key.columns));
-  const column =
-    table.columns.find(
-      (candidate) =>
-        !candidate.owner &&
-        !referring.has(candidate.name) &&
-        candidate.category !== "U" &&
-        candidate.words.length === 0 &&
-        candidate.type !== "uuid",
-    ) ?? table.columns.find((candidate) => !candidate.owner);
-  return column === undefined ? undefined : { column: column.name, value: value(column, 0) };
+/**
+ * A change that an update can be tried with: of a column that is no key, since all rows get the same value; else the
+ * rows are made `user`'s own. Undefined for a table that has neither.
+ */
+export function harmlessChange(table: Fillable, user: string): { column: string; value: string } | undefined {
+  const keys = new Set(table.keys.flatMap((key) => key.columns));
+  const plain = table.columns.find(
+    (column) => !column.owner && !keys.has(column.name) && column.type !== "uuid" && !column.type.startsWith("int"),
+  );
+  if (plain !== undefined) return { column: plain.name, value: value(plain, 0) };
+  const owner = table.columns.find((column) => column.owner);
+  return owner === undefined ? undefined : { column: owner.name, value: literal(user) };
 }

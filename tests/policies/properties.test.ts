@@ -141,10 +141,7 @@ describe("three values", () => {
         podResource(POD_KINDS[3] ?? SOUND_KIND, altered(soundPodSpec(), ["containers"], containers) as Inputs),
       ))
         if (about.includes(outcome.rule.name))
-          expect(
-            outcome.findings.length,
-            `${outcome.rule.name} ${JSON.stringify(containers) ?? "absent"}`,
-          ).toBeGreaterThan(0);
+          expect(outcome.findings.length, `${outcome.rule.name} ${typeof containers}`).toBeGreaterThan(0);
   });
 
   it("no report shows what stands behind a secret mark", () => {
