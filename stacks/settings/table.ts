@@ -204,6 +204,12 @@ export const SETTINGS = {
     fallback: { local: "7", staging: "15", prod: "30" },
     example: "15",
   }),
+  metricsGigabytes: define({
+    check: check.integer(1, 10_000, "GB"),
+    about: "Disk of Prometheus, GB; clusters only",
+    fallback: { local: "5", staging: "10", prod: "50" },
+    example: "50",
+  }),
   slackWebhook: define({
     check: check.url("https"),
     about: "Slack's incoming webhook for alerts",
