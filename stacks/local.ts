@@ -107,7 +107,7 @@ export function local(settings: Settings): Record<string, unknown> {
         alertmanager: settings.alertmanagerPort,
         grafana: settings.grafanaPort,
       },
-      retentionDays: settings.metricsRetentionDays ?? 7,
+      retentionDays: settings.metricsRetentionDays,
       database: {
         uri: "postgres:5432/postgres?sslmode=disable",
         user: "exai_monitor",

@@ -77,7 +77,7 @@ async function run(
   options: CaptureOptions,
 ): Promise<ResourceGraph> {
   // Without this an Output in a template string becomes a warning text inside a resource.
-  process.env["PULUMI_ERROR_OUTPUT_STRING"] = "true";
+  process.env.PULUMI_ERROR_OUTPUT_STRING = "true";
   const secretOutputs = new Map<string, readonly string[]>();
   await pulumi.runtime.setMocks(
     {

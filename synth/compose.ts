@@ -48,8 +48,8 @@ const PASSWORD = "random:index/randomPassword:RandomPassword";
 /** Outputs that Compose knows without an engine: an image is its reference, a password comes from the given store. */
 export function composeOutputs(password: (name: string, length: number) => string): OutputsOf {
   return ({ type, name, inputs }) => {
-    if (type === IMAGE) return { imageId: inputs["name"] };
-    if (type === PASSWORD) return { result: password(name, Number(inputs["length"])) };
+    if (type === IMAGE) return { imageId: inputs.name };
+    if (type === PASSWORD) return { result: password(name, Number(inputs.length)) };
     return undefined;
   };
 }
@@ -62,12 +62,8 @@ export function composeOutputs(password: (name: string, length: number) => strin
  * @throws UnknownValueError where a value is known only to an engine
  */
 export function compose(graph: ResourceGraph): ComposeProject {
-  const carriers = graph.resources.filter(
-    (resource) => resource.type === CONTAINER && resource.inputs["start"] === false,
-  );
-  const filled = new Set(
-    carriers.flatMap((carrier) => items(carrier, "volumes").map((volume) => volume["volumeName"])),
-  );
+  const carriers = graph.resources.filter((resource) => resource.type === CONTAINER && resource.inputs.start === false);
+  const filled = new Set(carriers.flatMap((carrier) => items(carrier, "volumes").map((volume) => volume.volumeName)));
   const containers = graph.resources
     .filter((resource) => resource.type === CONTAINER && !carriers.includes(resource))
     .map((container) => withFiles(container, carriers, filled));
@@ -76,7 +72,7 @@ export function compose(graph: ResourceGraph): ComposeProject {
   rendered.sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   const names = (type: string) =>
     graph.resources
-      .filter((resource) => resource.type === type && !filled.has(resource.inputs["name"]))
+      .filter((resource) => resource.type === type && !filled.has(resource.inputs.name))
       .map((resource) => text(resource, "name"));
 
   return {
@@ -101,12 +97,12 @@ function withFiles(
   carriers: readonly Resource[],
   filled: ReadonlySet<Value | undefined>,
 ): Resource {
-  const own = carriers.filter((carrier) => container.propertyDependencies["labels"]?.includes(carrier.urn));
+  const own = carriers.filter((carrier) => container.propertyDependencies.labels?.includes(carrier.urn));
   if (own.length === 0) return container;
   const inputs = {
     ...container.inputs,
-    volumes: items(container, "volumes").filter((volume) => !filled.has(volume["volumeName"])),
-    labels: items(container, "labels").filter((label) => label["label"] !== FILES_LABEL),
+    volumes: items(container, "volumes").filter((volume) => !filled.has(volume.volumeName)),
+    labels: items(container, "labels").filter((label) => label.label !== FILES_LABEL),
     uploads: own.flatMap((carrier) => items(carrier, "uploads")),
   };
   return { ...container, inputs };
@@ -117,8 +113,155 @@ function items(resource: Resource, key: string): readonly Record<string, Value>[
   return Array.isArray(value) ? (value as readonly Record<string, Value>[]) : [];
 }
 
+/** The inputs of a container that Compose needs, as `components/core/container.ts` sets them. */
+interface ContainerInputs {
+  readonly name: string;
+  readonly hostname: string;
+  readonly image: string;
+  /** `uid:gid` */
+  readonly user: string;
+  readonly groupAdds?: string[];
+  readonly entrypoints?: string[];
+  readonly command?: string[];
+  readonly envs: string[];
+  readonly readOnly: boolean;
+  readonly privileged: boolean;
+  readonly capabilities: { readonly drops: string[] };
+  readonly securityOpts: string[];
+  readonly init: boolean;
+  /** MiB. */
+  readonly memory: number;
+  readonly memorySwap: number;
+  readonly cpus: string;
+  readonly ulimits: readonly { readonly name: string; readonly hard: number }[];
+  readonly restart: string;
+  readonly maxRetryCount: number;
+  readonly stopSignal: string;
+  /** Seconds. */
+  readonly stopTimeout: number;
+  readonly healthcheck: {
+    readonly tests: string[];
+    readonly interval: string;
+    readonly timeout: string;
+    readonly retries: number;
+    readonly startPeriod: string;
+  };
+  readonly logDriver: string;
+  readonly logOpts: Record<string, string>;
+  readonly tmpfs?: Readonly<Record<string, string>>;
+  readonly ports: readonly { readonly ip: string; readonly external: number; readonly internal: number }[];
+  readonly uploads: readonly { readonly file: string; readonly content: string }[];
+  readonly volumes: readonly VolumeInputs[];
+  readonly networksAdvanced: readonly { readonly name: string; readonly aliases: string[] }[];
+  readonly labels: readonly { readonly label: string; readonly value: string }[];
+}
+
+interface VolumeInputs {
+  readonly volumeName?: string;
+  readonly hostPath?: string;
+  readonly containerPath: string;
+  readonly readOnly?: boolean;
+}
+
 function service(container: Resource, serviceOf: ReadonlyMap<string, string>) {
-  const name = serviceName(container);
+  refuseSecretsInDefinition(container);
+  const inputs = reveal(container.inputs, container.name) as unknown as ContainerInputs;
+  const name = inputs.hostname;
+  const files = filesOf(container, inputs);
+  const labels: Record<string, string> = Object.fromEntries(inputs.labels.map(({ label, value }) => [label, value]));
+  const dependencies = container.dependencies.flatMap((urn) => serviceOf.get(urn) ?? []).sort();
+  const definition: Record<string, Plain> = {
+    container_name: inputs.name,
+    hostname: name,
+    image: inputs.image,
+    ...processOf(inputs),
+    ...confinementOf(inputs),
+    ...lifecycleOf(inputs),
+    ports: inputs.ports.map((port) => `${port.ip}:${port.external}:${port.internal}/tcp`),
+    volumes: [...files.map((file) => `./${file.path}:${inContainer(file, name)}:ro`), ...inputs.volumes.flatMap(mount)],
+    networks: Object.fromEntries(
+      inputs.networksAdvanced.map((network) => [network.name, { aliases: network.aliases }]),
+    ),
+    ...(dependencies.length === 0
+      ? {}
+      : { depends_on: Object.fromEntries(dependencies.map((other) => [other, { condition: "service_healthy" }])) }),
+    labels,
+  };
+  const hash = createHash("sha256")
+    .update(JSON.stringify([definition, files.map((file) => [file.path, file.content])]))
+    .digest("hex");
+  labels[CONFIG_HASH] = hash;
+  return { definition, files, service: { name, container: inputs.name, image: inputs.image, hash } };
+}
+
+/** What runs, and as whom. */
+function processOf(inputs: ContainerInputs): Record<string, Plain> {
+  return {
+    user: inputs.user,
+    ...(inputs.groupAdds === undefined ? {} : { group_add: inputs.groupAdds }),
+    ...(inputs.entrypoints === undefined ? {} : { entrypoint: inputs.entrypoints.map(escaped) }),
+    ...(inputs.command === undefined ? {} : { command: inputs.command.map(escaped) }),
+    environment: inputs.envs.map(escaped),
+    init: inputs.init,
+  };
+}
+
+/** What it may not do, and how much it may take. */
+function confinementOf(inputs: ContainerInputs): Record<string, Plain> {
+  const processes = inputs.ulimits.find((limit) => limit.name === "nproc");
+  return {
+    read_only: inputs.readOnly,
+    privileged: inputs.privileged,
+    cap_drop: inputs.capabilities.drops,
+    security_opt: inputs.securityOpts,
+    mem_limit: `${inputs.memory}m`,
+    memswap_limit: `${inputs.memorySwap}m`,
+    cpus: Number(inputs.cpus),
+    // Compose limits the container itself, where the Docker provider can only limit its user.
+    ...(processes === undefined ? {} : { pids_limit: processes.hard }),
+    ...(inputs.tmpfs === undefined
+      ? {}
+      : { tmpfs: Object.entries(inputs.tmpfs).map(([path, options]) => `${path}:${options}`) }),
+  };
+}
+
+/** When it is well, when it is started again, and how it ends. */
+function lifecycleOf(inputs: ContainerInputs): Record<string, Plain> {
+  const check = inputs.healthcheck;
+  return {
+    restart: inputs.restart === "on-failure" ? `on-failure:${inputs.maxRetryCount}` : inputs.restart,
+    stop_signal: inputs.stopSignal,
+    stop_grace_period: `${inputs.stopTimeout}s`,
+    healthcheck: {
+      test: check.tests.map(escaped),
+      interval: check.interval,
+      timeout: check.timeout,
+      retries: check.retries,
+      start_period: check.startPeriod,
+    },
+    logging: { driver: inputs.logDriver, options: inputs.logOpts },
+  };
+}
+
+function filesOf(container: Resource, inputs: ContainerInputs): readonly ComposeFile[] {
+  const [uid = 0, gid = 0] = inputs.user.split(":").map(Number);
+  const marked = items(container, "uploads");
+  return inputs.uploads.map(({ file, content }, index) => ({
+    path: `files/${inputs.hostname}${file}`,
+    content,
+    secret: holdsSecret(marked[index]?.content ?? null),
+    uid,
+    gid,
+  }));
+}
+
+/** Where a file of `files/<service>/…` stands inside the container. */
+function inContainer(file: ComposeFile, name: string): string {
+  return file.path.slice(`files/${name}`.length);
+}
+
+/** @throws UserError where a secret stands in what `docker inspect` shows to everyone */
+function refuseSecretsInDefinition(container: Resource): void {
   for (const key of ["envs", "labels", "command", "entrypoints"])
     if (holdsSecret(container.inputs[key] ?? null))
       throw new UserError(
@@ -126,112 +269,17 @@ function service(container: Resource, serviceOf: ReadonlyMap<string, string>) {
         `its ${key} carry a secret`,
         `mount it as a file (files: in ${container.source?.file ?? "the component"})`,
       );
-
-  const inputs = reveal(container.inputs, container.name) as Record<string, Plain>;
-  const list = (key: string) => (inputs[key] ?? []) as Record<string, Plain>[];
-  const [uid = 0, gid = 0] = String(inputs["user"]).split(":").map(Number);
-  const secretUploads = uploadsThatAreSecret(container);
-  const files: ComposeFile[] = list("uploads").map((upload) => ({
-    path: `files/${name}${String(upload["file"])}`,
-    content: String(upload["content"]),
-    secret: secretUploads.has(String(upload["file"])),
-    uid,
-    gid,
-  }));
-  const healthcheck = inputs["healthcheck"] as Record<string, Plain>;
-  const limits = list("ulimits").find((limit) => limit["name"] === "nproc");
-  const restart = String(inputs["restart"]);
-  const dependencies = container.dependencies.flatMap((urn) => serviceOf.get(urn) ?? []);
-
-  const definition: Record<string, Plain> = {
-    container_name: String(inputs["name"]),
-    hostname: inputs["hostname"] ?? name,
-    image: String(inputs["image"]),
-    user: String(inputs["user"]),
-    ...optional("group_add", inputs["groupAdds"]),
-    ...optional("entrypoint", escaped(inputs["entrypoints"])),
-    ...optional("command", escaped(inputs["command"])),
-    environment: escaped(inputs["envs"] ?? []),
-    read_only: inputs["readOnly"] === true,
-    privileged: inputs["privileged"] === true,
-    cap_drop: (inputs["capabilities"] as Record<string, Plain>)["drops"] ?? [],
-    security_opt: inputs["securityOpts"] ?? [],
-    init: inputs["init"] === true,
-    mem_limit: `${Number(inputs["memory"])}m`,
-    memswap_limit: `${Number(inputs["memorySwap"])}m`,
-    cpus: Number(inputs["cpus"]),
-    // Compose limits the container itself, where the Docker provider can only limit its user.
-    ...(limits === undefined ? {} : { pids_limit: limits["hard"] ?? 0 }),
-    restart: restart === "on-failure" ? `on-failure:${Number(inputs["maxRetryCount"] ?? 0)}` : restart,
-    stop_signal: String(inputs["stopSignal"]),
-    stop_grace_period: `${Number(inputs["stopTimeout"])}s`,
-    healthcheck: {
-      test: escaped(healthcheck["tests"] ?? []),
-      interval: healthcheck["interval"] ?? "5s",
-      timeout: healthcheck["timeout"] ?? "3s",
-      retries: healthcheck["retries"] ?? 3,
-      start_period: healthcheck["startPeriod"] ?? "0s",
-    },
-    logging: { driver: inputs["logDriver"] ?? "json-file", options: inputs["logOpts"] ?? {} },
-    ...(inputs["tmpfs"] === undefined
-      ? {}
-      : {
-          tmpfs: Object.entries(inputs["tmpfs"] as Record<string, string>).map(
-            ([path, options]) => `${path}:${options}`,
-          ),
-        }),
-    ports: list("ports").map(
-      (port) => `${String(port["ip"])}:${Number(port["external"])}:${Number(port["internal"])}/tcp`,
-    ),
-    volumes: [
-      ...files.map((file) => `./${file.path}:${file.path.slice(`files/${name}`.length)}:ro`),
-      ...list("volumes").flatMap((volume) => mount(volume)),
-    ],
-    networks: Object.fromEntries(
-      list("networksAdvanced").map((network) => [String(network["name"]), { aliases: network["aliases"] ?? [] }]),
-    ),
-    ...(dependencies.length === 0
-      ? {}
-      : {
-          depends_on: Object.fromEntries(dependencies.sort().map((other) => [other, { condition: "service_healthy" }])),
-        }),
-    labels: Object.fromEntries(list("labels").map((label) => [String(label["label"]), String(label["value"])])),
-  };
-  const hash = createHash("sha256")
-    .update(JSON.stringify([definition, files.map((file) => [file.path, file.content])]))
-    .digest("hex");
-  (definition["labels"] as Record<string, Plain>)[CONFIG_HASH] = hash;
-  return {
-    definition,
-    files,
-    service: { name, container: String(inputs["name"]), image: String(inputs["image"]), hash },
-  };
 }
 
 /** A volume or a folder of the host; a volume without either only makes room for uploads, which are files here. */
-function mount(volume: Record<string, Plain>): string[] {
-  const source = volume["volumeName"] ?? volume["hostPath"];
-  if (typeof source !== "string") return [];
-  return [`${source}:${String(volume["containerPath"])}${volume["readOnly"] === true ? ":ro" : ""}`];
+function mount(volume: VolumeInputs): string[] {
+  const source = volume.volumeName ?? volume.hostPath;
+  return source === undefined ? [] : [`${source}:${volume.containerPath}${volume.readOnly === true ? ":ro" : ""}`];
 }
 
 /** Compose substitutes `$NAME`; a doubled dollar is a dollar. */
-function escaped(value: Plain | undefined): Plain {
-  if (typeof value === "string") return value.replaceAll("$", "$$$$");
-  if (Array.isArray(value)) return value.map((item) => escaped(item));
-  return value ?? null;
-}
-
-function optional(key: string, value: Plain | undefined): Record<string, Plain> {
-  return value === undefined || value === null ? {} : { [key]: value };
-}
-
-function uploadsThatAreSecret(container: Resource): ReadonlySet<string> {
-  return new Set(
-    items(container, "uploads")
-      .filter((upload) => holdsSecret(upload["content"] ?? null))
-      .map((upload) => String(upload["file"])),
-  );
+function escaped(text: string): string {
+  return text.replaceAll("$", "$$$$");
 }
 
 function serviceName(container: Resource): string {
@@ -239,5 +287,7 @@ function serviceName(container: Resource): string {
 }
 
 function text(resource: Resource, key: string): string {
-  return String(reveal(resource.inputs[key] ?? null, resource.name));
+  const value = reveal(resource.inputs[key] ?? null, resource.name);
+  if (typeof value !== "string") throw new TypeError(`${resource.name}: ${key} is no text`);
+  return value;
 }

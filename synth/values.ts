@@ -20,12 +20,12 @@ export function reveal(value: Value, resource: string): Plain {
   if (Array.isArray(value)) return (value as readonly Value[]).map((item) => reveal(item, resource));
   if (typeof value === "object" && value !== null)
     return Object.fromEntries(Object.entries(value as Inputs).map(([key, item]) => [key, reveal(item, resource)]));
-  return value as Plain;
+  return value;
 }
 
 /** Whether a secret stands anywhere in the value. */
 export function holdsSecret(value: Value): boolean {
   if (value instanceof Secret) return true;
   if (value instanceof Unknown || value === null || typeof value !== "object") return false;
-  return Object.values(value).some((item) => holdsSecret(item as Value));
+  return Object.values(value).some((item) => holdsSecret(item));
 }

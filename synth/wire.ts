@@ -25,13 +25,13 @@ function valueOf(wire: unknown, path: string): Value {
   const record = wire as Record<string, unknown>;
   switch (record[SIGNATURE]) {
     case SECRET:
-      return new Secret(valueOf(record["value"], path));
+      return new Secret(valueOf(record.value, path));
     case OUTPUT: {
-      const inner = "value" in record ? valueOf(record["value"], path) : new Unknown(path);
-      return record["secret"] === true ? new Secret(inner) : inner;
+      const inner = "value" in record ? valueOf(record.value, path) : new Unknown(path);
+      return record.secret === true ? new Secret(inner) : inner;
     }
     case RESOURCE:
-      return typeof record["urn"] === "string" ? record["urn"] : new Unknown(path);
+      return typeof record.urn === "string" ? record.urn : new Unknown(path);
     default:
       return Object.fromEntries(
         Object.entries(record)

@@ -110,15 +110,21 @@ async function ports(): Promise<Finding> {
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    server.once("error", () => {
+      resolve(false);
+    });
+    server.listen(port, "127.0.0.1", () =>
+      server.close(() => {
+        resolve(true);
+      }),
+    );
   });
 }
 
 async function pulumi(): Promise<Finding> {
   const version =
     (await firstLine("pulumi", "version")) ??
-    (await firstLine(`${process.env["HOME"] ?? ""}/.pulumi/bin/pulumi`, "version"));
+    (await firstLine(`${process.env.HOME ?? ""}/.pulumi/bin/pulumi`, "version"));
   return {
     name: "pulumi",
     ok: version !== undefined,

@@ -65,7 +65,7 @@ function fit(line: string, stream: NodeJS.WritableStream): string {
   const width = (stream as Partial<NodeJS.WriteStream>).columns ?? 120;
   let room = width - 1;
   let cut = "";
-  // eslint-disable-next-line no-control-regex -- the sequences start with the control character ESC
+
   for (const part of line.split(/(\x1b\[[0-9;]*m)/)) {
     if (part.startsWith("\x1b")) cut += part;
     else {

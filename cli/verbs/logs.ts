@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { containersOf } from "../local/engine.ts";
@@ -29,8 +30,7 @@ export async function* logsLocal(stack: string, overrides: Overrides, options: L
     );
   }
   const width = Math.max(...chosen.map((container) => container.component.length));
-  const queue: string[] = [];
-  let wake = () => undefined as void;
+  const lines = new PassThrough({ objectMode: true });
   const children = chosen.map((container) => {
     const child = spawn(
       "docker",
@@ -39,22 +39,12 @@ export async function* logsLocal(stack: string, overrides: Overrides, options: L
     );
     child.on("error", () => undefined); // an abort is how following ends
     for (const stream of [child.stdout, child.stderr])
-      createInterface({ input: stream }).on("line", (line) => {
-        queue.push(options.service === undefined ? `${container.component.padEnd(width)}  ${line}` : line);
-        wake();
-      });
+      createInterface({ input: stream }).on("line", (line) =>
+        lines.write(options.service === undefined ? `${container.component.padEnd(width)}  ${line}` : line),
+      );
     return once(child, "close");
   });
-  let ended = false;
-  void Promise.allSettled(children).then(() => {
-    ended = true;
-    wake();
-  });
-  for (;;) {
-    while (queue.length > 0) yield { type: "text", text: queue.shift() ?? "" };
-    if (ended || signal.aborted) return EXIT.ok;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-  }
+  void Promise.allSettled(children).then(() => lines.end());
+  for await (const text of lines as AsyncIterable<string>) yield { type: "text", text };
+  return EXIT.ok;
 }

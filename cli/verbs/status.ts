@@ -10,7 +10,7 @@ export async function* statusLocal(stack: string, overrides: Overrides): Verb {
   const names = [...new Set([...project.compose.services.map((service) => service.name), ...running.keys()])].sort();
   // Grafana may be left out where its image cannot be had.
   const present = names.filter((name) => name !== "grafana" || running.has(name));
-  const rows = present.map((name) => {
+  const rows = present.map((name): readonly [service: string, state: string, ...details: string[]] => {
     const container = running.get(name);
     if (container === undefined) return [name, "absent", "", "", ""];
     const state =
@@ -25,7 +25,7 @@ export async function* statusLocal(stack: string, overrides: Overrides): Verb {
       sick.length === 0
         ? `${stack}: all ${rows.length} services are healthy`
         : `${stack}: not healthy: ${sick.join(", ")}`,
-    data: { stack, services: Object.fromEntries(rows.map((row) => [row[0], { state: row[1], image: row[2] }])) },
+    data: { stack, services: Object.fromEntries(rows.map(([service, state, image]) => [service, { state, image }])) },
     ...(sick.length === 0 ? {} : { next: [running.size === 0 ? "./exai up" : `./exai logs ${sick[0] ?? ""}`] }),
   };
   return sick.length === 0 ? EXIT.ok : EXIT.violations;

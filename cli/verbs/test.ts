@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { CHECKS } from "../doctor/checks.ts";
-import { install } from "../doctor/install.ts";
+import { prepareMachine } from "../doctor/prepare.ts";
 
 /** Counts of one check, as the closing line adds them up. */
 interface Counts {
@@ -34,10 +33,7 @@ export async function* test(suites: readonly string[], signal: AbortSignal): Ver
     total.failed += counts.failed;
     total.skipped += counts.skipped;
   };
-  const missing = (await Promise.all(CHECKS.map((check) => check()))).filter(
-    (finding) => !finding.ok && finding.packages !== undefined,
-  );
-  if (missing.length > 0 && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) yield* install(missing, signal);
+  yield* prepareMachine(signal);
 
   if (suites.length === 0) {
     for (const { name, command } of STATIC_CHECKS) {

@@ -5,6 +5,7 @@ import { ensureImages } from "../../operations/images/ensure.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { applyMigrations } from "../../operations/migrations/apply.ts";
 import { localDatabaseUrl } from "../local/database.ts";
+import { prepareMachine, readyFor } from "../doctor/prepare.ts";
 import { apply, difference, shown, writeProject } from "../local/apply.ts";
 import { localProject, localStack, type LocalProject, type Overrides } from "../local/project.ts";
 import { timed } from "../steps.ts";
@@ -16,6 +17,7 @@ import { timed } from "../steps.ts";
 export async function* upLocal(stack: string, overrides: Overrides, signal: AbortSignal): Verb {
   const begun = Date.now();
   let project = yield* timed("synthesize", "run the program", () => localProject(localStack(stack, overrides)));
+  if (!(await readyFor(project.compose.images))) yield* prepareMachine(signal);
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   project = yield* without(project, missing);
 

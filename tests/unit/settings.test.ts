@@ -80,7 +80,7 @@ describe("settings that are accepted", () => {
   });
 
   it("defers what only the deployment has, in a plan", () => {
-    const { image: _image, kimiApiKey: _key, ...rest } = PROD;
+    const rest = without(without(PROD, "image"), "kimiApiKey");
     expect(() => parsed("prod", rest, true)).not.toThrow();
     expect(() => parsed("prod", rest)).toThrow(UserErrors);
   });

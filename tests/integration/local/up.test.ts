@@ -59,7 +59,7 @@ describe("./exai up on this machine", () => {
     expect(first.find((event) => event.id === "migrate" && event.status === "done")).toBeDefined();
     const status = await instance.events(["status"], { grafana: "false" });
     expect(
-      Object.values(result(status)?.["services"] as Record<string, { state: string }>).map(({ state }) => state),
+      Object.values(result(status)?.services as Record<string, { state: string }>).map(({ state }) => state),
     ).toEqual(SERVICES.map(() => "healthy"));
   });
 
@@ -145,7 +145,7 @@ describe("./exai up on this machine", () => {
   it("heals what somebody stopped", async () => {
     await docker(["stop", `${instance.name}-server-green`]);
     const sick = await instance.events(["status"], { grafana: "false" }, 1);
-    expect(result(sick)?.["services"]).toMatchObject({
+    expect(result(sick)?.services).toMatchObject({
       "server-green": { state: expect.stringContaining("exited") as string },
     });
     expect(started(await up())).toEqual(["server-green"]);

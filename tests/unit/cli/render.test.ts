@@ -52,7 +52,7 @@ describe("renderers", () => {
     const { err } = printed(ttyRenderer, 10);
     expect(err).toContain("\r\x1b[2K");
     const open = err.split("\r\x1b[2K")[0] ?? "";
-    // eslint-disable-next-line no-control-regex -- escape sequences are what is taken out
+
     expect(open.replaceAll(/\x1b\[[0-9;]*m/g, "").length).toBeLessThan(10);
   });
 

@@ -45,19 +45,19 @@ describe("hardenedContainer", () => {
       restart: "on-failure",
       ports: [{ internal: 80, external: 8080, ip: "127.0.0.1" }],
     });
-    expect(part?.inputs["ulimits"]).toEqual([{ name: "nproc", soft: 100, hard: 100 }]);
-    expect(part?.inputs["healthcheck"]).toMatchObject({ tests: ["CMD", "true"] });
+    expect(part?.inputs.ulimits).toEqual([{ name: "nproc", soft: 100, hard: 100 }]);
+    expect(part?.inputs.healthcheck).toMatchObject({ tests: ["CMD", "true"] });
     expect(part?.options.deleteBeforeReplace).toBe(true);
   });
 
   it("orders the environment, so that the same settings are the same container", async () => {
     const part = (await captured()).resources.find((resource) => resource.name === "part");
-    expect(part?.inputs["envs"]).toEqual(["A=1", "B=2"]);
+    expect(part?.inputs.envs).toEqual(["A=1", "B=2"]);
   });
 
   it("carries files, secret ones marked, never in the environment", async () => {
     const carrier = (await captured()).resources.find((resource) => resource.name === "part-files");
-    expect(carrier?.inputs["uploads"]).toMatchObject([
+    expect(carrier?.inputs.uploads).toMatchObject([
       { file: "/etc/part/config.yaml", content: "plain" },
       { file: "/run/secrets/part/key", content: new Secret("hidden") },
     ]);
@@ -65,7 +65,7 @@ describe("hardenedContainer", () => {
 
   it("lets a transform lay arguments over, or edit them", async () => {
     const over = (await captured({ memory: 256 })).resources.find((resource) => resource.name === "part");
-    expect(over?.inputs["memory"]).toBe(256);
+    expect(over?.inputs.memory).toBe(256);
     const edited = await captured((args, opts, name) => {
       args.hostname = `${name}-edited`;
       opts.protect = true;
@@ -99,11 +99,11 @@ describe("GeneratedSecrets", () => {
       return Promise.resolve({ a: secrets.get("a") });
     });
     const passwords = graph.resources.filter((resource) => resource.type.includes("RandomPassword"));
-    expect(passwords.map(({ name, inputs }) => [name, inputs["length"], inputs["special"]])).toEqual([
+    expect(passwords.map(({ name, inputs }) => [name, inputs.length, inputs.special])).toEqual([
       ["generated-a", 48, false],
       ["generated-b", 48, false],
     ]);
-    expect(graph.outputs["a"]).toBeInstanceOf(Secret);
+    expect(graph.outputs.a).toBeInstanceOf(Secret);
   });
 });
 
@@ -138,14 +138,14 @@ describe("DockerServer", () => {
 
   it("has both slots, each with its own image, and no published port", async () => {
     const images = (await graph).resources.filter((resource) => resource.type.includes("RemoteImage"));
-    expect(images.map(({ name, inputs }) => [name, inputs["name"]])).toEqual([
+    expect(images.map(({ name, inputs }) => [name, inputs.name])).toEqual([
       ["server-blue-image", "server:1"],
       ["server-green-image", "server:2"],
     ]);
     for (const colour of ["blue", "green"]) {
       const slot = (await graph).resources.find((resource) => resource.name === `server-${colour}`);
       expect(slot?.inputs).toMatchObject({ hostname: `server-${colour}`, ports: [] });
-      expect(slot?.inputs["envs"]).toEqual(
+      expect(slot?.inputs.envs).toEqual(
         expect.arrayContaining([`EXAI_COLOUR=${colour}`, "BROWSER_SECURITY_ENABLED=true"]),
       );
     }
@@ -153,7 +153,7 @@ describe("DockerServer", () => {
 
   it("names secrets by file alone: the current and the previous key, and no absent one", async () => {
     const slot = (await graph).resources.find((resource) => resource.name === "server-blue");
-    const secrets = (slot?.inputs["envs"] as string[]).filter((line) => line.includes("_FILE="));
+    const secrets = (slot?.inputs.envs as string[]).filter((line) => line.includes("_FILE="));
     expect(secrets).toEqual([
       "EXAI_JWT_TOKEN_FILE=/run/secrets/exai/jwt-token",
       "EXAI_JWT_TOKEN_PREVIOUS_FILE=/run/secrets/exai/jwt-token-previous",
@@ -164,6 +164,6 @@ describe("DockerServer", () => {
 
   it("gives the server longer than its own grace before it is killed", async () => {
     const slot = (await graph).resources.find((resource) => resource.name === "server-blue");
-    expect(slot?.inputs["stopTimeout"]).toBe(35);
+    expect(slot?.inputs.stopTimeout).toBe(35);
   });
 });

@@ -23,10 +23,10 @@ class Box extends pulumi.ComponentResource {
 }
 
 const boxes = () =>
-  captureProgram("test", async () => {
+  captureProgram("test", () => {
     const box = new Box("box");
     new docker.Container("c", { image: "i", name: "c", envs: [pulumi.secret("A=1")], command: [box.password] });
-    return { password: box.password, plain: "x" };
+    return Promise.resolve({ password: box.password, plain: "x" });
   });
 
 describe("capture", () => {
@@ -50,10 +50,10 @@ describe("capture", () => {
   it("marks secrets and unknowns where they stand", async () => {
     const graph = await boxes();
     const container = graph.resources.find((resource) => resource.name === "c");
-    expect(container?.inputs["envs"]).toEqual([new Secret("A=1")]);
-    expect(container?.inputs["command"]).toEqual([new Secret(new Unknown("command[0]"))]);
-    expect(graph.outputs["plain"]).toBe("x");
-    expect(graph.outputs["password"]).toBeInstanceOf(Secret);
+    expect(container?.inputs.envs).toEqual([new Secret("A=1")]);
+    expect(container?.inputs.command).toEqual([new Secret(new Unknown("command[0]"))]);
+    expect(graph.outputs.plain).toBe("x");
+    expect(graph.outputs.password).toBeInstanceOf(Secret);
   });
 
   it("never shows a secret's content when it is serialized", async () => {
@@ -71,7 +71,7 @@ describe("capture", () => {
       },
       { outputs: ({ type }) => (type.startsWith("random:") ? { result: "known" } : undefined) },
     );
-    expect(graph.resources.find((resource) => resource.name === "v")?.inputs["name"]).toEqual(new Secret("known"));
+    expect(graph.resources.find((resource) => resource.name === "v")?.inputs.name).toEqual(new Secret("known"));
   });
 
   it("throws what the program throws, and what a property rejects with", async () => {

@@ -19,7 +19,7 @@ async function rendered(values: Record<string, string> = {}): Promise<ComposePro
   return compose(await capture("local", plainSource(values), { outputs }));
 }
 
-const servicesOf = (project: ComposeProject) => project.document["services"] as unknown as Record<string, Service>;
+const servicesOf = (project: ComposeProject) => project.document.services as unknown as Record<string, Service>;
 
 describe("the Compose project of local", () => {
   let graph: ResourceGraph;
@@ -34,7 +34,7 @@ describe("the Compose project of local", () => {
   it("has a service for every container of the graph", () => {
     // Those that only carry files into volumes are files here.
     const containers = graph.resources.filter(
-      (resource) => resource.type === "docker:index/container:Container" && resource.inputs["start"] !== false,
+      (resource) => resource.type === "docker:index/container:Container" && resource.inputs.start !== false,
     );
     expect(containers.length).toBeGreaterThanOrEqual(5);
     expect(Object.keys(services)).toHaveLength(containers.length);
@@ -52,11 +52,11 @@ describe("the Compose project of local", () => {
         security_opt: ["no-new-privileges:true"],
         restart: "on-failure:5",
       });
-      expect(service["user"], name).toMatch(/^[1-9]\d*:\d+$/);
-      expect(service["mem_limit"], name).toMatch(/^\d+m$/);
-      expect(service["cpus"], name).toBeGreaterThan(0);
-      expect(service["pids_limit"], name).toBeGreaterThan(0);
-      expect(service["healthcheck"], name).toHaveProperty("test");
+      expect(service.user, name).toMatch(/^[1-9]\d*:\d+$/);
+      expect(service.mem_limit, name).toMatch(/^\d+m$/);
+      expect(service.cpus, name).toBeGreaterThan(0);
+      expect(service.pids_limit, name).toBeGreaterThan(0);
+      expect(service.healthcheck, name).toHaveProperty("test");
       for (const port of service.ports) expect(port, name).toMatch(/^127\.0\.0\.1:/);
     }
   });
