@@ -2,7 +2,7 @@ import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
-import { migrationFiles, type MigrationFile } from "./files.ts";
+import { migrationFiles } from "./files.ts";
 import { supabase, SupabaseError } from "./supabase.ts";
 import { databaseUrl, type DatabaseUrl } from "./url.ts";
 
@@ -181,10 +181,4 @@ function sqlFault(message: string): string {
 
 function firstLine(text: string): string {
   return text.split("\n")[0] ?? "";
-}
-
-/** The files that a database lacks, oldest first. */
-export function pendingFiles(status: readonly MigrationState[], root = PROJECT_ROOT): readonly MigrationFile[] {
-  const applied = new Set(status.filter((migration) => migration.applied).map((migration) => migration.version));
-  return migrationFiles(root).filter((file) => !applied.has(file.version));
 }

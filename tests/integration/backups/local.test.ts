@@ -1,0 +1,240 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { backupList, backupNow } from "../../../cli/verbs/backup.ts";
+import { migrateApply } from "../../../cli/verbs/migrate.ts";
+import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { backupHistory, type BackupRecord } from "../../../operations/backups/history.ts";
+import { docker, tryDocker } from "../../../operations/docker/cli.ts";
+import { HARDENING, healthy, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
+
+let stack: PostgresStack;
+
+beforeAll(async () => {
+  stack = await startPostgresStack();
+}, 600_000);
+afterAll(async () => {
+  await stack.down();
+});
+
+async function run(verb: Verb): Promise<{ code: number; events: ExaiEvent[] }> {
+  const events: ExaiEvent[] = [];
+  for (;;) {
+    const next = await verb.next();
+    if (next.done === true) return { code: next.value, events };
+    events.push(next.value);
+  }
+}
+
+/** Waits until the history has what is looked for. */
+async function eventually(
+  what: string,
+  found: (history: readonly BackupRecord[]) => BackupRecord | undefined,
+  seconds = 60,
+): Promise<BackupRecord> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const history = await backupHistory(stack.url);
+    const record = found(history);
+    if (record !== undefined) return record;
+    if (Date.now() > deadline) {
+      const logs = await docker(["logs", "--tail", "20", stack.runner]).catch(() => "");
+      throw new Error(`no ${what}; ${JSON.stringify(history)}\n${logs}`);
+    }
+    await sleep(500);
+  }
+}
+
+describe("backups of the local database", () => {
+  it("are refused, with the mend, where the migrations are missing", async () => {
+    await expect(run(backupNow(stack.url, { kind: "full" }))).rejects.toThrow(/no history of backups yet/);
+  });
+
+  it("withdraw a request that no runner takes", async () => {
+    await run(migrateApply(stack.url));
+    const request = run(backupNow(stack.url, { kind: "full", claimSeconds: 1 }));
+    await expect(request).rejects.toThrow(/taken by no runner after 1 s; the request was withdrawn/);
+    expect(await backupHistory(stack.url)).toEqual([]);
+  });
+
+  it("begin by themselves with a full one, which is verified", async () => {
+    await stack.startRunner();
+    await healthy(stack.runner);
+    const first = await eventually("first backup", (history) =>
+      history.find((record) => record.trigger === "initial" && record.verification !== null),
+    );
+    expect(first).toMatchObject({ kind: "full", schedule: "daily", status: "completed", verification: "passed" });
+    expect(first.label).toMatch(/^\d{8}-\d{6}F$/);
+    expect(first.storedBytes).toBeGreaterThan(0);
+    expect(await stack.sql("select name, kind, cron_expression, retention_days from backup_schedules order by 1")).toBe(
+      "daily|full|0 2 * * *|30\nhourly|incremental|0 * * * *|7\nweekly|differential|0 3 * * 0|90\n",
+    );
+  });
+
+  it("are made by hand and waited for", async () => {
+    await stack.sql(
+      "insert into auth.users (id, email) select gen_random_uuid(), 'user' || i || '@example.com' from generate_series(1, 500) as i",
+    );
+    const { code, events } = await run(backupNow(stack.url, { kind: "incremental" }));
+    expect(code).toBe(0);
+    const record = (events.at(-1) as { data: BackupRecord }).data;
+    expect(record.label).toMatch(/^\d{8}-\d{6}F_\d{8}-\d{6}I$/);
+    expect(record.verification).toBe("passed");
+    expect(await stack.sql(`select row_counts ->> 'auth.users' from backup_history where id = '${record.id}'`)).toBe(
+      "500\n",
+    );
+
+    const listed = await run(backupList(stack.url));
+    const [table] = listed.events;
+    expect(table?.type === "table" && table.rows[0]).toEqual(
+      expect.arrayContaining(["manual", "incremental", "completed", "passed", record.label]),
+    );
+  });
+
+  it("count as the weekly schedule's own where the weekly one is asked for", async () => {
+    const { events } = await run(backupNow(stack.url, { kind: "weekly" }));
+    const record = (events.at(-1) as { data: BackupRecord }).data;
+    expect(record).toMatchObject({ schedule: "weekly", kind: "differential", trigger: "manual" });
+    expect(record.label).toMatch(/D$/);
+  });
+
+  it("are enqueued by pg_cron when they are due", async () => {
+    await stack.sql("update backup_schedules set cron_expression = '* * * * *' where name = 'hourly'");
+    const due = await eventually(
+      "due backup",
+      (history) => history.find((record) => record.trigger === "schedule" && record.verification !== null),
+      150,
+    );
+    expect(due).toMatchObject({ schedule: "hourly", kind: "incremental", status: "completed", verification: "passed" });
+    await stack.sql("update backup_schedules set cron_expression = '0 * * * *' where name = 'hourly'");
+  }, 200_000);
+
+  it("are recorded as failed where the runner dies, and go on with the next runner", async () => {
+    await stack.sql("select exai.backup_request('full')");
+    await eventually("running backup", (history) => history.find((record) => record.status === "in_progress"));
+    await docker(["kill", stack.runner]);
+    await docker(["start", stack.runner]);
+    const failed = await eventually("failed backup", (history) => history.find((record) => record.status === "failed"));
+    expect(failed.error).toContain("the runner ended before the backup did");
+    expect((await run(backupNow(stack.url, { kind: "incremental" }))).code).toBe(0);
+  }, 120_000);
+
+  it("are given up when their retention is over", async () => {
+    const { events } = await run(backupNow(stack.url, { kind: "full" }));
+    const newest = (events.at(-1) as { data: BackupRecord }).data;
+    await stack.sql(
+      `update backup_history set started_at = started_at - interval '100 days', finished_at = finished_at - interval '100 days' where status = 'completed' and label <> '${newest.label ?? ""}'`,
+    );
+    await run(backupNow(stack.url, { kind: "incremental" }));
+    const restorable = (history: readonly BackupRecord[]) =>
+      history.filter((record) => record.status === "completed" && record.expiredAt === null);
+    await eventually("expiry", (history) => {
+      const left = restorable(history);
+      return left.length === 2 ? left[0] : undefined;
+    });
+    const kept = JSON.parse(
+      await docker([
+        "exec",
+        stack.runner,
+        "pgbackrest",
+        "--stanza=exai",
+        "--output=json",
+        "--log-level-console=off",
+        "info",
+      ]),
+    ) as [{ backup: { label: string }[] }];
+    const usable = restorable(await backupHistory(stack.url));
+    expect(kept[0].backup.map((backup) => backup.label)).toEqual(usable.map((record) => record.label).reverse());
+    expect(usable).toHaveLength(2);
+  }, 120_000);
+
+  it("restore into another server, with what was archived after the last of them", async () => {
+    await stack.sql("insert into auth.users (id, email) values (gen_random_uuid(), 'after-the-backup@example.com')");
+    await stack.sql("select pg_switch_wal()");
+    const archived = async () => {
+      const [pending] = (
+        await stack.sql("select count(*) from pg_ls_archive_statusdir() where name like '%.ready'")
+      ).split("\n");
+      return pending === "0";
+    };
+    for (let tries = 0; !(await archived()) && tries < 50; tries++) await sleep(200);
+
+    const scratch = `${stack.name}-scratch`;
+    await docker(["volume", "create", "--label", stack.name, `${scratch}-data`]);
+    const restore = "pgbackrest --stanza=exai --archive-mode=off restore";
+    const serve =
+      "postgres -D $PGDATA -c config_file=/usr/share/exai/postgresql.conf -c archive_mode=off -c listen_addresses= -c unix_socket_directories=/tmp -c shared_preload_libraries=";
+    const secrets = `${stack.home}/postgres/run/secrets/exai`;
+    await docker([
+      ...[
+        "run",
+        "--detach",
+        "--name",
+        scratch,
+        "--label",
+        stack.name,
+        "--network",
+        "none",
+        "--user",
+        "10999:10999",
+        ...HARDENING,
+      ],
+      ...["--tmpfs", "/tmp:size=64m,mode=1777"],
+      ...[
+        "--volume",
+        `${scratch}-data:/var/lib/postgresql/data`,
+        "--volume",
+        `${stack.name}-backups:/var/lib/pgbackrest:ro`,
+      ],
+      ...[
+        "--volume",
+        `${secrets}:/run/secrets/exai:ro`,
+        "--env",
+        "BACKUP_PASSPHRASE_FILE=/run/secrets/exai/backup-passphrase",
+      ],
+      ...[stack.image, "bash", "-c", `${restore} && exec ${serve}`],
+    ]);
+    const query = (sql: string) =>
+      docker(["exec", scratch, "psql", "-XqAt", "-h", "/tmp", "-U", "postgres", "-c", sql]);
+    let users = "";
+    for (let tries = 0; tries < 120 && users === ""; tries++) {
+      await sleep(500);
+      users = await query("select count(*) from auth.users where not pg_is_in_recovery()").catch(() => "");
+      if (users === "0\n") users = "";
+    }
+    expect(users, (await tryDocker(["logs", "--tail", "20", scratch])).stderr).toBe("501\n");
+    expect(await query("select count(*) from auth.users where email = 'after-the-backup@example.com'")).toBe("1\n");
+    expect(await query("select count(*) from supabase_migrations.schema_migrations")).toBe(
+      await stack.sql("select count(*) from supabase_migrations.schema_migrations"),
+    );
+  }, 120_000);
+
+  it("are not readable without the passphrase", async () => {
+    const found = await docker([
+      ...[
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--volume",
+        `${stack.name}-backups:/repository:ro`,
+        "--entrypoint",
+        "bash",
+        stack.image,
+      ],
+      ...["-c", "cat $(find /repository -name 'backup.info') | head -c 8"],
+    ]);
+    // How OpenSSL begins what it encrypts with a salt.
+    expect(found).toBe("Salted__");
+  });
+
+  it("fail their verification where the repository is damaged", async () => {
+    const damage =
+      "file=$(find /var/lib/pgbackrest/backup -path '*bundle*' -type f | head -1); printf damaged | dd of=$file bs=1 seek=1000 conv=notrunc status=none";
+    await docker(["exec", stack.runner, "bash", "-c", damage]);
+    await expect(run(backupNow(stack.url, { kind: "incremental" }))).rejects.toThrow(
+      /the verification of the repository failed/,
+    );
+    const [latest] = await backupHistory(stack.url, 1);
+    expect(latest).toMatchObject({ status: "completed", verification: "failed" });
+  });
+});
