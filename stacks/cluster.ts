@@ -6,7 +6,7 @@ import { KubernetesBackups } from "../components/backups/kubernetes.ts";
 import { backupQueries } from "../components/backups/queries.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
-import { ClusterMonitoring } from "../components/monitoring/kubernetes.ts";
+import { ClusterMonitoring, type ClusterMonitoringArgs } from "../components/monitoring/kubernetes.ts";
 import { ClusterPlatform } from "../components/platform/kubernetes.ts";
 import { ROUTING_NAMES } from "../components/routing/gateway.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
@@ -128,7 +128,11 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
       platform,
       images: monitoringImages(settings),
       retentionDays: settings.metricsRetentionDays,
-      storage: { kind: "volume", gigabytes: settings.metricsGigabytes, storageClass: settings.storageClass },
+      storage: {
+        kind: settings.metricsStorage,
+        gigabytes: settings.metricsGigabytes,
+        storageClass: settings.storageClass,
+      },
       database: {
         uri: login.host.apply((host) => `${host}:${login.port}/${login.name}?sslmode=require`),
         user: login.user,
@@ -191,9 +195,14 @@ function connectionUrl(login: DatabaseLogin): pulumi.Output<string> {
   });
 }
 
-function monitoringImages(settings: Settings): Omit<typeof CLUSTER_IMAGES, "grafana"> & { readonly grafana?: string } {
-  const { grafana, ...others } = CLUSTER_IMAGES;
-  return settings.grafana ? { ...others, grafana } : others;
+function monitoringImages(settings: Settings): ClusterMonitoringArgs["images"] {
+  const { prometheusImage, alertmanagerImage, postgresExporterImage, grafanaImage } = settings;
+  return {
+    prometheus: prometheusImage ?? CLUSTER_IMAGES.prometheus,
+    alertmanager: alertmanagerImage ?? CLUSTER_IMAGES.alertmanager,
+    postgresExporter: postgresExporterImage ?? CLUSTER_IMAGES.postgresExporter,
+    ...(settings.grafana ? { grafana: grafanaImage ?? CLUSTER_IMAGES.grafana } : {}),
+  };
 }
 
 /** Image of each slot: as the settings name it, else built from the given folder and pushed. */

@@ -149,7 +149,16 @@ function crossChecks(
   if (cluster) {
     if (values.image === undefined && values.buildContext === undefined)
       errors.push(refusal(stack, "image", "is not set, and there is no exai:buildContext to build one from"));
-    for (const key of ["image", "blueImage", "greenImage", "backupImage"] as const) {
+    for (const key of [
+      "image",
+      "blueImage",
+      "greenImage",
+      "backupImage",
+      "prometheusImage",
+      "alertmanagerImage",
+      "grafanaImage",
+      "postgresExporterImage",
+    ] as const) {
       const image = plain[key];
       if (image !== undefined && !hasDigest(image))
         errors.push(

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DEFAULT_GRACE_SECONDS, DEFAULT_WS_PORT } from "../../contract/server.ts";
+import { CLUSTER_IMAGES } from "../../contract/cluster-images.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import * as check from "./checks.ts";
 
@@ -32,6 +33,14 @@ const localPort = (about: string, fallback: string) =>
   define({ check: check.port, about: `${about}; local only`, fallback, example: fallback });
 const retention = (about: string, fallback: string) =>
   define({ check: check.integer(7, 90, "days"), about: `${about}, days (7-90)`, fallback, example: fallback });
+
+const clusterImage = (name: string, fallback: string) =>
+  define({
+    check: check.imageReference,
+    about: `Image of ${name}, by digest; clusters only`,
+    fallback: { staging: fallback, prod: fallback },
+    example: fallback,
+  });
 
 /** Clusters, as opposed to this machine. */
 const CLUSTERS = ["staging", "prod"] as const;
@@ -210,6 +219,16 @@ export const SETTINGS = {
     fallback: { local: "5", staging: "10", prod: "50" },
     example: "50",
   }),
+  metricsStorage: define({
+    check: check.oneOf("volume", "ephemeral"),
+    about: "Where Prometheus keeps its data: a volume, or a directory that goes with the pod (trials); clusters only",
+    fallback: "volume",
+    example: "volume",
+  }),
+  prometheusImage: clusterImage("Prometheus", CLUSTER_IMAGES.prometheus),
+  alertmanagerImage: clusterImage("Alertmanager", CLUSTER_IMAGES.alertmanager),
+  grafanaImage: clusterImage("Grafana", CLUSTER_IMAGES.grafana),
+  postgresExporterImage: clusterImage("the Postgres exporter", CLUSTER_IMAGES.postgresExporter),
   slackWebhook: define({
     check: check.url("https"),
     about: "Slack's incoming webhook for alerts",

@@ -4,9 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { COLOURS } from "../../contract/colours.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
 import { capture } from "../../synth/capture.ts";
 import { manifests, type Manifest } from "../../synth/manifests.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
@@ -14,13 +16,14 @@ import { KubernetesApi, type KubernetesObject } from "../support/kubernetes.ts";
 
 /**
  * Staging's and prod's own manifests on a real cluster: `EXAI_TEST_KUBECONFIG` names its kubeconfig. The nodes must have
- * the reference server's image (or be able to pull `EXAI_TEST_SERVER_IMAGE`), and Envoy Gateway >= 1.9 must run there.
+ * the reference server's image, get it by `EXAI_TEST_LOAD_IMAGE`, or pull `EXAI_TEST_SERVER_IMAGE`; and Envoy Gateway
+ * >= 1.9 must run there.
  */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 const serverImage = process.env.EXAI_TEST_SERVER_IMAGE ?? LOCAL_IMAGES.referenceServer;
 const gatewayNamespace = process.env.EXAI_TEST_GATEWAY_NAMESPACE ?? "envoy-gateway-system";
-/** Where the nodes cannot pull the proxy that the controller was built with. */
-const gatewayImage = process.env.EXAI_TEST_GATEWAY_IMAGE;
+/** A program that gives the cluster's nodes an image of the local Docker engine, by its name. */
+const loadImage = process.env.EXAI_TEST_LOAD_IMAGE;
 
 const ROOT = join(import.meta.dirname, "../..");
 const DIGEST = `@sha256:${"0".repeat(64)}`;
@@ -32,6 +35,8 @@ const GATEWAY_API = "gateway.networking.k8s.io/v1";
 describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
   let api: KubernetesApi;
   let tags: boolean;
+  /** What the controller's own configuration has: a Gateway's EnvoyProxy takes the place of the whole of it. */
+  let gatewayImage: string | undefined;
   const run = randomBytes(3).toString("hex");
   const clients = `exai-test-client-${run}`;
   const namespaces: string[] = [clients];
@@ -43,7 +48,12 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     if (!(await api.knows(ENVOY_GATEWAY, "EnvoyProxy")))
       throw new Error("Envoy Gateway's CRDs are not installed: see docs/deploy.md");
     const config = await api.get("v1", "ConfigMap", gatewayNamespace, "envoy-gateway-config");
-    tags = /enableLua:\s*true/.test(JSON.stringify(config?.data));
+    const controller = parse(
+      (config?.data as Record<string, string> | undefined)?.["envoy-gateway.yaml"] ?? "{}",
+    ) as Controller;
+    tags = controller.extensionApis?.enableLua === true;
+    gatewayImage = controller.envoyProxy?.provider?.kubernetes?.envoyDeployment?.container?.image;
+    if (loadImage !== undefined) await load(serverImage);
     await api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: clients } });
   });
 
@@ -280,6 +290,25 @@ function token(): string {
   const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "cluster-test" })}`;
   return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+}
+
+/** The part of Envoy Gateway's configuration that is read here. */
+interface Controller {
+  readonly extensionApis?: { readonly enableLua?: boolean };
+  readonly envoyProxy?: {
+    readonly provider?: {
+      readonly kubernetes?: { readonly envoyDeployment?: { readonly container?: { readonly image?: string } } };
+    };
+  };
+}
+
+/** Has an image made where it is missing, and gives it to the nodes. */
+async function load(image: string): Promise<void> {
+  const ensuring = ensureImages([image]);
+  let step = await ensuring.next();
+  while (step.done !== true) step = await ensuring.next();
+  expect(step.value.missing).toEqual([]);
+  execFileSync(loadImage ?? "", [image], { stdio: "ignore" });
 }
 
 /** Whether the gateway has an address and a running proxy. */
