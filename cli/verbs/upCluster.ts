@@ -38,8 +38,6 @@ export async function* upCluster(stack: string, given: Overrides, signal: AbortS
     if (options.yes !== true && !isLocal) await confirm(stack, planned.changed);
     yield* engine.up({ signal });
   } else {
-    // Outputs may be new although no resource is; `up` records them and touches nothing else.
-    yield* engine.up({ signal });
     yield { type: "step", id: "apply", title: `${planned.unchanged} resources`, status: "unchanged" };
   }
   const migrated = isLocal ? yield* applyMigrations(localDatabaseUrl(localStack(stack, given)), { signal }) : 0;

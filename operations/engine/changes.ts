@@ -131,7 +131,8 @@ export class EngineStream {
     if (this.#preview) return;
     const id = `${change.verb}:${change.urn}`;
     this.#started.set(id, timestamp);
-    yield { type: "step", id, title: titleOf(change), status: "started", detail: change.keys.join(", ") };
+    const keys = change.keys.length === 0 ? {} : { detail: change.keys.join(", ") };
+    yield { type: "step", id, title: titleOf(change), status: "started", ...keys };
   }
 
   *#ends(metadata: StepEventMetadata, timestamp: number, status: "done" | "failed"): Generator<ExaiEvent> {

@@ -63,12 +63,23 @@ export class Engine {
       stack: request.stack,
       ...(request.ownBackend === undefined ? {} : { fallback: request.ownBackend }),
     });
-    const file = effectiveStackFile(request.root, request.folder, request.stack, request.overrides ?? {});
+    const file = effectiveStackFile(
+      request.root,
+      request.folder,
+      request.stack,
+      request.overrides ?? {},
+      environment.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined,
+    );
     const workspaceOf = (workDir: string, envVars: EngineEnvironment) =>
       LocalWorkspace.create({ pulumiCommand: cli, workDir, envVars: { PULUMI_SKIP_UPDATE_CHECK: "true", ...envVars } });
     const workspace = await workspaceOf(request.root, environment);
 
-    const known = (await workspace.listStacks()).some(({ name }) => name.split("/").at(-1) === request.stack);
+    const explained = (error: unknown) => {
+      throw explain(error, request.stack, "preview");
+    };
+    const known = (await workspace.listStacks().catch(explained)).some(
+      ({ name }) => name.split("/").at(-1) === request.stack,
+    );
     if (!known) {
       if (request.ownBackend === undefined)
         throw new UserError(
@@ -76,11 +87,14 @@ export class Engine {
           "is not in the Pulumi backend",
           `pulumi stack init ${request.stack}`,
         );
-      await (await workspaceOf(file.folder, environment)).createStack(request.stack);
+      await (await workspaceOf(file.folder, environment)).createStack(request.stack).catch(explained);
     }
     // What the user has selected stays selected: every command names its stack.
     workspace.selectStack = () => Promise.resolve();
-    return new Engine(request, await Stack.select(request.stack, workspace), file);
+    const stack = await Stack.select(request.stack, workspace);
+    // The SDK asks for the history after each operation, by way of the shared stack file; nobody here reads it.
+    stack.info = () => Promise.resolve(undefined);
+    return new Engine(request, stack, file);
   }
 
   /** What would change, with the pack's findings. @throws UserError where it cannot be judged or is forbidden */
@@ -104,7 +118,7 @@ export class Engine {
   /** Deletes everything that the stack made. @throws UserError where it fails, or where something is protected */
   async *destroy(options: OperationOptions & DestroyOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
     const stream = new EngineStream({ preview: false });
-    yield* this.#operation(stream, "destroy", options, (common) =>
+    yield* this.#operation(stream, "down", options, (common) =>
       this.#stack.destroy({ ...common, excludeProtected: options.keepProtected ?? false }),
     );
     return { stream };
@@ -113,7 +127,7 @@ export class Engine {
   /** Takes the protection off everything, so that {@link destroy} deletes what holds data as well. */
   async unprotect(): Promise<void> {
     const ran = await this.#run(["state", "unprotect", "--all", "--yes", "--stack", this.#request.stack]);
-    if (ran.code !== 0) throw this.#explained(new Error(ran.stderr), "destroy");
+    if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "down");
   }
 
   /** Outputs of the last `up`. */
@@ -133,7 +147,7 @@ export class Engine {
       this.#file.path,
     ];
     const ran = await this.#run(args);
-    if (ran.code !== 0) throw this.#explained(new Error(ran.stderr), "config");
+    if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
     const values = JSON.parse(ran.stdout) as Record<string, { value?: string }>;
     return Object.fromEntries(
       Object.entries(values).flatMap(([key, { value }]) =>
@@ -149,7 +163,7 @@ export class Engine {
 
   async *#operation(
     stream: EngineStream,
-    verb: "preview" | "up" | "destroy",
+    verb: "preview" | "up" | "down",
     options: OperationOptions,
     start: (common: CommonOptions) => Promise<unknown>,
   ): AsyncGenerator<ExaiEvent> {
@@ -183,37 +197,37 @@ export class Engine {
     }
     await running;
     options.signal?.throwIfAborted();
-    if (state.failure !== undefined) throw this.#explained(state.failure, verb, stream);
+    if (state.failure !== undefined) throw explain(state.failure, this.#request.stack, verb, stream);
   }
+}
 
-  /** Turns a failure of the CLI into an error for the user. */
-  #explained(failure: unknown, verb: "preview" | "up" | "destroy" | "config", stream?: EngineStream): unknown {
-    const { stack } = this.#request;
-    if (!(failure instanceof Error)) return failure;
-    const said = failure.message;
-    if (/currently locked by|conflict: Another update/i.test(said))
-      return new UserError(
-        `stack ${stack}`,
-        "somebody else is changing it",
-        `wait; where its process is gone: pulumi cancel --stack ${stack}`,
-        EXIT.refused,
-        { cause: failure },
-      );
-    if (/passphrase must be set|incorrect passphrase/i.test(said))
-      return new UserError(
-        `stack ${stack}`,
-        /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
-        "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
-        undefined,
-        { cause: failure },
-      );
-    const retry = verb === "destroy" ? `./exai down ${stack}` : `./exai ${verb === "up" ? "up" : "preview"} ${stack}`;
-    return (stream ?? new EngineStream({ preview: true })).failure(
-      stack,
-      `mend it, then: ${retry}   (it goes on where it ended)`,
-      lastWords(said),
+/** Turns a failure of the CLI into an error for the user. */
+function explain(
+  failure: unknown,
+  stack: string,
+  verb: "preview" | "up" | "down",
+  stream = new EngineStream({ preview: true }),
+): unknown {
+  if (!(failure instanceof Error)) return failure;
+  const said = failure.message;
+  const cause = { cause: failure };
+  if (/currently locked by|conflict: Another update/i.test(said))
+    return new UserError(
+      `stack ${stack}`,
+      "somebody else is changing it",
+      `wait; where its process is gone: pulumi cancel --stack ${stack}`,
+      EXIT.refused,
+      cause,
     );
-  }
+  if (/passphrase must be set|incorrect passphrase/i.test(said))
+    return new UserError(
+      `stack ${stack}`,
+      /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
+      "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
+      undefined,
+      cause,
+    );
+  return stream.failure(stack, `mend it, then: ./exai ${verb} ${stack}   (it goes on where it ended)`, lastWords(said));
 }
 
 /** What every operation is started with. */
@@ -229,5 +243,6 @@ interface CommonOptions {
 function lastWords(message: string): string {
   const lines = message.split("\n").map((line) => line.trim());
   const errors = lines.filter((line) => line.startsWith("error:")).map((line) => line.slice("error:".length).trim());
-  return errors.length > 0 ? errors.join("\n  ") : lines.filter(Boolean).slice(-6).join("\n  ");
+  // The SDK repeats the CLI's words.
+  return errors.length > 0 ? [...new Set(errors)].join("\n  ") : lines.filter(Boolean).slice(-6).join("\n  ");
 }

@@ -21,17 +21,21 @@ export interface EffectiveStackFile {
  *
  * @param folder where the copy goes
  * @param overrides values that win, keys without `exai:`
+ * @param ownPassphrase whether the passphrase is this machine's own: then the team's encryption is left out, unless it
+ *   has something to decrypt
  */
 export function effectiveStackFile(
   root: string,
   folder: string,
   stack: string,
   overrides: Readonly<Record<string, string>>,
+  ownPassphrase: boolean,
 ): EffectiveStackFile {
   const path = join(folder, `Pulumi.${stack}.yaml`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const document = read(join(root, `Pulumi.${stack}.yaml`));
   const before = read(path);
+  if (ownPassphrase && !holdsSecrets(document)) for (const key of ENCRYPTION) document.delete(key);
   if (!ENCRYPTION.some((key) => document.has(key)))
     for (const key of ENCRYPTION) if (before.has(key)) document.set(key, before.get(key));
   for (const [key, value] of Object.entries(overrides)) document.setIn(["config", `${PREFIX}${key}`], value);
@@ -46,6 +50,11 @@ export function setInStackFile(root: string, stack: string, key: string, value: 
   const document = read(path);
   document.setIn(["config", `${PREFIX}${key}`], value);
   writeFileSync(path, document.toString());
+}
+
+function holdsSecrets(document: Document): boolean {
+  const { config } = document.toJS() as { config?: Record<string, unknown> };
+  return Object.values(config ?? {}).some((value) => typeof value === "object" && value !== null && "secure" in value);
 }
 
 function read(path: string): Document {
