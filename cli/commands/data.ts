@@ -38,20 +38,22 @@ export const registerData: Register = (program, run) => {
   )
     .addOption(
       new Option("--kind <kind>", "kind of backup")
-        .choices(["full", "incremental", "differential"])
+        .choices(["full", "incremental", "differential", "weekly"])
         .default("incremental"),
     )
-    .action(async (stack: string, flags: Flags & { kind: "full" | "incremental" | "differential" }) => {
-      const { backupNow } = await import("../verbs/backup.ts");
+    .action(async (stack: string, flags: Flags & { kind: "full" | "incremental" | "differential" | "weekly" }) => {
+      const { backupNow, refuseCluster } = await import("../verbs/backup.ts");
       await run(async function* (signal) {
+        refuseCluster(stack, "now");
         return yield* backupNow(await databaseOf(stack, flags), { kind: flags.kind, signal });
       });
     });
   withOverrides(
     backup.command("list").description("the backups and what became of them").argument("[stack]", "local", "local"),
   ).action(async (stack: string, flags: Flags) => {
-    const { backupList } = await import("../verbs/backup.ts");
+    const { backupList, refuseCluster } = await import("../verbs/backup.ts");
     await run(async function* (signal) {
+      refuseCluster(stack, "list");
       return yield* backupList(await databaseOf(stack, flags), { signal });
     });
   });

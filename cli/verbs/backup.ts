@@ -1,4 +1,5 @@
-import { EXIT } from "../../contract/errors.ts";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { LABELS } from "../../contract/labels.ts";
 import type { Verb } from "../../contract/events.ts";
 import { backupHistory, type BackupRecord } from "../../operations/backups/history.ts";
 import { requestBackup, type BackupRequest } from "../../operations/backups/request.ts";
@@ -62,4 +63,17 @@ function size(bytes: number | null): string {
   const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   const value = bytes / 1024 ** power;
   return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${units[power] ?? ""}`;
+}
+
+/** Refuses a stack on a cluster, whose backups are the cluster's own jobs. @throws UserError with the command to use */
+export function refuseCluster(stack: string, verb: "now" | "list"): void {
+  if (stack !== "staging" && stack !== "prod") return;
+  const kubectl = `kubectl --namespace exai-${stack}`;
+  throw new UserError(
+    `stack ${stack}`,
+    "is on a cluster, where backups are jobs of Kubernetes",
+    verb === "now"
+      ? `${kubectl} create job --from=cronjob/backup-daily backup-by-hand`
+      : `${kubectl} get cronjobs,jobs --selector ${LABELS.component}=backup`,
+  );
 }
