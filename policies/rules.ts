@@ -52,6 +52,18 @@ import { seLinux } from "./kubernetes/seLinux.ts";
 import { serviceAccountToken } from "./kubernetes/serviceAccountToken.ts";
 import { sysctls } from "./kubernetes/sysctls.ts";
 import { volumeTypes } from "./kubernetes/volumeTypes.ts";
+import { defaultDeny } from "./network/defaultDeny.ts";
+import { openings } from "./network/openings.ts";
+import { podSecurityLabels } from "./network/podSecurityLabels.ts";
+import { publicServices } from "./network/publicServices.ts";
+import { tls } from "./network/tls.ts";
+import { disruption } from "./rollout/disruption.ts";
+import { graceful } from "./rollout/graceful.ts";
+import { probes } from "./rollout/probes.ts";
+import { protectedData } from "./rollout/protectedData.ts";
+import { slots } from "./rollout/slots.ts";
+import { weights } from "./rollout/weights.ts";
+import { serviceRole } from "./secrets/serviceRole.ts";
 import type { Rule } from "./model/rule.ts";
 import { secretEnvironment } from "./secrets/environment.ts";
 import { literals } from "./secrets/literals.ts";
@@ -106,6 +118,20 @@ export const RULES: readonly Rule[] = [
   literals,
   secretMarks,
   secretEnvironment,
+  serviceRole,
+  // Network
+  podSecurityLabels,
+  defaultDeny,
+  openings,
+  publicServices,
+  tls,
+  // Rollout
+  probes,
+  graceful,
+  disruption,
+  slots,
+  weights,
+  protectedData,
   // Database
   rowSecurity,
   rowSecurityForced,

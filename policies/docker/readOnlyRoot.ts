@@ -1,4 +1,4 @@
-import { any } from "../model/truth.ts";
+import { all, any } from "../model/truth.ts";
 import { cisDocker, dockerRule } from "./containers.ts";
 
 /** The image cannot be changed while it runs. */
@@ -8,14 +8,15 @@ export const readOnlyRoot = dockerRule(
     title: "Containers have a read-only root file system",
     level: "mandatory",
     documentation:
-      "What must be written goes to a volume or a `tmpfs`. A container with `start: false` runs nothing and is free: Docker takes no files into a container with a read-only root.",
+      "What must be written goes to a volume or a `tmpfs`. A container that is never started (`start: false`, `mustRun: false`), by which files get into a volume, runs nothing and is let through.",
     references: cisDocker("5.13"),
   },
   (container) => {
     const place = container.at("readOnly");
+    const neverRuns = all(container.at("start").is(false), container.at("mustRun").is(false));
     return {
       at: place,
-      holds: any(place.is(true), container.at("start").is(false)),
+      holds: any(place.is(true), neverRuns),
       message: "the container can write its root file system",
       mend: "set readOnly: true and mount what it writes",
     };

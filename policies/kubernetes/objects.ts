@@ -1,0 +1,33 @@
+import type { Resource } from "../../contract/graph.ts";
+import type { Reader } from "../model/reader.ts";
+import { subjectOf, type Scene, type Subject } from "../model/rule.ts";
+import { all, type Truth } from "../model/truth.ts";
+import { kindOf } from "./pods.ts";
+
+/** The stack's Kubernetes objects of some kinds. */
+export function objectsOf(scene: Scene, ...kinds: readonly string[]): readonly Subject[] {
+  return scene.graph.resources.filter((resource) => kinds.includes(kindOf(resource) ?? "")).map(subjectOf);
+}
+
+/** Whether a resource is an object of one of some kinds. */
+export function isObject(...kinds: readonly string[]): (resource: Resource) => boolean {
+  return (resource) => kinds.includes(kindOf(resource) ?? "");
+}
+
+/** Whether labels satisfy a selector's `matchLabels`; an absent or empty selector matches everything. */
+export function selects(matchLabels: Reader, labels: Reader): Truth {
+  return all(
+    ...matchLabels
+      .entries()
+      .map(([key, value]) => (value.text === undefined ? value.isAbsent : labels.at(key).is(value.text))),
+  );
+}
+
+/** Whether two objects are in the same namespace. */
+export function sameNamespace(a: Subject, b: Subject): Truth {
+  const name = a.inputs.at("metadata", "namespace");
+  const other = b.inputs.at("metadata", "namespace");
+  // The same unknown namespace of one stack is the same namespace.
+  if (name.state === "unknown" && other.state === "unknown") return true;
+  return other.text === undefined ? name.isAbsent : name.is(other.text);
+}

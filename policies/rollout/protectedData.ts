@@ -1,0 +1,36 @@
+import type { Resource } from "../../contract/graph.ts";
+import { Reader } from "../model/reader.ts";
+import { componentOf } from "../docker/containers.ts";
+import { judge, type ResourceRule } from "../model/rule.ts";
+
+/** Data does not go with a stack. */
+export const protectedData: ResourceRule = {
+  name: "protected-data",
+  title: "What holds data is protected against deletion",
+  levelIn: { staging: "advisory" },
+  level: "mandatory",
+  scope: "resource",
+  onUnknown: "fail",
+  documentation:
+    "`protect: true` on Supabase projects, volume claims, buckets and, on Docker, the volumes of PostgreSQL whose names say data or backups. Taking it off is a step of its own, which somebody reviews.",
+  references: [
+    { standard: "Pulumi", item: "resource option protect" },
+    { standard: "NIST SP 800-53", item: "CP-9" },
+  ],
+  concerns: holdsData,
+  *check(subject) {
+    yield judge(subject, "", subject.resource.options.protect, "it holds data and may be deleted", "set protect: true");
+  },
+};
+
+function holdsData(resource: Resource): boolean {
+  if (
+    /^(supabase:index\/project:Project|kubernetes:core\/v1:PersistentVolumeClaim|aws:s3\/.*:Bucket(V2)?|gcp:storage\/bucket:Bucket)$/.test(
+      resource.type,
+    )
+  )
+    return true;
+  if (resource.type !== "docker:index/volume:Volume") return false;
+  const inputs = Reader.of(resource.inputs);
+  return componentOf(inputs) === "postgres" && /(^|-)(data|backups?)$/.test(resource.name);
+}
