@@ -1,0 +1,73 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { format, resolveConfig } from "prettier";
+import { ENVIRONMENTS, fallbackOf, SETTINGS, type Setting } from "../stacks/settings/table.ts";
+
+/** The page that {@link settingsPage} is the content of. */
+export const SETTINGS_PAGE = fileURLToPath(new URL("settings.md", import.meta.url));
+
+/** What a setting's description ends with where only some stacks read it. */
+const SCOPES = [
+  { title: "Every stack", suffix: "" },
+  { title: "Only `local`", suffix: "; local only" },
+  { title: "Only `staging` and `prod`", suffix: "; clusters only" },
+] as const;
+
+const INTRODUCTION = `# Settings
+
+Generated from \`stacks/settings/table.ts\` by \`node docs/generate-settings.ts\`; a test compares the two.
+
+Keys are \`exai:<key>\` in \`Pulumi.<stack>.yaml\`.
+
+- \`local\`: edit \`Pulumi.local.yaml\`, or set a value for one run: \`./exai up --set httpPort=8090\`.
+- \`staging\`, \`prod\`: \`pulumi config set --stack prod exai:<key> <value>\`, with \`--secret\` for a secret.
+- \`./exai env <stack>\` prints what the server gets, secrets masked; \`./exai env <stack> --example\` prints an
+  \`.env.example\`.
+
+An empty string counts as "not set" ([ADR 0012](adr/0012-one-table-of-settings.md)). A value that is refused stops
+everything before the first resource, with the key, the reason and the command that mends it.
+
+Rules that need more than one setting: ports on this machine differ from each other; \`wsPort\` is not 8080; \`staging\` and
+\`prod\` need \`image\`, or \`buildContext\` with \`buildRepository\`, and take images by digest alone; \`productionUrl\` is
+\`https:\` in \`prod\`; \`jwtSecretPrevious\` differs from \`jwtSecret\`; \`simpleToolTimeout\` is at most \`workflowToolTimeout\`.
+`;
+
+/** The page of all settings, in Markdown as prettier writes it. */
+export async function settingsPage(): Promise<string> {
+  const settings: readonly (readonly [string, Setting])[] = Object.entries(SETTINGS);
+  const sections = SCOPES.map(({ title, suffix }) => {
+    const own = settings.filter(([, setting]) => scopeOf(setting) === suffix);
+    const rows = own.map(([key, setting]) => row(key, setting, suffix));
+    return [`## ${title}`, "", "| key | what it is | default | required in | secret |", "|-|-|-|-|-|", ...rows].join(
+      "\n",
+    );
+  });
+  const config = await resolveConfig(SETTINGS_PAGE);
+  return format([INTRODUCTION, ...sections].join("\n\n"), { ...config, parser: "markdown" });
+}
+
+function scopeOf(setting: Setting): string {
+  return SCOPES.find(({ suffix }) => suffix !== "" && setting.about.endsWith(suffix))?.suffix ?? "";
+}
+
+function row(key: string, setting: Setting, suffix: string): string {
+  const about = setting.about.slice(0, setting.about.length - suffix.length);
+  const cells = [
+    `\`${key}\``,
+    about,
+    defaultOf(setting),
+    (setting.required ?? []).map((environment) => `\`${environment}\``).join(", "),
+    setting.secret === true ? "yes" : "",
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+/** One value where all environments agree, else each with its own. */
+function defaultOf(setting: Setting): string {
+  const values = ENVIRONMENTS.map((environment) => [environment, fallbackOf(setting, environment)] as const);
+  const [first] = values;
+  if (values.every(([, value]) => value === first?.[1])) return first?.[1] === undefined ? "" : `\`${first[1]}\``;
+  return values.flatMap(([name, value]) => (value === undefined ? [] : [`${name} \`${value}\``])).join(", ");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(SETTINGS_PAGE, await settingsPage());
