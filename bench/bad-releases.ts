@@ -18,6 +18,7 @@ import { LoadThread } from "./support/load-thread.ts";
 /** Name, faults of the image (images/reference-server), and whether the release is good. */
 const RELEASES = [
   { name: "20 % errors", tag: "bad-errors", faults: "errors=0.2" },
+  { name: "3 % errors", tag: "bad-few-errors", faults: "errors=0.03" },
   { name: "2 % take 2 s (p99)", tag: "bad-p99", faults: "latency=2000ms@0.02" },
   { name: "never ready", tag: "bad-never-ready", faults: "never-ready" },
   { name: "crashes after 5 s", tag: "bad-crash", faults: "crash-after=5s" },

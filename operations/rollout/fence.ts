@@ -51,19 +51,22 @@ export class FencedDirectory {
   /**
    * Replaces a file by rename; when it returns, the content survives a crash of the machine.
    *
+   * @param visible `first` renames before the content is flushed, for a reader who waits: what a crash of the machine in
+   * between leaves behind must be mendable from elsewhere.
    * @throws FencedError when a newer token has shut this one out.
    */
-  async replace(name: string, content: string): Promise<void> {
+  async replace(name: string, content: string, visible: "first" | "when safe" = "when safe"): Promise<void> {
     const staged = join(this.#staging, name);
     try {
       const file = await open(staged, "w", 0o644);
       try {
         await file.writeFile(content);
-        await file.sync();
+        if (visible === "when safe") await file.sync();
+        await rename(staged, join(this.#directory, name));
+        if (visible === "first") await file.sync();
       } finally {
         await file.close();
       }
-      await rename(staged, join(this.#directory, name));
     } catch (error) {
       if (errorCode(error) === "ENOENT") throw new FencedError(`${name}: a newer holder of the lease has taken over`);
       throw error;

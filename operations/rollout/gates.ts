@@ -75,11 +75,21 @@ export function checkGates(settings: GateSettings): void {
   }
 }
 
+/** What the judge must know of a step. */
+export interface StepFacts {
+  /** How often it will be looked at in all: the comparison's chance of a false alarm is shared by the looks. */
+  readonly looks: number;
+  /** Whether users are on both colours, so that their requests are alike and may be compared. */
+  readonly usersOnBoth: boolean;
+}
+
+/** Requests of the stable colour with which it can stand as a control. */
+const CONTROL_SAMPLES = 20;
+
 /**
  * Asks Prometheus for both colours since the step began and judges the candidate.
  *
  * @param since milliseconds since 1970.
- * @param looks how often this step will be looked at in all: the comparison's chance of a false alarm is shared by them.
  * @throws PrometheusError when Prometheus does not answer.
  */
 export async function askGates(
@@ -87,14 +97,14 @@ export async function askGates(
   settings: GateSettings,
   candidate: Colour,
   since: number,
-  looks: number,
+  step: StepFacts,
 ): Promise<readonly Verdict[]> {
   const now = Date.now();
   const series = await prometheus.samples(WINDOW_SELECTOR, (now - since) / 1000 + 1);
   const stale = 4 * ENVOY_SCRAPE_INTERVAL_SECONDS;
   const window = (colour: Colour): ColourWindow | undefined =>
     colourWindow(series, colour, since / 1000, now / 1000, stale);
-  return judge(settings, candidate, window(candidate), window(otherColour(candidate)), looks);
+  return judge(settings, candidate, window(candidate), window(otherColour(candidate)), step);
 }
 
 /** The verdicts on two windows of the same seconds; pure. */
@@ -103,7 +113,7 @@ export function judge(
   candidate: Colour,
   own: ColourWindow | undefined,
   stable: ColourWindow | undefined,
-  looks: number,
+  step: StepFacts,
 ): readonly Verdict[] {
   if (own === undefined) return [noData("the router has not been scraped twice yet")];
   const counted = (window: ColourWindow): Share => ({ hits: window.errors, trials: window.requests });
@@ -139,9 +149,9 @@ export function judge(
       return againstLimit(gate, settings, shares, 1 - q, other, text, { milliseconds: value });
     }),
   ];
-  // The stable colour has no users on the last step: there the limits alone judge.
-  if (errors.stable.trials < settings.minimumSamples) return verdicts;
-  const alpha = settings.comparisonSignificance / looks;
+  // On the last step the stable colour has probes alone, which are no match for users' requests: the limits judge.
+  if (!step.usersOnBoth || errors.stable.trials < settings.minimumSamples) return verdicts;
+  const alpha = settings.comparisonSignificance / step.looks;
   const p95 = settings.p95Milliseconds;
   const slowShares = of((window) => slow(window, p95));
   return [
@@ -184,7 +194,7 @@ function againstLimit(
   const sentence = `${text(share)} (${counts(own)}, limit ${percent(limit)})`;
   if (own.trials > 0 && share >= limit && p < settings.significance && own.hits > 1) {
     const alike = stable.hits >= limit * stable.trials && fisherTail(own, stable) >= settings.significance;
-    if (stable.trials < settings.minimumSamples / 2 || !alike) {
+    if (stable.trials < CONTROL_SAMPLES || !alike) {
       return { gate, outcome: "fail", detail: sentence, figures };
     }
     return { gate, outcome: "no-data", detail: `${sentence}, and ${other} is no better: ${counts(stable)}`, figures };

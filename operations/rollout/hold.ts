@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { askGates, together, type GateSettings, type Verdict } from "./gates.ts";
+import { askGates, together, type GateSettings, type StepFacts, type Verdict } from "./gates.ts";
 import { stateLabel } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { Prober } from "./probes.ts";
@@ -19,11 +19,16 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
   const { gates, prometheusUrl, routerUrl } = session.context;
   const prometheus = new Prometheus(prometheusUrl);
   const prober = new Prober(routerUrl, plan.candidate);
-  prober.aim(probeRate(gates, holdSeconds));
+  // The stable colour is the control: what both suffer from is not the candidate's fault, also when it has no users.
+  const control = new Prober(routerUrl, plan.stable);
+  for (const each of [prober, control]) each.aim(probeRate(gates, holdSeconds));
   const since = Date.now();
   const started = performance.now();
   const deadlineSeconds = holdSeconds + gates.noDataSeconds;
-  const looks = Math.max(1, Math.ceil(deadlineSeconds / gates.lookSeconds));
+  const facts: StepFacts = {
+    looks: Math.max(1, Math.ceil(deadlineSeconds / gates.lookSeconds)),
+    usersOnBoth: session.journal.table.weights[plan.stable] > 0,
+  };
   const { state } = session.machine;
   const step = {
     type: "step",
@@ -44,8 +49,11 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
       if (elapsed < nextLook) continue;
       nextLook = elapsed + gates.lookSeconds;
 
-      verdicts = [...(await ask(session, prometheus, plan, since, looks)), ...(blind === undefined ? [] : [blind])];
-      if (requestsOf(verdicts) >= gates.minimumSamples) prober.aim(0);
+      verdicts = [...(await ask(session, prometheus, plan, since, facts)), ...(blind === undefined ? [] : [blind])];
+      if (requestsOf(verdicts) >= gates.minimumSamples) {
+        prober.aim(0);
+        control.aim(0);
+      }
       yield { ...step, detail: `${elapsed.toFixed(0)} s: ${summary(verdicts)}` };
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
@@ -63,7 +71,7 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
       }
     }
   } finally {
-    await prober.stop();
+    await Promise.all([prober.stop(), control.stop()]);
   }
 }
 
@@ -88,10 +96,10 @@ async function ask(
   prometheus: Prometheus,
   plan: RolloutPlan,
   since: number,
-  looks: number,
+  facts: StepFacts,
 ): Promise<readonly Verdict[]> {
   try {
-    return await askGates(prometheus, session.context.gates, plan.candidate, since, looks);
+    return await askGates(prometheus, session.context.gates, plan.candidate, since, facts);
   } catch (error) {
     if (!(error instanceof PrometheusError)) throw error;
     return [{ gate: "data", outcome: "no-data", detail: error.message, figures: {} }];

@@ -43,11 +43,13 @@ function windowOf(requests: number, errors: number, slow = 0): ColourWindow {
   return { seconds: 10, requests, errors, buckets };
 }
 
+const STEP = { looks: 35, usersOnBoth: true } as const;
+
 describe("the gates", () => {
   const outcome = (own: ColourWindow | undefined, stable?: ColourWindow): string =>
-    together(judge(DEFAULT_GATES, "green", own, stable, 35));
+    together(judge(DEFAULT_GATES, "green", own, stable, STEP));
   const failing = (own: ColourWindow, stable?: ColourWindow): string[] =>
-    judge(DEFAULT_GATES, "green", own, stable, 35)
+    judge(DEFAULT_GATES, "green", own, stable, STEP)
       .filter((verdict) => verdict.outcome === "fail")
       .map((verdict) => verdict.gate);
 
@@ -77,12 +79,21 @@ describe("the gates", () => {
     expect(failing(windowOf(5000, 40), windowOf(20, 0))).toEqual([]);
   });
 
+  it("do not compare users with the probes of a colour that has none", () => {
+    const verdicts = judge(DEFAULT_GATES, "green", windowOf(5000, 40), windowOf(5000, 2), {
+      ...STEP,
+      usersOnBoth: false,
+    });
+    expect(verdicts.map((verdict) => verdict.gate)).toEqual(["errors", "p95", "p99"]);
+    expect(together(verdicts)).toBe("pass");
+  });
+
   it("hold while both colours are over a limit and the candidate is no worse: a rollback would mend nothing", () => {
     const [own, stable] = [windowOf(250, 0, 46), windowOf(250, 0, 50)];
     expect(failing(own, stable)).toEqual([]);
     expect(outcome(own, stable)).toBe("no-data");
     expect(failing(own, windowOf(250, 0, 5))).toContain("p95");
-    expect(failing(own, windowOf(20, 0, 4))).toContain("p95");
+    expect(failing(own, windowOf(19, 0, 4))).toContain("p95");
     expect(failing(windowOf(250, 0, 200), stable)).toContain("p95");
   });
 

@@ -1,0 +1,190 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { HEADERS } from "../../../contract/server.ts";
+import { docker } from "../../../operations/docker/cli.ts";
+import { buildReferenceServer } from "../../../operations/images/reference.ts";
+import { cutover } from "../../../operations/rollout/cutover.ts";
+import { McpProbe } from "../../../operations/rollout/mcp.ts";
+import { history, status } from "../../../operations/rollout/report.ts";
+import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import {
+  QUICK_CUTOVER,
+  QUICK_GATES,
+  runVerb,
+  startRolloutStack,
+  type RolloutStack,
+} from "../../support/rollout-stack.ts";
+
+const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
+
+let stack: RolloutStack;
+beforeAll(async () => {
+  stack = await startRolloutStack();
+}, 120_000);
+afterAll(async () => {
+  await stack.down();
+}, 60_000);
+// Whatever a test left behind, the next one begins at rest on some colour.
+afterEach(async () => {
+  await runVerb(abort(stack.context(), {})).catch(() => undefined);
+}, 60_000);
+
+async function userIsServedBy(): Promise<string | null> {
+  const response = await fetch(stack.routerUrl);
+  await response.arrayBuffer();
+  expect(response.status).toBe(200);
+  return response.headers.get(HEADERS.servedBy);
+}
+
+/** Runs a verb until an event of interest, and leaves the rest of it to the caller. */
+async function runUntil(verb: Verb, wanted: (event: ExaiEvent) => boolean): Promise<void> {
+  for (;;) {
+    const next = await verb.next();
+    if (next.done === true) throw new Error(`the verb ended with ${String(next.value)} before`);
+    if (wanted(next.value)) return;
+  }
+}
+
+const startsStep = (id: string) => (event: ExaiEvent) =>
+  event.type === "step" && event.id === id && event.status === "started";
+
+describe("a cutover", () => {
+  it("moves the users to a good image, tells its story, and goes back in one step", async () => {
+    const context = stack.context({ gates: QUICK_GATES });
+    const done = await runVerb(cutover(context, { ...GOOD, reason: "release 1" }));
+    expect(done.code).toBe(0);
+    expect(await userIsServedBy()).toBe("green");
+    const started = done.events.filter((event) => event.type === "step" && event.status === "started");
+    expect(started.map((event) => (event.type === "step" ? event.id : ""))).toEqual([
+      "prepare",
+      "deploy",
+      "ready",
+      "smoke",
+      "migrate",
+      "shift-20",
+      "shift-100",
+      "bake",
+    ]);
+    const told = await runVerb(history(context));
+    const text = JSON.stringify(told.events);
+    for (const part of ["release 1", context.who, GOOD.image, "p99 pass", "shift 20 %"]) expect(text).toContain(part);
+    expect((await runVerb(status(context))).code).toBe(0);
+
+    const before = performance.now();
+    expect((await runVerb(rollback(context, { reason: "second thoughts" }))).code).toBe(0);
+    expect(performance.now() - before).toBeLessThan(5000);
+    expect(await userIsServedBy()).toBe("blue");
+    await expect(runVerb(rollback(context, {}))).rejects.toMatchObject({ exitCode: 3 });
+  }, 180_000);
+
+  it("takes a bad image back by itself, evicts its sessions and says why with the numbers", async () => {
+    const image = "exai/reference-server:test-errors";
+    await buildReferenceServer({ tag: image, faults: "errors=0.2" });
+    const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 200 } });
+    // The smoke test alone would stop this image four times out of five; here the gates have to.
+    const ended = await retried(
+      () => runVerb(cutover(context, { ...GOOD, image })),
+      (run) => reason(run).startsWith("errors:"),
+    );
+    expect(ended.code).toBe(1);
+    expect(reason(ended)).toMatch(/errors: \d+(\.\d+)? % of requests failed \(\d+ of \d+, limit 1\.00 %\)/);
+    expect(await userIsServedBy()).toBe("blue");
+    const journal = await context.journal.read();
+    expect(journal?.machine).toMatchObject({
+      active: "blue",
+      evicted: ["green"],
+      ending: { automatic: true, from: "shift" },
+    });
+    expect(journal?.table.evicted).toEqual(["green"]);
+  }, 300_000);
+
+  it("stops a container that dies before any user meets it", async () => {
+    const image = "exai/reference-server:test-never-ready";
+    await buildReferenceServer({ tag: image, faults: "never-ready" });
+    const context = stack.context({ gates: QUICK_GATES, deadlines: { readySeconds: 5 } });
+    const ended = await runVerb(cutover(context, { ...GOOD, image }));
+    expect(ended.code).toBe(1);
+    expect(reason(ended)).toContain("green is not ready after 5 s");
+    expect(await userIsServedBy()).toBe("blue");
+  }, 120_000);
+
+  it("holds without data while Prometheus is down, then rolls back at the deadline", async () => {
+    const context = stack.context({ gates: { ...QUICK_GATES, noDataSeconds: 6 } });
+    const prometheus = `${stack.name}-prometheus`;
+    const verb = cutover(context, GOOD);
+    await runUntil(verb, startsStep("shift-20"));
+    await docker(["pause", prometheus]);
+    try {
+      const ended = await runVerb(verb);
+      expect(ended.code).toBe(1);
+      expect(reason(ended)).toContain("the gates have not passed within 7 s");
+      expect(await userIsServedBy()).toBe("blue");
+      await expect(runVerb(cutover(context, GOOD))).rejects.toMatchObject({ where: "gates" });
+    } finally {
+      await docker(["unpause", prometheus]);
+    }
+  }, 120_000);
+
+  it("is left resumable by Ctrl-C", async () => {
+    const stop = new AbortController();
+    const verb = cutover(stack.context({ gates: QUICK_GATES, signal: stop.signal }), GOOD);
+    await runUntil(verb, startsStep("shift-20"));
+    stop.abort();
+    const left = await runVerb(verb);
+    expect(left.code).toBe(130);
+    expect(JSON.stringify(left.events)).toContain("exai rollout resume");
+    const context = stack.context({ gates: QUICK_GATES });
+    await expect(runVerb(cutover(context, GOOD))).rejects.toMatchObject({ exitCode: 3, where: "rollout" });
+    expect((await runVerb(resume(context))).code).toBe(0);
+    expect(await userIsServedBy()).toBe("green");
+    expect((await runVerb(rollback(context, {}))).code).toBe(0);
+  }, 180_000);
+
+  it("goes back at once when the new slot's container is killed, and a session there begins anew", async () => {
+    const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 100_000 } });
+    const verb = cutover(context, GOOD);
+    await runUntil(verb, startsStep("shift-20"));
+    const session = new McpProbe(stack.routerUrl, { [HEADERS.testerColour]: "green" }, () => AbortSignal.timeout(5000));
+    await session.initialize();
+    const id = session.session ?? "";
+    await docker(["kill", `${stack.name}-server-green`]);
+    const ended = await runVerb(verb);
+    expect(ended.code).toBe(1);
+    expect(reason(ended)).toMatch(/restarted|does not run|no longer ready/);
+    const response = await fetch(`${stack.routerUrl}/mcp`, { method: "POST", headers: { [HEADERS.mcpSessionId]: id } });
+    expect([response.status, await response.text()]).toEqual([
+      404,
+      expect.stringContaining("initialize a new session"),
+    ]);
+  }, 120_000);
+
+  it("brings the old slot up again when it died during the bake and the new one has to go back", async () => {
+    const context = stack.context({ gates: QUICK_GATES });
+    expect((await runVerb(cutover(context, GOOD))).code).toBe(0);
+    expect(await userIsServedBy()).toBe("green");
+    const to = "blue";
+    await docker(["rm", "--force", `${stack.name}-server-${to}`]);
+    await untilUnready(to);
+    expect((await runVerb(rollback(context, {}))).code).toBe(0);
+    expect(await userIsServedBy()).toBe(to);
+  }, 180_000);
+
+  async function untilUnready(colour: "blue" | "green"): Promise<void> {
+    const { traffic } = stack.context();
+    while ((await traffic.readiness())[colour]) await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+});
+
+function reason(ended: { readonly events: readonly ExaiEvent[] }): string {
+  const last = ended.events.findLast((event) => event.type === "result");
+  return last?.type === "result" ? String((last.data as { reason?: string }).reason) : "";
+}
+
+async function retried<T>(run: () => Promise<T>, wanted: (result: T) => boolean): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    const result = await run();
+    if (wanted(result) || tries === 12) return result;
+  }
+}
