@@ -20,17 +20,26 @@ Examples:
   ./exai up --set httpPort=8090 --set logLevel=debug
   ./exai up staging`,
     )
-    .action(async (stack: string, flags: Flags) => {
+    .option("--engine", "use the Pulumi engine on this machine too", false)
+    .option("-y, --yes", "do not ask before a stack elsewhere is changed", false)
+    .action(async (stack: string, flags: Flags & { engine: boolean; yes: boolean }) => {
       const { up } = await import("../verbs/upAny.ts");
-      await run((signal) => up(stack, flags.set ?? {}, signal));
+      await run((signal) => up(stack, flags.set ?? {}, flags, signal));
     });
 
-  stackCommand(program, "down", "stop and remove the local stack; its data stays unless --volumes is given")
+  stackCommand(program, "preview", "what up would change, by the Pulumi engine and under the policies").action(
+    async (stack: string, flags: Flags) => {
+      const { preview } = await import("../verbs/preview.ts");
+      await run((signal) => preview(stack, flags.set ?? {}, signal));
+    },
+  );
+
+  stackCommand(program, "down", "stop and remove a stack; its data stays unless --volumes is given")
     .option("--volumes", "also remove the data; asks before", false)
     .option("-y, --yes", "do not ask", false)
     .action(async (stack: string, flags: Flags & { volumes: boolean; yes: boolean }) => {
-      const { downLocal } = await import("../verbs/down.ts");
-      await run(downLocal(stack, flags.set ?? {}, flags));
+      const { down } = await import("../verbs/downAny.ts");
+      await run((signal) => down(stack, flags.set ?? {}, flags, signal));
     });
 
   stackCommand(program, "status", "what runs and how it is; exit code 1 where something is not healthy").action(

@@ -1,30 +1,38 @@
+import { rmSync } from "node:fs";
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
+import { confirmByName } from "../confirm.ts";
 import { openEngine } from "../engine/open.ts";
-import type { Overrides } from "../local/project.ts";
+import { localStack, type Overrides } from "../local/project.ts";
 import { timed } from "../steps.ts";
-
-export interface DownEngineOptions {
-  /** Also deletes what is protected: volumes, projects, everything that holds data. */
-  readonly data: boolean;
-}
+import type { DownOptions } from "./down.ts";
 
 /** Deletes what the engine made of a stack. What holds data is protected and stays, unless asked otherwise. */
 export async function* downEngine(
   stack: string,
   overrides: Overrides,
-  options: DownEngineOptions,
+  options: DownOptions,
   signal: AbortSignal,
 ): Verb {
-  const { engine } = yield* timed("open", `open stack ${stack}`, () => openEngine(stack, overrides));
-  if (options.data) await engine.unprotect();
-  const { stream } = yield* engine.destroy({ signal, keepProtected: !options.data });
+  const { engine, settings } = yield* timed("open", `open stack ${stack}`, () => openEngine(stack, overrides));
+  const isLocal = settings.environment === "local";
+  if (!options.yes && (options.volumes || !isLocal)) {
+    const what = options.volumes ? "everything, its data too, for good" : "everything but the data";
+    await confirmByName(
+      stack,
+      `This deletes ${what}.`,
+      `./exai down ${stack}${options.volumes ? " --volumes" : ""} --yes`,
+    );
+  }
+  if (options.volumes) await engine.unprotect();
+  const { stream } = yield* engine.destroy({ signal, keepProtected: !options.volumes });
+  if (options.volumes && isLocal) rmSync(localStack(stack, overrides).home, { recursive: true, force: true });
   const deleted = stream.counts.delete ?? 0;
   yield {
     type: "result",
-    title: `${stack} is down: ${deleted} resources deleted${options.data ? ", its data too" : "; its data stays"}`,
+    title: `${stack} is down: ${deleted} resources deleted${options.volumes ? ", its data too" : "; its data stays"}`,
     data: { stack, deleted, counts: stream.counts },
-    next: [`./exai up ${stack}`],
+    next: [`./exai up ${stack}${isLocal ? " --engine" : ""}`],
   };
   return EXIT.ok;
 }

@@ -4,9 +4,17 @@ import { environmentOf } from "../../stacks/settings/parse.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
 
+export interface UpAnyOptions {
+  /** Uses the Pulumi engine on this machine too. */
+  readonly engine: boolean;
+  /** Does not ask before a stack elsewhere is changed. */
+  readonly yes: boolean;
+}
+
 /** Brings a stack up the way its environment asks for: Compose on this machine, the Pulumi engine elsewhere. */
-export async function* up(stack: string, overrides: Overrides, signal: AbortSignal): Verb {
+export async function* up(stack: string, overrides: Overrides, options: UpAnyOptions, signal: AbortSignal): Verb {
   const environment = environmentOf(stack, stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true }));
-  if (environment === "local") return yield* (await import("./up.ts")).upLocal(stack, overrides, signal);
-  return yield* (await import("./upCluster.ts")).upCluster(stack, overrides, signal);
+  if (environment === "local" && !options.engine)
+    return yield* (await import("./up.ts")).upLocal(stack, overrides, signal);
+  return yield* (await import("./upCluster.ts")).upCluster(stack, overrides, signal, options);
 }

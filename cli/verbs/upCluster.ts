@@ -1,10 +1,10 @@
-import { createInterface } from "node:readline/promises";
 import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { Engine } from "../../operations/engine/engine.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { applyMigrations } from "../../operations/migrations/apply.ts";
+import { confirmByName } from "../confirm.ts";
 import { openEngine, type EngineStack } from "../engine/open.ts";
 import { localDatabaseUrl } from "../local/database.ts";
 import { localProject, localStack, type Overrides } from "../local/project.ts";
@@ -35,7 +35,8 @@ export async function* upCluster(stack: string, given: Overrides, signal: AbortS
   yield { type: "step", id: "preview", title: "preview", status: "done", detail: changes };
   if (planned.changed > 0) {
     yield planned.table();
-    if (options.yes !== true && !isLocal) await confirm(stack, planned.changed);
+    if (options.yes !== true && !isLocal)
+      await confirmByName(stack, `This changes ${planned.changed} resources.`, `./exai up ${stack} --yes`);
     yield* engine.up({ signal });
   } else {
     yield { type: "step", id: "apply", title: `${planned.unchanged} resources`, status: "unchanged" };
@@ -69,30 +70,6 @@ function* keptNotes({ kept, settings }: EngineStack): Generator<ExaiEvent> {
       level: "warning",
       message: `exai:image is ${settings.image}, which no slot runs: a new release comes by ./exai cutover --stack ${settings.stack} --image ${settings.image}`,
     };
-}
-
-/** @throws UserError where nobody can be asked, or the answer is no */
-async function confirm(stack: string, count: number): Promise<void> {
-  if (!process.stdin.isTTY)
-    throw new UserError(
-      `stack ${stack}`,
-      `${count} resources would change, and there is no terminal to ask at`,
-      `./exai up ${stack} --yes`,
-      EXIT.refused,
-    );
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await prompt.question(`Apply these ${count} changes to ${stack}? Type "${stack}" to go on: `);
-    if (answer.trim() !== stack)
-      throw new UserError(
-        `stack ${stack}`,
-        "stays as it is: the answer was not its name",
-        `./exai up ${stack}`,
-        EXIT.refused,
-      );
-  } finally {
-    prompt.close();
-  }
 }
 
 async function summary(
