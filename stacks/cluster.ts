@@ -144,6 +144,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
       webSocketPort: settings.wsPort,
       gateway: { name: ROUTING_NAMES.gateway, namespace: settings.gatewayNamespace },
       alerts: alertTargets(settings),
+      ...(settings.kubeApiCidrs === undefined ? {} : { apiServerCidrs: settings.kubeApiCidrs }),
     },
     opts,
   );

@@ -43,9 +43,18 @@ export function prometheusOpenings(
       { to: [peer(platform, ALERTMANAGER)], ports: tcp(ports.alertmanager) },
       { to: [peer(platform, PROMETHEUS)], ports: tcp(ports.prometheus) },
       // Policies see the API server's own address and port, behind its Service.
-      { to: (apiServerCidrs ?? ["0.0.0.0/0", "::/0"]).map((cidr) => ({ ipBlock: { cidr } })), ports: tcp(443, 6443) },
+      { to: apiServer(apiServerCidrs), ports: tcp(443, 6443) },
     ],
   };
+}
+
+/** Where its addresses are not known: everywhere but where a cloud hands out the node's credentials. */
+function apiServer(cidrs: readonly string[] | undefined): k8s.types.input.networking.v1.NetworkPolicyPeer[] {
+  if (cidrs !== undefined) return cidrs.map((cidr) => ({ ipBlock: { cidr } }));
+  return [
+    { ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } },
+    { ipBlock: { cidr: "::/0", except: ["fd00:ec2::/32", "fe80::/10"] } },
+  ];
 }
 
 /** Alertmanager hears Prometheus, and speaks to receivers on the internet. */
@@ -67,4 +76,10 @@ export function exporterOpenings(platform: Platform): Openings {
 /** Grafana asks Prometheus. People reach it by `kubectl port-forward`, which no policy sees. */
 export function grafanaOpenings(platform: Platform): Openings {
   return { egress: [{ to: [peer(platform, PROMETHEUS)], ports: tcp(MONITORING_PORTS.prometheus) }] };
+}
+
+/** Peers: the API server where its addresses are known, else every address but the clouds' metadata service. */
+function apiServer(cidrs: readonly string[] | undefined): { ipBlock: { cidr: string; except?: string[] } }[] {
+  if (cidrs !== undefined) return cidrs.map((cidr) => ({ ipBlock: { cidr } }));
+  return [{ ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } }, { ipBlock: { cidr: "::/0" } }];
 }

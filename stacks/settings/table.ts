@@ -323,6 +323,11 @@ export const SETTINGS = {
     about: "Path of the kubeconfig; KUBECONFIG or ~/.kube/config where absent; clusters only",
     example: "~/.kube/prod.yaml",
   }),
+  kubeApiCidrs: define({
+    check: check.cidrs,
+    about: "Address ranges of the API server, to which Prometheus may speak; any where absent; clusters only",
+    example: "198.51.100.7/32",
+  }),
   gatewayClass: define({
     check: check.dnsLabel,
     about: "GatewayClass of Envoy Gateway; clusters only",
