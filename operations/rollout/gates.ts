@@ -193,7 +193,7 @@ function againstLimit(
   const figures = { requests: own.trials, bad: own.hits, share, limit, p, ...more };
   const sentence = `${text(share)} (${counts(own)}, limit ${percent(limit)})`;
   if (own.trials > 0 && share >= limit && p < settings.significance && own.hits > 1) {
-    const alike = stable.hits >= limit * stable.trials && fisherTail(own, stable) >= settings.significance;
+    const alike = stable.hits >= limit * stable.trials && !worse({ own, stable }, settings.significance);
     if (stable.trials < CONTROL_SAMPLES || !alike) {
       return { gate, outcome: "fail", detail: sentence, figures };
     }
@@ -221,8 +221,16 @@ function compared(
     ...{ stableRequests: stable.trials, stableBad: stable.hits, p, alpha },
   };
   const detail = `${counts(own)} ${what}, on ${other} ${counts(stable)} in the same seconds (Fisher, p = ${p.toPrecision(2)})`;
-  if (p < alpha && own.hits > 2) return { gate, outcome: "fail", detail, figures };
+  if (own.hits > 2 && worse({ own, stable }, alpha)) return { gate, outcome: "fail", detail, figures };
   return { gate, outcome: own.trials < settings.minimumSamples ? "no-data" : "pass", detail, figures };
+}
+
+/**
+ * Worse is what chance explains badly and what is at least twice as bad: slow requests come in bursts when a machine
+ * stalls, and a test that takes them for independent sees too much in small differences.
+ */
+function worse({ own, stable }: Shares, alpha: number): boolean {
+  return own.hits * stable.trials >= 2 * stable.hits * own.trials && fisherTail(own, stable) < alpha;
 }
 
 function counts(share: Share): string {
