@@ -77,9 +77,3 @@ export function exporterOpenings(platform: Platform): Openings {
 export function grafanaOpenings(platform: Platform): Openings {
   return { egress: [{ to: [peer(platform, PROMETHEUS)], ports: tcp(MONITORING_PORTS.prometheus) }] };
 }
-
-/** Peers: the API server where its addresses are known, else every address but the clouds' metadata service. */
-function apiServer(cidrs: readonly string[] | undefined): { ipBlock: { cidr: string; except?: string[] } }[] {
-  if (cidrs !== undefined) return cidrs.map((cidr) => ({ ipBlock: { cidr } }));
-  return [{ ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } }, { ipBlock: { cidr: "::/0" } }];
-}
