@@ -12,6 +12,7 @@ import { decisionOf, judgeStack, type Decision, type StackReport } from "../../p
 import { renderSarif } from "../../policies/report/sarif.ts";
 import { headline, renderText } from "../../policies/report/text.ts";
 import { RULES } from "../../policies/rules.ts";
+import { readWaivers, Waivers } from "../../policies/waivers/waivers.ts";
 
 export const PLAN_FORMATS = ["text", "json", "markdown", "sarif"] as const;
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
@@ -57,7 +58,19 @@ export async function* plan(stacks: readonly string[], options: PlanOptions = {}
 }
 
 /** The reports of stacks, in their order. @throws UserError or UserErrors where a stack's settings are refused */
-export async function planReports(stacks: readonly string[], root: string = ROOT): Promise<StackReport[]> {
+export async function planReports(
+  stacks: readonly string[],
+  root: string = ROOT,
+  now: Date = new Date(),
+): Promise<StackReport[]> {
+  const waivers = new Waivers(
+    readWaivers(
+      root,
+      RULES.map((rule) => rule.name),
+      now,
+    ),
+    now,
+  );
   // The database is read beside the program: it works in its own thread.
   const database = readDatabase(root);
   const { capture } = await import("../../synth/capture.ts");
@@ -65,7 +78,7 @@ export async function planReports(stacks: readonly string[], root: string = ROOT
   const reports: StackReport[] = [];
   for (const stack of stacks) {
     const graph = await capture(stack, stackFileSource(root, stack, { defers: true }));
-    reports.push(judgeStack(RULES, graph, await database));
+    reports.push(judgeStack(RULES, graph, await database, waivers));
   }
   return reports;
 }

@@ -8,6 +8,7 @@ import { evaluate, levelOf, outcomeOf, type Finding } from "../model/evaluate.ts
 import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
 import { subjectName } from "../report/model.ts";
 import { RULES } from "../rules.ts";
+import { readWaivers, Waivers } from "../waivers/waivers.ts";
 import { fromEngine } from "./wire.ts";
 
 const require = createRequire(import.meta.url);
@@ -52,6 +53,14 @@ export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): 
           lane.judgeCoverage(args.resources, report);
         },
       },
+      {
+        name: "waivers",
+        description: "No waiver has expired, and each is needed",
+        enforcementLevel: "mandatory" as const,
+        validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) => {
+          lane.judgeWaivers(args.resources, report);
+        },
+      },
     ],
   });
 }
@@ -69,6 +78,7 @@ function keepMarks(): void {
 class Lane {
   readonly #rules: readonly Rule[];
   readonly #root: string;
+  readonly #waivers: Waivers;
   /** Inputs by URN, as the program gave them: the stack's rules are handed outputs, and components have none of their inputs there. */
   readonly #inputs = new Map<string, Inputs>();
   /** Verdicts of each rule about resources. */
@@ -78,6 +88,9 @@ class Lane {
   constructor(rules: readonly Rule[], root: string) {
     this.#rules = rules;
     this.#root = root;
+    const now = new Date();
+    const names = rules.map((rule) => rule.name);
+    this.#waivers = new Waivers(readWaivers(root, names, now), now);
   }
 
   /** The level that the engine shall enforce; the strictest where the stack is not known yet. */
@@ -98,7 +111,8 @@ class Lane {
     const scene = { graph: graphOf([resource]), environment };
     const verdicts = [...rule.check(subjectOf(resource), environment)];
     this.#looked.set(rule.name, (this.#looked.get(rule.name) ?? 0) + verdicts.length);
-    for (const finding of outcomeOf(rule, scene, verdicts, 0).findings) report(messageOf(finding));
+    for (const finding of outcomeOf(rule, scene, verdicts, 0).findings)
+      if (this.#waivers.match(finding, scene.graph.stack) === undefined) report(messageOf(finding));
   }
 
   async judgeStack(rule: Rule, resources: readonly PolicyResource[], report: ReportViolation): Promise<void> {
@@ -109,6 +123,7 @@ class Lane {
     const [outcome] = evaluate([rule], scene, database);
     if (outcome?.unjudged !== undefined) report(`no judgement: ${outcome.unjudged}`);
     for (const finding of outcome?.findings ?? []) {
+      if (this.#waivers.match(finding, scene.graph.stack) !== undefined) continue;
       const { source, resource } = finding.place;
       report(
         source === undefined ? messageOf(finding) : `${source.file}:${source.line}: ${messageOf(finding)}`,
@@ -125,6 +140,11 @@ class Lane {
       if (rule.only !== undefined && !rule.only.environments.includes(scene.environment)) continue;
       if (rule.idle?.(scene) === undefined) report(`${rule.name} found nothing to look at in this stack`);
     }
+  }
+
+  /** Runs last: by then every finding was matched. */
+  judgeWaivers(resources: readonly PolicyResource[], report: ReportViolation): void {
+    for (const finding of this.#waivers.findings(graphOf(this.#all(resources)).stack)) report(messageOf(finding));
   }
 
   #all(resources: readonly PolicyResource[]): Resource[] {

@@ -3,6 +3,7 @@ import type { Database } from "../database/facts.ts";
 import { environmentOf, type Environment } from "../model/environment.ts";
 import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";
 import type { Level, Place, Rule } from "../model/rule.ts";
+import { Waivers } from "../waivers/waivers.ts";
 import { workloadsOf, type Workload } from "./workloads.ts";
 
 /** `clean`: nothing mandatory is violated. `unjudged`: some rule gave no judgement, and none found a violation. */
@@ -81,18 +82,15 @@ export interface StackReport {
   };
 }
 
-/** What a waiver decides about a finding; see `policies/waivers`. */
-export type Waive = (finding: Finding, stack: string) => WaivedEntry["waiver"] | undefined;
-
 /** Judges one stack. Findings are sorted: mandatory first, then by file and line. */
 export function judgeStack(
   rules: readonly Rule[],
   graph: ResourceGraph,
   database: Database | Error,
-  waive: Waive = () => undefined,
+  waivers: Waivers = new Waivers([], new Date(0)),
 ): StackReport {
   const environment = environmentOf(graph);
-  return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, waive);
+  return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, waivers);
 }
 
 /** The report of outcomes that are there already. */
@@ -101,16 +99,17 @@ export function reportOf(
   environment: Environment,
   outcomes: readonly Outcome[],
   database: Database | Error,
-  waive: Waive,
+  waivers: Waivers,
 ): StackReport {
   const findings: FindingEntry[] = [];
   const waived: WaivedEntry[] = [];
   for (const finding of outcomes.flatMap((outcome) => outcome.findings)) {
     const entry = { ...entryOf(finding), mend: finding.mend };
-    const waiver = waive(finding, graph.stack);
+    const waiver = waivers.match(finding, graph.stack);
     if (waiver === undefined) findings.push(entry);
-    else waived.push({ ...entry, waiver });
+    else waived.push({ ...entry, waiver: { reason: waiver.reason, owner: waiver.owner, expires: waiver.expires } });
   }
+  for (const finding of waivers.findings(graph.stack)) findings.push({ ...entryOf(finding), mend: finding.mend });
   const deferred = outcomes
     .flatMap((outcome) => outcome.deferred)
     .map((open) => ({ ...entryOf(open), because: open.because }));

@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { UserErrors } from "../../contract/errors.ts";
+import { judgeStack } from "../../policies/report/model.ts";
+import { renderSarif } from "../../policies/report/sarif.ts";
+import { RULES } from "../../policies/rules.ts";
+import { parseWaivers, Waivers, waiversFile } from "../../policies/waivers/waivers.ts";
+import { DOCKER, graph, resource, soundDocker } from "./support.ts";
+
+const NOW = new Date("2026-11-22T12:00:00Z");
+const NAMES = RULES.map((rule) => rule.name);
+const entry = (changes: Record<string, string | undefined> = {}) => {
+  const fields = {
+    policy: "docker-read-only-root",
+    stack: "local",
+    resource: "old",
+    reason: "Its program writes beside itself",
+    owner: "platform",
+    expires: "2027-01-31",
+    ...changes,
+  };
+  const lines = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value], index) => `${index === 0 ? "  - " : "    "}${key}: "${value ?? ""}"`);
+  return `# head\nwaivers:\n${lines.join("\n")}\n`;
+};
+const container = (parents = "") => ({
+  ...resource(DOCKER, { ...soundDocker(), readOnly: false }, { name: "old" }),
+  urn: `urn:pulumi:local::exai::${parents}${DOCKER}::old`,
+});
+const judged = (text: string, stack = "local", one = container()) =>
+  judgeStack(RULES, graph(stack, one), new Error("no database"), new Waivers(parseWaivers(text, NAMES, NOW), NOW));
+const refusals = (text: string): string[] => {
+  try {
+    parseWaivers(text, NAMES, NOW);
+    return [];
+  } catch (error) {
+    if (error instanceof UserErrors) return error.errors.map((single) => single.render());
+    throw error;
+  }
+};
+
+describe("waivers", () => {
+  it("let one finding of one resource of one stack through, and are reported", () => {
+    const report = judged(entry());
+    expect(report.findings.filter((finding) => finding.policy === "docker-read-only-root")).toEqual([]);
+    expect(report.waived).toMatchObject([
+      { policy: "docker-read-only-root", subject: "old", waiver: { owner: "platform", expires: "2027-01-31" } },
+    ]);
+    expect(report.findings.filter((finding) => finding.policy === "waivers")).toEqual([]);
+    const sarif = JSON.parse(renderSarif([report], RULES)) as { runs: { results: { suppressions?: unknown[] }[] }[] };
+    expect(sarif.runs[0]?.results.filter((result) => result.suppressions !== undefined)).toHaveLength(1);
+  });
+
+  it("match a component by its type, however deep", () => {
+    const text = entry({ resource: undefined, component: "exai:server:DockerServer" });
+    expect(judged(text, "local", container("exai:server:DockerServer$exai:x:Y$")).waived).toHaveLength(1);
+    expect(judged(text, "local", container("exai:other:Other$")).waived).toHaveLength(0);
+  });
+
+  it("that have expired let nothing through, and are an error themselves", () => {
+    const report = judged(entry({ expires: "2026-11-21" }));
+    expect(report.waived).toEqual([]);
+    expect(report.findings.map((finding) => finding.policy)).toEqual(
+      expect.arrayContaining(["docker-read-only-root", "waivers"]),
+    );
+    expect(report.findings.find((finding) => finding.policy === "waivers")).toMatchObject({
+      message: "it expired after 2026-11-21",
+      source: { file: "policies/waivers.yaml", line: 3 },
+    });
+    expect(judged(entry({ expires: "2026-11-22" })).waived, "holds on its last day").toHaveLength(1);
+  });
+
+  it("that nothing needs are an error, in the stack that they are for", () => {
+    expect(judged(entry({ resource: "gone" })).findings.map((finding) => finding.message)).toContain(
+      "nothing needs it any more",
+    );
+    expect(judged(entry({ stack: "prod" })).findings.map((finding) => finding.policy)).not.toContain("waivers");
+  });
+
+  it.each([
+    ["an unknown rule", entry({ policy: "docker-anything" }), "there is no rule docker-anything"],
+    ["a day more than 90 ahead", entry({ expires: "2027-02-21" }), "lasts longer than 90 days"],
+    ["no day", entry({ expires: "2027-02-30" }), "is no day"],
+    ["no reason worth the name", entry({ reason: "later" }), "reason"],
+    ["no owner", entry({ owner: undefined }), "owner"],
+    ["neither resource nor component", entry({ resource: undefined }), "neither a resource nor a component"],
+    ["an unknown key", entry({ until: "2027" }), "until"],
+    ["another shape", "waivers: none\n", "waivers"],
+    ["no YAML", "waivers: [\n", "YAML"],
+  ])("with %s are refused with their line", (_, text, problem) => {
+    const [first, ...more] = refusals(text);
+    expect(first).toContain(problem);
+    expect(first).toMatch(/^policies\/waivers\.yaml:\d+/);
+    expect(more).toEqual([]);
+  });
+
+  it("90 days ahead are the most", () => {
+    expect(refusals(entry({ expires: "2027-02-20" }))).toEqual([]);
+  });
+
+  it("have a JSON schema that says the same, and the project's file satisfies both", () => {
+    const schema = JSON.parse(
+      readFileSync(new URL("../../policies/waivers/waivers.schema.json", import.meta.url), "utf8"),
+    ) as unknown;
+    expect(schema).toEqual(z.toJSONSchema(waiversFile));
+    expect(refusals(readFileSync(new URL("../../policies/waivers.yaml", import.meta.url), "utf8"))).toEqual([]);
+  });
+});
