@@ -54,8 +54,9 @@ Example:
       .command("rollback")
       .description("take the users back to the other slot, now")
       .option("--reason <text>", "for the history")
+      .option("--emergency", "also send the MCP sessions of the colour that is left away, with 404", false)
       .option("--stack <stack>", "stack", "local"),
-  ).action(async (flags: Flags & { reason?: string }) => {
+  ).action(async (flags: Flags & { reason?: string; emergency: boolean }) => {
     const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([
       import("../verbs/rollback.ts"),
       import("../local/rollout.ts"),

@@ -1,0 +1,170 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Register } from "../../cli/commands/command.ts";
+import { SETTINGS_PAGE, settingsPage } from "../../docs/generate-settings.ts";
+import { SETTINGS } from "../../stacks/settings/table.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Every page that a reader of the repository may open. */
+const PAGES = [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".md"))
+    .map((path) => join("docs", path)),
+  "images/reference-server/README.md",
+  "images/stand-ins/README.md",
+].sort();
+
+const read = (page: string): string => readFileSync(join(ROOT, page), "utf8");
+
+/** Code blocks look like links and headings to a regular expression. */
+const prose = (text: string): string => text.replaceAll(/^```[\s\S]*?^```$/gm, "");
+
+describe("docs/settings.md", () => {
+  it("is what docs/generate-settings.ts makes of the table", async () => {
+    expect(readFileSync(SETTINGS_PAGE, "utf8"), "run: node docs/generate-settings.ts").toBe(await settingsPage());
+  });
+
+  it("has a row for every setting", () => {
+    const page = read("docs/settings.md");
+    expect(Object.keys(SETTINGS).filter((key) => !page.includes(`| \`${key}\``))).toEqual([]);
+  });
+});
+
+describe("links", () => {
+  const links = (page: string): string[] =>
+    [...prose(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target]) =>
+      target === undefined || /^[a-z]+:/.test(target) ? [] : [target],
+    );
+
+  it("are found at all", () => {
+    expect(PAGES.flatMap(links).length).toBeGreaterThan(40);
+  });
+
+  it.each(PAGES)("of %s lead to files and headings that exist", (page) => {
+    const dead = links(page).filter((link) => {
+      const [path = "", anchor] = link.split("#");
+      const target = path === "" ? join(ROOT, page) : resolve(ROOT, dirname(page), decodeURI(path));
+      if (!existsSync(target)) return true;
+      return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).has(anchor);
+    });
+    expect(dead).toEqual([]);
+  });
+});
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(text: string): ReadonlySet<string> {
+  const headings = [...prose(text).matchAll(/^#+\s+(.+)$/gm)].map(([, heading]) => heading ?? "");
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+        .replaceAll(/\s/g, "-"),
+    ),
+  );
+}
+
+describe("decisions", () => {
+  const records = readdirSync(join(ROOT, "docs/adr"))
+    .filter((name) => name !== "README.md")
+    .sort();
+
+  it("are numbered without a gap and stand in the index", () => {
+    const index = read("docs/adr/README.md");
+    expect(records.length).toBeGreaterThan(10);
+    for (const [place, name] of records.entries()) {
+      expect(name).toMatch(new RegExp(`^${String(place + 1).padStart(4, "0")}-[a-z0-9-]+\\.md$`));
+      expect(index).toContain(`(${name})`);
+    }
+  });
+
+  it.each(records)("%s says the context, the decision, the consequences and what else was considered", (name) => {
+    const headings = [...read(`docs/adr/${name}`).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(["Context", "Decision", "Consequences", "Considered"]);
+  });
+});
+
+describe("commands", () => {
+  const program = new Command("exai").option("--json").option("--plain").option("--help");
+  program.command("complete <shell>");
+
+  beforeAll(async () => {
+    const folder = join(ROOT, "cli/commands");
+    for (const name of readdirSync(folder)) {
+      const module = (await import(join(folder, name))) as Record<string, unknown>;
+      for (const [key, value] of Object.entries(module))
+        if (/^register[A-Z]/.test(key)) (value as Register)(program, () => Promise.resolve());
+    }
+  });
+
+  it("are found at all", () => {
+    expect(PAGES.flatMap(commandsOf).length).toBeGreaterThan(60);
+  });
+
+  it.each(PAGES)("of %s exist with their options", (page) => {
+    expect(commandsOf(page).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
+  });
+
+  it.each([
+    ["a verb", "./exai nonsense", /no verb/],
+    ["a part of a verb", "./exai rollout nonsense", /no verb/],
+    ["an option", "./exai up --nonsense", /no option/],
+  ])("would be refused with %s that does not exist", (_, command, fault) => {
+    expect(faultOf(program, command.split(" ").slice(1))).toMatch(fault);
+  });
+
+  it("are all named by the pages", () => {
+    const named = new Set(PAGES.flatMap(commandsOf).map(([verb]) => verb));
+    const silent = program.commands.map((command) => command.name()).filter((name) => !named.has(name));
+    expect(silent).toEqual([]);
+  });
+});
+
+/** The words after `./exai` of every command that a page names: in code spans and in lines of code blocks. */
+function commandsOf(page: string): string[][] {
+  const text = read(page);
+  const blocks = [...text.matchAll(/^```[\s\S]*?^```$/gm)].flatMap(([block]) =>
+    [...block.matchAll(/^\s*(?:\$ )?(\.\/exai\b.*)$/gm)].map(([, line]) => line ?? ""),
+  );
+  const spans = [...prose(text).matchAll(/`[^`]*(\.\/exai\b[^`]*)`/g)].map(([, span]) => span ?? "");
+  return [...blocks, ...spans].map((command) =>
+    command
+      .replace(/\s(?:#|&&|\||>|;|\().*$/, "")
+      .trim()
+      .split(/\s+/)
+      .slice(1),
+  );
+}
+
+/** What is wrong with a command: a verb or an option that the command line does not have. */
+function faultOf(program: Command, words: readonly string[]): string | undefined {
+  let command = program;
+  const line = `./exai ${words.join(" ")}`;
+  const options = new Set(["--help"]);
+  const learn = (): void => {
+    for (const { long, short } of command.options) for (const flag of [long, short]) if (flag) options.add(flag);
+  };
+  learn();
+  for (const word of words) {
+    const flag = /^\[?(--?[a-z][\w-]*)/.exec(word)?.[1];
+    if (flag !== undefined) {
+      if (!options.has(flag)) return `${line}: no option ${flag}`;
+      continue;
+    }
+    if (command.commands.length === 0 || !/^[a-z]/.test(word)) continue;
+    for (const name of word.split("|")) {
+      const next = command.commands.find((each) => each.name() === name);
+      if (next === undefined) return `${line}: no verb ${name} in ${relative(ROOT, join(ROOT, command.name()))}`;
+      if (!word.includes("|")) command = next;
+    }
+    learn();
+  }
+  return undefined;
+}
