@@ -172,7 +172,7 @@ async function* smoke(session: RolloutSession, plan: RolloutPlan): Working {
 async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
   const { deployer, deadlines } = session.context;
   const status = await deployer.status(plan.stable);
-  const image = session.journal.images[plan.stable] ?? status.image;
+  const image = plan.stableImage ?? session.journal.images[plan.stable] ?? status.image;
   if (!status.running && image !== undefined) {
     yield {
       type: "note",

@@ -41,7 +41,7 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
     await checkSurroundings(session);
     // The standby's slot is needed now: the last rollout is over for good.
     await session.happened({ type: "finish" });
-    const plan = planOf(session, request);
+    const plan = await planOf(session, request);
     if (!(await session.happened({ type: "start", plan }))) {
       throw new UserError(
         plan.stable,
@@ -55,14 +55,16 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
   });
 }
 
-function planOf(session: RolloutSession, request: CutoverRequest): RolloutPlan {
+async function planOf(session: RolloutSession, request: CutoverRequest): Promise<RolloutPlan> {
   const stable = session.machine.active;
+  const { image: stableImage } = await session.context.deployer.status(stable);
   const startedAt = new Date().toISOString();
   return {
     id: `${startedAt.replace(/[-:]|\.\d+/g, "")}-${randomBytes(3).toString("hex")}`,
     stable,
     candidate: otherColour(stable),
     image: request.image,
+    ...(stableImage === undefined ? {} : { stableImage }),
     steps: request.steps ?? DEFAULT_STEPS,
     holdSeconds: request.holdSeconds ?? DEFAULT_HOLD_SECONDS,
     bakeSeconds: request.bakeSeconds ?? DEFAULT_BAKE_SECONDS,

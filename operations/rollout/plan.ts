@@ -10,6 +10,8 @@ export interface RolloutPlan {
   /** The colour that gets the new image. */
   readonly candidate: Colour;
   readonly image: string;
+  /** What the stable colour runs: needed to bring it up again. Absent when its slot could not say. */
+  readonly stableImage?: string;
   /** Candidate's weights in percent, rising; the last is 100. */
   readonly steps: readonly number[];
   /** Least time on each step below the last. */

@@ -16,6 +16,7 @@ import {
   type Readiness,
   type RolloutEvent,
 } from "./machine.ts";
+import type { RolloutPlan } from "./plan.ts";
 import type { TrafficWriter } from "./traffic/driver.ts";
 
 /** An event without the readiness, which the session adds. */
@@ -114,7 +115,7 @@ export class RolloutSession {
       to: after.state.name,
       label: stateLabel(after),
       reason: reasonOf(event, before, after),
-      images: { ...this.#journal.images, ...(plan === undefined ? {} : { [plan.candidate]: plan.image }) },
+      images: { ...this.#journal.images, ...imagesOf(plan) },
       weights,
       verdicts,
     };
@@ -178,6 +179,12 @@ export class RolloutSession {
       throw error instanceof FencedError ? lostLease(error) : error;
     }
   }
+}
+
+function imagesOf(plan: RolloutPlan | undefined): Journal["images"] {
+  if (plan === undefined) return {};
+  const { stable, stableImage, candidate, image } = plan;
+  return { [candidate]: image, ...(stableImage === undefined ? {} : { [stable]: stableImage }) };
 }
 
 function reasonOf(event: Happening, before: Machine, after: Machine): string {
