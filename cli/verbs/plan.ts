@@ -1,10 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { mkdirSync } from "node:fs";
 import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
-import type { Verb } from "../../contract/events.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { renderJson } from "../../policies/report/json.ts";
 import { renderMarkdown } from "../../policies/report/markdown.ts";
@@ -45,16 +44,24 @@ export async function* plan(stacks: readonly string[], options: PlanOptions = {}
   const root = resolve(options.root ?? ROOT);
   const names = stacks.length > 0 ? stacks : stackFiles(root);
   const reports = await planReports(names, root);
+  yield* showReports(reports, options);
+  return EXIT_OF[decisionOf(reports)];
+}
+
+/** Prints reports, or writes them to a file and prints a line for each. */
+export async function* showReports(
+  reports: readonly StackReport[],
+  options: PlanOptions,
+): AsyncGenerator<ExaiEvent, void> {
   const text = renderPlan(reports, options.format ?? "text");
   if (options.out === undefined) {
     yield { type: "text", text };
-  } else {
-    const file = resolve(options.out);
-    mkdirSync(dirname(file), { recursive: true });
-    await writeFile(file, text);
-    for (const report of reports) yield { type: "text", text: `${headline(report)}\n` };
+    return;
   }
-  return EXIT_OF[decisionOf(reports)];
+  const file = resolve(options.out);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+  for (const report of reports) yield { type: "text", text: `${headline(report)}\n` };
 }
 
 /** The reports of stacks, in their order. @throws UserError or UserErrors where a stack's settings are refused */
@@ -63,14 +70,7 @@ export async function planReports(
   root: string = ROOT,
   now: Date = new Date(),
 ): Promise<StackReport[]> {
-  const waivers = new Waivers(
-    readWaivers(
-      root,
-      RULES.map((rule) => rule.name),
-      now,
-    ),
-    now,
-  );
+  const { waivers } = projectWaivers(root, now);
   // The database is read beside the program: it works in its own thread.
   const database = readDatabase(root);
   const { capture } = await import("../../synth/capture.ts");
@@ -81,6 +81,12 @@ export async function planReports(
     reports.push(judgeStack(RULES, graph, await database, waivers));
   }
   return reports;
+}
+
+/** The project's root and its waivers. @throws UserErrors on malformed waivers */
+export function projectWaivers(root: string = ROOT, now: Date = new Date()): { root: string; waivers: Waivers } {
+  const names = RULES.map((rule) => rule.name);
+  return { root: resolve(root), waivers: new Waivers(readWaivers(root, names, now), now) };
 }
 
 /** Renders reports. */

@@ -12,11 +12,16 @@ export const protectedData: ResourceRule = {
   scope: "resource",
   onUnknown: "fail",
   documentation:
-    "`protect: true` on Supabase projects, volume claims, buckets and, on Docker, the volumes of PostgreSQL whose names say data or backups. Taking it off is a step of its own, which somebody reviews.",
+    "`protect: true` on Supabase projects and branches, volume claims, buckets and, on Docker, the volumes of PostgreSQL whose names say data or backups. Taking it off is a step of its own, which somebody reviews.",
   references: [
     { standard: "Pulumi", item: "resource option protect" },
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
+  // An existing project, with the dumps outside of the cluster: nothing that this stack could delete.
+  idle: ({ graph }) =>
+    graph.resources.some(({ type }) => type === "supabase:index/settings:Settings")
+      ? "the database is a Supabase project that this stack has not made"
+      : undefined,
   concerns: holdsData,
   *check(subject) {
     yield judge(subject, "", subject.resource.options.protect, "it holds data and may be deleted", "set protect: true");
@@ -25,7 +30,7 @@ export const protectedData: ResourceRule = {
 
 function holdsData(resource: Resource): boolean {
   if (
-    /^(supabase:index\/project:Project|kubernetes:core\/v1:PersistentVolumeClaim|aws:s3\/.*:Bucket(V2)?|gcp:storage\/bucket:Bucket)$/.test(
+    /^(supabase:index\/(project:Project|branch:Branch)|kubernetes:core\/v1:PersistentVolumeClaim|aws:s3\/.*:Bucket(V2)?|gcp:storage\/bucket:Bucket)$/.test(
       resource.type,
     )
   )

@@ -11,7 +11,7 @@ import { DOCKER, graph, resource, soundDocker } from "./support.ts";
 const NOW = new Date("2026-11-22T12:00:00Z");
 const NAMES = RULES.map((rule) => rule.name);
 const entry = (changes: Record<string, string | undefined> = {}) => {
-  const fields = {
+  const fields: Record<string, string | undefined> = {
     policy: "docker-read-only-root",
     stack: "local",
     resource: "old",

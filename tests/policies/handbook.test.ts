@@ -1,0 +1,11 @@
+import { fileURLToPath } from "node:url";
+import { format, resolveConfig } from "prettier";
+import { expect, it } from "vitest";
+import { handbook } from "../../policies/report/handbook.ts";
+import { RULES } from "../../policies/rules.ts";
+
+it("docs/policies.md is what the rules say", async () => {
+  const file = fileURLToPath(new URL("../../docs/policies.md", import.meta.url));
+  const text = await format(handbook(RULES), { ...(await resolveConfig(file)), parser: "markdown" });
+  await expect(text).toMatchFileSnapshot(file);
+});
