@@ -1,0 +1,129 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { renderAlertmanager, type Receivers } from "../../../components/monitoring/alertmanager.ts";
+import { clusterJobs } from "../../../components/monitoring/cluster-jobs.ts";
+import { localJobs } from "../../../components/monitoring/local-jobs.ts";
+import { renderPrometheus, type ScrapeJob } from "../../../components/monitoring/prometheus.ts";
+import { renderRuleTests } from "../../../components/monitoring/promtool.ts";
+import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
+import { runProgram, type Ran } from "../../../operations/docker/process.ts";
+import { RULES } from "../../unit/monitoring/stack.ts";
+import { missing } from "./tools.ts";
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "exai-monitoring-"));
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function file(name: string, content: string): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const said = (ran: Ran): string => `${ran.stdout}${ran.stderr}`;
+
+describe.skipIf(missing("promtool"))("promtool", () => {
+  it.each<[string, readonly ScrapeJob[]]>([
+    ["local", localJobs()],
+    [
+      "cluster",
+      clusterJobs({ instance: "exai-prod", namespace: "exai-prod", webSocketPort: 8079, gateway: { name: "exai" } }),
+    ],
+  ])("accepts the configuration of %s with its rules", async (name, jobs) => {
+    await file("rules.yml", renderRules(RULES));
+    const check = async (checked: readonly ScrapeJob[]): Promise<Ran> => {
+      const content = renderPrometheus({
+        externalLabels: { stack: name },
+        jobs: checked,
+        alertmanagers: ["alertmanager:9093"],
+        ruleFiles: [join(directory, "rules.yml")],
+      });
+      return runProgram("promtool", ["check", "config", "--syntax-only", await file(`${name}.yml`, content)]);
+    };
+    let ran = await check(jobs);
+    // Debian builds Prometheus without the discovery of Kubernetes: there everything around it is checked.
+    if (said(ran).includes("field kubernetes_sd_configs not found"))
+      ran = await check(jobs.map((job) => ({ ...job, discovery: { static: [{ targets: ["found:1"] }] } })));
+    expect(said(ran)).toContain("SUCCESS");
+    expect(ran.code).toBe(0);
+  });
+
+  it("finds nothing to complain about in the rules", async () => {
+    const ran = await runProgram("promtool", [
+      "check",
+      "rules",
+      "--lint-fatal",
+      await file("lint.yml", renderRules(RULES)),
+    ]);
+    expect({ code: ran.code, said: said(ran) }).toMatchObject({ code: 0 });
+  });
+
+  it("sees every alert fire and stay quiet as its cases say", { timeout: 300_000 }, async () => {
+    await file("judged.yml", renderRules(RULES));
+    const files = await Promise.all(
+      renderRuleTests(RULES, "judged.yml").map((content, index) => file(`cases-${index}.yml`, content)),
+    );
+    const ran = await runProgram("promtool", ["test", "rules", ...files]);
+    expect({ code: ran.code, said: said(ran) }).toMatchObject({ code: 0 });
+  });
+
+  it("would notice every alert that cannot fire", { timeout: 300_000 }, async () => {
+    // Each alert's expression is replaced by one that is never true: its cases must fail, and name it.
+    const dead = renderRules(RULES).replaceAll(/( {6}- alert: .*\n {8}expr: ).*/gu, "$1vector(0) > 1");
+    expect(dead.match(/vector\(0\) > 1/gu)).toHaveLength(alertsOf(ruleGroups(RULES)).length);
+    await file("dead.yml", dead);
+    const files = await Promise.all(
+      renderRuleTests(RULES, "dead.yml").map((content, index) => file(`dead-${index}.yml`, content)),
+    );
+    const ran = await runProgram("promtool", ["test", "rules", ...files]);
+    expect(ran.code).not.toBe(0);
+    for (const { alert } of alertsOf(ruleGroups(RULES))) expect(said(ran)).toContain(`alertname: ${alert}`);
+  });
+});
+
+const EVERYBODY: Receivers = {
+  slack: { webhookFile: "/run/secrets/exai/slack-webhook", channel: "#alerts" },
+  pagerduty: { routingKeyFile: "/run/secrets/exai/pagerduty-key" },
+  webhook: { url: "https://hooks.example.org/alerts", tokenFile: "/run/secrets/exai/webhook-token" },
+  heartbeat: { url: "https://heartbeat.example.org/ping" },
+};
+
+describe.skipIf(missing("amtool"))("amtool", () => {
+  it.each<[string, Receivers]>([
+    ["nobody", {}],
+    ["slack", { slack: EVERYBODY.slack ?? { webhookFile: "", channel: "" } }],
+    ["everybody", EVERYBODY],
+  ])("accepts the configuration with %s to tell", async (name, receivers) => {
+    const config = await file(`alertmanager-${name}.yml`, renderAlertmanager(receivers));
+    const ran = await runProgram("amtool", ["check-config", config]);
+    expect({ code: ran.code, said: said(ran) }).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    [["severity=critical", "alertname=ErrorRatioHigh"], "pagerduty,slack,webhook"],
+    [["severity=warning", "alertname=SlotDown"], "slack,webhook"],
+    [["severity=none", "alertname=Watchdog"], "heartbeat"],
+    [["severity=none", "alertname=Other"], "page-only"],
+  ])("routes %j to %s", async (labels, receivers) => {
+    const config = await file("routes.yml", renderAlertmanager(EVERYBODY));
+    const ran = await runProgram("amtool", ["config", "routes", "test", `--config.file=${config}`, ...labels]);
+    expect(ran.stdout.trim()).toBe(receivers);
+  });
+
+  it.each([["severity=critical"], ["severity=none"]])(
+    "keeps %s on the page where there is nobody to tell",
+    async (label) => {
+      const config = await file("nobody.yml", renderAlertmanager());
+      const args = ["config", "routes", "test", `--config.file=${config}`, label, "alertname=Watchdog"];
+      expect((await runProgram("amtool", args)).stdout.trim()).toBe("page-only");
+    },
+  );
+});

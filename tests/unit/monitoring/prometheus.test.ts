@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
+import { CLUSTERS, clusterName } from "../../../contract/envoy/names.ts";
+import { clusterJobs, gatewayRelabelling } from "../../../components/monitoring/cluster-jobs.ts";
+import { localJobs } from "../../../components/monitoring/local-jobs.ts";
+import { prometheusConfig, type Relabelling } from "../../../components/monitoring/prometheus.ts";
+
+/** Prometheus' relabelling of one label set, as far as our rules use it. */
+function relabelled(
+  rules: readonly Relabelling[],
+  labels: Readonly<Record<string, string>>,
+): Record<string, string> | undefined {
+  const result = { ...labels };
+  for (const rule of rules) {
+    const source = (rule.source_labels ?? []).map((name) => result[name] ?? "").join(";");
+    const match = new RegExp(`^(?:${rule.regex ?? "(.*)"})$`, "u").exec(source);
+    if (rule.action === "keep" && match === null) return undefined;
+    if (rule.action === "drop" && match !== null) return undefined;
+    if (rule.action !== undefined || match === null || rule.target_label === undefined) continue;
+    result[rule.target_label] = (rule.replacement ?? "$1").replace(
+      /\$(\d)/gu,
+      (_, n: string) => match[Number(n)] ?? "",
+    );
+  }
+  return result;
+}
+
+const cluster = { instance: "exai-prod", namespace: "exai-prod", webSocketPort: 8079, gateway: { name: "exai" } };
+
+describe("the local jobs", () => {
+  it("give each slot its colour", () => {
+    expect(localJobs()[0]?.discovery).toEqual({
+      static: [
+        { targets: ["server-blue:8080"], labels: { colour: "blue" } },
+        { targets: ["server-green:8080"], labels: { colour: "green" } },
+      ],
+    });
+  });
+
+  it("turn every cluster of the router into its colour and kind", () => {
+    for (const { colour, kind } of CLUSTERS) {
+      expect(relabelled(ENVOY_METRIC_RELABELLING, { envoy_cluster_name: clusterName(colour, kind) })).toMatchObject({
+        colour,
+        kind,
+      });
+    }
+    expect(relabelled(ENVOY_METRIC_RELABELLING, { envoy_cluster_name: "admin" })).toEqual({
+      envoy_cluster_name: "admin",
+    });
+  });
+
+  it("read the router every two seconds, for the gates", () => {
+    const config = prometheusConfig({ externalLabels: {}, jobs: localJobs(), alertmanagers: [], ruleFiles: [] });
+    expect(config["scrape_configs"]).toContainEqual(
+      expect.objectContaining({ job_name: "router", scrape_interval: "2s", metrics_path: "/stats/prometheus" }),
+    );
+  });
+});
+
+describe("the cluster's jobs", () => {
+  const jobs = clusterJobs(cluster);
+
+  it("are the same as on one machine", () => {
+    expect(jobs.map((job) => job.name)).toEqual(localJobs().map((job) => job.name));
+  });
+
+  it("look pods up in two namespaces and nowhere else", () => {
+    const spaces = jobs.flatMap((job) => ("podsIn" in job.discovery ? job.discovery.podsIn : []));
+    expect(spaces).toEqual(["exai-prod", "envoy-gateway-system"]);
+    const config = prometheusConfig({ externalLabels: {}, jobs, alertmanagers: [], ruleFiles: [] });
+    expect(JSON.stringify(config)).not.toContain('"role":"node"');
+  });
+
+  it("take the HTTP port of a server's pod with its colour, and leave its other ports and ended pods", () => {
+    const pod = {
+      __meta_kubernetes_pod_container_port_number: "8080",
+      __meta_kubernetes_pod_phase: "Running",
+      __meta_kubernetes_pod_label_exai_colour: "green",
+      __meta_kubernetes_pod_name: "server-green-1",
+    };
+    const rules = jobs[0]?.relabel ?? [];
+    expect(relabelled(rules, pod)).toMatchObject({ colour: "green", pod: "server-green-1" });
+    expect(relabelled(rules, { ...pod, __meta_kubernetes_pod_container_port_number: "8079" })).toBeUndefined();
+    expect(relabelled(rules, { ...pod, __meta_kubernetes_pod_phase: "Failed" })).toBeUndefined();
+  });
+
+  it("scrape a proxy on its metrics port, once, whatever ports it declares", () => {
+    const rules = jobs[1]?.relabel ?? [];
+    const of = (port: string): unknown =>
+      relabelled(rules, {
+        __address__: `10.0.0.7:${port}`,
+        __meta_kubernetes_pod_ip: "10.0.0.7",
+        __meta_kubernetes_pod_phase: "Running",
+        __meta_kubernetes_pod_name: "envoy-1",
+      });
+    expect(of("10080")).toEqual(of("8443"));
+    expect(of("10080")).toMatchObject({ __address__: "10.0.0.7:19001", pod: "envoy-1" });
+  });
+
+  it.each([
+    ["service/exai-prod/server-blue/8080", { colour: "blue", kind: "plain" }],
+    ["service/exai-prod/server-green/8080/", { colour: "green", kind: "plain" }],
+    ["service/exai-prod/server-green/8079", { colour: "green", kind: "websocket" }],
+    ["service/exai-prod/server-blue-stream/8080", { colour: "blue", kind: "stream" }],
+    ["service/another/server-blue/8080", {}],
+    ["httproute/exai-prod/server/rule/0", {}],
+  ])("read %s as %j", (envoy_cluster_name, labels) => {
+    expect(relabelled(gatewayRelabelling(cluster), { envoy_cluster_name })).toEqual({ envoy_cluster_name, ...labels });
+  });
+});
