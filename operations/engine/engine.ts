@@ -9,8 +9,10 @@ import { pulumiCli } from "./cli.ts";
 import { effectiveStackFile, type EffectiveStackFile } from "./stackFile.ts";
 
 export interface EngineRequest {
-  /** Root of the project: Pulumi.yaml, the program and the policy pack. */
+  /** Root of the project: Pulumi.yaml, the program and the stack files. */
   readonly root: string;
+  /** Folder of the policy pack. @default `policies` in the root */
+  readonly policyPack?: string;
   readonly stack: string;
   /** Folder for the engine's own copy of the stack file. */
   readonly folder: string;
@@ -48,7 +50,7 @@ export class Engine {
     this.#request = request;
     this.#stack = stack;
     this.#file = file;
-    this.#policyPack = join(request.root, "policies");
+    this.#policyPack = request.policyPack ?? join(request.root, "policies");
   }
 
   /**

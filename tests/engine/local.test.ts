@@ -1,0 +1,161 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { LABELS } from "../../contract/labels.ts";
+import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
+import { UserError } from "../../contract/errors.ts";
+import { docker } from "../../operations/docker/cli.ts";
+import { Engine } from "../../operations/engine/engine.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { LocalInstance } from "../support/localInstance.ts";
+import { engineMissing, loggedOut } from "./support.ts";
+
+const FIXTURE = join(import.meta.dirname, "fixtures/privileged");
+
+describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { timeout: 300_000 }, () => {
+  let instance: LocalInstance;
+  let login: ReturnType<typeof loggedOut>;
+  const release = `exai/reference-server:engine-test-${process.pid}`;
+
+  const containers = async (format: string): Promise<string[]> =>
+    (await docker(["ps", "-a", "--filter", `label=${LABELS.instance}=${instance.name}`, "--format", format]))
+      .split("\n")
+      .filter(Boolean)
+      .sort();
+  const running = async () =>
+    (await docker(["ps", "-q", "--no-trunc", "--filter", `label=${LABELS.instance}=${instance.name}`]))
+      .split("\n")
+      .filter(Boolean)
+      .sort();
+  const ask = () => fetch(`http://127.0.0.1:${instance.ports.httpPort}${SERVER_PATHS.ready}`);
+  const settings = () => ({
+    instance: instance.name,
+    homeDirectory: join(".exai", instance.name),
+    ...Object.fromEntries(Object.entries(instance.ports).map(([key, port]) => [key, String(port)])),
+    grafana: "false",
+  });
+
+  beforeAll(async () => {
+    login = loggedOut();
+    instance = await LocalInstance.create("engine");
+  });
+
+  afterAll(async () => {
+    await instance.exai(["down", "local", "--volumes", "--yes"], { grafana: "false" });
+    await docker(["image", "rm", "--force", release]);
+    login.remove();
+  });
+
+  test("preview tells what would be made, and makes nothing", async () => {
+    const events = await instance.events(["preview", "local"], { grafana: "false" });
+    const data = events.at(-1)?.data as { counts: { create: number }; changes: { name: string; verb: string }[] };
+    expect(data.counts.create).toBeGreaterThan(30);
+    expect(data.changes).toContainEqual(expect.objectContaining({ name: "server-blue", verb: "create" }));
+    expect(await containers("{{.Names}}")).toEqual([]);
+  });
+
+  test("up makes the stack: every container healthy, hardened, its files in place, the schema migrated", async () => {
+    const events = await instance.events(["up", "local", "--engine"], { grafana: "false" });
+    expect(events).toContainEqual(expect.objectContaining({ title: "create Container server-blue", status: "done" }));
+    expect(events).toContainEqual(expect.objectContaining({ id: "migrate", status: "done" }));
+    const states = await docker([
+      ...["ps", "--filter", `label=${LABELS.instance}=${instance.name}`],
+      ...["--format", "{{.Names}} {{.Status}}"],
+    ]);
+    const lines = states.trim().split("\n");
+    expect(lines.length).toBeGreaterThanOrEqual(8);
+    for (const line of lines) expect(line).toMatch(/\(healthy\)$/);
+    const inspected = await docker([
+      ...["inspect", `${instance.name}-server-blue`],
+      ...[
+        "--format",
+        "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.HostConfig.CapDrop}} {{len .HostConfig.Mounts}}",
+      ],
+    ]);
+    expect(inspected.trim()).toMatch(/^true 10001:10001 \[ALL\]/);
+    const secrets = await docker(["exec", `${instance.name}-server-blue`, "ls", "-l", "/run/secrets/exai"]);
+    expect(secrets).toMatch(/-r--r--r--.* jwt-token/);
+    expect((await ask()).status).toBe(200);
+  });
+
+  test("a second up changes nothing and says so", async () => {
+    const before = await running();
+    const events = await instance.events(["up", "local", "--engine"], { grafana: "false" });
+    expect(events).toContainEqual(expect.objectContaining({ id: "apply", status: "unchanged" }));
+    expect(events.at(-1)?.data).toMatchObject({ changes: 0 });
+    expect(await running()).toEqual(before);
+  });
+
+  test("a cutover moves the users of a stack that the engine made, and loses no request", async () => {
+    await docker(["build", "--tag", release, "-"], {
+      input: `FROM ${LOCAL_IMAGES.referenceServer}\nENV RELEASE=engine-test\n`,
+    });
+    const others = (await containers("{{.ID}} {{.Names}}")).filter((line) => !line.includes("server-green"));
+    const asked = { all: 0, failed: 0 };
+    let going = true;
+    const users = (async () => {
+      while (going) {
+        const answer = await ask().catch(() => undefined);
+        asked.all += 1;
+        if (answer?.status !== 200) asked.failed += 1;
+        await answer?.arrayBuffer();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    try {
+      await instance.events(["cutover", "--image", release, "--steps", "50,100", "--hold", "5s", "--bake", "5s"], {
+        grafana: "false",
+      });
+    } finally {
+      going = false;
+      await users;
+    }
+    expect(asked.all).toBeGreaterThan(100);
+    expect(asked.failed).toBe(0);
+    const answer = await ask();
+    expect(answer.headers.get(HEADERS.servedBy)).toBe("green");
+    expect(answer.headers.get(HEADERS.release)).toBe("engine-test");
+    // Confined to the slot: nothing else was made anew.
+    expect((await containers("{{.ID}} {{.Names}}")).filter((line) => !line.includes("server-green"))).toEqual(others);
+  });
+
+  test("an up after the cutover leaves the slot's image and the traffic alone", async () => {
+    const before = await running();
+    const events = await instance.events(["up", "local", "--engine"], { grafana: "false" });
+    expect(events.at(-1)?.data).toMatchObject({ changes: 0 });
+    expect(await running()).toEqual(before);
+    expect((await ask()).headers.get(HEADERS.release)).toBe("engine-test");
+  });
+
+  test("what the policies forbid is not applied", async () => {
+    const before = await running();
+    const engine = await Engine.open({
+      root: FIXTURE,
+      policyPack: join(PROJECT_ROOT, "policies"),
+      stack: "local",
+      folder: join(instance.home, "engine-fixture"),
+      ownBackend: join(instance.home, "backend"),
+      overrides: { ...settings(), greenImage: release },
+    });
+    const applied = (async () => {
+      const events = engine.up();
+      while ((await events.next()).done !== true);
+    })();
+    const error = await applied.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).exitCode).toBe(1);
+    expect((error as UserError).message).toMatch(/docker-privileged on server-green/);
+    expect(await running()).toEqual(before);
+  });
+
+  test("down deletes all of it, the data too when it is told so", async () => {
+    await instance.events(["down", "local", "--volumes", "--yes"], { grafana: "false" });
+    expect(await containers("{{.Names}}")).toEqual([]);
+    const filter = ["--filter", `name=${instance.name}`, "--quiet"];
+    expect((await docker(["volume", "ls", ...filter])).trim()).toBe("");
+    expect((await docker(["network", "ls", ...filter])).trim()).toBe("");
+  });
+});

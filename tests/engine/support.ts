@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findCli, INSTALL_HINT } from "../../operations/engine/cli.ts";
+
+/** Whether these tests can run. Says why not, once per file. */
+export function engineMissing(): boolean {
+  const missing = findCli() === undefined;
+  if (missing) console.warn(`tests/engine are skipped: there is no Pulumi CLI. Mend: ${INSTALL_HINT}`);
+  return missing;
+}
+
+/**
+ * Hides the backend and the passphrase that the user may have: what runs from here on is logged in to nothing.
+ *
+ * @returns a folder for the test's own, and its removal
+ */
+export function loggedOut(): { readonly folder: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), "exai-engine-"));
+  for (const name of ["BACKEND_URL", "ACCESS_TOKEN", "CONFIG_PASSPHRASE", "CONFIG_PASSPHRASE_FILE"])
+    Reflect.deleteProperty(process.env, `PULUMI_${name}`);
+  process.env.PULUMI_CREDENTIALS_PATH = folder;
+  return {
+    folder,
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
