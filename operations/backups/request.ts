@@ -13,7 +13,7 @@ export type ManualKind = (typeof MANUAL_KINDS)[number];
 export interface BackupRequest {
   readonly kind: ManualKind;
   readonly signal?: AbortSignal | undefined;
-  /** Seconds until a request that no runner takes is given up. @default 30 */
+  /** Seconds until a request that no runner takes, while none is running, is given up. @default 30 */
   readonly claimSeconds?: number;
   /** Seconds between two looks. @default 0.5 */
   readonly pollSeconds?: number;
@@ -39,6 +39,7 @@ export async function* requestBackup(
     yield { ...step, status: "started" };
     id = await enqueue(client, request.kind);
     let told = "";
+    let waitedFrom = seconds();
     let completed: number | undefined;
     for (;;) {
       const record = await read(client, id);
@@ -71,13 +72,16 @@ export async function* requestBackup(
             "./exai logs backup-runner",
           );
       }
-      if (record.status === "pending" && seconds() > (request.claimSeconds ?? 30))
+      // A runner that is at another backup is not absent.
+      const behind = record.status === "pending" && (await anotherRuns(client));
+      if (behind) waitedFrom = seconds();
+      if (record.status === "pending" && seconds() - waitedFrom > (request.claimSeconds ?? 30))
         throw new UserError(
           `backup ${id}`,
           `is taken by no runner after ${request.claimSeconds ?? 30} s; the request was withdrawn`,
           "./exai status, then ./exai logs backup-runner",
         );
-      const state = stateText(record);
+      const state = behind ? "waits behind a backup that runs" : stateText(record);
       if (state !== told) yield { ...step, status: "progress", detail: state };
       told = state;
       await pause(request.pollSeconds ?? 0.5, request.signal);
@@ -115,6 +119,17 @@ async function read(client: pg.Client, id: string): Promise<BackupRecord> {
   if (record === undefined)
     throw new UserError(`backup ${id}`, "vanished from the history while it was waited for", "./exai backup list");
   return record;
+}
+
+/** Whether the runner is at another backup, or verifies one that it has just made. */
+async function anotherRuns(client: pg.Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from public.backup_history as h
+     where h.status = 'in_progress'
+        or h.status = 'completed' and h.finished_at > now() - interval '1 hour'
+           and not exists (select from public.backup_verification as v where v.backup_id = h.id)`,
+  );
+  return rowCount !== 0;
 }
 
 function stateText(record: BackupRecord): string {

@@ -139,12 +139,13 @@ as $$
 declare
   schedule public.backup_schedules;
 begin
-  for schedule in select * from public.backup_schedules where is_active order by name for update skip locked loop
+  -- Read without a lock, which would itself be a write; of two that look at once, the index of pending rows lets one in.
+  for schedule in select * from public.backup_schedules where is_active order by name loop
     if exai.cron_due(schedule.cron_expression, schedule.time_zone, greatest(schedule.checked_at, now() - interval '8 days'), now()) then
       insert into public.backup_history (schedule_id, kind, trigger, retention_days)
       values (schedule.id, schedule.kind, 'schedule', schedule.retention_days)
       on conflict (schedule_id) where status = 'pending' do nothing;
-      update public.backup_schedules set checked_at = now() where id = schedule.id;
+      update public.backup_schedules set checked_at = now() where id = schedule.id and checked_at < now();
       return next schedule.name;
     elsif schedule.checked_at < now() - interval '1 hour' then
       update public.backup_schedules set checked_at = now() where id = schedule.id;
