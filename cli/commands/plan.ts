@@ -5,7 +5,7 @@ import type { Register } from "./command.ts";
 /** Written out here so that the verb, and the policy pack with it, is loaded only when it runs. */
 const FORMATS = ["text", "json", "markdown", "sarif"] as const satisfies readonly PlanFormat[];
 
-/** plan: the pull request's judgement, without engine, credentials or state. */
+/** plan and audit: the pull request's judgement, without engine, credentials or state. */
 export const registerPlan: Register = (program, run) => {
   program
     .command("plan")
@@ -17,5 +17,17 @@ export const registerPlan: Register = (program, run) => {
     .action(async (stacks: string[], flags: { format: PlanFormat; out?: string }) => {
       const { plan } = await import("../verbs/plan.ts");
       await run(plan(stacks, flags));
+    });
+
+  program
+    .command("audit")
+    .description("whether the policies allow what is deployed: the same rules over a state file")
+    .requiredOption("--state <file>", "file that pulumi stack export wrote")
+    .addOption(new Option("--format <format>", "form of the report").choices(FORMATS).default("text"))
+    .option("--out <file>", "write the report to a file")
+    .addHelpText("after", "\nExit codes: 0 clean, 1 violations, 2 could not judge.")
+    .action(async (flags: { state: string; format: PlanFormat; out?: string }) => {
+      const { audit } = await import("../verbs/audit.ts");
+      await run(audit(flags));
     });
 };
