@@ -91,6 +91,40 @@ describe("decisions", () => {
   });
 });
 
+describe("docs/troubleshooting.md", () => {
+  const sources = ["cli", "components", "contract", "operations", "policies", "stacks", "synth", "images/postgres/bin"]
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name)),
+    )
+    .concat(join(ROOT, "exai"));
+  const written = plainWords(sources.map((file) => readFileSync(file, "utf8")).join("\n"));
+  // What another program says: PostgreSQL's client.
+  const foreign = ["password authentication failed"];
+  const quoted = [...read("docs/troubleshooting.md").matchAll(/^\| ([^|]+) \|/gm)]
+    .flatMap(([, cell]) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, message]) => message ?? ""))
+    .filter((message) => message.includes(" ") && !message.startsWith("./exai") && !foreign.includes(message));
+
+  it("quotes messages", () => {
+    expect(quoted.length).toBeGreaterThan(40);
+  });
+
+  it.each(quoted)("quotes a message that the code has: %s", (message) => {
+    // Values, and what is left out, stand between the words that the code has as they are.
+    const parts = message.split(/\.{2,3}|<[^>]+>|\d+|: |;|"|[()]/).map((part) => plainWords(part).trim());
+    const words = parts.filter((part) => part.includes(" "));
+    const longest = words.sort((a, b) => b.length - a.length)[0] ?? "";
+    expect(longest.length, `too short to be found: ${longest}`).toBeGreaterThan(7);
+    expect(written.includes(longest), longest).toBe(true);
+  });
+});
+
+/** Text without the marks that differ between a message's source and its quotation. */
+function plainWords(text: string): string {
+  return text.replaceAll("`", "").replaceAll(/\s+/g, " ");
+}
+
 describe("commands", () => {
   const program = new Command("exai").option("--json").option("--plain").option("--help");
   program.command("complete <shell>");
