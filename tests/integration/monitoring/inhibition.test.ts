@@ -153,7 +153,7 @@ describe.skipIf(missing("prometheus-alertmanager"))("a real Alertmanager", () =>
     await post([labelsOf("Watchdog"), labelsOf("PostgresDown", { job: "postgres" })]);
     const deadline = Date.now() + 30_000;
     const got = (): string[] =>
-      received.flatMap(({ receiver: to, alerts }) => alerts.map(({ labels }) => `${to}: ${labels["alertname"] ?? ""}`));
+      received.flatMap(({ receiver: to, alerts }) => alerts.map(({ labels }) => `${to}: ${labels.alertname ?? ""}`));
     while (Date.now() < deadline && !(got().includes("webhook: PostgresDown") && got().includes("heartbeat: Watchdog")))
       await sleep(200);
     expect(got()).toContain("webhook: PostgresDown");

@@ -106,7 +106,7 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
 
     it("shows the router's clusters as two colours of three kinds", async () => {
       const kinds = await ask("count by (colour, kind) (envoy_cluster_upstream_rq_active)");
-      expect(kinds.map(({ metric }) => `${metric["colour"] ?? ""} ${metric["kind"] ?? ""}`).toSorted()).toEqual(
+      expect(kinds.map(({ metric }) => `${metric.colour ?? ""} ${metric.kind ?? ""}`).toSorted()).toEqual(
         ["blue", "green"].flatMap((colour) => [`${colour} plain`, `${colour} stream`, `${colour} websocket`]),
       );
     });

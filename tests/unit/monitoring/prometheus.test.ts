@@ -51,7 +51,7 @@ describe("the local jobs", () => {
 
   it("read the router every two seconds, for the gates", () => {
     const config = prometheusConfig({ externalLabels: {}, jobs: localJobs(), alertmanagers: [], ruleFiles: [] });
-    expect(config["scrape_configs"]).toContainEqual(
+    expect(config.scrape_configs).toContainEqual(
       expect.objectContaining({ job_name: "router", scrape_interval: "2s", metrics_path: "/stats/prometheus" }),
     );
   });
