@@ -81,7 +81,7 @@ describe("a failure", () => {
     const stream = new EngineStream({ preview: false });
     const shown = [...stream.read(finding)];
     expect(shown).toMatchObject([{ type: "note", level: "warning" }]);
-    [...stream.read(diagnostic("error", "preview failed"))];
+    expect([...stream.read(diagnostic("error", "preview failed"))]).toEqual([]);
     const error = stream.failure("local", "./exai up local", "nothing");
     expect(error.message).toContain("[mandatory] docker-privileged on server-blue: No container is privileged");
     expect(error.exitCode).toBe(1);
