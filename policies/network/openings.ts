@@ -12,7 +12,7 @@ export const openings: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "A rule without `to` or `from`, or with an empty peer, is open to everybody; one without `ports` is open on each. An `ipBlock` that contains 169.254.169.254 has to except 169.254.0.0/16 (or that address): a cloud gives credentials of the node there.",
+    "A rule without `to` or `from`, or with an empty peer, is open to everybody; one without `ports` is open on each. An `ipBlock` that contains 169.254.169.254 or fd00:ec2::254 has to except them: a cloud gives credentials of the node there.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0052" },
@@ -53,7 +53,7 @@ export const openings: ResourceRule = {
             peer,
             isNarrow(peer),
             "the peer is everybody, or the node's metadata address",
-            "name a selector, or except 169.254.0.0/16",
+            "name a selector, or except 169.254.0.0/16 and fc00::/7",
           );
       }
   },
@@ -61,10 +61,11 @@ export const openings: ResourceRule = {
 
 function isNarrow(peer: Reader): Truth {
   const cidr = peer.at("ipBlock", "cidr");
-  const broad = cidr.matches(/^(0\.0\.0\.0\/\d|169\.254\.(0\.0|169\.254)\/\d+|.*\/[0-7])$/);
+  const except = peer.at("ipBlock", "except");
+  const broad = cidr.matches(/^(0\.0\.0\.0\/\d|169\.254\.(0\.0|169\.254)\/\d+|f[cd][0-9a-f:]*\/\d+|.*\/[0-7])$/);
   const excepted = any(
-    cidr.matches(/:/),
-    peer.at("ipBlock", "except").includes("169.254.0.0/16", "169.254.169.254/32"),
+    all(not(cidr.matches(/:/)), except.includes("169.254.0.0/16", "169.254.169.254/32")),
+    all(cidr.matches(/:/), except.includes("fc00::/7", "fd00::/8", "fd00:ec2::/32", "fd00:ec2::254/128")),
   );
   return any(
     all(cidr.isPresent, any(not(broad), excepted)),
