@@ -32,6 +32,12 @@ Exit codes: 0 done, 1 violations found or rolled back, 2 could not do or judge i
 // are registered, so it comes first.
 program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
+// `./exai logs | head`: the reader has had enough, which is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 const run: Run = async (verb) => {
   const options = program.opts<{ json?: boolean; plain?: boolean }>();
   process.exitCode = await runVerb(typeof verb === "function" ? verb : () => verb, options);
