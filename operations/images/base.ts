@@ -44,7 +44,7 @@ async function makeBase(tag: string, signal?: AbortSignal): Promise<void> {
       throw new UserError(
         tag,
         `cannot be pulled, and mmdebstrap failed: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`,
-        "run as root with http://deb.debian.org reachable, or load the image with 'docker load'",
+        "run as root where Debian's package archive can be reached, or load the image with 'docker load'",
       );
     const changes = [
       "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
