@@ -26,10 +26,14 @@ export function shareOf(requests: readonly RequestRecord[], colour: Colour): num
   return (100 * answered.filter((record) => record.servedBy === colour).length) / answered.length;
 }
 
-/** Milliseconds after a change at which the last request began that the other colour still answered; 0 when none did. */
+/**
+ * Milliseconds after a change at which the last request began that the other colour still answered; 0 when none did.
+ * Requests that were not answered before the next change (`until`) belong to that one.
+ */
 export function flipMilliseconds(report: LoadReport, changedAt: number, until: number, to: Colour): number {
   const wrong = between(report, changedAt, until).filter(
-    (record) => record.servedBy !== undefined && record.servedBy !== to,
+    (record) =>
+      record.servedBy !== undefined && record.servedBy !== to && record.startedAt + record.milliseconds < until,
   );
   return Math.max(0, ...wrong.map((record) => record.startedAt - changedAt));
 }
