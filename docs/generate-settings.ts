@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
-import { ENVIRONMENTS, fallbackOf, SETTINGS, type Setting } from "../stacks/settings/table.ts";
+import { ENVIRONMENTS, fallbackOf, type Setting } from "../stacks/settings/setting.ts";
+import { SETTINGS } from "../stacks/settings/table.ts";
 
 /** The page that {@link settingsPage} is the content of. */
 export const SETTINGS_PAGE = fileURLToPath(new URL("settings.md", import.meta.url));
@@ -15,7 +16,7 @@ const SCOPES = [
 
 const INTRODUCTION = `# Settings
 
-Generated from \`stacks/settings/table.ts\` by \`node docs/generate-settings.ts\`; a test compares the two.
+Generated from \`stacks/settings/keys\` by \`node docs/generate-settings.ts\`; a test compares the two.
 
 Keys are \`exai:<key>\` in \`Pulumi.<stack>.yaml\`.
 

@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Colour } from "../contract/colours.ts";
 import { environmentOf, parseValues, type Values } from "./settings/parse.ts";
 import type { ConfigSource } from "./settings/source.ts";
-import type { Environment } from "./settings/table.ts";
+import type { Environment } from "./settings/setting.ts";
 
 /** Namespace of the configuration: keys are `exai:<key>`. It is the project's name. */
 export const PROJECT = "exai";
 
-/** One stack, validated: what `stacks/` builds from. Units stand in `settings/table.ts`. */
+/** One stack, validated: what `stacks/` builds from. Units stand in `settings/keys`. */
 export interface Settings extends Values {
   /** Name of the Pulumi stack. */
   readonly stack: string;

@@ -1,7 +1,7 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
-import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
+import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
 import { LocalImage } from "../core/image.ts";
@@ -18,6 +18,8 @@ export interface DockerServerArgs {
   readonly memoryMegabytes: number;
   /** CPU limit of one slot, cores. */
   readonly cpus: number;
+  /** Program and arguments inside the image that exit 0 while the server is ready. */
+  readonly healthCommand: readonly string[];
   /** Escape hatch for both slots' containers. */
   readonly transform?: { readonly container?: Transform<docker.ContainerArgs> };
 }
@@ -50,7 +52,7 @@ export class DockerServer extends ExaiComponent {
 export function slotSpec(
   colour: Colour,
   image: pulumi.Input<string>,
-  args: Pick<DockerServerArgs, "environment" | "secrets" | "memoryMegabytes" | "cpus">,
+  args: Pick<DockerServerArgs, "environment" | "secrets" | "memoryMegabytes" | "cpus" | "healthCommand">,
 ): ContainerSpec {
   const secrets = secretFiles(args.secrets);
   return {
@@ -65,8 +67,7 @@ export function slotSpec(
     cpus: args.cpus,
     pids: 512,
     healthCheck: {
-      // The image has no shell to rely on, but the server's own runtime.
-      test: ["CMD", "/healthcheck", `http://127.0.0.1:${HTTP_PORT}${SERVER_PATHS.ready}`],
+      test: ["CMD", ...args.healthCommand],
       intervalSeconds: 2,
       startPeriodSeconds: 30,
     },

@@ -3,7 +3,8 @@ import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import { hasDigest } from "./checks.ts";
 import { DEFERRED, type ConfigSource } from "./source.ts";
-import { ENVIRONMENTS, fallbackOf, SETTINGS, type Environment, type Setting, type SettingKey } from "./table.ts";
+import { ENVIRONMENTS, fallbackOf, type Environment, type Setting } from "./setting.ts";
+import { SETTINGS, type SettingKey } from "./table.ts";
 
 /** A secret of the configuration: always marked secret, unknown in a plan without credentials. */
 export type SecretSetting = pulumi.Output<string>;

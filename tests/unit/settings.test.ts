@@ -4,7 +4,8 @@ import { parse } from "yaml";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { plainSource } from "../../stacks/settings/source.ts";
-import { fallbackOf, SETTINGS, type Setting } from "../../stacks/settings/table.ts";
+import { fallbackOf, type Setting } from "../../stacks/settings/setting.ts";
+import { SETTINGS } from "../../stacks/settings/table.ts";
 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 const SECRET = "0123456789abcdef0123456789abcdef";

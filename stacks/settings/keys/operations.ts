@@ -1,0 +1,118 @@
+import { CLUSTER_IMAGES } from "../../../contract/cluster-images.ts";
+import * as check from "../checks.ts";
+import { CLUSTERS, define, type Setting } from "../setting.ts";
+
+const retention = (about: string, fallback: string) =>
+  define({ check: check.integer(7, 90, "days"), about: `${about}, days (7-90)`, fallback, example: fallback });
+const clusterImage = (name: string, fallback: string) =>
+  define({
+    check: check.imageReference,
+    about: `Image of ${name}, by digest; clusters only`,
+    fallback: { staging: fallback, prod: fallback },
+    example: fallback,
+  });
+
+/** Monitoring, backups and the gates of a rollout. */
+export const OPERATIONS_SETTINGS = {
+  metricsRetentionDays: define({
+    check: check.integer(1, 365, "days"),
+    about: "How long Prometheus keeps its data, days",
+    fallback: { local: "7", staging: "15", prod: "30" },
+    example: "15",
+  }),
+  metricsGigabytes: define({
+    check: check.integer(1, 10_000, "GB"),
+    about: "Disk of Prometheus, GB; clusters only",
+    fallback: { local: "5", staging: "10", prod: "50" },
+    example: "50",
+  }),
+  metricsStorage: define({
+    check: check.oneOf("volume", "ephemeral"),
+    about: "Where Prometheus keeps its data: a volume, or a directory that goes with the pod (trials); clusters only",
+    fallback: "volume",
+    example: "volume",
+  }),
+  prometheusImage: clusterImage("Prometheus", CLUSTER_IMAGES.prometheus),
+  alertmanagerImage: clusterImage("Alertmanager", CLUSTER_IMAGES.alertmanager),
+  grafanaImage: clusterImage("Grafana", CLUSTER_IMAGES.grafana),
+  postgresExporterImage: clusterImage("the Postgres exporter", CLUSTER_IMAGES.postgresExporter),
+  slackWebhook: define({
+    check: check.url("https"),
+    about: "Slack's incoming webhook for alerts",
+    secret: true,
+    example: "https://hooks.slack.com/services/…",
+  }),
+  slackChannel: define({
+    check: check.text,
+    about: "Slack channel for alerts, with the leading #",
+    fallback: "#exai-alerts",
+    example: "#exai-alerts",
+  }),
+  pagerdutyKey: define({
+    check: check.text,
+    about: "PagerDuty's Events API v2 integration key for pages",
+    secret: true,
+    example: "<key>",
+  }),
+  alertWebhook: define({
+    check: check.url("https", "http"),
+    about: "Any webhook that takes Alertmanager's JSON",
+    example: "https://alerts.example.com/hook",
+  }),
+  heartbeatUrl: define({
+    check: check.url("https", "http"),
+    about: "Dead man's switch that the monitoring calls every minute while it works",
+    example: "https://hc-ping.com/<uuid>",
+  }),
+  dailyRetentionDays: retention("How long daily full backups are kept", "30"),
+  hourlyRetentionDays: retention("How long hourly incremental backups are kept", "7"),
+  weeklyRetentionDays: retention("How long weekly backups are kept", "90"),
+  backupTimeZone: define({
+    check: check.timeZone,
+    about: "Time zone of the backup schedules (IANA)",
+    fallback: "UTC",
+    example: "Europe/Berlin",
+  }),
+  backupRepository: define({
+    check: check.text,
+    about: "restic repository of the dumps, e.g. s3:https://…; a volume in the cluster where absent; clusters only",
+    example: "s3:https://s3.example.com/exai-backups",
+  }),
+  backupCredentials: define({
+    check: check.text,
+    about: "AWS credentials file for an s3: repository of the dumps; clusters only",
+    secret: true,
+    example: "$(cat ~/.aws/exai-backups)",
+  }),
+  backupImage: define({
+    check: check.imageReference,
+    about: "Image with pg_dump and restic (images/postgres); clusters only",
+    deferrable: true,
+    required: CLUSTERS,
+    example: "ghcr.io/your-org/exai-postgres@sha256:<64 hex digits>",
+  }),
+  gateErrorRatio: define({
+    check: check.decimal(0.0001, 1),
+    about: "Rollout gate: highest share of failed requests",
+    fallback: "0.01",
+    example: "0.01",
+  }),
+  gateP95: define({
+    check: check.integer(1, 60_000, "milliseconds"),
+    about: "Rollout gate: highest p95 latency, milliseconds",
+    fallback: "500",
+    example: "500",
+  }),
+  gateP99: define({
+    check: check.integer(1, 60_000, "milliseconds"),
+    about: "Rollout gate: highest p99 latency, milliseconds",
+    fallback: "1000",
+    example: "1000",
+  }),
+  standbyMinutes: define({
+    check: check.integer(1, 2880, "minutes"),
+    about: "How long the old colour stays warm after a cutover, minutes",
+    fallback: "60",
+    example: "60",
+  }),
+} satisfies Record<string, Setting>;
