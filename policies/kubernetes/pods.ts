@@ -1,6 +1,6 @@
 import type { Resource } from "../../contract/graph.ts";
 import { subjectOf, type Scene, type Subject } from "../model/rule.ts";
-import { not, type Truth } from "../model/truth.ts";
+import type { Truth } from "../model/truth.ts";
 import type { Reader } from "../model/reader.ts";
 
 /** A pod, or the template of one. */
@@ -100,9 +100,4 @@ export function noPods(scene: Scene): string | undefined {
 /** Why a stack without Kubernetes objects of some kind is in order. */
 export function onlyOnClusters(scene: Scene): string | undefined {
   return scene.environment === "local" ? "the local stack runs on Docker and makes no Kubernetes objects" : undefined;
-}
-
-/** Whether a pod is not Windows'. */
-export function notWindows(pod: Pod): Truth {
-  return not(pod.windows);
 }

@@ -18,7 +18,7 @@ export interface Workload {
   readonly scale: string;
 }
 
-/** What a stack runs, by component. Resources that run nothing are summed up per kind. */
+/** What a stack runs, by component. */
 export function workloadsOf(graph: ResourceGraph): readonly Workload[] {
   const byUrn = new Map(graph.resources.map((resource) => [resource.urn, resource]));
   const workloads = graph.resources.flatMap((resource) => {
@@ -27,17 +27,6 @@ export function workloadsOf(graph: ResourceGraph): readonly Workload[] {
     return workload === undefined ? [] : [{ component, ...workload }];
   });
   return workloads.sort((a, b) => compare(`${a.component}\0${a.name}`, `${b.component}\0${b.name}`));
-}
-
-/** How many resources of each type a stack has that run nothing, most frequent first. */
-export function otherResources(graph: ResourceGraph): readonly (readonly [type: string, count: number])[] {
-  const counts = new Map<string, number>();
-  for (const resource of graph.resources) {
-    if (!resource.custom || isContainer(resource) || podsOf(subjectOf(resource)).length > 0) continue;
-    const type = resource.type.slice(resource.type.lastIndexOf(":") + 1);
-    counts.set(type, (counts.get(type) ?? 0) + 1);
-  }
-  return [...counts].sort(([a, m], [b, n]) => n - m || compare(a, b));
 }
 
 function dockerWorkload(resource: Resource, byUrn: ReadonlyMap<string, Resource>): Omit<Workload, "component"> {

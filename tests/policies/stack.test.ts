@@ -266,10 +266,10 @@ describe("secret rules", () => {
   it.each([
     ["API_KEY", "some-literal-key"],
     ["DB_PASSWORD", "hunter2hunter2"],
-    ["OTHER", `eyJhbGciOiJIUzI1NiJ9.${"eyJzdWIiOiIxIn0"}.c2lnbmF0dXJlLW9mLXRlc3Q`],
+    ["OTHER", `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLW9mLXRlc3Q`],
     ["URL", "postgres://app:s3cretpass@db/app"],
     ["KEY", ["-----BEGIN", "PRIVATE KEY-----"].join(" ")],
-    ["AWS", `AKIA${"ABCDEFGHIJKLMNOP"}`],
+    ["AWS", `AKIAABCDEFGHIJKLMNOP`],
     ["ANY", random],
   ])("%s takes %s for a credential", (name, value) => {
     expect(credentialIn(value, name)).toBeDefined();

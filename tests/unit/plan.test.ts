@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { audit } from "../../cli/verbs/audit.ts";
+import { plan, planReports, renderPlan } from "../../cli/verbs/plan.ts";
+import { UserError } from "../../contract/errors.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import { MARKER } from "../../policies/report/markdown.ts";
+import { RULES } from "../../policies/rules.ts";
+
+async function drive(verb: Verb): Promise<{ events: ExaiEvent[]; exit: number }> {
+  const events: ExaiEvent[] = [];
+  for (;;) {
+    const { done, value } = await verb.next();
+    if (done === true) return { events, exit: value };
+    events.push(value);
+  }
+}
+
+describe("plan", () => {
+  it("judges our own stacks as allowed, by every rule", { timeout: 120_000 }, async () => {
+    const reports = await planReports(["local", "staging", "prod"]);
+    for (const report of reports) {
+      expect(
+        report.findings.filter((finding) => finding.level === "mandatory"),
+        report.stack,
+      ).toEqual([]);
+      expect(
+        report.rules.filter((rule) => rule.unjudged !== undefined),
+        report.stack,
+      ).toEqual([]);
+      expect(report.decision).toBe("clean");
+      expect(report.rules).toHaveLength(RULES.length);
+      expect(report.database?.tables, "the database was read").toBeGreaterThan(10);
+      expect(report.workloads.filter((load) => /server-(blue|green)$/.test(load.name))).toHaveLength(2);
+    }
+    // No rule is idle in every stack: each has something of ours to look at.
+    const idle = RULES.filter((rule) =>
+      reports.every((report) => report.rules.find((entry) => entry.policy === rule.name)?.evaluated === 0),
+    );
+    expect(idle.map((rule) => rule.name)).toEqual([]);
+
+    const schema = JSON.parse(
+      readFileSync(new URL("../../policies/report/plan.schema.json", import.meta.url), "utf8"),
+    ) as z.core.JSONSchema.JSONSchema;
+    expect(z.fromJSONSchema(schema).safeParse(JSON.parse(renderPlan(reports, "json"))).error).toBeUndefined();
+    expect(renderPlan(reports, "markdown").split("\n").slice(0, 2)).toEqual([MARKER, "## Plan: allowed"]);
+    const sarif = JSON.parse(renderPlan(reports, "sarif")) as {
+      version: string;
+      runs: { tool: { driver: { rules: { id: string }[] } } }[];
+    };
+    expect(sarif.version).toBe("2.1.0");
+    expect(sarif.runs.map((run) => run.tool.driver.rules.length)).toEqual([RULES.length, RULES.length, RULES.length]);
+  });
+
+  it("writes a report to a file, and a line per stack to the terminal", { timeout: 120_000 }, async () => {
+    const out = join(mkdtempSync(join(tmpdir(), "exai-plan-")), "deep", "plan.json");
+    const { events, exit } = await drive(plan(["prod"], { format: "json", out }));
+    expect(exit).toBe(0);
+    expect(events).toEqual([{ type: "text", text: expect.stringMatching(/^prod: clean/) as string }]);
+    expect(JSON.parse(readFileSync(out, "utf8"))).toMatchObject({ version: 1, decision: "clean" });
+  });
+
+  it("refuses a stack that is not there", async () => {
+    await expect(drive(plan(["nowhere"]))).rejects.toThrow(UserError);
+  });
+});
+
+describe("audit", () => {
+  it("refuses what is no state file", async () => {
+    await expect(drive(audit({ state: "nowhere.json" }))).rejects.toThrow("there is no such file");
+    await expect(drive(audit({ state: "package.json" }))).rejects.toThrow("no deployment.resources");
+  });
+});
