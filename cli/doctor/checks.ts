@@ -15,6 +15,8 @@ export interface Finding {
   readonly mend: string;
   /** Debian packages that mend it; empty where only something has to be started. */
   readonly packages?: readonly string[];
+  /** Whether nothing but the tests asks for it. @default false */
+  readonly testsOnly?: boolean;
 }
 
 /** Room that the images, volumes and node_modules take, in GiB, with some to spare. */
@@ -35,6 +37,7 @@ interface ProgramCheck {
   readonly commands: readonly (readonly [program: string, ...args: string[]])[];
   readonly packages: readonly string[];
   readonly needed?: boolean;
+  readonly testsOnly?: boolean;
   readonly purpose: string;
 }
 
@@ -50,6 +53,7 @@ function program(check: ProgramCheck): () => Promise<Finding> {
       found: found ?? `not installed (${check.purpose})`,
       mend: `apt-get install ${check.packages.join(" ")}`,
       packages: check.packages,
+      testsOnly: check.testsOnly === true,
     };
   };
 }
@@ -163,9 +167,9 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
     purpose: "a base image where no registry can be reached",
   }),
   program({
-    name: "python3",
-    commands: [["python3", "--version"]],
-    packages: ["python3", "python3-venv", "python3-pip"],
+    name: "python3 and pip",
+    commands: [["python3", "-m", "pip", "--version"]],
+    packages: ["python3", "python3-pip"],
     needed: false,
     purpose: "a router image where no registry can be reached",
   }),
@@ -174,6 +178,7 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
     commands: [["promtool", "--version"]],
     packages: ["prometheus"],
     needed: false,
+    testsOnly: true,
     purpose: "tests of the alert rules",
   }),
   program({
@@ -181,6 +186,7 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
     commands: [["amtool", "--version"]],
     packages: ["prometheus-alertmanager"],
     needed: false,
+    testsOnly: true,
     purpose: "tests of the alert routing",
   }),
   pulumi,

@@ -9,11 +9,19 @@ export function mayInstall(): boolean {
   return process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
 }
 
-/** Installs what the machine lacks, where this process may; elsewhere whoever needs it names what is missing. */
-export async function* prepareMachine(signal: AbortSignal): AsyncGenerator<ExaiEvent, void> {
+/**
+ * Installs what the machine lacks for a stack, or for the tests too, where this process may; elsewhere whoever needs it
+ * names what is missing.
+ */
+export async function* prepareMachine(
+  purpose: "stack" | "tests",
+  signal: AbortSignal,
+): AsyncGenerator<ExaiEvent, void> {
   if (!mayInstall()) return;
   const findings = await Promise.all(CHECKS.map((check) => check()));
-  const missing = findings.filter((finding) => !finding.ok && finding.packages !== undefined);
+  const missing = findings.filter(
+    (finding) => !finding.ok && finding.packages !== undefined && (purpose === "tests" || finding.testsOnly !== true),
+  );
   if (missing.length > 0) yield* install(missing, signal);
 }
 

@@ -33,7 +33,7 @@ export async function* test(suites: readonly string[], signal: AbortSignal): Ver
     total.failed += counts.failed;
     total.skipped += counts.skipped;
   };
-  yield* prepareMachine(signal);
+  yield* prepareMachine("tests", signal);
 
   if (suites.length === 0) {
     for (const { name, command } of STATIC_CHECKS) {

@@ -17,7 +17,7 @@ import { timed } from "../steps.ts";
 export async function* upLocal(stack: string, overrides: Overrides, signal: AbortSignal): Verb {
   const begun = Date.now();
   let project = yield* timed("synthesize", "run the program", () => localProject(localStack(stack, overrides)));
-  if (!(await readyFor(project.compose.images))) yield* prepareMachine(signal);
+  if (!(await readyFor(project.compose.images))) yield* prepareMachine("stack", signal);
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   project = yield* without(project, missing);
 
