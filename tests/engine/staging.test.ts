@@ -20,6 +20,11 @@ import { startSupabaseApi, type SupabaseApi } from "../support/supabase-api/serv
  */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 const loadImage = process.env.EXAI_TEST_LOAD_IMAGE ?? "";
+/**
+ * A Prometheus by digest that the nodes have or can pull. Debian's, which stands in on machines without a registry, is
+ * built without the discovery of a cluster's targets and never becomes ready there.
+ */
+const prometheusImage = process.env.EXAI_TEST_PROMETHEUS_IMAGE ?? "";
 const ROOT = join(import.meta.dirname, "../..");
 const GATEWAY_API = "gateway.networking.k8s.io/v1";
 const PARENT = "abcdefghijklmnopqrst";
@@ -32,10 +37,10 @@ function hasEngine(): boolean {
     return false;
   }
 }
-const possible = kubeconfig !== "" && loadImage !== "" && hasEngine();
+const possible = kubeconfig !== "" && loadImage !== "" && prometheusImage !== "" && hasEngine();
 
 describe.skipIf(!possible)(
-  "staging by the engine (EXAI_TEST_KUBECONFIG, EXAI_TEST_LOAD_IMAGE, pulumi)",
+  "staging by the engine (EXAI_TEST_KUBECONFIG, _LOAD_IMAGE, _PROMETHEUS_IMAGE; pulumi)",
   { timeout: 600_000 },
   () => {
     const namespace = `exai-engine-${randomBytes(3).toString("hex")}`;
@@ -50,6 +55,8 @@ describe.skipIf(!possible)(
       supabase.world.addProject({ ref: PARENT, name: "exai", organization: "acme", region: "eu-central-1" });
       const names = {
         image: LOCAL_IMAGES.referenceServer,
+        alertmanagerImage: LOCAL_IMAGES.alertmanager,
+        postgresExporterImage: LOCAL_IMAGES.postgresExporter,
         prometheusImage: LOCAL_IMAGES.prometheus,
         alertmanagerImage: LOCAL_IMAGES.alertmanager,
         postgresExporterImage: LOCAL_IMAGES.postgresExporter,
@@ -109,10 +116,12 @@ describe.skipIf(!possible)(
       expect(supabase.requests.filter(({ method }) => method !== "GET")).toEqual([]);
     });
 
-    test("a violation of the pack stops it before anything is made", async () => {
-      const engine = await open({ replicas: "1" });
-      await expect(finish(engine.up())).rejects.toThrow(/replicas/i);
-      expect(await api.get("v1", "Namespace", undefined, namespace)).toBeUndefined();
+    test("a violation of the pack stops what it concerns before it is made", async () => {
+      const image = `registry.example.com/exai@sha256:${"0".repeat(64)}`;
+      const engine = await open({ image });
+      await expect(finish(engine.preview())).rejects.toThrow(/image-registries on server-blue/);
+      await expect(finish(engine.up())).rejects.toThrow(/image-registries on server-(blue|green)/);
+      expect(await api.get("apps/v1", "Deployment", namespace, "server-blue")).toBeUndefined();
     });
 
     test("up makes the branch, its settings and functions, and both slots ready", async () => {

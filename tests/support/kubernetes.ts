@@ -42,6 +42,8 @@ interface Kubeconfig {
 
 /** A small client of the Kubernetes API for tests: the current context of a kubeconfig with certificates or a token. */
 export class KubernetesApi {
+  /** Name of the context. */
+  readonly context: string;
   private readonly server: URL;
   private readonly tls: { ca?: Buffer; cert?: Buffer; key?: Buffer };
   private readonly token: string | undefined;
@@ -49,7 +51,8 @@ export class KubernetesApi {
 
   constructor(kubeconfig: string) {
     const config = parse(readFileSync(kubeconfig, "utf8")) as Kubeconfig;
-    const context = find(config.contexts, config["current-context"]).context;
+    this.context = config["current-context"];
+    const context = find(config.contexts, this.context).context;
     const cluster = find(config.clusters, context.cluster).cluster;
     const user = find(config.users, context.user).user;
     this.server = new URL(cluster.server);
