@@ -190,12 +190,14 @@ function againstLimit(
 ): Verdict {
   const share = own.trials === 0 ? 0 : own.hits / own.trials;
   const p = binomialTail(own.hits, own.trials, limit);
-  const figures = { requests: own.trials, bad: own.hits, share, limit, p, ...more };
+  const control = { stableRequests: stable.trials, stableBad: stable.hits };
+  const figures = { requests: own.trials, bad: own.hits, share, limit, p, ...control, ...more };
   const sentence = `${text(share)} (${counts(own)}, limit ${percent(limit)})`;
   if (own.trials > 0 && share >= limit && p < settings.significance && own.hits > 1) {
     const alike = stable.hits >= limit * stable.trials && !worse({ own, stable }, settings.significance);
     if (stable.trials < CONTROL_SAMPLES || !alike) {
-      return { gate, outcome: "fail", detail: sentence, figures };
+      const beside = stable.trials > 0 ? `, on ${other} ${counts(stable)}` : "";
+      return { gate, outcome: "fail", detail: `${sentence}${beside}`, figures };
     }
     return { gate, outcome: "no-data", detail: `${sentence}, and ${other} is no better: ${counts(stable)}`, figures };
   }
