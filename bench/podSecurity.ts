@@ -58,6 +58,7 @@ function refusals(inputs: Inputs): string[] {
   };
   return rules.flatMap((rule) =>
     rule.scope === "resource" &&
+    rule.concerns(resource) &&
     [...rule.check(subjectOf(resource), "prod")].some((verdict) => verdict.outcome !== "pass")
       ? [rule.name]
       : [],

@@ -35,7 +35,7 @@ export const defaultDeny: StackRule = {
       yield judgeAt(
         placeOf(subject, "metadata.namespace"),
         any(...own.map(({ denies }) => denies)),
-        `namespace ${key} has no policy that denies all traffic`,
+        `namespace ${subject.inputs.at("metadata", "namespace").shown} has no policy that denies all traffic`,
         'add a NetworkPolicy with podSelector: {} and policyTypes: ["Ingress", "Egress"]',
       );
     }
