@@ -57,9 +57,6 @@ describe.skipIf(!possible)(
         image: LOCAL_IMAGES.referenceServer,
         alertmanagerImage: LOCAL_IMAGES.alertmanager,
         postgresExporterImage: LOCAL_IMAGES.postgresExporter,
-        prometheusImage: LOCAL_IMAGES.prometheus,
-        alertmanagerImage: LOCAL_IMAGES.alertmanager,
-        postgresExporterImage: LOCAL_IMAGES.postgresExporter,
       };
       const missing = await finish(ensureImages(Object.values(names)));
       expect(missing.missing).toEqual([]);
