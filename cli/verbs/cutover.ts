@@ -20,7 +20,11 @@ export interface CutoverOptions {
 export async function* cutoverVerb(context: RolloutContext, options: CutoverOptions): Verb {
   const { image, reason } = options;
   if (image === undefined || image.trim() === "") {
-    throw new UserError("--image", "a cutover needs the image to put into the idle slot", "exai cutover --image IMAGE");
+    throw new UserError(
+      "--image",
+      "a cutover needs the image to put into the idle slot",
+      "./exai cutover --image IMAGE",
+    );
   }
   const seconds = (name: "hold" | "bake" | "standby") => {
     const text = options[name];

@@ -26,11 +26,11 @@ export async function* rolloutVerb(context: RolloutContext, action: string, opti
     case "abort":
       return yield* abort(context, options.reason === undefined ? {} : { reason: options.reason });
     default:
-      throw new UserError("rollout", `there is no action "${action}"`, `exai rollout ${ROLLOUT_ACTIONS.join("|")}`);
+      throw new UserError("rollout", `there is no action "${action}"`, `./exai rollout ${ROLLOUT_ACTIONS.join("|")}`);
   }
 }
 
 function parseCount(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new UserError("--last", `"${text}" is no number of rollouts`, "exai rollout history --last 10");
+  throw new UserError("--last", `"${text}" is no number of rollouts`, "./exai rollout history --last 10");
 }

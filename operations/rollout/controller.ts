@@ -55,6 +55,9 @@ function failureOf(error: unknown, session: RolloutSession, state: RolloutState)
   if (session.signal.aborted) throw lostLease(session.signal.reason);
   // The rollback itself has nowhere to fall back to, and a lost lease must not be answered with another write.
   if (state.name === "rollback" || (error instanceof UserError && error.exitCode === EXIT.refused)) throw error;
+  // One line, with what it is about and the mend: the history keeps nothing else of it.
+  if (error instanceof UserError)
+    return { outcome: "fail", detail: `${error.where}: ${error.message}; mend: ${error.mend}` };
   return { outcome: "fail", detail: error instanceof Error ? error.message : String(error) };
 }
 

@@ -46,7 +46,7 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
       throw new UserError(
         plan.stable,
         "the colour that has the users is not ready, so nothing can be compared with it or fall back to it",
-        "exai status, exai logs server",
+        "./exai status, ./exai logs server",
         EXIT.refused,
       );
     }
@@ -80,7 +80,7 @@ function unfinished(session: RolloutSession): UserError {
   return new UserError(
     "rollout",
     `${plan?.by ?? "somebody"} left rollout ${plan?.id ?? ""} in "${stateLabel(session.machine)}"`,
-    "exai rollout resume, or exai rollout abort",
+    "./exai rollout resume, or ./exai rollout abort",
     EXIT.refused,
   );
 }
@@ -89,19 +89,23 @@ function unfinished(session: RolloutSession): UserError {
 async function checkSurroundings(session: RolloutSession): Promise<void> {
   const { prometheusUrl, traffic } = session.context;
   if ((await traffic.inForce()) === undefined) {
-    throw new UserError("router", "it has no route table", "exai up");
+    throw new UserError("router", "it has no route table", "./exai up");
   }
   let series;
   try {
     series = await new Prometheus(prometheusUrl).samples(WINDOW_SELECTOR, 30);
   } catch (error) {
-    throw new UserError("gates", error instanceof Error ? error.message : String(error), "exai up, then exai status");
+    throw new UserError(
+      "gates",
+      error instanceof Error ? error.message : String(error),
+      "./exai up, then ./exai status",
+    );
   }
   if (series.length === 0) {
     throw new UserError(
       "gates",
       `${prometheusUrl} holds no sample of the router of the last 30 s`,
-      "wait for its first scrapes, or see its targets: exai status, exai logs prometheus",
+      "wait for its first scrapes, or see its targets: ./exai status, ./exai logs prometheus",
     );
   }
 }

@@ -117,7 +117,7 @@ export class FileJournalStore implements JournalStore {
           throw new UserError(
             join(this.#directory, JOURNAL),
             `the journal cannot be written (${code}), so nothing was changed after ${journal.entry?.from ?? "the start"}`,
-            "make room or mend the permissions, then: exai rollout resume (or abort)",
+            "make room or mend the permissions, then: ./exai rollout resume (or abort)",
           );
         }
       },

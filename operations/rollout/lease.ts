@@ -199,7 +199,7 @@ function refused(record: LeaseRecord): UserError {
   return new UserError(
     "rollout lease",
     `${holder.who} holds it: \`${holder.verb}\`, process ${String(holder.pid)}, token ${String(record.token)}`,
-    `wait until it ends (exai rollout status), or end that process; the lease expires ${String(record.seconds)} s after its last renewal`,
+    `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(record.seconds)} s after its last renewal`,
     EXIT.refused,
   );
 }

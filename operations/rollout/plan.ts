@@ -44,7 +44,7 @@ export function parseSteps(text: string): readonly number[] {
     throw new UserError(
       "--steps",
       `"${text}" is no list of rising percentages that ends with 100`,
-      "exai cutover --image IMAGE --steps 5,25,50,100",
+      "./exai cutover --image IMAGE --steps 5,25,50,100",
       EXIT.failed,
     );
   }

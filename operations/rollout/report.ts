@@ -41,9 +41,9 @@ export async function* status(context: RolloutContext): Verb {
     }),
   };
   if (router === undefined) {
-    yield { type: "note", level: "warning", message: "the router does not answer: exai up" };
+    yield { type: "note", level: "warning", message: "the router does not answer: ./exai up" };
   } else if (!agrees && holder === undefined) {
-    const message = `the router has ${describeTable(router.table)}, the journal says ${describeTable(table)}: exai rollout resume`;
+    const message = `the router has ${describeTable(router.table)}, the journal says ${describeTable(table)}: ./exai rollout resume`;
     yield { type: "note", level: "warning", message };
   }
   const { plan } = machine;
@@ -67,9 +67,9 @@ export async function* status(context: RolloutContext): Verb {
       slots: Object.fromEntries(COLOURS.map((colour, index) => [colour, slots[index]])),
     },
     next: unled
-      ? ["exai rollout resume", "exai rollout abort"]
+      ? ["./exai rollout resume", "./exai rollout abort"]
       : machine.state.name === "standby"
-        ? ["exai rollback"]
+        ? ["./exai rollback"]
         : [],
   };
   return router === undefined || (!agrees && holder === undefined) ? EXIT.failed : EXIT.ok;

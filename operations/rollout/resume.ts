@@ -45,9 +45,9 @@ export async function* abort(context: RolloutContext, request: { readonly reason
       return EXIT.ok;
     }
     if (state.name === "standby") {
-      throw notNow(session, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "exai rollback");
+      throw notNow(session, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "./exai rollback");
     }
-    const reason = request.reason ?? "asked for by exai rollout abort";
+    const reason = request.reason ?? "asked for by ./exai rollout abort";
     await session.happened({ type: "rollback", reason, evict: false });
     yield* drive(session);
     return yield* conclude(session, plan);

@@ -28,10 +28,10 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
       throw notNow(
         session,
         `no rollout is running or warm: ${machine.active} has the users since ${session.journal.entry?.at ?? "the start"}`,
-        `exai cutover --image IMAGE puts an earlier image into ${idle}; exai rollout history names them`,
+        `./exai cutover --image IMAGE puts an earlier image into ${idle}; ./exai rollout history names them`,
       );
     }
-    const reason = request.reason ?? "asked for by exai rollback";
+    const reason = request.reason ?? "asked for by ./exai rollback";
     await session.happened({ type: "rollback", reason, evict: request.emergency === true });
     yield* drive(session);
     const code = yield* conclude(session, plan);

@@ -198,7 +198,7 @@ export function lostLease(cause: unknown): UserError {
   return new UserError(
     "rollout lease",
     "it was lost: another process has taken the rollout over, and this one has stopped writing",
-    "exai rollout status",
+    "./exai rollout status",
     EXIT.refused,
     { cause },
   );

@@ -33,7 +33,7 @@ function* interrupted(session: RolloutSession): Generator<ExaiEvent, void, void>
   if (atRest(session.machine)) return;
   const message =
     `stopped in "${stateLabel(session.machine)}" with ${tableLabel(session.journal.table)}; nobody watches the gates now. ` +
-    "Go on with exai rollout resume, or take it back with exai rollout abort";
+    "Go on with ./exai rollout resume, or take it back with ./exai rollout abort";
   yield { type: "note", level: "warning", message };
 }
 
@@ -53,7 +53,7 @@ export function* conclude(session: RolloutSession, plan: RolloutPlan): Generator
         seconds: secondsSince(plan),
         standbyUntil: standbyUntil(journal.entry?.at, plan),
       },
-      next: ["exai rollback", "exai rollout history"],
+      next: ["./exai rollback", "./exai rollout history"],
     };
     return EXIT.ok;
   }
@@ -76,7 +76,7 @@ export function* conclude(session: RolloutSession, plan: RolloutPlan): Generator
       evicted: machine.evicted,
       seconds: secondsSince(plan),
     },
-    next: kept ? ["exai status", "exai logs server"] : ["exai rollout history"],
+    next: kept ? ["./exai status", "./exai logs server"] : ["./exai rollout history"],
   };
   return kept || ending?.automatic === true ? EXIT.violations : EXIT.ok;
 }

@@ -91,7 +91,7 @@ export class EnvoyTraffic implements TrafficDriver {
         throw new UserError(
           this.#options.observeUrl,
           `the router has not taken generation ${String(table.generation)}: ${last}`,
-          "exai status, exai logs router; then: exai rollout resume (or abort)",
+          "./exai status, ./exai logs router; then: ./exai rollout resume (or abort)",
         );
       }
       await sleep(5, undefined, { signal });
@@ -114,7 +114,7 @@ export class EnvoyTraffic implements TrafficDriver {
       return await response.json();
     } catch (error) {
       const detail = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
-      throw new UserError(observeUrl, `the router does not answer (${detail})`, "exai up, then exai status");
+      throw new UserError(observeUrl, `the router does not answer (${detail})`, "./exai up, then ./exai status");
     }
   }
 }
