@@ -110,13 +110,22 @@ export function hardenedContainer(
   );
 }
 
+/** What a busy machine may need on top of a health check's own times until a container is made and started. */
+const WAIT_MARGIN_SECONDS = 30;
+
 /** The arguments behind {@link hardenedContainer}, with the files that its carrier brought; pure. */
 export function containerArgs(
   spec: ContainerSpec,
   platform: DockerPlatform,
   files?: MountedFiles,
 ): docker.ContainerArgs {
-  const check = spec.healthCheck;
+  const {
+    intervalSeconds: interval = 5,
+    timeoutSeconds: timeout = 3,
+    retries = 5,
+    startPeriodSeconds: startPeriod = 30,
+    ...check
+  } = spec.healthCheck;
   const labels: Record<string, pulumi.Input<string>> = {
     [LABELS.instance]: platform.instance,
     [LABELS.stack]: platform.stack,
@@ -173,10 +182,10 @@ export function containerArgs(
     maxRetryCount: 5,
     healthcheck: {
       tests: [...check.test],
-      interval: durationText(check.intervalSeconds ?? 5),
-      timeout: durationText(check.timeoutSeconds ?? 3),
-      retries: check.retries ?? 5,
-      startPeriod: durationText(check.startPeriodSeconds ?? 30),
+      interval: durationText(interval),
+      timeout: durationText(timeout),
+      retries,
+      startPeriod: durationText(startPeriod),
     },
     destroyGraceSeconds: spec.graceSeconds ?? 10,
     stopTimeout: spec.graceSeconds ?? 10,
@@ -185,9 +194,9 @@ export function containerArgs(
     logOpts: { "max-size": "10m", "max-file": "3" },
     labels: Object.entries(labels).map(([label, value]) => ({ label, value })),
     mustRun: true,
-    // `./exai up` and the tests wait for health by themselves, with progress; the engine waits too.
+    // The engine waits for health, and gives up soon after Docker itself would have called the container unhealthy.
     wait: true,
-    waitTimeout: 180,
+    waitTimeout: startPeriod + retries * (interval + timeout) + WAIT_MARGIN_SECONDS,
   };
 }
 
