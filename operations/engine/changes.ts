@@ -81,7 +81,7 @@ export class EngineStream {
       const where = nameOf(urn ?? "");
       const text = plain(message);
       if (ephemeral === true || text === "") return;
-      if (severity === "error") this.errors.push({ where, message: text });
+      if (severity === "error") this.errors.push({ where, message: essence(text) });
       else if (severity === "info" || severity === "warning")
         yield { type: "note", level: severity, message: where === "" ? text : `${where}: ${text}` };
     } else if (event.summaryEvent !== undefined) {
@@ -112,8 +112,10 @@ export class EngineStream {
         `./exai plan ${stack}   # every finding, with its mend`,
         EXIT.violations,
       );
-    // The engine's closing "update failed" says nothing that its other errors do not.
-    const telling = this.errors.filter(({ message }) => !/^(update|preview|destroy) failed$/.test(message));
+    const telling = this.errors.filter(
+      // Neither the engine's closing words nor a provider's log line say what its other errors do not.
+      ({ message }) => !/^(update|preview|destroy) failed$|^sdk-v2\/provider2\.go:/.test(message),
+    );
     const [first] = telling;
     if (first === undefined) return new UserError(`stack ${stack}`, fallback, retry);
     const rest = telling.slice(1).map(({ where, message }) => `\n  ${where}: ${message}`);
@@ -164,6 +166,12 @@ function titleOf(change: Change): string {
 /** The last part of a URN; empty for the stack itself. */
 function nameOf(urn: string): string {
   return urn.includes("pulumi:pulumi:Stack::") ? "" : urn.slice(urn.lastIndexOf("::") + (urn.includes("::") ? 2 : 1));
+}
+
+/** A provider's error without the frame that it comes in: `1 error occurred: * creating urn:…: 1 error occurred: * …`. */
+function essence(message: string): string {
+  const lines = message.split("\n").map((line) => line.replace(/^\s*\* /, "").trimEnd());
+  return lines.filter((line) => line !== "" && !/\d+ errors? occurred:$/.test(line)).join("\n");
 }
 
 /** A message without the engine's colour marks. */

@@ -77,6 +77,14 @@ describe("a failure", () => {
     expect([error.where, error.message, error.exitCode]).toEqual(["server-blue", "port is taken", 2]);
   });
 
+  test("is told without the frame and the log line that a provider wraps it in", () => {
+    const stream = new EngineStream({ preview: false });
+    const framed = `1 error occurred:\n\t* creating ${URN}: 1 error occurred:\n\t* container failed to be healthy\n\n`;
+    for (const message of ["sdk-v2/provider2.go:571: sdk.helper_schema: container failed", framed])
+      expect([...stream.read(diagnostic("error", message))]).toEqual([]);
+    expect(stream.failure("local", "./exai up local", "nothing").message).toBe("container failed to be healthy");
+  });
+
   test("a mandatory finding is why, and the exit code says so", () => {
     const stream = new EngineStream({ preview: false });
     const shown = [...stream.read(finding)];
