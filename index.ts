@@ -16,4 +16,3 @@ async function main(): Promise<Record<string, unknown>> {
 }
 
 export default await main();
-

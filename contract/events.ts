@@ -3,9 +3,21 @@
  * print them for a terminal, for a log, or as NDJSON. Nothing else writes to standard output.
  */
 export type ExaiEvent =
-  | { readonly type: "step"; readonly id: string; readonly title: string; readonly status: StepStatus; readonly detail?: string; readonly seconds?: number }
+  | {
+      readonly type: "step";
+      readonly id: string;
+      readonly title: string;
+      readonly status: StepStatus;
+      readonly detail?: string;
+      readonly seconds?: number;
+    }
   | { readonly type: "note"; readonly level: "info" | "warning"; readonly message: string }
-  | { readonly type: "table"; readonly title?: string; readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] }
+  | {
+      readonly type: "table";
+      readonly title?: string;
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly string[])[];
+    }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "result"; readonly title: string; readonly data: unknown; readonly next?: readonly string[] };
 

@@ -29,7 +29,8 @@ export class Secret {
 }
 
 /** An input or output of a resource. Secrets and unknowns may stand at any depth. */
-export type Value = null | boolean | number | string | Unknown | Secret | readonly Value[] | { readonly [key: string]: Value };
+export type Value =
+  null | boolean | number | string | Unknown | Secret | readonly Value[] | { readonly [key: string]: Value };
 
 /** Inputs of a resource, by property name. */
 export type Inputs = Readonly<Record<string, Value>>;
