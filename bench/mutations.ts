@@ -67,7 +67,14 @@ const FIELDS: readonly (readonly [type: RegExp, path: RegExp, weaker: Value | un
   [/container:Container$/, /^maxRetryCount$/, 0],
   [/container:Container$/, /^ports\[\d+\]\.ip$/, "0.0.0.0"],
   [/remoteImage:RemoteImage$/, /^name$/, BAD_IMAGE],
+  // Service levels
+  [/:ConfigMap$|container:Container$/, /^data\["(prometheus|rules)\.yml"\]$/, ""],
+  [/:Deployment$/, /spec\.topologySpreadConstraints$/, undefined],
   // Backups
+  [/:CronJob$/, /env\[\d+\]$/, "unset-backup"],
+  [/container:Container$/, /^envs\[\d+\]$/, "unset-backup"],
+  [/^exai:database:/, /^(walArchiving|pointInTimeRecovery)$/, "flip-true"],
+  [/^exai:monitoring:/, /^(withoutBackup|withoutScrape)$/, undefined],
   [/BackupSchedule$/, /^schedule$/, "0 2 1 * *"],
   [/BackupSchedule$/, /^retentionDays$/, 3],
   [/BackupSchedule$/, /^timeZone$/, undefined],
@@ -167,6 +174,10 @@ function weakened(value: Value, weaker: Value | undefined): Value | undefined {
   if (weaker === "flip") return typeof value === "boolean" ? !value : value;
   if (weaker === "flip-false") return value === false ? true : value;
   if (weaker === "flip-true") return value === true ? false : value;
+  if (weaker === "unset-backup")
+    return /(RESTIC_PASSWORD_FILE|RESTIC_REPOSITORY|BACKUP_PASSPHRASE_FILE)/.test(JSON.stringify(value))
+      ? undefined
+      : value;
   if (weaker === "host")
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? { ...(value as Inputs), hostNetwork: true }

@@ -1,6 +1,11 @@
+import { drills } from "./backups/drills.ts";
+import { encryption } from "./backups/encryption.ts";
+import { failureDomain } from "./backups/failureDomain.ts";
+import { recoveryPoint } from "./backups/recoveryPoint.ts";
 import { retention } from "./backups/retention.ts";
 import { schedules } from "./backups/schedules.ts";
 import { timeZones } from "./backups/timeZones.ts";
+import { backedUpVolumes } from "./backups/volumes.ts";
 import { anonGrants } from "./database/anonGrants.ts";
 import { boundPolicies } from "./database/boundPolicies.ts";
 import { bypassRoles } from "./database/bypassRoles.ts";
@@ -62,12 +67,17 @@ import { graceful } from "./rollout/graceful.ts";
 import { probes } from "./rollout/probes.ts";
 import { protectedData } from "./rollout/protectedData.ts";
 import { slots } from "./rollout/slots.ts";
+import { spread } from "./rollout/spread.ts";
 import { weights } from "./rollout/weights.ts";
 import { serviceRole } from "./secrets/serviceRole.ts";
 import type { Rule } from "./model/rule.ts";
 import { secretEnvironment } from "./secrets/environment.ts";
 import { literals } from "./secrets/literals.ts";
 import { secretMarks } from "./secrets/marked.ts";
+import { backupAge } from "./slo/backupAge.ts";
+import { downAlerts } from "./slo/downAlerts.ts";
+import { objectives } from "./slo/objectives.ts";
+import { scraped } from "./slo/scraped.ts";
 import { digests } from "./supply-chain/digests.ts";
 import { registries } from "./supply-chain/registries.ts";
 import { tags } from "./supply-chain/tags.ts";
@@ -129,6 +139,7 @@ export const RULES: readonly Rule[] = [
   probes,
   graceful,
   disruption,
+  spread,
   slots,
   weights,
   protectedData,
@@ -155,4 +166,14 @@ export const RULES: readonly Rule[] = [
   schedules,
   timeZones,
   retention,
+  recoveryPoint,
+  drills,
+  failureDomain,
+  encryption,
+  backedUpVolumes,
+  // Service levels
+  scraped,
+  downAlerts,
+  objectives,
+  backupAge,
 ];

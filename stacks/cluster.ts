@@ -54,6 +54,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
         EXAI_ALLOWED_ORIGINS: settings.productionUrl,
       },
       protect: choices.protect,
+      pointInTimeRecovery: settings.supabasePitr,
     },
     opts,
   );

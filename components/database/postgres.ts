@@ -46,7 +46,13 @@ export class LocalPostgres extends ExaiComponent {
   readonly monitorUrl: pulumi.Output<string>;
 
   constructor(name: string, args: LocalPostgresArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:database:LocalPostgres", name, { port: args.port }, opts);
+    super(
+      "exai:database:LocalPostgres",
+      name,
+      // The socket's volume keeps nothing: the server makes it anew.
+      { port: args.port, walArchiving: true, withoutBackup: [`${name}-socket`] },
+      opts,
+    );
     const volume = (role: string, holdsData: boolean): docker.Volume =>
       new docker.Volume(
         ...transformed(

@@ -47,6 +47,11 @@ export interface SupabaseDatabaseArgs {
   readonly functionSecrets: Readonly<Record<string, pulumi.Input<string> | undefined>>;
   /** Refuse to delete what holds data. */
   readonly protect: boolean;
+  /**
+   * Whether the project has Supabase's point-in-time recovery, which is switched on in its dashboard: declared for
+   * policies and reviewers, nothing is set by it. @default false
+   */
+  readonly pointInTimeRecovery?: boolean;
   /** Escape hatches. */
   readonly transform?: {
     readonly project?: Transform<supabase.ProjectArgs>;
@@ -86,7 +91,12 @@ export class SupabaseDatabase extends ExaiComponent {
   readonly connection: DatabaseConnection;
 
   constructor(name: string, args: SupabaseDatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:database:SupabaseDatabase", name, { target: args.target.kind, protect: args.protect }, opts);
+    super(
+      "exai:database:SupabaseDatabase",
+      name,
+      { target: args.target.kind, protect: args.protect, pointInTimeRecovery: args.pointInTimeRecovery ?? false },
+      opts,
+    );
     const { transform } = args;
     const { ref, password } = this.database(name, args);
     this.ref = ref;

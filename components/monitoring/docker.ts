@@ -79,7 +79,20 @@ export class LocalMonitoring extends ExaiComponent {
   readonly urls: { readonly prometheus: string; readonly alertmanager: string; readonly grafana?: string };
 
   constructor(name: string, args: LocalMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:monitoring:LocalMonitoring", name, { jobs: Object.values(JOBS) }, opts);
+    super(
+      "exai:monitoring:LocalMonitoring",
+      name,
+      {
+        jobs: Object.values(JOBS),
+        // Nobody but its reader misses a dashboard.
+        withoutScrape: [MONITORING_HOSTS.grafana],
+        // Figures and silences expire by themselves; dashboards and rules come from the program.
+        withoutBackup: [MONITORING_HOSTS.prometheus, MONITORING_HOSTS.alertmanager, MONITORING_HOSTS.grafana].map(
+          (role) => `${name}-${role}-data`,
+        ),
+      },
+      opts,
+    );
     const { platform, transform, ports } = args;
     const volume = (role: string): pulumi.Output<string> =>
       new docker.Volume(

@@ -86,7 +86,18 @@ export class ClusterMonitoring extends ExaiComponent {
   readonly #platform: KubernetesPlatform;
 
   constructor(name: string, args: ClusterMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:monitoring:ClusterMonitoring", name, { jobs: Object.values(JOBS) }, opts);
+    super(
+      "exai:monitoring:ClusterMonitoring",
+      name,
+      {
+        jobs: Object.values(JOBS),
+        // Nobody but its reader misses a dashboard.
+        withoutScrape: [MONITORING_HOSTS.grafana],
+        // Figures and silences expire by themselves; dashboards and rules come from the program.
+        withoutBackup: [MONITORING_HOSTS.prometheus, MONITORING_HOSTS.alertmanager].map((role) => `${name}-${role}`),
+      },
+      opts,
+    );
     this.#name = name;
     this.#platform = args.platform;
     this.prometheusUrl = `http://${MONITORING_HOSTS.prometheus}:${MONITORING_PORTS.prometheus}`;

@@ -25,6 +25,12 @@ leave it open. An unknown value on one path hides no finding on another.
 
 A rule that found nothing to look at fails the stack, unless it says why that is right.
 
+## Not judged
+
+- Signatures and bills of materials of images: nothing that a stack registers says whether an image has them. Whoever builds
+  the release has to verify them before its digest is set (\`exai:image\`).
+- Whether a restore works, and how long it takes: \`backup-restore-drills\` tells that no drill is declared.
+
 ## Waivers
 
 \`${WAIVERS_FILE}\` lists exceptions: one rule, one stack, one resource or component, a reason, an owner, and a last day at most

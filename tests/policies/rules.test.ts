@@ -26,9 +26,19 @@ describe("every rule of the pack", () => {
   );
 
   it("stands in a file that the pack lists", () => {
-    const folders = ["kubernetes", "docker", "supply-chain", "secrets", "database", "backups", "network", "rollout"];
+    const folders = [
+      "kubernetes",
+      "docker",
+      "supply-chain",
+      "secrets",
+      "database",
+      "backups",
+      "network",
+      "rollout",
+      "slo",
+    ];
     const helpers =
-      /\/(pods|podRule|containers|images|places|shapes|declared|cron|apply|catalog|engine|facts|probe|read|rows|statements|worker|databaseRule|objects)\.ts$/;
+      /\/(pods|podRule|containers|images|places|shapes|declared|cron|apply|catalog|engine|facts|probe|read|rows|statements|worker|databaseRule|objects|jobs|prometheus)\.ts$/;
     const files = folders.flatMap((folder) =>
       readdirSync(new URL(`../../policies/${folder}/`, import.meta.url)).map((file) => `${folder}/${file}`),
     );

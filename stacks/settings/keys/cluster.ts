@@ -122,6 +122,12 @@ export const CLUSTER_SETTINGS = {
     fallback: { staging: "staging" },
     example: "staging",
   }),
+  supabasePitr: define({
+    check: check.boolean,
+    about: "Whether Supabase's point-in-time recovery is switched on in its dashboard; clusters only",
+    fallback: "false",
+    example: "true",
+  }),
   supabaseEndpoint: define({
     check: check.url("https", "http"),
     about: "Supabase's Management API, where it is not the public one; clusters only",
