@@ -66,6 +66,7 @@ describe.skipIf(!possible)(
       const proxy = /image: (\S+?envoy:[\w.-]+)/.exec(configuration)?.[1];
       settings = {
         ...images,
+        prometheusImage,
         instance: namespace,
         hostname: `${namespace}.exai.test`,
         productionUrl: `https://${namespace}.exai.test`,
