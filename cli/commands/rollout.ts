@@ -45,7 +45,8 @@ Example:
         import("../local/rollout.ts"),
       ]);
       await run(async function* (signal) {
-        return yield* cutoverVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
+        const context = await rolloutContext(flags.stack, flags.set ?? {}, signal, { deploys: true });
+        return yield* cutoverVerb(context, flags);
       });
     });
 
@@ -85,7 +86,12 @@ Example:
         import("../local/rollout.ts"),
       ]);
       await run(async function* (signal) {
-        return yield* rolloutVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), action, flags);
+        const deploys = action === "resume";
+        return yield* rolloutVerb(
+          await rolloutContext(flags.stack, flags.set ?? {}, signal, { deploys }),
+          action,
+          flags,
+        );
       });
     });
   }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { localRollout, type RolloutContext } from "../../operations/rollout/context.ts";
+import { notBeingChanged } from "./alone.ts";
 import { containersOf } from "./engine.ts";
 import { ComposeDeployer } from "./composeDeployer.ts";
 import { localStack, type LocalStack, type Overrides } from "./project.ts";
@@ -12,17 +13,20 @@ export function routesDirectory({ home }: LocalStack): string {
 }
 
 /**
- * All that a rollout touches on this machine.
+ * All that a rollout touches on this machine. `deploys`: the verb may put an image into a slot, which must not happen
+ * under an `up` or a `down`; the others change traffic alone and never wait.
  *
- * @throws UserError where the stack is not up
+ * @throws UserError where the stack is not up, or (exit code 3) is being changed
  */
 export async function rolloutContext(
   stack: string,
   overrides: Overrides,
   signal: AbortSignal,
+  { deploys = false }: { readonly deploys?: boolean } = {},
 ): Promise<RolloutContext> {
   const local = localStack(stack, overrides);
   const { settings } = local;
+  if (deploys) await notBeingChanged({ stack, home: local.home });
   const router = (await containersOf(settings.instance)).get("router");
   if (router === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
   const deployer =

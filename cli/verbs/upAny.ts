@@ -2,7 +2,8 @@ import type { Verb } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { environmentOf } from "../../stacks/settings/parse.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
-import type { Overrides } from "../local/project.ts";
+import { alone } from "../local/alone.ts";
+import { localStack, type Overrides } from "../local/project.ts";
 
 export interface UpAnyOptions {
   /** Uses the Pulumi engine on this machine too. */
@@ -14,7 +15,13 @@ export interface UpAnyOptions {
 /** Brings a stack up the way its environment asks for: Compose on this machine, the Pulumi engine elsewhere. */
 export async function* up(stack: string, overrides: Overrides, options: UpAnyOptions, signal: AbortSignal): Verb {
   const environment = environmentOf(stack, stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true }));
-  if (environment === "local" && !options.engine)
+  const engine = async function* (): Verb {
+    return yield* (await import("./upCluster.ts")).upCluster(stack, overrides, signal, options);
+  };
+  if (environment !== "local") return yield* engine();
+  const compose = async function* (): Verb {
     return yield* (await import("./up.ts")).upLocal(stack, overrides, signal);
-  return yield* (await import("./upCluster.ts")).upCluster(stack, overrides, signal, options);
+  };
+  const { home } = localStack(stack, overrides);
+  return yield* alone({ stack, home }, "up", options.engine ? engine : compose);
 }
