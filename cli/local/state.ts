@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { UserError } from "../../contract/errors.ts";
 
 /** Letters and digits that a generated password is made of. */
@@ -16,11 +17,13 @@ export class LocalState {
 
   constructor(home: string) {
     this.home = home;
-    this.passwords = readJson(join(home, "secrets.json"));
+    this.passwords = readState(home, "secrets.json");
   }
 
   /** The password of that name; made and stored when it is asked for first. */
   password(name: string, length: number): string {
+    // Another run may have generated it since: `./exai status` beside a first `up`.
+    if (this.passwords[name] === undefined) this.passwords = readState(this.home, "secrets.json");
     const known = this.passwords[name];
     if (known !== undefined) return known;
     const made = Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
@@ -32,7 +35,7 @@ export class LocalState {
 
   /** Image per slot, where a cutover has put another than the settings' there. */
   slots(): { readonly blue?: string; readonly green?: string } {
-    return readJson(join(this.home, "slots.json"));
+    return readState(this.home, "slots.json");
   }
 
   /** Remembers the image of a slot. */
@@ -60,17 +63,26 @@ export function writeDurably(path: string, content: string, mode: number): void 
   renameSync(temporary, path);
 }
 
-function readJson(path: string): Record<string, string> {
+/** What mends each file. Without the passwords the data that they guard cannot be opened, so it goes with them. */
+const MENDS = {
+  "secrets.json": (path: string) => `restore ${path}, or give up the data: rm ${path} && ./exai down --volumes`,
+  "slots.json": (path: string) =>
+    `write {"blue": "<image>", "green": "<image>"} to ${path}, with the images that \`docker ps\` shows`,
+} as const;
+
+/** @throws UserError where the file is not an object of texts */
+function readState(home: string, name: keyof typeof MENDS): Record<string, string> {
+  const path = join(home, name);
   if (!existsSync(path)) return {};
+  const refused = (problem: string, cause?: unknown) =>
+    new UserError(path, `${problem}; it holds the local stack's own state`, MENDS[name](path), undefined, { cause });
+  let value: unknown;
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
+    value = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new UserError(
-      path,
-      "is not JSON; it holds the local stack's own state",
-      `restore ${path}, or: ./exai down --volumes && rm ${path}`,
-      undefined,
-      { cause },
-    );
+    throw refused("is not JSON", cause);
   }
+  const texts = z.record(z.string(), z.string()).safeParse(value);
+  if (!texts.success) throw refused("is not an object of texts");
+  return texts.data;
 }

@@ -107,6 +107,16 @@ describe("LocalState", () => {
     expect(() => new LocalState(home)).toThrow(/is not JSON/);
     expect(readFileSync(join(home, "secrets.json"), "utf8")).toBe("{broken");
   });
+
+  it.each(["null", "[]", '"text"', '{"blue": 1}'])("refuses JSON that is no object of texts: %s", (text) => {
+    writeFileSync(join(home, "slots.json"), text);
+    expect(() => new LocalState(home).slots()).toThrow(/is not an object of texts/);
+  });
+
+  it("takes the password that another run has generated since", () => {
+    const [first, second] = [new LocalState(home), new LocalState(home)];
+    expect(second.password("a", 48)).toBe(first.password("a", 48));
+  });
 });
 
 describe("the launcher", () => {
