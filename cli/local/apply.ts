@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../../contract/errors.ts";
@@ -187,7 +187,7 @@ export async function writeProject(project: LocalProject): Promise<void> {
   const foreign: ComposeFile[] = [];
   for (const file of project.compose.files) {
     const path = join(project.home, file.path);
-    if (unchanged(path, file.content)) continue;
+    if (unchanged(path, file)) continue;
     mkdirSync(dirname(path), { recursive: true });
     rmSync(path, { force: true });
     writeDurably(path, file.content, file.secret ? 0o600 : 0o644);
@@ -206,10 +206,13 @@ export async function writeProject(project: LocalProject): Promise<void> {
   );
 }
 
-/** Whether a file has that content already; one that belongs to a container's user cannot be read, and is written anew. */
-function unchanged(path: string, content: string): boolean {
+/**
+ * Whether a file is as it has to be. One that belongs to a container's user cannot be read, and is written anew; so is a
+ * secret that an interrupted run wrote and did not give to its user.
+ */
+function unchanged(path: string, { content, secret, uid }: ComposeFile): boolean {
   try {
-    return readFileSync(path, "utf8") === content;
+    return readFileSync(path, "utf8") === content && (!secret || statSync(path).uid === uid);
   } catch {
     return false;
   }
