@@ -16,6 +16,8 @@ export interface LogsOptions {
 
 /** Log lines of one service or of all, each with its service's name in front. */
 export async function* logsLocal(stack: string, overrides: Overrides, options: LogsOptions, signal: AbortSignal): Verb {
+  if (!Number.isInteger(options.tail) || options.tail < 0)
+    throw new UserError("--tail", "is no number of lines", "./exai logs --tail 50");
   const { settings } = localStack(stack, overrides);
   const running = await containersOf(settings.instance);
   const chosen = [...running.values()].filter(

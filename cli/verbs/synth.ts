@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { EXIT } from "../../contract/errors.ts";
@@ -9,6 +9,7 @@ import { capture } from "../../synth/capture.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import { shown } from "../local/apply.ts";
 import { localProject, localStack, type Overrides } from "../local/project.ts";
+import { writeDurably } from "../local/state.ts";
 
 export interface SynthOptions {
   /** Folder to write to; standard output where absent. */
@@ -31,7 +32,8 @@ export async function* synth(stack: string, overrides: Overrides, options: Synth
   mkdirSync(options.out, { recursive: true });
   for (const { name, content } of documents) {
     const path = join(options.out, name);
-    writeFileSync(path, content);
+    // With secrets in it, it is for its owner alone.
+    writeDurably(path, content, options.withSecrets ? 0o600 : 0o644);
     yield { type: "step", id: name, title: `write ${shown(path)}`, status: "done" };
   }
   return EXIT.ok;
