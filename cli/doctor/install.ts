@@ -45,16 +45,22 @@ async function apt(args: readonly string[], signal: AbortSignal): Promise<void> 
     throw new UserError("apt-get", ran.stderr.trim().split("\n").slice(-3).join("; "), `apt-get ${args.join(" ")}`);
 }
 
-/** Installs without the tools' own services: only their programs are wanted. */
+/** Installs without the tools' own services: only their programs are wanted. One that was here before is its owner's. */
 async function withoutServices(work: () => Promise<void>): Promise<void> {
+  const unwanted = UNWANTED_SERVICES.filter((service) => !hasService(service));
   await work();
-  for (const service of UNWANTED_SERVICES) {
+  for (const service of unwanted) {
     // Not there, or no init system that would have started it: both are fine.
     await runProgram("sh", [
       "-c",
       `systemctl disable --now ${service} 2>/dev/null || service ${service} stop 2>/dev/null || true`,
     ]);
   }
+}
+
+function hasService(name: string): boolean {
+  const places = [`/etc/init.d/${name}`, ...["/etc", "/lib"].map((root) => `${root}/systemd/system/${name}.service`)];
+  return places.some((place) => existsSync(place));
 }
 
 /** Starts the engine by the init system, or by itself where there is none, and waits until it answers. */
