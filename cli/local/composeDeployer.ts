@@ -1,13 +1,9 @@
 import type { Colour } from "../../contract/colours.ts";
-import { UserError } from "../../contract/errors.ts";
-import { runProgram } from "../../operations/docker/process.ts";
-import { imageLabels } from "../../operations/docker/cli.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { apply } from "./apply.ts";
-import { containersOf } from "./engine.ts";
 import { localProject, localStack, type Overrides } from "./project.ts";
+import { lastLines, provideImage, slotContainer } from "./slotContainer.ts";
 
 /** Puts images into the slots of a stack that Compose runs: only the slot's own container is made anew. */
 export class ComposeDeployer implements SlotDeployer {
@@ -20,7 +16,7 @@ export class ComposeDeployer implements SlotDeployer {
   }
 
   async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
-    if ((await imageLabels(image)) === undefined) await this.#fetch(image, signal);
+    await provideImage(image, signal);
     const stack = localStack(this.#stack, this.#overrides);
     // Remembered before the container is made: a later `up` has to come to the same stack.
     stack.state.setSlot(colour, image);
@@ -36,8 +32,7 @@ export class ComposeDeployer implements SlotDeployer {
   }
 
   async status(colour: Colour): Promise<SlotStatus> {
-    const { settings } = localStack(this.#stack, this.#overrides);
-    const container = (await containersOf(settings.instance)).get(serverName(colour));
+    const container = await slotContainer(this.#stack, this.#overrides, colour);
     if (container === undefined) return { running: false, restarts: 0 };
     return {
       image: container.image,
@@ -49,24 +44,6 @@ export class ComposeDeployer implements SlotDeployer {
   }
 
   async logs(colour: Colour, lines: number): Promise<string> {
-    const { settings } = localStack(this.#stack, this.#overrides);
-    const container = (await containersOf(settings.instance)).get(serverName(colour));
-    if (container === undefined) return "";
-    const ran = await runProgram("docker", ["logs", "--tail", String(lines), container.id]);
-    return `${ran.stdout}${ran.stderr}`.trim();
-  }
-
-  async #fetch(image: string, signal: AbortSignal): Promise<void> {
-    const events = ensureImages([image], { signal });
-    for (;;) {
-      const { done, value } = await events.next();
-      if (done !== true) continue;
-      if (value.missing.length === 0) return;
-      throw new UserError(
-        `image ${image}`,
-        "is not on this machine and cannot be pulled",
-        `docker pull ${image}, or: ./exai image build --tag ${image}`,
-      );
-    }
+    return lastLines(await slotContainer(this.#stack, this.#overrides, colour), lines);
   }
 }

@@ -1,15 +1,11 @@
 import type { Colour } from "../../contract/colours.ts";
-import { UserError } from "../../contract/errors.ts";
-import { runProgram } from "../../operations/docker/process.ts";
-import { imageLabels } from "../../operations/docker/cli.ts";
 import { setInStackFile } from "../../operations/engine/stackFile.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { openEngine } from "../engine/open.ts";
-import { containersOf } from "./engine.ts";
 import { localStack, type Overrides } from "./project.ts";
+import { lastLines, provideImage, slotContainer } from "./slotContainer.ts";
 
 /** Puts images into the slots of a local stack that the Pulumi engine made: an `up` that is confined to the slot. */
 export class EngineDeployer implements SlotDeployer {
@@ -22,7 +18,7 @@ export class EngineDeployer implements SlotDeployer {
   }
 
   async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
-    if ((await imageLabels(image)) === undefined) await this.#fetch(image, signal);
+    await provideImage(image, signal);
     // Remembered before the container is made: a later `up`, be it raw, has to come to the same stack.
     localStack(this.#stack, this.#overrides).state.setSlot(colour, image);
     if (Object.keys(this.#overrides).length === 0) setInStackFile(PROJECT_ROOT, this.#stack, `${colour}Image`, image);
@@ -34,7 +30,7 @@ export class EngineDeployer implements SlotDeployer {
   }
 
   async status(colour: Colour): Promise<SlotStatus> {
-    const container = await this.#container(colour);
+    const container = await slotContainer(this.#stack, this.#overrides, colour);
     if (container === undefined) return { running: false, restarts: 0 };
     return {
       image: localStack(this.#stack, this.#overrides).state.slots()[colour] ?? container.image,
@@ -46,28 +42,6 @@ export class EngineDeployer implements SlotDeployer {
   }
 
   async logs(colour: Colour, lines: number): Promise<string> {
-    const container = await this.#container(colour);
-    if (container === undefined) return "";
-    const ran = await runProgram("docker", ["logs", "--tail", String(lines), container.id]);
-    return `${ran.stdout}${ran.stderr}`.trim();
-  }
-
-  async #container(colour: Colour) {
-    const { settings } = localStack(this.#stack, this.#overrides);
-    return (await containersOf(settings.instance)).get(serverName(colour));
-  }
-
-  async #fetch(image: string, signal: AbortSignal): Promise<void> {
-    const events = ensureImages([image], { signal });
-    for (;;) {
-      const { done, value } = await events.next();
-      if (done !== true) continue;
-      if (value.missing.length === 0) return;
-      throw new UserError(
-        `image ${image}`,
-        "is not on this machine and cannot be pulled",
-        `docker pull ${image}, or: ./exai image build --tag ${image}`,
-      );
-    }
+    return lastLines(await slotContainer(this.#stack, this.#overrides, colour), lines);
   }
 }

@@ -1,9 +1,9 @@
-import { createInterface } from "node:readline/promises";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
+import { confirmByName } from "../confirm.ts";
 import { containersOf } from "../local/engine.ts";
 import { localProject, localStack, type Overrides } from "../local/project.ts";
 
@@ -18,7 +18,12 @@ export interface DownOptions {
 export async function* downLocal(stack: string, overrides: Overrides, options: DownOptions): Verb {
   const project = await localProject(localStack(stack, overrides));
   const { instance } = project.settings;
-  if (options.volumes && !options.yes) await confirm(instance, project.compose.volumes);
+  if (options.volumes && !options.yes)
+    await confirmByName(
+      instance,
+      `This removes ${project.compose.volumes.join(", ")} for good.`,
+      "./exai down --volumes --yes",
+    );
 
   const containers = [...(await containersOf(instance)).values()];
   // The users' entrance goes first, so that nobody is sent to a server that is going.
@@ -66,29 +71,4 @@ async function removeVolumes(names: readonly string[]): Promise<readonly string[
   const removed: string[] = [];
   for (const name of names) if ((await tryDocker(["volume", "rm", name])).code === 0) removed.push(name);
   return removed;
-}
-
-/** Asks for the instance's name. @throws UserError where nobody can be asked, or the answer is another */
-async function confirm(instance: string, volumes: readonly string[]): Promise<void> {
-  const where = `volumes of ${instance}`;
-  if (!process.stdin.isTTY)
-    throw new UserError(
-      where,
-      "hold data, and there is no terminal to ask at",
-      "./exai down --volumes --yes",
-      EXIT.refused,
-    );
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await prompt.question(`This removes ${volumes.join(", ")} for good. Type "${instance}" to go on: `);
-    if (answer.trim() !== instance)
-      throw new UserError(
-        where,
-        "were not removed: the answer was not the instance's name",
-        "./exai down",
-        EXIT.refused,
-      );
-  } finally {
-    prompt.close();
-  }
 }

@@ -1,0 +1,41 @@
+import type { Colour } from "../../contract/colours.ts";
+import { UserError } from "../../contract/errors.ts";
+import { imageLabels } from "../../operations/docker/cli.ts";
+import { runProgram } from "../../operations/docker/process.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
+import { serverName } from "../../stacks/settings.ts";
+import { containersOf, type RunningContainer } from "./engine.ts";
+import { localStack, type Overrides } from "./project.ts";
+
+/** The container of a slot, whoever made it; undefined where there is none. */
+export async function slotContainer(
+  stack: string,
+  overrides: Overrides,
+  colour: Colour,
+): Promise<RunningContainer | undefined> {
+  const { settings } = localStack(stack, overrides);
+  return (await containersOf(settings.instance)).get(serverName(colour));
+}
+
+/** The last lines that a container wrote; nothing where there is none. */
+export async function lastLines(container: RunningContainer | undefined, lines: number): Promise<string> {
+  if (container === undefined) return "";
+  const ran = await runProgram("docker", ["logs", "--tail", String(lines), container.id]);
+  return `${ran.stdout}${ran.stderr}`.trim();
+}
+
+/** Brings an image to this machine. @throws UserError where it is not here and cannot be had */
+export async function provideImage(image: string, signal: AbortSignal): Promise<void> {
+  if ((await imageLabels(image)) !== undefined) return;
+  const events = ensureImages([image], { signal });
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done !== true) continue; // its progress is the rollout's own
+    if (value.missing.length === 0) return;
+    throw new UserError(
+      `image ${image}`,
+      "is not on this machine and cannot be pulled",
+      `docker pull ${image}, or: ./exai image build --tag ${image}`,
+    );
+  }
+}
