@@ -1,4 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
+import { link, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ROUTES_FILE } from "./names.ts";
 import { DEFAULT_ROUTE_TIMEOUTS, FIRST_TABLE, routesFile, type RouteTable, type RouteTimeouts } from "./routes.ts";
@@ -16,17 +16,23 @@ export function routesText(table: RouteTable, timeouts: RouteTimeouts = DEFAULT_
  */
 export async function ensureRoutes(directory: string, timeouts?: RouteTimeouts): Promise<boolean> {
   await mkdir(directory, { recursive: true, mode: 0o755 });
+  const path = join(directory, ROUTES_FILE);
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = await open(temporary, "w", 0o644);
   try {
-    const file = await open(join(directory, ROUTES_FILE), "wx", 0o644);
-    try {
-      await file.writeFile(routesText(FIRST_TABLE, timeouts));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await file.writeFile(routesText(FIRST_TABLE, timeouts));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  try {
+    // Whole or not at all: a torn table would be taken for the controller's, and Envoy would never start.
+    await link(temporary, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
