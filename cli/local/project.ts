@@ -38,7 +38,11 @@ export interface LocalProject extends LocalStack {
 export function localStack(stack: string, given: Overrides): LocalStack {
   const first = parseSettings(stack, stackFileSource(PROJECT_ROOT, stack, { overrides: given }));
   if (first.environment !== "local")
-    throw new UserError(`stack ${stack}`, `is ${first.environment} and not on this machine`, `./exai up ${stack}`);
+    throw new UserError(
+      `stack ${stack}`,
+      `is ${first.environment}, and this works on stacks of this machine alone`,
+      "name a local stack",
+    );
   const home = resolve(PROJECT_ROOT, first.homeDirectory ?? ".exai/local");
   const state = new LocalState(home);
   const slots = state.slots();
