@@ -32,10 +32,13 @@ Exit codes: 0 done, 1 violations found or rolled back, 2 could not do or judge i
 // are registered, so it comes first.
 program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-// `./exai logs | head`: the reader has had enough, which is no failure.
+// `./exai logs | head`: the reader has had enough. What changes nothing ends in peace; a cutover ends as by Ctrl-C, between
+// two steps and with its exit code, for nobody would hear the rest.
+let unread = false;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  if (error.code !== "EPIPE") throw error;
+  if (!unread) process.emit("SIGTERM");
+  unread = true;
 });
 
 const run: Run = async (verb) => {
