@@ -1,5 +1,5 @@
 import { UserError } from "../../contract/errors.ts";
-import type { Resource, ResourceGraph } from "../../contract/graph.ts";
+import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
 import { fromEngine } from "./wire.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -34,7 +34,7 @@ function resourceOf(entry: Json): Resource {
   const urn = textOf(entry.urn);
   const inputs = objectAt(entry.inputs) ?? {};
   const parent = textOf(entry.parent);
-  const position = /^[a-z]+:\/*(.+)#(\d+)/.exec(textOf(entry.sourcePosition));
+  const source = sourceOf(textOf(entry.sourcePosition));
   return {
     urn,
     type: textOf(entry.type),
@@ -53,8 +53,20 @@ function resourceOf(entry: Json): Resource {
       deleteBeforeReplace: entry.deleteBeforeReplace === true,
       additionalSecretOutputs: textsOf(entry.additionalSecretOutputs),
     },
-    ...(position?.[1] === undefined ? {} : { source: { file: position[1], line: Number(position[2]) } }),
+    ...(source === undefined ? {} : { source }),
   };
+}
+
+/** Folders of the project that make resources. */
+const FOLDERS = /(?:^|\/)((?:components|stacks)\/.+)$/;
+
+/**
+ * `project:///<path>#<line>,<column>`. For an ES module the SDK gives the whole URL as the path, of the machine that
+ * deployed; what is above the project's own folders is cut off.
+ */
+function sourceOf(position: string): SourcePosition | undefined {
+  const [, file, line] = /^[a-z]+:\/*(?:file:\/*)?(.+)#(\d+)/.exec(position) ?? [];
+  return file === undefined ? undefined : { file: FOLDERS.exec(file)?.[1] ?? file, line: Number(line) };
 }
 
 function objectAt(value: unknown): Json | undefined {

@@ -23,6 +23,9 @@ A value that only the engine will know is neither a pass nor a violation. A rule
 place, and the engine lane or the audit proves it once the value is there; *fail* means that the program has no reason to
 leave it open. An unknown value on one path hides no finding on another.
 
+A state file keeps secrets encrypted, so that the audit still lists a place or two whose whole value is one; an export with
+\`--show-secrets\` proves those as well, and is a secret itself.
+
 A rule that found nothing to look at fails the stack, unless it says why that is right.
 
 ## Not judged
