@@ -2,10 +2,10 @@ import { fileURLToPath } from "node:url";
 import { relative } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Inputs, Resource, ResourceGraph } from "../contract/graph.ts";
+import { fromWire } from "../contract/wire.ts";
 import { buildStack } from "../stacks/program.ts";
 import { parseSettings, PROJECT } from "../stacks/settings.ts";
 import type { ConfigSource } from "../stacks/settings/source.ts";
-import { fromWire } from "./wire.ts";
 
 /** What a resource would report after it was made: asked for each one, by type, name and plain inputs. */
 export type OutputsOf = (resource: {

@@ -9,7 +9,7 @@ import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
 import { subjectName } from "../report/model.ts";
 import { RULES } from "../rules.ts";
 import { readWaivers, Waivers } from "../waivers/waivers.ts";
-import { fromEngine } from "./wire.ts";
+import { fromWire } from "../../contract/wire.ts";
 
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -71,7 +71,7 @@ export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): 
  */
 function keepMarks(): void {
   const module = require("@pulumi/policy/deserialize") as { deserializeProperties: (struct: Struct) => unknown };
-  module.deserializeProperties = (struct) => fromEngine(struct.toJavaScript());
+  module.deserializeProperties = (struct) => fromWire(struct.toJavaScript());
 }
 
 /** The judgement of one operation of the engine. */

@@ -1,6 +1,6 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
-import { fromEngine } from "./wire.ts";
+import { fromWire } from "../../contract/wire.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -41,7 +41,7 @@ function resourceOf(entry: Json): Resource {
     name: urn.split("::").at(-1) ?? "",
     custom: entry.custom === true,
     // A component that registered nothing else has its inputs among the outputs in older state files.
-    inputs: fromEngine(Object.keys(inputs).length > 0 ? inputs : (objectAt(entry.outputs) ?? {})),
+    inputs: fromWire(Object.keys(inputs).length > 0 ? inputs : (objectAt(entry.outputs) ?? {})),
     ...(parent === "" || parent.includes("pulumi:pulumi:Stack::") ? {} : { parent }),
     dependencies: textsOf(entry.dependencies),
     propertyDependencies: Object.fromEntries(

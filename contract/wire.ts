@@ -1,6 +1,6 @@
-import { Secret, Unknown, type Inputs, type Value } from "../../contract/graph.ts";
+import { Secret, Unknown, type Inputs, type Value } from "./graph.ts";
 
-/** Marks of the engine's protocol and of its state files; the same in every SDK. */
+/** Marks of the engine's protocol and of its state files (pulumi/sdk/nodejs/runtime/rpc.ts); the same in every SDK. */
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
@@ -21,7 +21,7 @@ const UNKNOWNS: ReadonlySet<unknown> = new Set([
  * Properties of a resource from the plain form of a protocol struct, or from a state file. A secret that the state
  * file has encrypted is a secret of unknown content.
  */
-export function fromEngine(properties: Readonly<Record<string, unknown>>): Inputs {
+export function fromWire(properties: Readonly<Record<string, unknown>>): Inputs {
   return Object.fromEntries(
     Object.entries(properties)
       .filter(([key, value]) => value !== undefined && !key.startsWith("__"))
