@@ -34,19 +34,30 @@ interface Inspected {
   HostConfig: { PortBindings: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
 }
 
-/** All containers of an instance, stopped ones too, by component. */
+/** Identifiers of all containers of an instance, stopped ones too, youngest first. */
+export async function containerIds(instance: string): Promise<readonly string[]> {
+  return (await docker(["ps", "-aq", "--filter", `label=${LABELS.instance}=${instance}`])).split(/\s+/).filter(Boolean);
+}
+
+/**
+ * The containers of an instance, stopped ones too, by component. Of two, the younger counts: a Compose that is killed
+ * while it replaces a container leaves the old one behind.
+ */
 export async function containersOf(instance: string): Promise<ReadonlyMap<string, RunningContainer>> {
   for (;;) {
-    const ids = (await docker(["ps", "-aq", "--filter", `label=${LABELS.instance}=${instance}`]))
-      .split(/\s+/)
-      .filter(Boolean);
+    const ids = await containerIds(instance);
     if (ids.length === 0) return new Map();
     const ran = await tryDocker(["inspect", ...ids]);
     // A container that went between the two commands: the list is asked for again.
     if (ran.code !== 0 && /no such (object|container)/i.test(ran.stderr)) continue;
     if (ran.code !== 0) throw new DockerError(["inspect", ...ids], ran.stderr);
     const inspected = JSON.parse(ran.stdout) as Inspected[];
-    return new Map(inspected.map((raw) => containerOf(raw)).map((container) => [container.component, container]));
+    return new Map(
+      inspected
+        .reverse()
+        .map((raw) => containerOf(raw))
+        .map((container) => [container.component, container]),
+    );
   }
 }
 

@@ -4,7 +4,7 @@ import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import { confirmByName } from "../confirm.ts";
-import { containersOf } from "../local/engine.ts";
+import { containerIds, containersOf } from "../local/engine.ts";
 import { localProject, localStack, type Overrides } from "../local/project.ts";
 
 export interface DownOptions {
@@ -34,8 +34,8 @@ export async function* downLocal(stack: string, overrides: Overrides, options: D
   const [router, ...others] = containers;
   if (router !== undefined) await docker(["stop", router.id]);
   if (others.length > 0) await docker(["stop", ...others.map((container) => container.id)]);
-  if (containers.length > 0)
-    await docker(["rm", "--force", "--volumes", ...containers.map((container) => container.id)]);
+  const all = await containerIds(instance);
+  if (all.length > 0) await docker(["rm", "--force", "--volumes", ...all]);
   for (const container of containers)
     yield { type: "step", id: container.component, title: `stop ${container.component}`, status: "done" };
 
