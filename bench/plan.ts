@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
  * Wall and CPU time of the judgement of a pull request: `./exai plan` without and with its cache, beside
- * `pulumi preview` with the same pack, where the CLI and a stack are at hand.
+ * `pulumi preview` with the same pack, where the CLI and a stack are at hand, and beside Checkov on the manifests of the
+ * same two stacks, where it is on PATH (`pip install checkov`).
  *
  *   node bench/plan.ts [runs]
  *
@@ -38,6 +41,18 @@ if (spawnSync("pulumi", ["stack", "select", "local"], { cwd: ROOT }).status === 
     name: "pulumi preview local --policy-pack policies",
     command: ["pulumi", "preview", "--stack", "local", "--policy-pack", "policies", "--non-interactive"],
   });
+const manifests = mkdtempSync(join(tmpdir(), "exai-bench-plan-"));
+process.on("exit", () => {
+  rmSync(manifests, { recursive: true, force: true });
+});
+if (spawnSync("checkov", ["--version"]).status === 0) {
+  for (const stack of ["staging", "prod"])
+    spawnSync("./exai", ["synth", stack, "--out", join(manifests, stack)], { cwd: ROOT });
+  cases.push({
+    name: "checkov, Kubernetes alone, on the manifests of staging and prod",
+    command: ["checkov", "--directory", manifests, "--framework", "kubernetes", "--quiet", "--compact"],
+  });
+}
 
 console.log(`| what (best of ${runs}) | wall s | CPU s | exit |`);
 console.log("| --- | ---: | ---: | ---: |");
