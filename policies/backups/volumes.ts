@@ -16,6 +16,7 @@ export const backedUpVolumes: StackRule = {
   documentation:
     "Looks at Docker volumes that a running container may write, at claims, and at the claim templates of StatefulSets. A volume is in order where what takes backups mounts it (the data, or the repository itself), or where a component above it lists it in `withoutBackup`, by the name of its resource. Docker volumes that only a one-shot container fills are made anew by every deployment and do not count.",
   references: [{ standard: "NIST SP 800-53", item: "CP-9" }],
+  idle: (scene) => (statefulVolumes(scene).next().done === true ? "no volume of this stack keeps data" : undefined),
   *check(scene) {
     const mounted = mountedByJobs(scene);
     for (const { resource, name } of statefulVolumes(scene)) {
