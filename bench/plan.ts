@@ -47,7 +47,7 @@ process.on("exit", () => {
 });
 if (spawnSync("checkov", ["--version"]).status === 0) {
   for (const stack of ["staging", "prod"])
-    spawnSync("./exai", ["synth", stack, "--out", join(manifests, stack)], { cwd: ROOT });
+    spawnSync(join(ROOT, "exai"), ["synth", stack, "--out", join(manifests, stack)], { cwd: ROOT });
   cases.push({
     name: "checkov, Kubernetes alone, on the manifests of staging and prod",
     command: ["checkov", "--directory", manifests, "--framework", "kubernetes", "--quiet", "--compact"],

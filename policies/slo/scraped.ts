@@ -35,7 +35,7 @@ export const scraped: StackRule = {
       yield judgeAt(
         placeOf(subject, ""),
         found || (files.unsure ?? false),
-        `no scrape job watches ${component === "" ? "it" : component}`,
+        "no scrape job watches it",
         "add a scrape job to the monitoring component, or list it in withoutScrape",
       );
     }
