@@ -50,7 +50,7 @@ describe("slo-scraped", () => {
 
   it("finds services that no job watches", () => {
     expect(messages("slo-scraped", map(), workload("server"), workload("cache", "StatefulSet"))).toEqual([]);
-    expect(messages("slo-scraped", map(), workload("queue"))).toEqual(["no scrape job watches queue"]);
+    expect(messages("slo-scraped", map(), workload("queue"))).toEqual(["no scrape job watches it"]);
     expect(messages("slo-scraped", workload("server")), "no configuration at all").toHaveLength(1);
     expect(
       messages("slo-scraped", map(), workload("queue"), resource("exai:x:Y", { withoutScrape: ["queue"] })),
