@@ -3,7 +3,7 @@ import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer
 import { serverName } from "../../stacks/settings.ts";
 import { apply } from "./apply.ts";
 import { localProject, localStack, type Overrides } from "./project.ts";
-import { lastLines, provideImage, slotContainer } from "./slotContainer.ts";
+import { lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
 /** Puts images into the slots of a stack that Compose runs: only the slot's own container is made anew. */
 export class ComposeDeployer implements SlotDeployer {
@@ -32,15 +32,7 @@ export class ComposeDeployer implements SlotDeployer {
   }
 
   async status(colour: Colour): Promise<SlotStatus> {
-    const container = await slotContainer(this.#stack, this.#overrides, colour);
-    if (container === undefined) return { running: false, restarts: 0 };
-    return {
-      image: container.image,
-      digest: container.imageId,
-      id: container.id,
-      running: container.state === "running",
-      restarts: container.restarts,
-    };
+    return slotStatus(await slotContainer(this.#stack, this.#overrides, colour));
   }
 
   async logs(colour: Colour, lines: number): Promise<string> {

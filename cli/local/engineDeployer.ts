@@ -5,7 +5,7 @@ import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer
 import { serverName } from "../../stacks/settings.ts";
 import { openEngine } from "../engine/open.ts";
 import { localStack, type Overrides } from "./project.ts";
-import { lastLines, provideImage, slotContainer } from "./slotContainer.ts";
+import { lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
 /** Puts images into the slots of a local stack that the Pulumi engine made: an `up` that is confined to the slot. */
 export class EngineDeployer implements SlotDeployer {
@@ -31,14 +31,8 @@ export class EngineDeployer implements SlotDeployer {
 
   async status(colour: Colour): Promise<SlotStatus> {
     const container = await slotContainer(this.#stack, this.#overrides, colour);
-    if (container === undefined) return { running: false, restarts: 0 };
-    return {
-      image: localStack(this.#stack, this.#overrides).state.slots()[colour] ?? container.image,
-      digest: container.imageId,
-      id: container.id,
-      running: container.state === "running",
-      restarts: container.restarts,
-    };
+    // The engine makes containers from identifiers; the name that was asked for stands in the stack's own state.
+    return slotStatus(container, localStack(this.#stack, this.#overrides).state.slots()[colour]);
   }
 
   async logs(colour: Colour, lines: number): Promise<string> {

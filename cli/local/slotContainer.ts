@@ -3,6 +3,7 @@ import { UserError } from "../../contract/errors.ts";
 import { imageLabels } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
+import type { SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { containersOf, type RunningContainer } from "./engine.ts";
 import { localStack, type Overrides } from "./project.ts";
@@ -15,6 +16,18 @@ export async function slotContainer(
 ): Promise<RunningContainer | undefined> {
   const { settings } = localStack(stack, overrides);
   return (await containersOf(settings.instance)).get(serverName(colour));
+}
+
+/** A slot as the rollout sees it; `image` is what was asked for, where the container does not say it itself. */
+export function slotStatus(container: RunningContainer | undefined, image = container?.image): SlotStatus {
+  if (container === undefined) return { running: false, restarts: 0 };
+  return {
+    ...(image === undefined ? {} : { image }),
+    digest: container.imageId,
+    id: container.id,
+    running: container.state === "running",
+    restarts: container.restarts,
+  };
 }
 
 /** The last lines that a container wrote; nothing where there is none. */
