@@ -64,13 +64,15 @@ async function node(): Promise<Finding> {
 
 async function dockerDaemon(): Promise<Finding> {
   const version = await firstLine("docker", "version", "--format", "{{.Server.Version}}");
+  // A machine may have the client alone. An engine elsewhere is its owner's to start.
+  const installed = (process.env.DOCKER_HOST ?? "") !== "" || (await firstLine("dockerd", "--version")) !== undefined;
   return {
     name: "docker engine",
     ok: version !== undefined,
     needed: true,
-    found: version ?? "no daemon answers",
-    mend: "systemctl start docker, or as root: dockerd &",
-    packages: [],
+    found: version ?? (installed ? "no daemon answers" : "not installed"),
+    mend: installed ? "systemctl start docker, or as root: dockerd &" : "apt-get install docker.io",
+    packages: installed ? [] : ["docker.io"],
   };
 }
 

@@ -67,15 +67,22 @@ function hasService(name: string): boolean {
 async function startDocker(signal: AbortSignal): Promise<void> {
   const answers = async () => (await runProgram("docker", ["info"], { timeoutMs: 10_000, signal })).code === 0;
   if (await answers()) return;
+  let failure: string | undefined;
   if (existsSync("/run/systemd/system")) await runProgram("systemctl", ["start", "docker"], { signal });
   else {
     const folder = join(PROJECT_ROOT, ".exai");
     mkdirSync(folder, { recursive: true });
     const log = openSync(join(folder, "dockerd.log"), "a");
-    spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] }).unref();
+    const engine = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
+    // What cannot be started says so by an event; without a listener that event would end this process.
+    engine.once("error", (error) => {
+      failure = error.message;
+    });
+    engine.unref();
   }
   for (let attempt = 0; attempt < 60; attempt += 1) {
     if (await answers()) return;
+    if (failure !== undefined) throw new UserError("dockerd", failure, "apt-get install docker.io");
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   throw new UserError("dockerd", "did not start within 30 s", "see .exai/dockerd.log, or: journalctl -u docker");
