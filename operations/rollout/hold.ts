@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { askGates, together, type GateSettings, type StepFacts, type Verdict } from "./gates.ts";
+import { together, type Verdict } from "./gates.ts";
 import { stateLabel } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
-import { Prober } from "./probes.ts";
-import { Prometheus, PrometheusError } from "./prometheus.ts";
 import { restarts } from "./restarts.ts";
 import type { RolloutSession } from "./session.ts";
+import { StepGates } from "./step-gates.ts";
 import type { Work, Working } from "./work.ts";
 
 /** Milliseconds between two looks at the container and the colours' readiness, which cost little. */
@@ -16,19 +15,9 @@ const PULSE_MS = 500;
  * that has no answer ends it at the deadline. Time alone never passes a step.
  */
 export async function* watchStep(session: RolloutSession, plan: RolloutPlan, holdSeconds: number): Working {
-  const { gates, prometheusUrl, routerUrl } = session.context;
-  const prometheus = new Prometheus(prometheusUrl);
-  const prober = new Prober(routerUrl, plan.candidate);
-  // The stable colour is the control: what both suffer from is not the candidate's fault, also when it has no users.
-  const control = new Prober(routerUrl, plan.stable);
-  for (const each of [prober, control]) each.aim(probeRate(gates, holdSeconds));
-  const since = Date.now();
+  const { lookSeconds } = session.context.gates;
+  const gates = new StepGates(session, plan, holdSeconds);
   const started = performance.now();
-  const deadlineSeconds = holdSeconds + gates.noDataSeconds;
-  const facts: StepFacts = {
-    looks: Math.max(1, Math.ceil(deadlineSeconds / gates.lookSeconds)),
-    usersOnBoth: session.journal.table.weights[plan.stable] > 0,
-  };
   const { state } = session.machine;
   const step = {
     type: "step",
@@ -37,7 +26,7 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
     status: "progress",
   } as const;
   let verdicts: readonly Verdict[] = [];
-  let nextLook = gates.lookSeconds;
+  let nextLook = lookSeconds;
   try {
     for (;;) {
       await sleep(PULSE_MS, undefined, { signal: session.signal });
@@ -47,31 +36,27 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
       if (blind?.outcome === "fail") return failed([blind]);
       if (session.machine.state !== state) return { outcome: "done", detail: "left by a look" };
       if (elapsed < nextLook) continue;
-      nextLook = elapsed + gates.lookSeconds;
+      nextLook = elapsed + lookSeconds;
 
-      verdicts = [...(await ask(session, prometheus, plan, since, facts)), ...(blind === undefined ? [] : [blind])];
-      if (requestsOf(verdicts) >= gates.minimumSamples) {
-        prober.aim(0);
-        control.aim(0);
-      }
+      verdicts = [...(await gates.look()), ...(blind === undefined ? [] : [blind])];
       yield { ...step, detail: `${elapsed.toFixed(0)} s: ${summary(verdicts)}` };
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
       if (outcome === "pass" && elapsed >= holdSeconds) {
-        const probes = prober.sent > 0 ? `; ${String(prober.sent)} probes` : "";
+        const probes = gates.probes > 0 ? `; ${String(gates.probes)} probes` : "";
         return { outcome: "done", detail: `${summary(verdicts)}${probes}`, verdicts };
       }
-      if (elapsed >= deadlineSeconds) {
+      if (elapsed >= gates.deadlineSeconds) {
         const open = verdicts.filter((verdict) => verdict.outcome !== "pass").map((verdict) => verdict.detail);
         return {
           outcome: "fail",
-          detail: `the gates have not passed within ${String(deadlineSeconds)} s: ${open.join("; ")}`,
+          detail: `the gates have not passed within ${String(gates.deadlineSeconds)} s: ${open.join("; ")}`,
           verdicts,
         };
       }
     }
   } finally {
-    await Promise.all([prober.stop(), control.stop()]);
+    await gates.stop();
   }
 }
 
@@ -89,35 +74,6 @@ async function pulse(session: RolloutSession, plan: RolloutPlan): Promise<Verdic
     const detail = error instanceof Error ? error.message : String(error);
     return { gate: "readiness", outcome: "no-data", detail, figures: {} };
   }
-}
-
-async function ask(
-  session: RolloutSession,
-  prometheus: Prometheus,
-  plan: RolloutPlan,
-  since: number,
-  facts: StepFacts,
-): Promise<readonly Verdict[]> {
-  try {
-    return await askGates(prometheus, session.context.gates, plan.candidate, since, facts);
-  } catch (error) {
-    if (!(error instanceof PrometheusError)) throw error;
-    return [{ gate: "data", outcome: "no-data", detail: error.message, figures: {} }];
-  }
-}
-
-/** The candidate's requests on this step, as far as the gates know them. */
-function requestsOf(verdicts: readonly Verdict[]): number {
-  const counts = verdicts.flatMap((verdict) => verdict.figures.requests ?? []);
-  return counts.length === 0 ? 0 : Math.min(...counts);
-}
-
-/**
- * Probes per second: enough for the minimum of samples within most of the hold, since what is sent last is scraped late.
- * They stop as soon as the gates have that many, from users or from probes.
- */
-function probeRate(gates: GateSettings, holdSeconds: number): number {
-  return Math.min(gates.probesPerSecond, Math.ceil(gates.minimumSamples / Math.max(holdSeconds * 0.6, 1)));
 }
 
 function failed(verdicts: readonly Verdict[]): Work {
