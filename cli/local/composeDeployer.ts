@@ -3,7 +3,7 @@ import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer
 import { serverName } from "../../stacks/settings.ts";
 import { apply } from "./apply.ts";
 import { localProject, localStack, type Overrides } from "./project.ts";
-import { lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
+import { drainSlot, lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
 /** Puts images into the slots of a stack that Compose runs: only the slot's own container is made anew. */
 export class ComposeDeployer implements SlotDeployer {
@@ -29,6 +29,10 @@ export class ComposeDeployer implements SlotDeployer {
     });
     while ((await events.next()).done !== true); // its progress is the rollout's own
     return this.status(colour);
+  }
+
+  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await drainSlot(await slotContainer(this.#stack, this.#overrides, colour), graceSeconds, signal);
   }
 
   async status(colour: Colour): Promise<SlotStatus> {

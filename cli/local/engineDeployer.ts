@@ -5,7 +5,7 @@ import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer
 import { serverName } from "../../stacks/settings.ts";
 import { openEngine } from "../engine/open.ts";
 import { localStack, type Overrides } from "./project.ts";
-import { lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
+import { drainSlot, lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
 /** Puts images into the slots of a local stack that the Pulumi engine made: an `up` that is confined to the slot. */
 export class EngineDeployer implements SlotDeployer {
@@ -27,6 +27,10 @@ export class EngineDeployer implements SlotDeployer {
     const events = engine.up({ signal, target: [`**::${serverName(colour)}*`] });
     while ((await events.next()).done !== true); // its progress is the rollout's own
     return this.status(colour);
+  }
+
+  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await drainSlot(await slotContainer(this.#stack, this.#overrides, colour), graceSeconds, signal);
   }
 
   async status(colour: Colour): Promise<SlotStatus> {

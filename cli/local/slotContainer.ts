@@ -1,6 +1,6 @@
 import type { Colour } from "../../contract/colours.ts";
 import { UserError } from "../../contract/errors.ts";
-import { imageLabels } from "../../operations/docker/cli.ts";
+import { docker, imageLabels } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import type { SlotStatus } from "../../operations/rollout/deployer.ts";
@@ -28,6 +28,19 @@ export function slotStatus(container: RunningContainer | undefined, image = cont
     running: container.state === "running",
     restarts: container.restarts,
   };
+}
+
+/**
+ * Stops a slot's container and leaves it there: its log stays readable, Docker's restart policy does not bring it back,
+ * and the next deployment or `up` starts or replaces it like any other.
+ */
+export async function drainSlot(
+  container: RunningContainer | undefined,
+  graceSeconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (container === undefined || container.state === "exited" || container.state === "created") return;
+  await docker(["stop", "--time", String(Math.ceil(graceSeconds)), container.id], { signal });
 }
 
 /** The last lines that a container wrote; nothing where there is none. */

@@ -1,5 +1,8 @@
 import { join } from "node:path";
 import type { RouteTimeouts } from "../../contract/envoy/routes.ts";
+
+import { DEFAULT_GRACE_SECONDS } from "../../contract/server.ts";
+import { FileControlStore, type ControlStore } from "./control.ts";
 import type { SlotDeployer } from "./deployer.ts";
 import { DEFAULT_GATES, type GateSettings } from "./gates.ts";
 import { FileJournalStore, type JournalStore } from "./journal.ts";
@@ -12,6 +15,8 @@ export interface RolloutContext {
   readonly traffic: TrafficDriver;
   readonly journal: JournalStore;
   readonly leases: LeaseStore;
+  /** Where a running controller is reached from another terminal. */
+  readonly control: ControlStore;
   readonly deployer: SlotDeployer;
   /** The router as users reach it, e.g. `http://127.0.0.1:8080`. */
   readonly routerUrl: string;
@@ -36,9 +41,15 @@ export interface RolloutDeadlines {
   readonly readySeconds: number;
   /** For each smoke check. @default 10 */
   readonly smokeSeconds: number;
+  /** Between SIGTERM and SIGKILL of a slot that is drained: the server's own grace. @default 30 */
+  readonly graceSeconds: number;
 }
 
-export const DEFAULT_DEADLINES: RolloutDeadlines = { readySeconds: 120, smokeSeconds: 10 };
+export const DEFAULT_DEADLINES: RolloutDeadlines = {
+  readySeconds: 120,
+  smokeSeconds: 10,
+  graceSeconds: DEFAULT_GRACE_SECONDS,
+};
 
 /** What the CLI knows of a stack on Docker. */
 export interface LocalRollout {
@@ -74,6 +85,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
       join(rolloutDirectory(options.home), "leases"),
       options.leaseSeconds ?? DEFAULT_LEASE_SECONDS,
     ),
+    control: new FileControlStore(join(rolloutDirectory(options.home), "control")),
     deployer: options.deployer,
     routerUrl: options.routerUrl,
     webSocketUrl: options.webSocketUrl,

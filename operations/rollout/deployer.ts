@@ -22,6 +22,12 @@ export interface SlotDeployer {
    * @throws UserError when the image cannot be had or the container cannot be made.
    */
   deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus>;
+  /**
+   * Asks what runs in the slot to stop (SIGTERM) and returns when it has: the server closes its WebSockets with 1012
+   * spread over the grace time. What still runs after it is killed. The slot stays empty until the next deployment, and
+   * the traffic stays as it is. Idempotent; a slot that is empty already is no error.
+   */
+  drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void>;
   status(colour: Colour): Promise<SlotStatus>;
   /** The last lines that the slot's container wrote, for the reader of a failure. */
   logs?(colour: Colour, lines: number): Promise<string>;

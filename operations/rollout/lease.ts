@@ -31,12 +31,20 @@ export interface LeaseStore {
    * @throws UserError (exit code 3) that names the holder.
    */
   acquire(verb: string): Promise<Lease>;
+  /**
+   * Takes the lease from whoever has it, for a rollback that cannot wait for a controller that hangs. The next tokens
+   * shut the former holder out of journal and routes, and its lease is lost at its next look.
+   */
+  seize(verb: string): Promise<Lease>;
   /** The present holder; undefined when the lease is free. */
   holder(): Promise<Holder | undefined>;
 }
 
 /** Seconds after its last renewal at which a lease expires. */
 export const DEFAULT_LEASE_SECONDS = 30;
+
+/** Milliseconds between two looks for a newer token. */
+const WATCH_MS = 500;
 
 interface LeaseRecord {
   readonly schema: 1;
@@ -67,10 +75,20 @@ export class FileLeaseStore implements LeaseStore {
   }
 
   async acquire(verb: string): Promise<Lease> {
+    return this.#take(verb, async (current) => {
+      if (await alive(current)) throw refused(current);
+    });
+  }
+
+  async seize(verb: string): Promise<Lease> {
+    return this.#take(verb, () => Promise.resolve());
+  }
+
+  async #take(verb: string, admit: (current: LeaseRecord) => Promise<void>): Promise<Lease> {
     await mkdir(this.#directory, { recursive: true });
     for (;;) {
       const current = await this.#current();
-      if (current !== undefined && (await alive(current))) throw refused(current);
+      if (current !== undefined) await admit(current);
       const token = (current?.token ?? 0) + 1;
       const record = await ownRecord(token, verb, this.#seconds);
       const temporary = join(this.#directory, `.${randomUUID()}`);
@@ -112,20 +130,35 @@ export class FileLeaseStore implements LeaseStore {
         renew(false).catch((error: unknown) => {
           // A write that fails now may succeed before the lease is over; a lease that is over is gone.
           const taken = error instanceof Error && error.message.startsWith("somebody");
-          if (taken || uptime() - last > record.seconds) {
-            clearInterval(timer);
-            lost.abort(error);
-          }
+          if (taken || uptime() - last > record.seconds) lose(error);
         });
       },
       (this.#seconds * 1000) / 4,
     );
+    // Who was shut out should stop at once, and not at the next renewal only: what it asks of Docker knows no token.
+    const watch = setInterval(() => {
+      this.#tokens().then(
+        (tokens) => {
+          if (tokens.some((token) => token > record.token)) lose(new Error("somebody else took the lease"));
+        },
+        () => undefined, // the renewal judges a directory that cannot be read
+      );
+    }, WATCH_MS);
+    const stop = (): void => {
+      clearInterval(timer);
+      clearInterval(watch);
+    };
+    const lose = (error: unknown): void => {
+      stop();
+      lost.abort(error);
+    };
     timer.unref();
+    watch.unref();
     return {
       token: record.token,
       lost: lost.signal,
       release: async () => {
-        clearInterval(timer);
+        stop();
         if (!lost.signal.aborted) await renew(true).catch(() => undefined); // else it expires by itself
       },
     };

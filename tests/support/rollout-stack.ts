@@ -166,6 +166,10 @@ export class PlainDeployer implements SlotDeployer {
     return this.status(colour);
   }
 
+  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await docker(["stop", "--time", String(graceSeconds), this.container(colour)], { signal });
+  }
+
   async status(colour: Colour): Promise<SlotStatus> {
     const format = "{{.Id}} {{.Config.Image}} {{.Image}} {{.State.Running}} {{.RestartCount}}";
     const ran = await tryDocker(["container", "inspect", "--format", format, this.container(colour)]);
