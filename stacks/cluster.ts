@@ -5,6 +5,7 @@ import * as supabase from "@pulumi/supabase";
 import { KubernetesBackups } from "../components/backups/kubernetes.ts";
 import { backupQueries } from "../components/backups/queries.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
+import { connectionUri, connectionUrl, type DatabaseAddress } from "../components/database/connection.ts";
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
 import { ClusterMonitoring, type ClusterMonitoringArgs } from "../components/monitoring/kubernetes.ts";
 import { ClusterPlatform } from "../components/platform/kubernetes.ts";
@@ -106,13 +107,19 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
     weeklyRetentionDays: settings.weeklyRetentionDays,
   });
   const login = databaseLogin(database.connection, stack);
+  const address = login.host.apply((host): DatabaseAddress => {
+    return { host, port: login.port, name: login.name, verified: settings.databaseCa !== undefined };
+  });
   new KubernetesBackups(
     "backups",
     {
       platform,
       image: settings.backupImage ?? "",
       schedules,
-      databaseUrl: connectionUrl(login),
+      databaseUrl: pulumi
+        .all([address, login.user, login.password])
+        .apply(([at, user, password]) => connectionUrl(at, user, password)),
+      databaseCa: settings.databaseCa,
       repositoryPassword: generated.get("backups"),
       repository:
         settings.backupRepository === undefined
@@ -135,7 +142,8 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
         storageClass: settings.storageClass,
       },
       database: {
-        uri: login.host.apply((host) => `${host}:${login.port}/${login.name}?sslmode=require`),
+        uri: address.apply(connectionUri),
+        ca: settings.databaseCa,
         user: login.user,
         password: login.password,
         queries: backupQueries(),
@@ -145,6 +153,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
       webSocketPort: settings.wsPort,
       gateway: { name: ROUTING_NAMES.gateway, namespace: settings.gatewayNamespace },
       alerts: alertTargets(settings),
+      runbooks: settings.runbooksUrl,
       ...(settings.kubeApiCidrs === undefined ? {} : { apiServerCidrs: settings.kubeApiCidrs }),
     },
     opts,
@@ -188,13 +197,6 @@ function databaseLogin(connection: DatabaseConnection, stack: string): DatabaseL
       `pulumi config set --secret --stack ${stack} exai:supabaseDatabasePassword "<password>"`,
     );
   return { ...connection, password };
-}
-
-function connectionUrl(login: DatabaseLogin): pulumi.Output<string> {
-  return pulumi.all([login.user, login.password, login.host]).apply(([user, password, host]) => {
-    const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-    return `postgresql://${credentials}@${host}:${login.port}/${login.name}?sslmode=require`;
-  });
 }
 
 function monitoringImages(settings: Settings): ClusterMonitoringArgs["images"] {

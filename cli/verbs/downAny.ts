@@ -19,7 +19,7 @@ export async function* down(stack: string, overrides: Overrides, options: DownOp
   return yield* alone({ stack, home }, "down", (await madeByEngine(settings.instance)) ? engine : compose);
 }
 
-/** Whether the engine made a stack of this machine: its router bears no mark of Compose. */
+/** Whether the engine made a stack of this machine, be it half of it: its containers bear no mark of Compose. */
 async function madeByEngine(instance: string): Promise<boolean> {
-  return (await containersOf(instance)).get("router")?.hash === "";
+  return [...(await containersOf(instance)).values()].some((container) => container.hash === "");
 }

@@ -1,3 +1,4 @@
+import { basename } from "node:path/posix";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { ExaiComponent } from "../core/component.ts";
@@ -12,7 +13,8 @@ import {
 } from "../core/kubernetes.ts";
 import { podTemplate, type PodSpec } from "../core/pod.ts";
 import { transformed, type Transform } from "../core/transform.ts";
-import { POSTGRES_UID } from "../database/paths.ts";
+import { SECRETS_DIRECTORY } from "../../contract/server.ts";
+import { DATABASE_CA_PATH, POSTGRES_UID } from "../database/paths.ts";
 import { MountedSecret } from "../secrets/kubernetes.ts";
 import { BackupSchedule, type Schedule } from "./schedules.ts";
 
@@ -30,6 +32,8 @@ export interface KubernetesBackupsArgs {
   readonly schedules: readonly Schedule[];
   /** postgres:// URL of a role that may read everything and passes row level security. */
   readonly databaseUrl: pulumi.Input<string>;
+  /** Certificates (PEM) of who vouches for the database; the URL names them as {@link DATABASE_CA_PATH}. */
+  readonly databaseCa?: string | undefined;
   /** Password of the encrypted repository. Whoever loses it has lost the backups. */
   readonly repositoryPassword: pulumi.Input<string>;
   readonly repository: DumpRepository;
@@ -45,7 +49,6 @@ export interface KubernetesBackupsArgs {
 }
 
 const PART = { component: "backup" } as const;
-const SECRETS = "/run/secrets/exai";
 const REPOSITORY = "/repository";
 const SCRATCH = "/scratch";
 
@@ -74,6 +77,7 @@ export class KubernetesBackups extends ExaiComponent {
         files: {
           "database-url": args.databaseUrl,
           "repository-password": args.repositoryPassword,
+          ...(args.databaseCa === undefined ? {} : { [basename(DATABASE_CA_PATH)]: args.databaseCa }),
           ...(credentials === undefined ? {} : { "aws-credentials": credentials }),
         },
       },
@@ -191,6 +195,8 @@ export function dumpPod(
     serviceAccount: references.account,
     restartPolicy: "Never",
     graceSeconds: 60,
+    // The schedules share the repository's volume, and two of them may be due in the same hour.
+    together: references.claim !== undefined,
     containers: [
       {
         name: "dump",
@@ -205,14 +211,14 @@ export function dumpPod(
           BACKUP_TIME_ZONE: schedule.timeZone,
           BACKUP_RETENTION_DAYS: String(schedule.retentionDays),
           BACKUP_SCRATCH: SCRATCH,
-          DATABASE_URL_FILE: `${SECRETS}/database-url`,
+          DATABASE_URL_FILE: `${SECRETS_DIRECTORY}/database-url`,
           HOME: "/tmp",
-          RESTIC_PASSWORD_FILE: `${SECRETS}/repository-password`,
+          RESTIC_PASSWORD_FILE: `${SECRETS_DIRECTORY}/repository-password`,
           RESTIC_REPOSITORY: repository.kind === "volume" ? REPOSITORY : repository.url,
-          ...(references.hasCredentials ? { AWS_SHARED_CREDENTIALS_FILE: `${SECRETS}/aws-credentials` } : {}),
+          ...(references.hasCredentials ? { AWS_SHARED_CREDENTIALS_FILE: `${SECRETS_DIRECTORY}/aws-credentials` } : {}),
         },
         mounts: [
-          { volume: "secrets", path: SECRETS },
+          { volume: "secrets", path: SECRETS_DIRECTORY },
           ...(references.claim === undefined ? [] : [{ volume: "repository", path: REPOSITORY, readOnly: false }]),
         ],
         resources: {

@@ -61,6 +61,8 @@ export interface PodSpec extends Part {
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";
   /** Spread over nodes and zones, where there is more than one. @default false */
   readonly spread?: boolean;
+  /** Run on the node where pods of this part run already: what shares a ReadWriteOnce volume can meet nowhere else. @default false */
+  readonly together?: boolean;
   /** Mount the account's token: only for pods that speak to the Kubernetes API. @default false */
   readonly apiToken?: boolean;
   readonly annotations?: Readonly<Record<string, pulumi.Input<string>>>;
@@ -106,6 +108,18 @@ export function podTemplate(
               // Without it the pods of the last release count, and an update can end unevenly spread.
               matchLabelKeys: ["pod-template-hash"],
             })),
+          }
+        : {}),
+      ...(spec.together === true
+        ? {
+            affinity: {
+              podAffinity: {
+                // The first pod, which finds none of its kind, goes anywhere.
+                requiredDuringSchedulingIgnoredDuringExecution: [
+                  { labelSelector: selector, topologyKey: "kubernetes.io/hostname" },
+                ],
+              },
+            },
           }
         : {}),
       ...(spec.initContainers === undefined

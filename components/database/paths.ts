@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { SECRETS_DIRECTORY } from "../../contract/server.ts";
 
 /** UID and GID of all processes of images/postgres. */
 export const POSTGRES_UID = 10999;
@@ -16,6 +17,9 @@ export const POSTGRES_PATHS = {
   monitorPassword: "/run/secrets/exai/postgres-monitor-password",
   passphrase: "/run/secrets/exai/backup-passphrase",
 } as const;
+
+/** Certificates that vouch for a hosted database, in the containers of whoever connects to it. */
+export const DATABASE_CA_PATH = `${SECRETS_DIRECTORY}/database-ca.pem`;
 
 /** Names of the volumes that the server and the backup runner share. */
 export interface PostgresVolumes {

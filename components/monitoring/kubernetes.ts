@@ -12,6 +12,7 @@ import {
 } from "../core/kubernetes.ts";
 import { podTemplate, type PodSpec } from "../core/pod.ts";
 import { transformed, type Transform } from "../core/transform.ts";
+import { DATABASE_CA_PATH } from "../database/paths.ts";
 import { MountedSecret } from "../secrets/kubernetes.ts";
 import { renderAlertmanager } from "./alertmanager.ts";
 import { clusterJobs, GATEWAY_NAMESPACE, type ClusterTargets } from "./cluster-jobs.ts";
@@ -44,6 +45,8 @@ export interface ClusterMonitoringArgs {
   readonly memoryMegabytes?: number;
   readonly database: ExporterDatabase & {
     readonly password: pulumi.Input<string>;
+    /** Certificates (PEM) of who vouches for the database; the URI names them as `DATABASE_CA_PATH`. */
+    readonly ca?: string | undefined;
     /** The exporter's own queries, as its YAML. */
     readonly queries: string;
   };
@@ -54,7 +57,7 @@ export interface ClusterMonitoringArgs {
   readonly webSocketPort: number;
   readonly gateway: ClusterTargets["gateway"];
   /** Where the runbooks can be read, without a final slash. @default "docs/runbooks" */
-  readonly runbooks?: string;
+  readonly runbooks?: string | undefined;
   readonly alerts?: AlertTargets;
   /** Address ranges of the Kubernetes API server, where they are known. @default any address, on 443 and 6443 */
   readonly apiServerCidrs?: readonly string[];
@@ -166,7 +169,10 @@ export class ClusterMonitoring extends ExaiComponent {
         account: this.#account(part),
         config: this.#config(part, files),
         digest: configDigest(files),
-        secret: this.#secret(part, { [EXPORTER_PATHS.password]: args.database.password }),
+        secret: this.#secret(part, {
+          [EXPORTER_PATHS.password]: args.database.password,
+          ...(args.database.ca === undefined ? {} : { [DATABASE_CA_PATH]: args.database.ca }),
+        }),
         database: args.database,
       }),
       args.transform?.postgresExporter,

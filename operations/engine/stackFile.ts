@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument, type Document } from "yaml";
 
@@ -49,7 +49,10 @@ export function setInStackFile(root: string, stack: string, key: string, value: 
   const path = join(root, `Pulumi.${stack}.yaml`);
   const document = read(path);
   document.setIn(["config", `${PREFIX}${key}`], value);
-  writeFileSync(path, document.toString());
+  // By rename: whoever is killed in the middle leaves the team's file whole.
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, document.toString(), { mode: existsSync(path) ? statSync(path).mode : 0o644 });
+  renameSync(temporary, path);
 }
 
 function holdsSecrets(document: Document): boolean {

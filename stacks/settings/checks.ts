@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 
@@ -99,6 +100,23 @@ export const timeZone = z.string().refine((value) => {
 export const hmacKey = z
   .string()
   .refine((value) => Buffer.byteLength(value) >= 32, issue("is shorter than 32 bytes (RFC 7518, section 3.2)"));
+
+/** X.509 certificates in PEM. */
+export const certificates = z.string().superRefine((value, context) => {
+  const blocks = value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const rest = blocks.reduce((left, block) => left.replace(block, ""), value).trim();
+  if (blocks.length > 0 && rest === "" && blocks.every(isCertificate)) return;
+  context.addIssue({ code: "custom", message: "is not a list of certificates in PEM" });
+});
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** One of the given words. */
 export function oneOf<const Words extends readonly [string, ...string[]]>(...words: Words) {

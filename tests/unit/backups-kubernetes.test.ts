@@ -17,12 +17,22 @@ interface Job {
     schedule: string;
     timeZone: string;
     concurrencyPolicy: string;
-    jobTemplate: { spec: { activeDeadlineSeconds: number; template: { spec: Pod } } };
+    jobTemplate: {
+      spec: { activeDeadlineSeconds: number; template: { metadata: { labels: Record<string, string> }; spec: Pod } };
+    };
   };
 }
 interface Pod {
   automountServiceAccountToken: boolean;
   restartPolicy: string;
+  affinity?: {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        topologyKey: string;
+        labelSelector: { matchLabels: Record<string, string> };
+      }[];
+    };
+  };
   securityContext: Record<string, unknown>;
   containers: {
     args: string[];
@@ -82,6 +92,18 @@ describe("a CronJob of dumps", () => {
     });
     expect(container?.volumeMounts).toContainEqual({ name: "secrets", mountPath: "/run/secrets/exai", readOnly: true });
     expect(container?.volumeMounts).toContainEqual({ name: "repository", mountPath: "/repository", readOnly: false });
+  });
+
+  it("meets the other schedules on the node that has their volume", () => {
+    const affinity = (of: Job) => of.spec.jobTemplate.spec.template.spec.affinity?.podAffinity;
+    const term = affinity(job(hourly, volume))?.requiredDuringSchedulingIgnoredDuringExecution[0];
+    expect(term?.topologyKey).toBe("kubernetes.io/hostname");
+    expect(job(daily, volume).spec.jobTemplate.spec.template.metadata.labels).toMatchObject(
+      term?.labelSelector.matchLabels ?? { none: "at all" },
+    );
+    const remote = { kind: "remote", url: "s3:https://s3.example.com/backups" } as const;
+    const elsewhere = { account: "backup", secret: "backup", hasCredentials: true };
+    expect(affinity(job(daily, remote, elsewhere))).toBeUndefined();
   });
 
   it("needs no volume where the repository is elsewhere", () => {

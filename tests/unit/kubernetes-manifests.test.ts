@@ -21,6 +21,20 @@ const SETTINGS = {
   jwtSecret: "signing-key-of-the-test-0123456789abcdef",
 };
 
+/** A self-signed root, valid until 2126. */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBiDCCAS2gAwIBAgIUbjaPyw6xvNfJl0Cgx42z2cgBybowCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNU3VwYWJhc2UgUm9vdDAgFw0yNjExMjMyMTE4MDNaGA8yMTI2
+MTAzMDIxMTgwM1owGDEWMBQGA1UEAwwNU3VwYWJhc2UgUm9vdDBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABBabYo2iaQv9OBx4Gs1fy4Yi4hjTcT62RmLvA3jeZs6P
+/k4ZjsWxq93wuqAYIJj0MiOK6EAAgWe0IKm6C4JLYtejUzBRMB0GA1UdDgQWBBRQ
+On8lsfsqOUlXRzsd2EAKT/E7XTAfBgNVHSMEGDAWgBRQOn8lsfsqOUlXRzsd2EAK
+T/E7XTAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQCf0RC8ZW1s
+9kL8txN7nshHCTDru3A8blL2SihIOoWcHAIhAPcDQzb+ev0g81EHkYXCGnM6aSuE
+vuYtUVBuW+z56UWn
+-----END CERTIFICATE-----
+`;
+
 /** A graph of one Kubernetes object. */
 function graphOf(type: string, inputs: Record<string, Value>, name = "thing"): ResourceGraph {
   const resource: Resource = {
@@ -152,3 +166,25 @@ describe("rendering", () => {
     expect(() => manifests(graph)).toThrow(UserError);
   });
 });
+
+describe("the clients of a hosted database", () => {
+  it("have the certificate of who vouches for it beside what they log in with", async () => {
+    for (const databaseCa of ["", CERTIFICATE]) {
+      const list = manifests(await capture("prod", plainSource({ ...SETTINGS, databaseCa })), { withSecrets: true });
+      for (const name of ["backup", "postgres-exporter"]) {
+        const secret = list.map(({ object }) => object as unknown as Secretive).find(isSecret(name));
+        expect(Object.keys(secret?.stringData ?? {}).includes("database-ca.pem"), name).toBe(databaseCa !== "");
+      }
+    }
+  });
+});
+
+interface Secretive {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly stringData: Readonly<Record<string, string>>;
+}
+
+function isSecret(name: string): (object: Secretive) => boolean {
+  return ({ kind, metadata }) => kind === "Secret" && metadata.name === name;
+}

@@ -248,6 +248,18 @@ describe("settings that are refused before any resource", () => {
       says: /go together/,
     },
     {
+      name: "a certificate that is none",
+      values: { ...PROD, databaseCa: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----" },
+      key: "databaseCa",
+      says: /certificates in PEM/,
+    },
+    {
+      name: "a path in the place of a certificate",
+      values: { ...PROD, databaseCa: "prod-ca-2021.crt" },
+      key: "databaseCa",
+      says: /certificates in PEM/,
+    },
+    {
       name: "a stack that is no environment",
       stack: "demo",
       values: {},

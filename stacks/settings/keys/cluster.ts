@@ -88,6 +88,12 @@ export const CLUSTER_SETTINGS = {
     secret: true,
     example: "<password>",
   }),
+  databaseCa: define({
+    check: check.certificates,
+    about:
+      "Certificates (PEM) by which backups and metrics verify the database; only encrypted where absent; clusters only",
+    example: "$(cat prod-ca-2021.crt)",
+  }),
   supabaseAllowedCidrs: define({
     check: check.cidrs,
     about: "Address ranges that may connect to the database, separated by commas; all where absent; clusters only",

@@ -64,6 +64,11 @@ export const OPERATIONS_SETTINGS = {
     about: "Dead man's switch that the monitoring calls every minute while it works",
     example: "https://hc-ping.com/<uuid>",
   }),
+  runbooksUrl: define({
+    check: check.url("https", "http"),
+    about: "Folder of the runbooks that alerts link to; docs/runbooks where absent; clusters only",
+    example: "https://github.com/your-org/exai-stack/blob/main/docs/runbooks",
+  }),
   dailyRetentionDays: retention("How long daily full backups are kept", "30"),
   hourlyRetentionDays: retention("How long hourly incremental backups are kept", "7"),
   weeklyRetentionDays: retention("How long weekly backups are kept", "90"),

@@ -1,0 +1,22 @@
+import { DATABASE_CA_PATH } from "./paths.ts";
+
+/** Where a hosted database answers. */
+export interface DatabaseAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Of the database. */
+  readonly name: string;
+  /** Whether {@link DATABASE_CA_PATH} holds who vouches for it. Without, the connection is encrypted and no more. */
+  readonly verified: boolean;
+}
+
+/** `host:port/database?options`, without who connects; pure. */
+export function connectionUri({ host, port, name, verified }: DatabaseAddress): string {
+  const tls = verified ? `sslmode=verify-full&sslrootcert=${DATABASE_CA_PATH}` : "sslmode=require";
+  return `${host}:${port}/${name}?${tls}`;
+}
+
+/** The same with who connects, as libpq takes it; pure. */
+export function connectionUrl(address: DatabaseAddress, user: string, password: string): string {
+  return `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${connectionUri(address)}`;
+}
