@@ -56,8 +56,9 @@ Example:
       .description("take the users back to the other slot, now")
       .option("--reason <text>", "for the history")
       .option("--emergency", "also send the MCP sessions of the colour that is left away, with 404", false)
+      .option("--accept-schema", "go back although the schema has moved past the old release", false)
       .option("--stack <stack>", "stack", "local"),
-  ).action(async (flags: Flags & { reason?: string; emergency: boolean }) => {
+  ).action(async (flags: Flags & { reason?: string; emergency: boolean; acceptSchema: boolean }) => {
     const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([
       import("../verbs/rollback.ts"),
       import("../local/rollout.ts"),

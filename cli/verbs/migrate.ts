@@ -11,14 +11,15 @@ interface Options {
 export async function* migratePlan(url: string, options: Options = {}): Verb {
   const status = await migrationStatus(url, options);
   const pending = status.filter((migration) => !migration.applied);
-  const unknown = status.filter((migration) => migration.name === undefined);
+  const unknown = status.filter((migration) => !migration.file);
   yield {
     type: "table",
-    columns: ["VERSION", "NAME", "STATE"],
+    columns: ["VERSION", "NAME", "KIND", "STATE"],
     rows: status.map((migration) => [
       migration.version,
-      migration.name ?? "",
-      migration.name === undefined ? "only in the database" : migration.applied ? "applied" : "pending",
+      migration.name,
+      migration.kind,
+      !migration.file ? "only in the database" : migration.applied ? "applied" : "pending",
     ]),
   };
   const title =

@@ -1,23 +1,35 @@
 import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
+import { migrationKind, type MigrationKind } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { migrationFiles } from "./files.ts";
+import { withMigrationsUpTo } from "./part.ts";
 import { supabase, SupabaseError } from "./supabase.ts";
-import { databaseUrl, type DatabaseUrl } from "./url.ts";
+import { clientOptions, databaseUrl, type DatabaseUrl } from "./url.ts";
 
 export interface MigrationOptions {
   /** Root of the project whose supabase/migrations are meant. @default the checkout */
   readonly root?: string;
   readonly signal?: AbortSignal | undefined;
+  /** Seconds until a database that does not answer counts as out of reach. @default 10 */
+  readonly connectSeconds?: number;
+}
+
+export interface ApplyOptions extends MigrationOptions {
+  /** The last version to apply; all where absent. */
+  readonly upTo?: string | undefined;
 }
 
 /** One migration, as the files and as the database know it. */
 export interface MigrationState {
   readonly version: string;
-  /** Undefined where only the database knows it. */
-  readonly name: string | undefined;
+  /** Without version; empty where the database did not keep it. */
+  readonly name: string;
+  /** Whether it is among the files. */
+  readonly file: boolean;
   readonly applied: boolean;
+  readonly kind: MigrationKind;
 }
 
 /**
@@ -27,29 +39,34 @@ export interface MigrationState {
  */
 export async function migrationStatus(url: string, options: MigrationOptions = {}): Promise<readonly MigrationState[]> {
   const files = migrationFiles(options.root ?? PROJECT_ROOT);
-  const applied = await appliedVersions(databaseUrl(url));
+  const applied = await appliedMigrations(databaseUrl(url), options.connectSeconds ?? 10);
   const names = new Map(files.map((file) => [file.version, file.name]));
-  return [...new Set([...names.keys(), ...applied])]
-    .sort()
-    .map((version) => ({ version, name: names.get(version), applied: applied.has(version) }));
+  return [...new Set([...names.keys(), ...applied.keys()])].sort().map((version) => {
+    // The database's word counts for what it has: a file that was renamed afterwards changes nothing of what was done.
+    const name = applied.get(version) ?? names.get(version) ?? "";
+    return { version, name, file: names.has(version), applied: applied.has(version), kind: migrationKind(name) };
+  });
 }
 
 /**
  * Applies what the database has not yet with the Supabase CLI, each migration in a transaction of its own, and returns
- * how many there were. Where there is none, the CLI is not even started.
+ * how many there were. Where there is none, the CLI is not even started. What releases survive is not asked here, but by
+ * `operations/schema`.
  *
  * @throws UserError naming the migration and PostgreSQL's words, where the database is out of reach, or where it has
  *   migrations that the files do not have
  */
 export async function* applyMigrations(
   url: string,
-  options: MigrationOptions = {},
+  options: ApplyOptions = {},
 ): AsyncGenerator<ExaiEvent, number, void> {
   const root = options.root ?? PROJECT_ROOT;
   const database = databaseUrl(url);
   const status = await migrationStatus(url, options);
   refuseUnknown(status, database);
-  const pending = status.filter((migration) => !migration.applied);
+  const wanted = ({ applied, version }: MigrationState) =>
+    !applied && (options.upTo === undefined || version <= options.upTo);
+  const pending = status.filter(wanted);
   const step = { type: "step", id: "migrate", title: "migrations" } as const;
   if (pending.length === 0) {
     yield { ...step, status: "unchanged", detail: `nothing to apply, ${status.length} are in place` };
@@ -62,17 +79,16 @@ export async function* applyMigrations(
   let wake = (): void => undefined;
   const run = { ended: false };
   let current: string | undefined;
-  const push = supabase(["db", "push", "--yes", "--include-all"], database, {
-    root,
-    signal: options.signal,
-    onLine: (line) => {
-      const file = /^Applying migration (\S+?)\.\.\.$/.exec(line)?.[1];
-      if (file === undefined) return;
-      current = file;
-      queue.push(file);
-      wake();
-    },
-  }).finally(() => {
+  const onLine = (line: string) => {
+    const file = /^Applying migration (\S+?)\.\.\.$/.exec(line)?.[1];
+    if (file === undefined) return;
+    current = file;
+    queue.push(file);
+    wake();
+  };
+  const push = withMigrationsUpTo(root, options.upTo, (part) =>
+    supabase(["db", "push", "--yes", "--include-all"], database, { root: part, signal: options.signal, onLine }),
+  ).finally(() => {
     run.ended = true;
     wake();
   });
@@ -93,7 +109,7 @@ export async function* applyMigrations(
     yield { ...step, status: "failed", seconds: seconds() };
     throw explain(error, database, current);
   }
-  const left = (await migrationStatus(url, options)).filter((migration) => !migration.applied);
+  const left = (await migrationStatus(url, options)).filter(wanted);
   if (left.length > 0)
     throw new UserError(
       database.display,
@@ -105,12 +121,12 @@ export async function* applyMigrations(
 }
 
 /** A migration as messages name it. */
-export function label(migration: Pick<MigrationState, "version" | "name">): string {
-  return migration.name === undefined ? migration.version : `${migration.version}_${migration.name}`;
+export function label({ version, name }: Pick<MigrationState, "version" | "name">): string {
+  return name === "" ? version : `${version}_${name}`;
 }
 
 function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl): void {
-  const unknown = status.filter((migration) => migration.name === undefined);
+  const unknown = status.filter((migration) => !migration.file);
   if (unknown.length === 0) return;
   throw new UserError(
     database.display,
@@ -119,23 +135,19 @@ function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl)
   );
 }
 
-/** Versions in the history table of the Supabase CLI; none where it has never run. */
-async function appliedVersions(database: DatabaseUrl): Promise<ReadonlySet<string>> {
-  const client = new pg.Client({
-    connectionString: database.full,
-    connectionTimeoutMillis: 10_000,
-    application_name: "exai migrate",
-  });
+/** Names by version in the history table of the Supabase CLI; none where it has never run. */
+async function appliedMigrations(database: DatabaseUrl, seconds: number): Promise<ReadonlyMap<string, string>> {
+  const client = new pg.Client({ ...clientOptions(database, seconds), application_name: "exai migrate" });
   try {
     await client.connect();
     const { rows } = await client.query<{ there: boolean }>(
       "select to_regclass('supabase_migrations.schema_migrations') is not null as there",
     );
-    if (rows[0]?.there !== true) return new Set();
-    const history = await client.query<{ version: string }>(
-      "select version from supabase_migrations.schema_migrations order by version",
+    if (rows[0]?.there !== true) return new Map();
+    const history = await client.query<{ version: string; name: string | null }>(
+      "select version, name from supabase_migrations.schema_migrations order by version",
     );
-    return new Set(history.rows.map((row) => row.version));
+    return new Map(history.rows.map(({ version, name }) => [version, name ?? ""]));
   } catch (cause) {
     throw unreachable(database, cause instanceof Error ? cause.message || cause.name : String(cause), cause);
   } finally {

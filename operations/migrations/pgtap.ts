@@ -5,7 +5,7 @@ import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { supabaseDirectory } from "./files.ts";
 import { parseTap, type TapResult } from "./tap.ts";
-import { databaseUrl } from "./url.ts";
+import { clientOptions, databaseUrl } from "./url.ts";
 
 /** Outcome of one file of pgTAP tests. */
 export interface PgtapOutcome extends TapResult {
@@ -27,11 +27,7 @@ export async function* runPgtap(url: string, root = PROJECT_ROOT): AsyncGenerato
   const database = databaseUrl(url);
   for (const file of files) {
     // A connection each: what one file sets must not reach the next.
-    const client = new pg.Client({
-      connectionString: database.full,
-      connectionTimeoutMillis: 10_000,
-      application_name: "exai migrate test",
-    });
+    const client = new pg.Client({ ...clientOptions(database), application_name: "exai migrate test" });
     try {
       await client.connect();
       await requirePgtap(client, database.display);

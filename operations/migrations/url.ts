@@ -29,3 +29,13 @@ function notPostgres(cause?: unknown): UserError {
   const mend = "give postgres://<user>:<password>@<host>:<port>/<database>, special characters percent-encoded";
   return new UserError("database URL", "is not a PostgreSQL URL", mend, undefined, { cause });
 }
+
+/** What PostgreSQL's client is given; `seconds` is the longest wait for the connection. */
+export function clientOptions(database: DatabaseUrl, seconds = 10): ClientOptions {
+  return { connectionString: database.full, connectionTimeoutMillis: seconds * 1000 };
+}
+
+interface ClientOptions {
+  readonly connectionString: string;
+  readonly connectionTimeoutMillis: number;
+}

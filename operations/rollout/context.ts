@@ -9,6 +9,7 @@ import { FileJournalStore, type JournalStore } from "./journal.ts";
 import { currentUser, DEFAULT_LEASE_SECONDS, FileLeaseStore, type LeaseStore } from "./lease.ts";
 import type { TrafficDriver } from "./traffic/driver.ts";
 import { EnvoyTraffic } from "./traffic/envoy.ts";
+import type { RolloutSchema } from "../schema/coupling.ts";
 
 /** All that a rollout touches. The CLI builds it from a stack's settings; tests build it around containers of theirs. */
 export interface RolloutContext {
@@ -27,8 +28,8 @@ export interface RolloutContext {
   readonly deadlines: RolloutDeadlines;
   /** Token for the smoke test's WebSocket, where the server wants one. */
   readonly webSocketToken?: () => string | Promise<string>;
-  /** Expands the schema before traffic and says what it did. Absent: nothing to expand. */
-  readonly expandSchema?: (signal: AbortSignal) => Promise<string>;
+  /** The schema that releases are coupled to. Absent: the stack has no database. */
+  readonly schema?: RolloutSchema;
   /** Aborted by Ctrl-C: the rollout stops between two steps and can be resumed. */
   readonly signal: AbortSignal;
   /** user@host, for the history. */
@@ -67,13 +68,13 @@ export interface LocalRollout {
   readonly routeTimeouts?: RouteTimeouts;
   readonly leaseSeconds?: number;
   readonly webSocketToken?: () => string | Promise<string>;
-  readonly expandSchema?: (signal: AbortSignal) => Promise<string>;
+  readonly schema?: RolloutSchema;
   readonly signal?: AbortSignal;
 }
 
 /** The context of a stack on Docker: Envoy's route file, journal and lease as files. */
 export function localRollout(options: LocalRollout): RolloutContext {
-  const { webSocketToken, expandSchema } = options;
+  const { webSocketToken, schema } = options;
   return {
     traffic: new EnvoyTraffic({
       observeUrl: options.observeUrl,
@@ -93,7 +94,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
     gates: { ...DEFAULT_GATES, ...options.gates },
     deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
     ...(webSocketToken === undefined ? {} : { webSocketToken }),
-    ...(expandSchema === undefined ? {} : { expandSchema }),
+    ...(schema === undefined ? {} : { schema }),
     signal: options.signal ?? new AbortController().signal,
     who: currentUser(),
   };

@@ -84,7 +84,7 @@ async function* workOf(session: RolloutSession, state: RolloutState, plan: Rollo
     case "smoke":
       return yield* smoke(session, plan);
     case "migrate":
-      return { outcome: "done", detail: (await session.context.expandSchema?.(session.signal)) ?? "nothing to expand" };
+      return { outcome: "done", detail: (await session.context.schema?.expand(session.signal)) ?? "nothing to expand" };
     case "shift":
       // With all the users on it, the candidate is judged while it bakes.
       if (plan.steps[state.step] === 100) return { outcome: "done", detail: `${plan.candidate} has all users` };

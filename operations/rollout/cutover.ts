@@ -14,6 +14,7 @@ import {
   type RolloutPlan,
 } from "./plan.ts";
 import { Prometheus } from "./prometheus.ts";
+import { admitCandidate, type PlannedRanges } from "./schema.ts";
 import { RolloutSession } from "./session.ts";
 import { conclude, turn } from "./turn.ts";
 import { WINDOW_SELECTOR } from "./window.ts";
@@ -39,9 +40,10 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
   return yield* turn(context, "cutover", async function* (session) {
     if (!atRest(session.machine)) throw unfinished(session);
     await checkSurroundings(session);
+    const schema = yield* admitCandidate(context, session.machine, request.image);
     // The standby's slot is needed now: the last rollout is over for good.
     await session.happened({ type: "finish" });
-    const plan = await planOf(session, request);
+    const plan = await planOf(session, request, schema);
     if (!(await session.happened({ type: "start", plan }))) {
       throw new UserError(
         plan.stable,
@@ -55,7 +57,7 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
   });
 }
 
-async function planOf(session: RolloutSession, request: CutoverRequest): Promise<RolloutPlan> {
+async function planOf(session: RolloutSession, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {
   const stable = session.machine.active;
   const { image: stableImage } = await session.context.deployer.status(stable);
   const startedAt = new Date().toISOString();
@@ -69,6 +71,7 @@ async function planOf(session: RolloutSession, request: CutoverRequest): Promise
     holdSeconds: request.holdSeconds ?? DEFAULT_HOLD_SECONDS,
     bakeSeconds: request.bakeSeconds ?? DEFAULT_BAKE_SECONDS,
     standbySeconds: request.standbySeconds ?? DEFAULT_STANDBY_SECONDS,
+    ...(Object.keys(schema).length === 0 ? {} : { schema }),
     reason: request.reason ?? "",
     by: session.context.who,
     startedAt,

@@ -1,5 +1,6 @@
 import type { Colour } from "../../contract/colours.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
+import type { PlannedRanges } from "./schema.ts";
 
 /** One rollout, decided before its first transition and never changed afterwards. */
 export interface RolloutPlan {
@@ -20,6 +21,8 @@ export interface RolloutPlan {
   readonly bakeSeconds: number;
   /** How long the old colour stays warm afterwards. */
   readonly standbySeconds: number;
+  /** The migrations between which the release of each colour works, where it says so. */
+  readonly schema?: PlannedRanges;
   readonly reason: string;
   /** user@host of who started it. */
   readonly by: string;

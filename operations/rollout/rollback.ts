@@ -3,6 +3,7 @@ import type { Verb } from "../../contract/events.ts";
 import { otherColour } from "../../contract/colours.ts";
 import type { RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
+import { admitRollback } from "./schema.ts";
 import { conclude, notNow, turn } from "./turn.ts";
 
 export interface RollbackRequest {
@@ -12,6 +13,8 @@ export interface RollbackRequest {
    * one. Without it they stay where they are, and nobody loses anything.
    */
   readonly emergency?: boolean;
+  /** Goes back although the schema has moved past what the old release declares. */
+  readonly acceptSchema?: boolean;
 }
 
 /**
@@ -31,6 +34,7 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
         `./exai cutover --image IMAGE puts an earlier image into ${idle}; ./exai rollout history names them`,
       );
     }
+    yield* admitRollback(context, plan, request.acceptSchema === true);
     const reason = request.reason ?? "asked for by ./exai rollback";
     await session.happened({ type: "rollback", reason, evict: request.emergency === true });
     yield* drive(session);

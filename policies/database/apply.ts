@@ -1,7 +1,7 @@
 import type { SourcePosition } from "../../contract/graph.ts";
 import type { Engine } from "./engine.ts";
 import type { Statement } from "./facts.ts";
-import { plainText, splitStatements } from "./statements.ts";
+import { plainText, splitStatements } from "../../contract/sql/statements.ts";
 
 /** A SQL file of the project. */
 export interface SqlFile {

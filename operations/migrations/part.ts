@@ -1,0 +1,28 @@
+import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { migrationFiles, supabaseDirectory } from "./files.ts";
+
+/**
+ * Runs work on a project whose migrations end with a version. The Supabase CLI applies all that it finds, so what is to
+ * wait must not be there: it gets a copy of the folder for the time of the work.
+ */
+export async function withMigrationsUpTo<Result>(
+  root: string,
+  upTo: string | undefined,
+  work: (root: string) => Promise<Result>,
+): Promise<Result> {
+  const files = migrationFiles(root);
+  if (upTo === undefined || files.every(({ version }) => version <= upTo)) return work(root);
+  const part = await mkdtemp(join(tmpdir(), "exai-migrations-"));
+  try {
+    const [from, to] = [supabaseDirectory(root), supabaseDirectory(part)];
+    await mkdir(join(to, "migrations"), { recursive: true });
+    await copyFile(join(from, "config.toml"), join(to, "config.toml"));
+    for (const { version, file } of files)
+      if (version <= upTo) await copyFile(join(from, "migrations", file), join(to, "migrations", file));
+    return await work(part);
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
+}
