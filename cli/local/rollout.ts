@@ -1,5 +1,9 @@
 import { join } from "node:path";
-import { localRollout, type RolloutContext } from "../../operations/rollout/context.ts";
+import { FileOutbox } from "../../operations/notify/outbox.ts";
+import { localRollout, rolloutDirectory, type RolloutContext } from "../../operations/rollout/context.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { stackFileSource } from "../../synth/stackFile.ts";
+import { notifierOf } from "../notifications.ts";
 import { notBeingChanged } from "./alone.ts";
 import { containersOf } from "./engine.ts";
 import { ComposeDeployer } from "./composeDeployer.ts";
@@ -33,6 +37,9 @@ export async function rolloutContext(
     router.hash === ""
       ? new (await import("./engineDeployer.ts")).EngineDeployer(stack, overrides)
       : new ComposeDeployer(stack, overrides);
+  const source = stackFileSource(PROJECT_ROOT, stack, { overrides: local.overrides });
+  const outbox = new FileOutbox(join(rolloutDirectory(local.home), "notified"));
+  const announcer = notifierOf(settings, source, outbox);
   return localRollout({
     home: local.home,
     routesDirectory: routesDirectory(local),
@@ -47,6 +54,7 @@ export async function rolloutContext(
       p99Milliseconds: settings.gateP99,
     },
     webSocketToken: () => signToken(local),
+    ...(announcer === undefined ? {} : { announcer }),
     signal,
   });
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { RouteTimeouts } from "../../contract/envoy/routes.ts";
-
 import { DEFAULT_GRACE_SECONDS } from "../../contract/server.ts";
 import { FileControlStore, type ControlStore } from "./control.ts";
+import type { Announcer } from "./announcer.ts";
 import type { SlotDeployer } from "./deployer.ts";
 import { DEFAULT_GATES, type GateSettings } from "./gates.ts";
 import { FileJournalStore, type JournalStore } from "./journal.ts";
@@ -30,6 +30,8 @@ export interface RolloutContext {
   readonly webSocketToken?: () => string | Promise<string>;
   /** The schema that releases are coupled to. Absent: the stack has no database. */
   readonly schema?: RolloutSchema;
+  /** Tells others what happens. Absent: nobody is told. */
+  readonly announcer?: Announcer;
   /** Aborted by Ctrl-C: the rollout stops between two steps and can be resumed. */
   readonly signal: AbortSignal;
   /** user@host, for the history. */
@@ -69,12 +71,13 @@ export interface LocalRollout {
   readonly leaseSeconds?: number;
   readonly webSocketToken?: () => string | Promise<string>;
   readonly schema?: RolloutSchema;
+  readonly announcer?: Announcer;
   readonly signal?: AbortSignal;
 }
 
 /** The context of a stack on Docker: Envoy's route file, journal and lease as files. */
 export function localRollout(options: LocalRollout): RolloutContext {
-  const { webSocketToken, schema } = options;
+  const { webSocketToken, schema, announcer } = options;
   return {
     traffic: new EnvoyTraffic({
       observeUrl: options.observeUrl,
@@ -95,6 +98,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
     deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
     ...(webSocketToken === undefined ? {} : { webSocketToken }),
     ...(schema === undefined ? {} : { schema }),
+    ...(announcer === undefined ? {} : { announcer }),
     signal: options.signal ?? new AbortController().signal,
     who: currentUser(),
   };

@@ -136,6 +136,7 @@ export class RolloutSession {
     };
     await this.#guarded(() => this.#journalWriter.write(journal));
     this.#journal = journal;
+    this.context.announcer?.happened(entry);
     return after !== before;
   }
 

@@ -1,5 +1,6 @@
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import type { Announcer } from "./announcer.ts";
 import type { RolloutContext } from "./context.ts";
 import { atRest, stateLabel } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -16,8 +17,10 @@ export async function* turn(
   work: (session: RolloutSession) => AsyncGenerator<ExaiEvent, number, void>,
 ): Verb {
   const session = await RolloutSession.open(context, verb);
+  const { announcer, journal } = context;
+  announcer?.begin(session.journal.sequence, () => journal.history());
   try {
-    return yield* work(session);
+    return yield* withTroubles(work(session), announcer);
   } catch (error) {
     if (context.signal.aborted) {
       yield* interrupted(session);
@@ -26,7 +29,31 @@ export async function* turn(
     throw session.signal.aborted ? lostLease(error) : error;
   } finally {
     await session.close();
+    // After the lease is free: nobody waits for a receiver that is slow.
+    await announcer?.end();
+    yield* troubles(announcer);
   }
+}
+
+/** The work's events, with what the announcer could not do among them. */
+async function* withTroubles(
+  work: AsyncGenerator<ExaiEvent, number, void>,
+  announcer: Announcer | undefined,
+): AsyncGenerator<ExaiEvent, number, void> {
+  try {
+    for (;;) {
+      const { done, value } = await work.next();
+      if (done === true) return value;
+      yield value;
+      yield* troubles(announcer);
+    }
+  } finally {
+    await work.return(0); // where the reader leaves before the end
+  }
+}
+
+function* troubles(announcer: Announcer | undefined): Generator<ExaiEvent, void, void> {
+  for (const message of announcer?.troubles() ?? []) yield { type: "note", level: "warning", message };
 }
 
 function* interrupted(session: RolloutSession): Generator<ExaiEvent, void, void> {

@@ -60,6 +60,27 @@ export function url(...schemes: readonly string[]) {
   });
 }
 
+/** An address that is a secret itself: https, or http to this machine alone. */
+export const secretUrl = url("https", "http").refine((value) => {
+  const { protocol, hostname } = URL.parse(value) ?? { protocol: "", hostname: "" };
+  return protocol !== "http:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+}, issue("is http: to another machine, where everybody between could read it: use https:"));
+
+/** PagerDuty's key of an integration on a service; keys of rulesets begin with R and take no change events. */
+export const changeEventKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{32}$/, issue("is not a key of 32 characters"))
+  .refine((value) => !value.startsWith("R"), issue("is a ruleset's key (R…), which takes no change events"));
+
+/** A signing key as the Standard Webhooks specification has it: `whsec_` and 24 to 64 bytes in base64. */
+export const webhookSecret = z
+  .string()
+  .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, issue("is not whsec_ followed by base64"))
+  .refine((value) => {
+    const { length } = Buffer.from(value.slice("whsec_".length), "base64");
+    return length >= 24 && length <= 64;
+  }, issue("is not a key of 24 to 64 bytes"));
+
 /** `name:tag` or `name@sha256:…`, as Docker's reference grammar has it. */
 export const imageReference = z
   .string()

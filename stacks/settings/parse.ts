@@ -185,6 +185,8 @@ function crossChecks(
         `pulumi config rm --stack ${stack} exai:jwtSecretPrevious`,
       ),
     );
+  if (values.rolloutWebhook !== undefined && values.rolloutWebhookSecret === undefined)
+    errors.push(refusal(stack, "rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned"));
   if ((values.simpleToolTimeout ?? 0) > (values.workflowToolTimeout ?? Infinity))
     errors.push(refusal(stack, "simpleToolTimeout", "is longer than exai:workflowToolTimeout, which contains it"));
   return errors;

@@ -157,6 +157,38 @@ describe("settings that are refused before any resource", () => {
       says: /same key/,
     },
     {
+      name: "a Slack webhook in the clear",
+      values: { ...PROD, rolloutSlackWebhook: "http://hooks.slack.com/services/x" },
+      key: "rolloutSlackWebhook",
+      says: /http: to another machine/,
+      mend: /config set --secret --stack prod exai:rolloutSlackWebhook/,
+    },
+    {
+      name: "a PagerDuty key of another length",
+      values: { ...PROD, rolloutPagerdutyKey: "short" },
+      key: "rolloutPagerdutyKey",
+      says: /32 characters/,
+    },
+    {
+      name: "a PagerDuty ruleset's key",
+      values: { ...PROD, rolloutPagerdutyKey: `R${"0".repeat(31)}` },
+      key: "rolloutPagerdutyKey",
+      says: /no change events/,
+    },
+    {
+      name: "a webhook without a key to sign with",
+      values: { ...PROD, rolloutWebhook: "https://example.com/hook" },
+      key: "rolloutWebhookSecret",
+      says: /nothing unsigned/,
+      mend: /whsec_\$\(openssl rand -base64 32\)/,
+    },
+    {
+      name: "a signing key that is too short",
+      values: { ...PROD, rolloutWebhookSecret: "whsec_c2hvcnQ=" },
+      key: "rolloutWebhookSecret",
+      says: /24 to 64 bytes/,
+    },
+    {
       name: "an image without digest in prod",
       values: { ...PROD, image: "ghcr.io/org/exai:1.0" },
       key: "image",

@@ -1,0 +1,46 @@
+import { COLOURS } from "../../contract/colours.ts";
+import type { Announcement } from "./announcement.ts";
+import { cut, type Channel } from "./channel.ts";
+
+/** Most characters of a section's text. */
+const SECTION_LENGTH = 3000;
+
+/** A message by an incoming webhook: a sentence, and below it why, by whom and what the gates said. */
+export function slack(webhook: string): Channel {
+  return {
+    name: "slack",
+    pack: (announcement) => {
+      const text = `${announcement.stack}: ${announcement.title}`;
+      const details = detailsOf(announcement);
+      const blocks = [
+        section(`*${escape(text)}*`),
+        ...(details === "" ? [] : [section(escape(details))]),
+        { type: "context", elements: [{ type: "mrkdwn", text: escape(footer(announcement)) }] },
+      ];
+      return {
+        url: webhook,
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ text: escape(text), blocks }),
+      };
+    },
+  };
+}
+
+function section(text: string) {
+  return { type: "section", text: { type: "mrkdwn", text: cut(text, SECTION_LENGTH) } };
+}
+
+function detailsOf({ reason, verdicts }: Announcement): string {
+  const gates = verdicts.map(({ gate, outcome, detail }) => `• ${gate}: ${outcome}, ${detail}`);
+  return [...(reason === "" ? [] : [reason]), ...gates].join("\n");
+}
+
+function footer({ rollout, who, weights }: Announcement): string {
+  const shares = COLOURS.map((colour) => `${colour} ${String(weights[colour])} %`).join(", ");
+  return `${rollout} · ${who} · ${shares}`;
+}
+
+/** The three characters that Slack's markup gives a meaning. */
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

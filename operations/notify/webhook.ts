@@ -1,0 +1,36 @@
+import { createHmac } from "node:crypto";
+import type { Channel } from "./channel.ts";
+
+/**
+ * Any receiver of JSON, signed as the Standard Webhooks specification has it (standardwebhooks.com), so that its
+ * libraries verify it: HMAC-SHA256 with the key over `<webhook-id>.<webhook-timestamp>.<body>`, in base64 after `v1,`.
+ * The identifier stays the same on every try; the time is the try's own.
+ *
+ * @param secret `whsec_` and the key in base64
+ */
+export function webhook(url: string, secret: string): Channel {
+  return {
+    name: "webhook",
+    pack: (announcement, now) => {
+      const { id, kind, at } = announcement;
+      const body = JSON.stringify({ type: `rollout.${kind}`, timestamp: at, data: announcement });
+      const seconds = String(Math.floor(now / 1000));
+      return {
+        url,
+        headers: {
+          "content-type": "application/json",
+          "webhook-id": id,
+          "webhook-timestamp": seconds,
+          "webhook-signature": signature(secret, id, seconds, body),
+        },
+        body,
+      };
+    },
+  };
+}
+
+/** The value of `webhook-signature`; `seconds` since 1970. */
+export function signature(secret: string, id: string, seconds: string, body: string): string {
+  const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+  return `v1,${createHmac("sha256", key).update(`${id}.${seconds}.${body}`).digest("base64")}`;
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { notifierOf } from "../../../cli/notifications.ts";
+import type { Outbox } from "../../../operations/notify/outbox.ts";
+import { parseSettings } from "../../../stacks/settings.ts";
+import { DEFERRED, plainSource } from "../../../stacks/settings/source.ts";
+import { startReceiver } from "../../support/receiver.ts";
+import { rolloutEntries } from "./entries.ts";
+
+const FORGETFUL: Outbox = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
+
+function notifier(values: Readonly<Record<string, string | typeof DEFERRED>>) {
+  const source = plainSource(values);
+  return notifierOf(parseSettings("local", source), source, FORGETFUL);
+}
+
+describe("who hears of rollouts", () => {
+  it("is nobody without a setting", () => {
+    expect(notifier({})).toBeUndefined();
+    expect(notifier({ rolloutSlackWebhook: "" })).toBeUndefined();
+  });
+
+  it("is every place that the settings name", async () => {
+    const receiver = await startReceiver();
+    try {
+      const made = notifier({
+        rolloutSlackWebhook: `${receiver.url}/slack`,
+        rolloutPagerdutyKey: "0123456789abcdef0123456789abcdef",
+        rolloutPagerdutyUrl: receiver.url,
+        rolloutWebhook: `${receiver.url}/hook`,
+        rolloutWebhookSecret: `whsec_${Buffer.alloc(32).toString("base64")}`,
+      });
+      made?.begin(0, () => Promise.resolve([]));
+      for (const entry of rolloutEntries("prepare")) made?.happened(entry);
+      await made?.end();
+      expect(receiver.received.map(({ path }) => path).sort()).toEqual(["/hook", "/slack", "/v2/change/enqueue"]);
+    } finally {
+      await receiver.close();
+    }
+  });
+
+  it("is not a place whose address only the engine can decrypt, which is said", () => {
+    expect(notifier({ rolloutSlackWebhook: DEFERRED })?.troubles()).toEqual([
+      expect.stringContaining("exai:rolloutSlackWebhook is encrypted") as string,
+    ]);
+  });
+});
