@@ -51,6 +51,8 @@ export const SERVER_METRICS = {
   webSockets: "exai_websocket_connections",
   /** Histogram: round trip of a ping to the client and its pong. */
   webSocketLatency: "exai_websocket_latency_seconds",
+  /** Counter of tokens by the key that their signature is of; label key (signing, previous, next, none). */
+  tokens: "exai_jwt_tokens_total",
   /** Gauge: open MCP sessions. */
   mcpSessions: "exai_mcp_sessions",
   /** Counter; labels provider (kimi, glm), outcome (ok, error). */
@@ -66,6 +68,20 @@ export const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 /** Directory of mounted secrets inside the server's container. `FOO_FILE` names the file that holds the value of FOO. */
 export const SECRETS_DIRECTORY = "/run/secrets/exai";
+
+/**
+ * Keys for HS256 tokens (RFC 7519), each at least 32 bytes. The server accepts tokens of any of them and issues with the
+ * first alone; the header `kid` (`contract/jwt.ts`) says which one to try first. It reads them at its start: a slot gets
+ * other keys by a deployment, and never while it has users.
+ */
+export const JWT_KEY_VARIABLES = {
+  /** Signs, and is accepted. */
+  signing: "EXAI_JWT_TOKEN",
+  /** Was the signing key, and is accepted until its tokens have expired. */
+  previous: "EXAI_JWT_TOKEN_PREVIOUS",
+  /** Will be the signing key, and is accepted already. */
+  next: "EXAI_JWT_TOKEN_NEXT",
+} as const;
 
 /** Suffix of the variables that name a secret's file. */
 export const SECRET_FILE_SUFFIX = "_FILE";

@@ -17,7 +17,7 @@ import { CLUSTER_IMAGES } from "../contract/cluster-images.ts";
 import type { Colour } from "../contract/colours.ts";
 import { UserError } from "../contract/errors.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
-import { serverEnvironment } from "./server.ts";
+import { serverEnvironment, slotSecrets } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
 /** In what staging and prod differ; everything else is settings. */
@@ -51,7 +51,8 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
       functions: [{ slug: "verify-jwt", entrypoint: "supabase/functions/verify-jwt/index.ts" }],
       functionSecrets: {
         EXAI_JWT_TOKEN: jwtSecret,
-        EXAI_JWT_TOKEN_PREVIOUS: settings.jwtSecretPrevious,
+        // The function serves both slots, so it accepts both keys of a rotation from its beginning to its end.
+        EXAI_JWT_TOKEN_PREVIOUS: settings.jwtSecretNext ?? settings.jwtSecretPrevious,
         EXAI_ALLOWED_ORIGINS: settings.productionUrl,
       },
       protect: choices.protect,
@@ -69,14 +70,10 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
       images,
       replicas: settings.replicas,
       environment: serverEnvironment(settings, database.url),
-      secrets: {
-        jwtSecret,
-        jwtSecretPrevious: settings.jwtSecretPrevious,
-        kimiApiKey: settings.kimiApiKey,
-        glmApiKey: settings.glmApiKey,
+      secrets: slotSecrets(settings, generated.get("jwt"), {
         supabaseAnonKey: database.anonKey,
         supabaseServiceRoleKey: database.serviceRoleKey,
-      },
+      }),
       memoryMegabytes: settings.serverMemory,
       cpus: settings.serverCpus,
       gatewayNamespace: settings.gatewayNamespace,

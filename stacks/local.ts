@@ -15,7 +15,7 @@ import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./handOver.ts";
-import { serverEnvironment } from "./server.ts";
+import { serverEnvironment, slotSecrets } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -73,12 +73,7 @@ export function local(settings: Settings): Record<string, unknown> {
       green: settings.slots.green ?? LOCAL_IMAGES.referenceServer,
     },
     environment: serverEnvironment(settings),
-    secrets: {
-      jwtSecret: settings.jwtSecret ?? generated.get("jwt"),
-      jwtSecretPrevious: settings.jwtSecretPrevious,
-      kimiApiKey: settings.kimiApiKey,
-      glmApiKey: settings.glmApiKey,
-    },
+    secrets: slotSecrets(settings, generated.get("jwt")),
     memoryMegabytes: settings.serverMemory,
     cpus: settings.serverCpus,
     healthCommand: settings.healthCommand.split(" "),

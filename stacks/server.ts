@@ -1,9 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import {
+  jwtSecrets,
   secretFiles,
   plainEnvironment,
   type ServerEnvironment,
   type ServerSecrets,
+  type SlotSecrets,
 } from "../components/server/environment.ts";
 import type { Settings } from "./settings.ts";
 import { SETTINGS, type SettingKey } from "./settings/table.ts";
@@ -29,6 +31,25 @@ export function serverEnvironment(settings: Settings, supabaseUrl?: pulumi.Input
   };
 }
 
+/**
+ * The secrets of both slots as the settings have them. `generated` is the key for tokens where none is set, `others` what
+ * comes from elsewhere.
+ */
+export function slotSecrets(
+  settings: Settings,
+  generated: pulumi.Input<string>,
+  others: Pick<ServerSecrets, "supabaseAnonKey" | "supabaseServiceRoleKey"> = {},
+): SlotSecrets {
+  const keys = {
+    current: settings.jwtSecret ?? generated,
+    next: settings.jwtSecretNext,
+    previous: settings.jwtSecretPrevious,
+  };
+  const { kimiApiKey, glmApiKey } = settings;
+  const slot = (set: Settings["blueJwtKeys"]) => ({ ...jwtSecrets(set, keys), kimiApiKey, glmApiKey, ...others });
+  return { blue: slot(settings.blueJwtKeys), green: slot(settings.greenJwtKeys) };
+}
+
 /** One variable of the server's environment, for people. */
 export interface ServerVariable {
   readonly name: string;
@@ -50,6 +71,7 @@ const KEYS: Readonly<Record<string, SettingKey>> = {
   EXAI_WS_PORT: "wsPort",
   EXAI_JWT_TOKEN: "jwtSecret",
   EXAI_JWT_TOKEN_PREVIOUS: "jwtSecretPrevious",
+  EXAI_JWT_TOKEN_NEXT: "jwtSecretNext",
   BROWSER_SECURITY_ENABLED: "browserSecurity",
   EXAI_PRODUCTION_URL: "productionUrl",
   KIMI_API_KEY: "kimiApiKey",
@@ -72,6 +94,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
   const given: ServerSecrets = {
     jwtSecret: settings.jwtSecret ?? "",
     jwtSecretPrevious: settings.jwtSecretPrevious,
+    jwtSecretNext: settings.jwtSecretNext,
     kimiApiKey: settings.kimiApiKey,
     glmApiKey: settings.glmApiKey,
     supabaseAnonKey: supabase,
@@ -81,6 +104,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
   const every = secretFiles({
     ...given,
     jwtSecretPrevious: "",
+    jwtSecretNext: "",
     kimiApiKey: "",
     glmApiKey: "",
     supabaseAnonKey: "",

@@ -6,14 +6,14 @@ import { ExaiComponent } from "../core/component.ts";
 import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
 import { LocalImage } from "../core/image.ts";
 import type { Transform } from "../core/transform.ts";
-import { plainEnvironment, secretFiles, type ServerEnvironment, type ServerSecrets } from "./environment.ts";
+import { plainEnvironment, secretFiles, type ServerEnvironment, type SlotSecrets } from "./environment.ts";
 
 export interface DockerServerArgs {
   readonly platform: DockerPlatform;
   /** Image of each slot. */
   readonly images: Readonly<Record<Colour, pulumi.Input<string>>>;
   readonly environment: ServerEnvironment;
-  readonly secrets: ServerSecrets;
+  readonly secrets: SlotSecrets;
   /** Memory limit of one slot, MiB. */
   readonly memoryMegabytes: number;
   /** CPU limit of one slot, cores. */
@@ -54,7 +54,7 @@ export function slotSpec(
   image: pulumi.Input<string>,
   args: Pick<DockerServerArgs, "environment" | "secrets" | "memoryMegabytes" | "cpus" | "healthCommand">,
 ): ContainerSpec {
-  const secrets = secretFiles(args.secrets);
+  const secrets = secretFiles(args.secrets[colour]);
   return {
     component: `server-${colour}`,
     colour,

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { SECRET_FILE_SUFFIX, SECRETS_DIRECTORY } from "../../contract/server.ts";
+import { JWT_KEY_VARIABLES, SECRET_FILE_SUFFIX, SECRETS_DIRECTORY } from "../../contract/server.ts";
 import type { Colour } from "../../contract/colours.ts";
+import type { JwtKeySet } from "../../contract/jwt.ts";
 
 /** What the server is told. Times are in seconds. */
 export interface ServerEnvironment {
@@ -22,20 +23,45 @@ export interface ServerEnvironment {
   readonly supabaseUrl?: pulumi.Input<string> | undefined;
 }
 
-/** The server's secrets; absent ones are not mounted. */
+/** The server's secrets in one slot; absent ones are not mounted. */
 export interface ServerSecrets {
   readonly jwtSecret: pulumi.Input<string>;
   readonly jwtSecretPrevious?: pulumi.Input<string> | undefined;
+  readonly jwtSecretNext?: pulumi.Input<string> | undefined;
   readonly kimiApiKey?: pulumi.Input<string> | undefined;
   readonly glmApiKey?: pulumi.Input<string> | undefined;
   readonly supabaseAnonKey?: pulumi.Input<string> | undefined;
   readonly supabaseServiceRoleKey?: pulumi.Input<string> | undefined;
 }
 
+/** The secrets of each slot: they differ while a key is rotated. */
+export type SlotSecrets = Readonly<Record<Colour, ServerSecrets>>;
+
+/** The keys for tokens that a stack has. */
+export interface JwtKeys {
+  readonly current: pulumi.Input<string>;
+  /** Replaces `current`; absent when no rotation is under way. */
+  readonly next?: pulumi.Input<string> | undefined;
+  /** Accepted beside `current`, when no rotation is under way. */
+  readonly previous?: pulumi.Input<string> | undefined;
+}
+
+/** The keys of one slot. @throws Error where the set asks for a key that there is none of */
+export function jwtSecrets(
+  set: JwtKeySet,
+  { current, next, previous }: JwtKeys,
+): Pick<ServerSecrets, "jwtSecret" | "jwtSecretPrevious" | "jwtSecretNext"> {
+  if (set === "current") return { jwtSecret: current, jwtSecretPrevious: previous };
+  if (next === undefined) throw new Error(`a slot is to have the keys ${set}, and there is no next key`);
+  if (set === "current+next") return { jwtSecret: current, jwtSecretPrevious: previous, jwtSecretNext: next };
+  return { jwtSecret: next, jwtSecretPrevious: set === "next" ? undefined : current };
+}
+
 /** Variable and file name of each secret. */
 const SECRET_NAMES = {
-  jwtSecret: { variable: "EXAI_JWT_TOKEN", file: "jwt-token" },
-  jwtSecretPrevious: { variable: "EXAI_JWT_TOKEN_PREVIOUS", file: "jwt-token-previous" },
+  jwtSecret: { variable: JWT_KEY_VARIABLES.signing, file: "jwt-token" },
+  jwtSecretPrevious: { variable: JWT_KEY_VARIABLES.previous, file: "jwt-token-previous" },
+  jwtSecretNext: { variable: JWT_KEY_VARIABLES.next, file: "jwt-token-next" },
   kimiApiKey: { variable: "KIMI_API_KEY", file: "kimi-api-key" },
   glmApiKey: { variable: "GLM_API_KEY", file: "glm-api-key" },
   supabaseAnonKey: { variable: "SUPABASE_ANON_KEY", file: "supabase-anon-key" },

@@ -16,7 +16,7 @@ import {
 import { httpProbe, podTemplate, type PodSpec } from "../core/pod.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import { MountedSecret, SECRETS_DIGEST } from "../secrets/kubernetes.ts";
-import { plainEnvironment, secretFiles, type ServerEnvironment, type ServerSecrets } from "./environment.ts";
+import { plainEnvironment, secretFiles, type ServerEnvironment, type SlotSecrets } from "./environment.ts";
 
 /**
  * Seconds between a pod's removal from the endpoints and its SIGTERM. Measured: Envoy Gateway sends a change to its
@@ -31,7 +31,7 @@ export interface KubernetesServerArgs {
   /** Replicas of each slot; both slots are always at full scale, so that a rollback needs no start. */
   readonly replicas: number;
   readonly environment: ServerEnvironment;
-  readonly secrets: ServerSecrets;
+  readonly secrets: SlotSecrets;
   /** Memory of one replica, MiB: request and limit. */
   readonly memoryMegabytes: number;
   /** CPU limit of one replica, cores; a quarter of it is requested. */
@@ -58,16 +58,6 @@ export class KubernetesServer extends ExaiComponent {
     super("exai:server:KubernetesServer", name, { slots: COLOURS, replicas: args.replicas }, opts);
     const { platform, transform } = args;
     const part = { component: "server" } as const;
-    const secrets = new MountedSecret(
-      `${name}-secrets`,
-      {
-        platform,
-        part,
-        name: "server-secrets",
-        files: Object.fromEntries(secretFiles(args.secrets).map(({ file, content }) => [file, content])),
-      },
-      { parent: this },
-    );
     const account = tokenlessAccount(`${name}-account`, "server", platform, part, { parent: this });
     opening(`${name}-network`, "server", platform, part, serverOpenings(args), { parent: this });
 
@@ -97,6 +87,17 @@ export class KubernetesServer extends ExaiComponent {
           },
           { parent: this },
         ),
+      );
+      // An object of its own, so that a slot's keys change with its deployment and the other slot's pods stay.
+      const secrets = new MountedSecret(
+        `${name}-${colour}-secrets`,
+        {
+          platform,
+          part: slotPart,
+          name: `${object}-secrets`,
+          files: Object.fromEntries(secretFiles(args.secrets[colour]).map(({ file, content }) => [file, content])),
+        },
+        { parent: this },
       );
       const spec = slotPod(colour, args.images[colour], account.metadata.name, secrets, args);
       const deployment = new k8s.apps.v1.Deployment(
@@ -175,7 +176,7 @@ export function slotPod(
       {
         name: "server",
         image,
-        environment: plainEnvironment(environment, secretFiles(args.secrets), colour),
+        environment: plainEnvironment(environment, secretFiles(args.secrets[colour]), colour),
         ports: { http: HTTP_PORT, websocket: environment.wsPort },
         mounts: [{ volume: "secrets", path: SECRETS_DIRECTORY }],
         resources: {

@@ -122,6 +122,20 @@ export const hmacKey = z
   .string()
   .refine((value) => Buffer.byteLength(value) >= 32, issue("is shorter than 32 bytes (RFC 7518, section 3.2)"));
 
+/** Versions of migrations, `<lowest>..<highest>`; either may be left out. */
+export const migrationRange = z
+  .string()
+  .refine(
+    (value) => /^(\d{14})?\.\.(\d{14})?$/.test(value) && value !== "..",
+    issue("is no range of migrations, 20261101090000..20261101090600"),
+  );
+
+/** A connection string of PostgreSQL with user and host. The message must not repeat it. */
+export const postgresUrl = z.string().refine((value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== "" && url.username !== "";
+}, issue("is no connection string of PostgreSQL with user and host"));
+
 /** X.509 certificates in PEM. */
 export const certificates = z.string().superRefine((value, context) => {
   const blocks = value.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];

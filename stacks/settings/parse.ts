@@ -187,6 +187,16 @@ function crossChecks(
     );
   if (values.rolloutWebhook !== undefined && values.rolloutWebhookSecret === undefined)
     errors.push(refusal(stack, "rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned"));
+  for (const colour of ["blue", "green"] as const)
+    if ((plain[`${colour}JwtKeys`] ?? "current") !== "current" && values.jwtSecretNext === undefined)
+      errors.push(
+        refusal(
+          stack,
+          `${colour}JwtKeys`,
+          `is "${plain[`${colour}JwtKeys`] ?? ""}", and there is no exai:jwtSecretNext`,
+          `pulumi config rm --stack ${stack} exai:${colour}JwtKeys`,
+        ),
+      );
   if ((values.simpleToolTimeout ?? 0) > (values.workflowToolTimeout ?? Infinity))
     errors.push(refusal(stack, "simpleToolTimeout", "is longer than exai:workflowToolTimeout, which contains it"));
   return errors;

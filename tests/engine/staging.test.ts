@@ -137,7 +137,7 @@ describe.skipIf(!possible)(
     });
 
     test("the server has the branch's address and keys", async () => {
-      const secret = await api.get("v1", "Secret", namespace, "server-secrets");
+      const secret = await api.get("v1", "Secret", namespace, "server-blue-secrets");
       const key = Buffer.from((secret?.data as Record<string, string>)["supabase-anon-key"] ?? "", "base64").toString();
       expect(key).toMatch(/^anon\./);
       const outputs = await (await open()).outputs();

@@ -104,7 +104,7 @@ describe.each(["staging", "prod"] as const)("the manifests of %s", (stack) => {
   it("contain no secret's value, and say which entries each Secret needs", () => {
     for (const [key, value] of Object.entries(SETTINGS))
       if (/ApiKey|Secret|Password|Token/.test(key)) expect(yaml, key).not.toContain(value);
-    const note = list.find(({ id }) => id === `Secret/exai-${stack}/server-secrets`)?.note;
+    const note = list.find(({ id }) => id === `Secret/exai-${stack}/server-blue-secrets`)?.note;
     expect(note).toContain("--from-file=jwt-token=…");
     expect(note).toContain("--from-file=supabase-service-role-key=…");
   });

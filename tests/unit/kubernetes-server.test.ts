@@ -31,7 +31,10 @@ function build(more: Partial<KubernetesServerArgs> = {}): Promise<ResourceGraph>
       images: { blue: "example.com/exai@sha256:b", green: "example.com/exai@sha256:9" },
       replicas: 3,
       environment,
-      secrets: { jwtSecret: "0123456789abcdef0123456789abcdef", kimiApiKey: "kimi-key" },
+      secrets: {
+        blue: { jwtSecret: "0123456789abcdef0123456789abcdef", kimiApiKey: "kimi-key" },
+        green: { jwtSecret: "0123456789abcdef0123456789abcdef", kimiApiKey: "kimi-key" },
+      },
       memoryMegabytes: 512,
       cpus: 2,
       gatewayNamespace: "gateways",
@@ -109,7 +112,7 @@ describe("the server on Kubernetes", () => {
     expect(values).not.toHaveProperty("EXAI_JWT_TOKEN");
     expect(values).not.toHaveProperty("GLM_API_KEY_FILE");
     expect(JSON.stringify(values)).not.toContain("kimi-key");
-    expect(podOf(graph, "blue").volumes.map(({ secret }) => secret?.secretName)).toContain("server-secrets");
+    expect(podOf(graph, "blue").volumes.map(({ secret }) => secret?.secretName)).toContain("server-blue-secrets");
   });
 
   it("opens the server to the gateway's proxies and to Prometheus, and to nobody else", () => {

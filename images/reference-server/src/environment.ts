@@ -1,6 +1,7 @@
 import { UserError, UserErrors } from "../../../contract/errors.ts";
-import { DEFAULT_GRACE_SECONDS, DEFAULT_WS_PORT, HTTP_PORT } from "../../../contract/server.ts";
+import { DEFAULT_GRACE_SECONDS, DEFAULT_WS_PORT, HTTP_PORT, JWT_KEY_VARIABLES } from "../../../contract/server.ts";
 import { parseFaults, type Faults } from "./faults.ts";
+import { KEY_ROLES, type JwtKey } from "./jwt.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { readVariable } from "./secrets.ts";
 
@@ -26,8 +27,8 @@ export interface Environment {
   readonly httpPort: number;
   readonly wsHost: string;
   readonly wsPort: number;
-  /** Keys that a token may be signed with, the current one first. Empty: WebSockets need no token. */
-  readonly jwtKeys: readonly string[];
+  /** Keys that a token may be signed with, the signing one first. Empty: WebSockets need no token. */
+  readonly jwtKeys: readonly JwtKey[];
   readonly browserSecurity: boolean;
   /** Origin of EXAI_PRODUCTION_URL, e.g. `https://exai.example`. */
   readonly productionOrigin?: string;
@@ -202,10 +203,18 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
       `set EXAI_WS_PORT to another port, e.g. ${wsPort - 1}`,
     );
 
-  const current = reader.jwtKey("EXAI_JWT_TOKEN");
-  const previous = reader.jwtKey("EXAI_JWT_TOKEN_PREVIOUS");
-  if (previous !== undefined && reader.text("EXAI_JWT_TOKEN") === undefined)
-    reader.fail("EXAI_JWT_TOKEN_PREVIOUS", "is given without EXAI_JWT_TOKEN", "set EXAI_JWT_TOKEN to the current key");
+  const jwtKeys = KEY_ROLES.flatMap((role): readonly JwtKey[] => {
+    const name = JWT_KEY_VARIABLES[role];
+    const secret = reader.jwtKey(name);
+    if (secret === undefined) return [];
+    if (role !== "signing" && reader.text(JWT_KEY_VARIABLES.signing) === undefined)
+      reader.fail(
+        name,
+        `is given without ${JWT_KEY_VARIABLES.signing}`,
+        `set ${JWT_KEY_VARIABLES.signing} to the signing key`,
+      );
+    return [{ role, secret }];
+  });
 
   const browserSecurity = reader.boolean("BROWSER_SECURITY_ENABLED", false);
   const production = reader.url("EXAI_PRODUCTION_URL");
@@ -240,7 +249,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     httpPort,
     wsHost: reader.host("EXAI_WS_HOST", "0.0.0.0"),
     wsPort,
-    jwtKeys: [current, previous].filter((key) => key !== undefined),
+    jwtKeys,
     browserSecurity,
     ...(production ? { productionOrigin: production.origin } : {}),
     providers: {

@@ -1,9 +1,23 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { keyId } from "../../../contract/jwt.ts";
+import { JWT_KEY_VARIABLES } from "../../../contract/server.ts";
 
-/** What a check of a token found. */
+/** What a key is for; see {@link JWT_KEY_VARIABLES}. */
+export type KeyRole = keyof typeof JWT_KEY_VARIABLES;
+
+/** All roles, the signing key's first. */
+export const KEY_ROLES = Object.keys(JWT_KEY_VARIABLES) as readonly KeyRole[];
+
+/** A key that tokens may be signed with. */
+export interface JwtKey {
+  readonly role: KeyRole;
+  readonly secret: string | Uint8Array;
+}
+
+/** What a check of a token found. `key` is the one that the signature is of, also where the token is refused otherwise. */
 export type TokenVerdict =
-  | { readonly valid: true; readonly subject?: string; readonly key: "current" | "previous" }
-  | { readonly valid: false; readonly reason: string };
+  | { readonly valid: true; readonly subject?: string; readonly key: KeyRole }
+  | { readonly valid: false; readonly reason: string; readonly key?: KeyRole };
 
 /** Difference of clocks that is forgiven, in seconds. */
 const CLOCK_SKEW_SECONDS = 5;
@@ -24,35 +38,42 @@ function isTimeOrAbsent(value: unknown): value is number | undefined {
   return value === undefined || (typeof value === "number" && Number.isFinite(value));
 }
 
+/** The keys in the order in which they are tried: the one that the token names, then as they are. */
+function inOrder(keys: readonly JwtKey[], kid: unknown): readonly JwtKey[] {
+  const named = typeof kid === "string" ? keys.find(({ secret }) => keyId(secret) === kid) : undefined;
+  // A name of somebody else's is no reason to refuse: issuers may name keys as they like, or not at all.
+  return named === undefined ? keys : [named, ...keys.filter((key) => key !== named)];
+}
+
 /**
- * Checks a compact JWT signed with HS256 (RFC 7515, RFC 7519) against the keys, the current one first.
+ * Checks a compact JWT signed with HS256 (RFC 7515, RFC 7519) against the keys, the one that its `kid` names first.
  *
  * Only HS256 is taken, whatever the header says, so `none` and asymmetric algorithms are refused. `exp` and `nbf` are
  * honoured; `nowSeconds` is the time since the epoch.
  */
-export function verifyToken(token: string, keys: readonly (string | Uint8Array)[], nowSeconds: number): TokenVerdict {
+export function verifyToken(token: string, keys: readonly JwtKey[], nowSeconds: number): TokenVerdict {
   const parts = token.split(".");
   const [header = "", payload = "", signature = ""] = parts;
   if (parts.length !== 3 || parts.some((part) => !/^[A-Za-z0-9_-]+$/.test(part)))
     return { valid: false, reason: "the token is not a signed JWT" };
-  const { alg, crit } = decodeJson(header) ?? {};
+  const { alg, crit, kid } = decodeJson(header) ?? {};
   if (alg !== "HS256" || crit !== undefined) return { valid: false, reason: "the token is not signed with HS256" };
 
   const given = Buffer.from(signature, "base64url");
-  const match = keys.findIndex((key) => {
-    const expected = createHmac("sha256", key).update(`${header}.${payload}`).digest();
+  const match = inOrder(keys, kid).find(({ secret }) => {
+    const expected = createHmac("sha256", secret).update(`${header}.${payload}`).digest();
     return given.length === expected.length && timingSafeEqual(given, expected);
   });
-  if (match < 0) return { valid: false, reason: "the signature is wrong" };
+  if (match === undefined) return { valid: false, reason: "the signature is wrong" };
 
+  const key = match.role;
   const claims = decodeJson(payload);
-  if (!claims) return { valid: false, reason: "the claims are not a JSON object" };
+  if (!claims) return { valid: false, key, reason: "the claims are not a JSON object" };
   const { exp, nbf, sub } = claims;
-  if (!isTimeOrAbsent(exp) || !isTimeOrAbsent(nbf)) return { valid: false, reason: "exp or nbf is not a number" };
+  if (!isTimeOrAbsent(exp) || !isTimeOrAbsent(nbf)) return { valid: false, key, reason: "exp or nbf is not a number" };
   if (exp !== undefined && exp + CLOCK_SKEW_SECONDS <= nowSeconds)
-    return { valid: false, reason: "the token has expired" };
+    return { valid: false, key, reason: "the token has expired" };
   if (nbf !== undefined && nbf - CLOCK_SKEW_SECONDS > nowSeconds)
-    return { valid: false, reason: "the token is not valid yet" };
-  const key = match === 0 ? "current" : "previous";
+    return { valid: false, key, reason: "the token is not valid yet" };
   return typeof sub === "string" ? { valid: true, key, subject: sub } : { valid: true, key };
 }

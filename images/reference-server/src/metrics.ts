@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import { LATENCY_BUCKETS_SECONDS, SERVER_METRICS } from "../../../contract/server.ts";
 import type { Provider } from "./environment.ts";
+import { KEY_ROLES, type KeyRole } from "./jwt.ts";
 
 /** Numbers of the dashboard and of `/api/metrics`. Durations in seconds. */
 export interface MetricsSummary {
@@ -23,6 +24,8 @@ export interface Metrics {
   request(method: string, route: string, status: number, seconds: number | undefined): void;
   readonly webSockets: Gauge;
   readonly mcpSessions: Gauge;
+  /** Counts a token that was looked at, by the key that its signature is of. */
+  token(key: KeyRole | "none"): void;
   webSocketPing(seconds: number): void;
   provider(provider: Provider, outcome: "ok" | "error", seconds: number): void;
   summary(): Promise<MetricsSummary>;
@@ -98,6 +101,13 @@ export function createMetrics(about: { version: string; release: string; colour:
     buckets,
     registers,
   });
+  const tokens = new Counter({
+    name: SERVER_METRICS.tokens,
+    help: "Tokens looked at, by the key that their signature is of.",
+    labelNames: ["key"],
+    registers,
+  });
+  for (const key of [...KEY_ROLES, "none"]) tokens.inc({ key }, 0);
   new Gauge({
     name: SERVER_METRICS.buildInfo,
     help: "Always 1; its labels say what runs.",
@@ -146,6 +156,9 @@ export function createMetrics(about: { version: string; release: string; colour:
     },
     webSockets,
     mcpSessions,
+    token(key) {
+      tokens.inc({ key });
+    },
     webSocketPing(seconds) {
       webSocketLatency.observe(seconds);
     },

@@ -117,6 +117,7 @@ export class EchoWebSockets {
     const token = tokenOf(request);
     if (token === undefined) return ["401 Unauthorized", "a token is required"];
     const verdict = verifyToken(token, jwtKeys, Date.now() / 1000);
+    this.#metrics.token(verdict.key ?? "none");
     return verdict.valid ? undefined : ["401 Unauthorized", verdict.reason];
   }
 

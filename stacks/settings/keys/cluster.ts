@@ -94,6 +94,12 @@ export const CLUSTER_SETTINGS = {
       "Certificates (PEM) by which backups and metrics verify the database; only encrypted where absent; clusters only",
     example: "$(cat prod-ca-2021.crt)",
   }),
+  databaseUrl: define({
+    check: check.postgresUrl,
+    about: "Connection string of the database's owner, for `migrate` and rollouts; clusters only",
+    secret: true,
+    example: "postgresql://postgres:<password>@db.<project ref>.supabase.co:5432/postgres?sslmode=verify-full",
+  }),
   supabaseAllowedCidrs: define({
     check: check.cidrs,
     about: "Address ranges that may connect to the database, separated by commas; all where absent; clusters only",

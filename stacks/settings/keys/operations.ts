@@ -144,6 +144,22 @@ export const OPERATIONS_SETTINGS = {
     fallback: "1000",
     example: "1000",
   }),
+  blueSchema: define({
+    check: check.migrationRange,
+    about: "Migrations between which the blue slot's release works, instead of what its image's labels say",
+    example: "20261101090000..20261101090600",
+  }),
+  greenSchema: define({
+    check: check.migrationRange,
+    about: "Migrations between which the green slot's release works, instead of what its image's labels say",
+    example: "20261101090000..20261101090600",
+  }),
+  unlabelledReleases: define({
+    check: check.oneOf("warn", "refuse"),
+    about: "What a cutover does about a release that does not say which schema it works with: warn or refuse",
+    fallback: { local: "warn", staging: "warn", prod: "refuse" },
+    example: "refuse",
+  }),
   standbyMinutes: define({
     check: check.integer(1, 2880, "minutes"),
     about: "How long the old colour stays warm after a cutover, minutes",

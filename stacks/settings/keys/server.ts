@@ -1,4 +1,5 @@
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { JWT_KEY_SETS } from "../../../contract/jwt.ts";
 import { DEFAULT_GRACE_SECONDS, DEFAULT_WS_PORT } from "../../../contract/server.ts";
 import * as check from "../checks.ts";
 import { CLUSTERS, define, ENVIRONMENTS, type Setting } from "../setting.ts";
@@ -136,6 +137,35 @@ export const SERVER_SETTINGS = {
     about: "EXAI_JWT_TOKEN_PREVIOUS: key that is still accepted while clients move to the current one",
     secret: true,
     example: "$(openssl rand -base64 48)",
+  }),
+  jwtSecretNext: define({
+    check: check.hmacKey,
+    about: "EXAI_JWT_TOKEN_NEXT: key that `secrets rotate jwt` puts in the place of jwtSecret; accepted already",
+    secret: true,
+    example: "$(openssl rand -base64 48)",
+  }),
+  blueJwtKeys: define({
+    check: check.oneOf(...JWT_KEY_SETS),
+    about: "Keys that the blue slot accepts, the first signs; written by `secrets rotate jwt`",
+    fallback: "current",
+    example: "current",
+  }),
+  greenJwtKeys: define({
+    check: check.oneOf(...JWT_KEY_SETS),
+    about: "Keys that the green slot accepts, the first signs; written by `secrets rotate jwt`",
+    fallback: "current",
+    example: "current",
+  }),
+  jwtRotation: define({
+    check: check.text,
+    about: "Where the rotation of the key for tokens stands, JSON; written by `secrets rotate jwt`; clusters only",
+    example: '{"schema":1}',
+  }),
+  jwtLifetimeMinutes: define({
+    check: check.integer(1, 43_200, "minutes"),
+    about: "Longest life of a token, minutes: so long is a key accepted after it has stopped signing",
+    fallback: "60",
+    example: "60",
   }),
   kimiApiKey: define({ check: check.text, about: "KIMI_API_KEY", secret: true, required: CLUSTERS, example: "<key>" }),
   glmApiKey: define({ check: check.text, about: "GLM_API_KEY", secret: true, required: CLUSTERS, example: "<key>" }),

@@ -128,7 +128,10 @@ describe("DockerServer", () => {
         glmUrl: "https://glm.example.com",
         graceSeconds: 30,
       },
-      secrets: { jwtSecret: "current", jwtSecretPrevious: "previous", kimiApiKey: "kimi" },
+      secrets: {
+        blue: { jwtSecret: "current", jwtSecretPrevious: "previous", kimiApiKey: "kimi" },
+        green: { jwtSecret: "current", jwtSecretPrevious: "previous", kimiApiKey: "kimi" },
+      },
       memoryMegabytes: 256,
       cpus: 1,
       healthCommand: ["node", "/app/healthcheck.mjs"],

@@ -41,7 +41,10 @@ describe("readEnvironment", () => {
     writeFileSync(file, `${key} \n\n`);
     const previous = "p".repeat(40);
     const environment = readEnvironment({ EXAI_JWT_TOKEN_FILE: file, EXAI_JWT_TOKEN_PREVIOUS: previous });
-    expect(environment.jwtKeys).toEqual([`${key} \n`, previous]);
+    expect(environment.jwtKeys).toEqual([
+      { role: "signing", secret: `${key} \n` },
+      { role: "previous", secret: previous },
+    ]);
   });
 
   test("takes the whole of the documented environment", () => {
