@@ -12,6 +12,7 @@ import { renderSarif } from "../../policies/report/sarif.ts";
 import { headline, renderText } from "../../policies/report/text.ts";
 import { RULES } from "../../policies/rules.ts";
 import { readWaivers, Waivers } from "../../policies/waivers/waivers.ts";
+import { loadLazily } from "../../synth/lazyModules.ts";
 
 export const PLAN_FORMATS = ["text", "json", "markdown", "sarif"] as const;
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
@@ -73,6 +74,7 @@ export async function planReports(
   const { waivers } = projectWaivers(root, now);
   // The database is read beside the program: it works in its own thread.
   const database = readDatabase(root);
+  loadLazily();
   const { capture } = await import("../../synth/capture.ts");
   const { stackFileSource } = await import("../../synth/stackFile.ts");
   const reports: StackReport[] = [];

@@ -30,13 +30,22 @@ export async function openPglite(extensions: readonly string[]): Promise<Engine>
       // Not among the modules that PGlite brings.
     }
   }
-  const database = await PGlite.create({ extensions: loaded });
+  const database = await PGlite.create({ extensions: loaded, loadDataDir: await preparedCluster() });
   const engine: Engine = {
     name: "",
     run: async (sql) => ((await database.exec(sql)).at(-1)?.rows as readonly Row[] | undefined) ?? [],
     close: () => database.close(),
   };
   return { ...engine, name: `PGlite (PostgreSQL ${await versionOf(engine)})` };
+}
+
+/**
+ * The data directory of a new cluster, as an npm package brings it: `initdb` in WebAssembly costs some three seconds of CPU
+ * time. It was made by an earlier PGlite of the same major version of PostgreSQL, whose catalog is the same.
+ */
+async function preparedCluster(): Promise<Blob> {
+  const { dataDir } = await import("@electric-sql/pglite-prepopulatedfs");
+  return dataDir();
 }
 
 /** A new database on a server, dropped on closing. `url` must be a superuser's; roles that are made stay behind. */

@@ -132,8 +132,10 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
   for (const name of readdirSync(here).sort())
     if (/^(apply|catalog|engine|facts|probe|read|rows|statements)\.ts$/.test(name))
       add(name, readFileSync(join(here, name)));
-  const pglite = fileURLToPath(new URL("../../node_modules/@electric-sql/pglite/package.json", import.meta.url));
-  if (existsSync(pglite)) add("pglite", readFileSync(pglite));
+  for (const name of ["pglite", "pglite-prepopulatedfs"]) {
+    const file = fileURLToPath(new URL(`../../node_modules/@electric-sql/${name}/package.json`, import.meta.url));
+    if (existsSync(file)) add(name, readFileSync(file));
+  }
   return hash.digest("hex").slice(0, 32);
 }
 
