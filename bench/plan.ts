@@ -5,16 +5,22 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * Wall and CPU time of the judgement of a pull request: `./exai plan` without and with its cache, beside
- * `pulumi preview` with the same pack, where the CLI and a stack are at hand, and beside Checkov on the manifests of the
- * same two stacks, where it is on PATH (`pip install checkov`).
+ * Wall and CPU time of the judgement of a pull request: `./exai plan` beside `pulumi preview` with the same pack, where
+ * the CLI and a stack are at hand, and beside Checkov on the manifests of the same two stacks, where it is on PATH
+ * (`pip install checkov`). The best of some runs; the runs take turns, so that a busy minute is everybody's.
  *
  *   node bench/plan.ts [runs]
+ *
+ * - cold: a fresh checkout after `npm ci`. Nothing of `.exai/cache`: neither the facts about the database nor compiled code.
+ * - changed: the next push, whose migrations changed. Compiled code is there, the facts are not.
+ * - same: the next push, whose migrations are those of the last.
  *
  * The preview is measured where `pulumi` is on PATH and PULUMI_BACKEND_URL names a backend with a stack `local`.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const runs = Number(process.argv[2] ?? 3);
+const PREVIEW = "pulumi preview local --policy-pack policies";
+const CHECKOV = "checkov, Kubernetes alone, on the manifests of staging and prod";
 
 interface Case {
   readonly name: string;
@@ -23,22 +29,39 @@ interface Case {
   readonly prepare?: () => void;
 }
 
-const forget = () => {
-  rmSync(`${ROOT}.exai/cache/plan`, { recursive: true, force: true });
+const forget = (...caches: readonly string[]) => {
+  for (const cache of caches) rmSync(`${ROOT}.exai/cache/${cache}`, { recursive: true, force: true });
 };
+const plan = (...stacks: readonly string[]) => ["./exai", "plan", ...stacks, "--out", "/dev/null"];
+const both = plan("staging", "prod");
 const cases: Case[] = [
-  { name: "exai plan prod, cold", command: ["./exai", "plan", "prod", "--out", "/dev/null"], prepare: forget },
-  { name: "exai plan prod, same migrations as before", command: ["./exai", "plan", "prod", "--out", "/dev/null"] },
   {
     name: "exai plan staging prod, cold",
-    command: ["./exai", "plan", "staging", "prod", "--out", "/dev/null"],
-    prepare: forget,
+    command: both,
+    prepare: () => {
+      forget("plan", "node");
+    },
   },
-  { name: "exai plan local, same migrations as before", command: ["./exai", "plan", "local", "--out", "/dev/null"] },
+  {
+    name: "exai plan staging prod, changed",
+    command: both,
+    prepare: () => {
+      forget("plan");
+    },
+  },
+  { name: "exai plan staging prod, same", command: both },
+  {
+    name: "exai plan local, cold",
+    command: plan("local"),
+    prepare: () => {
+      forget("plan", "node");
+    },
+  },
+  { name: "exai plan local, same", command: plan("local") },
 ];
 if (spawnSync("pulumi", ["stack", "select", "local"], { cwd: ROOT }).status === 0)
   cases.push({
-    name: "pulumi preview local --policy-pack policies",
+    name: PREVIEW,
     command: ["pulumi", "preview", "--stack", "local", "--policy-pack", "policies", "--non-interactive"],
   });
 const manifests = mkdtempSync(join(tmpdir(), "exai-bench-plan-"));
@@ -49,26 +72,42 @@ if (spawnSync("checkov", ["--version"]).status === 0) {
   for (const stack of ["staging", "prod"])
     spawnSync(join(ROOT, "exai"), ["synth", stack, "--out", join(manifests, stack)], { cwd: ROOT });
   cases.push({
-    name: "checkov, Kubernetes alone, on the manifests of staging and prod",
+    name: CHECKOV,
     command: ["checkov", "--directory", manifests, "--framework", "kubernetes", "--quiet", "--compact"],
   });
 }
 
+const results = new Map<string, Measured[]>(cases.map(({ name }) => [name, []]));
+for (let run = 0; run < runs; run += 1)
+  for (const { name, command, prepare } of cases) {
+    prepare?.();
+    results.get(name)?.push(measured(command));
+  }
+
+const best = (name: string, of: "wall" | "cpu") => Math.min(...(results.get(name) ?? []).map((result) => result[of]));
 console.log(`| what (best of ${runs}) | wall s | CPU s | exit |`);
 console.log("| --- | ---: | ---: | ---: |");
-for (const { name, command, prepare } of cases) {
-  const results = Array.from({ length: runs }, () => {
-    prepare?.();
-    return measured(command);
-  });
-  const best = results.reduce((a, b) => (b.wall < a.wall ? b : a));
-  console.log(
-    `| ${name} | ${best.wall.toFixed(2)} | ${Math.min(...results.map(({ cpu }) => cpu)).toFixed(2)} | ${best.exit} |`,
-  );
+for (const { name } of cases) {
+  const exits = [...new Set(results.get(name)?.map(({ exit }) => exit))].join(", ");
+  console.log(`| ${name} | ${best(name, "wall").toFixed(2)} | ${best(name, "cpu").toFixed(2)} | ${exits} |`);
+}
+for (const [peer, ours] of [
+  [PREVIEW, "exai plan local, cold"],
+  [CHECKOV, "exai plan staging prod, cold"],
+] as const)
+  if (results.has(peer))
+    console.log(
+      `${peer} takes ${(best(peer, "wall") / best(ours, "wall")).toFixed(1)} times the wall time and ${(best(peer, "cpu") / best(ours, "cpu")).toFixed(1)} times the CPU time of ${ours}`,
+    );
+
+interface Measured {
+  readonly wall: number;
+  readonly cpu: number;
+  readonly exit: number;
 }
 
 /** Runs a command under bash's `time`, which counts the CPU time of all its children. */
-function measured(command: readonly string[]): { wall: number; cpu: number; exit: number } {
+function measured(command: readonly string[]): Measured {
   const script = `TIMEFORMAT='%R %U %S'; time ${command.map((word) => `'${word}'`).join(" ")} >/dev/null 2>&1`;
   const result = spawnSync("bash", ["-c", script], { cwd: ROOT, encoding: "utf8" });
   const [wall = NaN, user = NaN, system = NaN] = (result.stderr.trim().split("\n").at(-1) ?? "").split(" ").map(Number);

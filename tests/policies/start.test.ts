@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { PGlite } from "@electric-sql/pglite";
+import { describe, expect, it } from "vitest";
+import { openPglite } from "../../policies/database/engine.ts";
+
+/** Runs a module in a process of its own, whose module cache is nobody else's; gives what it prints. */
+function run(program: string): unknown {
+  const result = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    encoding: "utf8",
+    env: { ...process.env, NODE_NO_WARNINGS: "1" },
+  });
+  expect(result.stderr).toBe("");
+  return JSON.parse(result.stdout);
+}
+
+const LOADED = `import { createRequire } from "node:module";
+import { loadLazily } from "./synth/lazyModules.ts";
+const cache = createRequire(import.meta.url + "/../package.json").cache;
+const loaded = (name) => Object.entries(cache).some(([file, module]) => file.includes(name) && module.children.length > 0);
+loadLazily();
+`;
+
+describe("what a plan does not use", () => {
+  it("is not loaded by capturing a stack", () => {
+    expect(
+      run(`${LOADED}
+const { capture } = await import("./synth/capture.ts");
+const { stackFileSource } = await import("./synth/stackFile.ts");
+const { resources } = await capture("prod", stackFileSource(".", "prod", { defers: true }));
+console.log(JSON.stringify({ some: resources.length > 20, sdk: loaded("@pulumi/pulumi/index.js"), unused: ["/typescript/", "/automation/", "arborist", "createClosure", "dashboardv2"].filter(loaded) }));`),
+    ).toEqual({ some: true, sdk: true, unused: [] });
+  });
+
+  it("is there for whoever does use it", () => {
+    expect(
+      run(`${LOADED}
+const pulumi = await import("@pulumi/pulumi");
+const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
+const { text } = await pulumi.runtime.serializeFunction(() => 41 + 1);
+const arborist = await import("@npmcli/arborist");
+console.log(JSON.stringify([typeof LocalWorkspace.create, pulumi.automation.LocalWorkspace === LocalWorkspace, text.includes("41 + 1"), typeof arborist.Arborist]));`),
+    ).toEqual(["function", true, true, "function"]);
+  });
+});
+
+describe("the prepared cluster", () => {
+  it("has the catalog, the roles and the settings that this PGlite's own initdb makes", async () => {
+    const [prepared, own] = [await openPglite([]), await PGlite.create()];
+    for (const sql of [
+      "select oid, proname, prosrc from pg_proc where oid < 16384 order by oid",
+      "select oid, relname, relkind, relacl::text from pg_class where oid < 16384 and relkind <> 't' order by oid",
+      "select rolname, rolsuper, rolbypassrls from pg_roles order by rolname",
+      "select datname, encoding, datcollate, datctype from pg_database order by datname",
+      "select name, setting from pg_settings where name !~* '(version|file|directory|timezone)' order by name",
+    ])
+      expect(await prepared.run(sql)).toEqual((await own.query(sql)).rows);
+    await prepared.close();
+    await own.close();
+  }, 120_000);
+});
