@@ -12,7 +12,7 @@ import { buildReferenceServer } from "../operations/images/reference.ts";
 import { cutover } from "../operations/rollout/cutover.ts";
 import { startRolloutStack } from "../tests/support/rollout-stack.ts";
 import { between, failures, markdown } from "./support/figures.ts";
-import { clock } from "./support/load.ts";
+import { clock } from "./support/load-clock.ts";
 import { LoadThread } from "./support/load-thread.ts";
 
 /** Name, faults of the image (images/reference-server), and whether the release is good. */

@@ -2,8 +2,15 @@
  * Cutovers and rollbacks under load: what users lose (nothing is allowed), how fast the flip is, whether the weights are
  * what was asked for, and what the router costs.
  *
- *   node bench/cutover.ts [--stack] [--rounds 5] [--image IMAGE] [--json FILE]
+ *   node bench/cutover.ts [--stack [--set key=value]…] [--rounds 3] [--steps 5,25,50,100] [--hold 8] [--image IMAGE]
+ *   node bench/cutover.ts --peers [--routers envoy,haproxy,nginx,caddy] [--rounds 2]
+ *
+ * The first runs whole cutovers and rollbacks of our own, with deployments and gates; on `--stack` the rollback is the
+ * command `./exai rollback` as one types it, timed from the start of its process. The second puts the same load and the
+ * same weights on our router and on others, each with the same two slots behind it. Both take `--json FILE`.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,6 +20,9 @@ import type { Verb } from "../contract/events.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { SERVER_PATHS } from "../contract/server.ts";
 import { cutover } from "../operations/rollout/cutover.ts";
+import { collectOverrides } from "../cli/commands/command.ts";
+import type { Overrides } from "../cli/local/project.ts";
+import { DEFAULT_STEPS } from "../operations/rollout/plan.ts";
 import { rollback } from "../operations/rollout/rollback.ts";
 import {
   between,
@@ -23,11 +33,17 @@ import {
   shareOf,
   tableWrittenAt,
 } from "./support/figures.ts";
-import { clock } from "./support/load.ts";
+import { clock } from "./support/load-clock.ts";
+import type { LoadReport } from "./support/load.ts";
+import { compareRouters, comparison, ROUTERS } from "./support/routers/compare.ts";
 import { LoadThread } from "./support/load-thread.ts";
 import { chooseTarget, type Target } from "./support/target.ts";
 
-const LOAD = { requestsPerSecond: 320, webSockets: 100, mcpSessions: 50 } as const;
+const LOAD = {
+  ...{ requestsPerSecond: 300, webSockets: 1000, mcpSessions: 200 },
+  // A user says something every 4 s, a session calls a tool every second, and 5 users a second leave and come again.
+  ...{ messageSeconds: 4, callSeconds: 1, renewalsPerSecond: 5 },
+} as const;
 /** Weights are judged over at least so many requests. */
 const WEIGHT_SAMPLE = 500;
 
@@ -40,11 +56,17 @@ const GATES = { p95Milliseconds: 30_000, p99Milliseconds: 60_000 } as const;
 const { values: args } = parseArgs({
   options: {
     stack: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
+    set: { type: "string", multiple: true, default: [] },
+    peers: { type: "boolean", default: false },
+    routers: { type: "string", default: ROUTERS.join(",") },
+    rounds: { type: "string" },
+    steps: { type: "string", default: DEFAULT_STEPS.join(",") },
+    hold: { type: "string", default: "8" },
     image: { type: "string", default: LOCAL_IMAGES.referenceServer },
     json: { type: "string" },
   },
 });
+const rounds = Number(args.rounds ?? (args.peers ? 2 : 3));
 
 /** A change of the table, as the router's file and the controller saw it. */
 interface Change {
@@ -60,47 +82,75 @@ interface Change {
   readonly seconds?: number;
 }
 
-const target = await chooseTarget(args.stack ? ["--stack"] : [], { gates: GATES });
-const changes: Change[] = [];
-try {
-  const overhead = target.directUrl === undefined ? undefined : await routerOverhead(target, target.directUrl);
-  const token = await target.context.webSocketToken?.();
-  const load = await LoadThread.start({
-    routerUrl: target.context.routerUrl,
-    webSocketUrl: target.context.webSocketUrl,
-    ...(token === undefined ? {} : { webSocketToken: token }),
-    ...LOAD,
-  });
-  const began = clock();
-  for (let round = 1; round <= Number(args.rounds); round += 1) await oneRound(target, round);
-  await sleep(2000);
-  const ended = clock();
-  report(await load.stop(), began, ended, overhead);
-} finally {
-  await target.end();
+await (args.peers ? peers() : cutovers());
+
+async function peers(): Promise<void> {
+  const results = await compareRouters(args.routers.split(","), rounds, LOAD);
+  process.stdout.write(`${comparison(results, LOAD, rounds)}\n`);
+  for (const { router, problems } of results) {
+    for (const problem of problems) process.stderr.write(`${router}: ${problem}\n`);
+  }
+  await keep(results);
 }
 
-async function oneRound({ context, routesDirectory }: Target, round: number): Promise<void> {
+async function cutovers(): Promise<void> {
+  const overrides = args.set.reduce<Overrides>((before, text) => collectOverrides(text, before), {});
+  const target = await chooseTarget({ stack: args.stack, overrides }, { gates: GATES });
+  const changes: Change[] = [];
+  try {
+    const overhead = target.directUrl === undefined ? undefined : await routerOverhead(target, target.directUrl);
+    const token = await target.context.webSocketToken?.();
+    const load = await LoadThread.start({
+      routerUrl: target.context.routerUrl,
+      webSocketUrl: target.context.webSocketUrl,
+      ...(token === undefined ? {} : { webSocketToken: token }),
+      ...LOAD,
+    });
+    const began = clock();
+    for (let round = 1; round <= rounds; round += 1) changes.push(...(await oneRound(target, round)));
+    await sleep(2000);
+    const ended = clock();
+    await report(target, changes, await load.stop(), { began, ended, overhead });
+  } finally {
+    await target.end();
+  }
+}
+
+async function oneRound(target: Target, round: number): Promise<readonly Change[]> {
+  const { context, routesDirectory } = target;
+  const changes: Change[] = [];
   const stable: Colour = (await context.traffic.inForce())?.weights.green === 100 ? "green" : "blue";
   const candidate = otherColour(stable);
   const calledAt = clock();
-  const code = await watch(
-    cutover(context, { image: args.image, holdSeconds: 8, bakeSeconds: 5, reason: `bench ${String(round)}` }),
-    async (id) => {
-      const weight = /^shift-(\d+)$/.exec(id)?.[1];
-      if (weight === undefined) return;
-      const at = await tableWrittenAt(routesDirectory);
-      changes.push({ round, kind: "cutover", candidate, weight: Number(weight), at, calledAt });
-    },
-  );
+  const steps = args.steps.split(",").map(Number);
+  const request = { image: args.image, steps, holdSeconds: Number(args.hold), bakeSeconds: 5 };
+  const code = await watch(cutover(context, { ...request, reason: `bench ${String(round)}` }), async (id) => {
+    const weight = /^shift-(\d+)$/.exec(id)?.[1];
+    if (weight === undefined) return;
+    const at = await tableWrittenAt(routesDirectory);
+    changes.push({ round, kind: "cutover", candidate, weight: Number(weight), at, calledAt });
+  });
   if (code !== 0) throw new Error(`cutover ${String(round)} ended with exit code ${String(code)}`);
   await sleep(2000);
   const rollbackCalledAt = clock();
-  await watch(rollback(context, { reason: `bench ${String(round)}` }), () => Promise.resolve());
+  await rollBack(target, `bench ${String(round)}`);
   const seconds = (clock() - rollbackCalledAt) / 1000;
   const at = await tableWrittenAt(routesDirectory);
   changes.push({ round, kind: "rollback", candidate, weight: 0, at, calledAt: rollbackCalledAt, seconds });
   await sleep(2000);
+  return changes;
+}
+
+/** By the command, where there is one: its start is part of what the on-call waits for. */
+async function rollBack({ rollback: command, context }: Target, reason: string): Promise<void> {
+  if (command === undefined) {
+    await watch(rollback(context, { reason }), () => Promise.resolve());
+    return;
+  }
+  const [program, ...words] = command;
+  const child = spawn(program, [...words, "--reason", reason], { stdio: ["ignore", "ignore", "inherit"] });
+  const [code] = (await once(child, "exit")) as [number | null];
+  if (code !== 0) throw new Error(`${program} ${words.join(" ")} ended with exit code ${String(code)}`);
 }
 
 /** Runs a verb to its end; `started` is told every step that starts. */
@@ -137,12 +187,16 @@ async function routerOverhead({ context }: Target, directUrl: string) {
   };
 }
 
-function report(
-  load: Awaited<ReturnType<LoadThread["stop"]>>,
-  began: number,
-  ended: number,
-  overhead: Awaited<ReturnType<typeof routerOverhead>> | undefined,
-): void {
+async function report(
+  target: Target,
+  changes: readonly Change[],
+  load: LoadReport,
+  {
+    began,
+    ended,
+    overhead,
+  }: { began: number; ended: number; overhead: Awaited<ReturnType<typeof routerOverhead>> | undefined },
+): Promise<void> {
   const seconds = (ended - began) / 1000;
   const during = between(load, began, ended);
   const failed = failures(during);
@@ -179,13 +233,14 @@ function report(
     target: target.title,
     cores: availableParallelism(),
     seconds: Math.round(seconds),
-    rounds: Number(args.rounds),
+    rounds,
     requests: { count: during.length, perSecond: Math.round(during.length / seconds), failed: failed.length },
     latency: { p50: quantileOf(latencies, 0.5), p99: quantileOf(latencies, 0.99) },
     webSockets: {
       ...load.webSockets,
       dropped: load.webSockets.dropped.length,
       refused: load.webSockets.refused.length,
+      echoes: { p50: quantileOf(load.webSockets.echoes, 0.5), p99: quantileOf(load.webSockets.echoes, 0.99) },
     },
     mcp: { ...load.mcp, failed: load.mcp.failed.length },
     problems: [...load.webSockets.dropped, ...load.webSockets.refused, ...load.mcp.failed].slice(0, 20),
@@ -193,7 +248,9 @@ function report(
     worstWeightError: Math.max(...judged.map((weight) => Math.abs(weight.got - weight.asked))),
     flips,
     overhead,
+    generator: load.generator,
   };
+  const { echoes } = result.webSockets;
   const number = (value: number, digits = 1): string => value.toFixed(digits);
   const rows: [string, string | number][] = [
     [
@@ -213,12 +270,17 @@ function report(
     ],
     ["flip, wrong answers after the change", `at most ${number(Math.max(...flips.map((flip) => flip.flip)))} ms`],
     [
-      "rollback, call to last wrong answer",
-      `at most ${number(Math.max(...rollbacks.map((flip) => flip.sinceCommand)))} ms`,
+      `${target.rollback === undefined ? "rollback, call" : "`./exai rollback`, start of the process"} to last wrong answer`,
+      `${rollbacks.map((flip) => number(flip.sinceCommand, 0)).join(", ")} ms`,
     ],
     [
       "weights, worst error",
       `${number(result.worstWeightError, 2)} points over ${String(judged.length)} steps of >= ${String(WEIGHT_SAMPLE)} requests`,
+    ],
+    ["echo of a WebSocket message", `p50 ${number(echoes.p50)} ms, p99 ${number(echoes.p99)} ms`],
+    [
+      "the load's own thread",
+      `busy ${number(load.generator.utilization * 100, 0)} %, work begun late by ${number(load.generator.late.p50)} ms (p50), ${number(load.generator.late.p99)} ms (p99)`,
     ],
     ["latency under load", `p50 ${number(result.latency.p50)} ms, p99 ${number(result.latency.p99)} ms`],
   ];
@@ -231,9 +293,12 @@ function report(
     `${markdown(["cutover under load", `${result.target}, ${String(result.cores)} cores`], rows)}\n`,
   );
   for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
-  const json = JSON.stringify(result, undefined, 2);
-  process.stdout.write(`\n${json}\n`);
-  if (args.json !== undefined) void writeFile(args.json, json);
+  await keep(result);
   const lost = failed.length + result.webSockets.dropped + result.mcp.wrongColour + result.mcp.failed;
   process.exitCode = lost === 0 && result.worstWeightError <= 5 ? 0 : 1;
+}
+
+/** Figures for later, where a file is named. */
+async function keep(result: unknown): Promise<void> {
+  if (args.json !== undefined) await writeFile(args.json, `${JSON.stringify(result, undefined, 2)}\n`);
 }

@@ -2,7 +2,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Colour } from "../../contract/colours.ts";
 import { ROUTES_FILE } from "../../contract/envoy/names.ts";
-import type { LoadReport, RequestRecord } from "./load.ts";
+import type { LoadReport } from "./load.ts";
+import type { RequestRecord } from "./load-http.ts";
 
 /** A quantile of values, nearest rank; NaN of nothing. */
 export function quantileOf(values: readonly number[], q: number): number {

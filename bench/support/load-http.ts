@@ -1,0 +1,106 @@
+import { Agent, request, type OutgoingHttpHeaders } from "node:http";
+import { isColour, type Colour } from "../../contract/colours.ts";
+import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
+import { clock } from "./load-clock.ts";
+
+/** One plain request. Times in milliseconds since 1970, with fractions. */
+export interface RequestRecord {
+  readonly startedAt: number;
+  readonly milliseconds: number;
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  readonly servedBy: Colour | undefined;
+}
+
+/** What came back. */
+export interface Answer {
+  /** 0 when there was none. */
+  readonly status: number;
+  readonly servedBy: Colour | undefined;
+  readonly session: string | undefined;
+  readonly body: string;
+}
+
+/** How long a request may take before it counts as unanswered, milliseconds. */
+const PATIENCE_MS = 30_000;
+
+/** A keep-alive client that costs little: no try again, no redirects, and the body only where it is asked for. */
+export class HttpClient {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, scheduling: "lifo" });
+  readonly #target: { readonly host: string; readonly port: string };
+
+  constructor(url: string) {
+    const { hostname, port } = new URL(url);
+    this.#target = { host: hostname, port };
+  }
+
+  /** Calls back exactly once. */
+  send(
+    {
+      method,
+      path,
+      headers = {},
+      body,
+    }: { method: string; path: string; headers?: OutgoingHttpHeaders; body?: string },
+    done: (answer: Answer) => void,
+  ): void {
+    let over = false;
+    const end = (answer: Answer): void => {
+      if (over) return;
+      over = true;
+      done(answer);
+    };
+    const none = (error?: Error): void => {
+      end({ status: 0, servedBy: undefined, session: undefined, body: error?.message ?? "no answer" });
+    };
+    const outgoing = request({ ...this.#target, agent: this.#agent, method, path, headers }, (response) => {
+      let text = "";
+      if (body === undefined) response.resume();
+      else response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("error", none).on("end", () => {
+        const colour = response.headers[HEADERS.servedBy];
+        const session = response.headers[HEADERS.mcpSessionId];
+        end({
+          status: response.statusCode ?? 0,
+          servedBy: typeof colour === "string" && isColour(colour) ? colour : undefined,
+          session: typeof session === "string" ? session : undefined,
+          body: text,
+        });
+      });
+      response.on("close", none); // cut in the middle of the body
+    });
+    outgoing.on("error", none);
+    outgoing.setTimeout(PATIENCE_MS, () => outgoing.destroy(new Error(`no answer in ${String(PATIENCE_MS)} ms`)));
+    outgoing.end(body);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** Visitors of the dashboard: plain requests, each recorded. */
+export class Visitors {
+  readonly records: RequestRecord[] = [];
+  readonly #client: HttpClient;
+  #count = 0;
+  #inFlight = 0;
+
+  constructor(client: HttpClient) {
+    this.#client = client;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  visit(): void {
+    const path = this.#count++ % 2 === 0 ? SERVER_PATHS.dashboard : SERVER_PATHS.apiMetrics;
+    const startedAt = clock();
+    this.#inFlight += 1;
+    this.#client.send({ method: "GET", path }, ({ status, servedBy }) => {
+      this.#inFlight -= 1;
+      this.records.push({ startedAt, milliseconds: clock() - startedAt, status, servedBy });
+    });
+  }
+}
