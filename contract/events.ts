@@ -19,7 +19,24 @@ export type ExaiEvent =
       readonly rows: readonly (readonly string[])[];
     }
   | { readonly type: "text"; readonly text: string }
+  | ViewEvent
   | { readonly type: "result"; readonly title: string; readonly data: unknown; readonly next?: readonly string[] };
+
+/**
+ * What is to be seen now. A terminal shows the newest view in place of the one before; a log gets `line` each time that
+ * `change` is another.
+ */
+export interface ViewEvent {
+  readonly type: "view";
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** Sentences below the table. */
+  readonly details: readonly string[];
+  readonly line: string;
+  readonly change: string;
+  readonly data: unknown;
+}
 
 /** A step starts, may say how far it is, and ends once. */
 export type StepStatus = "started" | "progress" | "done" | "unchanged" | "skipped" | "failed";

@@ -1,4 +1,5 @@
 import type { Overrides } from "../local/project.ts";
+import type { RolloutOptions } from "../verbs/rollout.ts";
 import { withOverrides, type Register } from "./command.ts";
 
 interface Flags {
@@ -79,9 +80,17 @@ Example:
     const command = withOverrides(
       rollout.command(action).description(description).option("--stack <stack>", "stack", "local"),
     );
-    if (action === "history") command.option("--last <count>", "newest rollouts to show");
+    if (action === "status")
+      command
+        .option("-w, --watch", "go on until the rollout ends, or Ctrl-C", false)
+        .option("--every <time>", "how often to look", "1s");
+    if (action === "history")
+      command
+        .argument("[rollout]", "one rollout with its steps and figures: its identifier, or how that begins or ends")
+        .option("--last <count>", "newest rollouts to show");
     if (action === "abort") command.option("--reason <text>", "for the history");
-    command.action(async (flags: Flags & { reason?: string; last?: string }) => {
+    command.action(async () => {
+      const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
       const [{ rolloutVerb }, { rolloutContext }] = await Promise.all([
         import("../verbs/rollout.ts"),
         import("../local/rollout.ts"),

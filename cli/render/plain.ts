@@ -1,9 +1,10 @@
 import type { ExaiEvent } from "../../contract/events.ts";
-import { duration, tableLines, type Renderer, type Streams } from "./renderer.ts";
+import { duration, tableLines, viewLines, type Renderer, type Streams } from "./renderer.ts";
 
 /** One line per event, without colours or cursor movements: for logs and pipes. */
 export function plainRenderer({ out, err }: Streams): Renderer {
   let last = "";
+  const view = viewLines(out);
   const progress = (text: string) => {
     // A step that reports the same progress twice says it once.
     if (text !== last) err.write(`${text}\n`);
@@ -26,6 +27,9 @@ export function plainRenderer({ out, err }: Streams): Renderer {
         return;
       case "text":
         out.write(event.text.endsWith("\n") ? event.text : `${event.text}\n`);
+        return;
+      case "view":
+        view(event);
         return;
       case "result":
         out.write(`${event.title}\n`);

@@ -1,4 +1,4 @@
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { ExaiEvent, ViewEvent } from "../../contract/events.ts";
 
 /** Prints events. Standard output carries results; progress goes to standard error where it would spoil a pipe. */
 export interface Renderer {
@@ -33,4 +33,13 @@ export function tableLines(columns: readonly string[], rows: readonly (readonly 
       .join("  ")
       .trimEnd();
   return [line(columns), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)];
+}
+
+/** Prints a view's line when something has changed, and says nothing otherwise. */
+export function viewLines(out: NodeJS.WritableStream): (event: ViewEvent) => void {
+  let last: string | undefined;
+  return ({ line, change }) => {
+    if (change !== last) out.write(`${line}\n`);
+    last = change;
+  };
 }

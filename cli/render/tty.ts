@@ -1,6 +1,8 @@
 import pc from "picocolors";
 import type { ExaiEvent, StepStatus } from "../../contract/events.ts";
-import { duration, tableLines, type Renderer, type Streams } from "./renderer.ts";
+import { fit, sizeOf } from "./fit.ts";
+import { liveView } from "./live.ts";
+import { duration, tableLines, viewLines, type Renderer, type Streams } from "./renderer.ts";
 
 const MARKS: Readonly<Record<StepStatus, string>> = {
   started: pc.cyan("·"),
@@ -15,19 +17,23 @@ const MARKS: Readonly<Record<StepStatus, string>> = {
 export function ttyRenderer({ out, err }: Streams): Renderer {
   /** Whether the last line is a step's that has not ended. */
   let open = false;
+  // What is piped elsewhere is a log, also while progress goes to a terminal.
+  const live = sizeOf(out).terminal ? liveView(out) : undefined;
+  const view = live?.show ?? viewLines(out);
   const clear = () => {
     if (open) err.write("\r\x1b[2K");
     open = false;
   };
   const show = (event: ExaiEvent) => {
     clear();
+    if (event.type !== "view") live?.leave();
     switch (event.type) {
       case "step": {
         const running = event.status === "started" || event.status === "progress";
         const detail = event.detail === undefined ? "" : pc.dim(`  ${event.detail}`);
         const seconds = event.seconds === undefined ? "" : pc.dim(`  ${duration(event.seconds)}`);
         const line = `${MARKS[event.status]} ${event.title}${detail}${seconds}`;
-        err.write(running ? fit(line, err) : `${line}\n`);
+        err.write(running ? fit(line, sizeOf(err).columns) : `${line}\n`);
         open = running;
         return;
       }
@@ -45,6 +51,9 @@ export function ttyRenderer({ out, err }: Streams): Renderer {
       case "text":
         out.write(event.text.endsWith("\n") ? event.text : `${event.text}\n`);
         return;
+      case "view":
+        view(event);
+        return;
       case "result":
         out.write(`\n${pc.bold(event.title)}\n`);
         for (const command of event.next ?? []) out.write(`  ${pc.dim("next")}  ${command}\n`);
@@ -58,20 +67,4 @@ export function ttyRenderer({ out, err }: Streams): Renderer {
     },
     close: clear,
   };
-}
-
-/** Cuts a line that would wrap: a wrapped line cannot be rewritten. Escape sequences take no room. */
-function fit(line: string, stream: NodeJS.WritableStream): string {
-  const width = (stream as Partial<NodeJS.WriteStream>).columns ?? 120;
-  let room = width - 1;
-  let cut = "";
-
-  for (const part of line.split(/(\x1b\[[0-9;]*m)/)) {
-    if (part.startsWith("\x1b")) cut += part;
-    else {
-      cut += part.slice(0, Math.max(room, 0));
-      room -= part.length;
-    }
-  }
-  return cut;
 }

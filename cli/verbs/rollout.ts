@@ -1,8 +1,11 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
-import { history, status } from "../../operations/rollout/report.ts";
+import { history } from "../../operations/rollout/history.ts";
+import { parseSeconds } from "../../operations/rollout/plan.ts";
+import { status } from "../../operations/rollout/report.ts";
 import { abort, resume } from "../../operations/rollout/resume.ts";
+import { watch } from "../../operations/rollout/watch.ts";
 
 /** What `./exai rollout` can do. */
 export const ROLLOUT_ACTIONS = ["status", "history", "resume", "abort"] as const;
@@ -10,17 +13,27 @@ export const ROLLOUT_ACTIONS = ["status", "history", "resume", "abort"] as const
 export interface RolloutOptions {
   /** For `abort`. */
   readonly reason?: string;
+  /** For `status`: live, until the rollout ends. */
+  readonly watch?: boolean;
+  /** For `status --watch`: `1s`, `500ms`, … */
+  readonly every?: string;
   /** For `history`: how many rollouts. */
   readonly last?: string;
+  /** For `history`: one of them. */
+  readonly rollout?: string | undefined;
 }
 
 /** `./exai rollout <action>`. */
 export async function* rolloutVerb(context: RolloutContext, action: string, options: RolloutOptions): Verb {
   switch (action) {
     case "status":
-      return yield* status(context);
-    case "history":
-      return yield* history(context, options.last === undefined ? {} : { rollouts: parseCount(options.last) });
+      if (options.watch !== true) return yield* status(context);
+      return yield* watch(context, options.every === undefined ? {} : { everySeconds: parseEvery(options.every) });
+    case "history": {
+      const { last, rollout } = options;
+      const wanted = rollout === undefined ? {} : { rollout };
+      return yield* history(context, last === undefined ? wanted : { ...wanted, last: parseCount(last) });
+    }
     case "resume":
       return yield* resume(context);
     case "abort":
@@ -28,6 +41,16 @@ export async function* rolloutVerb(context: RolloutContext, action: string, opti
     default:
       throw new UserError("rollout", `there is no action "${action}"`, `./exai rollout ${ROLLOUT_ACTIONS.join("|")}`);
   }
+}
+
+function parseEvery(text: string): number {
+  const seconds = parseSeconds(text, "--every");
+  if (seconds >= 0.2) return seconds;
+  throw new UserError(
+    "--every",
+    `"${text}" is too often`,
+    "./exai rollout status --watch --every 1s   # 200ms or more",
+  );
 }
 
 function parseCount(text: string): number {
