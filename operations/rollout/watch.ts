@@ -91,7 +91,10 @@ export function viewOf(seen: Glance): ViewEvent {
     const open = router?.open[colour];
     return open === undefined ? "" : `${colour} ${String(open.webSockets)} WebSockets, ${String(open.streams)} streams`;
   }).filter((text) => text !== "");
-  const ready = COLOURS.filter((colour) => router?.ready[colour] === false).map((colour) => `${colour} is not ready`);
+  const ready =
+    router === undefined
+      ? ["the router does not answer"]
+      : COLOURS.filter((colour) => !router.ready[colour]).map((colour) => `${colour} is not ready`);
   const parts = [weights, ...ready, ...left, leader, ...(state.name === "rollback" ? [state.reason] : [])];
   return {
     type: "view",

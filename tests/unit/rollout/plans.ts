@@ -1,0 +1,11 @@
+import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
+
+/** A rollout of exai:2 from blue to green. */
+export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
+  return {
+    ...{ id: "20261123T115955Z-abc123", stable: "blue", candidate: "green", image: "exai:2", stableImage: "exai:1" },
+    ...{ steps: [5, 25, 50, 100], holdSeconds: 10, bakeSeconds: 10, standbySeconds: 3600 },
+    ...{ reason: "release 2", by: "ann@host", startedAt: "2026-11-23T11:59:55.000Z" },
+    ...changes,
+  };
+}
