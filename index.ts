@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { UserError, UserErrors } from "./contract/errors.ts";
 import { buildStack } from "./stacks/program.ts";
-import { engineSource, parseSettings } from "./stacks/settings.ts";
+import { parseSettings } from "./stacks/settings.ts";
+import { engineSource } from "./stacks/settings/engine.ts";
 
 /** The program that the engine runs: settings, the stack's builder, its outputs. */
 async function main(): Promise<Record<string, unknown>> {

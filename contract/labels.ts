@@ -8,4 +8,6 @@ export const LABELS = {
   component: "exai.component",
   /** Slot of a server container. */
   colour: "exai.colour",
+  /** SHA-256 over all that makes a container of Compose what it is. */
+  configHash: "exai.config-hash",
 } as const;

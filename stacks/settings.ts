@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Colour } from "../contract/colours.ts";
 import { environmentOf, parseValues, type Values } from "./settings/parse.ts";
 import type { ConfigSource } from "./settings/source.ts";
@@ -30,16 +30,6 @@ export function parseSettings(stack: string, source: ConfigSource): Settings {
     environment,
     slots: { blue: values.blueImage ?? values.image, green: values.greenImage ?? values.image },
   };
-}
-
-/** The configuration as the running engine gives it to the program. */
-export function engineSource(): ConfigSource {
-  const all = pulumi.runtime.allConfig();
-  const prefix = `${PROJECT}:`;
-  const values = new Map(
-    Object.entries(all).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
-  );
-  return { keys: [...values.keys()], get: (key) => values.get(key), defers: false };
 }
 
 /** Names of the two slots' server on the network: `server-blue`, `server-green`. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { FILES_LABEL } from "../components/core/files.ts";
 import type { Resource, ResourceGraph, Value } from "../contract/graph.ts";
 import { UserError } from "../contract/errors.ts";
+import { LABELS } from "../contract/labels.ts";
 import type { OutputsOf } from "./capture.ts";
 import { holdsSecret, reveal, type Plain } from "./values.ts";
 
@@ -21,7 +22,7 @@ export interface ComposeService {
   readonly name: string;
   readonly container: string;
   readonly image: string;
-  /** SHA-256 over everything that makes the container what it is, files included; also its label {@link CONFIG_HASH}. */
+  /** SHA-256 over everything that makes the container what it is, files included; also its label `LABELS.configHash`. */
   readonly hash: string;
 }
 
@@ -35,9 +36,6 @@ export interface ComposeProject {
   /** Names of the volumes that hold data. */
   readonly volumes: readonly string[];
 }
-
-/** Label with the hash of a service's definition and files. */
-export const CONFIG_HASH = "exai.config-hash";
 
 const CONTAINER = "docker:index/container:Container";
 const VOLUME = "docker:index/volume:Volume";
@@ -190,7 +188,7 @@ function service(container: Resource, serviceOf: ReadonlyMap<string, string>) {
   const hash = createHash("sha256")
     .update(JSON.stringify([definition, files.map((file) => [file.path, file.content])]))
     .digest("hex");
-  labels[CONFIG_HASH] = hash;
+  labels[LABELS.configHash] = hash;
   return { definition, files, service: { name, container: inputs.name, image: inputs.image, hash } };
 }
 

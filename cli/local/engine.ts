@@ -1,4 +1,3 @@
-import { CONFIG_HASH } from "../../synth/compose.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { docker, DockerError, tryDocker } from "../../operations/docker/cli.ts";
 
@@ -71,7 +70,7 @@ function containerOf(raw: Inspected): RunningContainer {
     imageId: raw.Image,
     state: raw.State.Status,
     health: raw.State.Health?.Status ?? "",
-    hash: labels[CONFIG_HASH] ?? "",
+    hash: labels[LABELS.configHash] ?? "",
     restarts: raw.RestartCount,
     startedAt: raw.State.StartedAt,
     exitCode: raw.State.ExitCode,

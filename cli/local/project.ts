@@ -4,8 +4,7 @@ import type { ResourceGraph } from "../../contract/graph.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
-import { capture } from "../../synth/capture.ts";
-import { compose, composeOutputs, type ComposeProject } from "../../synth/compose.ts";
+import type { ComposeProject } from "../../synth/compose.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import { LocalState } from "./state.ts";
 
@@ -57,6 +56,11 @@ export function localStack(stack: string, given: Overrides): LocalStack {
 
 /** Runs the program of a local stack and renders its Compose project. Nothing is written but generated passwords. */
 export async function localProject(stack: LocalStack, more: Overrides = {}): Promise<LocalProject> {
+  // Loaded here alone: a rollback only reads settings, and does not wait for the program and its libraries.
+  const [{ capture }, { compose, composeOutputs }] = await Promise.all([
+    import("../../synth/capture.ts"),
+    import("../../synth/compose.ts"),
+  ]);
   const overrides = { ...stack.overrides, ...more };
   const name = stack.settings.stack;
   const source = stackFileSource(PROJECT_ROOT, name, { overrides });

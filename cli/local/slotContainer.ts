@@ -2,7 +2,6 @@ import type { Colour } from "../../contract/colours.ts";
 import { UserError } from "../../contract/errors.ts";
 import { docker, imageLabels } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
 import type { SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { containersOf, type RunningContainer } from "./engine.ts";
@@ -53,6 +52,7 @@ export async function lastLines(container: RunningContainer | undefined, lines: 
 /** Brings an image to this machine. @throws UserError where it is not here and cannot be had */
 export async function provideImage(image: string, signal: AbortSignal): Promise<void> {
   if ((await imageLabels(image)) !== undefined) return;
+  const { ensureImages } = await import("../../operations/images/ensure.ts");
   const events = ensureImages([image], { signal });
   for (;;) {
     const { done, value } = await events.next();

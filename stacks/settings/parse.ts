@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import { createRequire } from "node:module";
+import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import { hasDigest } from "./checks.ts";
@@ -21,6 +22,11 @@ type Absent<Precise extends Setting> = Precise extends { fallback: string | Reco
 
 /** Every setting after validation, by key. What has no default in every environment may be undefined. */
 export type Values = { readonly [Key in SettingKey]: Parsed<Table[Key]> | Absent<Table[Key]> };
+
+/** Loaded where a value needs a mark: most stacks of this machine have none, and `./exai rollback` must not wait for it. */
+function sdk(): typeof pulumi {
+  return createRequire(import.meta.url)("@pulumi/pulumi") as typeof pulumi;
+}
 
 /** Refuses one setting, with the command that mends it. */
 function refusal(stack: string, key: string, problem: string, mend?: string): UserError {
@@ -82,8 +88,8 @@ export function parseValues(stack: string, environment: Environment, source: Con
       setting.secret === true ? required : setting.deferrable === true && !source.get("buildContext");
     const deferred = raw === undefined && source.defers && suppliedLater;
     if (raw === DEFERRED || deferred) {
-      const unknown = pulumi.output(pulumi.unknown);
-      values[key] = setting.secret === true ? pulumi.secret(unknown) : unknown;
+      const { output, secret, unknown } = sdk();
+      values[key] = setting.secret === true ? secret(output(unknown)) : output(unknown);
       continue;
     }
     if (raw === undefined) {
@@ -93,7 +99,7 @@ export function parseValues(stack: string, environment: Environment, source: Con
     }
     const result = setting.check.safeParse(raw);
     if (result.success) {
-      values[key] = setting.secret === true ? pulumi.secret(result.data) : result.data;
+      values[key] = setting.secret === true ? sdk().secret(result.data) : result.data;
       plain[key] = raw;
     } else {
       errors.push(refusal(stack, key, result.error.issues[0]?.message ?? "is not valid"));

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { ResourceGraph } from "../../../contract/graph.ts";
 import { plainSource } from "../../../stacks/settings/source.ts";
 import { capture } from "../../../synth/capture.ts";
-import { compose, composeOutputs, CONFIG_HASH, type ComposeProject } from "../../../synth/compose.ts";
+import { LABELS } from "../../../contract/labels.ts";
+import { compose, composeOutputs, type ComposeProject } from "../../../synth/compose.ts";
 import { UnknownValueError } from "../../../synth/values.ts";
 
 interface Service {
@@ -106,7 +107,7 @@ describe("what a changed setting touches", () => {
   it("says the hash on the container, so that the difference can be seen later", async () => {
     const project = await rendered();
     for (const service of project.services)
-      expect(servicesOf(project)[service.name]?.labels[CONFIG_HASH]).toBe(service.hash);
+      expect(servicesOf(project)[service.name]?.labels[LABELS.configHash]).toBe(service.hash);
   });
 });
 
