@@ -55,6 +55,8 @@ export const SERVER_METRICS = {
   tokens: "exai_jwt_tokens_total",
   /** Gauge: open MCP sessions. */
   mcpSessions: "exai_mcp_sessions",
+  /** Gauge, bytes: the process' memory, as every Prometheus client library names it. */
+  residentMemory: "process_resident_memory_bytes",
   /** Counter; labels provider (kimi, glm), outcome (ok, error). */
   providerRequests: "exai_provider_requests_total",
   /** Histogram; label provider. */

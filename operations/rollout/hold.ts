@@ -46,7 +46,7 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
         const probes = gates.probes > 0 ? `; ${String(gates.probes)} probes` : "";
         return { outcome: "done", detail: `${summary(verdicts)}${probes}`, verdicts };
       }
-      if (elapsed >= gates.deadlineSeconds) {
+      if (gates.expired) {
         const open = verdicts.filter((verdict) => verdict.outcome !== "pass").map((verdict) => verdict.detail);
         return {
           outcome: "fail",

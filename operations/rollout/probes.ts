@@ -11,30 +11,30 @@ const MCP_EVERY = 10;
 const PROBE_SECONDS = 15;
 
 /**
- * Tops up thin traffic: requests to one colour through the tester's header, as many per second as are missing. They
- * count in the router's series like those of users, and the gates read them there. What a probe is answered is not
- * looked at here: one judge is enough.
+ * Tops up thin traffic: the same requests to both colours at the same moments through the tester's header, as many per
+ * second as are missing. They count in the router's series like those of users, and the gates read them there. What a
+ * probe is answered is not looked at here: one judge is enough.
  */
 export class Prober {
   readonly #routerUrl: string;
-  readonly #colour: Colour;
+  readonly #colours: readonly Colour[];
   readonly #stop = new AbortController();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
   #perSecond = 0;
   #sent = 0;
 
-  constructor(routerUrl: string, colour: Colour) {
+  constructor(routerUrl: string, colours: readonly Colour[]) {
     this.#routerUrl = routerUrl;
-    this.#colour = colour;
+    this.#colours = colours;
     void this.#run();
   }
 
-  /** Probes sent so far. */
+  /** Probes sent to each colour so far. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** Sets the rate. */
+  /** Sets the rate for each colour. */
   aim(perSecond: number): void {
     this.#perSecond = perSecond;
   }
@@ -49,7 +49,8 @@ export class Prober {
     while (!this.#stop.signal.aborted) {
       const rate = this.#perSecond;
       if (rate > 0) {
-        const probe = this.#probe().catch(() => undefined);
+        this.#sent += 1;
+        const probe = Promise.allSettled(this.#colours.map((colour) => this.#probe(colour, this.#sent)));
         this.#inFlight.add(probe);
         void probe.then(() => this.#inFlight.delete(probe));
       }
@@ -57,17 +58,16 @@ export class Prober {
     }
   }
 
-  async #probe(): Promise<void> {
-    this.#sent += 1;
+  async #probe(colour: Colour, index: number): Promise<void> {
     const signal = (): AbortSignal => AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PROBE_SECONDS * 1000)]);
-    if (this.#sent % MCP_EVERY === 0) {
-      const session = new McpProbe(this.#routerUrl, testerHeaders(this.#colour), signal);
+    if (index % MCP_EVERY === 0) {
+      const session = new McpProbe(this.#routerUrl, testerHeaders(colour), signal);
       await session.initialize();
       await session.end();
       return;
     }
-    const url = new URL(this.#sent % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
-    const response = await fetch(url, { headers: testerHeaders(this.#colour), signal: signal() });
+    const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
+    const response = await fetch(url, { headers: testerHeaders(colour), signal: signal() });
     await response.arrayBuffer();
   }
 }

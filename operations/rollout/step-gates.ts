@@ -1,18 +1,53 @@
-import { askGates, type GateSettings, type StepFacts, type Verdict } from "./gates.ts";
+import { otherColour } from "../../contract/colours.ts";
+import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
+import { together, type Verdict } from "./gates.ts";
+import { judge, type Observation, type ProbedSeconds } from "./judge.ts";
+import { memoryGate } from "./memory.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { Prober } from "./probes.ts";
 import { Prometheus, PrometheusError } from "./prometheus.ts";
+import { QueryGates } from "./queries.ts";
 import type { RolloutSession } from "./session.ts";
+import { added, trafficOf, TRAFFIC_SELECTOR, WINDOW_SELECTOR, type Histogram } from "./window.ts";
+import type { RoundTripProber } from "./websocket-probes.ts";
 
-/** The gates of one step: tops up thin traffic, asks Prometheus at each look, and says when the step's patience ends. */
+/**
+ * Seconds after which the tests begin anew, looking back on one to two such epochs: what lasts for hours, a pause or an
+ * approval, must be judged by its last minutes.
+ */
+const EPOCH_SECONDS = 150;
+
+/** Seconds before the rollout in which the stable colour's latency with all users is read. */
+const BEFORE_SECONDS = 60;
+
+/** Probes per second and colour that go on as a control, where the stable colour has no users. */
+const CONTROL_PER_SECOND = 5;
+
+/** Connections that probe WebSockets while round trips are missing, and afterwards. */
+const CONNECTIONS = { missing: 3, enough: 1 } as const;
+
+/** The gates of one step: tops up thin traffic, judges at each look, and says when the step's patience ends. */
 export class StepGates {
   readonly #session: RolloutSession;
   readonly #plan: RolloutPlan;
   readonly #holdSeconds: number;
   readonly #prometheus: Prometheus;
-  readonly #probers: readonly Prober[];
-  readonly #since = Date.now();
-  readonly #facts: StepFacts;
+  readonly #queries: QueryGates;
+  readonly #prober: Prober;
+  /** Seconds since 1970, as Prometheus counts. */
+  readonly #startedAt = Date.now() / 1000;
+  readonly #usersOnBoth: boolean;
+  #roundTrips: RoundTripProber | undefined;
+  /** When users came to both colours first, seconds since 1970. */
+  #firstShiftAt: number | undefined;
+  #before: Histogram | undefined;
+  /** Seconds in which the stable colour had the same trouble. */
+  #sharedSeconds = 0;
+  /** Seconds of a clock that does not jump, as the next ones. */
+  #lookedAt = seconds();
+  #waitingSince = seconds();
+  #passed = false;
+  #stopped = false;
 
   /** Begins to probe at once; {@link stop} ends it. */
   constructor(session: RolloutSession, plan: RolloutPlan, holdSeconds: number) {
@@ -21,55 +56,148 @@ export class StepGates {
     this.#plan = plan;
     this.#holdSeconds = holdSeconds;
     this.#prometheus = new Prometheus(prometheusUrl);
-    // The stable colour is the control: what both suffer from is not the candidate's fault, also when it has no users.
-    this.#probers = [plan.candidate, plan.stable].map((colour) => new Prober(routerUrl, colour));
-    for (const each of this.#probers) each.aim(probeRate(gates, holdSeconds));
-    this.#facts = {
-      looks: Math.max(1, Math.ceil(this.deadlineSeconds / gates.lookSeconds)),
-      usersOnBoth: session.journal.table.weights[plan.stable] > 0,
-    };
+    this.#queries = new QueryGates(this.#prometheus, gates.queries, plan.candidate);
+    this.#prober = new Prober(routerUrl, [plan.candidate, plan.stable]);
+    const { weights } = session.journal.table;
+    this.#usersOnBoth = weights[plan.stable] > 0 && weights[plan.candidate] > 0;
+    this.#aim(0, false);
   }
 
-  /** Seconds after the step's begin at which gates that have not passed end it. */
+  /** Seconds that the step may last without a pass, from its begin or its last pass. */
   get deadlineSeconds(): number {
-    return this.#holdSeconds + this.#session.context.gates.noDataSeconds;
+    const { noDataSeconds, sharedTroubleSeconds } = this.#session.context.gates;
+    const shared = Math.min(sharedTroubleSeconds, this.#sharedSeconds);
+    return (this.#passed ? 0 : this.#holdSeconds) + noDataSeconds + Math.round(shared);
   }
 
-  /** Probes sent to the candidate so far. */
+  /** Whether the gates have been without a pass for too long. */
+  get expired(): boolean {
+    return seconds() - this.#waitingSince >= this.deadlineSeconds;
+  }
+
+  /** Probes sent to each colour so far. */
   get probes(): number {
-    return this.#probers[0]?.sent ?? 0;
+    return this.#prober.sent;
   }
 
   /** The verdicts now. A Prometheus that does not answer is no data. May be called as often and as long as one likes. */
   async look(): Promise<readonly Verdict[]> {
-    const { gates } = this.#session.context;
-    let verdicts: readonly Verdict[];
-    try {
-      verdicts = await askGates(this.#prometheus, gates, this.#plan.candidate, this.#since, this.#facts);
-    } catch (error) {
-      if (!(error instanceof PrometheusError)) throw error;
-      return [{ gate: "data", outcome: "no-data", detail: error.message, figures: {} }];
+    const verdicts = await this.#verdicts();
+    const now = seconds();
+    const open = verdicts.filter((verdict) => verdict.outcome !== "pass");
+    if (open.length > 0 && open.every((verdict) => verdict.shared === true)) this.#sharedSeconds += now - this.#lookedAt;
+    this.#lookedAt = now;
+    if (together(verdicts) === "pass") {
+      [this.#passed, this.#waitingSince, this.#sharedSeconds] = [true, now, 0];
     }
-    if (requestsOf(verdicts) >= gates.minimumSamples) for (const each of this.#probers) each.aim(0);
     return verdicts;
   }
 
   /** Ends the probes. */
   async stop(): Promise<void> {
-    await Promise.all(this.#probers.map((each) => each.stop()));
+    this.#stopped = true;
+    await Promise.all([this.#prober.stop(), this.#roundTrips?.stop()]);
+  }
+
+  async #verdicts(): Promise<readonly Verdict[]> {
+    const { gates } = this.#session.context;
+    const { candidate, stable } = this.#plan;
+    const now = Date.now() / 1000;
+    const step = epochOf(this.#startedAt, now);
+    try {
+      await this.#prepare();
+      const both = epochOf(this.#firstShiftAt ?? this.#startedAt, now);
+      const earliest = Math.min(step.since, both.since);
+      const [series, queries] = await Promise.all([
+        this.#prometheus.samples(TRAFFIC_SELECTOR, now - earliest + ENVOY_SCRAPE_INTERVAL_SECONDS),
+        this.#queries.look(),
+      ]);
+      const observation: Observation = {
+        step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
+        both: {
+          // With all users on the candidate, what was seen until then stands.
+          traffic: trafficOf(series, both.since, this.#usersOnBoth ? now : this.#startedAt),
+          epoch: both.epoch,
+        },
+        roundTrips: this.#probed(step.since),
+        ...(this.#before === undefined ? {} : { before: this.#before }),
+      };
+      const verdicts = [...judge(gates, candidate, observation), memoryGate(series, stable, gates.memoryGrowth, now)];
+      this.#aim(samplesOf(verdicts, "errors"), verdicts.some(undecided), samplesOf(verdicts, "websocket"));
+      return [...verdicts, ...queries];
+    } catch (error) {
+      if (!(error instanceof PrometheusError)) throw error;
+      return [{ gate: "data", outcome: "no-data", detail: error.message, figures: {} }];
+    }
+  }
+
+  /** What is asked for once: when the users came to both colours, and how the stable colour was before. */
+  async #prepare(): Promise<void> {
+    const { id, stable, startedAt } = this.#plan;
+    if (this.#firstShiftAt === undefined) {
+      const entries = await this.#session.context.journal.history();
+      const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
+      this.#firstShiftAt = first === undefined ? this.#startedAt : Date.parse(first.at) / 1000;
+    }
+    if (this.#before === undefined) {
+      const until = Date.parse(startedAt) / 1000;
+      const series = await this.#prometheus.samples(WINDOW_SELECTOR, BEFORE_SECONDS, until);
+      this.#before = added(trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable].latency));
+    }
+  }
+
+  #probed(since: number): readonly ProbedSeconds[] {
+    return this.#roundTrips?.since(since) ?? [];
+  }
+
+  /**
+   * Probes as long as samples are missing, or a suspicion is not cleared up: enough per second for the minimum within most
+   * of the hold, since what is sent last is scraped late. A stable colour without users goes on as a control.
+   */
+  #aim(samples: number, suspicion: boolean, roundTrips = 0): void {
+    const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#session.context.gates;
+    const missing = Math.ceil(minimumSamples / Math.max(this.#holdSeconds * 0.6, 1));
+    const wanted = suspicion ? probesPerSecond : samples < minimumSamples ? missing : this.#usersOnBoth ? 0 : CONTROL_PER_SECOND;
+    this.#prober.aim(Math.min(probesPerSecond, wanted));
+    if (probesPerSecond > 0) {
+      void this.#probeWebSockets(roundTrips < minimumRoundTrips ? CONNECTIONS.missing : CONNECTIONS.enough);
+    }
+  }
+
+  async #probeWebSockets(connections: number): Promise<void> {
+    if (this.#roundTrips === undefined) {
+      // Loaded here alone: a rollback must not wait for it.
+      const { RoundTripProber } = await import("./websocket-probes.ts");
+      if (this.#stopped) return;
+      const { webSocketUrl, webSocketToken, gates } = this.#session.context;
+      this.#roundTrips ??= new RoundTripProber({
+        webSocketUrl,
+        stable: this.#plan.stable,
+        limit: gates.webSocketMilliseconds,
+        message: gates.webSocketMessage,
+        ...(webSocketToken === undefined ? {} : { token: webSocketToken }),
+      });
+    }
+    this.#roundTrips.aim(connections);
   }
 }
 
-/** The candidate's requests on this step, as far as the gates know them. */
-function requestsOf(verdicts: readonly Verdict[]): number {
-  const counts = verdicts.flatMap((verdict) => verdict.figures.requests ?? []);
-  return counts.length === 0 ? 0 : Math.min(...counts);
+function seconds(): number {
+  return performance.now() / 1000;
 }
 
-/**
- * Probes per second: enough for the minimum of samples within most of the hold, since what is sent last is scraped late.
- * They stop as soon as the gates have that many, from users or from probes.
- */
-function probeRate(gates: GateSettings, holdSeconds: number): number {
-  return Math.min(gates.probesPerSecond, Math.ceil(gates.minimumSamples / Math.max(holdSeconds * 0.6, 1)));
+/** The test that runs now, from 1, and the seconds since 1970 that it looks at. */
+function epochOf(startedAt: number, now: number): { readonly epoch: number; readonly since: number } {
+  const epoch = Math.max(1, Math.floor((now - startedAt) / EPOCH_SECONDS));
+  return { epoch, since: startedAt + (epoch - 1) * EPOCH_SECONDS };
+}
+
+/** The candidate's samples of a gate. */
+function samplesOf(verdicts: readonly Verdict[], gate: string): number {
+  return verdicts.find((verdict) => verdict.gate === gate)?.figures.samples ?? 0;
+}
+
+/** A comparison that more requests would clear up. */
+function undecided(verdict: Verdict): boolean {
+  return verdict.gate.endsWith("-compared") && verdict.outcome === "no-data";
 }

@@ -1,100 +1,206 @@
-import type { Colour } from "../../contract/colours.ts";
-import { ENVOY_LABELS, ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
+import { SERVER_METRICS } from "../../contract/server.ts";
 import type { Series } from "./prometheus.ts";
+import type { Share } from "./statistics.ts";
 
-/** What one colour did between two scrapes. */
-export interface ColourWindow {
-  /** Between the first and the last scrape. */
-  readonly seconds: number;
+/** A histogram's counts by upper bound, cumulative, rising; the last bound is Infinity. */
+export type Histogram = readonly (readonly [bound: number, count: number])[];
+
+/** What one colour did in a few seconds. */
+export interface Counts {
   /** Answered plain requests. */
   readonly requests: number;
   /** Those of them with a status of 500 and above, or with no answer at all. */
   readonly errors: number;
-  /** Requests in the latency histogram by upper bound in milliseconds, cumulative, rising; the last bound is Infinity. */
-  readonly buckets: readonly (readonly [bound: number, count: number])[];
+  /** Time of plain requests, bounds in milliseconds. */
+  readonly latency: Histogram;
+  /** WebSockets asked for. */
+  readonly upgrades: number;
+  /** Those of them that were refused with 500 and above, or met nobody. */
+  readonly refused: number;
+  /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
+  readonly roundTrips: Histogram;
 }
 
-/** Selector of all that {@link colourWindow} reads, for both colours, so that one answer holds the same seconds of both. */
-export const WINDOW_SELECTOR = `{__name__=~"${[
+/** Both colours in the same few seconds, which end at `at` (seconds since 1970). */
+export interface Bin {
+  readonly at: number;
+  readonly of: Readonly<Record<Colour, Counts>>;
+}
+
+/** What both colours did, second by second. */
+export interface Traffic {
+  readonly bins: readonly Bin[];
+  /** Colours that the router was scraped for, at least twice and lately. Of others nothing is known. */
+  readonly known: readonly Colour[];
+}
+
+const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
+const ROUND_TRIP = `${SERVER_METRICS.webSocketLatency}_bucket`;
+
+/** The router's plain requests of both colours: what no gate can do without. */
+export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
+
+/** Selector of all that {@link trafficOf} reads, for both colours, so that one answer holds the same seconds of both. */
+export const TRAFFIC_SELECTOR = `{__name__=~"${[
   ENVOY_METRICS.requestsTotal,
   ENVOY_METRICS.requests,
-  `${ENVOY_METRICS.requestTime}_bucket`,
-].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
+  REQUEST_TIME,
+  ROUND_TRIP,
+  SERVER_METRICS.residentMemory,
+].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}!="stream"}`;
+
+/** Seconds of a bin: one scrape of the router. */
+const BIN_SECONDS = ENVOY_SCRAPE_INTERVAL_SECONDS;
+
+/** Seconds after which the last scrape says nothing about now. */
+const STALE_SECONDS = 4 * ENVOY_SCRAPE_INTERVAL_SECONDS;
 
 /**
- * A colour's window from raw samples, beginning with the first scrape at or after `since` (seconds since 1970).
+ * What both colours did from the first scrape at or after `since` until `now` (seconds since 1970), from raw samples.
  *
- * A series that is born inside the window counts from 0: Envoy makes a counter when it first counts. A counter that
- * falls was reset and counts from 0 as well.
- *
- * @returns undefined when there are no two scrapes, or the last is older than `staleSeconds`.
+ * A series that is born in between counts from 0: Envoy makes a counter when it first counts. A counter that falls was
+ * reset and counts from 0 as well.
  */
-export function colourWindow(
-  series: readonly Series[],
-  colour: Colour,
-  since: number,
-  now: number,
-  staleSeconds: number,
-): ColourWindow | undefined {
-  const own = series.filter((each) => each.labels[ENVOY_LABELS.colour] === colour);
-  // Present from the start of the process: its scrapes are the scrapes of the target.
-  const scrapes = new Map<string, { first: number; last: number }>();
-  for (const each of own.filter((candidate) => candidate.labels.__name__ === ENVOY_METRICS.requestsTotal)) {
+export function trafficOf(series: readonly Series[], since: number, now: number): Traffic {
+  const scrapes = scrapesOf(series, since);
+  const drafts = new Map<number, Record<Colour, Draft>>();
+  for (const each of series) {
+    const colour = COLOURS.find((candidate) => candidate === each.labels[ENVOY_LABELS.colour]);
+    const first = scrapes.get(target(each))?.first;
+    const count = counterOf(each);
+    if (colour === undefined || first === undefined || count === undefined) continue;
+    let before = 0;
+    for (const [time, value] of each.samples) {
+      if (time > first && time <= now) {
+        const grown = value >= before ? value - before : value;
+        const index = Math.floor((time - since) / BIN_SECONDS);
+        count(draftOf(drafts, index)[colour], grown);
+      }
+      if (time >= first) before = value;
+    }
+  }
+  const known = COLOURS.filter((colour) =>
+    [...scrapes.values()].some(
+      (scrape) =>
+        scrape.router && scrape.colours.has(colour) && scrape.last > scrape.first && now - scrape.last <= STALE_SECONDS,
+    ),
+  );
+  const bins = [...drafts].sort(([a], [b]) => a - b);
+  return {
+    bins: bins.map(([index, of]) => ({
+      at: since + (index + 1) * BIN_SECONDS,
+      of: { blue: finished(of.blue), green: finished(of.green) },
+    })),
+    known,
+  };
+}
+
+interface Scrape {
+  first: number;
+  last: number;
+  router: boolean;
+  readonly colours: Set<string>;
+}
+
+/** The scrapes of each target, by the series that it has from its start. */
+function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string, Scrape> {
+  const scrapes = new Map<string, Scrape>();
+  for (const each of series) {
+    const router = each.labels.__name__ === ENVOY_METRICS.requestsTotal;
+    const server = each.labels.__name__ === ROUND_TRIP && each.labels.le === "+Inf";
+    if (!router && !server) continue;
     const times = each.samples.map(([time]) => time).filter((time) => time >= since);
     const [first, last] = [times[0], times.at(-1)];
-    if (first !== undefined && last !== undefined && last > first && now - last <= staleSeconds) {
-      scrapes.set(target(each), { first, last });
-    }
+    if (first === undefined || last === undefined) continue;
+    const scrape = scrapes.get(target(each)) ?? { first, last, router, colours: new Set() };
+    scrape.first = Math.min(scrape.first, first);
+    scrape.last = Math.max(scrape.last, last);
+    if (each.labels[ENVOY_LABELS.kind] !== "websocket") scrape.colours.add(each.labels[ENVOY_LABELS.colour] ?? "");
+    scrapes.set(target(each), scrape);
   }
-  if (scrapes.size === 0) return undefined;
-
-  const grown = (each: Series): number => {
-    const scrape = scrapes.get(target(each));
-    if (scrape === undefined) return 0;
-    let [before, sum] = [0, 0];
-    for (const [time, value] of each.samples) {
-      if (time < scrape.first) continue;
-      if (time > scrape.first) sum += value >= before ? value - before : value;
-      before = value;
-    }
-    return sum;
-  };
-  const total = (metric: string, keep: (series: Series) => boolean = () => true): number =>
-    own.filter((each) => each.labels.__name__ === metric && keep(each)).reduce((sum, each) => sum + grown(each), 0);
-
-  const bounds = new Map<number, number>();
-  for (const each of own.filter((candidate) => candidate.labels.__name__ === `${ENVOY_METRICS.requestTime}_bucket`)) {
-    const bound = each.labels.le === "+Inf" ? Infinity : Number(each.labels.le);
-    bounds.set(bound, (bounds.get(bound) ?? 0) + grown(each));
-  }
-  return {
-    seconds: Math.max(...[...scrapes.values()].map(({ first, last }) => last - first)),
-    requests: total(ENVOY_METRICS.requests),
-    errors: total(ENVOY_METRICS.requests, (each) => each.labels[ENVOY_LABELS.responseClass] === "5"),
-    buckets: [...bounds].sort(([a], [b]) => a - b),
-  };
+  return scrapes;
 }
 
 function target(series: Series): string {
   return `${series.labels.job ?? ""} ${series.labels.instance ?? ""}`;
 }
 
-/** Requests of the histogram. */
-export function timed(window: ColourWindow): number {
-  return window.buckets.at(-1)?.[1] ?? 0;
+interface Draft {
+  requests: number;
+  errors: number;
+  readonly latency: Map<number, number>;
+  upgrades: number;
+  refused: number;
+  readonly roundTrips: Map<number, number>;
 }
 
-/** Requests that took longer than `milliseconds`, which must be a bound of the histogram. */
-export function slowerThan(window: ColourWindow, milliseconds: number): number {
-  const within = window.buckets.find(([bound]) => bound >= milliseconds)?.[1] ?? 0;
-  return Math.max(0, timed(window) - within);
+function draftOf(drafts: Map<number, Record<Colour, Draft>>, index: number): Record<Colour, Draft> {
+  const empty = (): Draft => ({
+    ...{ requests: 0, errors: 0, upgrades: 0, refused: 0 },
+    ...{ latency: new Map<number, number>(), roundTrips: new Map<number, number>() },
+  });
+  const draft = drafts.get(index) ?? { blue: empty(), green: empty() };
+  drafts.set(index, draft);
+  return draft;
 }
 
-/** A quantile in milliseconds, straight inside its bucket as Prometheus does it; NaN without requests. */
-export function quantile(window: ColourWindow, q: number): number {
-  const rank = q * timed(window);
+/** How a series' growth is counted; undefined for a series that is none of the counted ones. */
+function counterOf({ labels }: Series): ((draft: Draft, grown: number) => void) | undefined {
+  const add = (histogram: Map<number, number>, grown: number): void => {
+    const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
+    histogram.set(bound, (histogram.get(bound) ?? 0) + grown);
+  };
+  const webSocket = labels[ENVOY_LABELS.kind] === "websocket";
+  const failed = labels[ENVOY_LABELS.responseClass] === "5";
+  switch (labels.__name__) {
+    case ENVOY_METRICS.requests:
+      return (draft, grown) => {
+        draft[webSocket ? "upgrades" : "requests"] += grown;
+        if (failed) draft[webSocket ? "refused" : "errors"] += grown;
+      };
+    case REQUEST_TIME:
+      // The time of a WebSocket's request is how long it stayed open.
+      return webSocket ? undefined : (draft, grown) => {
+        add(draft.latency, grown);
+      };
+    case ROUND_TRIP:
+      return (draft, grown) => {
+        add(draft.roundTrips, grown);
+      };
+    default:
+      return undefined;
+  }
+}
+
+function finished({ latency, roundTrips, ...counts }: Draft): Counts {
+  return { ...counts, latency: sorted(latency), roundTrips: sorted(roundTrips) };
+}
+
+function sorted(histogram: ReadonlyMap<number, number>): Histogram {
+  return [...histogram].sort(([a], [b]) => a - b);
+}
+
+/** What is in a histogram, all bins added up. */
+export function added(histograms: readonly Histogram[]): Histogram {
+  const sum = new Map<number, number>();
+  for (const [bound, count] of histograms.flat()) sum.set(bound, (sum.get(bound) ?? 0) + count);
+  return sorted(sum);
+}
+
+/** Observations above `limit`, which must be a bound of the histogram. */
+export function above(histogram: Histogram, limit: number): Share {
+  const trials = histogram.at(-1)?.[1] ?? 0;
+  const within = histogram.findLast(([bound]) => bound <= limit)?.[1] ?? 0;
+  return { hits: Math.max(0, trials - within), trials };
+}
+
+/** A quantile, straight inside its bucket as Prometheus does it; NaN of nothing. */
+export function quantile(histogram: Histogram, q: number): number {
+  const rank = q * (histogram.at(-1)?.[1] ?? 0);
   let [lower, below] = [0, 0];
-  for (const [bound, count] of window.buckets) {
+  for (const [bound, count] of histogram) {
     if (count >= rank && count > below) {
       return bound === Infinity ? lower : lower + ((bound - lower) * (rank - below)) / (count - below);
     }

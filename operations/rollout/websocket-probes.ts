@@ -1,0 +1,167 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "./judge.ts";
+import { testerHeaders } from "./smoke.ts";
+
+/** Milliseconds between two round trips on one connection, and between two connections. */
+const PAUSE_MS = 250;
+
+/** Round trips on a connection; then another one is opened, since opening is what a bad release may refuse. */
+const ROUND_TRIPS = 4;
+
+/** After so many seconds an opening or a round trip counts as lost: far above any limit, so that late is only slow. */
+const LOST_SECONDS = 10;
+
+/** Seconds of a bin. */
+const BIN_SECONDS = 2;
+
+/** How the WebSockets of both colours are probed. */
+export interface RoundTripOptions {
+  readonly webSocketUrl: string;
+  readonly stable: Colour;
+  /** Milliseconds above which a round trip is slow. */
+  readonly limit: number;
+  /** What is sent besides the ping frame; empty: nothing. */
+  readonly message: string;
+  readonly token?: () => string | Promise<string>;
+}
+
+/**
+ * Tops up thin WebSocket traffic: opens connections to both colours through the tester's header and measures round trips
+ * of a ping frame and, where the stable colour answers messages, of a message. The server measures its own pings on these
+ * connections as on those of users, and the router counts the ones that are refused.
+ */
+export class RoundTripProber {
+  readonly #options: RoundTripOptions;
+  readonly #stop = new AbortController();
+  readonly #bins = new Map<number, Record<Colour, { -readonly [Key in keyof ProbedRoundTrips]: number }>>();
+  readonly #work: Promise<void>[] = [];
+  #connections = 0;
+  /** Learnt from the stable colour: a candidate must not be silent where it is not. */
+  #answersMessages = false;
+
+  constructor(options: RoundTripOptions) {
+    this.#options = options;
+  }
+
+  /** Sets the number of connections to each colour. */
+  aim(connections: number): void {
+    this.#connections = connections;
+    for (let index = this.#work.length / COLOURS.length; index < connections; index += 1)
+      for (const colour of COLOURS) this.#work.push(this.#keep(colour, index));
+  }
+
+  /** What was measured since a moment (seconds since 1970), oldest first; what is older is forgotten. */
+  since(seconds: number): readonly ProbedSeconds[] {
+    for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < seconds) this.#bins.delete(bin);
+    return [...this.#bins.values()];
+  }
+
+  /** Ends all connections. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#work);
+  }
+
+  async #keep(colour: Colour, index: number): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      if (index < this.#connections) {
+        // Anything that ends a connection before its time is lost; a refusal by HTTP is counted by the router.
+        await this.#connection(colour).catch((error: unknown) => {
+          if (!signal.aborted && !(error instanceof Refused)) this.#count(colour, "lost");
+        });
+      }
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #connection(colour: Colour): Promise<void> {
+    const token = await this.#options.token?.();
+    const headers = { ...testerHeaders(colour), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const socket = new WebSocket(this.#options.webSocketUrl, { headers, handshakeTimeout: LOST_SECONDS * 1000 });
+    const ended = new AbortController();
+    const end = (reason: Error): void => {
+      ended.abort(reason);
+    };
+    socket.on("unexpected-response", (request, response) => {
+      request.destroy();
+      end(new Refused(`HTTP ${String(response.statusCode)}`));
+    });
+    socket.on("error", end);
+    socket.on("close", (code) => {
+      end(new Error(`closed with ${String(code)}`));
+    });
+    const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
+    try {
+      await rejecting(once(socket, "open", { signal }), signal);
+      for (let count = 0; count < ROUND_TRIPS; count += 1) {
+        if (count > 0) await rejecting(sleep(PAUSE_MS, undefined, { signal }), signal);
+        const milliseconds = await this.#roundTrip(socket, colour, signal);
+        this.#count(colour, "done");
+        if (milliseconds > this.#options.limit) this.#count(colour, "slow");
+      }
+      socket.close(1000);
+      // The closing handshake has a second.
+      await sleep(1000, undefined, { signal }).catch(() => undefined);
+    } finally {
+      socket.terminate();
+    }
+  }
+
+  /** Milliseconds until the ping frame, and the message where it is answered, have come back. */
+  async #roundTrip(socket: WebSocket, colour: Colour, ended: AbortSignal): Promise<number> {
+    const { message, stable } = this.#options;
+    const signal = AbortSignal.any([ended, AbortSignal.timeout(LOST_SECONDS * 1000)]);
+    const payload = Buffer.from(randomUUID());
+    const pong = new Promise<void>((resolve) => {
+      socket.on("pong", function back(data) {
+        if (!data.equals(payload)) return;
+        socket.off("pong", back);
+        resolve();
+      });
+    });
+    const answer = new Promise<void>((resolve) => {
+      socket.once("message", () => {
+        if (colour === stable) this.#answersMessages = true;
+        resolve();
+      });
+    });
+    const expected = message !== "" && this.#answersMessages;
+    const sentAt = performance.now();
+    if (message !== "") socket.send(message);
+    socket.ping(payload);
+    const back = Promise.all([pong, ...(expected ? [answer] : [])]);
+    await Promise.race([back, aborted(signal)]);
+    return performance.now() - sentAt;
+  }
+
+  #count(colour: Colour, what: keyof ProbedRoundTrips): void {
+    const index = Math.floor(Date.now() / 1000 / BIN_SECONDS);
+    const none = (): ProbedRoundTrips => ({ done: 0, slow: 0, lost: 0 });
+    const bin = this.#bins.get(index) ?? { blue: none(), green: none() };
+    this.#bins.set(index, bin);
+    bin[colour][what] += 1;
+  }
+}
+
+/** The server answered the opening with HTTP. */
+class Refused extends Error {}
+
+/** Rejects with the reason of the signal, where a promise would reject with an AbortError that hides it. */
+async function rejecting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  throw signal.reason;
+}
