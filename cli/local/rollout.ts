@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { FileOutbox } from "../../operations/notify/outbox.ts";
+import { gateSettings } from "../../operations/rollout/gates.ts";
 import { localRollout, rolloutDirectory, type RolloutContext } from "../../operations/rollout/context.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
@@ -48,11 +49,7 @@ export async function rolloutContext(
     observeUrl: `http://127.0.0.1:${settings.observePort}`,
     prometheusUrl: `http://127.0.0.1:${settings.prometheusPort}`,
     deployer,
-    gates: {
-      errorRatio: settings.gateErrorRatio,
-      p95Milliseconds: settings.gateP95,
-      p99Milliseconds: settings.gateP99,
-    },
+    gates: gateSettings(settings),
     webSocketToken: () => signToken(local),
     ...(announcer === undefined ? {} : { announcer }),
     signal,

@@ -1,3 +1,4 @@
+import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
 import { JOBS } from "../../contract/monitoring.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
@@ -34,7 +35,7 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
     {
       name: JOBS.server,
       path: SERVER_PATHS.metrics,
-      intervalSeconds: 5,
+      intervalSeconds: ENVOY_SCRAPE_INTERVAL_SECONDS,
       discovery: {
         podsIn: [namespace],
         labelSelector: `${LABELS.instance}=${instance},${LABELS.component}=server`,

@@ -38,7 +38,7 @@ export function localJobs(targets: LocalTargets = {}): readonly ScrapeJob[] {
     {
       name: JOBS.server,
       path: SERVER_PATHS.metrics,
-      intervalSeconds: 5,
+      intervalSeconds: ENVOY_SCRAPE_INTERVAL_SECONDS,
       discovery: {
         static: COLOURS.map((colour) => ({
           targets: [targets.server?.[colour] ?? `${slotHost(colour)}:${HTTP_PORT}`],

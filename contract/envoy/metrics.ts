@@ -32,7 +32,7 @@ export const LATENCY_BUCKETS_MILLISECONDS = [
   1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
 ] as const;
 
-/** Seconds between two scrapes of the router. Gates need several within a step, so this is shorter than elsewhere. */
+/** Seconds between two scrapes of router and server. Gates need several within a step, so this is shorter than elsewhere. */
 export const ENVOY_SCRAPE_INTERVAL_SECONDS = 2;
 
 /** One `metric_relabel_configs` entry of Prometheus. */

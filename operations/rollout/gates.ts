@@ -39,7 +39,7 @@ export interface GateSettings {
   readonly probesPerSecond: number;
   /** Restarts of the candidate's container that are forgiven. @default 0 */
   readonly restarts: number;
-  /** Growth of the candidate's memory beyond that of the stable colour, MB per minute. @default 30 */
+  /** Growth of a server's memory beyond that of the stable colour, MB per minute; 0 leaves the gate out. @default 30 */
   readonly memoryGrowth: number;
   /** Gates of the user's own. @default none */
   readonly queries: readonly GateQuery[];

@@ -256,10 +256,14 @@ function compared(
   const detail = `${counts(own)} ${what}, on ${stable} ${counts(control)} in the same seconds (${factor}, ${strength})`;
   const doubtful = own.hits > 2 && ratio >= WORSE;
   if (doubtful && evidence >= needed) return { gate, outcome: "fail", detail, figures };
-  if (doubtful && evidence >= SUSPICION) return { gate, outcome: "no-data", detail: `not clear yet: ${detail}`, figures };
+  if (doubtful && evidence >= SUSPICION)
+    return { gate, outcome: "no-data", detail: `not clear yet: ${detail}`, figures };
   const least = Math.min(own.trials, control.trials);
   if (least < CONTROL_SAMPLES) {
-    return { ...noData(gate, `${String(least)} of ${String(CONTROL_SAMPLES)} requests needed on each colour`), figures };
+    return {
+      ...noData(gate, `${String(least)} of ${String(CONTROL_SAMPLES)} requests needed on each colour`),
+      figures,
+    };
   }
   return { gate, outcome: "pass", detail, figures };
 }

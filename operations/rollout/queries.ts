@@ -61,14 +61,21 @@ export function judgeQuery(query: GateQuery, own: readonly number[], stable: rea
   }
   if (!known(stable)) {
     const outcome = keeps ? "no-data" : "fail";
-    return { gate, outcome, detail: `${sentence}, and the query yields nothing for the stable colour`, figures: { value, limit } };
+    return {
+      gate,
+      outcome,
+      detail: `${sentence}, and the query yields nothing for the stable colour`,
+      figures: { value, limit },
+    };
   }
   const control = worst(stable);
   const figures = { value, limit, stable: control, ratio: stableRatio };
   const detail = `${sentence}, on the stable colour ${control.toPrecision(3)} (ratio ${String(stableRatio)})`;
   const alike = smaller ? value <= stableRatio * control : value >= stableRatio * control;
   if (!alike) return { gate, outcome: "fail", detail, figures };
-  return keeps ? { gate, outcome: "pass", detail, figures } : { gate, outcome: "no-data", detail, figures, shared: true };
+  return keeps
+    ? { gate, outcome: "pass", detail, figures }
+    : { gate, outcome: "no-data", detail, figures, shared: true };
 }
 
 function comparisonHolds(comparison: GateQuery["comparison"], value: number, limit: number): boolean {

@@ -1,11 +1,10 @@
-import { otherColour } from "../../contract/colours.ts";
 import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
 import { together, type Verdict } from "./gates.ts";
 import { judge, type Observation, type ProbedSeconds } from "./judge.ts";
 import { memoryGate } from "./memory.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { Prober } from "./probes.ts";
-import { Prometheus, PrometheusError } from "./prometheus.ts";
+import { Prometheus, PrometheusError, type Series } from "./prometheus.ts";
 import { QueryGates } from "./queries.ts";
 import type { RolloutSession } from "./session.ts";
 import { added, trafficOf, TRAFFIC_SELECTOR, WINDOW_SELECTOR, type Histogram } from "./window.ts";
@@ -85,7 +84,8 @@ export class StepGates {
     const verdicts = await this.#verdicts();
     const now = seconds();
     const open = verdicts.filter((verdict) => verdict.outcome !== "pass");
-    if (open.length > 0 && open.every((verdict) => verdict.shared === true)) this.#sharedSeconds += now - this.#lookedAt;
+    if (open.length > 0 && open.every((verdict) => verdict.shared === true))
+      this.#sharedSeconds += now - this.#lookedAt;
     this.#lookedAt = now;
     if (together(verdicts) === "pass") {
       [this.#passed, this.#waitingSince, this.#sharedSeconds] = [true, now, 0];
@@ -101,7 +101,7 @@ export class StepGates {
 
   async #verdicts(): Promise<readonly Verdict[]> {
     const { gates } = this.#session.context;
-    const { candidate, stable } = this.#plan;
+    const { candidate } = this.#plan;
     const now = Date.now() / 1000;
     const step = epochOf(this.#startedAt, now);
     try {
@@ -122,7 +122,7 @@ export class StepGates {
         roundTrips: this.#probed(step.since),
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };
-      const verdicts = [...judge(gates, candidate, observation), memoryGate(series, stable, gates.memoryGrowth, now)];
+      const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, both.since)];
       this.#aim(samplesOf(verdicts, "errors"), verdicts.some(undecided), samplesOf(verdicts, "websocket"));
       return [...verdicts, ...queries];
     } catch (error) {
@@ -146,6 +146,16 @@ export class StepGates {
     }
   }
 
+  /** Memory needs more time than a step may last, so it is asked for where the rollout would end without it. */
+  #memory(series: readonly Series[], since: number): readonly Verdict[] {
+    const { memoryGrowth } = this.#session.context.gates;
+    if (memoryGrowth === 0) return [];
+    const verdict = memoryGate(series, this.#plan.candidate, memoryGrowth, since);
+    if (verdict !== undefined) return [verdict];
+    if (this.#usersOnBoth) return [];
+    return [{ gate: "memory", outcome: "no-data", detail: "half a minute of samples needed", figures: {} }];
+  }
+
   #probed(since: number): readonly ProbedSeconds[] {
     return this.#roundTrips?.since(since) ?? [];
   }
@@ -157,7 +167,13 @@ export class StepGates {
   #aim(samples: number, suspicion: boolean, roundTrips = 0): void {
     const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#session.context.gates;
     const missing = Math.ceil(minimumSamples / Math.max(this.#holdSeconds * 0.6, 1));
-    const wanted = suspicion ? probesPerSecond : samples < minimumSamples ? missing : this.#usersOnBoth ? 0 : CONTROL_PER_SECOND;
+    const wanted = suspicion
+      ? probesPerSecond
+      : samples < minimumSamples
+        ? missing
+        : this.#usersOnBoth
+          ? 0
+          : CONTROL_PER_SECOND;
     this.#prober.aim(Math.min(probesPerSecond, wanted));
     if (probesPerSecond > 0) {
       void this.#probeWebSockets(roundTrips < minimumRoundTrips ? CONNECTIONS.missing : CONNECTIONS.enough);

@@ -37,7 +37,7 @@ export interface RoundTripOptions {
 export class RoundTripProber {
   readonly #options: RoundTripOptions;
   readonly #stop = new AbortController();
-  readonly #bins = new Map<number, Record<Colour, { -readonly [Key in keyof ProbedRoundTrips]: number }>>();
+  readonly #bins = new Map<number, Record<Colour, Record<keyof ProbedRoundTrips, number>>>();
   readonly #work: Promise<void>[] = [];
   #connections = 0;
   /** Learnt from the stable colour: a candidate must not be silent where it is not. */
@@ -141,7 +141,7 @@ export class RoundTripProber {
 
   #count(colour: Colour, what: keyof ProbedRoundTrips): void {
     const index = Math.floor(Date.now() / 1000 / BIN_SECONDS);
-    const none = (): ProbedRoundTrips => ({ done: 0, slow: 0, lost: 0 });
+    const none = (): Record<keyof ProbedRoundTrips, number> => ({ done: 0, slow: 0, lost: 0 });
     const bin = this.#bins.get(index) ?? { blue: none(), green: none() };
     this.#bins.set(index, bin);
     bin[colour][what] += 1;

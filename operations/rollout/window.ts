@@ -162,9 +162,11 @@ function counterOf({ labels }: Series): ((draft: Draft, grown: number) => void) 
       };
     case REQUEST_TIME:
       // The time of a WebSocket's request is how long it stayed open.
-      return webSocket ? undefined : (draft, grown) => {
-        add(draft.latency, grown);
-      };
+      return webSocket
+        ? undefined
+        : (draft, grown) => {
+            add(draft.latency, grown);
+          };
     case ROUND_TRIP:
       return (draft, grown) => {
         add(draft.roundTrips, grown);

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { gateQuery } from "../../contract/gates.ts";
 
 /**
  * Checks of single values. Each turns the raw string of the configuration into its typed value or says in a few words
@@ -171,4 +172,25 @@ export const cidrs = z.string().transform((value, context) => {
     }
   }
   return ranges;
+});
+
+/** JSON of the gates of the user's own; their names differ. */
+export const gateQueries = z.string().transform((value, context) => {
+  const refuse = (message: string): never => {
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(value);
+  } catch {
+    return refuse("is no JSON");
+  }
+  const { data, error } = z.array(gateQuery).safeParse(json);
+  if (error !== undefined) {
+    const [first] = error.issues;
+    return refuse(`is not right at ${first?.path.join(".") ?? "its root"}: ${first?.message ?? ""}`);
+  }
+  const twice = data.find(({ name }, index) => data.findIndex((each) => each.name === name) < index);
+  return twice === undefined ? data : refuse(`has two gates named ${twice.name}`);
 });

@@ -12,7 +12,7 @@ import {
 } from "../../contract/envoy/metrics.ts";
 import { OBSERVE_PATHS, OBSERVE_PORT, slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { DEFAULT_WS_PORT, HTTP_PORT } from "../../contract/server.ts";
+import { DEFAULT_WS_PORT, HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
@@ -48,7 +48,9 @@ export type StackFacts = Pick<
 /** Gates that pass soon and do not judge the speed of a busy machine, for tests of something else than the gates. */
 export const QUICK_GATES: Partial<GateSettings> = {
   ...{ minimumSamples: 40, lookSeconds: 0.5, noDataSeconds: 60 },
-  ...{ p95Milliseconds: 5000, p99Milliseconds: 10_000 },
+  ...{ p95Milliseconds: 5000, p99Milliseconds: 10_000, webSocketMilliseconds: 10_000, minimumRoundTrips: 5 },
+  // It needs half a minute of samples.
+  memoryGrowth: 0,
 };
 
 /** A cutover of two steps that does not wait longer than it must. */
@@ -219,15 +221,25 @@ async function startRouter(
 
 async function startPrometheus(facts: StackFacts, port: number): Promise<void> {
   const file = join(facts.home, "prometheus.json");
-  const job = {
+  const seconds = `${String(ENVOY_SCRAPE_INTERVAL_SECONDS)}s`;
+  const job = { scrape_interval: seconds, scrape_timeout: seconds };
+  const router = {
+    ...job,
     job_name: "router",
-    scrape_interval: `${String(ENVOY_SCRAPE_INTERVAL_SECONDS)}s`,
-    scrape_timeout: `${String(ENVOY_SCRAPE_INTERVAL_SECONDS)}s`,
     metrics_path: OBSERVE_PATHS.metrics,
     static_configs: [{ targets: [`${ROUTER}:${String(OBSERVE_PORT)}`] }],
     metric_relabel_configs: ENVOY_METRIC_RELABELLING,
   };
-  await writeFile(file, JSON.stringify({ scrape_configs: [job] }), { mode: 0o644 });
+  const server = {
+    ...job,
+    job_name: "server",
+    metrics_path: SERVER_PATHS.metrics,
+    static_configs: COLOURS.map((colour) => ({
+      targets: [`${slotHost(colour)}:${String(HTTP_PORT)}`],
+      labels: { colour },
+    })),
+  };
+  await writeFile(file, JSON.stringify({ scrape_configs: [router, server] }), { mode: 0o644 });
   const data = join(facts.home, "prometheus");
   await mkdir(data);
   await chmod(data, 0o777);

@@ -144,6 +144,56 @@ export const OPERATIONS_SETTINGS = {
     fallback: "1000",
     example: "1000",
   }),
+  gateWebSocket: define({
+    check: check.integer(5, 30_000, "milliseconds"),
+    about: "Rollout gate: highest p95 of WebSocket round trips, milliseconds",
+    fallback: "100",
+    example: "100",
+  }),
+  gateWebSocketMessage: define({
+    check: check.text,
+    about: "Message that the gates' probes send on WebSockets besides a ping frame",
+    fallback: '{"type":"ping"}',
+    example: '{"type":"ping"}',
+  }),
+  gateMinimumSamples: define({
+    check: check.integer(20, 100_000, "requests"),
+    about: "Rollout gate: requests of the new colour on a step, below which there is no data",
+    fallback: "300",
+    example: "300",
+  }),
+  gateNoDataSeconds: define({
+    check: check.integer(5, 86_400, "seconds"),
+    about: "Seconds that a rollout waits for gates that have not passed before it takes itself back",
+    fallback: "60",
+    example: "60",
+  }),
+  gateProbes: define({
+    check: check.integer(0, 500, "probes per second"),
+    about: "Most probes per second and colour that top up thin traffic; 0: none",
+    fallback: "50",
+    example: "50",
+  }),
+  gateRestarts: define({
+    check: check.integer(0, 100, "restarts"),
+    about: "Rollout gate: restarts of the new colour's containers that are forgiven",
+    fallback: "0",
+    example: "0",
+  }),
+  gateMemoryGrowth: define({
+    check: check.integer(0, 100_000, "MB per minute"),
+    about:
+      "Rollout gate: highest steady growth of a server's memory beyond the stable colour's, MB per minute; 0: none",
+    fallback: "30",
+    example: "30",
+  }),
+  gateQueries: define({
+    check: check.gateQueries,
+    about: "Rollout gates of your own, as JSON: name, query in PromQL with $colour, comparison, limit, stableRatio",
+    fallback: "[]",
+    example:
+      '[{"name":"providers","query":"sum(rate(exai_provider_requests_total{colour=\\"$colour\\",outcome=\\"error\\"}[1m]))","comparison":"<","limit":0.5,"stableRatio":2}]',
+  }),
   blueSchema: define({
     check: check.migrationRange,
     about: "Migrations between which the blue slot's release works, instead of what its image's labels say",

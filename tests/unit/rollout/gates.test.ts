@@ -1,236 +1,359 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
-import { checkGates, DEFAULT_GATES, judge, together } from "../../../operations/rollout/gates.ts";
-import type { Series } from "../../../operations/rollout/prometheus.ts";
-import { binomialTail, fisherTail } from "../../../operations/rollout/statistics.ts";
-import { colourWindow, quantile, slowerThan, type ColourWindow } from "../../../operations/rollout/window.ts";
+import { LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
+import { LATENCY_BUCKETS_SECONDS } from "../../../contract/server.ts";
+import { checkGates, DEFAULT_GATES, gateSettings, together } from "../../../operations/rollout/gates.ts";
+import { judge, type Observation, type ProbedRoundTrips } from "../../../operations/rollout/judge.ts";
+import type { Bin, Counts, Histogram } from "../../../operations/rollout/window.ts";
+import { parseSettings } from "../../../stacks/settings.ts";
+import { plainSource } from "../../../stacks/settings/source.ts";
+import { generator } from "./random.ts";
 
-describe("the exact tests", () => {
-  it("give the textbook's values", () => {
-    expect(binomialTail(3, 10, 0.5)).toBeCloseTo(1 - 56 / 1024, 12);
-    expect(binomialTail(1, 300, 0.01)).toBeCloseTo(1 - 0.99 ** 300, 12);
-    // Fisher's lady tasting tea: 4 of 4 right is 1/70, at least 3 right is 17/70.
-    expect(fisherTail({ hits: 4, trials: 4 }, { hits: 0, trials: 4 })).toBeCloseTo(1 / 70, 12);
-    expect(fisherTail({ hits: 3, trials: 4 }, { hits: 1, trials: 4 })).toBeCloseTo(17 / 70, 12);
-  });
-
-  it("are probabilities that fall with the hits, for large counts as well", () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 20_000 }),
-        fc.double({ min: 0.001, max: 0.5, noNaN: true }),
-        (trials, share) => {
-          const expected = Math.round(trials * share);
-          const [at, above] = [binomialTail(expected, trials, share), binomialTail(expected + 1, trials, share)];
-          expect(at).toBeGreaterThanOrEqual(above);
-          expect(at).toBeLessThanOrEqual(1);
-          // The median of a binomial is within one of its mean.
-          expect(binomialTail(Math.max(0, expected - 1), trials, share)).toBeGreaterThan(0.45);
-        },
-      ),
-      { numRuns: 200 },
-    );
-  });
-});
-
-/** A window with `slow` of `requests` in the bucket of 2.5 s, the rest at 50 ms. */
-function windowOf(requests: number, errors: number, slow = 0): ColourWindow {
-  const fast = requests - slow;
-  const buckets = [...LATENCY_BUCKETS_MILLISECONDS, Infinity].map(
-    (bound) => [bound, bound < 50 ? 0 : bound < 2500 ? fast : requests] as const,
-  );
-  return { seconds: 10, requests, errors, buckets };
+/** Requests of a few seconds, of which some failed and some took 2 s; the rest took 50 ms. */
+interface Seconds {
+  readonly requests: number;
+  readonly errors?: number;
+  readonly slow?: number;
+  /** Round trips of WebSockets that the server measured, and those of them that took 300 ms. */
+  readonly roundTrips?: number;
+  readonly late?: number;
+  readonly refused?: number;
 }
 
-const STEP = { looks: 35, usersOnBoth: true } as const;
+const NOBODY: Seconds = { requests: 0 };
+
+function histogram(bounds: readonly number[], fastAt: number, slowAt: number, all: number, slow: number): Histogram {
+  return [...bounds, Infinity].map((bound) => [bound, bound < fastAt ? 0 : bound < slowAt ? all - slow : all] as const);
+}
+
+function counts({ requests, errors = 0, slow = 0, roundTrips = 0, late = 0, refused = 0 }: Seconds): Counts {
+  return {
+    requests,
+    errors,
+    latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 2500, requests, slow),
+    upgrades: roundTrips,
+    refused,
+    roundTrips: histogram(LATENCY_BUCKETS_SECONDS, 0.01, 0.5, roundTrips, late),
+  };
+}
+
+/** Green is the candidate. WebSockets are fine unless a case is about them. */
+function bin(own: Seconds, stable: Seconds, index = 0): Bin {
+  const sound = { roundTrips: 60 };
+  return { at: 2 * (index + 1), of: { green: counts({ ...sound, ...own }), blue: counts({ ...sound, ...stable }) } };
+}
+
+/** The same few seconds so many times. */
+function bins(times: number, own: Seconds, stable: Seconds): readonly Bin[] {
+  return Array.from({ length: times }, (_, index) => bin(own, stable, index));
+}
+
+function observed(step: readonly Bin[], options: Partial<Observation> = {}, both: readonly Bin[] = step): Observation {
+  const known = ["blue", "green"] as const;
+  return {
+    step: { traffic: { bins: step, known }, epoch: 1 },
+    both: { traffic: { bins: both, known }, epoch: 1 },
+    roundTrips: [],
+    ...options,
+  };
+}
+
+const verdictsOf = (observation: Observation) => judge(DEFAULT_GATES, "green", observation);
+const outcome = (observation: Observation): string => together(verdictsOf(observation));
+const failing = (observation: Observation): string[] =>
+  verdictsOf(observation)
+    .filter((verdict) => verdict.outcome === "fail")
+    .map((verdict) => verdict.gate);
+const verdictOf = (observation: Observation, gate: string) =>
+  verdictsOf(observation).find((verdict) => verdict.gate === gate);
 
 describe("the gates", () => {
-  const outcome = (own: ColourWindow | undefined, stable?: ColourWindow): string =>
-    together(judge(DEFAULT_GATES, "green", own, stable, STEP));
-  const failing = (own: ColourWindow, stable?: ColourWindow): string[] =>
-    judge(DEFAULT_GATES, "green", own, stable, STEP)
-      .filter((verdict) => verdict.outcome === "fail")
-      .map((verdict) => verdict.gate);
-
   it("have three outcomes", () => {
-    expect(outcome(windowOf(400, 0))).toBe("pass");
-    expect(outcome(windowOf(400, 80))).toBe("fail");
-    expect(outcome(windowOf(299, 0))).toBe("no-data");
-    expect(outcome(windowOf(0, 0))).toBe("no-data");
-    expect(outcome(undefined)).toBe("no-data");
+    expect(outcome(observed(bins(5, { requests: 80 }, { requests: 300 })))).toBe("pass");
+    expect(outcome(observed(bins(5, { requests: 80, errors: 16 }, { requests: 300 })))).toBe("fail");
+    expect(outcome(observed(bins(5, { requests: 59 }, { requests: 300 })))).toBe("no-data");
+    expect(outcome(observed([]))).toBe("no-data");
     expect(together([])).toBe("no-data");
+    const unknown = observed(bins(5, { requests: 80 }, { requests: 300 }));
+    const { step } = unknown;
+    expect(outcome({ ...unknown, step: { ...step, traffic: { ...step.traffic, known: ["blue"] } } })).toBe("no-data");
   });
 
   it("fail a release that is clearly bad before the minimum of samples, so that fewer users meet it", () => {
-    expect(failing(windowOf(40, 8))).toEqual(["errors"]);
-    expect(failing(windowOf(60, 0, 12))).toEqual(["p95", "p99"]);
+    expect(failing(observed(bins(1, { requests: 20, errors: 4 }, { requests: 380 })))).toEqual(["errors"]);
+    expect(failing(observed(bins(3, { requests: 20, slow: 4 }, { requests: 380 })))).toContain("p95");
   });
 
   it("hold where the measured share is over the limit by chance perhaps, and do not fail on one bad request", () => {
-    expect(outcome(windowOf(400, 5))).toBe("no-data");
-    expect(outcome(windowOf(10, 1))).toBe("no-data");
-    expect(outcome(windowOf(400, 0, 5))).toBe("no-data");
+    expect(outcome(observed(bins(5, { requests: 80, errors: 1 }, NOBODY)))).toBe("no-data");
+    expect(outcome(observed([bin({ requests: 10, errors: 1 }, { requests: 190 })]))).toBe("no-data");
+  });
+
+  it("do not fail on what one scrape saw, since slow requests come in bursts", () => {
+    const quiet = bins(4, { requests: 20 }, { requests: 380 });
+    expect(failing(observed([bin({ requests: 20, slow: 20 }, { requests: 380 }), ...quiet]))).toEqual([]);
   });
 
   it("fail a candidate that keeps to the limits but is worse than the stable colour in the same seconds", () => {
-    expect(failing(windowOf(5000, 40), windowOf(5000, 2))).toEqual(["errors-compared"]);
-    expect(failing(windowOf(5000, 40), windowOf(5000, 38))).toEqual([]);
-    expect(failing(windowOf(5000, 40), windowOf(20, 0))).toEqual([]);
-    // A burst that hit one colour harder: significant to a test that believes in independence, but not twice as bad.
-    expect(failing(windowOf(2000, 0, 84), windowOf(2400, 0, 60))).not.toContain("p95-compared");
+    const worse = bins(25, { requests: 200, errors: 1 }, { requests: 200 });
+    expect(failing(observed(worse))).toEqual(["errors-compared"]);
+    expect(failing(observed(bins(25, { requests: 200, errors: 1 }, { requests: 200, errors: 1 })))).toEqual([]);
+    // Half as many again is significant here, but no reason to take a release back.
+    const [own, stable] = [
+      { requests: 2000, slow: 60 },
+      { requests: 2000, slow: 40 },
+    ];
+    expect(failing(observed(bins(60, own, stable)))).toEqual([]);
+  });
+
+  it("hold a suspicion until it is clear", () => {
+    const suspicious = [
+      ...bins(20, { requests: 100 }, { requests: 300 }),
+      ...bins(5, { requests: 100, errors: 1 }, { requests: 300 }),
+    ];
+    expect(verdictOf(observed(suspicious), "errors-compared")).toMatchObject({ outcome: "no-data" });
+    const proven = [...suspicious, ...bins(5, { requests: 100, errors: 1 }, { requests: 300 })];
+    expect(failing(observed(proven))).toEqual(["errors-compared"]);
+    const cleared = [...suspicious, ...bins(60, { requests: 100 }, { requests: 300, errors: 1 })];
+    expect(verdictOf(observed(cleared), "errors-compared")).toMatchObject({ outcome: "pass" });
   });
 
   it("do not compare users with the probes of a colour that has none", () => {
-    const verdicts = judge(DEFAULT_GATES, "green", windowOf(5000, 40), windowOf(5000, 2), {
-      ...STEP,
-      usersOnBoth: false,
-    });
-    expect(verdicts.map((verdict) => verdict.gate)).toEqual(["errors", "p95", "p99"]);
+    const verdicts = verdictsOf(observed(bins(25, { requests: 200, errors: 1 }, { requests: 200 }), {}, []));
+    expect(verdicts.map((verdict) => verdict.gate)).toEqual(["errors", "p95", "p99", "websocket", "websocket-errors"]);
     expect(together(verdicts)).toBe("pass");
   });
 
-  it("hold while both colours are over a limit and the candidate is no worse: a rollback would mend nothing", () => {
-    const [own, stable] = [windowOf(250, 0, 46), windowOf(250, 0, 50)];
-    expect(failing(own, stable)).toEqual([]);
-    expect(outcome(own, stable)).toBe("no-data");
-    expect(failing(own, windowOf(250, 0, 5))).toContain("p95");
-    expect(failing(own, windowOf(19, 0, 4))).toContain("p95");
-    expect(failing(windowOf(250, 0, 200), stable)).toContain("p95");
-  });
-
-  it("raise no alarm over a thousand looks at releases that are as good as the stable one", () => {
-    let alarms = 0;
-    // A fixed generator: the test must give the same answer every time.
-    let state = 1;
-    const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-    const draw = (trials: number, share: number): number =>
-      Array.from({ length: trials }, random).filter((x) => x < share).length;
-    for (let look = 0; look < 1000; look += 1) {
-      if (failing(windowOf(500, draw(500, 0.002)), windowOf(1500, draw(1500, 0.002))).length > 0) alarms += 1;
-    }
-    expect(alarms).toBe(0);
-  });
-
-  it("are refused where the router's histogram has no such bound", () => {
-    expect(() => {
-      checkGates({ ...DEFAULT_GATES, p95Milliseconds: 400 });
-    }).toThrow("400 ms is no bound");
-    expect(() => {
-      checkGates({ ...DEFAULT_GATES, errorRatio: 1 });
-    }).toThrow("no share");
-    checkGates(DEFAULT_GATES);
+  it("judge the round trips of WebSockets, users' and probes'", () => {
+    const late = bins(6, { requests: 80, roundTrips: 10, late: 8 }, { requests: 300, roundTrips: 20 });
+    expect(failing(observed(late))).toEqual(["websocket"]);
+    const thin = bins(6, { requests: 80, roundTrips: 1 }, { requests: 300 });
+    expect(verdictOf(observed(thin), "websocket")).toMatchObject({ outcome: "no-data" });
+    const probed = (own: Partial<ProbedRoundTrips>): Observation["roundTrips"] =>
+      Array.from({ length: 6 }, () => ({
+        green: { done: 12, slow: 0, lost: 0, ...own },
+        blue: { done: 12, slow: 0, lost: 0 },
+      }));
+    expect(outcome(observed(thin, { roundTrips: probed({}) }))).toBe("pass");
+    expect(failing(observed(thin, { roundTrips: probed({ slow: 12 }) }))).toEqual(["websocket"]);
+    expect(failing(observed(thin, { roundTrips: probed({ lost: 3 }) }))).toEqual(["websocket-errors"]);
+    const refused = bins(6, { requests: 80, roundTrips: 10, refused: 5 }, { requests: 300 });
+    expect(failing(observed(refused))).toEqual(["websocket-errors"]);
   });
 });
 
-describe("a colour's window", () => {
-  const series = (name: string, samples: [number, number][], labels: Record<string, string> = {}): Series => ({
-    labels: { __name__: name, job: "router", instance: "router:9901", colour: "green", kind: "plain", ...labels },
-    samples,
+describe("a trouble of both colours", () => {
+  const slow = { requests: 50, slow: 10 } as const;
+
+  it("holds, and says that it is shared: a rollback would mend nothing", () => {
+    const shared = observed(bins(6, slow, { requests: 150, slow: 30 }));
+    expect(failing(shared)).toEqual([]);
+    expect(verdictOf(shared, "p95")).toMatchObject({ outcome: "no-data", shared: true });
+    expect(failing(observed(bins(6, slow, { requests: 150, slow: 1 })))).toContain("p95");
+    // All over the limit, but the candidate four times as much.
+    expect(failing(observed(bins(6, { requests: 50, slow: 40 }, { requests: 150, slow: 30 })))).toContain("p95");
   });
-  const total = (...times: number[]): Series =>
-    series(
-      ENVOY_METRICS.requestsTotal,
-      times.map((time) => [time, 0]),
+
+  it("is no excuse where the control has too few requests to say so", () => {
+    expect(failing(observed(bins(6, slow, { requests: 3, slow: 1 }), {}, []))).toContain("p95");
+  });
+
+  const before = (requests: number, late: number): Histogram =>
+    histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 2500, requests, late);
+
+  it("holds with all users on the candidate where the probed control is slower than it was with users", () => {
+    // Probes of a colour without users are quicker than users on a busy machine, but slower than they used to be.
+    const busy = (late: number): Bin["of"]["blue"] => ({
+      ...counts({ requests: 10, roundTrips: 60 }),
+      latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 250, 10, late),
+    });
+    const with_ = (late: number): Observation =>
+      observed(
+        bins(6, { requests: 200, slow: 40 }, NOBODY).map((each) => ({ ...each, of: { ...each.of, blue: busy(late) } })),
+        { before: before(10_000, 0) },
+        [],
+      );
+    expect(failing(with_(5))).toEqual([]);
+    expect(verdictOf(with_(5), "p95")?.detail).toContain("slower than it was");
+    expect(failing(with_(0))).toContain("p95");
+  });
+
+  it("holds with all users on the candidate where the stable colour was no better with them", () => {
+    const step = bins(6, { requests: 200, slow: 40 }, { requests: 10 });
+    expect(verdictOf(observed(step, { before: before(10_000, 1500) }, []), "p95")).toMatchObject({
+      outcome: "no-data",
+    });
+    expect(failing(observed(step, { before: before(10_000, 200) }, []))).toContain("p95");
+  });
+
+  it("does not excuse failed requests: a busy machine is slow, it does not answer 500", () => {
+    const step = bins(6, { requests: 200, errors: 40 }, { requests: 10 });
+    expect(failing(observed(step, { before: before(10_000, 1500) }, []))).toContain("errors");
+  });
+});
+
+describe("the judge", () => {
+  const seconds = fc.record({
+    requests: fc.integer({ min: 0, max: 200 }),
+    errors: fc.integer({ min: 0, max: 20 }),
+    slow: fc.integer({ min: 0, max: 20 }),
+  });
+  const sound = ({ requests, errors, slow }: Required<Pick<Seconds, "requests" | "errors" | "slow">>): Seconds => ({
+    requests,
+    errors: Math.min(errors, requests),
+    slow: Math.min(slow, requests),
+  });
+  const anyStep = fc.array(
+    fc.tuple(seconds, seconds).map(([own, stable]) => [sound(own), sound(stable)] as const),
+    { minLength: 1, maxLength: 10 },
+  );
+  const rank = { pass: 0, "no-data": 1, fail: 2 } as const;
+
+  it.each(["errors", "slow"] as const)("never thinks better of a candidate with more %s", (key) => {
+    const property = fc.property(anyStep, fc.nat(), (step, at) => {
+      const observation = (more: number): Observation =>
+        observed(
+          step.map(([own, stable], index) => {
+            const worse = { ...own, [key]: Math.min(own.requests, (own[key] ?? 0) + more) };
+            return bin(index === at % step.length ? worse : own, stable, index);
+          }),
+        );
+      const [now, then] = [verdictsOf(observation(0)), verdictsOf(observation(3))];
+      for (const [index, verdict] of now.entries()) {
+        const later = then[index];
+        // A trouble that both have may become the candidate's own, and one of its own stays one.
+        if (later === undefined || verdict.outcome === "no-data") continue;
+        expect(rank[later.outcome]).toBeGreaterThanOrEqual(rank[verdict.outcome]);
+      }
+      // What fails goes on to fail, and what holds is not passed by more bad requests.
+      expect(rank[together(then)]).toBeGreaterThanOrEqual(rank[together(now)]);
+    });
+    fc.assert(property, { numRuns: 500, seed: 4 });
+  });
+
+  it("gives every verdict the numbers it rests on", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        for (const { detail, figures } of verdictsOf(
+          observed(step.map(([own, stable], index) => bin(own, stable, index))),
+        )) {
+          expect(detail).not.toBe("");
+          expect(JSON.parse(JSON.stringify(figures))).toEqual(
+            Object.fromEntries(
+              Object.entries(figures).map(([key, value]) => [key, Number.isFinite(value) ? value : null]),
+            ),
+          );
+        }
+      }),
+      { numRuns: 100 },
     );
-  const of = (code: string, samples: [number, number][]): Series =>
-    series(ENVOY_METRICS.requests, samples, { envoy_response_code_class: code });
+  });
+});
 
-  it("counts what a counter had counted before its first scrape", () => {
-    const window = colourWindow(
-      [
-        total(100, 102, 104),
-        of("2", [
-          [100, 50],
-          [102, 60],
-          [104, 80],
-        ]),
-        of("5", [[104, 7]]),
-      ],
-      "green",
-      100,
-      105,
-      8,
-    );
-    expect(window).toMatchObject({ requests: 37, errors: 7, seconds: 4 });
+/** A rollout of 200 requests per second through 5, 25 and 50 %, ten seconds each, prolonged while it is held. */
+function rollout(random: () => number, own: number, stable: number): "pass" | "fail" | "held" {
+  // Poisson's distribution by the product of uniform numbers (D. Knuth, The Art of Computer Programming, 3.4.1).
+  const bad = (requests: number, share: number): number => {
+    let [count, product] = [-1, 1];
+    do {
+      count += 1;
+      product *= random();
+    } while (product > Math.exp(-requests * share));
+    return Math.min(count, requests);
+  };
+  const all: Bin[] = [];
+  for (const weight of [5, 25, 50]) {
+    const first = all.length;
+    let suspicion = false;
+    for (let look = 1; ; look += 1) {
+      const probes = suspicion ? 100 : 30;
+      const [mine, other] = [4 * weight + probes, 4 * (100 - weight) + probes];
+      const seconds = { requests: mine, errors: bad(mine, own) };
+      all.push(bin(seconds, { requests: other, errors: bad(other, stable) }, all.length));
+      const verdicts = verdictsOf(observed(all.slice(first), {}, all));
+      if (together(verdicts) === "fail") return "fail";
+      suspicion = verdicts.some(({ gate, outcome }) => gate === "errors-compared" && outcome === "no-data");
+      if (look >= 5 && together(verdicts) === "pass") break;
+      if (look >= 35) return "held";
+    }
+  }
+  return "pass";
+}
+
+describe("simulated rollouts", () => {
+  const run = (times: number, own: number, stable: number): Record<"pass" | "fail" | "held", number> => {
+    const random = generator(20_261_123);
+    const ends = { pass: 0, fail: 0, held: 0 };
+    for (let index = 0; index < times; index += 1) ends[rollout(random, own, stable)] += 1;
+    return ends;
+  };
+
+  it.each([0.0005, 0.002, 0.005])(
+    "of good releases raise fewer alarms than stated, at an error ratio of %d",
+    (share) => {
+      // Two gates compare; the limit of 1 % is far away but at the last ratio.
+      const { fail, held } = run(800, share, share);
+      expect(fail / 800).toBeLessThanOrEqual(
+        2 * DEFAULT_GATES.comparisonSignificance + DEFAULT_GATES.significance * share * 100,
+      );
+      expect((fail + held) / 800).toBeLessThan(0.005);
+    },
+  );
+
+  it("of a release with 0.6 % errors against 0.05 % are taken back before it has all users, mostly", () => {
+    const { fail, held } = run(300, 0.006, 0.0005);
+    expect((fail + held) / 300).toBeGreaterThan(0.8);
   });
 
-  it("begins at the step and not before", () => {
-    const window = colourWindow(
-      [
-        total(98, 100, 102),
-        of("5", [
-          [98, 0],
-          [100, 30],
-          [102, 31],
-        ]),
-      ],
-      "green",
-      99,
-      103,
-      8,
-    );
-    expect(window).toMatchObject({ requests: 1, errors: 1 });
+  it.each([
+    [0.02, 0.99],
+    [0.2, 1],
+  ])("of a release with a share of errors of %d are taken back", (share, power) => {
+    const { fail, held } = run(200, share, 0.0005);
+    expect((fail + held) / 200).toBeGreaterThanOrEqual(power);
+  });
+});
+
+describe("the settings of the gates", () => {
+  it("come from the stack's settings, and from nowhere else", () => {
+    const gates = (values: Record<string, string>) => gateSettings(parseSettings("local", plainSource(values)));
+    expect(gates({})).toEqual(DEFAULT_GATES);
+    const query = {
+      ...{ name: "providers", query: 'sum(rate(exai_provider_requests_total{colour="$colour"}[1m]))' },
+      ...{ comparison: "<", limit: 0.5, stableRatio: 2 },
+    };
+    const set = gates({
+      ...{
+        gateErrorRatio: "0.002",
+        gateP95: "250",
+        gateP99: "500",
+        gateWebSocket: "50",
+        gateWebSocketMessage: "hello",
+      },
+      ...{
+        gateMinimumSamples: "100",
+        gateNoDataSeconds: "90",
+        gateProbes: "5",
+        gateRestarts: "1",
+        gateMemoryGrowth: "10",
+      },
+      gateQueries: JSON.stringify([query]),
+    });
+    expect(set).toEqual({
+      ...DEFAULT_GATES,
+      ...{ errorRatio: 0.002, p95Milliseconds: 250, p99Milliseconds: 500, webSocketMilliseconds: 50 },
+      ...{ webSocketMessage: "hello", minimumSamples: 100, noDataSeconds: 90, probesPerSecond: 5, restarts: 1 },
+      ...{ memoryGrowth: 10, queries: [query] },
+    });
   });
 
-  it("counts on after the router was restarted", () => {
-    const window = colourWindow(
-      [
-        total(100, 102, 104),
-        of("2", [
-          [100, 500],
-          [102, 510],
-          [104, 20],
-        ]),
-      ],
-      "green",
-      100,
-      105,
-      8,
-    );
-    expect(window?.requests).toBe(30);
-  });
-
-  it("is no data with one scrape, with stale scrapes, or for another colour", () => {
-    expect(colourWindow([total(100), of("2", [[100, 5]])], "green", 99, 101, 8)).toBeUndefined();
-    expect(
-      colourWindow(
-        [
-          total(100, 102),
-          of("2", [
-            [100, 5],
-            [102, 9],
-          ]),
-        ],
-        "green",
-        99,
-        120,
-        8,
-      ),
-    ).toBeUndefined();
-    expect(
-      colourWindow(
-        [
-          total(100, 102),
-          of("2", [
-            [100, 5],
-            [102, 9],
-          ]),
-        ],
-        "blue",
-        99,
-        103,
-        8,
-      ),
-    ).toBeUndefined();
-  });
-
-  it("reads quantiles and shares from the buckets", () => {
-    const window = windowOf(1000, 0, 100);
-    expect(slowerThan(window, 500)).toBe(100);
-    expect(quantile(window, 0.5)).toBeGreaterThan(25);
-    expect(quantile(window, 0.5)).toBeLessThan(50);
-    expect(quantile(window, 0.95)).toBe(1750);
-    expect(quantile(windowOf(0, 0), 0.95)).toBeNaN();
+  it("are refused where a histogram has no such bound", () => {
+    const refusal = (changed: Partial<typeof DEFAULT_GATES>) => () => {
+      checkGates({ ...DEFAULT_GATES, ...changed });
+    };
+    expect(refusal({ p95Milliseconds: 400 })).toThrow("400 ms is no bound of the router's");
+    expect(refusal({ webSocketMilliseconds: 120 })).toThrow("120 ms is no bound of the server's");
+    expect(refusal({ errorRatio: 1 })).toThrow("no share");
+    expect(refusal({})).not.toThrow();
   });
 });

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
+import { SERVER_METRICS } from "../../../contract/server.ts";
+import type { Series } from "../../../operations/rollout/prometheus.ts";
+import { above, added, quantile, trafficOf, type Bin } from "../../../operations/rollout/window.ts";
+
+type Samples = readonly (readonly [number, number])[];
+
+const series = (name: string, samples: Samples, labels: Record<string, string> = {}): Series => ({
+  labels: { __name__: name, job: "router", instance: "router:9901", colour: "green", kind: "plain", ...labels },
+  samples,
+});
+const scraped = (...times: number[]): Series =>
+  series(
+    ENVOY_METRICS.requestsTotal,
+    times.map((time) => [time, 0]),
+  );
+const answers = (code: string, samples: Samples, labels: Record<string, string> = {}): Series =>
+  series(ENVOY_METRICS.requests, samples, { envoy_response_code_class: code, ...labels });
+const sum = (bins: readonly Bin[], key: "requests" | "errors" | "upgrades" | "refused"): number =>
+  bins.reduce((total, { of }) => total + of.green[key], 0);
+
+describe("the traffic of both colours", () => {
+  it("counts what a counter had counted before its first scrape", () => {
+    const all = [
+      scraped(100, 102, 104),
+      answers("2", [
+        [100, 50],
+        [102, 60],
+        [104, 80],
+      ]),
+      answers("5", [[104, 7]]),
+    ];
+    const { bins, known } = trafficOf(all, 100, 105);
+    expect(known).toEqual(["green"]);
+    expect([sum(bins, "requests"), sum(bins, "errors")]).toEqual([37, 7]);
+    // The seconds stay apart, and end where they end.
+    expect(bins.map(({ at, of }) => [at, of.green.requests, of.green.errors])).toEqual([
+      [104, 10, 0],
+      [106, 27, 7],
+    ]);
+  });
+
+  it("begins with the first scrape of the step and not before, and ends where it is told to", () => {
+    const errors = answers("5", [
+      [98, 0],
+      [100, 30],
+      [102, 31],
+      [104, 90],
+    ]);
+    expect(sum(trafficOf([scraped(98, 100, 102, 104), errors], 99, 103).bins, "errors")).toBe(1);
+  });
+
+  it("counts on after the router was restarted", () => {
+    const reset = answers("2", [
+      [100, 500],
+      [102, 510],
+      [104, 20],
+    ]);
+    expect(sum(trafficOf([scraped(100, 102, 104), reset], 100, 105).bins, "requests")).toBe(30);
+  });
+
+  it("adds up several routers, each from its own scrapes", () => {
+    const other = { instance: "router-2:9901" };
+    const all = [
+      scraped(100, 102),
+      answers("2", [
+        [100, 5],
+        [102, 9],
+      ]),
+      { ...scraped(101, 103), labels: { ...scraped().labels, ...other } },
+      answers(
+        "2",
+        [
+          [99, 1000],
+          [101, 1005],
+          [103, 1006],
+        ],
+        other,
+      ),
+    ];
+    expect(sum(trafficOf(all, 100, 104).bins, "requests")).toBe(5);
+  });
+
+  it("keeps WebSockets apart from plain requests, and takes their round trips from the server", () => {
+    const server = { job: "server", instance: "server-green:8080", kind: "" };
+    const bucket = `${SERVER_METRICS.webSocketLatency}_bucket`;
+    const all = [
+      scraped(100, 102),
+      answers("1", [[102, 6]], { kind: "websocket" }),
+      answers("5", [[102, 2]], { kind: "websocket" }),
+      ...(
+        [
+          ["0.1", 3],
+          ["0.5", 5],
+          ["+Inf", 5],
+        ] as const
+      ).map(([le, count]) =>
+        series(
+          bucket,
+          [
+            [101, 10],
+            [103, 10 + count],
+          ],
+          { ...server, le },
+        ),
+      ),
+    ];
+    const { bins } = trafficOf(all, 100, 104);
+    expect([sum(bins, "requests"), sum(bins, "upgrades"), sum(bins, "refused")]).toEqual([0, 8, 2]);
+    expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ hits: 2, trials: 5 });
+  });
+
+  it("does not know a colour with one scrape, with stale scrapes, or another one", () => {
+    const two = [scraped(100, 102)];
+    expect(trafficOf([scraped(100)], 99, 101).known).toEqual([]);
+    expect(trafficOf(two, 99, 120).known).toEqual([]);
+    expect(trafficOf(two, 99, 103).known).toEqual(["green"]);
+  });
+});
+
+describe("a histogram", () => {
+  const slow = (requests: number, late: number) =>
+    [...LATENCY_BUCKETS_MILLISECONDS, Infinity].map(
+      (bound) => [bound, bound < 50 ? 0 : bound < 2500 ? requests - late : requests] as const,
+    );
+
+  it("gives quantiles and shares", () => {
+    expect(above(slow(1000, 100), 500)).toEqual({ hits: 100, trials: 1000 });
+    expect(quantile(slow(1000, 100), 0.5)).toBeGreaterThan(25);
+    expect(quantile(slow(1000, 100), 0.5)).toBeLessThan(50);
+    expect(quantile(slow(1000, 100), 0.95)).toBe(1750);
+    expect(quantile(slow(0, 0), 0.95)).toBeNaN();
+    expect(above([], 500)).toEqual({ hits: 0, trials: 0 });
+    expect(above(added([slow(10, 1), slow(20, 3)]), 500)).toEqual({ hits: 4, trials: 30 });
+  });
+});
