@@ -1,86 +1,170 @@
 /**
- * Bad releases, each rolled out under load: whether the rollout takes it back by itself, from which state, how long that
- * takes, and how many users' requests failed or were slow until then.
+ * Bad releases, each rolled out under load: whether the rollout takes it back by itself, by which gate and from which
+ * state, how long that takes, and what users met until then. And good ones in a row: how many are taken back.
  *
- *   node bench/bad-releases.ts [--json FILE]
+ *   node bench/bad-releases.ts [--only TAG,TAG] [--good N] [--hold SECONDS] [--hogs N] [--json FILE]
+ *
+ * `--good N` rolls N good releases out instead of the bad ones. `--hogs N` keeps N processes busy beside, as on a machine
+ * that is overloaded.
  */
+import { spawn, type ChildProcess } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import type { Verb } from "../contract/events.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { buildReferenceServer } from "../operations/images/reference.ts";
 import { cutover } from "../operations/rollout/cutover.ts";
-import { startRolloutStack } from "../tests/support/rollout-stack.ts";
+import { startRolloutStack, type RolloutStack } from "../tests/support/rollout-stack.ts";
 import { between, failures, markdown } from "./support/figures.ts";
 import { clock } from "./support/load-clock.ts";
+import type { LoadReport } from "./support/load.ts";
 import { LoadThread } from "./support/load-thread.ts";
 
-/** Name, faults of the image (images/reference-server), and whether the release is good. */
-const RELEASES = [
+interface Release {
+  readonly name: string;
+  readonly tag: string;
+  /** Faults of the image (images/reference-server); none: the release is good. */
+  readonly faults: string;
+}
+
+const GOOD: Release = { name: "good", tag: "good", faults: "" };
+
+const RELEASES: readonly Release[] = [
   { name: "20 % errors", tag: "bad-errors", faults: "errors=0.2" },
   { name: "3 % errors", tag: "bad-few-errors", faults: "errors=0.03" },
+  // Blue has none at all: below the limit of 1 %, but worse than what it replaces.
+  { name: "0.6 % errors, blue none", tag: "bad-fewest-errors", faults: "errors=0.006" },
   { name: "2 % take 2 s (p99)", tag: "bad-p99", faults: "latency=2000ms@0.02" },
+  { name: "all 800 ms slower", tag: "bad-slow", faults: "latency=800ms" },
+  { name: "WebSockets 300 ms slower", tag: "bad-ws-latency", faults: "ws-latency=300ms" },
+  { name: "cuts WebSockets on 5 % of messages", tag: "bad-ws-drop", faults: "ws-drop=0.05" },
+  { name: "refuses every fifth WebSocket", tag: "bad-ws-reject", faults: "ws-reject=0.2" },
+  { name: "leaks 1 MB/s", tag: "bad-leak", faults: "leak=1MB/s" },
   { name: "never ready", tag: "bad-never-ready", faults: "never-ready" },
   { name: "crashes after 5 s", tag: "bad-crash", faults: "crash-after=5s" },
   { name: "crashes after 15 s", tag: "bad-crash-later", faults: "crash-after=15s" },
-  { name: "good", tag: "good", faults: "" },
-] as const;
+  GOOD,
+];
 
-const LOAD = { requestsPerSecond: 200, webSockets: 20, mcpSessions: 10 } as const;
+const LOAD = { requestsPerSecond: 200, webSockets: 20, mcpSessions: 10, renewalsPerSecond: 2 } as const;
 
 /** Above this, a request counts as slow; milliseconds. */
 const SLOW = 1000;
 
-const { values: args } = parseArgs({ options: { json: { type: "string" }, only: { type: "string" } } });
+const { values: args } = parseArgs({
+  options: {
+    json: { type: "string" },
+    only: { type: "string" },
+    good: { type: "string" },
+    hold: { type: "string", default: "10" },
+    hogs: { type: "string", default: "0" },
+  },
+});
 
-const stack = await startRolloutStack();
-const rows: (string | number)[][] = [];
-const results: unknown[] = [];
-let surprises = 0;
-try {
-  for (const release of RELEASES) {
-    if (args.only !== undefined && release.tag !== args.only) continue;
-    const image = `exai/reference-server:${release.tag}`;
-    await buildReferenceServer({ tag: image, ...(release.faults === "" ? {} : { faults: release.faults }) });
-    const context = stack.context({ deadlines: { readySeconds: 30 } });
-    const load = await LoadThread.start({ routerUrl: stack.routerUrl, webSocketUrl: stack.webSocketUrl, ...LOAD });
-    const from = clock();
-    const verb = cutover(context, { image, holdSeconds: 10, bakeSeconds: 10, reason: release.name });
-    let code: number | undefined;
-    while (code === undefined) {
-      const next = await verb.next();
-      if (next.done === true) code = next.value;
-      else if (next.value.type === "step" && next.value.status !== "progress") {
-        process.stderr.write(`${release.name}: ${next.value.title} ${next.value.status} ${next.value.detail ?? ""}\n`);
-      }
+const chosen = args.only?.split(",");
+const releases =
+  args.good === undefined
+    ? RELEASES.filter(({ tag }) => chosen?.includes(tag) !== false)
+    : Array.from({ length: Number(args.good) }, (_, index) => ({ ...GOOD, name: `good ${String(index + 1)}` }));
+
+interface Result {
+  readonly release: Release;
+  readonly code: number;
+  readonly seconds: number;
+  readonly from: string;
+  readonly reason: string;
+  readonly requests: number;
+  readonly failed: number;
+  readonly slow: number;
+  readonly webSockets: { readonly opened: number; readonly dropped: number; readonly refused: number };
+  readonly machineLoad: number;
+}
+
+/** Runs a verb and writes its steps for who watches. */
+async function follow(verb: Verb, name: string): Promise<number> {
+  for (;;) {
+    const next = await verb.next();
+    if (next.done === true) return next.value;
+    if (next.value.type === "step" && next.value.status !== "progress") {
+      process.stderr.write(`${name}: ${next.value.title} ${next.value.status} ${next.value.detail ?? ""}\n`);
     }
-    const to = clock();
-    await sleep(1000);
-    const requests = between(await load.stop(), from, to);
-    const failed = failures(requests).length;
-    const slow = requests.filter((record) => record.milliseconds > SLOW).length;
-    const { ending } = (await context.journal.read())?.machine ?? {};
-    const expected = release.faults === "" ? 0 : 1;
-    if (code !== expected) surprises += 1;
-    const share = (count: number): string =>
-      `${((100 * count) / requests.length).toFixed(3)} % (${String(count)} of ${String(requests.length)})`;
-    const seconds = ((to - from) / 1000).toFixed(1);
-    rows.push([
-      release.name,
-      code === 0 ? "completed" : `rolled back from ${ending?.from ?? "?"}`,
-      `${seconds} s`,
-      share(failed),
-      share(slow),
-      code === 0 ? "" : (ending?.reason ?? "").slice(0, 160),
-    ]);
-    results.push({ release, code, seconds: Number(seconds), requests: requests.length, failed, slow, ending });
   }
+}
+
+async function rollOut(stack: RolloutStack, release: Release): Promise<Result> {
+  const image = `exai/reference-server:${release.tag}`;
+  await buildReferenceServer({ tag: image, ...(release.faults === "" ? {} : { faults: release.faults }) });
+  const context = stack.context({ deadlines: { readySeconds: 30 } });
+  const load = await LoadThread.start({ routerUrl: stack.routerUrl, webSocketUrl: stack.webSocketUrl, ...LOAD });
+  const from = clock();
+  const seconds = Number(args.hold);
+  let [code, report]: [number, LoadReport | undefined] = [1, undefined];
+  let to: number;
+  try {
+    const request = { image, holdSeconds: seconds, bakeSeconds: seconds, reason: release.name };
+    code = await follow(cutover(context, request), release.name);
+  } finally {
+    to = clock();
+    await sleep(1000);
+    report = await load.stop();
+  }
+  const requests = between(report, from, to);
+  const { ending } = (await context.journal.read())?.machine ?? {};
+  return {
+    release,
+    code,
+    seconds: (to - from) / 1000,
+    from: code === 0 ? "" : (ending?.from ?? "?"),
+    reason: code === 0 ? "" : (ending?.reason ?? ""),
+    requests: requests.length,
+    failed: failures(requests).length,
+    slow: requests.filter((record) => record.milliseconds > SLOW).length,
+    webSockets: {
+      opened: report.webSockets.opened,
+      dropped: report.webSockets.dropped.length,
+      refused: report.webSockets.refused.length,
+    },
+    machineLoad: loadavg()[0] ?? NaN,
+  };
+}
+
+function row({ release, code, seconds, from, reason, requests, failed, slow, webSockets, machineLoad }: Result) {
+  const share = (count: number): string => `${((100 * count) / requests).toFixed(3)} % (${count} of ${requests})`;
+  return [
+    release.name,
+    code === 0 ? "completed" : `rolled back from ${from}`,
+    reason.split(":", 1)[0] ?? "",
+    `${seconds.toFixed(1)} s`,
+    share(failed),
+    share(slow),
+    `${webSockets.dropped} and ${webSockets.refused} of ${webSockets.opened}`,
+    machineLoad.toFixed(0),
+    reason.slice(0, 160),
+  ];
+}
+
+const COLUMNS = ["release", "outcome", "gate", "in", "users' requests failed", `slower than ${SLOW} ms`] as const;
+
+const results: Result[] = [];
+const hogs: ChildProcess[] = [];
+const stack = await startRolloutStack();
+try {
+  for (let index = 0; index < Number(args.hogs); index += 1) {
+    hogs.push(spawn(process.execPath, ["--eval", "for (;;);"], { stdio: "ignore" }));
+  }
+  for (const release of releases) results.push(await rollOut(stack, release));
 } finally {
+  for (const hog of hogs) hog.kill("SIGKILL");
   await stack.down();
 }
-const title = `against ${LOCAL_IMAGES.referenceServer}, ${String(LOAD.requestsPerSecond)} requests/s`;
+const surprises = results.filter(({ release, code }) => code !== (release.faults === "" ? 0 : 1));
+const busy = hogs.length === 0 ? "" : `, ${String(hogs.length)} busy processes beside`;
+const columns = [...COLUMNS, "WebSockets dropped and refused", "machine's load", "why"];
 process.stdout.write(
-  `${title}\n\n${markdown(["release", "outcome", "in", "users' requests failed", `slower than ${String(SLOW)} ms`, "why"], rows)}\n`,
+  `against ${LOCAL_IMAGES.referenceServer}, ${String(LOAD.requestsPerSecond)} requests/s, ${String(LOAD.webSockets)} WebSockets, hold ${args.hold} s${busy}\n\n` +
+    `${markdown(columns, results.map(row))}\n\n${String(surprises.length)} of ${String(results.length)} ended otherwise than they should\n`,
 );
 if (args.json !== undefined) await writeFile(args.json, JSON.stringify(results, undefined, 2));
-process.exitCode = surprises === 0 ? 0 : 1;
+process.exitCode = surprises.length === 0 ? 0 : 1;

@@ -10,6 +10,8 @@ export interface FaultInjector {
   beforeRequest(): Promise<boolean>;
   /** Whether this WebSocket upgrade must be refused. */
   refusesWebSocket(): boolean;
+  /** Whether this WebSocket message must cut its connection. */
+  dropsWebSocket(): boolean;
   /** Added to every WebSocket message and ping, in milliseconds. */
   readonly webSocketLatencyMs: number;
   /** Whether `/ready` may answer 200, as far as the knobs are concerned. */
@@ -38,6 +40,7 @@ export function createFaultInjector(
       return hits(faults.errors);
     },
     refusesWebSocket: () => hits(faults.webSocketReject),
+    dropsWebSocket: () => hits(faults.webSocketDrop),
     webSocketLatencyMs: faults.webSocketLatencyMs ?? 0,
     ready: () => !faults.neverReady && performance.now() - startedAt >= (faults.readyAfterMs ?? 0),
     start() {

@@ -10,6 +10,8 @@ export interface Faults {
   readonly webSocketLatencyMs?: number;
   /** Share of WebSocket upgrades that are refused with 503. */
   readonly webSocketReject?: number;
+  /** Share of WebSocket messages on which the connection is cut instead of an answer. */
+  readonly webSocketDrop?: number;
   /** `/ready` answers 503 for ever. */
   readonly neverReady?: true;
   /** `/ready` answers 503 for this long after the start. */
@@ -26,6 +28,7 @@ export const FAULT_KNOBS = {
   latency: "latency=<time>[@<share>]",
   "ws-latency": "ws-latency=<time>",
   "ws-reject": "ws-reject=<share>",
+  "ws-drop": "ws-drop=<share>",
   "never-ready": "never-ready",
   "ready-after": "ready-after=<time>",
   "crash-after": "crash-after=<time>",
@@ -90,6 +93,8 @@ function parseKnob(knob: string): Faults {
       return { webSocketLatencyMs: parseTime(knob, value) };
     case "ws-reject":
       return { webSocketReject: parseShare(knob, value) };
+    case "ws-drop":
+      return { webSocketDrop: parseShare(knob, value) };
     case "ready-after":
       return { readyAfterMs: parseTime(knob, value) };
     case "crash-after":

@@ -148,6 +148,10 @@ export class EchoWebSockets {
       this.#log.debug("WebSocket failed", { error: error.message });
     });
     client.on("message", (data) => {
+      if (this.#faults.dropsWebSocket()) {
+        client.terminate();
+        return;
+      }
       const message = decode(data);
       const { release, colour = null } = this.#environment;
       const answer = JSON.stringify(

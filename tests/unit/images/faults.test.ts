@@ -10,11 +10,12 @@ const silent = createLog("error", {}, () => undefined);
 describe("parseFaults", () => {
   test("takes every knob with its units", () => {
     expect(parseFaults("")).toEqual({});
-    expect(parseFaults("errors=0.2, latency=2000ms@0.02 ,ws-latency=0.3s,ws-reject=.5")).toEqual({
+    expect(parseFaults("errors=0.2, latency=2000ms@0.02 ,ws-latency=0.3s,ws-reject=.5,ws-drop=0.05")).toEqual({
       errors: 0.2,
       latency: { milliseconds: 2000, share: 0.02 },
       webSocketLatencyMs: 300,
       webSocketReject: 0.5,
+      webSocketDrop: 0.05,
     });
     expect(parseFaults("latency=2s,ready-after=3s,crash-after=1m,leak=1.5MB/s")).toEqual({
       latency: { milliseconds: 2000, share: 1 },
