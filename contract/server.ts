@@ -55,7 +55,9 @@ export const SERVER_METRICS = {
   tokens: "exai_jwt_tokens_total",
   /** Gauge: open MCP sessions. */
   mcpSessions: "exai_mcp_sessions",
-  /** Gauge, bytes: the process' memory, as every Prometheus client library names it. */
+  /** Counter, seconds: CPU time of the process, as every Prometheus client library names it. */
+  cpu: "process_cpu_seconds_total",
+  /** Gauge, bytes: the process' memory, as they name it. */
   residentMemory: "process_resident_memory_bytes",
   /** Counter; labels provider (kimi, glm), outcome (ok, error). */
   providerRequests: "exai_provider_requests_total",

@@ -20,8 +20,10 @@ export interface Observation {
   readonly both: Period;
   /** Round trips of the probes' WebSockets on this step; a lost one is a failure. */
   readonly roundTrips: readonly ProbedSeconds[];
-  /** Time of the stable colour's requests when it had all users, before the rollout. */
-  readonly before?: Histogram;
+  /** Milliseconds of the candidate's answers to health checks on this step. */
+  readonly health: readonly number[];
+  /** The stable colour when it had all users, before the rollout. */
+  readonly before?: Pick<Counts, "requests" | "latency" | "cpuSeconds">;
 }
 
 interface Period {
@@ -44,6 +46,9 @@ export interface ProbedRoundTrips {
 /** Observations of the stable colour with which it can stand as a control. */
 const CONTROL_SAMPLES = 20;
 
+/** Health checks without which nothing can be said of them. */
+const LEAST_HEALTH_CHECKS = 8;
+
 /** What is worse is at least this many times as bad: a small difference is no reason to take a release back. */
 const WORSE = 2;
 
@@ -58,7 +63,8 @@ const SERVER_BIN_SECONDS = 6;
 
 /** The verdicts on both colours in the same seconds; pure. */
 export function judge(settings: GateSettings, candidate: Colour, observation: Observation): readonly Verdict[] {
-  const { step, both, before } = observation;
+  const { step, both } = observation;
+  const before = observation.before?.latency;
   const stable = otherColour(candidate);
   if (!step.traffic.known.includes(candidate)) {
     return [noData("data", "the router has not been scraped twice yet, or not lately")];
@@ -74,6 +80,8 @@ export function judge(settings: GateSettings, candidate: Colour, observation: Ob
     settings,
     stable,
     epoch: step.epoch,
+    health: observation.health,
+    effort: effortOf(observation, candidate),
     disturbed: disturbance(stable, before, added(step.traffic.bins.map(({ of }) => of[stable].latency))),
   };
 
@@ -86,7 +94,6 @@ export function judge(settings: GateSettings, candidate: Colour, observation: Ob
       unit: "requests",
       text: (share) => `${percent(share)} of requests failed`,
       bursts: false,
-      blamesEnvironment: false,
     }),
     ...(
       [
@@ -104,7 +111,7 @@ export function judge(settings: GateSettings, candidate: Colour, observation: Ob
         text: (share) =>
           `${gate} ${value.toFixed(0)} ms, ${percent(share)} of requests above ${String(milliseconds)} ms`,
         bursts: true,
-        blamesEnvironment: true,
+        milliseconds,
         ...(before === undefined ? {} : { before: above(before, milliseconds) }),
         figures: { milliseconds: value },
       });
@@ -131,6 +138,10 @@ interface Environment {
   readonly settings: GateSettings;
   readonly stable: Colour;
   readonly epoch: number;
+  /** Milliseconds of the candidate's answers to health checks. */
+  readonly health: readonly number[];
+  /** CPU time that a request takes on the candidate, as a multiple of the stable colour's; undefined if unknown. */
+  readonly effort: number | undefined;
   /** In which way the stable colour is slower than it was itself; undefined when it is not. */
   readonly disturbed: string | undefined;
 }
@@ -146,8 +157,8 @@ interface Limited {
   readonly text: (share: number) => string;
   /** Whether its bad ones come in bursts, so that one scrape alone must not decide. */
   readonly bursts: boolean;
-  /** Whether a busy machine alone can cause it. */
-  readonly blamesEnvironment: boolean;
+  /** What is too slow. Absent: it is not about time, and a busy machine alone cannot cause it. */
+  readonly milliseconds?: number;
   /** The stable colour's share when it had all users. */
   readonly before?: Share;
   readonly figures?: Readonly<Record<string, number>>;
@@ -195,26 +206,53 @@ function againstLimit(environment: Environment, limited: Limited): Verdict {
 
 /**
  * What besides the candidate explains that it is over a limit, and whether the candidate is worse all the same.
- * A busy machine shows in three ways: the stable colour is near the limit in the same seconds, it was over it when it had
- * all the users itself, or it answers slower than it did then, although it has fewer.
+ * A busy machine shows in four ways: the stable colour is near the limit in the same seconds; it was over it when it had
+ * all the users itself; it answers slower than it did then, although it has fewer; or the candidate lacks processor time.
  */
 function sharedTrouble(
-  { settings, stable, disturbed }: Environment,
-  { strata, limit, before, blamesEnvironment }: Limited,
+  environment: Environment,
+  { strata, limit, before, milliseconds }: Limited,
   own: Share,
   control: Share,
 ): { readonly what: string; readonly worse: boolean } | undefined {
+  const { settings, stable, disturbed } = environment;
   const enough = control.trials >= CONTROL_SAMPLES;
   const worse = enough && isWorse(strata, evidenceNeeded(settings.comparisonSignificance, 1));
   if (enough && !worse && control.hits * 2 >= limit * control.trials) {
     return { what: `${stable} is no better: ${counts(control)}`, worse };
   }
-  if (!blamesEnvironment) return undefined;
+  if (milliseconds === undefined) return undefined;
   const alike = before !== undefined && before.trials >= CONTROL_SAMPLES && before.hits >= limit * before.trials;
   if (alike && own.hits * before.trials < WORSE * before.hits * own.trials) {
     return { what: `${stable} was no better with all users: ${counts(before)}`, worse };
   }
+  const starved = starvation(environment, milliseconds, own);
+  if (starved !== undefined) return { what: starved, worse: false };
   return disturbed === undefined ? undefined : { what: disturbed, worse };
+}
+
+/**
+ * Whether the candidate is slow because others have the processors: health checks, which need no work, are late like the
+ * users' requests, so the process itself cannot run, yet a request takes no more processor time than on the stable colour.
+ * A release that waits answers health checks at once, and one that computes more is seen by its processor time.
+ */
+function starvation({ health, effort }: Environment, milliseconds: number, own: Share): string | undefined {
+  const late = { hits: health.filter((each) => each > milliseconds).length, trials: health.length };
+  if (effort === undefined || effort >= WORSE || late.trials < LEAST_HEALTH_CHECKS) return undefined;
+  if (2 * late.hits * own.trials < own.hits * late.trials) return undefined;
+  return `it lacks processor time: ${counts(late)} health checks were as late, and a request takes ${effort.toFixed(1)} times the CPU of before`;
+}
+
+/** CPU time of a request on the candidate by that of the stable colour with users, before and during the rollout. */
+function effortOf({ step, both, before }: Observation, candidate: Colour): number | undefined {
+  const stable = otherColour(candidate);
+  const cost = (parts: readonly Pick<Counts, "requests" | "cpuSeconds">[]): number => {
+    const total = (key: "requests" | "cpuSeconds"): number => parts.reduce((sum, part) => sum + part[key], 0);
+    return total("cpuSeconds") / total("requests");
+  };
+  const own = cost(step.traffic.bins.map(({ of }) => of[candidate]));
+  const control = cost([...both.traffic.bins.map(({ of }) => of[stable]), ...(before === undefined ? [] : [before])]);
+  return own > 0 && control > 0 && Number.isFinite(own / control) ? own / control : undefined;
 }
 
 /**
@@ -299,7 +337,7 @@ function webSockets(environment: Environment, candidate: Colour, observation: Ob
       limit: 0.05,
       unit: "round trips",
       text: (share) => `${percent(share)} of WebSocket round trips above ${String(limit)} ms`,
-      blamesEnvironment: true,
+      milliseconds: limit,
     }),
     againstLimit(environment, {
       ...common,
@@ -308,7 +346,6 @@ function webSockets(environment: Environment, candidate: Colour, observation: Ob
       limit: settings.errorRatio,
       unit: "WebSockets and round trips",
       text: (share) => `${percent(share)} of WebSockets and their round trips refused or lost`,
-      blamesEnvironment: false,
     }),
   ];
 }

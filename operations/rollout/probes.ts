@@ -7,19 +7,23 @@ import { testerHeaders } from "./smoke.ts";
 /** Every so many probes, one opens an MCP session and ends it. */
 const MCP_EVERY = 10;
 
+/** Every so many probes, one asks for the health, which a server answers without work: how long it takes is noted. */
+const HEALTH_EVERY = 3;
+
 /** How long a probe may take, seconds: longer than any latency limit, so that a slow answer is counted as slow. */
 const PROBE_SECONDS = 15;
 
 /**
  * Tops up thin traffic: the same requests to both colours at the same moments through the tester's header, as many per
- * second as are missing. They count in the router's series like those of users, and the gates read them there. What a
- * probe is answered is not looked at here: one judge is enough.
+ * second as are missing. They count in the router's series like those of users, and the gates read them there; only the
+ * time of the health checks is taken here.
  */
 export class Prober {
   readonly #routerUrl: string;
   readonly #colours: readonly Colour[];
   readonly #stop = new AbortController();
   readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #health: Record<Colour, TimedProbe[]> = { blue: [], green: [] };
   #perSecond = 0;
   #sent = 0;
 
@@ -37,6 +41,12 @@ export class Prober {
   /** Sets the rate for each colour. */
   aim(perSecond: number): void {
     this.#perSecond = perSecond;
+  }
+
+  /** Milliseconds of the health checks since a moment (seconds since 1970), oldest first; older ones are forgotten. */
+  health(colour: Colour, since: number): readonly number[] {
+    this.#health[colour] = this.#health[colour].filter(({ at }) => at >= since);
+    return this.#health[colour].map(({ milliseconds }) => milliseconds);
   }
 
   /** Stops at once; probes in flight are given up. */
@@ -66,8 +76,23 @@ export class Prober {
       await session.end();
       return;
     }
+    if (index % HEALTH_EVERY === 0) {
+      const started = performance.now();
+      const response = await fetch(new URL(SERVER_PATHS.health, this.#routerUrl), {
+        headers: testerHeaders(colour),
+        signal: signal(),
+      });
+      await response.arrayBuffer();
+      this.#health[colour].push({ at: Date.now() / 1000, milliseconds: performance.now() - started });
+      return;
+    }
     const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
     const response = await fetch(url, { headers: testerHeaders(colour), signal: signal() });
     await response.arrayBuffer();
   }
+}
+
+interface TimedProbe {
+  readonly at: number;
+  readonly milliseconds: number;
 }

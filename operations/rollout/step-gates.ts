@@ -7,7 +7,7 @@ import { Prober } from "./probes.ts";
 import { Prometheus, PrometheusError, type Series } from "./prometheus.ts";
 import { QueryGates } from "./queries.ts";
 import type { RolloutSession } from "./session.ts";
-import { added, trafficOf, TRAFFIC_SELECTOR, WINDOW_SELECTOR, type Histogram } from "./window.ts";
+import { added, trafficOf, TRAFFIC_SELECTOR } from "./window.ts";
 import type { RoundTripProber } from "./websocket-probes.ts";
 
 /**
@@ -39,7 +39,7 @@ export class StepGates {
   #roundTrips: RoundTripProber | undefined;
   /** When users came to both colours first, seconds since 1970. */
   #firstShiftAt: number | undefined;
-  #before: Histogram | undefined;
+  #before: Observation["before"];
   /** Seconds in which the stable colour had the same trouble. */
   #sharedSeconds = 0;
   /** Seconds of a clock that does not jump, as the next ones. */
@@ -120,6 +120,7 @@ export class StepGates {
           epoch: both.epoch,
         },
         roundTrips: this.#probed(step.since),
+        health: this.#prober.health(candidate, step.since),
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };
       const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, both.since)];
@@ -141,8 +142,11 @@ export class StepGates {
     }
     if (this.#before === undefined) {
       const until = Date.parse(startedAt) / 1000;
-      const series = await this.#prometheus.samples(WINDOW_SELECTOR, BEFORE_SECONDS, until);
-      this.#before = added(trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable].latency));
+      const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
+      const own = trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable]);
+      const sum = (key: "requests" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
+      const latency = added(own.map((counts) => counts.latency));
+      this.#before = { requests: sum("requests"), cpuSeconds: sum("cpuSeconds"), latency };
     }
   }
 

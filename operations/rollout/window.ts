@@ -21,6 +21,8 @@ export interface Counts {
   readonly refused: number;
   /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
   readonly roundTrips: Histogram;
+  /** CPU time of the server's processes. */
+  readonly cpuSeconds: number;
 }
 
 /** Both colours in the same few seconds, which end at `at` (seconds since 1970). */
@@ -48,6 +50,7 @@ export const TRAFFIC_SELECTOR = `{__name__=~"${[
   ENVOY_METRICS.requests,
   REQUEST_TIME,
   ROUND_TRIP,
+  SERVER_METRICS.cpu,
   SERVER_METRICS.residentMemory,
 ].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}!="stream"}`;
 
@@ -109,7 +112,7 @@ function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string
   const scrapes = new Map<string, Scrape>();
   for (const each of series) {
     const router = each.labels.__name__ === ENVOY_METRICS.requestsTotal;
-    const server = each.labels.__name__ === ROUND_TRIP && each.labels.le === "+Inf";
+    const server = each.labels.__name__ === SERVER_METRICS.cpu;
     if (!router && !server) continue;
     const times = each.samples.map(([time]) => time).filter((time) => time >= since);
     const [first, last] = [times[0], times.at(-1)];
@@ -133,12 +136,13 @@ interface Draft {
   readonly latency: Map<number, number>;
   upgrades: number;
   refused: number;
+  cpuSeconds: number;
   readonly roundTrips: Map<number, number>;
 }
 
 function draftOf(drafts: Map<number, Record<Colour, Draft>>, index: number): Record<Colour, Draft> {
   const empty = (): Draft => ({
-    ...{ requests: 0, errors: 0, upgrades: 0, refused: 0 },
+    ...{ requests: 0, errors: 0, upgrades: 0, refused: 0, cpuSeconds: 0 },
     ...{ latency: new Map<number, number>(), roundTrips: new Map<number, number>() },
   });
   const draft = drafts.get(index) ?? { blue: empty(), green: empty() };
@@ -170,6 +174,10 @@ function counterOf({ labels }: Series): ((draft: Draft, grown: number) => void) 
     case ROUND_TRIP:
       return (draft, grown) => {
         add(draft.roundTrips, grown);
+      };
+    case SERVER_METRICS.cpu:
+      return (draft, grown) => {
+        draft.cpuSeconds += grown;
       };
     default:
       return undefined;

@@ -18,6 +18,8 @@ interface Seconds {
   readonly roundTrips?: number;
   readonly late?: number;
   readonly refused?: number;
+  /** CPU seconds of a request. */
+  readonly cpu?: number;
 }
 
 const NOBODY: Seconds = { requests: 0 };
@@ -26,7 +28,15 @@ function histogram(bounds: readonly number[], fastAt: number, slowAt: number, al
   return [...bounds, Infinity].map((bound) => [bound, bound < fastAt ? 0 : bound < slowAt ? all - slow : all] as const);
 }
 
-function counts({ requests, errors = 0, slow = 0, roundTrips = 0, late = 0, refused = 0 }: Seconds): Counts {
+function counts({
+  requests,
+  errors = 0,
+  slow = 0,
+  roundTrips = 0,
+  late = 0,
+  refused = 0,
+  cpu = 0.002,
+}: Seconds): Counts {
   return {
     requests,
     errors,
@@ -34,6 +44,7 @@ function counts({ requests, errors = 0, slow = 0, roundTrips = 0, late = 0, refu
     upgrades: roundTrips,
     refused,
     roundTrips: histogram(LATENCY_BUCKETS_SECONDS, 0.01, 0.5, roundTrips, late),
+    cpuSeconds: requests * cpu,
   };
 }
 
@@ -54,6 +65,7 @@ function observed(step: readonly Bin[], options: Partial<Observation> = {}, both
     step: { traffic: { bins: step, known }, epoch: 1 },
     both: { traffic: { bins: both, known }, epoch: 1 },
     roundTrips: [],
+    health: [],
     ...options,
   };
 }
@@ -158,8 +170,7 @@ describe("a trouble of both colours", () => {
     expect(failing(observed(bins(6, slow, { requests: 3, slow: 1 }), {}, []))).toContain("p95");
   });
 
-  const before = (requests: number, late: number): Histogram =>
-    histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 2500, requests, late);
+  const before = (requests: number, late: number): Counts => counts({ requests, slow: late });
 
   it("holds with all users on the candidate where the probed control is slower than it was with users", () => {
     // Probes of a colour without users are quicker than users on a busy machine, but slower than they used to be.
@@ -184,6 +195,18 @@ describe("a trouble of both colours", () => {
       outcome: "no-data",
     });
     expect(failing(observed(step, { before: before(10_000, 200) }, []))).toContain("p95");
+  });
+
+  it("holds where the candidate lacks processor time, and fails where it waits or computes more", () => {
+    const overloaded = (late: number, cpu: number): Observation =>
+      observed(
+        bins(6, { requests: 200, slow: 60, cpu }, { requests: 10 }),
+        { before: before(10_000, 0), health: Array.from({ length: 20 }, (_, index) => (index < late ? 1500 : 3)) },
+        [],
+      );
+    expect(verdictOf(overloaded(6, 0.0025), "p95")).toMatchObject({ outcome: "no-data", shared: true });
+    expect(failing(overloaded(0, 0.0025))).toEqual(["p95", "p99"]);
+    expect(failing(overloaded(6, 0.0045))).toEqual(["p95", "p99"]);
   });
 
   it("does not excuse failed requests: a busy machine is slow, it does not answer 500", () => {

@@ -87,6 +87,14 @@ describe("the traffic of both colours", () => {
     const bucket = `${SERVER_METRICS.webSocketLatency}_bucket`;
     const all = [
       scraped(100, 102),
+      series(
+        SERVER_METRICS.cpu,
+        [
+          [101, 7],
+          [103, 7.5],
+        ],
+        server,
+      ),
       answers("1", [[102, 6]], { kind: "websocket" }),
       answers("5", [[102, 2]], { kind: "websocket" }),
       ...(
@@ -108,6 +116,7 @@ describe("the traffic of both colours", () => {
     ];
     const { bins } = trafficOf(all, 100, 104);
     expect([sum(bins, "requests"), sum(bins, "upgrades"), sum(bins, "refused")]).toEqual([0, 8, 2]);
+    expect(bins.reduce((total, { of }) => total + of.green.cpuSeconds, 0)).toBe(0.5);
     expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ hits: 2, trials: 5 });
   });
 
