@@ -323,9 +323,9 @@ describe("simulated rollouts", () => {
     },
   );
 
-  it("of a release with 0.6 % errors against 0.05 % are taken back before it has all users, mostly", () => {
+  it("of a release with 0.6 % errors against 0.05 % are taken back before it has all users, nine of ten times", () => {
     const { fail, held } = run(300, 0.006, 0.0005);
-    expect((fail + held) / 300).toBeGreaterThan(0.8);
+    expect((fail + held) / 300).toBeGreaterThan(0.9);
   });
 
   it.each([
