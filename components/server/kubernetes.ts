@@ -105,7 +105,11 @@ export class KubernetesServer extends ExaiComponent {
           transform?.deployment,
           `${name}-${colour}`,
           {
-            metadata: metadata(platform, slotPart, object),
+            metadata: {
+              ...metadata(platform, slotPart, object),
+              // A rollout that drains the slot takes its replicas over; an `up` that changes the slot takes them back.
+              annotations: { "pulumi.com/patchForce": "true" },
+            },
             spec: {
               replicas: args.replicas,
               revisionHistoryLimit: 5,
