@@ -50,7 +50,7 @@ for (const register of [registerStack, registerRollout, registerPlan, registerDa
   register(program, run);
 
 if (process.argv[2] === "complete") {
-  const { default: addCompletion } = await import("@bomb.sh/tab/commander");
-  addCompletion(program);
+  const { registerCompletion } = await import("./completion.ts");
+  registerCompletion(program);
 }
 await program.parseAsync();

@@ -76,6 +76,12 @@ describe("the command line", () => {
   it("completes verbs in bash, zsh and fish", async () => {
     for (const shell of ["bash", "zsh", "fish"]) expect((await exai("complete", shell)).stdout).toContain("exai");
     expect((await exai("complete", "--", "roll")).stdout).toMatch(/^rollback/m);
+    const actions = (await exai("complete", "--", "rollout", "")).stdout;
+    for (const action of ["status", "history", "resume", "abort"])
+      expect(actions).toMatch(new RegExp(`^${action}`, "m"));
+    expect((await exai("complete", "--", "rollout", "status", "--w")).stdout).toMatch(/^--watch/m);
+    expect((await exai("complete", "--", "cutover", "--stack", "")).stdout).toMatch(/^prod/m);
+    expect((await exai("complete", "--", "up", "")).stdout).toMatch(/^staging/m);
   });
 });
 
