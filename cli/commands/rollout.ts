@@ -41,11 +41,14 @@ Example:
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
     )
     .action(async (flags: CutoverFlags) => {
-      const [{ cutoverVerb }, { withRollout }] = await Promise.all([
+      const [{ cutoverVerb }, { rolloutContext }] = await Promise.all([
         import("../verbs/cutover.ts"),
-        import("../rollout/open.ts"),
+        import("../local/rollout.ts"),
       ]);
-      await run((signal) => withRollout({ ...flags, deploys: true }, signal, (context) => cutoverVerb(context, flags)));
+      await run(async function* (signal) {
+        const context = await rolloutContext(flags.stack, flags.set ?? {}, signal, { deploys: true });
+        return yield* cutoverVerb(context, flags);
+      });
     });
 
   withOverrides(
@@ -57,11 +60,13 @@ Example:
       .option("--accept-schema", "go back although the schema has moved past the old release", false)
       .option("--stack <stack>", "stack", "local"),
   ).action(async (flags: Flags & { reason?: string; emergency: boolean; acceptSchema: boolean }) => {
-    const [{ rollbackVerb }, { withRollout }] = await Promise.all([
+    const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([
       import("../verbs/rollback.ts"),
-      import("../rollout/open.ts"),
+      import("../local/rollout.ts"),
     ]);
-    await run((signal) => withRollout(flags, signal, (context) => rollbackVerb(context, flags)));
+    await run(async function* (signal) {
+      return yield* rollbackVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
+    });
   });
 
   const rollout = program.command("rollout").description("the rollout under way, and those before it");
@@ -86,12 +91,18 @@ Example:
     if (action === "abort") command.option("--reason <text>", "for the history");
     command.action(async () => {
       const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
-      const [{ rolloutVerb }, { withRollout }] = await Promise.all([
+      const [{ rolloutVerb }, { rolloutContext }] = await Promise.all([
         import("../verbs/rollout.ts"),
-        import("../rollout/open.ts"),
+        import("../local/rollout.ts"),
       ]);
-      const request = { ...flags, deploys: action === "resume" };
-      await run((signal) => withRollout(request, signal, (context) => rolloutVerb(context, action, flags)));
+      await run(async function* (signal) {
+        const deploys = action === "resume";
+        return yield* rolloutVerb(
+          await rolloutContext(flags.stack, flags.set ?? {}, signal, { deploys }),
+          action,
+          flags,
+        );
+      });
     });
   }
 };

@@ -3,7 +3,6 @@ import { setInStackFile } from "../../operations/engine/stackFile.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
-import { openEngine } from "../engine/open.ts";
 import { localStack, type Overrides } from "./project.ts";
 import { drainSlot, lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
@@ -22,6 +21,8 @@ export class EngineDeployer implements SlotDeployer {
     // Remembered before the container is made: a later `up`, be it raw, has to come to the same stack.
     localStack(this.#stack, this.#overrides).state.setSlot(colour, image);
     if (Object.keys(this.#overrides).length === 0) setInStackFile(PROJECT_ROOT, this.#stack, `${colour}Image`, image);
+    // Loaded here alone: a rollback deploys nothing, and does not wait for Pulumi's SDK.
+    const { openEngine } = await import("../engine/open.ts");
     const { engine } = await openEngine(this.#stack, { ...this.#overrides, [`${colour}Image`]: image });
     // The container, its image, and the carrier and volumes of its files; the rest of the stack is not looked at.
     const events = engine.up({ signal, target: [`**::${serverName(colour)}*`] });

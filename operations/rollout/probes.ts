@@ -43,7 +43,7 @@ export class Prober {
     this.#perSecond = perSecond;
   }
 
-  /** Milliseconds of the health checks since a moment (seconds since 1970), oldest first; older ones are forgotten. */
+  /** Milliseconds of the health checks since a moment (seconds of `performance.now()`), oldest first; older ones are forgotten. */
   health(colour: Colour, since: number): readonly number[] {
     this.#health[colour] = this.#health[colour].filter(({ at }) => at >= since);
     return this.#health[colour].map(({ milliseconds }) => milliseconds);
@@ -83,7 +83,7 @@ export class Prober {
         signal: signal(),
       });
       await response.arrayBuffer();
-      this.#health[colour].push({ at: Date.now() / 1000, milliseconds: performance.now() - started });
+      this.#health[colour].push({ at: performance.now() / 1000, milliseconds: performance.now() - started });
       return;
     }
     const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);

@@ -45,6 +45,17 @@ export class Prometheus {
     return result.flatMap(({ value }) => (value === undefined ? [] : [Number(value[1])]));
   }
 
+  /**
+   * Its own clock, seconds since 1970. Samples are stamped by it, and the controller's may be another one, or jump.
+   *
+   * @throws PrometheusError when it is down or slow.
+   */
+  async now(): Promise<number> {
+    const [now] = await this.values("time()");
+    if (now === undefined) throw new PrometheusError(`${this.#url} does not say its time`);
+    return now;
+  }
+
   async #ask(type: string, query: string, time?: number): Promise<readonly Result[]> {
     const url = new URL("/api/v1/query", this.#url);
     url.searchParams.set("query", query);

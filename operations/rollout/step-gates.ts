@@ -33,16 +33,15 @@ export class StepGates {
   readonly #prometheus: Prometheus;
   readonly #queries: QueryGates;
   readonly #prober: Prober;
-  /** Seconds since 1970, as Prometheus counts. */
-  readonly #startedAt = Date.now() / 1000;
+  /** Seconds of a clock that does not jump, as all times that are kept here; {@link StepGates.look} asks Prometheus its own. */
+  readonly #startedAt = seconds();
   readonly #usersOnBoth: boolean;
   #roundTrips: RoundTripProber | undefined;
-  /** When users came to both colours first, seconds since 1970. */
+  /** When users came to both colours first. */
   #firstShiftAt: number | undefined;
   #before: Observation["before"];
   /** Seconds in which the stable colour had the same trouble. */
   #sharedSeconds = 0;
-  /** Seconds of a clock that does not jump, as the next ones. */
   #lookedAt = seconds();
   #waitingSince = seconds();
   #passed = false;
@@ -102,11 +101,13 @@ export class StepGates {
   async #verdicts(): Promise<readonly Verdict[]> {
     const { gates } = this.#session.context;
     const { candidate } = this.#plan;
-    const now = Date.now() / 1000;
-    const step = epochOf(this.#startedAt, now);
     try {
-      await this.#prepare();
-      const both = epochOf(this.#firstShiftAt ?? this.#startedAt, now);
+      const now = await this.#prometheus.now();
+      const ahead = now - seconds();
+      const startedAt = this.#startedAt + ahead;
+      const step = epochOf(startedAt, now);
+      await this.#prepare(ahead);
+      const both = epochOf((this.#firstShiftAt ?? this.#startedAt) + ahead, now);
       const earliest = Math.min(step.since, both.since);
       const [series, queries] = await Promise.all([
         this.#prometheus.samples(TRAFFIC_SELECTOR, now - earliest + ENVOY_SCRAPE_INTERVAL_SECONDS),
@@ -116,11 +117,11 @@ export class StepGates {
         step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
         both: {
           // With all users on the candidate, what was seen until then stands.
-          traffic: trafficOf(series, both.since, this.#usersOnBoth ? now : this.#startedAt),
+          traffic: trafficOf(series, both.since, this.#usersOnBoth ? now : startedAt),
           epoch: both.epoch,
         },
-        roundTrips: this.#probed(step.since),
-        health: this.#prober.health(candidate, step.since),
+        roundTrips: this.#probed(step.since - ahead),
+        health: this.#prober.health(candidate, step.since - ahead),
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };
       const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, both.since)];
@@ -133,15 +134,16 @@ export class StepGates {
   }
 
   /** What is asked for once: when the users came to both colours, and how the stable colour was before. */
-  async #prepare(): Promise<void> {
+  async #prepare(ahead: number): Promise<void> {
     const { id, stable, startedAt } = this.#plan;
     if (this.#firstShiftAt === undefined) {
       const entries = await this.#session.context.journal.history();
       const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
-      this.#firstShiftAt = first === undefined ? this.#startedAt : Date.parse(first.at) / 1000;
+      // A clock that jumped since then says nothing of use: not later than this step in any case.
+      this.#firstShiftAt = Math.min(this.#startedAt, first === undefined ? Infinity : fromWall(first.at));
     }
     if (this.#before === undefined) {
-      const until = Date.parse(startedAt) / 1000;
+      const until = fromWall(startedAt) + ahead;
       const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
       const own = trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable]);
       const sum = (key: "requests" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
@@ -204,6 +206,11 @@ export class StepGates {
 
 function seconds(): number {
   return performance.now() / 1000;
+}
+
+/** A moment that the journal has by the wall clock (ISO 8601), on the clock of {@link seconds}. */
+function fromWall(at: string): number {
+  return seconds() - (Date.now() - Date.parse(at)) / 1000;
 }
 
 /** The test that runs now, from 1, and the seconds since 1970 that it looks at. */

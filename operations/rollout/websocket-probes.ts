@@ -54,7 +54,7 @@ export class RoundTripProber {
       for (const colour of COLOURS) this.#work.push(this.#keep(colour, index));
   }
 
-  /** What was measured since a moment (seconds since 1970), oldest first; what is older is forgotten. */
+  /** What was measured since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten. */
   since(seconds: number): readonly ProbedSeconds[] {
     for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < seconds) this.#bins.delete(bin);
     return [...this.#bins.values()];
@@ -140,7 +140,7 @@ export class RoundTripProber {
   }
 
   #count(colour: Colour, what: keyof ProbedRoundTrips): void {
-    const index = Math.floor(Date.now() / 1000 / BIN_SECONDS);
+    const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
     const none = (): Record<keyof ProbedRoundTrips, number> => ({ done: 0, slow: 0, lost: 0 });
     const bin = this.#bins.get(index) ?? { blue: none(), green: none() };
     this.#bins.set(index, bin);

@@ -1,4 +1,3 @@
-import { any } from "../model/truth.ts";
 import { containerRule } from "./podRule.ts";
 
 /** UIDs beyond those that a node gives to its own users. */
@@ -20,7 +19,7 @@ export const highUserId = containerRule(
     const place = container.reader.at(...field).or(pod.spec.at(...field));
     return {
       at: place,
-      holds: any(place.within(10_000, Infinity), pod.userNamespace),
+      holds: place.within(10_000, Infinity),
       message: `${container.label} runs with UID ${place.shown}`,
       mend: "set securityContext.runAsUser to 10000 or more",
     };

@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
@@ -46,11 +47,21 @@ export class LocalInstance {
 
   /** Runs `./exai <words>` on this instance. */
   async exai(words: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<Ran> {
+    return runProgram(process.execPath, this.#arguments(words, settings), { cwd: PROJECT_ROOT });
+  }
+
+  /** Starts `./exai <words>` on this instance, for a test that does something to its process. */
+  start(words: readonly string[]): ChildProcess {
+    return spawn(process.execPath, this.#arguments(words, {}), {
+      cwd: PROJECT_ROOT,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+
+  #arguments(words: readonly string[], settings: Readonly<Record<string, string>>): string[] {
     const all = { instance: this.name, homeDirectory: join(".exai", this.name), ...this.ports, ...settings };
     const flags = Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    return runProgram(process.execPath, [join(PROJECT_ROOT, "cli", "main.ts"), "--json", ...words, ...flags], {
-      cwd: PROJECT_ROOT,
-    });
+    return [join(PROJECT_ROOT, "cli", "main.ts"), "--json", ...words, ...flags];
   }
 
   /** Runs a verb and returns its events. @throws Error with what it printed, where its exit code is another */

@@ -1,19 +1,56 @@
 /**
- * A controller in a process of its own, to be killed: `node rollout-child.ts <facts as JSON> cutover|abort [image]`.
+ * A controller in a process of its own, to be killed, stopped or given another clock: `node rollout-child.ts <job as JSON>`.
+ * Prints its events, and an error that ends it, as lines of JSON.
  */
+import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { localRollout } from "../../operations/rollout/context.ts";
-import { cutover } from "../../operations/rollout/cutover.ts";
-import { abort } from "../../operations/rollout/resume.ts";
+import { localRollout, type RolloutContext } from "../../operations/rollout/context.ts";
+import { cutover, type CutoverRequest } from "../../operations/rollout/cutover.ts";
+import type { GateSettings } from "../../operations/rollout/gates.ts";
+import { abort, resume } from "../../operations/rollout/resume.ts";
 import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./rollout-stack.ts";
 
-const [json = "", action = "", image = LOCAL_IMAGES.referenceServer] = process.argv.slice(2);
-const facts = JSON.parse(json) as StackFacts;
-const context = localRollout({ ...facts, deployer: new PlainDeployer(facts.name), gates: QUICK_GATES });
-const verb: Verb =
-  action === "abort" ? abort(context, {}) : cutover(context, { ...QUICK_CUTOVER, image, reason: "test" });
-for (;;) {
-  const next = await verb.next();
-  if (next.done === true) process.exit(next.value);
+/** What a controller is to do. */
+export interface Job {
+  readonly facts: StackFacts;
+  readonly action: "cutover" | "abort" | "resume";
+  readonly request?: Partial<CutoverRequest>;
+  readonly gates?: Partial<GateSettings>;
+  readonly leaseSeconds?: number;
+}
+
+/** What it prints of an error that ended it. */
+export interface PrintedError {
+  readonly error: string;
+  readonly exitCode: number;
+}
+
+const { facts, action, request, gates, leaseSeconds } = JSON.parse(process.argv[2] ?? "") as Job;
+const context = localRollout({
+  ...facts,
+  deployer: new PlainDeployer(facts.name),
+  gates: { ...QUICK_GATES, ...gates },
+  ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
+});
+const verbs: Readonly<Record<Job["action"], (context: RolloutContext) => Verb>> = {
+  cutover: (own) => cutover(own, { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer, reason: "test", ...request }),
+  abort: (own) => abort(own, {}),
+  resume,
+};
+try {
+  const verb = verbs[action](context);
+  for (;;) {
+    const next = await verb.next();
+    if (next.done === true) process.exit(next.value);
+    process.stdout.write(`${JSON.stringify(next.value)}\n`);
+  }
+} catch (error) {
+  const known = error instanceof UserError;
+  const printed: PrintedError = {
+    error: known ? error.render() : error instanceof Error ? (error.stack ?? error.message) : String(error),
+    exitCode: known ? error.exitCode : 70,
+  };
+  process.stdout.write(`${JSON.stringify(printed)}\n`);
+  process.exit(printed.exitCode);
 }

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +8,7 @@ import type { Journal } from "../../../operations/rollout/journal.ts";
 import type { StateName } from "../../../operations/rollout/machine.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { readJournal } from "../../support/rollout-controller.ts";
 import { QUICK_GATES, runVerb, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
 
 let stack: RolloutStack;
@@ -23,15 +23,13 @@ function start(action: "cutover" | "abort"): ChildProcess {
   const { name, home, routerUrl, webSocketUrl, observeUrl, prometheusUrl, routesDirectory } = stack;
   const facts = { name, home, routerUrl, webSocketUrl, observeUrl, prometheusUrl, routesDirectory };
   const script = join(import.meta.dirname, "../../support/rollout-child.ts");
-  return spawn(process.execPath, [script, JSON.stringify(facts), action], { stdio: "inherit" });
+  return spawn(process.execPath, [script, JSON.stringify({ facts, action })], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 }
 
 function journal(): Journal | undefined {
-  try {
-    return JSON.parse(readFileSync(join(stack.home, "rollout/journal.json"), "utf8")) as Journal;
-  } catch {
-    return undefined;
-  }
+  return readJournal(stack.home);
 }
 
 /** Kills the controller with SIGKILL as soon as its journal shows the state. */

@@ -1,0 +1,166 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ROUTER } from "../../../components/routing/docker.ts";
+import { otherColour, type Colour } from "../../../contract/colours.ts";
+import { slotHost } from "../../../contract/envoy/names.ts";
+import { sameTable } from "../../../contract/envoy/routes.ts";
+import { docker, tryDocker } from "../../../operations/docker/cli.ts";
+import type { Journal } from "../../../operations/rollout/journal.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import { abort } from "../../../operations/rollout/resume.ts";
+import { Controller, readJournal } from "../../support/rollout-controller.ts";
+import { runVerb, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { Users } from "../../support/rollout-users.ts";
+
+/** The candidate has 20 % long enough for something to break in the meantime. */
+const REQUEST = { steps: [20, 100], holdSeconds: 12, bakeSeconds: 1 } as const;
+
+let stack: RolloutStack;
+let controller: Controller | undefined;
+let stable: Colour;
+beforeAll(async () => {
+  stack = await startRolloutStack();
+}, 180_000);
+beforeEach(() => {
+  stable = readJournal(stack.home)?.machine.active ?? "blue";
+});
+/** Back to rest with both slots alive, whatever the case has left. */
+afterEach(async () => {
+  if (controller?.running === true) controller.signal("SIGKILL");
+  await controller?.ended();
+  controller = undefined;
+  await tryDocker(["unpause", container("prometheus")]);
+  await docker(["start", container(ROUTER), container("prometheus"), ...slots()]);
+  await until("both colours ready", 60, async () => {
+    const ready = await stack.context().traffic.readiness();
+    return ready.blue && ready.green;
+  });
+  const { state } = readJournal(stack.home)?.machine ?? { state: { name: "idle" } };
+  if (state.name !== "idle") await runVerb((state.name === "standby" ? rollback : abort)(stack.context(), {}));
+}, 120_000);
+afterAll(async () => {
+  await stack.down();
+}, 60_000);
+
+function container(name: string): string {
+  return `${stack.name}-${name}`;
+}
+
+function slots(): string[] {
+  return [container(slotHost("blue")), container(slotHost("green"))];
+}
+
+/** All processes of a container but its first, which then ends: Docker sees a crash, and restarts it as after one. */
+async function crash(name: string): Promise<void> {
+  await docker(["exec", container(name), "sh", "-c", "kill -9 -1"]);
+}
+
+/** Users, and a controller that has moved the first of them. */
+async function inMidRollout(title: string, gates: { noDataSeconds?: number } = {}): Promise<Users> {
+  const users = await Users.come(stack, title);
+  controller = Controller.start(stack, { action: "cutover", request: REQUEST, gates });
+  await controller.reaches(stack, "shift 20 %");
+  return users;
+}
+
+/** What must hold at the end of every case: at rest, all users on one colour, the router has the journal's table. */
+async function atRest(): Promise<Journal> {
+  const journal = readJournal(stack.home);
+  if (journal === undefined) throw new Error("no journal");
+  expect(["idle", "standby"]).toContain(journal.machine.state.name);
+  expect(Object.values(journal.table.weights).sort((a, b) => a - b)).toEqual([0, 100]);
+  const context = stack.context();
+  const inForce = await context.traffic.inForce();
+  expect(inForce !== undefined && sameTable(inForce, journal.table), JSON.stringify({ inForce, journal })).toBe(true);
+  expect(await context.leases.holder()).toBeUndefined();
+  return journal;
+}
+
+describe("in the middle of a rollout", () => {
+  it("Envoy crashes: it comes back with the table of the step, and nothing but that moment fails", async () => {
+    const users = await inMidRollout("Envoy is killed at 20 %");
+    const before = readJournal(stack.home)?.table;
+    await crash(ROUTER);
+    // The first table that is seen is the step's: the router reads the file before it listens.
+    let first;
+    await until("the router's answer", 30, async () => {
+      first = await stack.context().traffic.inForce();
+      return first !== undefined;
+    });
+    expect(first).toMatchObject({ weights: before?.weights });
+    const { code } = (await controller?.ended()) ?? {};
+    const seen = await users.leave();
+    const { machine } = await atRest();
+    process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
+    expect([0, 1]).toContain(code);
+    expect(seen.failedSeconds).toBeLessThan(10);
+    expect(seen.mcpWrongColour).toBe(0);
+  }, 180_000);
+
+  it("the candidate's container crashes: the users are taken back at once", async () => {
+    const users = await inMidRollout("the candidate is killed at 20 %");
+    await crash(slotHost(otherColour(stable)));
+    const { code } = (await controller?.ended()) ?? {};
+    const seen = await users.leave();
+    expect(code).toBe(1);
+    expect((await atRest()).machine).toMatchObject({
+      active: stable,
+      ending: { outcome: "rolled-back", automatic: true, from: "shift" },
+    });
+    expect(seen.failedSeconds).toBeLessThan(8);
+    // A fifth of the requests at most, and those of the moment.
+    expect(seen.failed).toBeLessThan(seen.requests / 5);
+  }, 180_000);
+
+  it("the stable colour's container crashes: the candidate carries the users until it is back", async () => {
+    const users = await inMidRollout("the stable colour is killed at 20 %");
+    await crash(slotHost(stable));
+    const { code } = (await controller?.ended()) ?? {};
+    const seen = await users.leave();
+    const { machine } = await atRest();
+    process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
+    expect([0, 1]).toContain(code);
+    expect(seen.failedSeconds).toBeLessThan(10);
+    expect((await fetch(stack.routerUrl)).status).toBe(200);
+  }, 180_000);
+
+  it("the stable colour's container is gone for good: nobody stays without an answer", async () => {
+    const users = await inMidRollout("the stable colour is stopped for good at 20 %");
+    await docker(["kill", container(slotHost(stable))]);
+    const { code } = (await controller?.ended()) ?? {};
+    const seen = await users.leave();
+    const { machine } = await atRest();
+    process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
+    expect([0, 1]).toContain(code);
+    expect(seen.failedSeconds).toBeLessThan(10);
+    expect((await fetch(stack.routerUrl)).status).toBe(200);
+  }, 180_000);
+
+  it("Prometheus hangs and comes back: the step holds, then goes on", async () => {
+    const users = await inMidRollout("Prometheus hangs for 15 s at 20 %");
+    await docker(["pause", container("prometheus")]);
+    const began = performance.now();
+    // Longer than the hold: only the gates keep the step now.
+    await until("15 s without Prometheus", 60, () => Promise.resolve(performance.now() - began > 15_000));
+    expect(readJournal(stack.home)?.machine.state).toMatchObject({ name: "shift", step: 0 });
+    await docker(["unpause", container("prometheus")]);
+    const { code } = (await controller?.ended()) ?? {};
+    const seen = await users.leave();
+    expect(code).toBe(0);
+    expect((await atRest()).machine.state.name).toBe("standby");
+    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+  }, 180_000);
+
+  it("Prometheus is gone: the step holds, and at its deadline the users are taken back", async () => {
+    const users = await inMidRollout("Prometheus is killed at 20 %", { noDataSeconds: 8 });
+    await docker(["kill", container("prometheus")]);
+    const { code } = (await controller?.ended()) ?? {};
+    const seen = await users.leave();
+    expect(code).toBe(1);
+    expect((await atRest()).machine).toMatchObject({
+      active: stable,
+      ending: { outcome: "rolled-back", automatic: true, from: "shift" },
+    });
+    expect((await atRest()).machine.ending?.reason).toContain(stack.prometheusUrl);
+    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+  }, 180_000);
+});
