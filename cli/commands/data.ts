@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import type { Database } from "../database.ts";
 import type { Overrides } from "../local/project.ts";
 import { withOverrides, type Register } from "./command.ts";
 
@@ -6,28 +7,46 @@ interface Flags {
   readonly set?: Overrides;
 }
 
+interface MigrateFlags extends Flags {
+  readonly url?: string;
+  readonly expand?: boolean;
+}
+
 /** migrate and backup: the database. */
 export const registerData: Register = (program, run) => {
   const migrate = program.command("migrate").description("migrations of the database, by the Supabase CLI");
   const stackOf = (name: string, description: string) =>
-    withOverrides(migrate.command(name).description(description).argument("[stack]", "local", "local"));
-  stackOf("plan", "which migrations are applied and which are pending").action(async (stack: string, flags: Flags) => {
-    const { migratePlan } = await import("../verbs/migrate.ts");
-    await run(async function* (signal) {
-      return yield* migratePlan(await databaseOf(stack, flags), { signal });
+    withOverrides(
+      migrate
+        .command(name)
+        .description(description)
+        .argument("[stack]", "local, staging or prod", "local")
+        .option("--url <url>", "connection string, instead of the stack's (or EXAI_DATABASE_URL)"),
+    );
+  stackOf("plan", "which migrations are applied and which are pending").action(
+    async (stack: string, flags: MigrateFlags) => {
+      const { migratePlan } = await import("../verbs/migrate.ts");
+      await run(async function* (signal) {
+        const { url, guard } = await databaseOf(stack, flags, signal);
+        return yield* migratePlan(url, { signal, guard });
+      });
+    },
+  );
+  stackOf("apply", "apply the pending migrations, where no release needs what they take")
+    .option("--expand", "only what comes before the first contract migration", false)
+    .action(async (stack: string, flags: MigrateFlags) => {
+      const { migrateApply } = await import("../verbs/migrate.ts");
+      await run(async function* (signal) {
+        const { url, guard, changed } = await databaseOf(stack, flags, signal);
+        const expand = flags.expand === true;
+        return yield* changed("migrate apply", () => migrateApply(url, { signal, guard, expand }));
+      });
     });
-  });
-  stackOf("apply", "apply the pending migrations").action(async (stack: string, flags: Flags) => {
-    const { migrateApply } = await import("../verbs/migrate.ts");
-    await run(async function* (signal) {
-      return yield* migrateApply(await databaseOf(stack, flags), { signal });
-    });
-  });
   stackOf("test", "run the pgTAP tests of supabase/tests; they roll back what they write").action(
-    async (stack: string, flags: Flags) => {
+    async (stack: string, flags: MigrateFlags) => {
       const { migrateTest } = await import("../verbs/migrate.ts");
       await run(async function* (signal) {
-        return yield* migrateTest(await databaseOf(stack, flags), { signal });
+        return yield* migrateTest((await databaseOf(stack, flags, signal)).url, { signal });
       });
     },
   );
@@ -45,7 +64,7 @@ export const registerData: Register = (program, run) => {
       const { backupNow, refuseCluster } = await import("../verbs/backup.ts");
       await run(async function* (signal) {
         refuseCluster(stack, "now");
-        return yield* backupNow(await databaseOf(stack, flags), { kind: flags.kind, signal });
+        return yield* backupNow((await databaseOf(stack, flags, signal)).url, { kind: flags.kind, signal });
       });
     });
   withOverrides(
@@ -54,15 +73,12 @@ export const registerData: Register = (program, run) => {
     const { backupList, refuseCluster } = await import("../verbs/backup.ts");
     await run(async function* (signal) {
       refuseCluster(stack, "list");
-      return yield* backupList(await databaseOf(stack, flags), { signal });
+      return yield* backupList((await databaseOf(stack, flags, signal)).url, { signal });
     });
   });
 };
 
-async function databaseOf(stack: string, flags: Flags): Promise<string> {
-  const [{ localDatabaseUrl }, { localStack }] = await Promise.all([
-    import("../local/database.ts"),
-    import("../local/project.ts"),
-  ]);
-  return localDatabaseUrl(localStack(stack, flags.set ?? {}));
+async function databaseOf(stack: string, flags: MigrateFlags, signal: AbortSignal): Promise<Database> {
+  const module = await import("../database.ts");
+  return module.databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal });
 }

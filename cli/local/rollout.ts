@@ -10,6 +10,7 @@ import { containersOf } from "./engine.ts";
 import { ComposeDeployer } from "./composeDeployer.ts";
 import { localStack, type LocalStack, type Overrides } from "./project.ts";
 import { UserError } from "../../contract/errors.ts";
+import { localSchema } from "./schema.ts";
 import { signToken } from "./token.ts";
 
 /** Where the router's container finds its route table on the host. */
@@ -51,6 +52,7 @@ export async function rolloutContext(
     deployer,
     gates: gateSettings(settings),
     webSocketToken: () => signToken(local),
+    schema: localSchema(local),
     ...(announcer === undefined ? {} : { announcer }),
     signal,
   });

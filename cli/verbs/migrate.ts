@@ -1,14 +1,28 @@
 import { EXIT } from "../../contract/errors.ts";
-import type { Verb } from "../../contract/events.ts";
-import { applyMigrations, label, migrationStatus } from "../../operations/migrations/apply.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import { label, migrationStatus } from "../../operations/migrations/apply.ts";
 import { runPgtap } from "../../operations/migrations/pgtap.ts";
+import { applyPending, type ReleaseGuard } from "../../operations/schema/apply.ts";
+import { schemaState } from "../../operations/schema/coupling.ts";
+import { applySchema } from "../../operations/schema/decide.ts";
 
 interface Options {
   readonly signal?: AbortSignal;
 }
 
-/** Which migrations a database has and which it lacks. */
-export async function* migratePlan(url: string, options: Options = {}): Verb {
+interface GuardOptions extends Options {
+  /** The releases that stand on the database; absent where there are none. */
+  readonly guard?: ReleaseGuard | undefined;
+}
+
+/** `./exai migrate apply`. */
+export interface MigrateApplyOptions extends GuardOptions {
+  /** Applies what comes before the first contract migration, and leaves the rest. */
+  readonly expand?: boolean;
+}
+
+/** Which migrations a database has and which it lacks, and whether the releases that run let them be applied. */
+export async function* migratePlan(url: string, options: GuardOptions = {}): Verb {
   const status = await migrationStatus(url, options);
   const pending = status.filter((migration) => !migration.applied);
   const unknown = status.filter((migration) => !migration.file);
@@ -22,6 +36,7 @@ export async function* migratePlan(url: string, options: Options = {}): Verb {
       !migration.file ? "only in the database" : migration.applied ? "applied" : "pending",
     ]),
   };
+  if (unknown.length === 0) yield* releasesSay(url, options.guard);
   const title =
     unknown.length > 0
       ? `${unknown.length} migrations of the database are not among the files`
@@ -37,9 +52,20 @@ export async function* migratePlan(url: string, options: Options = {}): Verb {
   return unknown.length > 0 ? EXIT.violations : EXIT.ok;
 }
 
-/** Applies what a database lacks. */
-export async function* migrateApply(url: string, options: Options = {}): Verb {
-  const count = yield* applyMigrations(url, options);
+/** What `apply` would be told. */
+async function* releasesSay(url: string, guard: ReleaseGuard | undefined): AsyncGenerator<ExaiEvent, void> {
+  const state = await schemaState(url);
+  const standing = state.pending.length === 0 ? undefined : await guard?.standing();
+  if (guard === undefined || standing === undefined) return;
+  const verdict = applySchema(state, standing, guard.unlabelled);
+  const messages = verdict.allowed ? verdict.notes : [`${verdict.problem}: ${verdict.mend}`];
+  for (const message of messages) yield { type: "note", level: "warning", message };
+}
+
+/** Applies what a database lacks. Exit 3 where a release still needs what a contract migration takes. */
+export async function* migrateApply(url: string, options: MigrateApplyOptions = {}): Verb {
+  const { expand, ...rest } = options;
+  const count = yield* applyPending(url, { ...rest, contract: expand === true ? "never" : "refuse" });
   yield {
     type: "result",
     title: count === 0 ? "nothing to apply" : `${count} migrations applied`,

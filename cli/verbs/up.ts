@@ -3,10 +3,11 @@ import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
-import { applyMigrations } from "../../operations/migrations/apply.ts";
+import { applyPending } from "../../operations/schema/apply.ts";
 import { localDatabaseUrl } from "../local/database.ts";
 import { prepareMachine, readyFor } from "../doctor/prepare.ts";
 import { apply, difference, shown, writeProject } from "../local/apply.ts";
+import { localGuard } from "../local/schema.ts";
 import { localProject, localStack, type LocalProject, type Overrides } from "../local/project.ts";
 import { timed } from "../steps.ts";
 
@@ -36,7 +37,7 @@ export async function* upLocal(stack: string, overrides: Overrides, signal: Abor
     yield* apply(project, { services: changed, signal });
   }
   const database = localDatabaseUrl(project);
-  const migrated = yield* applyMigrations(database, { signal });
+  const migrated = yield* applyPending(database, { signal, guard: localGuard(project, signal), contract: "leave" });
   yield summary(project, changed.size + orphans.length + migrated, (Date.now() - begun) / 1000);
   return EXIT.ok;
 }

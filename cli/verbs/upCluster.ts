@@ -3,11 +3,12 @@ import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { Engine } from "../../operations/engine/engine.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
-import { applyMigrations } from "../../operations/migrations/apply.ts";
+import { applyPending } from "../../operations/schema/apply.ts";
 import { confirmByName } from "../confirm.ts";
 import { openEngine, type EngineStack } from "../engine/open.ts";
 import { localDatabaseUrl } from "../local/database.ts";
-import { localProject, localStack, type Overrides } from "../local/project.ts";
+import { localProject, localStack, type LocalStack, type Overrides } from "../local/project.ts";
+import { localGuard } from "../local/schema.ts";
 import { timed } from "../steps.ts";
 
 export interface UpOptions {
@@ -41,9 +42,13 @@ export async function* upCluster(stack: string, given: Overrides, signal: AbortS
   } else {
     yield { type: "step", id: "apply", title: `${planned.unchanged} resources`, status: "unchanged" };
   }
-  const migrated = isLocal ? yield* applyMigrations(localDatabaseUrl(localStack(stack, given)), { signal }) : 0;
+  const migrated = isLocal ? yield* migrateLocal(localStack(stack, given), signal) : 0;
   yield await summary(stack, engine, planned.changed + migrated, (Date.now() - begun) / 1000, isLocal);
   return EXIT.ok;
+}
+
+async function* migrateLocal(local: LocalStack, signal: AbortSignal): AsyncGenerator<ExaiEvent, number> {
+  return yield* applyPending(localDatabaseUrl(local), { signal, guard: localGuard(local, signal), contract: "leave" });
 }
 
 /** The engine takes images that are on this machine, so they are put there first: pulled, or made. */

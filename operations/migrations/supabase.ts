@@ -45,7 +45,13 @@ export async function supabase(
     [program(), ...command, "--db-url", database.url, "--workdir", options.root, "--output-format", "json"],
     {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PGPASSWORD: database.password, DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1" },
+      env: {
+        ...process.env,
+        ...database.tls,
+        PGPASSWORD: database.password,
+        DO_NOT_TRACK: "1",
+        SUPABASE_TELEMETRY_DISABLED: "1",
+      },
     },
   );
   const stop = () => child.kill("SIGTERM");
