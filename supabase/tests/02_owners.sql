@@ -26,7 +26,7 @@ insert into public.conversations (id, user_id, session_id, title)
 insert into public.messages (id, user_id, conversation_id, role, content)
   select pg_temp.id('message', w), pg_temp.person(w), pg_temp.id('conversation', w), 'user', 'hi' from unnest(array['a', 'b']) as w;
 insert into public.files (id, user_id, conversation_id, name, size_bytes, storage_path)
-  select pg_temp.id('file', w), pg_temp.person(w), pg_temp.id('conversation', w), 'a.txt', 1, 'a.txt' from unnest(array['a', 'b']) as w;
+  select pg_temp.id('file', w), pg_temp.person(w), pg_temp.id('conversation', w), 'a.txt', 1, pg_temp.person(w) || '/a.txt' from unnest(array['a', 'b']) as w;
 insert into public.provider_file_uploads (id, user_id, file_id, provider)
   select pg_temp.id('upload', w), pg_temp.person(w), pg_temp.id('file', w), 'kimi' from unnest(array['a', 'b']) as w;
 
@@ -84,10 +84,10 @@ insert into probe values
       format('insert into public.conversations (user_id) values (%L)', pg_temp.person('b')), 'title = ''x'''),
   (4, 'messages', format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('a'), pg_temp.id('conversation', 'a')),
       format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('b'), pg_temp.id('conversation', 'b')), 'content = ''x'''),
-  (5, 'files', format('insert into public.files (user_id, name, size_bytes, storage_path) values (%L, ''x'', 1, ''x'')', pg_temp.person('a')),
-      format('insert into public.files (user_id, name, size_bytes, storage_path) values (%L, ''x'', 1, ''x'')', pg_temp.person('b')), 'name = ''x'''),
+  (5, 'files', format('insert into public.files (user_id, name, size_bytes, storage_path) values (%L, ''x'', 1, ''%s/x'')', pg_temp.person('a'), pg_temp.person('a')),
+      format('insert into public.files (user_id, name, size_bytes, storage_path) values (%L, ''x'', 1, ''%s/x'')', pg_temp.person('b'), pg_temp.person('b')), 'name = ''x'''),
   (6, 'provider_file_uploads', format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''glm'')', pg_temp.person('a'), pg_temp.id('file', 'a')),
-      format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''glm'')', pg_temp.person('b'), pg_temp.id('file', 'b')), 'error = ''x''');
+      format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''glm'')', pg_temp.person('b'), pg_temp.id('file', 'b')), 'metadata = ''{"x": 1}''');
 
 select t.result from probe as p cross join lateral (
   values
