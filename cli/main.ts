@@ -5,6 +5,7 @@ import { registerPlan } from "./commands/plan.ts";
 import { registerRollout } from "./commands/rollout.ts";
 import { registerStack } from "./commands/stack.ts";
 import { registerData } from "./commands/data.ts";
+import { registerSecrets } from "./commands/secrets.ts";
 import type { Run } from "./commands/command.ts";
 import { run as runVerb } from "./run.ts";
 
@@ -46,7 +47,15 @@ const run: Run = async (verb) => {
   process.exitCode = await runVerb(typeof verb === "function" ? verb : () => verb, options);
 };
 
-for (const register of [registerStack, registerRollout, registerPlan, registerData, registerImage, registerDoctor])
+for (const register of [
+  registerStack,
+  registerRollout,
+  registerPlan,
+  registerData,
+  registerSecrets,
+  registerImage,
+  registerDoctor,
+])
   register(program, run);
 
 if (process.argv[2] === "complete") {

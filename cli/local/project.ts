@@ -6,6 +6,7 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import type { ComposeProject } from "../../synth/compose.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
+import { jwtSettings } from "./jwtKeys.ts";
 import { LocalState } from "./state.ts";
 
 /** Values that win over a stack file's, keys without `exai:`. */
@@ -45,7 +46,7 @@ export function localStack(stack: string, given: Overrides): LocalStack {
   const home = resolve(PROJECT_ROOT, first.homeDirectory ?? ".exai/local");
   const state = new LocalState(home);
   const slots = state.slots();
-  const overrides = { ...given };
+  const overrides: Record<string, string> = { ...jwtSettings(state, stackFileSource(PROJECT_ROOT, stack, { overrides: given })), ...given };
   for (const colour of COLOURS) {
     const image = slots[colour];
     if (image !== undefined) overrides[`${colour}Image`] ??= image;

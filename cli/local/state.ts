@@ -26,11 +26,27 @@ export class LocalState {
     if (this.passwords[name] === undefined) this.passwords = readState(this.home, "secrets.json");
     const known = this.passwords[name];
     if (known !== undefined) return known;
-    const made = Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
+    const made = randomPassword(length);
     this.passwords = { ...this.passwords, [name]: made };
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     writeDurably(join(this.home, "secrets.json"), `${JSON.stringify(this.passwords, null, 2)}\n`, 0o600);
     return made;
+  }
+
+  /** A password that was made or set before; undefined where there is none. Makes none. */
+  known(name: string): string | undefined {
+    this.passwords = readState(this.home, "secrets.json");
+    return this.passwords[name];
+  }
+
+  /** Sets passwords, and removes those that are given as undefined, in one write. */
+  setPasswords(changes: Readonly<Record<string, string | undefined>>): void {
+    const next = { ...readState(this.home, "secrets.json"), ...changes };
+    this.passwords = Object.fromEntries(
+      Object.entries(next).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+    );
+    mkdirSync(this.home, { recursive: true, mode: 0o700 });
+    writeDurably(join(this.home, "secrets.json"), `${JSON.stringify(this.passwords, null, 2)}\n`, 0o600);
   }
 
   /** Image per slot, where a cutover has put another than the settings' there. */
@@ -47,6 +63,11 @@ export class LocalState {
       0o600,
     );
   }
+}
+
+/** Letters and digits by chance. */
+export function randomPassword(length: number): string {
+  return Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }
 
 /** Replaces a file in one step that survives a crash: written beside it, synced, renamed. */

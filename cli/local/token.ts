@@ -2,18 +2,22 @@ import { createHmac } from "node:crypto";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
+import { keyId } from "../../contract/jwt.ts";
+import { signingKey } from "../../operations/secrets/rotation.ts";
+import { readRotation } from "./jwtKeys.ts";
 import type { LocalStack } from "./project.ts";
 
 /** Lifetime of a token for a smoke test, in seconds. */
 const LIFETIME_SECONDS = 300;
 
 /**
- * A token that the local servers accept on their WebSocket port: a JWT by HS256 (RFC 7519) with the current key.
+ * A token that the local servers accept on their WebSocket port: a JWT by HS256 (RFC 7519) with the signing key.
  *
  * @throws UserError where the key is encrypted in the stack file, which only the engine can read
  */
-export function signToken({ settings, state, overrides }: LocalStack): string {
-  const given = stackFileSource(PROJECT_ROOT, settings.stack, { overrides }).get("jwtSecret");
+export function signToken({ settings, home, state, overrides }: LocalStack): string {
+  const source = stackFileSource(PROJECT_ROOT, settings.stack, { overrides });
+  const given = source.get(signingKey(readRotation(home)) === "next" ? "jwtSecretNext" : "jwtSecret");
   if (typeof given === "symbol")
     throw new UserError(
       "exai:jwtSecret",
@@ -23,6 +27,6 @@ export function signToken({ settings, state, overrides }: LocalStack): string {
   const key = given === undefined || given === "" ? state.password("generated-jwt", 48) : given;
   const now = Math.floor(Date.now() / 1000);
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS })}`;
+  const signed = `${part({ alg: "HS256", typ: "JWT", kid: keyId(key) })}.${part({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS })}`;
   return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
 }

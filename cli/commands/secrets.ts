@@ -1,0 +1,57 @@
+import type { Overrides } from "../local/project.ts";
+import type { SecretsRotateOptions } from "../verbs/secrets.ts";
+import { withOverrides, type Register } from "./command.ts";
+
+interface Flags {
+  readonly set?: Overrides;
+}
+
+/** secrets: keys that are replaced while the stack runs. */
+export const registerSecrets: Register = (program, run) => {
+  const secrets = program.command("secrets").description("keys, and how they are replaced while the stack runs");
+  withOverrides(
+    secrets
+      .command("rotate")
+      .description("replace a key slot by slot; run again, it goes on where it ended")
+      .argument("<what>", "jwt: the key for tokens")
+      .argument("[stack]", "local, staging or prod", "local")
+      .option("--abort", "go back to the key that the rotation came from", false)
+      .option("--wait", "wait for the old key's tokens to expire, instead of ending until then", false)
+      .option("--lifetime <time>", "longest life of a token, e.g. 1h; exai:jwtLifetimeMinutes by default")
+      .option("--steps <percentages>", "weights of each of the four cutovers, ending in 100")
+      .option("--hold <time>", "how long each step of a cutover is watched")
+      .option("--bake <time>", "how long all traffic is watched after a cutover's last step")
+      .option("--reason <text>", "for the history"),
+  )
+    .addHelpText(
+      "after",
+      `
+Both slots accept both keys before the new one signs, and until every token of the old one has expired. Each slot gets
+its keys by a cutover to the image that it has, so no container is changed under its users.
+
+Example:
+  ./exai secrets rotate jwt --steps 50,100 --wait`,
+    )
+    .action(async (what: string, stack: string, flags: Flags & SecretsRotateOptions) => {
+      const [{ secretsRotate }, { rotationOf }] = await Promise.all([
+        import("../verbs/secrets.ts"),
+        import("../rotation.ts"),
+      ]);
+      await run(async function* (signal) {
+        const { context, lifetimeMinutes } = await rotationOf(stack, flags.set ?? {}, signal, { deploys: true });
+        return yield* secretsRotate(context, what, lifetimeMinutes, flags);
+      });
+    });
+  withOverrides(
+    secrets.command("status").description("how far a rotation is").argument("[stack]", "local, staging or prod", "local"),
+  ).action(async (stack: string, flags: Flags) => {
+    const [{ secretsStatus }, { rotationOf }] = await Promise.all([
+      import("../verbs/secrets.ts"),
+      import("../rotation.ts"),
+    ]);
+    await run(async function* (signal) {
+      const { context } = await rotationOf(stack, flags.set ?? {}, signal, { deploys: false });
+      return yield* secretsStatus(context);
+    });
+  });
+};

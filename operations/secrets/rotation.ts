@@ -1,0 +1,174 @@
+import { COLOURS, otherColour, type Colour } from "../../contract/colours.ts";
+import { keysOf, type JwtKeyName, type JwtKeySet } from "../../contract/jwt.ts";
+
+/**
+ * - `introduce`: one slot after the other gets both keys; the old one signs.
+ * - `age`: every slot accepts both, the new key signs; tokens of the old one live on until they expire.
+ * - `retire`: one slot after the other keeps the new key alone. - `settle`: the settings forget the old key.
+ */
+export type RotationPhase = "introduce" | "age" | "retire" | "settle" | "done";
+
+/** The rotation of the key for tokens, as it is kept between two runs. Holds no key. */
+export interface Rotation {
+  readonly schema: 1;
+  readonly id: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** user@host. */
+  readonly by: string;
+  readonly reason: string;
+  /** The key that stays: `next`, or `current` after an abort. */
+  readonly target: JwtKeyName;
+  readonly phase: RotationPhase;
+  /** The key that new tokens are to be signed with. Every slot accepts it. */
+  readonly signing: JwtKeyName;
+  /** Whether a token of the new key may be with clients: a slot has signed with it, or could have. */
+  readonly nextSigned: boolean;
+  /** Identifiers of the keys (`kid`), where they are known. */
+  readonly kids: Readonly<Partial<Record<JwtKeyName, string>>>;
+  /** Longest life of a token. */
+  readonly lifetimeSeconds: number;
+  /** What each slot gets with its next deployment. */
+  readonly wanted: Readonly<Record<Colour, JwtKeySet>>;
+  /** What each slot has; absent from the moment that it is to be deployed until its cutover has ended well. */
+  readonly running: Readonly<Partial<Record<Colour, JwtKeySet>>>;
+  /** Since when nothing signs with the other key, ISO 8601. */
+  readonly signingSince?: string;
+  readonly endedAt?: string;
+}
+
+/** What has to be done next. */
+export type RotationStep =
+  /** Deploy the idle slot with these keys and move the users to it. */
+  | { readonly type: "cutover"; readonly colour: Colour; readonly keys: JwtKeySet }
+  /** The target signs from now on. */
+  | { readonly type: "sign" }
+  /** The users were taken back to a slot that signs with the other key. */
+  | { readonly type: "introduce" }
+  | { readonly type: "wait"; readonly until: string }
+  | { readonly type: "retire" }
+  | { readonly type: "settle" }
+  | { readonly type: "done" };
+
+export type RotationStart = Pick<Rotation, "id" | "startedAt" | "by" | "reason" | "kids" | "lifetimeSeconds">;
+
+/** A rotation that has changed nothing yet. */
+export function startedRotation(start: RotationStart): Rotation {
+  const before = { blue: "current", green: "current" } as const;
+  return {
+    schema: 1,
+    ...start,
+    target: "next",
+    phase: "introduce",
+    signing: "current",
+    nextSigned: false,
+    wanted: before,
+    running: before,
+  };
+}
+
+type UnfinishedRotation = Rotation & { readonly phase: Exclude<RotationPhase, "done"> };
+
+/** Whether a rotation has work left. */
+export function unfinishedRotation(rotation: Rotation | undefined): rotation is UnfinishedRotation {
+  return rotation !== undefined && rotation.phase !== "done";
+}
+
+/** The key that new tokens are to be signed with; `current` where no rotation is under way. */
+export function signingKey(rotation: Rotation | undefined): JwtKeyName {
+  return unfinishedRotation(rotation) ? rotation.signing : "current";
+}
+
+/**
+ * The next step, from the record, the colour that has the users and the time (milliseconds since 1970). Pure.
+ *
+ * A token is never refused for its key: no slot gets the target alone before the other key's tokens have expired, and no
+ * key signs before every slot accepts it.
+ */
+export function nextStep(rotation: Rotation, active: Colour, now: number): RotationStep {
+  const { target, signing, running, lifetimeSeconds } = rotation;
+  const all = (holds: (keys: JwtKeySet | undefined) => boolean) => COLOURS.every((colour) => holds(running[colour]));
+  const signs = running[active] === undefined ? undefined : keysOf(running[active])[0];
+  const idle = otherColour(active);
+  switch (rotation.phase) {
+    case "introduce": {
+      if (all(acceptsBoth) && signs === target) return { type: "sign" };
+      // Only what the slot beside it accepts may sign in a slot.
+      return { type: "cutover", colour: idle, keys: both(acceptsBoth(running[active]) ? target : signing) };
+    }
+    case "age": {
+      if (signs !== target) return { type: "introduce" };
+      const until = Date.parse(rotation.signingSince ?? "") + lifetimeSeconds * 1000;
+      // A record without a time is not believed: the wait begins anew.
+      if (Number.isNaN(until)) return { type: "introduce" };
+      return now < until ? { type: "wait", until: new Date(until).toISOString() } : { type: "retire" };
+    }
+    case "retire":
+      return all((keys) => keys === target) ? { type: "settle" } : { type: "cutover", colour: idle, keys: target };
+    case "settle":
+      return { type: "settle" };
+    case "done":
+      return { type: "done" };
+  }
+}
+
+/** The record before a slot is deployed with other keys: written first, so that a crash leaves no slot that it does not know. */
+export function deploying(rotation: Rotation, colour: Colour, keys: JwtKeySet): Rotation {
+  const { [colour]: _, ...known } = rotation.running;
+  const nextSigned = rotation.nextSigned || keysOf(keys)[0] === "next";
+  return { ...rotation, nextSigned, wanted: { ...rotation.wanted, [colour]: keys }, running: known };
+}
+
+/** The record after the users have reached a slot that was deployed with the wanted keys. */
+export function deployed(rotation: Rotation, colour: Colour): Rotation {
+  return { ...rotation, running: { ...rotation.running, [colour]: rotation.wanted[colour] } };
+}
+
+/** The record after a step that deploys nothing; `at` is ISO 8601. */
+export function advanced(rotation: Rotation, step: "sign" | "introduce" | "retire" | "settle", at: string): Rotation {
+  const { signingSince: _, ...rest } = rotation;
+  switch (step) {
+    case "sign":
+      return {
+        ...rest,
+        phase: "age",
+        signing: rotation.target,
+        nextSigned: rotation.nextSigned || rotation.target === "next",
+        signingSince: at,
+      };
+    case "introduce":
+      return { ...rest, phase: "introduce" };
+    case "retire":
+      return { ...rotation, phase: "retire" };
+    case "settle":
+      return { ...rotation, phase: "settle" };
+  }
+}
+
+/** The record when the settings know the target alone. */
+export function ended(rotation: Rotation, at: string): Rotation {
+  const after = { blue: "current", green: "current" } as const;
+  return { ...rotation, phase: "done", wanted: after, running: after, endedAt: at };
+}
+
+/**
+ * The record of a rotation that goes back to the key it came from. Where the new key has signed nothing, the slots drop
+ * it; else it is rotated out like any other, for its tokens are with clients.
+ *
+ * @returns undefined where there is no way back: the other key is on its way out of the settings
+ */
+export function abortedRotation(rotation: Rotation): Rotation | undefined {
+  if (rotation.target === "current") return rotation;
+  if (rotation.phase === "settle" || rotation.phase === "done") return undefined;
+  const { signingSince: _, ...rest } = rotation;
+  return { ...rest, target: "current", phase: rotation.nextSigned ? "introduce" : "retire" };
+}
+
+/** Both keys, the given one signs. */
+function both(signing: JwtKeyName): JwtKeySet {
+  return signing === "next" ? "next+current" : "current+next";
+}
+
+function acceptsBoth(keys: JwtKeySet | undefined): boolean {
+  return keys !== undefined && keysOf(keys).length === 2;
+}

@@ -1,0 +1,252 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { COLOURS, otherColour, type Colour } from "../../../contract/colours.ts";
+import { keysOf, type JwtKeyName, type JwtKeySet } from "../../../contract/jwt.ts";
+import {
+  abortedRotation,
+  advanced,
+  deployed,
+  deploying,
+  ended,
+  nextStep,
+  signingKey,
+  startedRotation,
+  type Rotation,
+} from "../../../operations/secrets/rotation.ts";
+
+const LIFETIME = 100;
+const start = () =>
+  startedRotation({
+    id: "r1",
+    startedAt: new Date(0).toISOString(),
+    by: "ada@host",
+    reason: "",
+    kids: {},
+    lifetimeSeconds: LIFETIME,
+  });
+const at = (seconds: number) => new Date(seconds * 1000).toISOString();
+
+/** Runs a rotation without trouble and returns what happened. */
+function run(from: Rotation, active: Colour = "blue"): readonly string[] {
+  const said: string[] = [];
+  let [rotation, now] = [from, 0];
+  for (let turns = 0; turns < 30; turns += 1) {
+    const step = nextStep(rotation, active, now * 1000);
+    said.push(step.type === "cutover" ? `${step.colour}: ${step.keys}` : step.type);
+    switch (step.type) {
+      case "cutover":
+        rotation = deployed(deploying(rotation, step.colour, step.keys), step.colour);
+        active = step.colour;
+        break;
+      case "wait":
+        now = Date.parse(step.until) / 1000;
+        break;
+      case "done":
+        return said;
+      case "settle":
+        rotation = ended(rotation, at(now));
+        break;
+      default:
+        rotation = advanced(rotation, step.type, at(now));
+    }
+  }
+  throw new Error(`no end: ${said.join(", ")}`);
+}
+
+describe("a rotation", () => {
+  it("gives both slots both keys, waits for the tokens of the old one, and drops it", () => {
+    expect(run(start())).toEqual([
+      "green: current+next",
+      "blue: next+current",
+      "sign",
+      "wait",
+      "retire",
+      "green: next",
+      "blue: next",
+      "settle",
+      "done",
+    ]);
+  });
+
+  it("signs with the old key until every slot accepts the new one", () => {
+    expect(signingKey(undefined)).toBe("current");
+    expect(signingKey(start())).toBe("current");
+    expect(signingKey(advanced(start(), "sign", at(0)))).toBe("next");
+    expect(signingKey(ended(start(), at(0)))).toBe("current");
+  });
+
+  it("that is aborted before the new key has signed drops it at once", () => {
+    const half = deployed(deploying(start(), "green", "current+next"), "green");
+    const aborted = abortedRotation(half);
+    expect(aborted).toMatchObject({ target: "current", phase: "retire" });
+    expect(run(aborted ?? start(), "green")).toEqual(["blue: current", "green: current", "settle", "done"]);
+  });
+
+  it("that is aborted after the new key has signed rotates it out like any other", () => {
+    const retiring: Rotation = {
+      ...advanced(start(), "sign", at(0)),
+      phase: "retire",
+      wanted: { blue: "next+current", green: "next" },
+      running: { blue: "next+current", green: "next" },
+    };
+    expect(run(abortedRotation(retiring) ?? start(), "green")).toEqual([
+      "blue: next+current",
+      "green: current+next",
+      "sign",
+      "wait",
+      "retire",
+      "blue: current",
+      "green: current",
+      "settle",
+      "done",
+    ]);
+  });
+
+  it("cannot be aborted when the old key is on its way out", () => {
+    expect(abortedRotation({ ...start(), phase: "settle" })).toBeUndefined();
+  });
+
+  it("that has lost its time waits anew", () => {
+    const { signingSince: _, ...lost } = advanced(start(), "sign", at(0));
+    const both = { blue: "next+current", green: "current+next" } as const;
+    expect(nextStep({ ...lost, running: both }, "blue", 1e15)).toEqual({ type: "introduce" });
+  });
+});
+
+/**
+ * The world beside the record: what each slot really runs, who has users, and when each key has signed last. Slots sign
+ * while they have users; whoever issues tokens signs as {@link signingKey} says.
+ */
+class World {
+  record = start();
+  actual: Record<Colour, JwtKeySet> = { blue: "current", green: "current" };
+  users: Set<Colour> = new Set(["blue"]);
+  active: Colour = "blue";
+  now = 0;
+  lastSigned: Partial<Record<JwtKeyName, number>> = { current: 0 };
+
+  sign(): void {
+    this.lastSigned[signingKey(this.record)] = this.now;
+    for (const colour of this.users) {
+      const [first] = keysOf(this.actual[colour]);
+      if (first !== undefined && this.record.phase !== "done") this.lastSigned[first] = this.now;
+    }
+  }
+
+  check(): void {
+    this.sign();
+    for (const key of ["current", "next"] as const) {
+      const last = this.lastSigned[key];
+      if (last === undefined || this.now - last >= LIFETIME) continue;
+      for (const colour of this.users)
+        expect(keysOf(this.actual[colour]), `${colour} at ${String(this.now)} s, token of ${key}`).toContain(key);
+    }
+  }
+
+  /** One turn of the controller that is killed after `writes` of its effects. */
+  turn(kill: number, rolledBack: boolean): void {
+    let effects = 0;
+    const effect = (action: () => void): boolean => {
+      if (effects++ >= kill) return false;
+      action();
+      this.check();
+      return true;
+    };
+    const step = nextStep(this.record, this.active, this.now * 1000);
+    switch (step.type) {
+      case "cutover": {
+        const { colour, keys } = step;
+        expect(colour).toBe(otherColour(this.active));
+        const all =
+          effect(() => (this.record = deploying(this.record, colour, keys))) &&
+          effect(() => (this.actual[colour] = this.record.wanted[colour])) &&
+          effect(() => this.users.add(colour));
+        if (!all || rolledBack) {
+          this.users = new Set([this.active]);
+          break;
+        }
+        if (
+          !effect(() => {
+            this.active = colour;
+            this.users = new Set([colour]);
+          })
+        )
+          break;
+        effect(() => (this.record = deployed(this.record, colour)));
+        break;
+      }
+      case "wait":
+      case "done":
+        break;
+      case "settle":
+        effect(() => (this.record = advanced(this.record, "settle", at(this.now))));
+        break;
+      default:
+        effect(() => (this.record = advanced(this.record, step.type, at(this.now))));
+    }
+  }
+}
+
+type Event =
+  | { readonly type: "turn"; readonly kill: number; readonly rolledBack: boolean }
+  | { readonly type: "time"; readonly seconds: number }
+  | { readonly type: "rollback" | "abort" | "release" };
+
+const events: fc.Arbitrary<Event> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      type: fc.constant("turn" as const),
+      kill: fc.integer({ min: 0, max: 6 }),
+      rolledBack: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("time" as const), seconds: fc.nat(150) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constantFrom("rollback" as const, "abort" as const, "release" as const) }),
+  },
+);
+
+describe("for any order of turns, kills, rollbacks, releases, aborts and times", () => {
+  it("no slot with users refuses a token that has not expired", () => {
+    fc.assert(
+      fc.property(fc.array(events, { maxLength: 60 }), (list) => {
+        const world = new World();
+        for (const event of list) {
+          if (event.type === "turn") world.turn(event.kill, event.rolledBack);
+          else if (event.type === "time") world.now += event.seconds;
+          else if (event.type === "abort") world.record = abortedRotation(world.record) ?? world.record;
+          else {
+            // A release deploys the idle slot with the wanted keys; a rollback finds it as it is.
+            const idle = otherColour(world.active);
+            if (event.type === "release") world.actual[idle] = world.record.wanted[idle];
+            world.active = idle;
+            world.users = new Set([idle]);
+          }
+          world.check();
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("comes to its end once it is left alone", () => {
+    fc.assert(
+      fc.property(fc.array(events, { maxLength: 30 }), (list) => {
+        const world = new World();
+        for (const event of list)
+          if (event.type === "turn") world.turn(event.kill, event.rolledBack);
+          else if (event.type === "time") world.now += event.seconds;
+          else if (event.type === "abort") world.record = abortedRotation(world.record) ?? world.record;
+        for (let turns = 0; turns < 30 && world.record.phase !== "settle"; turns += 1) {
+          world.turn(99, false);
+          world.now += LIFETIME;
+        }
+        expect(world.record.phase).toBe("settle");
+        const target = world.record.target;
+        for (const colour of COLOURS) expect(world.actual[colour]).toBe(target);
+      }),
+    );
+  });
+});
