@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { FileLeaseStore } from "../operations/rollout/lease.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
-import { environmentOf } from "../stacks/settings/parse.ts";
 import { stackFileSource } from "../synth/stackFile.ts";
 import { LocalRotationStore } from "./local/jwtKeys.ts";
 import { localStack, type Overrides } from "./local/project.ts";
@@ -15,20 +14,20 @@ export interface StackRotation {
 }
 
 /** All that a rotation of a stack's key touches. `deploys`: slots may be deployed, which must not happen under an `up`. */
-export async function rotationOf(
+export function rotationOf(
   stack: string,
   overrides: Overrides,
   signal: AbortSignal,
   { deploys }: { readonly deploys: boolean },
-): Promise<StackRotation> {
+): StackRotation {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
-  if (environmentOf(stack, source) !== "local")
-    return (await import("./engine/rotation.ts")).engineRotation(stack, overrides, signal, { deploys });
   const { home, state, settings } = localStack(stack, overrides);
   return {
     context: {
       store: new LocalRotationStore(state, source),
-      rollout: () => rolloutContext(stack, overrides, signal, { deploys }),
+      rollout: async function* (verb) {
+        return yield* verb(await rolloutContext(stack, overrides, signal, { deploys }));
+      },
       leases: new FileLeaseStore(join(home, "rotations")),
       signal,
     },

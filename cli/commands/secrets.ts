@@ -38,19 +38,22 @@ Example:
         import("../rotation.ts"),
       ]);
       await run(async function* (signal) {
-        const { context, lifetimeMinutes } = await rotationOf(stack, flags.set ?? {}, signal, { deploys: true });
+        const { context, lifetimeMinutes } = rotationOf(stack, flags.set ?? {}, signal, { deploys: true });
         return yield* secretsRotate(context, what, lifetimeMinutes, flags);
       });
     });
   withOverrides(
-    secrets.command("status").description("how far a rotation is").argument("[stack]", "local, staging or prod", "local"),
+    secrets
+      .command("status")
+      .description("how far a rotation is")
+      .argument("[stack]", "local, staging or prod", "local"),
   ).action(async (stack: string, flags: Flags) => {
     const [{ secretsStatus }, { rotationOf }] = await Promise.all([
       import("../verbs/secrets.ts"),
       import("../rotation.ts"),
     ]);
     await run(async function* (signal) {
-      const { context } = await rotationOf(stack, flags.set ?? {}, signal, { deploys: false });
+      const { context } = rotationOf(stack, flags.set ?? {}, signal, { deploys: false });
       return yield* secretsStatus(context);
     });
   });

@@ -46,7 +46,10 @@ export function localStack(stack: string, given: Overrides): LocalStack {
   const home = resolve(PROJECT_ROOT, first.homeDirectory ?? ".exai/local");
   const state = new LocalState(home);
   const slots = state.slots();
-  const overrides: Record<string, string> = { ...jwtSettings(state, stackFileSource(PROJECT_ROOT, stack, { overrides: given })), ...given };
+  const overrides: Record<string, string> = {
+    ...jwtSettings(state, stackFileSource(PROJECT_ROOT, stack, { overrides: given })),
+    ...given,
+  };
   for (const colour of COLOURS) {
     const image = slots[colour];
     if (image !== undefined) overrides[`${colour}Image`] ??= image;

@@ -11,6 +11,8 @@ interface Options {
 }
 
 interface GuardOptions extends Options {
+  /** Root of the project whose supabase/migrations are meant. @default the checkout */
+  readonly root?: string;
   /** The releases that stand on the database; absent where there are none. */
   readonly guard?: ReleaseGuard | undefined;
 }
@@ -23,7 +25,8 @@ export interface MigrateApplyOptions extends GuardOptions {
 
 /** Which migrations a database has and which it lacks, and whether the releases that run let them be applied. */
 export async function* migratePlan(url: string, options: GuardOptions = {}): Verb {
-  const status = await migrationStatus(url, options);
+  const { guard, ...where } = options;
+  const status = await migrationStatus(url, where);
   const pending = status.filter((migration) => !migration.applied);
   const unknown = status.filter((migration) => !migration.file);
   yield {
@@ -36,7 +39,7 @@ export async function* migratePlan(url: string, options: GuardOptions = {}): Ver
       !migration.file ? "only in the database" : migration.applied ? "applied" : "pending",
     ]),
   };
-  if (unknown.length === 0) yield* releasesSay(url, options.guard);
+  if (unknown.length === 0) yield* releasesSay(url, guard, options.root);
   const title =
     unknown.length > 0
       ? `${unknown.length} migrations of the database are not among the files`
@@ -53,8 +56,12 @@ export async function* migratePlan(url: string, options: GuardOptions = {}): Ver
 }
 
 /** What `apply` would be told. */
-async function* releasesSay(url: string, guard: ReleaseGuard | undefined): AsyncGenerator<ExaiEvent, void> {
-  const state = await schemaState(url);
+async function* releasesSay(
+  url: string,
+  guard: ReleaseGuard | undefined,
+  root: string | undefined,
+): AsyncGenerator<ExaiEvent, void> {
+  const state = await schemaState(url, root);
   const standing = state.pending.length === 0 ? undefined : await guard?.standing();
   if (guard === undefined || standing === undefined) return;
   const verdict = applySchema(state, standing, guard.unlabelled);

@@ -158,9 +158,29 @@ export class Engine {
     );
   }
 
-  #run(args: readonly string[]): Promise<Ran> {
+  /**
+   * Sets values of the project's own stack file, keys without `exai:`; with `undefined` they are removed. A secret is
+   * encrypted by the CLI, and goes to it by its standard input.
+   */
+  async configure(
+    values: Readonly<Record<string, string | undefined>>,
+    options: { readonly secret?: boolean } = {},
+  ): Promise<void> {
+    for (const [key, value] of Object.entries(values)) {
+      const args = ["config", value === undefined ? "rm" : "set", "--stack", this.#request.stack];
+      if (value !== undefined) args.push(options.secret === true ? "--secret" : "--plaintext");
+      const ran = await this.#run([...args, `exai:${key}`], value);
+      if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
+    }
+  }
+
+  #run(args: readonly string[], input?: string): Promise<Ran> {
     const { workDir, envVars, pulumiCommand } = this.#stack.workspace;
-    return runProgram(pulumiCommand.command, [...args, "--non-interactive"], { cwd: workDir, env: envVars });
+    return runProgram(pulumiCommand.command, [...args, "--non-interactive"], {
+      cwd: workDir,
+      env: envVars,
+      ...(input === undefined ? {} : { input }),
+    });
   }
 
   async *#operation(

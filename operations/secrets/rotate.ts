@@ -27,8 +27,8 @@ import type { RotationStore } from "./store.ts";
 /** All that a rotation touches. */
 export interface RotationContext {
   readonly store: RotationStore;
-  /** The stack's rollout, with a deployer that gives a slot the keys that the record wants. */
-  readonly rollout: () => Promise<RolloutContext>;
+  /** Runs a verb on the stack's rollout, whose deployer gives a slot the keys that the record wants at that time. */
+  readonly rollout: (verb: (context: RolloutContext) => Verb) => Verb;
   /** Keeps a second rotation out. */
   readonly leases: LeaseStore;
   /** Brings the keys to what serves both slots, such as an edge function. Absent: there is none. */
@@ -60,8 +60,7 @@ export async function* rotateJwt(context: RotationContext, request: RotateReques
   return yield* held(context, async function* () {
     let rotation = await context.store.read();
     if (!unfinishedRotation(rotation)) {
-      const machine = await machineOf(await context.rollout());
-      refuseOthers(machine, undefined);
+      refuseOthers((yield* look(context)).machine, undefined);
       rotation = await begin(context.store, request);
       const message = `rotation ${rotation.id} begins: ${kid(rotation, "current")} is to be replaced by ${kid(rotation, "next")}`;
       yield { type: "note", level: "info", message };
@@ -113,8 +112,7 @@ export async function* rotationStatus(context: Pick<RotationContext, "store" | "
     yield { type: "result", title, data: { rotation } };
     return EXIT.ok;
   }
-  const machine = await machineOf(await context.rollout());
-  const active = usersColour(machine);
+  const active = usersColour((yield* look(context)).machine);
   yield {
     type: "table",
     columns: ["SLOT", "USERS", "KEYS (FIRST SIGNS)", "NEXT DEPLOYMENT"],
@@ -167,11 +165,10 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
   };
   for (;;) {
     signal.throwIfAborted();
-    const rollout = await context.rollout();
-    const machine = await machineOf(rollout);
+    const { machine, image } = yield* look(context);
     refuseOthers(machine, rotation);
     if (!atRest(machine)) {
-      yield* quiet(resume(rollout));
+      yield* quiet(context.rollout((rollout) => resume(rollout)));
       continue;
     }
     const late = completed(rotation, machine);
@@ -180,14 +177,12 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
     const step = nextStep(rotation, active, Date.now());
     switch (step.type) {
       case "cutover": {
-        const { image } = await rollout.deployer.status(active);
         if (image === undefined)
           throw new UserError(active, "has the users and says no image", "./exai status", EXIT.refused);
         await keep(deploying(rotation, step.colour, step.keys));
         yield note(rotation, stepLabel(step));
-        const code = yield* quiet(
-          cutover(await context.rollout(), { ...request.cutover, image, reason: reasonOf(rotation, step.colour) }),
-        );
+        const wish = { ...request.cutover, image, reason: reasonOf(rotation, step.colour) };
+        const code = yield* quiet(context.rollout((rollout) => cutover(rollout, wish)));
         if (code !== EXIT.ok) {
           yield* stopped(rotation);
           return code;
@@ -279,8 +274,18 @@ function refuseOthers({ plan, state, ...machine }: Machine, rotation: Rotation |
   );
 }
 
-async function machineOf(rollout: RolloutContext): Promise<Machine> {
-  return ((await rollout.journal.read()) ?? firstJournal(await rollout.traffic.inForce())).machine;
+/** Where the rollout stands, and the image that the users have. */
+async function* look(
+  context: Pick<RotationContext, "rollout">,
+): AsyncGenerator<ExaiEvent, { readonly machine: Machine; readonly image: string | undefined }, void> {
+  let found: { readonly machine: Machine; readonly image: string | undefined } | undefined;
+  yield* context.rollout(async function* (rollout) {
+    const { machine } = (await rollout.journal.read()) ?? firstJournal(await rollout.traffic.inForce());
+    found = { machine, image: (await rollout.deployer.status(usersColour(machine))).image };
+    return EXIT.ok;
+  });
+  if (found === undefined) throw new Error("the rollout ran no verb");
+  return found;
 }
 
 /** The events of a verb inside this one: its result is a step here. */

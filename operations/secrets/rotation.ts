@@ -32,7 +32,7 @@ export interface Rotation {
   readonly wanted: Readonly<Record<Colour, JwtKeySet>>;
   /** What each slot has; absent from the moment that it is to be deployed until its cutover has ended well. */
   readonly running: Readonly<Partial<Record<Colour, JwtKeySet>>>;
-  /** Since when nothing signs with the other key, ISO 8601. */
+  /** Since when nothing signs with the other key, ISO 8601; of the last time that there was such an instant. */
   readonly signingSince?: string;
   readonly endedAt?: string;
 }
@@ -114,9 +114,15 @@ export function nextStep(rotation: Rotation, active: Colour, now: number): Rotat
 
 /** The record before a slot is deployed with other keys: written first, so that a crash leaves no slot that it does not know. */
 export function deploying(rotation: Rotation, colour: Colour, keys: JwtKeySet): Rotation {
-  const { [colour]: _, ...known } = rotation.running;
+  const slot = otherColour(colour);
+  const beside = rotation.running[slot];
   const nextSigned = rotation.nextSigned || keysOf(keys)[0] === "next";
-  return { ...rotation, nextSigned, wanted: { ...rotation.wanted, [colour]: keys }, running: known };
+  return {
+    ...rotation,
+    nextSigned,
+    wanted: { ...rotation.wanted, [colour]: keys },
+    running: beside === undefined ? {} : { [slot]: beside },
+  };
 }
 
 /** The record after the users have reached a slot that was deployed with the wanted keys. */
@@ -126,18 +132,17 @@ export function deployed(rotation: Rotation, colour: Colour): Rotation {
 
 /** The record after a step that deploys nothing; `at` is ISO 8601. */
 export function advanced(rotation: Rotation, step: "sign" | "introduce" | "retire" | "settle", at: string): Rotation {
-  const { signingSince: _, ...rest } = rotation;
   switch (step) {
     case "sign":
       return {
-        ...rest,
+        ...rotation,
         phase: "age",
         signing: rotation.target,
         nextSigned: rotation.nextSigned || rotation.target === "next",
         signingSince: at,
       };
     case "introduce":
-      return { ...rest, phase: "introduce" };
+      return { ...rotation, phase: "introduce" };
     case "retire":
       return { ...rotation, phase: "retire" };
     case "settle":
@@ -160,8 +165,7 @@ export function ended(rotation: Rotation, at: string): Rotation {
 export function abortedRotation(rotation: Rotation): Rotation | undefined {
   if (rotation.target === "current") return rotation;
   if (rotation.phase === "settle" || rotation.phase === "done") return undefined;
-  const { signingSince: _, ...rest } = rotation;
-  return { ...rest, target: "current", phase: rotation.nextSigned ? "introduce" : "retire" };
+  return { ...rotation, target: "current", phase: rotation.nextSigned ? "introduce" : "retire" };
 }
 
 /** Both keys, the given one signs. */

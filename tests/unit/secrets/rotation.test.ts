@@ -107,7 +107,7 @@ describe("a rotation", () => {
   });
 
   it("that has lost its time waits anew", () => {
-    const { signingSince: _, ...lost } = advanced(start(), "sign", at(0));
+    const lost = { ...advanced(start(), "sign", at(0)), signingSince: "" };
     const both = { blue: "next+current", green: "current+next" } as const;
     expect(nextStep({ ...lost, running: both }, "blue", 1e15)).toEqual({ type: "introduce" });
   });
@@ -120,7 +120,7 @@ describe("a rotation", () => {
 class World {
   record = start();
   actual: Record<Colour, JwtKeySet> = { blue: "current", green: "current" };
-  users: Set<Colour> = new Set(["blue"]);
+  users = new Set<Colour>(["blue"]);
   active: Colour = "blue";
   now = 0;
   lastSigned: Partial<Record<JwtKeyName, number>> = { current: 0 };

@@ -1,0 +1,223 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import WebSocket from "ws";
+import { keyId } from "../../../contract/jwt.ts";
+import { SERVER_PATHS } from "../../../contract/server.ts";
+import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
+import type { Journal } from "../../../operations/rollout/journal.ts";
+import type { Rotation } from "../../../operations/secrets/rotation.ts";
+import { LocalInstance } from "../../support/localInstance.ts";
+
+/** Life of a token in this test, seconds. */
+const LIFETIME = 10;
+
+/** Gates that do not judge the speed of a busy machine. */
+const SETTINGS = { gateP95: "60000", gateP99: "60000", grafana: "false", graceSeconds: "5" };
+
+const ROTATE = ["secrets", "rotate", "jwt", "--steps", "50,100", "--hold", "1s", "--bake", "1s"];
+
+let instance: LocalInstance;
+beforeAll(async () => {
+  instance = await LocalInstance.create("rotate");
+  await instance.events(["up"], SETTINGS);
+}, 600_000);
+afterAll(async () => {
+  await instance.remove();
+}, 120_000);
+
+function file(name: string): unknown {
+  try {
+    return JSON.parse(readFileSync(join(instance.home, name), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+const rotation = () => file("rotation.json") as Rotation | undefined;
+const secrets = () => (file("secrets.json") ?? {}) as Readonly<Record<string, string>>;
+const phase = () => rotation()?.phase;
+
+/** A token as an issuer gives it out that follows `secrets status`, and when it expires. */
+function issue(): { readonly token: string; readonly expires: number } {
+  const keys = secrets();
+  const record = rotation();
+  const current = keys["rotated-jwt"] ?? keys["generated-jwt"] ?? "";
+  const key = record !== undefined && record.phase !== "done" && record.signing === "next" ? keys["next-jwt"] : current;
+  return sign(key ?? current);
+}
+
+function sign(key: string): { readonly token: string; readonly expires: number } {
+  const expires = Math.floor(Date.now() / 1000) + LIFETIME;
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const body = `${part({ alg: "HS256", typ: "JWT", kid: keyId(key) })}.${part({ sub: "test", exp: expires })}`;
+  return { token: `${body}.${createHmac("sha256", key).update(body).digest("base64url")}`, expires };
+}
+
+/** One WebSocket with a token: opened, answered, closed. Rejects with what was wrong. */
+function roundTrip(token: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${instance.ports.wsPort}/`, {
+      headers: { authorization: `Bearer ${token}` },
+      handshakeTimeout: 20_000,
+    });
+    socket.on("unexpected-response", (_request, response) => {
+      reject(new Error(`WebSocket: HTTP ${String(response.statusCode)}`));
+    });
+    socket.on("error", reject);
+    socket.on("open", () => {
+      socket.send("{}");
+    });
+    socket.on("message", () => {
+      socket.close();
+      resolve();
+    });
+  });
+}
+
+/** Requests and WebSockets, with tokens of every age up to their end. */
+class Load {
+  requests = 0;
+  webSockets = 0;
+  /** How many WebSockets came with a token that was signed before the key that signs now. */
+  older = 0;
+  readonly failures: string[] = [];
+  readonly #stop = new AbortController();
+  readonly #tokens: { readonly token: string; readonly expires: number; readonly signing: string }[] = [];
+  readonly #running: Promise<unknown>;
+
+  constructor() {
+    const loops = [this.#issue(), ...Array.from({ length: 3 }, () => this.#web()), this.#http(), this.#http()];
+    this.#running = Promise.all(loops);
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #issue(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#tokens.push({ ...issue(), signing: rotation()?.signing ?? "current" });
+      const now = Date.now() / 1000;
+      while ((this.#tokens[0]?.expires ?? Infinity) < now + 1.5) this.#tokens.shift();
+      await sleep(100);
+    }
+  }
+
+  async #web(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await sleep(40);
+      // The oldest that lives, or any.
+      const chosen = this.#tokens[Math.random() < 0.5 ? 0 : Math.floor(Math.random() * this.#tokens.length)];
+      if (chosen === undefined) continue;
+      this.webSockets += 1;
+      if (chosen.signing !== (rotation()?.signing ?? "current")) this.older += 1;
+      await roundTrip(chosen.token).catch((error: unknown) => {
+        this.failures.push(`${phase() ?? ""}: ${String(error)}`);
+      });
+    }
+  }
+
+  async #http(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await sleep(25);
+      this.requests += 1;
+      try {
+        const response = await fetch(`http://127.0.0.1:${instance.ports.httpPort}${SERVER_PATHS.apiMetrics}`);
+        await response.arrayBuffer();
+        if (response.status !== 200) this.failures.push(`HTTP ${String(response.status)}`);
+      } catch (error) {
+        this.failures.push(String(error));
+      }
+    }
+  }
+}
+
+/** Starts the rotation in a process of its own and kills it with SIGKILL when the record and the rollout say so. */
+async function killWhen(what: string, reached: () => boolean): Promise<void> {
+  const settings = {
+    instance: instance.name,
+    homeDirectory: join(".exai", instance.name),
+    ...instance.ports,
+    ...SETTINGS,
+  };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const words = [
+    join(PROJECT_ROOT, "cli/main.ts"),
+    "--json",
+    ...ROTATE,
+    "--lifetime",
+    `${String(LIFETIME)}s`,
+    ...flags,
+  ];
+  const child = spawn(process.execPath, words, { cwd: PROJECT_ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => (said += String(text)));
+  const exited = once(child, "exit");
+  const deadline = Date.now() + 120_000;
+  while (!reached()) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      child.kill("SIGKILL");
+      throw new Error(`${what}: not reached; ended with ${String(child.exitCode)}\n${said.slice(-3000)}`);
+    }
+    await sleep(5);
+  }
+  child.kill("SIGKILL");
+  await exited;
+}
+
+const rollout = () => (file("rollout/journal.json") as Journal | undefined)?.machine.state.name;
+describe("a rotation of the key for tokens", () => {
+  it("refuses no token and no request, killed in every phase", async () => {
+    const before = secrets()["generated-jwt"] ?? "";
+    const load = new Load();
+    try {
+      await sleep(2000);
+      await killWhen("a cutover of introduce", () => phase() === "introduce" && rollout() === "shift");
+      expect(rotation()?.running.green).toBeUndefined();
+      await killWhen("the second cutover", () => rotation()?.wanted.blue === "next+current" && rollout() === "deploy");
+      await killWhen("age", () => phase() === "age");
+      expect(rotation()?.signing).toBe("next");
+      // Not killed: it says when to go on, and does so only then.
+      const waits = await instance.events([...ROTATE, "--lifetime", `${String(LIFETIME)}s`], SETTINGS);
+      expect(waits.at(-1)?.title).toContain("Tokens of the other one live until");
+      expect(phase()).toBe("age");
+      await killWhen("a cutover of retire", () => {
+        return phase() === "retire" && rotation()?.wanted.green === "next" && rollout() === "smoke";
+      }).catch(async (error: unknown) => {
+        // The life of the tokens may not be over yet.
+        if (phase() !== "age") throw error;
+        await sleep(LIFETIME * 1000);
+        await killWhen("a cutover of retire", () => phase() === "retire" && rollout() === "smoke");
+      });
+      const last = await instance.events([...ROTATE, "--wait"], SETTINGS);
+      expect(last.at(-1)?.title).toContain("is the only one that is accepted");
+      await sleep(1000);
+    } finally {
+      await load.end();
+    }
+    expect(load.failures).toEqual([]);
+    expect(load.webSockets).toBeGreaterThan(200);
+    expect(load.requests).toBeGreaterThan(500);
+    expect(load.older, "tokens of the old key after the new one signs").toBeGreaterThan(0);
+
+    const after = secrets();
+    expect(after["rotated-jwt"]).not.toBe(before);
+    expect(after["next-jwt"]).toBeUndefined();
+    expect(rotation()).toMatchObject({ phase: "done", target: "next" });
+    // The old key is worth nothing any more, and the new one is what the stack signs with.
+    await expect(roundTrip(sign(before).token)).rejects.toThrow("HTTP 401");
+    await roundTrip(issue().token);
+  }, 580_000);
+
+  it("leaves a stack that up finds as it should be", async () => {
+    const events = await instance.events(["up"], SETTINGS);
+    expect(events.find(({ id }) => id === "start")).toMatchObject({ status: "unchanged" });
+    await roundTrip(issue().token);
+  }, 120_000);
+});
