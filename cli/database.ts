@@ -22,7 +22,7 @@ export interface Database {
   /** The releases that stand on it; undefined where none is known. */
   readonly guard: ReleaseGuard | undefined;
   /** Runs what changes it, and nothing else that changes the stack beside it. */
-  changed(verb: string, work: () => Verb): Verb;
+  readonly changed: (verb: string, work: () => Verb) => Verb;
 }
 
 export interface DatabaseOptions {

@@ -52,7 +52,7 @@ beforeAll(async () => {
   ] as const)
     await buildReferenceServer({ tag, schemaMin, schemaMax });
   database = await startPostgresStack();
-  for await (const event of applyMigrations(database.url, { root })) void event;
+  for await (const event of applyMigrations(database.url, { root })) event;
   stack = await startRolloutStack(OLD);
 }, 600_000);
 afterAll(async () => {
@@ -127,7 +127,7 @@ describe("releases and the schema", () => {
 
   it("a rollback is refused when somebody has moved the schema past the old release, and can be insisted on", async () => {
     // Past the guard, as the Supabase CLI by itself would do it.
-    for await (const event of applyMigrations(database.url, { root })) void event;
+    for await (const event of applyMigrations(database.url, { root })) event;
     expect(await applied()).toBe(CONTRACT);
     await expect(runVerb(rollback(context(), {}))).rejects.toMatchObject({
       exitCode: 3,
