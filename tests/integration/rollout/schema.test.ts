@@ -42,6 +42,12 @@ let stack: RolloutStack;
 const migration = (file: string, sql: string) =>
   writeFile(join(root, "supabase/migrations", file), `set lock_timeout = '5s';\n${sql}\n`);
 
+/** Everything, past the guard, as the Supabase CLI by itself would do it. */
+async function applyAll(): Promise<void> {
+  const events = applyMigrations(database.url, { root });
+  while ((await events.next()).done !== true);
+}
+
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "exai-schema-"));
   await cp(join(PROJECT_ROOT, "supabase"), join(root, "supabase"), { recursive: true });
@@ -52,7 +58,7 @@ beforeAll(async () => {
   ] as const)
     await buildReferenceServer({ tag, schemaMin, schemaMax });
   database = await startPostgresStack();
-  for await (const event of applyMigrations(database.url, { root })) event;
+  await applyAll();
   stack = await startRolloutStack(OLD);
 }, 600_000);
 afterAll(async () => {
@@ -126,8 +132,7 @@ describe("releases and the schema", () => {
   });
 
   it("a rollback is refused when somebody has moved the schema past the old release, and can be insisted on", async () => {
-    // Past the guard, as the Supabase CLI by itself would do it.
-    for await (const event of applyMigrations(database.url, { root })) event;
+    await applyAll();
     expect(await applied()).toBe(CONTRACT);
     await expect(runVerb(rollback(context(), {}))).rejects.toMatchObject({
       exitCode: 3,
