@@ -17,6 +17,7 @@ import { migrationLocks } from "./database/migrationLocks.ts";
 import { perRowCalls } from "./database/perRowCalls.ts";
 import { tablesWithPolicies } from "./database/policiesExist.ts";
 import { policyIndexes } from "./database/policyIndexes.ts";
+import { publicFunctions } from "./database/publicFunctions.ts";
 import { rowSecurity } from "./database/rowSecurity.ts";
 import { rowSecurityForced } from "./database/rowSecurityForced.ts";
 import { searchPaths } from "./database/searchPaths.ts";
@@ -78,8 +79,10 @@ import { backupAge } from "./slo/backupAge.ts";
 import { downAlerts } from "./slo/downAlerts.ts";
 import { objectives } from "./slo/objectives.ts";
 import { scraped } from "./slo/scraped.ts";
+import { billsOfMaterials } from "./supply-chain/billsOfMaterials.ts";
 import { digests } from "./supply-chain/digests.ts";
 import { registries } from "./supply-chain/registries.ts";
+import { signatures } from "./supply-chain/signatures.ts";
 import { tags } from "./supply-chain/tags.ts";
 
 /** Every rule of the pack, in the order of reports. */
@@ -124,6 +127,8 @@ export const RULES: readonly Rule[] = [
   digests,
   tags,
   registries,
+  signatures,
+  billsOfMaterials,
   // Secrets
   literals,
   secretMarks,
@@ -153,6 +158,7 @@ export const RULES: readonly Rule[] = [
   views,
   definerFunctions,
   searchPaths,
+  publicFunctions,
   anonGrants,
   unfilteredGrants,
   bypassRoles,

@@ -9,13 +9,13 @@ import { connectionUri, connectionUrl, type DatabaseAddress } from "../component
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
 import { ClusterMonitoring, type ClusterMonitoringArgs } from "../components/monitoring/kubernetes.ts";
 import { ClusterPlatform } from "../components/platform/kubernetes.ts";
-import { ROUTING_NAMES } from "../components/routing/gateway.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
 import { CLUSTER_IMAGES } from "../contract/cluster-images.ts";
 import type { Colour } from "../contract/colours.ts";
 import { UserError } from "../contract/errors.ts";
+import { ROUTING_NAMES } from "../contract/gateway.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { serverEnvironment, slotSecrets } from "./server.ts";
 import type { Settings } from "./settings.ts";

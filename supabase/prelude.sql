@@ -61,7 +61,14 @@ as $$
   select nullif(auth.jwt() ->> 'role', '')
 $$;
 
-grant execute on function auth.jwt(), auth.uid(), auth.role() to anon, authenticated, service_role;
+create or replace function auth.email() returns text
+  language sql stable
+  set search_path = ''
+as $$
+  select nullif(auth.jwt() ->> 'email', '')
+$$;
+
+grant execute on function auth.jwt(), auth.uid(), auth.role(), auth.email() to anon, authenticated, service_role;
 
 -- Supabase opens schema public to the API and lets row level security do the rest. The migrations take back what they
 -- do not mean to give, so the same defaults have to stand here, or a forgotten revoke would go unseen.

@@ -41,14 +41,11 @@ Example:
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
     )
     .action(async (flags: CutoverFlags) => {
-      const [{ cutoverVerb }, { rolloutContext }] = await Promise.all([
+      const [{ cutoverVerb }, { withRollout }] = await Promise.all([
         import("../verbs/cutover.ts"),
-        import("../local/rollout.ts"),
+        import("../rollout/open.ts"),
       ]);
-      await run(async function* (signal) {
-        const context = await rolloutContext(flags.stack, flags.set ?? {}, signal, { deploys: true });
-        return yield* cutoverVerb(context, flags);
-      });
+      await run((signal) => withRollout({ ...flags, deploys: true }, signal, (context) => cutoverVerb(context, flags)));
     });
 
   withOverrides(
@@ -60,13 +57,11 @@ Example:
       .option("--accept-schema", "go back although the schema has moved past the old release", false)
       .option("--stack <stack>", "stack", "local"),
   ).action(async (flags: Flags & { reason?: string; emergency: boolean; acceptSchema: boolean }) => {
-    const [{ rollbackVerb }, { rolloutContext }] = await Promise.all([
+    const [{ rollbackVerb }, { withRollout }] = await Promise.all([
       import("../verbs/rollback.ts"),
-      import("../local/rollout.ts"),
+      import("../rollout/open.ts"),
     ]);
-    await run(async function* (signal) {
-      return yield* rollbackVerb(await rolloutContext(flags.stack, flags.set ?? {}, signal), flags);
-    });
+    await run((signal) => withRollout(flags, signal, (context) => rollbackVerb(context, flags)));
   });
 
   const rollout = program.command("rollout").description("the rollout under way, and those before it");
@@ -91,18 +86,12 @@ Example:
     if (action === "abort") command.option("--reason <text>", "for the history");
     command.action(async () => {
       const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
-      const [{ rolloutVerb }, { rolloutContext }] = await Promise.all([
+      const [{ rolloutVerb }, { withRollout }] = await Promise.all([
         import("../verbs/rollout.ts"),
-        import("../local/rollout.ts"),
+        import("../rollout/open.ts"),
       ]);
-      await run(async function* (signal) {
-        const deploys = action === "resume";
-        return yield* rolloutVerb(
-          await rolloutContext(flags.stack, flags.set ?? {}, signal, { deploys }),
-          action,
-          flags,
-        );
-      });
+      const request = { ...flags, deploys: action === "resume" };
+      await run((signal) => withRollout(request, signal, (context) => rolloutVerb(context, action, flags)));
     });
   }
 };

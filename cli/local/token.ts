@@ -25,6 +25,11 @@ export function signToken({ settings, home, state, overrides }: LocalStack): str
       `pulumi config rm --stack ${settings.stack} exai:jwtSecret   # local then generates one`,
     );
   const key = given === undefined || given === "" ? state.password("generated-jwt", 48) : given;
+  return smokeToken(key);
+}
+
+/** A token of some minutes by the key that signs the server's tokens. */
+export function smokeToken(key: string): string {
   const now = Math.floor(Date.now() / 1000);
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT", kid: keyId(key) })}.${part({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS })}`;

@@ -1,6 +1,17 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { COLOURS, type Colour, type Weights } from "../../contract/colours.ts";
-import { HEADERS, HTTP_PORT } from "../../contract/server.ts";
+import { FIRST_TABLE } from "../../contract/envoy/routes.ts";
+import {
+  backendRef,
+  ENVOY_GATEWAY,
+  GATEWAY_API,
+  goneSessionFilter,
+  ROUTE_TIMEOUTS,
+  ROUTING_NAMES,
+  sharedRules,
+  type Listener,
+} from "../../contract/gateway.ts";
+import { HEADERS } from "../../contract/server.ts";
 
 /** An object of the Gateway API or of Envoy Gateway, without its metadata. */
 export interface GatewayObject {
@@ -30,18 +41,6 @@ export interface RoutingSpec {
   readonly sessionTags: boolean;
 }
 
-/** Names of the objects, in the stack's namespace. The rollout controller writes the weights of the two `shared` routes. */
-export const ROUTING_NAMES = {
-  gateway: "exai",
-  proxy: "exai",
-  policy: "exai",
-  shared: { http: "server", websocket: "server-websocket" },
-  pinned: { http: "server-pinned", websocket: "server-websocket-pinned" },
-  redirect: "redirect-to-https",
-} as const;
-
-const GATEWAY_API = "gateway.networking.k8s.io/v1";
-const ENVOY_GATEWAY = "gateway.envoyproxy.io/v1alpha1";
 const GATEWAY_TARGET = { group: "gateway.networking.k8s.io", kind: "Gateway", name: ROUTING_NAMES.gateway };
 
 /** Name of the listener that carries HTTP and MCP. */
@@ -126,23 +125,20 @@ export function gateway(spec: RoutingSpec): GatewayObject {
  * The route of new requests: both slots with their weights. One object for each listener, with nothing else in it: its
  * rules belong to the rollout controller once they are made.
  */
-export function sharedRoute(spec: RoutingSpec, listener: "http" | "websocket", weights: Weights): GatewayObject {
-  return route(spec, listener, [
-    {
-      matches: [{ path: { type: "PathPrefix", value: "/" } }],
-      backendRefs: COLOURS.map((colour) => backend(spec, listener, colour, weights[colour])),
-    },
-  ]);
+export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weights): GatewayObject {
+  const { wsPort, services } = spec;
+  return route(spec, listener, sharedRules({ listener, wsPort, services, table: { ...FIRST_TABLE, weights } }));
 }
 
 /**
  * Rules that name one colour each, whatever the weights are: a session's tag and the testers' header. They stand for
  * ever, so that both colours' clusters exist before any traffic is shifted to them.
  */
-export function pinnedRoute(spec: RoutingSpec, listener: "http" | "websocket"): GatewayObject {
+export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
   const rule = (colour: Colour, header: Record<string, string>): Record<string, unknown> => ({
     matches: [{ path: { type: "PathPrefix", value: "/" }, headers: [header] }],
-    backendRefs: [backend(spec, listener, colour, 1)],
+    backendRefs: [backendRef({ ...spec, listener }, colour, 1)],
+    timeouts: ROUTE_TIMEOUTS,
   });
   return route(spec, listener, [
     // A tagged session stays where it is even under the testers' header: the policy that strips the tag sets the header.
@@ -168,7 +164,7 @@ export function redirectRoute(spec: RoutingSpec): GatewayObject {
   };
 }
 
-function route(spec: RoutingSpec, listener: "http" | "websocket", rules: Record<string, unknown>[]): GatewayObject {
+function route(spec: RoutingSpec, listener: Listener, rules: readonly unknown[]): GatewayObject {
   return {
     apiVersion: GATEWAY_API,
     kind: "HTTPRoute",
@@ -181,19 +177,9 @@ function route(spec: RoutingSpec, listener: "http" | "websocket", rules: Record<
         },
       ],
       hostnames: [spec.hostname],
-      // No time-out of the route: event streams and WebSockets last; the server has time-outs of its own.
-      rules: rules.map((rule) => ({ ...rule, timeouts: { request: "0s" } })),
+      rules,
     },
   };
-}
-
-function backend(
-  spec: RoutingSpec,
-  listener: "http" | "websocket",
-  colour: Colour,
-  weight: number,
-): Record<string, unknown> {
-  return { kind: "Service", name: spec.services[colour], port: listener === "http" ? HTTP_PORT : spec.wsPort, weight };
 }
 
 /** CEL that names the colour of the upstream cluster, `service/<namespace>/server-<colour>/<port>/<name>`. */
@@ -233,6 +219,11 @@ export function clientPolicy(spec: RoutingSpec): GatewayObject {
       },
     },
   };
+}
+
+/** What the rollout answers the sessions of an evicted colour with; nothing refers to it before. */
+export function goneSession(): GatewayObject {
+  return { apiVersion: ENVOY_GATEWAY, kind: "HTTPRouteFilter", spec: goneSessionFilter() };
 }
 
 /** How the slots are called: no ceiling that many idle WebSockets would hit, and another try where no server was reached. */

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { allOn, type Weights } from "../../contract/colours.ts";
+import { LISTENERS, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { metadata, type KubernetesPlatform } from "../core/kubernetes.ts";
 import { transformed, type Transform } from "../core/transform.ts";
@@ -10,8 +11,8 @@ import {
   envoyProxy,
   gateway,
   pinnedRoute,
+  goneSession,
   redirectRoute,
-  ROUTING_NAMES,
   sessionPolicy,
   sharedRoute,
   type GatewayObject,
@@ -70,9 +71,10 @@ export class KubernetesRouting extends ExaiComponent {
     object("client-policy", ROUTING_NAMES.policy, clientPolicy(args), undefined, after);
     object("backend-policy", ROUTING_NAMES.policy, backendPolicy(), undefined, after);
     if (args.sessionTags) object("session-policy", ROUTING_NAMES.policy, sessionPolicy(), undefined, after);
+    const gone = object("gone-session", ROUTING_NAMES.goneSession, goneSession());
     if (args.tlsSecret !== undefined)
       object("redirect", ROUTING_NAMES.redirect, redirectRoute(args), transform?.route, after);
-    for (const listener of ["http", "websocket"] as const) {
+    for (const listener of LISTENERS) {
       const pinned = object(
         `${listener}-pinned`,
         ROUTING_NAMES.pinned[listener],
@@ -86,7 +88,7 @@ export class KubernetesRouting extends ExaiComponent {
         sharedRoute(args, listener, weights),
         transform?.route,
         // Rules are one atomic list to the API server, so the controller owns them whole; `up` leaves them as they are.
-        { dependsOn: [pinned], ignoreChanges: ["spec.rules"] },
+        { dependsOn: [pinned, gone], ignoreChanges: ["spec.rules"] },
       );
     }
     this.registerOutputs({});

@@ -105,7 +105,11 @@ export class KubernetesServer extends ExaiComponent {
           transform?.deployment,
           `${name}-${colour}`,
           {
-            metadata: metadata(platform, slotPart, object),
+            metadata: {
+              ...metadata(platform, slotPart, object),
+              // A rollout that drains the slot takes its replicas over; an `up` that changes the slot takes them back.
+              annotations: { "pulumi.com/patchForce": "true" },
+            },
             spec: {
               replicas: args.replicas,
               revisionHistoryLimit: 5,
@@ -206,6 +210,15 @@ function serverOpenings(args: KubernetesServerArgs): Parameters<typeof opening>[
       { from: [peer(args.platform, { component: args.scraper ?? "prometheus" })], ports: tcp(HTTP_PORT) },
     ],
     // Supabase and the model providers have no fixed addresses.
-    egress: [{ to: internet(), ports: tcp(443) }],
+    egress: [{ to: internet(), ports: tcp(...remotePorts(args.environment)) }],
   };
+}
+
+/** Ports of Supabase, and of the model providers by their addresses. */
+function remotePorts({ kimiUrl, glmUrl }: KubernetesServerArgs["environment"]): number[] {
+  const providers = [kimiUrl, glmUrl].map((address) => {
+    const { port, protocol } = new URL(address);
+    return port === "" ? (protocol === "http:" ? 80 : 443) : Number(port);
+  });
+  return [...new Set([443, ...providers])].sort((a, b) => a - b);
 }

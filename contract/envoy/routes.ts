@@ -171,7 +171,8 @@ function exact(name: string, value: string): Json {
   return { name, string_match: { exact: value } };
 }
 
-function checkWeights(weights: Weights): void {
+/** @throws RangeError when the weights are no whole percentages that sum to 100. */
+export function checkWeights(weights: Weights): void {
   const values = COLOURS.map((colour) => weights[colour]);
   if (values.some((value) => !Number.isInteger(value) || value < 0) || values.reduce((a, b) => a + b, 0) !== 100) {
     throw new RangeError(`weights must be whole percentages that sum to 100, not ${JSON.stringify(weights)}`);

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, readlink, rename, rm } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { hostname, uptime, userInfo } from "node:os";
 import { join } from "node:path";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import { errorCode, syncDirectory } from "./fence.ts";
+import { isGone, isSameBoot, ownMark } from "./process-mark.ts";
 
 /** Who holds a lease, for the one who is refused. */
 export interface Holder {
@@ -196,16 +197,15 @@ export class FileLeaseStore implements LeaseStore {
 }
 
 async function ownRecord(token: number, verb: string, seconds: number): Promise<LeaseRecord> {
+  const { pid, ...mark } = await ownMark();
   return {
     schema: 1,
-    holder: { who: currentUser(), pid: process.pid, verb },
+    holder: { who: currentUser(), pid, verb },
     token,
     seconds,
     renewedAt: Date.now(),
-    boot: await bootId(),
     renewedUptime: uptime(),
-    processNamespace: await processNamespace(),
-    processStart: (await processStart(process.pid)) ?? "",
+    ...mark,
     released: false,
   };
 }
@@ -217,13 +217,8 @@ export function currentUser(): string {
 
 async function alive(record: LeaseRecord): Promise<boolean> {
   if (record.released) return false;
-  const sameBoot = record.boot !== "" && record.boot === (await bootId());
-  if (sameBoot && record.processNamespace !== "" && record.processNamespace === (await processNamespace())) {
-    // The process identifier may have been given to another process since: its start time tells.
-    const start = await processStart(record.holder.pid);
-    if (start === undefined || start !== record.processStart) return false;
-  }
-  const age = sameBoot ? uptime() - record.renewedUptime : (Date.now() - record.renewedAt) / 1000;
+  if (await isGone({ ...record, pid: record.holder.pid })) return false;
+  const age = (await isSameBoot(record)) ? uptime() - record.renewedUptime : (Date.now() - record.renewedAt) / 1000;
   return age < record.seconds;
 }
 
@@ -235,29 +230,6 @@ function refused(record: LeaseRecord): UserError {
     `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(record.seconds)} s after its last renewal`,
     EXIT.refused,
   );
-}
-
-async function bootId(): Promise<string> {
-  return readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
-    (text) => text.trim(),
-    () => "",
-  );
-}
-
-async function processNamespace(): Promise<string> {
-  return readlink("/proc/self/ns/pid").catch(() => "");
-}
-
-/** Start of a process in ticks since boot, field 22 of /proc/PID/stat; undefined when there is none or it is a zombie. */
-async function processStart(pid: number): Promise<string | undefined> {
-  try {
-    const text = await readFile(`/proc/${String(pid)}/stat`, "utf8");
-    // The second field is the program's name in parentheses and may hold spaces.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }
 
 async function writeDurably(path: string, content: string): Promise<void> {

@@ -89,7 +89,7 @@ export async function readCatalog(
   const procedures = await engine.run(
     `select p.oid::text as oid, n.nspname || '.' || p.proname as name, p.prosecdef as definer, p.xmin::text as xmin, p.prosrc as body, p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) as trigger,
        (select split_part(s, '=', 2) from unnest(p.proconfig) s where s like 'search_path=%') as path,
-       ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers,
+       ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers, has_function_privilege('public', p.oid, 'execute') as everybody,
        array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
      from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${OWN_SCHEMAS}
        and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e') order by name`,
@@ -101,6 +101,7 @@ export async function readCatalog(
       definer: row.definer === true,
       ...(row.path === null ? {} : { searchPath: text(row, "path") }),
       callers: list(row, "callers").filter((role) => list(row, "exposed_to").includes(role)),
+      everybody: row.everybody === true,
       exposed: list(row, "exposed_to").length > 0,
       trigger: row.trigger === true,
     }));

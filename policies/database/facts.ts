@@ -97,6 +97,8 @@ export interface Function extends Located {
   readonly searchPath?: string;
   /** API roles that may call it. */
   readonly callers: readonly string[];
+  /** Whether PUBLIC may execute it, in whatever schema it is. */
+  readonly everybody: boolean;
   readonly exposed: boolean;
   readonly trigger: boolean;
 }

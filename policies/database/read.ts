@@ -129,9 +129,8 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
     hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
   const here = fileURLToPath(new URL(".", import.meta.url));
-  for (const name of readdirSync(here).sort())
-    if (/^(apply|catalog|engine|facts|probe|read|rows|statements)\.ts$/.test(name))
-      add(name, readFileSync(join(here, name)));
+  const readers = readdirSync(here).filter((name) => /^(apply|catalog|engine|facts|probe|read|rows)\.ts$/.test(name));
+  for (const name of [...readers.sort(), "../../contract/sql/statements.ts"]) add(name, readFileSync(join(here, name)));
   for (const name of ["pglite", "pglite-prepopulatedfs"]) {
     const file = fileURLToPath(new URL(`../../node_modules/@electric-sql/${name}/package.json`, import.meta.url));
     if (existsSync(file)) add(name, readFileSync(file));

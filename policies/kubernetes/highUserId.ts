@@ -1,3 +1,4 @@
+import { any } from "../model/truth.ts";
 import { containerRule } from "./podRule.ts";
 
 /** UIDs beyond those that a node gives to its own users. */
@@ -19,7 +20,7 @@ export const highUserId = containerRule(
     const place = container.reader.at(...field).or(pod.spec.at(...field));
     return {
       at: place,
-      holds: place.within(10_000, Infinity),
+      holds: any(place.within(10_000, Infinity), pod.userNamespace),
       message: `${container.label} runs with UID ${place.shown}`,
       mend: "set securityContext.runAsUser to 10000 or more",
     };

@@ -38,6 +38,9 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   CronJob: ["spec", "jobTemplate", "spec", "template"],
 };
 
+/** Fields by which the template of a custom kind is known for a pod's: other kinds have templates of other things. */
+const PODS_OWN = ["containers", "initContainers", "hostNetwork", "hostPID", "hostIPC", "hostUsers"];
+
 /** The kind of a Kubernetes resource; undefined for any other resource. */
 export function kindOf(resource: Resource): string | undefined {
   if (!resource.type.startsWith("kubernetes:")) return undefined;
@@ -64,7 +67,7 @@ export function podsOf(subject: Subject): readonly Pod[] {
       .map((reader) => podAt(reader.at(...item), false));
   const template = subject.inputs.at("spec", "template");
   // One that may turn out to have pods is one: its open places are deferred then.
-  return template.at("spec", "containers").isPresent === false ? [] : [podAt(template, patch)];
+  return PODS_OWN.every((key) => template.at("spec", key).isPresent === false) ? [] : [podAt(template, patch)];
 }
 
 function podAt(template: Reader, patch: boolean): Pod {

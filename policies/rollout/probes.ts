@@ -2,7 +2,7 @@ import { bearsPods, kindOf, noPods, podsOf } from "../kubernetes/pods.ts";
 import { judge, type ResourceRule } from "../model/rule.ts";
 import { any, not } from "../model/truth.ts";
 
-const LASTING = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"];
+const ENDING = ["Job", "JobList", "CronJob", "CronJobList"];
 const HANDLERS = ["httpGet", "tcpSocket", "exec", "grpc"];
 
 /** A rollout can see what it did. */
@@ -13,13 +13,13 @@ export const probes: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Without readiness, a pod takes users before it can serve them, and a bad release counts as rolled out; without liveness, one that hangs stays. Init containers that are restarted always (sidecars) count; jobs and ephemeral containers do not.",
+    "Without readiness, a pod takes users before it can serve them, and a bad release counts as rolled out; without liveness, one that hangs stays. Init containers that are restarted always (sidecars) count; jobs, pods that end (`restartPolicy` other than `Always`) and ephemeral containers do not.",
   references: [
     { standard: "Polaris", item: "livenessProbeMissing, readinessProbeMissing" },
     { standard: "Checkov", item: "CKV_K8S_8, CKV_K8S_9" },
   ],
   idle: noPods,
-  concerns: (resource) => bearsPods(resource) && LASTING.includes(kindOf(resource) ?? ""),
+  concerns: (resource) => bearsPods(resource) && !ENDING.includes(kindOf(resource) ?? ""),
   *check(subject) {
     for (const pod of podsOf(subject))
       for (const container of pod.containers)
@@ -29,7 +29,7 @@ export const probes: ResourceRule = {
           yield judge(
             subject,
             probe,
-            any(asks, not(container.stays)),
+            any(asks, not(container.stays), pod.spec.at("restartPolicy").is("OnFailure", "Never")),
             `${container.label} has no ${key}`,
             `set ${key}`,
           );

@@ -1,6 +1,6 @@
 /** What a value looks like when it is a credential, by its shape alone. */
 const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ["a private key", /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/],
+  ["a private key", /-{3,}BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-{3,}/],
   ["a JSON Web Token", /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/],
   ["a Supabase access token", /\bsbp_(?:oauth_)?[0-9a-f]{40}\b/],
   ["a Supabase secret key", /\bsb_secret_[\w-]{16,}/],
@@ -18,7 +18,7 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
 
 /** Names under which a credential is kept. */
 const NAMES =
-  /(?:^|[_.\-\s])(?:secret|token|password|passwd|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|service[_-]?role[_-]?key|credentials?|auth[_-]?key|signing[_-]?key|encryption[_-]?key|webhook[_-]?url)s?$|(?:secret|password|apikey|token)$/i;
+  /(?:^|[_.\-\s])(?:secret|token|password|passwd|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|service[_-]?role[_-]?key|credentials?|auth[_-]?key|signing[_-]?key|encryption[_-]?key|(?:account|batch|storage|shared|master)[_-]?key|key[_-]content|webhook[_-]?url)s?$|(?:secret|password|apikey|token)$/i;
 
 /** Values that name a place or a switch, and are no credential even under such a name. */
 const HARMLESS =

@@ -173,6 +173,12 @@ describe("a database with one fault of each kind", () => {
     expect(objects("rls-views")).toEqual(["public.copied", "public.owner_view"]);
     expect(objects("rls-definer-functions")).toEqual(["public.definer"]);
     expect(objects("function-search-paths")).toEqual(["public.no_path"]);
+    expect(objects("function-public-grants")).toEqual([
+      "public.definer",
+      "public.exai_test_role",
+      "public.no_path",
+      "public.open_to",
+    ]);
     expect(objects("rls-user-claims")).toEqual(["public.claimed policy claimed"]);
     expect(objects("roles-no-bypass")).toEqual(["role authenticated", "role exai_sneak"]);
     expect(objects("grants-unfiltered")).toContain("public.truncatable to authenticated");

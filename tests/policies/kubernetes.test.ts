@@ -183,3 +183,48 @@ describe("annotations, names and roles", () => {
     expect(outcome(rule("kubernetes-rbac-wildcards"), "prod", binding).findings).toHaveLength(1);
   });
 });
+
+describe("what other suites found", () => {
+  it("a custom kind's pods on the host's namespaces are seen, even without containers", () => {
+    const template = { metadata: {}, spec: { hostPID: true } };
+    const custom = resource("kubernetes:apps.openshift.io/v1:DeploymentConfig", { spec: { template } });
+    expect(outcome(rule("kubernetes-host-namespaces"), "prod", custom).findings).toHaveLength(1);
+    const other = resource("kubernetes:argoproj.io/v1alpha1:ApplicationSet", {
+      spec: { template: { spec: { project: "default" } } },
+    });
+    expect(outcome(rule("kubernetes-host-namespaces"), "prod", other).evaluated).toBe(0);
+  });
+
+  it("probes are asked of every pod that stays, and of none that ends", () => {
+    const spec = altered(soundPodSpec(), ["containers", 0, "readinessProbe"], undefined) as Record<string, Value>;
+    const asked = (kind: (typeof POD_KINDS)[number], more: Record<string, Value> = {}) =>
+      outcome(rule("workload-probes"), "prod", podResource(kind, { ...spec, ...more })).findings.length;
+    for (const kind of POD_KINDS) {
+      const ends = /:(Job|CronJob)$/.test(kind[0]);
+      expect(asked(kind), kind[0]).toBe(ends ? 0 : 1);
+      expect(asked(kind, { restartPolicy: "Never" }), kind[0]).toBe(0);
+    }
+  });
+
+  it("a user namespace of its own makes any UID a high one", () => {
+    const [pod] = POD_KINDS;
+    if (pod === undefined) throw new Error("Pod is among the kinds");
+    const spec = altered(soundPodSpec(), ["containers", 0, "securityContext", "runAsUser"], 1000);
+    const asked = (value: Value) =>
+      outcome(
+        rule("kubernetes-high-user-id"),
+        "prod",
+        podResource(pod, altered(spec, ["hostUsers"], value) as Record<string, Value>),
+      ).findings.length;
+    expect([asked(true), asked(false)]).toEqual([1, 0]);
+  });
+
+  it("keys are credentials by their names, whatever they are keys of", () => {
+    const data = { AZURE_BATCH_KEY: "xxxxx", OCI_CLI_KEY_CONTENT: "xxxxx", CACHE_KEY: "sessions", note: "--- BEGIN" };
+    const map = resource("kubernetes:core/v1:ConfigMap", { metadata: { namespace: "exai" }, data });
+    expect(outcome(rule("secret-literals"), "prod", map).findings.map(({ place }) => place.path)).toEqual([
+      "data.AZURE_BATCH_KEY",
+      "data.OCI_CLI_KEY_CONTENT",
+    ]);
+  });
+});

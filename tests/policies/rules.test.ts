@@ -38,7 +38,7 @@ describe("every rule of the pack", () => {
       "slo",
     ];
     const helpers =
-      /\/(pods|podRule|containers|images|places|shapes|declared|cron|apply|catalog|engine|facts|probe|read|rows|statements|worker|databaseRule|objects|jobs|prometheus)\.ts$/;
+      /\/(pods|podRule|containers|images|places|shapes|declared|cron|apply|catalog|engine|facts|probe|read|rows|worker|databaseRule|objects|jobs|prometheus|verification)\.ts$/;
     const files = folders.flatMap((folder) =>
       readdirSync(new URL(`../../policies/${folder}/`, import.meta.url)).map((file) => `${folder}/${file}`),
     );

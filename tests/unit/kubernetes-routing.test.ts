@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { COLOURS } from "../../contract/colours.ts";
+import { ROUTING_NAMES } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {
   clientPolicy,
   envoyProxy,
   gateway,
   pinnedRoute,
-  ROUTING_NAMES,
   sessionPolicy,
   sharedRoute,
   type GatewayObject,

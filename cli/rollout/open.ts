@@ -1,0 +1,34 @@
+import type { Verb } from "../../contract/events.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import type { RolloutContext } from "../../operations/rollout/context.ts";
+import { environmentOf } from "../../stacks/settings/parse.ts";
+import { stackFileSource } from "../../synth/stackFile.ts";
+import type { Overrides } from "../local/project.ts";
+
+/** Which stack's rollout. */
+export interface RolloutRequest {
+  readonly stack: string;
+  readonly set?: Overrides;
+  /** Whether the verb may put an image into a slot, which must not happen under an `up` or a `down`. */
+  readonly deploys?: boolean;
+}
+
+/** Runs a verb on a stack's rollout, on whichever platform it is, and lets go of what it held. */
+export async function* withRollout(
+  { stack, set = {}, deploys = false }: RolloutRequest,
+  signal: AbortSignal,
+  verb: (context: RolloutContext) => Verb,
+): Verb {
+  const source = stackFileSource(PROJECT_ROOT, stack, { overrides: set, defers: true });
+  if (environmentOf(stack, source) === "local") {
+    const { rolloutContext } = await import("../local/rollout.ts");
+    return yield* verb(await rolloutContext(stack, set, signal, { deploys }));
+  }
+  const { openClusterRollout } = await import("../cluster/rollout.ts");
+  const opened = await openClusterRollout(stack, set, signal);
+  try {
+    return yield* verb(opened.context);
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,267 @@
+import {
+  ApiException,
+  KubeConfig,
+  KubernetesObjectApi,
+  Log,
+  PatchStrategy,
+  PortForward,
+  type KubernetesObject,
+} from "@kubernetes/client-node";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { RequestOptions } from "node:https";
+import { duplexPair, Writable, type Duplex } from "node:stream";
+import { UserError } from "../../../contract/errors.ts";
+import type { ApiObject, Found } from "./objects.ts";
+
+/** Which cluster, and where in it. */
+export interface ClusterPlace {
+  /** Path of the kubeconfig. @default KUBECONFIG, `~/.kube/config`, or the pod's own account */
+  readonly kubeconfig?: string | undefined;
+  /** @default the current one */
+  readonly context?: string | undefined;
+  /** The stack's namespace. */
+  readonly namespace: string;
+}
+
+/** Somebody else changed the object since it was read, or made it first. */
+export class ConflictError extends Error {
+  override readonly name = "ConflictError";
+}
+
+/** How to name an object. */
+interface Reference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  /** @default the stack's */
+  readonly namespace?: string;
+}
+
+/** How long the API server may take for one answer, in milliseconds. */
+const ANSWER_MS = 10_000;
+
+/** One cluster through its API server, with the rights of a kubeconfig's context. */
+export class Cluster {
+  readonly namespace: string;
+  readonly #config: KubeConfig;
+  readonly #objects: KubernetesObjectApi;
+
+  private constructor(config: KubeConfig, namespace: string) {
+    this.#config = config;
+    this.namespace = namespace;
+    this.#objects = KubernetesObjectApi.makeApiClient(config);
+  }
+
+  /** @throws UserError where there is no such kubeconfig or context */
+  static open(place: ClusterPlace): Cluster {
+    const config = new KubeConfig();
+    const path = place.kubeconfig?.replace(/^~(?=\/)/, homedir());
+    try {
+      if (path === undefined) config.loadFromDefault();
+      else config.loadFromFile(path);
+    } catch (error) {
+      const where = path ?? process.env.KUBECONFIG ?? join(homedir(), ".kube/config");
+      throw new UserError(where, `cannot be read (${causeOf(error)})`, "export KUBECONFIG=<path of the kubeconfig>");
+    }
+    if (place.context !== undefined) {
+      if (config.getContextObject(place.context) === null) {
+        const known = config.contexts.map(({ name }) => name).join(", ");
+        throw new UserError(
+          `exai:kubeContext ${place.context}`,
+          `the kubeconfig has no such context; it has: ${known === "" ? "none" : known}`,
+          "export KUBECONFIG=<path of the kubeconfig that has it>",
+        );
+      }
+      config.setCurrentContext(place.context);
+    }
+    return new Cluster(config, place.namespace);
+  }
+
+  /** Name of the context, for messages. */
+  get context(): string {
+    return this.#config.getCurrentContext();
+  }
+
+  /** @returns undefined where there is no such object. */
+  async read<T extends ApiObject>({ apiVersion, kind, name, namespace }: Reference): Promise<Found<T> | undefined> {
+    const metadata = { name, namespace: namespace ?? this.namespace };
+    try {
+      return (await this.#ask(
+        `get ${kind} ${name}`,
+        this.#objects.read({ apiVersion, kind, metadata }),
+      )) as unknown as Found<T>;
+    } catch (error) {
+      if (error instanceof UserError && isStatus(error.cause, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Objects of a kind by their labels. */
+  async list<T extends ApiObject>(
+    apiVersion: string,
+    kind: string,
+    labels: Readonly<Record<string, string>>,
+    namespace = this.namespace,
+  ): Promise<readonly Found<T>[]> {
+    const selector = Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(",");
+    const listed = this.#objects.list(
+      apiVersion,
+      kind,
+      namespace,
+      ...[undefined, undefined, undefined, undefined],
+      selector,
+    );
+    return (await this.#ask(`list ${kind}s`, listed)).items as unknown as Found<T>[];
+  }
+
+  /** @throws ConflictError where there is one already */
+  async create<T extends ApiObject>(object: T): Promise<Found<T>> {
+    return (await this.#ask(
+      `create ${titleOf(object)}`,
+      this.#objects.create(object as KubernetesObject),
+    )) as unknown as Found<T>;
+  }
+
+  /** Replaces exactly the version that was read. @throws ConflictError where there is a newer one */
+  async replace<T extends ApiObject>(object: Found<T>): Promise<Found<T>> {
+    return (await this.#ask(
+      `update ${titleOf(object)}`,
+      this.#objects.replace(object as KubernetesObject),
+    )) as unknown as Found<T>;
+  }
+
+  /**
+   * Server-side apply: the object's fields belong to `manager` from now on, whoever had them.
+   *
+   * @throws ConflictError where `metadata.resourceVersion` is given and is not the present one
+   */
+  async apply<T extends ApiObject>(object: T, manager: string): Promise<Found<T>> {
+    const applied = this.#objects.patch(object, undefined, undefined, manager, true, PatchStrategy.ServerSideApply);
+    return (await this.#ask(`patch ${titleOf(object)}`, applied)) as unknown as Found<T>;
+  }
+
+  /** Deletes an object, and in the background what belongs to it; one that is not there is no error. */
+  async remove(object: ApiObject): Promise<void> {
+    const gone = this.#objects.delete(object, ...[undefined, undefined, undefined, undefined], "Background");
+    await this.#ask(`delete ${titleOf(object)}`, gone).catch((error: unknown) => {
+      if (!(error instanceof UserError && isStatus(error.cause, 404))) throw error;
+    });
+  }
+
+  /** The last lines that a container of a pod wrote; of the container before its restart where `previous` says so. */
+  async log(pod: string, container: string, lines: number, previous: boolean): Promise<string> {
+    const parts: string[] = [];
+    const sink = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        parts.push(chunk.toString("utf8"));
+        done();
+      },
+    });
+    const ended = new Promise<void>((resolve) => sink.once("close", resolve).once("finish", resolve));
+    await this.#ask(
+      `logs of ${pod}`,
+      new Log(this.#config).log(this.namespace, pod, container, sink, { tailLines: lines, previous }),
+    );
+    await ended;
+    return parts.join("");
+  }
+
+  /** A connection to a port of a pod, on whatever address it listens, by way of the API server and the kubelet. */
+  async connect(namespace: string, pod: string, port: number): Promise<Duplex> {
+    const [near, far] = duplexPair();
+    const failures = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        // The first message has the port alone, which the library takes off.
+        if (chunk.length > 0) near.destroy(new Error(`${pod}:${String(port)}: ${chunk.toString("utf8").trim()}`));
+        done();
+      },
+    });
+    const forwarded = new PortForward(this.#config).portForward(namespace, pod, [port], far, failures, far);
+    // Without retries it is the WebSocket itself.
+    const socket = (await this.#ask(`portforward to ${pod}`, forwarded)) as {
+      onclose: (() => void) | null;
+      terminate(): void;
+    };
+    socket.onclose = () => {
+      near.destroy();
+    };
+    near.once("close", () => {
+      socket.terminate(); // a closing handshake would keep the process waiting
+    });
+    return near;
+  }
+
+  /** What a request to the API server itself needs: address, trust, credentials. */
+  async requestOptions(): Promise<RequestOptions> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const server = new URL(this.#config.getCurrentCluster()?.server ?? "https://kubernetes.default.svc");
+    return { ...options, protocol: server.protocol, hostname: server.hostname, port: server.port };
+  }
+
+  /** Waits for an answer and turns what goes wrong into an error for the user. */
+  async #ask<T>(what: string, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error(`no answer within ${String(ANSWER_MS / 1000)} s`));
+      }, ANSWER_MS);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } catch (error) {
+      if (isStatus(error, 409)) throw new ConflictError(messageOf(error), { cause: error });
+      const where = `cluster ${this.context}, namespace ${this.namespace}`;
+      if (isStatus(error, 401) || isStatus(error, 403))
+        throw new UserError(
+          where,
+          `${what} is not allowed: ${messageOf(error)}`,
+          "docs/deploy.md lists the rights that a rollout needs; kubectl auth can-i --list shows yours",
+          undefined,
+          { cause: error },
+        );
+      const problem =
+        error instanceof ApiException ? messageOf(error) : `the API server does not answer (${causeOf(error)})`;
+      throw new UserError(where, `${what}: ${problem}`, `kubectl --context ${this.context} cluster-info`, undefined, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function titleOf(object: ApiObject): string {
+  return `${object.kind ?? "object"} ${object.metadata?.name ?? ""}`;
+}
+
+function isStatus(error: unknown, code: number): boolean {
+  return error instanceof ApiException && error.code === code;
+}
+
+/** The API server's own words. */
+function messageOf(error: unknown): string {
+  const body: unknown = error instanceof ApiException ? error.body : undefined;
+  const status: unknown = typeof body === "string" ? parsed(body) : body;
+  if (typeof status === "object" && status !== null && "message" in status) return String(status.message);
+  return error instanceof Error ? error.message : String(error);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) {
+    const event = error as { message?: unknown } | null;
+    return typeof event?.message === "string" ? event.message : String(error);
+  }
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

@@ -1,0 +1,94 @@
+import type { ListenerTls } from "./pod-agent.ts";
+import type { RolloutSchema } from "../../schema/coupling.ts";
+import type { Announcer } from "../announcer.ts";
+import { DEFAULT_DEADLINES, type RolloutContext, type RolloutDeadlines } from "../context.ts";
+import type { SlotDeployer } from "../deployer.ts";
+import { DEFAULT_GATES, type GateSettings } from "../gates.ts";
+import { currentUser } from "../lease.ts";
+import { GatewayTraffic } from "../traffic/gateway.ts";
+import type { Cluster } from "./cluster.ts";
+import { ClusterControlStore } from "./control.ts";
+import { openDoor } from "./door.ts";
+import { ClusterJournalStore } from "./journal.ts";
+import { ClusterLeaseStore } from "./lease.ts";
+import { GatewayProxies, listenerPort } from "./proxies.ts";
+
+/** What the CLI knows of a stack on a cluster. */
+export interface ClusterRollout {
+  readonly cluster: Cluster;
+  /** Namespace that Envoy Gateway runs its proxies in. */
+  readonly gatewayNamespace: string;
+  /** Host name that the gateway answers. */
+  readonly hostname: string;
+  /** Whether the gateway speaks TLS. */
+  readonly tls: boolean;
+  /** EXAI_WS_PORT. */
+  readonly wsPort: number;
+  /** Name and port of Prometheus' Service, e.g. `prometheus:9090`. */
+  readonly prometheus: string;
+  readonly deployer: SlotDeployer;
+  readonly gates?: Partial<GateSettings>;
+  readonly deadlines?: Partial<RolloutDeadlines>;
+  readonly leaseSeconds?: number;
+  readonly webSocketToken?: () => string | Promise<string>;
+  readonly schema?: RolloutSchema;
+  readonly announcer?: Announcer;
+  readonly signal?: AbortSignal;
+}
+
+/** A context that holds connections. */
+export interface OpenRollout {
+  readonly context: RolloutContext;
+  close(): Promise<void>;
+}
+
+/**
+ * The context of a stack on a cluster. All of it goes through the API server: whoever has a kubeconfig can lead a
+ * rollout, without a way to the gateway's address, to the proxies or to Prometheus.
+ */
+export async function clusterRollout(options: ClusterRollout): Promise<OpenRollout> {
+  const { cluster, hostname, wsPort, webSocketToken, schema, announcer } = options;
+  const proxies = new GatewayProxies(cluster, options.gatewayNamespace);
+  const tls: ListenerTls | undefined = options.tls ? { servername: hostname } : undefined;
+  const toListener = (listener: "http" | "websocket") => async () => ({
+    options: await proxies.listener(listenerPort(listener, wsPort, options.tls), tls),
+    headers: { host: hostname },
+  });
+  const [router, webSocket, prometheus] = await Promise.all([
+    openDoor(toListener("http")),
+    openDoor(toListener("websocket")),
+    openDoor(async () => {
+      const { headers, ...api } = await cluster.requestOptions();
+      const prefix = `/api/v1/namespaces/${cluster.namespace}/services/${options.prometheus}/proxy`;
+      const own = { ...(headers as Record<string, string> | undefined), host: String(api.hostname) };
+      return { options: api, prefix, headers: own };
+    }),
+  ]);
+  const journal = new ClusterJournalStore(cluster);
+  return {
+    context: {
+      traffic: new GatewayTraffic({ cluster, proxies, wsPort }),
+      journal,
+      leases: new ClusterLeaseStore(cluster, {
+        floor: () => journal.token(),
+        ...(options.leaseSeconds === undefined ? {} : { seconds: options.leaseSeconds }),
+      }),
+      control: new ClusterControlStore(cluster),
+      deployer: options.deployer,
+      routerUrl: router.url,
+      webSocketUrl: webSocket.url.replace(/^http/, "ws"),
+      prometheusUrl: prometheus.url,
+      gates: { ...DEFAULT_GATES, ...options.gates },
+      deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
+      ...(webSocketToken === undefined ? {} : { webSocketToken }),
+      ...(schema === undefined ? {} : { schema }),
+      ...(announcer === undefined ? {} : { announcer }),
+      signal: options.signal ?? new AbortController().signal,
+      who: currentUser(),
+    },
+    close: async () => {
+      await Promise.all([router.close(), webSocket.close(), prometheus.close()]);
+      proxies.close();
+    },
+  };
+}

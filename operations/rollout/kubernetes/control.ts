@@ -1,0 +1,99 @@
+import type { ControlAnswer, ControlRequest, ControlStore } from "../control.ts";
+import { ConflictError, type Cluster } from "./cluster.ts";
+import type { ConfigMap, Found } from "./objects.ts";
+
+/** Name of the ConfigMap, in the stack's namespace. */
+export const CONTROL_NAME = "exai-rollout-control";
+
+/** How long a controller may take to answer: it looks once per second, and its answer is one more write. */
+const PATIENCE_SECONDS = 3;
+
+/** Milliseconds between two looks at the API server, however often the controller asks. */
+const LOOK_MS = 1000;
+
+/** Answers are left for this long, for whoever still waits for one. */
+const ANSWER_KEPT_SECONDS = 60;
+
+const REQUEST = ".request";
+const ANSWER = ".answer";
+
+/** Requests and answers as entries of one ConfigMap, so that a rollout can be led from any machine. */
+export class ClusterControlStore implements ControlStore {
+  readonly patienceSeconds = PATIENCE_SECONDS;
+  readonly #cluster: Cluster;
+  #looked = -Infinity;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  async post(request: ControlRequest): Promise<void> {
+    // The time in front makes the names' order that of the requests.
+    const key = `${request.at.replaceAll(/\D/g, "")}-${request.id}${REQUEST}`;
+    await this.#change((data) => ({ ...data, [key]: JSON.stringify(request) }));
+  }
+
+  async take(rollout: string): Promise<readonly ControlRequest[]> {
+    if (performance.now() - this.#looked < LOOK_MS) return [];
+    this.#looked = performance.now();
+    if (!Object.keys((await this.#read())?.data ?? {}).some(isRequest)) return [];
+    let taken: ControlRequest[] = [];
+    // Who takes them out has them: of two that read them, the other one fails at the version.
+    await this.#change((data) => {
+      taken = Object.keys(data)
+        .filter(isRequest)
+        .sort()
+        .map((key) => JSON.parse(data[key] ?? "") as ControlRequest)
+        .filter((request) => request.rollout === rollout);
+      return Object.fromEntries(Object.entries(data).filter(([key]) => !isRequest(key)));
+    });
+    return taken;
+  }
+
+  async answer(answer: ControlAnswer): Promise<void> {
+    const kept: Kept = { ...answer, at: Date.now() };
+    await this.#change((data) => ({
+      ...Object.fromEntries(Object.entries(data).filter(([key, text]) => !isOld(key, text))),
+      [`${answer.id}${ANSWER}`]: JSON.stringify(kept),
+    }));
+  }
+
+  async answerTo(id: string): Promise<ControlAnswer | undefined> {
+    const text = (await this.#read())?.data?.[`${id}${ANSWER}`];
+    if (text === undefined) return undefined;
+    const { accepted, detail } = JSON.parse(text) as Kept;
+    return { id, accepted, detail };
+  }
+
+  async #change(edit: (data: Readonly<Record<string, string>>) => Record<string, string>): Promise<void> {
+    for (;;) {
+      const current = await this.#read();
+      const identity = { apiVersion: "v1", kind: "ConfigMap" } as const;
+      try {
+        if (current === undefined) {
+          const metadata = { name: CONTROL_NAME, namespace: this.#cluster.namespace };
+          await this.#cluster.create<ConfigMap>({ ...identity, metadata, data: edit({}) });
+        } else {
+          await this.#cluster.replace<ConfigMap>({ ...current, ...identity, data: edit(current.data ?? {}) });
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+      }
+    }
+  }
+
+  async #read(): Promise<Found<ConfigMap> | undefined> {
+    return this.#cluster.read<ConfigMap>({ apiVersion: "v1", kind: "ConfigMap", name: CONTROL_NAME });
+  }
+}
+
+type Kept = ControlAnswer & { readonly at: number };
+
+function isRequest(key: string): boolean {
+  return key.endsWith(REQUEST);
+}
+
+function isOld(key: string, text: string): boolean {
+  return key.endsWith(ANSWER) && Date.now() - (JSON.parse(text) as Kept).at > ANSWER_KEPT_SECONDS * 1000;
+}

@@ -1,0 +1,150 @@
+import { UserError } from "../../../contract/errors.ts";
+import { FencedError } from "../fence.ts";
+import { parseJournal, type HistoryEntry, type Journal, type JournalStore, type JournalWriter } from "../journal.ts";
+import type { Lease } from "../lease.ts";
+import { ConflictError, type Cluster } from "./cluster.ts";
+import type { ConfigMap, Found } from "./objects.ts";
+
+/** Name of the ConfigMap, in the stack's namespace. */
+export const JOURNAL_NAME = "exai-rollout-journal";
+
+const JOURNAL = "journal.json";
+const HISTORY = "history.jsonl";
+
+/** Annotation with the highest fencing token that has opened the journal. */
+const TOKEN = "exai.rollout-token";
+
+/**
+ * Bytes of history that are kept, the newest; the API server takes 1 MiB of a ConfigMap. With the gates' figures a
+ * rollout of four steps has about 20 KiB.
+ */
+const HISTORY_BYTES = 640 * 1024;
+
+/**
+ * Journal and history in one ConfigMap, replaced whole by compare-and-swap: there is no moment in which one is written and
+ * the other is not, and a writer that was asleep is refused by the version of the object.
+ */
+export class ClusterJournalStore implements JournalStore {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  async read(): Promise<Journal | undefined> {
+    const text = (await this.#read())?.data?.[JOURNAL];
+    return text === undefined ? undefined : parseJournal(text, this.#place());
+  }
+
+  async history(): Promise<readonly HistoryEntry[]> {
+    const text = (await this.#read())?.data?.[HISTORY] ?? "";
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as HistoryEntry);
+  }
+
+  /** The highest token that has opened the journal; 0 where there is none. */
+  async token(): Promise<number> {
+    return tokenOf(await this.#read());
+  }
+
+  async open(lease: Lease): Promise<JournalWriter> {
+    let current = await this.#stamp(lease.token);
+    return {
+      write: async (journal) => {
+        try {
+          current = await this.#write(current, journal, lease.token);
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          throw new UserError(
+            this.#place(),
+            `the journal cannot be written, so nothing was changed after ${journal.entry?.from ?? "the start"}: ${error.message}`,
+            `${error.mend}; then: ./exai rollout resume (or abort)`,
+            error.exitCode,
+            { cause: error },
+          );
+        }
+      },
+    };
+  }
+
+  /** Shuts older tokens out: their next write meets another version, and then a newer token. */
+  async #stamp(token: number): Promise<Found<ConfigMap>> {
+    for (;;) {
+      const current = await this.#read();
+      refuse(current, token);
+      try {
+        if (current === undefined) return await this.#cluster.create(this.#object(token, {}));
+        return await this.#cluster.replace(stamped(current, token));
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+      }
+    }
+  }
+
+  async #write(before: Found<ConfigMap>, journal: Journal, token: number): Promise<Found<ConfigMap>> {
+    let current = before;
+    for (;;) {
+      const lines = (current.data?.[HISTORY] ?? "").split("\n").filter((line) => line !== "");
+      if (journal.entry !== undefined) lines.push(JSON.stringify(journal.entry));
+      const data = { ...current.data, [JOURNAL]: JSON.stringify(journal), [HISTORY]: bounded(lines) };
+      try {
+        return await this.#cluster.replace({ ...stamped(current, token), data });
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        const present = await this.#read();
+        refuse(present, token);
+        // Somebody touched its labels, or deleted it: the journal in hand is the newest there is.
+        current = present ?? (await this.#cluster.create(this.#object(token, current.data ?? {})));
+      }
+    }
+  }
+
+  #object(token: number, data: Record<string, string>): ConfigMap {
+    return {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: JOURNAL_NAME, namespace: this.#cluster.namespace, annotations: { [TOKEN]: String(token) } },
+      data,
+    };
+  }
+
+  async #read(): Promise<Found<ConfigMap> | undefined> {
+    return this.#cluster.read<ConfigMap>({ apiVersion: "v1", kind: "ConfigMap", name: JOURNAL_NAME });
+  }
+
+  #place(): string {
+    return `ConfigMap ${this.#cluster.namespace}/${JOURNAL_NAME}`;
+  }
+}
+
+function stamped(current: Found<ConfigMap>, token: number): Found<ConfigMap> {
+  const annotations = { ...current.metadata.annotations, [TOKEN]: String(token) };
+  return { ...current, apiVersion: "v1", kind: "ConfigMap", metadata: { ...current.metadata, annotations } };
+}
+
+function tokenOf(object: ConfigMap | undefined): number {
+  return Number(object?.metadata?.annotations?.[TOKEN] ?? 0);
+}
+
+function refuse(object: ConfigMap | undefined, token: number): void {
+  const newest = tokenOf(object);
+  if (newest > token)
+    throw new FencedError(`${JOURNAL_NAME}: token ${String(token)} has been superseded by ${String(newest)}`);
+}
+
+/** The newest lines that fit; at least the last one. */
+function bounded(lines: readonly string[]): string {
+  let bytes = 0;
+  let first = lines.length;
+  while (first > 0) {
+    bytes += Buffer.byteLength(lines[first - 1] ?? "") + 1;
+    if (bytes > HISTORY_BYTES && first < lines.length) break;
+    first -= 1;
+  }
+  return lines
+    .slice(first)
+    .map((line) => `${line}\n`)
+    .join("");
+}

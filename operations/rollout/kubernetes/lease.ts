@@ -1,0 +1,200 @@
+import { V1MicroTime } from "@kubernetes/client-node";
+import { setTimeout as sleep } from "node:timers/promises";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import { currentUser, type Holder, type Lease, type LeaseStore } from "../lease.ts";
+import { isGone, ownMark, type ProcessMark } from "../process-mark.ts";
+import { ConflictError, type Cluster } from "./cluster.ts";
+import type { Found, Lease as LeaseObject } from "./objects.ts";
+
+/** Name of the Lease, in the stack's namespace. */
+export const LEASE_NAME = "exai-rollout";
+
+/** Seconds after its last renewal at which a lease expires; Kubernetes' own controllers take as many. */
+const LEASE_SECONDS = 15;
+
+/** Seconds between two renewals. Each of them also notices that somebody else has taken the lease. */
+const RENEW_SECONDS = 2;
+
+const API = "coordination.k8s.io/v1";
+
+/** Annotation with the holder as JSON: `spec.holderIdentity` is one string for people. */
+const HOLDER = "exai.holder";
+
+export interface ClusterLeaseOptions {
+  /** @default 15 */
+  readonly seconds?: number;
+  /** The highest token that journal or routes have seen: what a Lease that somebody deleted must not fall behind. */
+  readonly floor: () => Promise<number>;
+}
+
+/**
+ * The lease as an object of coordination.k8s.io. Every change is a compare-and-swap on its version; the fencing token is
+ * `leaseTransitions`, which grows with each holder.
+ *
+ * Clocks of two machines are never compared to take a lease: it is expired when it has not changed for its duration while
+ * this process watched. A process of this machine that is gone frees its lease at once.
+ */
+export class ClusterLeaseStore implements LeaseStore {
+  readonly #cluster: Cluster;
+  readonly #seconds: number;
+  readonly #floor: () => Promise<number>;
+
+  constructor(cluster: Cluster, options: ClusterLeaseOptions) {
+    this.#cluster = cluster;
+    this.#seconds = options.seconds ?? LEASE_SECONDS;
+    this.#floor = options.floor;
+  }
+
+  async acquire(verb: string): Promise<Lease> {
+    return this.#take(verb, async (current) => {
+      if (await this.#alive(current)) throw refused(current);
+    });
+  }
+
+  async seize(verb: string): Promise<Lease> {
+    return this.#take(verb, () => Promise.resolve());
+  }
+
+  async holder(): Promise<Holder | undefined> {
+    const current = await this.#read();
+    if (current === undefined || !isHeld(current)) return undefined;
+    const holder = holderOf(current);
+    if (await isGone(holder)) return undefined;
+    // A look takes no time to watch: for once the clocks have to do.
+    return freshness(current) < durationOf(current) ? holder : undefined;
+  }
+
+  async #take(verb: string, admit: (current: Found<LeaseObject>) => Promise<void>): Promise<Lease> {
+    const mark = { ...(await ownMark()), who: currentUser(), verb };
+    for (;;) {
+      const current = await this.#read();
+      if (current !== undefined && isHeld(current)) await admit(current);
+      const token = Math.max(current?.spec?.leaseTransitions ?? 0, await this.#floor()) + 1;
+      const now = new V1MicroTime();
+      const next: LeaseObject = {
+        apiVersion: API,
+        kind: "Lease",
+        metadata: {
+          ...(current?.metadata ?? { name: LEASE_NAME, namespace: this.#cluster.namespace }),
+          annotations: { ...current?.metadata.annotations, [HOLDER]: JSON.stringify(mark) },
+        },
+        spec: {
+          holderIdentity: `${mark.who} (${verb}, process ${String(mark.pid)})`,
+          leaseDurationSeconds: this.#seconds,
+          leaseTransitions: token,
+          acquireTime: now,
+          renewTime: now,
+        },
+      };
+      try {
+        const taken =
+          current === undefined
+            ? await this.#cluster.create(next)
+            : await this.#cluster.replace(next as Found<LeaseObject>);
+        return this.#renewed(taken, token);
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error; // else somebody was faster: look again
+      }
+    }
+  }
+
+  #renewed(taken: Found<LeaseObject>, token: number): Lease {
+    const lost = new AbortController();
+    let current = taken;
+    let last = performance.now();
+    const write = async (spec: Partial<NonNullable<LeaseObject["spec"]>>): Promise<void> => {
+      const started = performance.now();
+      try {
+        current = await this.#cluster.replace({
+          ...current,
+          spec: { ...current.spec, renewTime: new V1MicroTime(), ...spec },
+        });
+        last = started;
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        const present = await this.#read();
+        if (present?.spec?.leaseTransitions !== token) throw new LostError("somebody else took the lease");
+        current = present; // only its labels or the like were changed; the next renewal has the version
+      }
+    };
+    let renewing = Promise.resolve();
+    const timer = setInterval(() => {
+      renewing = renewing
+        .then(() => (lost.signal.aborted ? undefined : write({})))
+        .catch((error: unknown) => {
+          // What fails now may succeed before the lease is over; two thirds of it leave room for a slow last write.
+          const over = performance.now() - last > (this.#seconds * 1000 * 2) / 3;
+          if (!(error instanceof LostError) && !over) return;
+          clearInterval(timer);
+          lost.abort(error);
+        });
+    }, RENEW_SECONDS * 1000);
+    timer.unref();
+    return {
+      token,
+      lost: lost.signal,
+      release: async () => {
+        clearInterval(timer);
+        await renewing;
+        if (!lost.signal.aborted) await write({ holderIdentity: "" }).catch(() => undefined); // else it expires by itself
+      },
+    };
+  }
+
+  /** Whether a holder lives. A renewal that looks recent is believed; one that looks old is watched for its duration. */
+  async #alive(seen: Found<LeaseObject>): Promise<boolean> {
+    if (await isGone(holderOf(seen))) return false;
+    const duration = durationOf(seen);
+    if (freshness(seen) < duration) return true;
+    const began = performance.now();
+    while (performance.now() - began < duration * 1000) {
+      await sleep(500);
+      const present = await this.#read();
+      if (present === undefined || !isHeld(present)) return false;
+      if (present.metadata.resourceVersion !== seen.metadata.resourceVersion) return true;
+    }
+    return false;
+  }
+
+  async #read(): Promise<Found<LeaseObject> | undefined> {
+    return this.#cluster.read<LeaseObject>({ apiVersion: API, kind: "Lease", name: LEASE_NAME });
+  }
+}
+
+/** The lease is another's. */
+class LostError extends Error {
+  override readonly name = "LostError";
+}
+
+function isHeld({ spec }: LeaseObject): boolean {
+  return (spec?.holderIdentity ?? "") !== "";
+}
+
+function durationOf({ spec }: LeaseObject): number {
+  return spec?.leaseDurationSeconds ?? LEASE_SECONDS;
+}
+
+/** Seconds since the last renewal by two machines' clocks; infinite where they cannot agree. */
+function freshness({ spec }: LeaseObject): number {
+  const age = (Date.now() - (spec?.renewTime?.getTime() ?? 0)) / 1000;
+  return age < -1 ? Infinity : age;
+}
+
+function holderOf(lease: Found<LeaseObject>): Holder & ProcessMark {
+  try {
+    return JSON.parse(lease.metadata.annotations?.[HOLDER] ?? "") as Holder & ProcessMark;
+  } catch {
+    const who = lease.spec?.holderIdentity ?? "";
+    return { who, verb: "?", pid: 0, boot: "", processNamespace: "", processStart: "" };
+  }
+}
+
+function refused(lease: Found<LeaseObject>): UserError {
+  const { who, verb, pid } = holderOf(lease);
+  return new UserError(
+    "rollout lease",
+    `${who} holds it: \`${verb}\`, process ${String(pid)}, token ${String(lease.spec?.leaseTransitions)}`,
+    `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(durationOf(lease))} s after its last renewal`,
+    EXIT.refused,
+  );
+}

@@ -1,0 +1,39 @@
+import type {
+  V1ConfigMap,
+  V1ContainerStatus,
+  V1Deployment,
+  V1Lease,
+  V1ObjectMeta,
+  V1Pod,
+  V1Secret,
+  V1Service,
+} from "@kubernetes/client-node";
+
+/** The library's models are classes that nothing makes; these are the same objects as they come and go. */
+type Plain<T> = T extends Date
+  ? T
+  : T extends readonly (infer Item)[]
+    ? Plain<Item>[]
+    : T extends object
+      ? { [Key in keyof T]: Plain<T[Key]> }
+      : T;
+
+/** Any object of the API. */
+export interface ApiObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: Plain<V1ObjectMeta>;
+}
+
+/** An object that the API server gave. */
+export type Found<T extends ApiObject> = T & {
+  readonly metadata: { readonly name: string; readonly resourceVersion: string };
+};
+
+export type ConfigMap = Plain<V1ConfigMap>;
+export type ContainerStatus = Plain<V1ContainerStatus>;
+export type Deployment = Plain<V1Deployment>;
+export type Lease = Plain<V1Lease>;
+export type Pod = Plain<V1Pod>;
+export type Secret = Plain<V1Secret>;
+export type Service = Plain<V1Service>;

@@ -1,0 +1,292 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { openClusterRollout, type PutImage } from "../../cli/cluster/rollout.ts";
+import type { Overrides } from "../../cli/local/project.ts";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { OBSERVE_PATHS, slotHost } from "../../contract/envoy/names.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
+import type { RolloutContext } from "../../operations/rollout/context.ts";
+import type { GateSettings } from "../../operations/rollout/gates.ts";
+import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
+import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
+import type { ApiObject, ConfigMap, Deployment, Pod, Service } from "../../operations/rollout/kubernetes/objects.ts";
+import { Prometheus } from "../../operations/rollout/prometheus.ts";
+import { WINDOW_SELECTOR } from "../../operations/rollout/window.ts";
+import { capture } from "../../synth/capture.ts";
+import { manifests } from "../../synth/manifests.ts";
+import { stackFileSource } from "../../synth/stackFile.ts";
+import { until } from "./rollout-stack.ts";
+
+/** Namespace of the test cluster's Envoy Gateway. */
+export const GATEWAY_NAMESPACE = process.env.EXAI_TEST_GATEWAY_NAMESPACE ?? "envoy-gateway-system";
+
+const ROOT = join(import.meta.dirname, "../..");
+const DIGEST = `@sha256:${"0".repeat(64)}`;
+
+/** Stands for every secret, the signing key among them. */
+const SECRET = `stand-in-${"0123456789abcdef".repeat(3)}`;
+
+/** What the rollout needs of a stack; databases, backups and dashboards are left out. */
+const PARTS =
+  /^(Namespace|EnvoyProxy|Gateway|BackendTrafficPolicy|ClientTrafficPolicy|EnvoyExtensionPolicy|HTTPRoute|HTTPRouteFilter)\/|\/(server[\w-]*|prometheus)$/;
+
+/** Staging's own manifests on a real cluster, with a rollout's part of its monitoring. */
+export interface ClusterStack {
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly cluster: Cluster;
+  /** Settings by which `./exai … --stack staging` reaches it. */
+  readonly settings: Overrides;
+  /** Address and ports of the gateway's Service, which nodes and pods reach. */
+  readonly address: string;
+  /** The image of the server as the cluster knows it. */
+  readonly image: string;
+  /** Whether the gateway keeps MCP sessions on their colour. */
+  readonly sessionTags: boolean;
+  open(options?: OpenOptions): Promise<OpenRollout>;
+  down(): Promise<void>;
+}
+
+interface OpenOptions {
+  readonly signal?: AbortSignal;
+  readonly gates?: Partial<GateSettings>;
+  readonly putImage?: PutImage;
+}
+
+/** Brings the stack up; it is ready when both slots are, and Prometheus has scraped the gateway. */
+export async function startClusterStack(kubeconfig: string, more: Overrides = {}): Promise<ClusterStack> {
+  const namespace = `exai-rollout-${randomBytes(3).toString("hex")}`;
+  const hostname = `${namespace}.exai.test`;
+  const cluster = Cluster.open({ kubeconfig, namespace });
+  await provideImages([LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.prometheus]);
+  const gateway = await gatewayOf(cluster);
+  const settings: Overrides = {
+    instance: namespace,
+    hostname,
+    productionUrl: `https://${hostname}`,
+    kubeconfig,
+    kubeContext: cluster.context,
+    gatewayNamespace: GATEWAY_NAMESPACE,
+    gatewayService: "ClusterIP",
+    gatewayReplicas: "1",
+    ...(gateway.image === undefined ? {} : { gatewayImage: gateway.image }),
+    mcpSessionTags: String(gateway.lua),
+    image: `${LOCAL_IMAGES.referenceServer}${DIGEST}`,
+    prometheusImage: `${LOCAL_IMAGES.prometheus}${DIGEST}`,
+    metricsStorage: "ephemeral",
+    // The node of a test cluster is small.
+    replicas: "2",
+    serverCpus: "0.6",
+    serverMemory: "192",
+    graceSeconds: "5",
+    ...more,
+  };
+  const proxies = proxyService(namespace);
+  const down = async (): Promise<void> => {
+    await cluster.remove({ apiVersion: "v1", kind: "Service", metadata: proxies.metadata });
+    await cluster.remove({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+  };
+  try {
+    const graph = await capture("staging", stackFileSource(ROOT, "staging", { defers: true, overrides: settings }));
+    for (const { id, object } of manifests(graph, { withSecrets: true, fill: standIn })) {
+      // What lies in the gateway's namespace is for the discovery that is not used here.
+      if (!PARTS.test(id)) continue;
+      const text = JSON.stringify(object).replaceAll(DIGEST, "");
+      await cluster.apply(withFoundProxies(JSON.parse(text) as ApiObject, namespace), "exai-test");
+    }
+    await cluster.apply(proxies, "exai-test");
+    await cluster.apply(certificate(namespace, hostname), "exai-test");
+    const context = async (options: OpenOptions = {}): Promise<OpenRollout> => {
+      const signal = options.signal ?? new AbortController().signal;
+      const opened = await openClusterRollout("staging", settings, signal, options.putImage ?? putImage(cluster));
+      return { ...opened, context: { ...opened.context, gates: { ...opened.context.gates, ...options.gates } } };
+    };
+    const opened = await context();
+    try {
+      await ready(opened.context);
+    } finally {
+      await opened.close();
+    }
+    const address = await serviceAddress(cluster);
+    const image = LOCAL_IMAGES.referenceServer;
+    return { namespace, hostname, cluster, settings, address, image, sessionTags: gateway.lua, open: context, down };
+  } catch (error) {
+    await down();
+    throw error;
+  }
+}
+
+/** What the engine does to a slot, without the engine: the Deployment's image alone. */
+export function putImage(cluster: Cluster): PutImage {
+  return async (colour, image) => {
+    const name = slotHost(colour);
+    const containers = [{ name: "server", image }];
+    const metadata = { name, namespace: cluster.namespace };
+    const spec = { template: { spec: { containers } } };
+    await cluster.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec } as never, "exai-test-engine");
+  };
+}
+
+/** Running pods of a slot. */
+export async function slotPods(cluster: Cluster, colour: Colour): Promise<readonly Pod[]> {
+  const pods = await cluster.list<Pod>("v1", "Pod", { "exai.component": "server", "exai.colour": colour });
+  return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** The gateway's proxies. */
+export async function proxyPods(cluster: Cluster): Promise<readonly Pod[]> {
+  return cluster.list<Pod>("v1", "Pod", ownerLabels(cluster.namespace), GATEWAY_NAMESPACE);
+}
+
+async function ready(context: RolloutContext): Promise<void> {
+  await until("both colours ready", 240, async () => {
+    const both = await context.traffic.readiness();
+    return both.blue && both.green;
+  });
+  await until("the first table in force", 60, async () => (await context.traffic.inForce()) !== undefined);
+  await until("the gateway scraped twice", 90, async () => {
+    // Envoy counts a colour from its first request on.
+    for (const colour of COLOURS)
+      await (
+        await fetch(new URL("/health", context.routerUrl), { headers: { "x-exai-colour": colour } })
+      ).arrayBuffer();
+    const series = await new Prometheus(context.prometheusUrl).samples(WINDOW_SELECTOR, 30);
+    return COLOURS.every((colour) =>
+      series.some(({ labels, samples }) => labels.colour === colour && samples.length > 1),
+    );
+  });
+}
+
+/** Whether the controller allows Lua, and the image that it gives its proxies. */
+async function gatewayOf(cluster: Cluster): Promise<{ lua: boolean; image?: string | undefined }> {
+  const reference = { apiVersion: "v1", kind: "ConfigMap", name: "envoy-gateway-config", namespace: GATEWAY_NAMESPACE };
+  const config = await cluster.read<ConfigMap>(reference);
+  if (config === undefined) throw new Error("Envoy Gateway is not installed: see docs/deploy.md");
+  const text = config.data?.["envoy-gateway.yaml"] ?? "{}";
+  const controller = parse(text) as Controller;
+  let lua = controller.extensionApis?.enableLua === true;
+  if (!lua && process.env.EXAI_TEST_ENABLE_LUA === "1") {
+    await allowLua(cluster, { ...controller, extensionApis: { ...controller.extensionApis, enableLua: true } });
+    lua = true;
+  }
+  return { lua, image: controller.envoyProxy?.provider?.kubernetes?.envoyDeployment?.container?.image };
+}
+
+/** Changes the controller's own configuration and starts it anew: only for a cluster that is thrown away. */
+async function allowLua(cluster: Cluster, controller: Controller): Promise<void> {
+  const home = { namespace: GATEWAY_NAMESPACE };
+  await cluster.apply<ConfigMap>(
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "envoy-gateway-config", ...home },
+      data: { "envoy-gateway.yaml": stringify(controller) },
+    },
+    "exai-test",
+  );
+  const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "envoy-gateway", ...home } };
+  const annotations = { "exai.test/lua": "on" };
+  await cluster.apply({ ...deployment, spec: { template: { metadata: { annotations } } } } as never, "exai-test");
+  await until("Envoy Gateway to start anew", 120, async () => {
+    const found = await cluster.read<Deployment>({ ...deployment, ...deployment.metadata });
+    const { observedGeneration, updatedReplicas, availableReplicas, replicas } = found?.status ?? {};
+    const settled = observedGeneration === found?.metadata.generation && updatedReplicas === replicas;
+    return settled && availableReplicas === replicas;
+  });
+}
+
+/** Finds the proxies by their headless Service's name: Debian's Prometheus is built without the discovery of a cluster. */
+function withFoundProxies(object: ApiObject, namespace: string): ApiObject {
+  if (object.kind !== "ConfigMap") return object;
+  const map = object as ConfigMap;
+  const config = parse(map.data?.["prometheus.yml"] ?? "") as { scrape_configs: Record<string, unknown>[] };
+  const jobs = config.scrape_configs.filter(({ metrics_path }) => metrics_path === OBSERVE_PATHS.metrics);
+  const scrape_configs = jobs.map((job) => ({
+    ...Object.fromEntries(Object.entries(job).filter(([key]) => !/^(kubernetes_sd|relabel)_configs$/.test(key))),
+    dns_sd_configs: [
+      {
+        names: [`${namespace}.${GATEWAY_NAMESPACE}.svc.cluster.local`],
+        type: "A",
+        port: 19_001,
+        refresh_interval: "2s",
+      },
+    ],
+  }));
+  return {
+    ...map,
+    data: { ...map.data, "prometheus.yml": stringify({ ...config, scrape_configs }) },
+  } as ApiObject;
+}
+
+function proxyService(namespace: string): Service & { metadata: { name: string; namespace: string } } {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: namespace, namespace: GATEWAY_NAMESPACE },
+    spec: {
+      clusterIP: "None",
+      publishNotReadyAddresses: false,
+      selector: ownerLabels(namespace),
+      ports: [{ name: "metrics", port: 19_001 }],
+    },
+  };
+}
+
+async function serviceAddress(cluster: Cluster): Promise<string> {
+  const services = await cluster.list<Service>("v1", "Service", ownerLabels(cluster.namespace), GATEWAY_NAMESPACE);
+  return services[0]?.spec?.clusterIP ?? "";
+}
+
+function ownerLabels(namespace: string): Record<string, string> {
+  const owner = "gateway.envoyproxy.io/owning-gateway";
+  return { [`${owner}-name`]: "exai", [`${owner}-namespace`]: namespace };
+}
+
+function standIn(_resource: unknown, path: string): string {
+  return path.includes(".env[") ? "https://abcdefghijklmnopqrst.supabase.co" : SECRET;
+}
+
+/** Images on this machine, and on the cluster's nodes by `EXAI_TEST_LOAD_IMAGE`. */
+async function provideImages(images: readonly string[]): Promise<void> {
+  const ensuring = ensureImages([...images]);
+  let step = await ensuring.next();
+  while (step.done !== true) step = await ensuring.next();
+  if (step.value.missing.length > 0) throw new Error(`cannot be had: ${step.value.missing.join(", ")}`);
+  const load = process.env.EXAI_TEST_LOAD_IMAGE;
+  if (load !== undefined) for (const image of images) execFileSync(load, [image], { stdio: "ignore" });
+}
+
+function certificate(namespace: string, host: string): ApiObject {
+  const folder = mkdtempSync(join(tmpdir(), "exai-tls-"));
+  try {
+    const [key, crt] = [join(folder, "key.pem"), join(folder, "crt.pem")];
+    const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", crt];
+    execFileSync("openssl", [...args, "-subj", `/CN=${host}`], { stdio: "ignore" });
+    const content = { "tls.key": readFileSync(key, "utf8"), "tls.crt": readFileSync(crt, "utf8") };
+    const metadata = { name: "exai-tls", namespace };
+    return {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata,
+      type: "kubernetes.io/tls",
+      stringData: content,
+    } as ApiObject;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The part of Envoy Gateway's configuration that is read here. */
+interface Controller {
+  readonly extensionApis?: { readonly enableLua?: boolean };
+  readonly envoyProxy?: {
+    readonly provider?: {
+      readonly kubernetes?: { readonly envoyDeployment?: { readonly container?: { readonly image?: string } } };
+    };
+  };
+}
