@@ -2,7 +2,7 @@ import type { Resource } from "../../contract/graph.ts";
 import { LABELS } from "../../contract/labels.ts";
 import type { Reader } from "../model/reader.ts";
 import { judge, type Reference, type ResourceRule, type Scene } from "../model/rule.ts";
-import type { Truth } from "../model/truth.ts";
+import { all, any, type Truth } from "../model/truth.ts";
 
 /** Whether a resource is a container of @pulumi/docker. */
 export function isContainer(resource: Resource): boolean {
@@ -16,6 +16,12 @@ export function componentOf(inputs: Reader): string | undefined {
     .each()
     .find((label) => label.at("label").text === LABELS.component)
     ?.at("value").text;
+}
+
+/** Whether a container or volume is for something, by its label. */
+export function isFor(inputs: Reader, component: string): Truth {
+  const labels = inputs.at("labels").each();
+  return any(...labels.map((label) => all(label.at("label").is(LABELS.component), label.at("value").is(component))));
 }
 
 /** Why a stack without Docker containers is in order. */

@@ -1,6 +1,6 @@
 import type { Resource } from "../../contract/graph.ts";
 import { Reader } from "../model/reader.ts";
-import { componentOf } from "../docker/containers.ts";
+import { isFor } from "../docker/containers.ts";
 import { judge, type ResourceRule } from "../model/rule.ts";
 
 /** Data does not go with a stack. */
@@ -36,6 +36,6 @@ function holdsData(resource: Resource): boolean {
   )
     return true;
   if (resource.type !== "docker:index/volume:Volume") return false;
-  const inputs = Reader.of(resource.inputs);
-  return componentOf(inputs) === "postgres" && /(^|-)(data|backups?)$/.test(resource.name);
+  // One whose labels are not known yet may be PostgreSQL's.
+  return isFor(Reader.of(resource.inputs), "postgres") !== false && /(^|-)(data|backups?)$/.test(resource.name);
 }
