@@ -4,6 +4,7 @@ import { slotHost } from "../../contract/envoy/names.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileOutbox } from "../../operations/notify/outbox.ts";
+import { gateSettings } from "../../operations/rollout/gates.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import type { Secret } from "../../operations/rollout/kubernetes/objects.ts";
@@ -46,11 +47,7 @@ export async function openClusterRollout(
     wsPort: settings.wsPort,
     prometheus: PROMETHEUS,
     deployer: new ClusterSlots({ cluster, instance: settings.instance, replicas: settings.replicas, putImage }),
-    gates: {
-      errorRatio: settings.gateErrorRatio,
-      p95Milliseconds: settings.gateP95,
-      p99Milliseconds: settings.gateP99,
-    },
+    gates: gateSettings(settings),
     deadlines: { graceSeconds: settings.graceSeconds },
     webSocketToken: async () => smokeToken(await jwtKey(cluster)),
     ...(announcer === undefined ? {} : { announcer }),
