@@ -11,7 +11,9 @@ export interface Observation {
   readonly step: Period;
   /** The rollout as long as users were on both colours, or the last minutes of it. Their requests are alike. */
   readonly both: Period;
-  /** Round trips of the probes' WebSockets on this step; a lost one is a failure. */
+  /** Milliseconds that a WebSocket's round trip may take, the way of the probes added: a bound of the server's histogram. */
+  readonly roundTripLimit: number;
+  /** Round trips of the probes' WebSockets on this step, slow ones above that limit; a lost one is a failure. */
   readonly roundTrips: readonly ProbedSeconds[];
   /** Milliseconds of the candidate's answers to health checks on this step. */
   readonly health: readonly number[];
@@ -108,9 +110,9 @@ export function judge(settings: GateSettings, candidate: Colour, observation: Ob
 function webSockets(environment: Environment, candidate: Colour, observation: Observation): readonly Verdict[] {
   const { settings, stable } = environment;
   const { bins } = observation.step.traffic;
+  const limit = observation.roundTripLimit;
   const measured = inServerBins(bins).map((group): Stratum => {
-    const share = (colour: Colour): Share =>
-      above(added(group.map(({ of }) => of[colour].roundTrips)), settings.webSocketMilliseconds / 1000);
+    const share = (colour: Colour): Share => above(added(group.map(({ of }) => of[colour].roundTrips)), limit / 1000);
     return { own: share(candidate), stable: share(stable) };
   });
   const probed = observation.roundTrips.map((seconds): Stratum => {
@@ -125,7 +127,6 @@ function webSockets(environment: Environment, candidate: Colour, observation: Ob
     const share = ({ done, lost: hits }: ProbedRoundTrips): Share => ({ hits, trials: done + hits });
     return { own: share(seconds[candidate]), stable: share(seconds[stable]) };
   });
-  const limit = settings.webSocketMilliseconds;
   const common = { minimum: settings.minimumRoundTrips, bursts: true } as const;
   return [
     againstLimit(environment, {

@@ -1,6 +1,7 @@
 import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
+import { LATENCY_BUCKETS_SECONDS } from "../../contract/server.ts";
 import { together, type Verdict } from "./gates.ts";
-import { judge, type Observation, type ProbedSeconds } from "./judge.ts";
+import { judge, type Observation } from "./judge.ts";
 import { memoryGate } from "./memory.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { Prober } from "./probes.ts";
@@ -113,6 +114,7 @@ export class StepGates {
         this.#prometheus.samples(TRAFFIC_SELECTOR, now - earliest + ENVOY_SCRAPE_INTERVAL_SECONDS),
         this.#queries.look(),
       ]);
+      const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.way ?? 0);
       const observation: Observation = {
         step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
         both: {
@@ -120,7 +122,8 @@ export class StepGates {
           traffic: trafficOf(series, both.since, this.#usersOnBoth ? now : startedAt),
           epoch: both.epoch,
         },
-        roundTrips: this.#probed(step.since - ahead),
+        roundTripLimit,
+        roundTrips: this.#roundTrips?.since(step.since - ahead, roundTripLimit) ?? [],
         health: this.#prober.health(candidate, step.since - ahead),
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };
@@ -162,10 +165,6 @@ export class StepGates {
     return [{ gate: "memory", outcome: "no-data", detail: "half a minute of samples needed", figures: {} }];
   }
 
-  #probed(since: number): readonly ProbedSeconds[] {
-    return this.#roundTrips?.since(since) ?? [];
-  }
-
   /**
    * Probes as long as samples are missing, or a suspicion is not cleared up: enough per second for the minimum within most
    * of the hold, since what is sent last is scraped late. A stable colour without users goes on as a control.
@@ -195,7 +194,6 @@ export class StepGates {
       this.#roundTrips ??= new RoundTripProber({
         webSocketUrl,
         stable: this.#plan.stable,
-        limit: gates.webSocketMilliseconds,
         message: gates.webSocketMessage,
         ...(webSocketToken === undefined ? {} : { token: webSocketToken }),
       });
@@ -217,6 +215,14 @@ function fromWall(at: string): number {
 function epochOf(startedAt: number, now: number): { readonly epoch: number; readonly since: number } {
   const epoch = Math.max(1, Math.floor((now - startedAt) / EPOCH_SECONDS));
   return { epoch, since: startedAt + (epoch - 1) * EPOCH_SECONDS };
+}
+
+/** The limit of round trips for probes that have a long way: the next bound of the server's histogram that is above both. */
+function limitFrom(limit: number, way: number): number {
+  if (!Number.isFinite(way) || way < limit / 4) return limit;
+  return (
+    1000 * (LATENCY_BUCKETS_SECONDS.find((bound) => bound * 1000 >= limit + way) ?? LATENCY_BUCKETS_SECONDS.at(-1) ?? 0)
+  );
 }
 
 /** The candidate's samples of a gate. */

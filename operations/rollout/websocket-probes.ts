@@ -22,8 +22,6 @@ const BIN_SECONDS = 2;
 export interface RoundTripOptions {
   readonly webSocketUrl: string;
   readonly stable: Colour;
-  /** Milliseconds above which a round trip is slow. */
-  readonly limit: number;
   /** What is sent besides the ping frame; empty: nothing. */
   readonly message: string;
   readonly token?: () => string | Promise<string>;
@@ -37,7 +35,7 @@ export interface RoundTripOptions {
 export class RoundTripProber {
   readonly #options: RoundTripOptions;
   readonly #stop = new AbortController();
-  readonly #bins = new Map<number, Record<Colour, Record<keyof ProbedRoundTrips, number>>>();
+  readonly #bins = new Map<number, Record<Colour, Probed>>();
   readonly #work: Promise<void>[] = [];
   #connections = 0;
   /** Learnt from the stable colour: a candidate must not be silent where it is not. */
@@ -54,10 +52,28 @@ export class RoundTripProber {
       for (const colour of COLOURS) this.#work.push(this.#keep(colour, index));
   }
 
-  /** What was measured since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten. */
-  since(seconds: number): readonly ProbedSeconds[] {
+  /**
+   * What was measured since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten.
+   *
+   * @param limit milliseconds above which a round trip is slow.
+   */
+  since(seconds: number, limit: number): readonly ProbedSeconds[] {
     for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < seconds) this.#bins.delete(bin);
-    return [...this.#bins.values()];
+    const counted = ({ milliseconds, lost }: Probed): ProbedRoundTrips => ({
+      done: milliseconds.length,
+      slow: milliseconds.filter((each) => each > limit).length,
+      lost,
+    });
+    return [...this.#bins.values()].map(({ blue, green }) => ({ blue: counted(blue), green: counted(green) }));
+  }
+
+  /**
+   * Milliseconds of the way from here to the servers and back: the quickest round trip of the stable colour. It is no
+   * latency of the servers' where a rollout is led from afar.
+   */
+  get way(): number {
+    const { stable } = this.#options;
+    return Math.min(...[...this.#bins.values()].flatMap((bin) => bin[stable].milliseconds));
   }
 
   /** Ends all connections. */
@@ -72,7 +88,7 @@ export class RoundTripProber {
       if (index < this.#connections) {
         // Anything that ends a connection before its time is lost; a refusal by HTTP is counted by the router.
         await this.#connection(colour).catch((error: unknown) => {
-          if (!signal.aborted && !(error instanceof Refused)) this.#count(colour, "lost");
+          if (!signal.aborted && !(error instanceof Refused)) this.#now(colour).lost += 1;
         });
       }
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
@@ -101,8 +117,7 @@ export class RoundTripProber {
       for (let count = 0; count < ROUND_TRIPS; count += 1) {
         if (count > 0) await rejecting(sleep(PAUSE_MS, undefined, { signal }), signal);
         const milliseconds = await this.#roundTrip(socket, colour, signal);
-        this.#count(colour, "done");
-        if (milliseconds > this.#options.limit) this.#count(colour, "slow");
+        this.#now(colour).milliseconds.push(milliseconds);
       }
       socket.close(1000);
       // The closing handshake has a second.
@@ -139,13 +154,18 @@ export class RoundTripProber {
     return performance.now() - sentAt;
   }
 
-  #count(colour: Colour, what: keyof ProbedRoundTrips): void {
+  #now(colour: Colour): Probed {
     const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
-    const none = (): Record<keyof ProbedRoundTrips, number> => ({ done: 0, slow: 0, lost: 0 });
-    const bin = this.#bins.get(index) ?? { blue: none(), green: none() };
+    const bin = this.#bins.get(index) ?? { blue: { milliseconds: [], lost: 0 }, green: { milliseconds: [], lost: 0 } };
     this.#bins.set(index, bin);
-    bin[colour][what] += 1;
+    return bin[colour];
   }
+}
+
+/** Round trips in a bin. */
+interface Probed {
+  readonly milliseconds: number[];
+  lost: number;
 }
 
 /** The server answered the opening with HTTP. */

@@ -64,6 +64,7 @@ function observed(step: readonly Bin[], options: Partial<Observation> = {}, both
   return {
     step: { traffic: { bins: step, known }, epoch: 1 },
     both: { traffic: { bins: both, known }, epoch: 1 },
+    roundTripLimit: DEFAULT_GATES.webSocketMilliseconds,
     roundTrips: [],
     health: [],
     ...options,

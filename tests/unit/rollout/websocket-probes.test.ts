@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WebSocketServer } from "ws";
+import type { Colour } from "../../../contract/colours.ts";
+import { HEADERS } from "../../../contract/server.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/judge.ts";
+import { RoundTripProber } from "../../../operations/rollout/websocket-probes.ts";
+
+/** Milliseconds above which a round trip counts as slow here. */
+const SLOW = 200;
+
+/** What a colour does with a WebSocket. */
+interface Behaviour {
+  readonly refuses?: boolean;
+  readonly drops?: boolean;
+  /** Milliseconds before a message is answered; absent: it is not. */
+  readonly answers?: number;
+}
+
+let server: Server;
+let behaviour: Record<Colour, Behaviour>;
+const tokens: (string | undefined)[] = [];
+
+beforeEach(async () => {
+  tokens.length = 0;
+  const sockets = new WebSocketServer({ noServer: true });
+  server = createServer();
+  server.on("upgrade", (request, socket, head) => {
+    const own = behaviour[request.headers[HEADERS.testerColour] as Colour];
+    tokens.push(request.headers.authorization);
+    if (own.refuses === true) {
+      socket.end("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n");
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (client) => {
+      client.on("message", (data) => {
+        if (own.drops === true) client.terminate();
+        else if (own.answers !== undefined)
+          setTimeout(() => {
+            client.send(data);
+          }, own.answers);
+      });
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+/** Probes until enough was seen, and gives what was seen. */
+async function probed(message: string, enough: (bins: readonly ProbedSeconds[]) => boolean) {
+  const { port } = server.address() as AddressInfo;
+  const webSocketUrl = `ws://127.0.0.1:${String(port)}`;
+  const prober = new RoundTripProber({ webSocketUrl, stable: "blue", message, token: () => "a-token" });
+  prober.aim(2);
+  try {
+    await expect.poll(() => enough(prober.since(0, SLOW)), { timeout: 20_000, interval: 50 }).toBe(true);
+    return { bins: prober.since(0, SLOW), way: prober.way };
+  } finally {
+    await prober.stop();
+  }
+}
+
+const sum = (bins: readonly ProbedSeconds[], colour: Colour, key: keyof ProbedRoundTrips): number =>
+  bins.reduce((total, bin) => total + bin[colour][key], 0);
+
+describe("the probes of WebSockets", () => {
+  it("measure a ping frame on a server that answers no message", async () => {
+    behaviour = { blue: {}, green: {} };
+    const { bins, way } = await probed(
+      "hello",
+      (all) => sum(all, "blue", "done") >= 5 && sum(all, "green", "done") >= 5,
+    );
+    expect(sum(bins, "green", "lost")).toBe(0);
+    expect(new Set(tokens)).toEqual(new Set(["Bearer a-token"]));
+    expect(way).toBeGreaterThan(0);
+    expect(way).toBeLessThan(1000);
+  });
+
+  it("measure the answer of a message where the stable colour gives one", async () => {
+    behaviour = { blue: { answers: 0 }, green: { answers: 2 * SLOW } };
+    const { bins } = await probed("hello", (all) => sum(all, "blue", "done") >= 8 && sum(all, "green", "slow") >= 3);
+    expect(sum(bins, "green", "slow")).toBeGreaterThan(sum(bins, "blue", "slow"));
+  });
+
+  it("count a dropped connection as lost, and leave a refused one to the router", async () => {
+    behaviour = { blue: { refuses: true }, green: { drops: true } };
+    const { bins, way } = await probed("hello", (all) => sum(all, "green", "lost") >= 3);
+    expect(sum(bins, "blue", "lost")).toBe(0);
+    expect(sum(bins, "blue", "done")).toBe(0);
+    expect(way).toBe(Infinity);
+    expect(tokens.length).toBeGreaterThan(3);
+  });
+});
