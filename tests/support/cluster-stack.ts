@@ -1,14 +1,18 @@
+import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { openClusterRollout, type PutImage } from "../../cli/cluster/rollout.ts";
 import type { Overrides } from "../../cli/local/project.ts";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
-import { OBSERVE_PATHS, slotHost } from "../../contract/envoy/names.ts";
+import { slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { LABELS } from "../../contract/labels.ts";
+import { JOBS } from "../../contract/monitoring.ts";
+import { HTTP_PORT } from "../../contract/server.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
 import type { GateSettings } from "../../operations/rollout/gates.ts";
@@ -35,6 +39,12 @@ const SECRET = `stand-in-${"0123456789abcdef".repeat(3)}`;
 const PARTS =
   /^(Namespace|EnvoyProxy|Gateway|BackendTrafficPolicy|ClientTrafficPolicy|EnvoyExtensionPolicy|HTTPRoute|HTTPRouteFilter)\/|\/(server[\w-]*|prometheus)$/;
 
+/** Gates that pass soon and do not judge the speed of a busy machine. */
+export const CLUSTER_GATES: Partial<GateSettings> = {
+  ...{ minimumSamples: 40, minimumRoundTrips: 10, lookSeconds: 1, noDataSeconds: 120 },
+  ...{ p95Milliseconds: 5000, p99Milliseconds: 10_000, webSocketMilliseconds: 5000, memoryGrowth: 0 },
+};
+
 /** Staging's own manifests on a real cluster, with a rollout's part of its monitoring. */
 export interface ClusterStack {
   readonly namespace: string;
@@ -56,6 +66,8 @@ interface OpenOptions {
   readonly signal?: AbortSignal;
   readonly gates?: Partial<GateSettings>;
   readonly putImage?: PutImage;
+  /** Settings that win over the stack's. */
+  readonly settings?: Overrides;
 }
 
 /** Brings the stack up; it is ready when both slots are, and Prometheus has scraped the gateway. */
@@ -86,9 +98,9 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
     graceSeconds: "5",
     ...more,
   };
-  const proxies = proxyService(namespace);
   const down = async (): Promise<void> => {
-    await cluster.remove({ apiVersion: "v1", kind: "Service", metadata: proxies.metadata });
+    for (const { metadata } of headlessServices(namespace))
+      await cluster.remove({ apiVersion: "v1", kind: "Service", metadata });
     await cluster.remove({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
   };
   try {
@@ -97,14 +109,22 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
       // What lies in the gateway's namespace is for the discovery that is not used here.
       if (!PARTS.test(id)) continue;
       const text = JSON.stringify(object).replaceAll(DIGEST, "");
-      await cluster.apply(withFoundProxies(JSON.parse(text) as ApiObject, namespace), "exai-test");
+      await cluster.apply(withFoundTargets(JSON.parse(text) as ApiObject, namespace), "exai-test");
     }
-    await cluster.apply(proxies, "exai-test");
+    for (const service of headlessServices(namespace)) await cluster.apply(service, "exai-test");
     await cluster.apply(certificate(namespace, hostname), "exai-test");
     const context = async (options: OpenOptions = {}): Promise<OpenRollout> => {
       const signal = options.signal ?? new AbortController().signal;
-      const opened = await openClusterRollout("staging", settings, signal, options.putImage ?? putImage(cluster));
-      return { ...opened, context: { ...opened.context, gates: { ...opened.context.gates, ...options.gates } } };
+      const opened = await openClusterRollout(
+        "staging",
+        { ...settings, ...options.settings },
+        signal,
+        options.putImage ?? putImage(cluster),
+      );
+      return {
+        ...opened,
+        context: { ...opened.context, gates: { ...opened.context.gates, ...CLUSTER_GATES, ...options.gates } },
+      };
     };
     const opened = await context();
     try {
@@ -129,6 +149,29 @@ export function putImage(cluster: Cluster): PutImage {
     const metadata = { name, namespace: cluster.namespace };
     const spec = { template: { spec: { containers } } };
     await cluster.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec } as never, "exai-test-engine");
+  };
+}
+
+/** A kubeconfig with the token of a service account in the place of the user's own credentials. */
+export async function accountKubeconfig(
+  kubeconfig: string,
+  account: { readonly name: string; readonly namespace: string },
+): Promise<{ readonly path: string; remove(): void }> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const request = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { audiences: [] } };
+  const body = request as never;
+  const { status } = await config.makeApiClient(CoreV1Api).createNamespacedServiceAccountToken({ ...account, body });
+  const user = config.getCurrentUser()?.name ?? "";
+  config.users = [{ name: user, token: status?.token ?? "" }];
+  const folder = mkdtempSync(join(tmpdir(), "exai-account-"));
+  const path = join(folder, "kubeconfig");
+  writeFileSync(path, config.exportConfig(), { mode: 0o600 });
+  return {
+    path,
+    remove: () => {
+      rmSync(folder, { recursive: true });
+    },
   };
 }
 
@@ -200,41 +243,40 @@ async function allowLua(cluster: Cluster, controller: Controller): Promise<void>
   });
 }
 
-/** Finds the proxies by their headless Service's name: Debian's Prometheus is built without the discovery of a cluster. */
-function withFoundProxies(object: ApiObject, namespace: string): ApiObject {
+/** Finds its targets by headless Services' names: Debian's Prometheus is built without the discovery of a cluster. */
+function withFoundTargets(object: ApiObject, namespace: string): ApiObject {
   if (object.kind !== "ConfigMap") return object;
   const map = object as ConfigMap;
   const config = parse(map.data?.["prometheus.yml"] ?? "") as { scrape_configs: Record<string, unknown>[] };
-  const jobs = config.scrape_configs.filter(({ metrics_path }) => metrics_path === OBSERVE_PATHS.metrics);
-  const scrape_configs = jobs.map((job) => ({
-    ...Object.fromEntries(Object.entries(job).filter(([key]) => !/^(kubernetes_sd|relabel)_configs$/.test(key))),
-    dns_sd_configs: [
-      {
-        names: [`${namespace}.${GATEWAY_NAMESPACE}.svc.cluster.local`],
-        type: "A",
-        port: 19_001,
-        refresh_interval: "2s",
-      },
-    ],
-  }));
-  return {
-    ...map,
-    data: { ...map.data, "prometheus.yml": stringify({ ...config, scrape_configs }) },
-  } as ApiObject;
+  const found: Readonly<Record<string, { names: string[]; port: number }>> = {
+    [JOBS.router]: { names: [`${namespace}.${GATEWAY_NAMESPACE}.svc.cluster.local`], port: 19_001 },
+    [JOBS.server]: { names: COLOURS.map((colour) => `${colour}.${namespace}.svc.cluster.local`), port: HTTP_PORT },
+  };
+  const scrape_configs = config.scrape_configs.flatMap((job) => {
+    const targets = found[String(job.job_name)];
+    if (targets === undefined) return [];
+    const own = Object.entries(job).filter(([key]) => !/^(kubernetes_sd|relabel)_configs$/.test(key));
+    const colour = { source_labels: ["__meta_dns_name"], regex: "(blue|green)[.].*", target_label: "colour" };
+    const dns_sd_configs = [{ ...targets, type: "A", refresh_interval: "2s" }];
+    return [{ ...Object.fromEntries(own), dns_sd_configs, relabel_configs: [colour] }];
+  });
+  return { ...map, data: { ...map.data, "prometheus.yml": stringify({ ...config, scrape_configs }) } } as ApiObject;
 }
 
-function proxyService(namespace: string): Service & { metadata: { name: string; namespace: string } } {
-  return {
+/** The headless Services that Prometheus asks the names of. */
+function headlessServices(namespace: string): readonly (Service & { metadata: { name: string; namespace: string } })[] {
+  const headless = (name: string, home: string, selector: Record<string, string>, port: number) => ({
     apiVersion: "v1",
     kind: "Service",
-    metadata: { name: namespace, namespace: GATEWAY_NAMESPACE },
-    spec: {
-      clusterIP: "None",
-      publishNotReadyAddresses: false,
-      selector: ownerLabels(namespace),
-      ports: [{ name: "metrics", port: 19_001 }],
-    },
-  };
+    metadata: { name, namespace: home },
+    spec: { clusterIP: "None", selector, ports: [{ name: "metrics", port }] },
+  });
+  return [
+    headless(namespace, GATEWAY_NAMESPACE, ownerLabels(namespace), 19_001),
+    ...COLOURS.map((colour) =>
+      headless(colour, namespace, { [LABELS.component]: "server", [LABELS.colour]: colour }, HTTP_PORT),
+    ),
+  ];
 }
 
 async function serviceAddress(cluster: Cluster): Promise<string> {

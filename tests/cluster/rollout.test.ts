@@ -1,0 +1,346 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { otherColour } from "../../contract/colours.ts";
+import { sameTable } from "../../contract/envoy/routes.ts";
+import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
+import { controlRequest } from "../../operations/rollout/control.ts";
+import { cutover } from "../../operations/rollout/cutover.ts";
+import { FencedError } from "../../operations/rollout/fence.ts";
+import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
+import { ClusterControlStore } from "../../operations/rollout/kubernetes/control.ts";
+import { ClusterLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
+import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
+import type { ApiObject, Deployment, Lease as LeaseObject } from "../../operations/rollout/kubernetes/objects.ts";
+import { McpProbe } from "../../operations/rollout/mcp.ts";
+import { rollback } from "../../operations/rollout/rollback.ts";
+import { firstJournal } from "../../operations/rollout/journal.ts";
+import {
+  accountKubeconfig,
+  GATEWAY_NAMESPACE,
+  proxyPods,
+  slotPods,
+  startClusterStack,
+  type ClusterStack,
+} from "../support/cluster-stack.ts";
+import { ClusterUsers } from "../support/cluster-users.ts";
+import { runVerb, until } from "../support/rollout-stack.ts";
+
+/** Rollouts with real pods, a real Envoy Gateway and a real Prometheus on the cluster of `EXAI_TEST_KUBECONFIG`. */
+const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
+
+const ROOT = join(import.meta.dirname, "../..");
+const QUICK = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
+
+describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
+  let stack: ClusterStack;
+  let opened: OpenRollout;
+  const children: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    stack = await startClusterStack(kubeconfig);
+    opened = await stack.open();
+  }, 600_000);
+
+  afterAll(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await opened.close();
+    await stack.down();
+  });
+
+  /** The router's own word, journal and readiness. */
+  async function state() {
+    const { traffic, journal } = opened.context;
+    return { table: await traffic.inForce(), journal: await journal.read() };
+  }
+
+  /** A cutover in this process, with what the users saw meanwhile. */
+  async function underLoad(work: () => Promise<unknown>): Promise<ClusterUsers> {
+    const users = new ClusterUsers(stack, 20);
+    try {
+      await work();
+    } finally {
+      await users.stop();
+    }
+    return users;
+  }
+
+  /** A controller in a process of its own; resolves when it says that a step has begun. */
+  async function controllerAt(step: string): Promise<ChildProcess> {
+    const path = join(ROOT, "tests/support/cluster-rollout-child.ts");
+    const child = spawn(process.execPath, [path, JSON.stringify(stack.settings), "cutover"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    children.push(child);
+    for await (const line of createInterface({ input: child.stdout })) if (line === `${step} started`) return child;
+    throw new Error(`the controller ended before ${step}`);
+  }
+
+  /** `./exai` as typed, in a process of its own. */
+  async function exai(...args: string[]): Promise<{ code: number; said: string; seconds: number }> {
+    const set = Object.entries(stack.settings)
+      .filter(([key]) => !/image$/i.test(key))
+      .flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+    const began = performance.now();
+    const child = spawn(process.execPath, [join(ROOT, "cli/main.ts"), "--plain", ...args, "--stack", "staging", ...set]);
+    children.push(child);
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(child, "close")) as [number];
+    return { code, said, seconds: (performance.now() - began) / 1000 };
+  }
+
+  test("a cutover moves the users to the other slot; nobody fails", async () => {
+    const before = (await state()).table;
+    const users = await underLoad(async () => {
+      const { code } = await runVerb(cutover(opened.context, { ...QUICK, image: stack.image, reason: "test" }));
+      expect(code).toBe(0);
+    });
+    expect(before?.weights).toEqual({ blue: 100, green: 0 });
+    expect(users.failed).toEqual([]);
+    expect(users.requests.at(-1)?.servedBy).toBe("green");
+    const { table, journal } = await state();
+    expect(table?.weights).toEqual({ blue: 0, green: 100 });
+    expect(journal?.machine.state.name).toBe("standby");
+    expect(journal !== undefined && table !== undefined && sameTable(journal.table, table)).toBe(true);
+    expect(users.requests.filter(({ servedBy }) => servedBy === "green").length).toBeGreaterThan(0);
+    const labels = (await opened.context.journal.history()).map(({ label }) => label);
+    expect(labels).toEqual(expect.arrayContaining(["shift 20 %", "shift 100 %", "bake", "standby"]));
+  });
+
+  test("./exai rollback takes the users back; nobody fails, and MCP sessions hear it only in an emergency", async ({
+    skip,
+  }) => {
+    const session = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
+    await session.initialize();
+    expect(session.servedBy).toBe("green");
+    let said = { code: -1, said: "", seconds: 0 };
+    const users = await underLoad(async () => {
+      said = await exai("rollback", "--emergency", "--reason", "test");
+    });
+    expect(said.said).toContain("blue has all users");
+    expect(said.code).toBe(0);
+    expect(users.failed).toEqual([]);
+    expect(users.requests.at(-1)?.servedBy).toBe("blue");
+    expect((await state()).table).toMatchObject({ weights: { blue: 100, green: 0 }, evicted: ["green"] });
+    if (!stack.sessionTags) skip("the controller has no extensionApis.enableLua");
+    await expect(session.request("tools/list")).rejects.toThrow(/HTTP 404/);
+    const again = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
+    await again.initialize();
+    expect(again.servedBy).toBe("blue");
+  });
+
+  test("rollback without a rollout is refused with exit code 3, status and history work from anywhere", async () => {
+    expect((await exai("rollback")).code).toBe(3);
+    const status = await exai("rollout", "status");
+    expect(status.code).toBe(0);
+    expect(status.said).toContain("idle: blue 100 %");
+    expect((await exai("rollout", "history")).said).toContain("test");
+  });
+
+  test("a second controller is refused with the holder's name; after kill -9 the rollout is resumed at once", async () => {
+    const child = await controllerAt("shift-20");
+    await expect(runVerb(cutover(opened.context, { ...QUICK, image: stack.image }))).rejects.toThrow(
+      new RegExp(`holds it: \`cutover\`, process ${String(child.pid)}`),
+    );
+    child.kill("SIGKILL");
+    await once(child, "close");
+    expect((await state()).table?.weights).toEqual({ blue: 80, green: 20 });
+    expect((await exai("rollout", "status")).said).toContain("rollout resume");
+    const users = await underLoad(async () => {
+      const resumed = spawn(
+        process.execPath,
+        [join(ROOT, "tests/support/cluster-rollout-child.ts"), JSON.stringify(stack.settings), "resume"],
+        { stdio: "inherit" },
+      );
+      children.push(resumed);
+      expect(await once(resumed, "close")).toEqual([0, null]);
+    });
+    expect(users.failed).toEqual([]);
+    expect((await state()).table?.weights).toEqual({ blue: 0, green: 100 });
+    expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
+  });
+
+  test("weights that somebody else changes in mid-rollout are put back", async () => {
+    const child = await controllerAt("shift-20");
+    const table = (await state()).table;
+    if (table === undefined) throw new Error("no table in force");
+    const rules = sharedRules({ listener: "http", wsPort: 8079, table: { ...table, weights: { blue: 1, green: 99 } } });
+    const metadata = { name: ROUTING_NAMES.shared.http, namespace: stack.namespace };
+    await stack.cluster.apply(
+      { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata, spec: { rules } } as ApiObject,
+      "somebody",
+    );
+    const weights = async () => {
+      const name = ROUTING_NAMES.shared.http;
+      const route = await stack.cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
+      return JSON.stringify(route).includes('"weight":99');
+    };
+    expect(await weights()).toBe(true);
+    await until("the weights to be put back", 30, async () => !(await weights()));
+    const [code] = (await once(child, "close")) as [number];
+    expect(code).toBe(0);
+    expect((await state()).table?.weights).toEqual({ blue: 0, green: 100 });
+    expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
+  });
+
+  test("a pod of the candidate that is killed costs nobody a request while the other replica stands", async () => {
+    const child = await controllerAt("shift-20");
+    const users = await underLoad(async () => {
+      const [pod] = await slotPods(stack.cluster, "green");
+      await stack.cluster.remove({ apiVersion: "v1", kind: "Pod", metadata: pod?.metadata ?? {} });
+      await once(child, "close");
+    });
+    const { table, journal } = await state();
+    expect(users.failed).toEqual([]);
+    expect(child.exitCode).toBe(0);
+    expect(table !== undefined && journal !== undefined && sameTable(table, journal.table)).toBe(true);
+    expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
+  });
+
+  test("an Envoy proxy that is killed in mid-rollout is waited for, and has the rollout's weights when it is back", async () => {
+    const child = await controllerAt("shift-20");
+    const [pod] = await proxyPods(stack.cluster);
+    await stack.cluster.remove({ apiVersion: "v1", kind: "Pod", metadata: pod?.metadata ?? {} });
+    const [code] = (await once(child, "close")) as [number];
+    await until("a proxy that answers", 60, async () => (await state()).table !== undefined);
+    const { table, journal } = await state();
+    expect(code).toBe(0);
+    expect(table?.weights).toEqual({ blue: 0, green: 100 });
+    expect(journal?.machine.state.name).toBe("standby");
+    expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
+  });
+
+  test("a drained slot gets its replicas back with the next deployment", async () => {
+    const { deployer, traffic } = opened.context;
+    const idle = otherColour((await state()).journal?.machine.active ?? "blue");
+    await deployer.drain(idle, 5, AbortSignal.timeout(120_000));
+    expect(await slotPods(stack.cluster, idle)).toEqual([]);
+    await until("the proxies to see it", 30, async () => !(await traffic.readiness())[idle]);
+    expect(await deployer.status(idle)).toMatchObject({ running: false, image: stack.image });
+    await deployer.deploy(idle, stack.image, AbortSignal.timeout(120_000));
+    const name = `server-${idle}`;
+    const deployment = await stack.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name });
+    expect(deployment?.status?.readyReplicas).toBe(2);
+    await until("the proxies to see it", 30, async () => (await traffic.readiness())[idle]);
+  });
+
+  describe("the lease", () => {
+    test("that was taken over shuts the sleeping holder out of journal and routes", async () => {
+      const { leases, journal, traffic } = opened.context;
+      const first = await leases.acquire("cutover");
+      const [writer, router] = [await journal.open(first), await traffic.writer(first)];
+      const second = await leases.seize("rollback");
+      expect(second.token).toBeGreaterThan(first.token);
+      await journal.open(second);
+      await traffic.writer(second);
+      const { journal: present } = await state();
+      const stale = present ?? firstJournal();
+      await expect(writer.write(stale)).rejects.toThrow(FencedError);
+      await expect(router.apply(stale.table, AbortSignal.timeout(5000))).rejects.toThrow(FencedError);
+      await until("the first holder to notice", 15, () => Promise.resolve(first.lost.aborted));
+      await second.release();
+      expect(await leases.holder()).toBeUndefined();
+    });
+
+    /** A holder on another machine, as far as this one can see. */
+    async function elsewhere(renewedSecondsAgo: number): Promise<LeaseObject> {
+      const reference = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", name: LEASE_NAME };
+      const lease = await stack.cluster.read<LeaseObject>(reference);
+      if (lease === undefined) throw new Error("there is no lease");
+      const holder = { who: "ann@elsewhere", verb: "cutover", pid: 7, boot: "other", processNamespace: "", processStart: "" };
+      const renewTime = new Date(Date.now() - renewedSecondsAgo * 1000).toISOString().replace("Z", "000Z");
+      return {
+        ...lease,
+        metadata: { ...lease.metadata, annotations: { "exai.holder": JSON.stringify(holder) } },
+        spec: { ...lease.spec, holderIdentity: "ann@elsewhere", leaseDurationSeconds: 3, renewTime: renewTime as never },
+      };
+    }
+    const write = (lease: LeaseObject) =>
+      stack.cluster.apply(
+        { ...lease, metadata: { ...lease.metadata, managedFields: undefined, resourceVersion: undefined } } as never,
+        "exai-test-lease",
+      );
+
+    test("of a machine that is gone is taken when it has not changed for its duration", async () => {
+      const { leases } = opened.context;
+      await write(await elsewhere(1));
+      await expect(leases.acquire("resume")).rejects.toThrow("ann@elsewhere holds it: `cutover`");
+      await write(await elsewhere(3600));
+      const began = performance.now();
+      const lease = await leases.acquire("resume");
+      expect(performance.now() - began).toBeGreaterThan(3000);
+      await lease.release();
+    });
+
+    test("of a holder whose clock is wrong is his while he renews it", async () => {
+      await write(await elsewhere(3600));
+      const leases = new ClusterLeaseStore(stack.cluster, { floor: () => Promise.resolve(0) });
+      const attempt = leases.acquire("resume").then(
+        () => "taken",
+        (error: unknown) => String(error),
+      );
+      await sleep(1000);
+      await write(await elsewhere(3599));
+      expect(await attempt).toContain("ann@elsewhere holds it");
+      const lease = await leases.seize("test");
+      await lease.release();
+    });
+
+    test("that somebody deletes does not fall behind the journal", async () => {
+      const token = Number((await state()).journal?.token);
+      const metadata = { name: LEASE_NAME, namespace: stack.namespace };
+      await stack.cluster.remove({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata });
+      const lease = await opened.context.leases.acquire("test");
+      expect(lease.token).toBeGreaterThan(token);
+      await lease.release();
+    });
+  });
+
+  test("requests from another machine reach the controller once, and their answers the asker", async () => {
+    const [asker, controller] = [new ClusterControlStore(stack.cluster), new ClusterControlStore(stack.cluster)];
+    const mine = controlRequest({ action: "pause" }, "rollout-1", "ann@elsewhere", "test");
+    await Promise.all([
+      asker.post(mine),
+      new ClusterControlStore(stack.cluster).post(controlRequest({ action: "pause" }, "rollout-0", "bob", "test")),
+    ]);
+    const taken = await Promise.all([controller.take("rollout-1"), new ClusterControlStore(stack.cluster).take("rollout-1")]);
+    expect(taken.flat()).toEqual([mine]);
+    await controller.answer({ id: mine.id, accepted: true, detail: "paused" });
+    expect(await asker.answerTo(mine.id)).toEqual({ id: mine.id, accepted: true, detail: "paused" });
+  });
+
+  test("the rights of docs/rollout-role.yaml are enough, and no more than that", async () => {
+    const text = readFileSync(join(ROOT, "docs/rollout-role.yaml"), "utf8").replaceAll("exai-prod", stack.namespace);
+    const objects = parseAllDocuments(text.replaceAll("envoy-gateway-system", GATEWAY_NAMESPACE)).map(
+      (document) => document.toJS() as ApiObject,
+    );
+    const account = { name: "exai-rollout", namespace: stack.namespace };
+    await stack.cluster.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: account }, "exai-test");
+    for (const object of objects) await stack.cluster.apply(object, "exai-test");
+    try {
+      const confined = await accountKubeconfig(kubeconfig, account);
+      const cluster = Cluster.open({ kubeconfig: confined.path, namespace: stack.namespace });
+      const limited = await stack.open({ settings: { kubeconfig: confined.path } });
+      try {
+        const quick = { ...QUICK, image: stack.image, reason: "rights" };
+        expect((await runVerb(cutover(limited.context, quick))).code).toBe(0);
+        expect((await runVerb(rollback(limited.context, { emergency: true }))).code).toBe(0);
+      } finally {
+        await limited.close();
+      }
+      const secret = { apiVersion: "v1", kind: "Secret", name: "exai-tls" };
+      await expect(cluster.read(secret)).rejects.toThrow(/is not allowed: .*forbidden/);
+      const pinned = { apiVersion: GATEWAY_API, kind: "HTTPRoute", name: ROUTING_NAMES.pinned.http };
+      await expect(cluster.read(pinned)).rejects.toThrow(/is not allowed/);
+      confined.remove();
+    } finally {
+      for (const object of objects) await stack.cluster.remove(object);
+    }
+  });
+});

@@ -1,0 +1,32 @@
+/**
+ * A controller of a cluster's rollout in a process of its own, to be killed:
+ * `node cluster-rollout-child.ts <settings as JSON> cutover|resume`.
+ */
+import { openClusterRollout } from "../../cli/cluster/rollout.ts";
+import type { Overrides } from "../../cli/local/project.ts";
+import type { Verb } from "../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { cutover } from "../../operations/rollout/cutover.ts";
+import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
+import { resume } from "../../operations/rollout/resume.ts";
+import { CLUSTER_GATES, putImage } from "./cluster-stack.ts";
+
+const [json = "", action = ""] = process.argv.slice(2);
+const settings = JSON.parse(json) as Overrides;
+const cluster = Cluster.open({ kubeconfig: settings.kubeconfig, namespace: settings.instance ?? "" });
+const opened = await openClusterRollout("staging", settings, new AbortController().signal, putImage(cluster));
+const context = { ...opened.context, gates: { ...opened.context.gates, ...CLUSTER_GATES } };
+const request = {
+  image: LOCAL_IMAGES.referenceServer,
+  steps: [20, 100],
+  holdSeconds: 8,
+  bakeSeconds: 1,
+  reason: "test",
+};
+const verb: Verb = action === "resume" ? resume(context) : cutover(context, request);
+for (;;) {
+  const next = await verb.next();
+  if (next.done === true) process.exit(next.value);
+  const event = next.value;
+  if (event.type === "step") process.stdout.write(`${event.id} ${event.status}\n`);
+}

@@ -1,0 +1,86 @@
+import { Agent, request } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isColour, type Colour } from "../../contract/colours.ts";
+import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
+import type { ClusterStack } from "./cluster-stack.ts";
+
+/** One request of a user. */
+export interface UserRequest {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  readonly servedBy: Colour | undefined;
+}
+
+/** Users of a cluster's gateway, at its Service's address: a constant rate of requests until they are stopped. */
+export class ClusterUsers {
+  readonly requests: UserRequest[] = [];
+  readonly #stack: Pick<ClusterStack, "address" | "hostname">;
+  readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(stack: Pick<ClusterStack, "address" | "hostname">, perSecond: number) {
+    this.#stack = stack;
+    this.#done = this.#run(perSecond);
+  }
+
+  /** Requests that were not answered with 200. */
+  get failed(): readonly UserRequest[] {
+    return this.requests.filter(({ status }) => status !== 200);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+    this.#agent.destroy();
+  }
+
+  async #run(perSecond: number): Promise<void> {
+    const inFlight = new Set<Promise<void>>();
+    while (!this.#stop.signal.aborted) {
+      const one = this.#request().then((made) => {
+        this.requests.push(made);
+        inFlight.delete(one);
+      });
+      inFlight.add(one);
+      await sleep(1000 / perSecond, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+    await Promise.all(inFlight);
+  }
+
+  #request(): Promise<UserRequest> {
+    const { address, hostname } = this.#stack;
+    return new Promise((resolve) => {
+      const startedAt = Date.now();
+      const end = (status: number, colour?: unknown): void => {
+        resolve({ startedAt, status, servedBy: typeof colour === "string" && isColour(colour) ? colour : undefined });
+      };
+      const outgoing = request(
+        {
+          host: address,
+          servername: hostname,
+          path: SERVER_PATHS.health,
+          headers: { host: hostname },
+          agent: this.#agent,
+          timeout: 15_000,
+        },
+        (response) => {
+          response.resume();
+          response.on("end", () => {
+            end(response.statusCode ?? 0, response.headers[HEADERS.servedBy]);
+          });
+          response.on("error", () => {
+            end(0);
+          });
+        },
+      );
+      outgoing.on("timeout", () => outgoing.destroy());
+      outgoing.on("error", () => {
+        end(0);
+      });
+      outgoing.end();
+    });
+  }
+}
