@@ -65,9 +65,9 @@ async function pulse(session: RolloutSession, plan: RolloutPlan): Promise<Verdic
   try {
     const verdict = await restarts(session, plan);
     if (verdict.outcome === "fail") return verdict;
-    const before = session.journal.table;
     await session.happened({ type: "observe" });
-    if (session.journal.table !== before && session.machine.state.name !== "rollback") await session.enforce();
+    // Also what somebody else changed is put back. A rollback enforces its own table, after a word to the reader.
+    if (session.machine.state.name !== "rollback") await session.enforce();
     return undefined;
   } catch (error) {
     if (session.signal.aborted) throw error;

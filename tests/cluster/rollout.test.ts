@@ -3,23 +3,17 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { otherColour } from "../../contract/colours.ts";
 import { sameTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
-import { controlRequest } from "../../operations/rollout/control.ts";
 import { cutover } from "../../operations/rollout/cutover.ts";
-import { FencedError } from "../../operations/rollout/fence.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { ClusterControlStore } from "../../operations/rollout/kubernetes/control.ts";
-import { ClusterLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
 import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
-import type { ApiObject, Deployment, Lease as LeaseObject } from "../../operations/rollout/kubernetes/objects.ts";
+import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/objects.ts";
 import { McpProbe } from "../../operations/rollout/mcp.ts";
 import { rollback } from "../../operations/rollout/rollback.ts";
-import { firstJournal } from "../../operations/rollout/journal.ts";
 import {
   accountKubeconfig,
   GATEWAY_NAMESPACE,
@@ -87,7 +81,14 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       .filter(([key]) => !/image$/i.test(key))
       .flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const began = performance.now();
-    const child = spawn(process.execPath, [join(ROOT, "cli/main.ts"), "--plain", ...args, "--stack", "staging", ...set]);
+    const child = spawn(process.execPath, [
+      join(ROOT, "cli/main.ts"),
+      "--plain",
+      ...args,
+      "--stack",
+      "staging",
+      ...set,
+    ]);
     children.push(child);
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -228,91 +229,6 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     const deployment = await stack.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name });
     expect(deployment?.status?.readyReplicas).toBe(2);
     await until("the proxies to see it", 30, async () => (await traffic.readiness())[idle]);
-  });
-
-  describe("the lease", () => {
-    test("that was taken over shuts the sleeping holder out of journal and routes", async () => {
-      const { leases, journal, traffic } = opened.context;
-      const first = await leases.acquire("cutover");
-      const [writer, router] = [await journal.open(first), await traffic.writer(first)];
-      const second = await leases.seize("rollback");
-      expect(second.token).toBeGreaterThan(first.token);
-      await journal.open(second);
-      await traffic.writer(second);
-      const { journal: present } = await state();
-      const stale = present ?? firstJournal();
-      await expect(writer.write(stale)).rejects.toThrow(FencedError);
-      await expect(router.apply(stale.table, AbortSignal.timeout(5000))).rejects.toThrow(FencedError);
-      await until("the first holder to notice", 15, () => Promise.resolve(first.lost.aborted));
-      await second.release();
-      expect(await leases.holder()).toBeUndefined();
-    });
-
-    /** A holder on another machine, as far as this one can see. */
-    async function elsewhere(renewedSecondsAgo: number): Promise<LeaseObject> {
-      const reference = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", name: LEASE_NAME };
-      const lease = await stack.cluster.read<LeaseObject>(reference);
-      if (lease === undefined) throw new Error("there is no lease");
-      const holder = { who: "ann@elsewhere", verb: "cutover", pid: 7, boot: "other", processNamespace: "", processStart: "" };
-      const renewTime = new Date(Date.now() - renewedSecondsAgo * 1000).toISOString().replace("Z", "000Z");
-      return {
-        ...lease,
-        metadata: { ...lease.metadata, annotations: { "exai.holder": JSON.stringify(holder) } },
-        spec: { ...lease.spec, holderIdentity: "ann@elsewhere", leaseDurationSeconds: 3, renewTime: renewTime as never },
-      };
-    }
-    const write = (lease: LeaseObject) =>
-      stack.cluster.apply(
-        { ...lease, metadata: { ...lease.metadata, managedFields: undefined, resourceVersion: undefined } } as never,
-        "exai-test-lease",
-      );
-
-    test("of a machine that is gone is taken when it has not changed for its duration", async () => {
-      const { leases } = opened.context;
-      await write(await elsewhere(1));
-      await expect(leases.acquire("resume")).rejects.toThrow("ann@elsewhere holds it: `cutover`");
-      await write(await elsewhere(3600));
-      const began = performance.now();
-      const lease = await leases.acquire("resume");
-      expect(performance.now() - began).toBeGreaterThan(3000);
-      await lease.release();
-    });
-
-    test("of a holder whose clock is wrong is his while he renews it", async () => {
-      await write(await elsewhere(3600));
-      const leases = new ClusterLeaseStore(stack.cluster, { floor: () => Promise.resolve(0) });
-      const attempt = leases.acquire("resume").then(
-        () => "taken",
-        (error: unknown) => String(error),
-      );
-      await sleep(1000);
-      await write(await elsewhere(3599));
-      expect(await attempt).toContain("ann@elsewhere holds it");
-      const lease = await leases.seize("test");
-      await lease.release();
-    });
-
-    test("that somebody deletes does not fall behind the journal", async () => {
-      const token = Number((await state()).journal?.token);
-      const metadata = { name: LEASE_NAME, namespace: stack.namespace };
-      await stack.cluster.remove({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata });
-      const lease = await opened.context.leases.acquire("test");
-      expect(lease.token).toBeGreaterThan(token);
-      await lease.release();
-    });
-  });
-
-  test("requests from another machine reach the controller once, and their answers the asker", async () => {
-    const [asker, controller] = [new ClusterControlStore(stack.cluster), new ClusterControlStore(stack.cluster)];
-    const mine = controlRequest({ action: "pause" }, "rollout-1", "ann@elsewhere", "test");
-    await Promise.all([
-      asker.post(mine),
-      new ClusterControlStore(stack.cluster).post(controlRequest({ action: "pause" }, "rollout-0", "bob", "test")),
-    ]);
-    const taken = await Promise.all([controller.take("rollout-1"), new ClusterControlStore(stack.cluster).take("rollout-1")]);
-    expect(taken.flat()).toEqual([mine]);
-    await controller.answer({ id: mine.id, accepted: true, detail: "paused" });
-    expect(await asker.answerTo(mine.id)).toEqual({ id: mine.id, accepted: true, detail: "paused" });
   });
 
   test("the rights of docs/rollout-role.yaml are enough, and no more than that", async () => {

@@ -125,12 +125,16 @@ export class Cluster {
     )) as unknown as Found<T>;
   }
 
-  /** Replaces exactly the version that was read. @throws ConflictError where there is a newer one */
+  /** Replaces exactly the version that was read. @throws ConflictError where there is a newer one, or none any more */
   async replace<T extends ApiObject>(object: Found<T>): Promise<Found<T>> {
-    return (await this.#ask(
-      `update ${titleOf(object)}`,
-      this.#objects.replace(object as KubernetesObject),
-    )) as unknown as Found<T>;
+    const replaced = this.#objects.replace(object as KubernetesObject);
+    try {
+      return (await this.#ask(`update ${titleOf(object)}`, replaced)) as unknown as Found<T>;
+    } catch (error) {
+      if (error instanceof UserError && isStatus(error.cause, 404))
+        throw new ConflictError(error.message, { cause: error });
+      throw error;
+    }
   }
 
   /**

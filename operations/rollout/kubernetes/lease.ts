@@ -1,4 +1,3 @@
-import { V1MicroTime } from "@kubernetes/client-node";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import { currentUser, type Holder, type Lease, type LeaseStore } from "../lease.ts";
@@ -70,7 +69,7 @@ export class ClusterLeaseStore implements LeaseStore {
       const current = await this.#read();
       if (current !== undefined && isHeld(current)) await admit(current);
       const token = Math.max(current?.spec?.leaseTransitions ?? 0, await this.#floor()) + 1;
-      const now = new V1MicroTime();
+      const now = microTime();
       const next: LeaseObject = {
         apiVersion: API,
         kind: "Lease",
@@ -107,7 +106,7 @@ export class ClusterLeaseStore implements LeaseStore {
       try {
         current = await this.#cluster.replace({
           ...current,
-          spec: { ...current.spec, renewTime: new V1MicroTime(), ...spec },
+          spec: { ...current.spec, renewTime: microTime(), ...spec },
         });
         last = started;
       } catch (error) {
@@ -176,8 +175,13 @@ function durationOf({ spec }: LeaseObject): number {
 
 /** Seconds since the last renewal by two machines' clocks; infinite where they cannot agree. */
 function freshness({ spec }: LeaseObject): number {
-  const age = (Date.now() - (spec?.renewTime?.getTime() ?? 0)) / 1000;
+  const age = (Date.now() - Date.parse(spec?.renewTime ?? "1970-01-01")) / 1000;
   return age < -1 ? Infinity : age;
+}
+
+/** Now, with the microseconds that the API wants to see. */
+function microTime(): string {
+  return new Date().toISOString().replace("Z", "000Z");
 }
 
 function holderOf(lease: Found<LeaseObject>): Holder & ProcessMark {

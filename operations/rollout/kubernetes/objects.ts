@@ -3,6 +3,7 @@ import type {
   V1ContainerStatus,
   V1Deployment,
   V1Lease,
+  V1LeaseSpec,
   V1ObjectMeta,
   V1Pod,
   V1Secret,
@@ -33,7 +34,10 @@ export type Found<T extends ApiObject> = T & {
 export type ConfigMap = Plain<V1ConfigMap>;
 export type ContainerStatus = Plain<V1ContainerStatus>;
 export type Deployment = Plain<V1Deployment>;
-export type Lease = Plain<V1Lease>;
+/** Outside of the metadata the library leaves times as the texts that they are. */
+export type Lease = Omit<Plain<V1Lease>, "spec"> & {
+  spec?: Omit<Plain<V1LeaseSpec>, "acquireTime" | "renewTime"> & { acquireTime?: string; renewTime?: string };
+};
 export type Pod = Plain<V1Pod>;
 export type Secret = Plain<V1Secret>;
 export type Service = Plain<V1Service>;
