@@ -127,9 +127,9 @@ export class Cluster {
 
   /** Replaces exactly the version that was read. @throws ConflictError where there is a newer one, or none any more */
   async replace<T extends ApiObject>(object: Found<T>): Promise<Found<T>> {
-    const replaced = this.#objects.replace(object as KubernetesObject);
+    const replaced = this.#objects.replace(object);
     try {
-      return (await this.#ask(`update ${titleOf(object)}`, replaced)) as unknown as Found<T>;
+      return await this.#ask(`update ${titleOf(object)}`, replaced);
     } catch (error) {
       if (error instanceof UserError && isStatus(error.cause, 404))
         throw new ConflictError(error.message, { cause: error });
