@@ -5,6 +5,7 @@ import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileOutbox } from "../../operations/notify/outbox.ts";
 import { gateSettings } from "../../operations/rollout/gates.ts";
+import { planDefaults } from "../../operations/rollout/plan.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import type { Secret } from "../../operations/rollout/kubernetes/objects.ts";
@@ -48,6 +49,7 @@ export async function openClusterRollout(
     prometheus: PROMETHEUS,
     deployer: new ClusterSlots({ cluster, instance: settings.instance, replicas: settings.replicas, putImage }),
     gates: gateSettings(settings),
+    defaults: planDefaults(settings),
     deadlines: { graceSeconds: settings.graceSeconds },
     webSocketToken: async () => smokeToken(await jwtKey(cluster)),
     ...(announcer === undefined ? {} : { announcer }),

@@ -13,6 +13,8 @@ interface CutoverFlags extends Flags {
   readonly hold?: string;
   readonly bake?: string;
   readonly standby?: string;
+  readonly drain?: string;
+  readonly approve?: boolean;
   readonly reason?: string;
 }
 
@@ -27,6 +29,8 @@ export const registerRollout: Register = (program, run) => {
       .option("--hold <time>", "how long each step is watched, e.g. 10s or 2m")
       .option("--bake <time>", "how long all traffic is watched after the last step")
       .option("--standby <time>", "how long the old release stays warm")
+      .option("--drain <time>", "how long the idle slot's open connections may go on before it is deployed")
+      .option("--approve", "wait for ./exai rollout promote before the new release gets all users")
       .option("--reason <text>", "for the history")
       .option("--stack <stack>", "stack", "local"),
   )
@@ -53,10 +57,10 @@ Example:
       .command("rollback")
       .description("take the users back to the other slot, now")
       .option("--reason <text>", "for the history")
-      .option("--emergency", "also send the MCP sessions of the colour that is left away, with 404", false)
+      .option("--keep-sessions", "leave MCP sessions and connections on the colour that is left", false)
       .option("--accept-schema", "go back although the schema has moved past the old release", false)
       .option("--stack <stack>", "stack", "local"),
-  ).action(async (flags: Flags & { reason?: string; emergency: boolean; acceptSchema: boolean }) => {
+  ).action(async (flags: Flags & { reason?: string; keepSessions: boolean; acceptSchema: boolean }) => {
     const [{ rollbackVerb }, { withRollout }] = await Promise.all([
       import("../verbs/rollback.ts"),
       import("../rollout/open.ts"),
@@ -68,9 +72,13 @@ Example:
   const actions = {
     status: "where the rollout stands, and who holds it",
     history: "every rollout: who, when, why, images, verdicts",
-    resume: "go on with a rollout whose controller is gone",
-    abort: "take a rollout back whose controller is gone",
+    pause: "keep the rollout at its weights; its gates go on watching",
+    resume: "go on with a rollout that is paused, or whose controller is gone",
+    promote: "pass to the next step now, or approve the last one",
+    abort: "take an unfinished rollout back",
+    finish: "end the standby: drain and stop the old slot",
   } as const;
+  const reasoned = ["pause", "promote", "abort", "finish"];
   for (const [action, description] of Object.entries(actions)) {
     const command = withOverrides(
       rollout.command(action).description(description).option("--stack <stack>", "stack", "local"),
@@ -83,7 +91,11 @@ Example:
       command
         .argument("[rollout]", "one rollout with its steps and figures: its identifier, or how that begins or ends")
         .option("--last <count>", "newest rollouts to show");
-    if (action === "abort") command.option("--reason <text>", "for the history");
+    if (action === "promote") command.option("--full", "go on to all users", false);
+    if (action === "finish") command.option("--drain <time>", "how long its open connections may go on");
+    if (action === "abort")
+      command.option("--keep-sessions", "leave MCP sessions and connections where they are", false);
+    if (reasoned.includes(action)) command.option("--reason <text>", "for the history");
     command.action(async () => {
       const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
       const [{ rolloutVerb }, { withRollout }] = await Promise.all([

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { FileOutbox } from "../../operations/notify/outbox.ts";
 import { gateSettings } from "../../operations/rollout/gates.ts";
+import { planDefaults } from "../../operations/rollout/plan.ts";
 import { localRollout, rolloutDirectory, type RolloutContext } from "../../operations/rollout/context.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
@@ -51,6 +52,8 @@ export async function rolloutContext(
     prometheusUrl: `http://127.0.0.1:${settings.prometheusPort}`,
     deployer,
     gates: gateSettings(settings),
+    deadlines: { graceSeconds: settings.graceSeconds },
+    defaults: planDefaults(settings),
     webSocketToken: () => signToken(local),
     schema: localSchema(local),
     ...(announcer === undefined ? {} : { announcer }),

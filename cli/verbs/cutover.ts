@@ -13,6 +13,9 @@ export interface CutoverOptions {
   readonly hold?: string;
   readonly bake?: string;
   readonly standby?: string;
+  readonly drain?: string;
+  /** Waits for a person before the release gets all users. */
+  readonly approve?: boolean;
   readonly reason?: string;
 }
 
@@ -26,7 +29,7 @@ export async function* cutoverVerb(context: RolloutContext, options: CutoverOpti
       "./exai cutover --image IMAGE",
     );
   }
-  const seconds = (name: "hold" | "bake" | "standby") => {
+  const seconds = (name: "hold" | "bake" | "standby" | "drain") => {
     const text = options[name];
     return text === undefined ? {} : { [`${name}Seconds`]: parseSeconds(text, `--${name}`) };
   };
@@ -36,6 +39,8 @@ export async function* cutoverVerb(context: RolloutContext, options: CutoverOpti
     ...seconds("hold"),
     ...seconds("bake"),
     ...seconds("standby"),
+    ...seconds("drain"),
+    ...(options.approve === true ? { approval: true } : {}),
     ...(reason === undefined ? {} : { reason }),
   });
 }

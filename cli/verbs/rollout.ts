@@ -6,17 +6,24 @@ import { parseSeconds } from "../../operations/rollout/plan.ts";
 import { status } from "../../operations/rollout/report.ts";
 import { abort, resume } from "../../operations/rollout/resume.ts";
 import { watch } from "../../operations/rollout/watch.ts";
+import { finish, pause, promote } from "../../operations/rollout/steer.ts";
 
 /** What `./exai rollout` can do. */
-export const ROLLOUT_ACTIONS = ["status", "history", "resume", "abort"] as const;
+export const ROLLOUT_ACTIONS = ["status", "history", "pause", "resume", "promote", "abort", "finish"] as const;
 
 export interface RolloutOptions {
-  /** For `abort`. */
+  /** For whatever changes something. */
   readonly reason?: string;
   /** For `status`: live, until the rollout ends. */
   readonly watch?: boolean;
   /** For `status --watch`: `1s`, `500ms`, … */
   readonly every?: string;
+  /** For `promote`. */
+  readonly full?: boolean;
+  /** For `abort`. */
+  readonly keepSessions?: boolean;
+  /** For `finish`: `30s`, `5m`, … */
+  readonly drain?: string;
   /** For `history`: how many rollouts. */
   readonly last?: string;
   /** For `history`: one of them. */
@@ -37,7 +44,16 @@ export async function* rolloutVerb(context: RolloutContext, action: string, opti
     case "resume":
       return yield* resume(context);
     case "abort":
-      return yield* abort(context, options.reason === undefined ? {} : { reason: options.reason });
+      return yield* abort(context, options);
+    case "pause":
+      return yield* pause(context, options);
+    case "promote":
+      return yield* promote(context, options);
+    case "finish": {
+      const { drain, ...rest } = options;
+      const seconds = drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") };
+      return yield* finish(context, { ...rest, ...seconds });
+    }
     default:
       throw new UserError("rollout", `there is no action "${action}"`, `./exai rollout ${ROLLOUT_ACTIONS.join("|")}`);
   }

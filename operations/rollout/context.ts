@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as timer } from "node:timers/promises";
 import type { RouteTimeouts } from "../../contract/envoy/routes.ts";
 import { DEFAULT_GRACE_SECONDS } from "../../contract/server.ts";
 import { FileControlStore, type ControlStore } from "./control.ts";
@@ -7,8 +8,10 @@ import type { SlotDeployer } from "./deployer.ts";
 import { DEFAULT_GATES, type GateSettings } from "./gates.ts";
 import { FileJournalStore, type JournalStore } from "./journal.ts";
 import { currentUser, DEFAULT_LEASE_SECONDS, FileLeaseStore, type LeaseStore } from "./lease.ts";
+import type { PlanDefaults } from "./plan.ts";
 import type { TrafficDriver } from "./traffic/driver.ts";
 import { EnvoyTraffic } from "./traffic/envoy.ts";
+import type { WorkOf } from "./work.ts";
 import type { RolloutSchema } from "../schema/coupling.ts";
 
 /** All that a rollout touches. The CLI builds it from a stack's settings; tests build it around containers of theirs. */
@@ -26,6 +29,8 @@ export interface RolloutContext {
   readonly prometheusUrl: string;
   readonly gates: GateSettings;
   readonly deadlines: RolloutDeadlines;
+  /** Of the plans of this stack. */
+  readonly defaults: PlanDefaults;
   /** Token for the smoke test's WebSocket, where the server wants one. */
   readonly webSocketToken?: () => string | Promise<string>;
   /** The schema that releases are coupled to. Absent: the stack has no database. */
@@ -36,6 +41,14 @@ export interface RolloutContext {
   readonly signal: AbortSignal;
   /** user@host, for the history. */
   readonly who: string;
+  /** Waits between two looks, and does what a state is for: a model of the world puts its own in their place. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  readonly work?: WorkOf;
+}
+
+/** Waits as the context does it. @throws the signal's reason */
+export async function wait({ sleep }: RolloutContext, milliseconds: number, signal: AbortSignal): Promise<void> {
+  await (sleep === undefined ? timer(milliseconds, undefined, { signal }) : sleep(milliseconds, signal));
 }
 
 /** Seconds. */
@@ -67,6 +80,7 @@ export interface LocalRollout {
   readonly deployer: SlotDeployer;
   readonly gates?: Partial<GateSettings>;
   readonly deadlines?: Partial<RolloutDeadlines>;
+  readonly defaults?: PlanDefaults;
   readonly routeTimeouts?: RouteTimeouts;
   readonly leaseSeconds?: number;
   readonly webSocketToken?: () => string | Promise<string>;
@@ -96,6 +110,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
     prometheusUrl: options.prometheusUrl,
     gates: { ...DEFAULT_GATES, ...options.gates },
     deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
+    defaults: options.defaults ?? {},
     ...(webSocketToken === undefined ? {} : { webSocketToken }),
     ...(schema === undefined ? {} : { schema }),
     ...(announcer === undefined ? {} : { announcer }),

@@ -37,12 +37,14 @@ export interface ControlAnswer {
 
 /** Where a running controller is reached from elsewhere. Without one, a verb takes the lease and acts itself. */
 export interface ControlStore {
-  /** How long a living controller may take to answer, seconds; after it, a rollback takes the lease over. */
+  /** How long a living controller may take to see a request, seconds; after it, a rollback takes the lease over. */
   readonly patienceSeconds: number;
   /** Returns when the request is safe. */
   post(request: ControlRequest): Promise<void>;
   /** The open requests to a rollout, oldest first; each is given out once, and those to other rollouts never are. */
   take(rollout: string): Promise<readonly ControlRequest[]>;
+  /** Takes a request back. @returns false where it has been taken already */
+  withdraw(id: string): Promise<boolean>;
   answer(answer: ControlAnswer): Promise<void>;
   /** The answer to a request; undefined while there is none. */
   answerTo(id: string): Promise<ControlAnswer | undefined>;
@@ -94,6 +96,15 @@ export class FileControlStore implements ControlStore {
       if (request.rollout === rollout) taken.push(request);
     }
     return taken;
+  }
+
+  async withdraw(id: string): Promise<boolean> {
+    const name = (await this.#names()).find((each) => each.endsWith(`${id}${REQUEST}`) && !each.startsWith("."));
+    if (name === undefined) return false;
+    return rm(join(this.#directory, name)).then(
+      () => true,
+      () => false,
+    );
   }
 
   async answer(answer: ControlAnswer): Promise<void> {

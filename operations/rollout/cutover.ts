@@ -8,6 +8,7 @@ import { checkGates } from "./gates.ts";
 import { atRest, stateLabel } from "./machine.ts";
 import {
   DEFAULT_BAKE_SECONDS,
+  DEFAULT_DRAIN_SECONDS,
   DEFAULT_HOLD_SECONDS,
   DEFAULT_STANDBY_SECONDS,
   DEFAULT_STEPS,
@@ -26,6 +27,8 @@ export interface CutoverRequest {
   readonly holdSeconds?: number;
   readonly bakeSeconds?: number;
   readonly standbySeconds?: number;
+  readonly drainSeconds?: number;
+  readonly approval?: boolean;
   readonly reason?: string;
 }
 
@@ -53,13 +56,14 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
       );
     }
     yield* drive(session);
-    return yield* conclude(session, plan);
+    return yield* conclude(session, plan, "completed");
   });
 }
 
 async function planOf(session: RolloutSession, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {
   const stable = session.machine.active;
-  const { image: stableImage } = await session.context.deployer.status(stable);
+  const { defaults, deployer } = session.context;
+  const { image: stableImage } = await deployer.status(stable);
   const startedAt = new Date().toISOString();
   return {
     id: `${startedAt.replace(/[-:]|\.\d+/g, "")}-${randomBytes(3).toString("hex")}`,
@@ -70,7 +74,9 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
     steps: request.steps ?? DEFAULT_STEPS,
     holdSeconds: request.holdSeconds ?? DEFAULT_HOLD_SECONDS,
     bakeSeconds: request.bakeSeconds ?? DEFAULT_BAKE_SECONDS,
-    standbySeconds: request.standbySeconds ?? DEFAULT_STANDBY_SECONDS,
+    standbySeconds: request.standbySeconds ?? defaults.standbySeconds ?? DEFAULT_STANDBY_SECONDS,
+    drainSeconds: request.drainSeconds ?? defaults.drainSeconds ?? DEFAULT_DRAIN_SECONDS,
+    approval: request.approval ?? defaults.approval ?? false,
     ...(Object.keys(schema).length === 0 ? {} : { schema }),
     reason: request.reason ?? "",
     by: session.context.who,

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { EXIT, UserError } from "../../contract/errors.ts";
 import { together, type Verdict } from "./gates.ts";
 import { stateLabel } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -11,25 +11,28 @@ import type { Work, Working } from "./work.ts";
 const PULSE_MS = 500;
 
 /**
- * Stays on a step: at least as long as it holds, until every gate has passed; a gate that fails ends it at once, and one
- * that has no answer ends it at the deadline. Time alone never passes a step.
+ * Stays on a step: at least as long as it holds, until every gate has passed and nobody pauses it; a gate that fails ends
+ * it at once, and gates that have had no answer for too long end it as well. Time alone never passes a step.
+ *
+ * @param passes false where only a person passes the step.
  */
-export async function* watchStep(session: RolloutSession, plan: RolloutPlan, holdSeconds: number): Working {
+export async function* watchStep(
+  session: RolloutSession,
+  plan: RolloutPlan,
+  holdSeconds: number,
+  passes = true,
+): Working {
   const { lookSeconds } = session.context.gates;
   const gates = new StepGates(session, plan, holdSeconds);
+  session.judge = () => gates.look();
   const started = performance.now();
   const { state } = session.machine;
-  const step = {
-    type: "step",
-    id: state.name === "shift" ? `shift-${String(plan.steps[state.step])}` : state.name,
-    title: stateLabel(session.machine),
-    status: "progress",
-  } as const;
+  const id = state.name === "shift" ? `shift-${String(plan.steps[state.step])}` : state.name;
   let verdicts: readonly Verdict[] = [];
   let nextLook = lookSeconds;
   try {
     for (;;) {
-      await sleep(PULSE_MS, undefined, { signal: session.signal });
+      await session.sleep(PULSE_MS);
       const elapsed = (performance.now() - started) / 1000;
 
       const blind = await pulse(session, plan);
@@ -39,10 +42,12 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
       nextLook = elapsed + lookSeconds;
 
       verdicts = [...(await gates.look()), ...(blind === undefined ? [] : [blind])];
-      yield { ...step, detail: `${elapsed.toFixed(0)} s: ${summary(verdicts)}` };
+      const title = stateLabel(session.machine);
+      const detail = `${elapsed.toFixed(0)} s: ${summary(verdicts)}`;
+      yield { type: "step", id, title, status: "progress", detail };
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
-      if (outcome === "pass" && elapsed >= holdSeconds) {
+      if (outcome === "pass" && elapsed >= holdSeconds && passes && session.machine.pause === undefined) {
         const probes = gates.probes > 0 ? `; ${String(gates.probes)} probes` : "";
         return { outcome: "done", detail: `${summary(verdicts)}${probes}`, verdicts };
       }
@@ -56,6 +61,7 @@ export async function* watchStep(session: RolloutSession, plan: RolloutPlan, hol
       }
     }
   } finally {
+    session.judge = undefined;
     await gates.stop();
   }
 }
@@ -70,7 +76,8 @@ async function pulse(session: RolloutSession, plan: RolloutPlan): Promise<Verdic
     if (session.machine.state.name !== "rollback") await session.enforce();
     return undefined;
   } catch (error) {
-    if (session.signal.aborted) throw error;
+    // A lost lease is no silence of the router's.
+    if (session.signal.aborted || (error instanceof UserError && error.exitCode === EXIT.refused)) throw error;
     const detail = error instanceof Error ? error.message : String(error);
     return { gate: "readiness", outcome: "no-data", detail, figures: {} };
   }

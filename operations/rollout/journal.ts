@@ -6,6 +6,7 @@ import { UserError } from "../../contract/errors.ts";
 import { errorCode, FencedDirectory } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
 import type { Lease } from "./lease.ts";
+import type { Moment } from "./moment.ts";
 import { restingMachine, type Machine, type StateName } from "./machine.ts";
 
 /** One transition, as history keeps it. */
@@ -44,6 +45,8 @@ export interface Journal {
   readonly images: Readonly<Partial<Record<Colour, string>>>;
   /** The candidate's container right after its deployment: what restarts are counted from. */
   readonly deployed?: { readonly id?: string; readonly restarts: number };
+  /** Since when each colour has had no users: its drain deadline is counted from here. */
+  readonly left?: Readonly<Partial<Record<Colour, Moment>>>;
   /** The transition that this write is; absent in the first journal. */
   readonly entry?: HistoryEntry;
 }
@@ -149,6 +152,8 @@ export class FileJournalStore implements JournalStore {
   }
 }
 
+const NOTHING_EMPTIED: Pick<Machine, "emptied"> = { emptied: [] };
+
 /** @throws UserError when the text is no journal of a schema that this version knows. */
 export function parseJournal(text: string, path: string): Journal {
   let value: unknown;
@@ -172,5 +177,6 @@ export function parseJournal(text: string, path: string): Journal {
   if (journal.machine === undefined || journal.table === undefined || typeof journal.sequence !== "number") {
     throw new UserError(path, "is no complete journal", "restore it from a backup, or move it away");
   }
-  return journal as Journal;
+  // A journal of before slots were emptied on purpose.
+  return { ...(journal as Journal), machine: { ...NOTHING_EMPTIED, ...journal.machine } };
 }

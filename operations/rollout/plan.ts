@@ -23,6 +23,10 @@ export interface RolloutPlan {
   readonly standbySeconds: number;
   /** The migrations between which the release of each colour works, where it says so. */
   readonly schema?: PlannedRanges;
+  /** How long a slot's connections may go on after it lost its users, before they are closed. */
+  readonly drainSeconds: number;
+  /** Whether a person has to agree before the candidate gets all users. */
+  readonly approval: boolean;
   readonly reason: string;
   /** user@host of who started it. */
   readonly by: string;
@@ -30,10 +34,24 @@ export interface RolloutPlan {
   readonly startedAt: string;
 }
 
+/** What a stack's settings say of every rollout; what is asked for with a cutover goes before it. */
+export type PlanDefaults = Partial<Pick<RolloutPlan, "standbySeconds" | "drainSeconds" | "approval">>;
+
+/** The plan's defaults from a stack's settings. */
+export function planDefaults(settings: {
+  readonly standbyMinutes: number;
+  readonly drainSeconds: number;
+  readonly rolloutApproval: boolean;
+}): PlanDefaults {
+  const { standbyMinutes, drainSeconds, rolloutApproval: approval } = settings;
+  return { standbySeconds: standbyMinutes * 60, drainSeconds, approval };
+}
+
 export const DEFAULT_STEPS: readonly number[] = [5, 25, 50, 100];
 export const DEFAULT_HOLD_SECONDS = 10;
 export const DEFAULT_BAKE_SECONDS = 10;
 export const DEFAULT_STANDBY_SECONDS = 3600;
+export const DEFAULT_DRAIN_SECONDS = 300;
 
 /**
  * Parses `5,25,50,100`.

@@ -1,20 +1,22 @@
-import type { Weights } from "../../contract/colours.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { COLOURS, type Colour, type Weights } from "../../contract/colours.ts";
 import { sameTable, type RouteTable } from "../../contract/envoy/routes.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
-import type { RolloutContext } from "./context.ts";
+import { wait, type RolloutContext } from "./context.ts";
 import type { SlotStatus } from "./deployer.ts";
 import { FencedError } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
+import { thisMoment } from "./moment.ts";
 import { firstJournal, type HistoryEntry, type Journal, type JournalWriter } from "./journal.ts";
 import type { Lease } from "./lease.ts";
 import {
-  evictionsOf,
   reduce,
   stateLabel,
   weightsOf,
   type Machine,
   type Readiness,
   type RolloutEvent,
+  type RolloutState,
 } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import type { TrafficWriter } from "./traffic/driver.ts";
@@ -26,19 +28,35 @@ export type Happening = RolloutEvent extends infer Event
     : never
   : never;
 
+/** What goes into the journal with an event. */
+export interface Facts {
+  readonly verdicts?: readonly Verdict[];
+  /** What was deployed: the restarts are counted from it. */
+  readonly deployed?: SlotStatus;
+  /** Who asked for it, where it is not the one who leads. */
+  readonly who?: string;
+  readonly why?: string;
+  /** The state that the event is about: it counts only while the machine is still there. */
+  readonly during?: RolloutState;
+}
+
 /**
  * One holder's turn at the rollout: the lease, the journal and the routes, changed in the one order that survives a
  * crash at any point: journal first, then the router, then the router's own answer.
  */
 export class RolloutSession {
   readonly context: RolloutContext;
-  /** Aborted by Ctrl-C and by the loss of the lease. */
-  readonly signal: AbortSignal;
+  /** Looks at the gates now; present while a state is under them. */
+  judge: (() => Promise<readonly Verdict[]>) | undefined;
+  readonly #ended: AbortSignal;
   readonly #lease: Lease;
   readonly #journalWriter: JournalWriter;
   readonly #trafficWriter: TrafficWriter;
   #journal: Journal;
   #ready: Readiness | undefined;
+  #turn = new AbortController();
+  #signal: AbortSignal;
+  #writing: Promise<unknown> = Promise.resolve();
 
   private constructor(
     context: RolloutContext,
@@ -52,16 +70,22 @@ export class RolloutSession {
     this.#journalWriter = journalWriter;
     this.#trafficWriter = trafficWriter;
     this.#journal = journal;
-    this.signal = AbortSignal.any([context.signal, lease.lost]);
+    this.#ended = AbortSignal.any([context.signal, lease.lost]);
+    this.#signal = AbortSignal.any([this.#ended, this.#turn.signal]);
   }
 
   /**
    * Takes the lease for a verb. Where no journal is, the router's own table says which colour has the users.
    *
+   * @param how `seize` takes it from a holder that does not answer.
    * @throws UserError with exit code 3 when somebody else holds the lease.
    */
-  static async open(context: RolloutContext, verb: string): Promise<RolloutSession> {
-    const lease = await context.leases.acquire(verb);
+  static async open(
+    context: RolloutContext,
+    verb: string,
+    how: "acquire" | "seize" = "acquire",
+  ): Promise<RolloutSession> {
+    const lease = await context.leases[how](verb);
     try {
       const journalWriter = await context.journal.open(lease);
       const trafficWriter = await context.traffic.writer(lease);
@@ -76,6 +100,32 @@ export class RolloutSession {
   /** Gives the lease back. What is in the journal stays as it is. */
   async close(): Promise<void> {
     await this.#lease.release();
+  }
+
+  /** Aborted by Ctrl-C, by the loss of the lease, and when the present state is {@link leave left} under its work. */
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  /** Whether Ctrl-C or the loss of the lease ended it, and why. */
+  get ended(): AbortSignal {
+    return this.#ended;
+  }
+
+  /** Begins the work of a state. */
+  enter(): void {
+    this.#turn = new AbortController();
+    this.#signal = AbortSignal.any([this.#ended, this.#turn.signal]);
+  }
+
+  /** Ends the work of the present state: a request has led elsewhere. */
+  leave(reason: unknown): void {
+    this.#turn.abort(reason);
+  }
+
+  /** Waits, unless the state is left before. */
+  async sleep(milliseconds: number): Promise<void> {
+    await wait(this.context, milliseconds, this.#signal);
   }
 
   get machine(): Machine {
@@ -96,25 +146,39 @@ export class RolloutSession {
    * Journals what has happened, with the table that the next state needs. The table itself is put in force by
    * {@link enforce}, after the journal is safe.
    *
-   * @returns whether the state changed.
+   * One event at a time: the work of a state and a request from elsewhere may come together.
+   *
+   * @returns whether the machine changed.
    */
-  async happened(event: Happening, verdicts: readonly Verdict[] = [], deployed?: SlotStatus): Promise<boolean> {
+  async happened(event: Happening, facts: Facts = {}): Promise<boolean> {
     const ready = await this.#readinessFor(event);
+    const written = this.#writing.then(() => this.#write(event, ready, facts));
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+
+  async #write(
+    event: Happening,
+    ready: Readiness,
+    { verdicts = [], deployed, who, why, during }: Facts,
+  ): Promise<boolean> {
+    // What a work has found says nothing about a state to which a request has led in the meantime.
+    if (during !== undefined && this.#journal.machine.state !== during) return false;
     const before = this.#journal.machine;
     const after = reduce(before, { ...event, ready });
     const weights = weightsOf(after, ready);
-    const table = this.#tableFor(weights, evictionsOf(after));
+    const table = this.#tableFor(weights, after.evicted);
     if (after === before && table === this.#journal.table) return false;
     const plan = after.plan ?? before.plan;
     const entry: HistoryEntry = {
       sequence: this.#journal.sequence + 1,
       at: new Date().toISOString(),
-      who: this.context.who,
+      who: who ?? this.context.who,
       rollout: plan?.id ?? "",
       from: before.state.name,
       to: after.state.name,
       label: stateLabel(after),
-      reason: reasonOf(event, before, after),
+      reason: why ?? reasonOf(event, before, after),
       images: { ...this.#journal.images, ...imagesOf(plan) },
       weights,
       verdicts,
@@ -132,6 +196,7 @@ export class RolloutSession {
       table,
       images: after.state.name === "deploy" ? entry.images : this.#journal.images,
       ...(baseline === undefined ? {} : { deployed: baseline }),
+      left: await this.#leftWith(weights, after),
       entry,
     };
     await this.#guarded(() => this.#journalWriter.write(journal));
@@ -153,22 +218,61 @@ export class RolloutSession {
     return this.#guarded(() => this.#trafficWriter.apply(table, this.signal));
   }
 
+  /** Puts an image into a slot. */
+  async deploy(colour: Colour, image: string): Promise<SlotStatus> {
+    await this.#stillOurs();
+    return this.context.deployer.deploy(colour, image, this.#signal);
+  }
+
+  /** Stops what runs in a slot. */
+  async drain(colour: Colour): Promise<void> {
+    await this.#stillOurs();
+    await this.context.deployer.drain(colour, this.context.deadlines.graceSeconds, this.#signal);
+  }
+
+  /**
+   * What stops and starts containers knows no fencing token: whoever was asleep looks first whether somebody has taken
+   * over, for the slot may have users by now.
+   */
+  async #stillOurs(): Promise<void> {
+    const present = await this.context.journal.read();
+    if (present !== undefined && present.token > this.#lease.token) throw lostLease(new FencedError("superseded"));
+  }
+
   #tableFor(weights: Weights, evicted: RouteTable["evicted"]): RouteTable {
     const { table } = this.#journal;
     const next: RouteTable = { generation: table.generation + 1, token: this.#lease.token, weights, evicted };
     return sameTable({ ...next, generation: table.generation, token: table.token }, table) ? table : next;
   }
 
+  /** A colour's drain deadline counts from the write that takes its last users, or from the first wait for it. */
+  async #leftWith(weights: Weights, after: Machine): Promise<NonNullable<Journal["left"]>> {
+    const before = this.#journal.left ?? {};
+    const awaited =
+      after.state.name === "drain"
+        ? after.plan?.candidate
+        : after.state.name === "retire"
+          ? after.plan?.stable
+          : undefined;
+    const now = await thisMoment();
+    return Object.fromEntries(
+      COLOURS.flatMap((colour) => {
+        if (weights[colour] > 0) return [];
+        const just = this.#journal.table.weights[colour] > 0;
+        const since = before[colour] ?? (just || colour === awaited ? now : undefined);
+        return since === undefined ? [] : [[colour, since]];
+      }),
+    );
+  }
+
   async #readinessFor(event: Happening): Promise<Readiness> {
-    const { plan } = this.machine;
     // A rollback does not wait for a router that is slow to answer; the last look is at most seconds old.
     if (event.type === "fail" && this.#ready !== undefined) return this.#ready;
     try {
-      return await this.look();
+      return await (event.type === "rollback" ? Promise.race([this.look(), tooLate()]) : this.look());
     } catch (error) {
       if (event.type !== "fail" && event.type !== "rollback") throw error;
-      // Blind: the colour that had the users before is the better bet.
-      return { blue: plan?.stable === "blue", green: plan?.stable === "green" };
+      return blindly(this.machine);
     }
   }
 
@@ -182,6 +286,22 @@ export class RolloutSession {
   }
 }
 
+/** Without the router's word, the colour that had the users before is the better bet, unless its slot was emptied. */
+function blindly({ state, plan, previous, emptied }: Machine): Readiness {
+  const { stable, candidate } = plan ?? previous ?? {};
+  const stopping = state.name === "retire" && state.phase === "stop";
+  const better = stable !== undefined && (stopping || emptied.includes(stable)) ? candidate : stable;
+  return { blue: better === "blue", green: better === "green" };
+}
+
+/** Milliseconds that a rollback waits for the router's word on the colours. */
+const ROLLBACK_LOOK_MS = 500;
+
+async function tooLate(): Promise<never> {
+  await sleep(ROLLBACK_LOOK_MS, undefined, { ref: false });
+  throw new Error("the router is slow to say which colours are ready");
+}
+
 function imagesOf(plan: RolloutPlan | undefined): Journal["images"] {
   if (plan === undefined) return {};
   const { stable, stableImage, candidate, image } = plan;
@@ -190,6 +310,7 @@ function imagesOf(plan: RolloutPlan | undefined): Journal["images"] {
 
 function reasonOf(event: Happening, before: Machine, after: Machine): string {
   if (event.type === "start") return event.plan.reason;
+  if (event.type === "pause") return event.pause.reason;
   if (event.type === "fail" || event.type === "rollback") return event.reason;
   return after.state.name === "rollback" && before.state.name !== "rollback" ? after.state.reason : "";
 }

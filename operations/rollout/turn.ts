@@ -2,7 +2,8 @@ import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { Announcer } from "./announcer.ts";
 import type { RolloutContext } from "./context.ts";
-import { atRest, stateLabel } from "./machine.ts";
+import type { Journal } from "./journal.ts";
+import { atRest, stateLabel, type Machine } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { lostLease, RolloutSession } from "./session.ts";
 import { tableLabel } from "./traffic/envoy.ts";
@@ -15,8 +16,9 @@ export async function* turn(
   context: RolloutContext,
   verb: string,
   work: (session: RolloutSession) => AsyncGenerator<ExaiEvent, number, void>,
+  how: "acquire" | "seize" = "acquire",
 ): Verb {
-  const session = await RolloutSession.open(context, verb);
+  const session = await RolloutSession.open(context, verb, how);
   const { announcer, journal } = context;
   announcer?.begin(session.journal.sequence, () => journal.history());
   try {
@@ -26,7 +28,7 @@ export async function* turn(
       yield* interrupted(session);
       return EXIT.interrupted;
     }
-    throw session.signal.aborted ? lostLease(error) : error;
+    throw session.ended.aborted ? lostLease(error) : error;
   } finally {
     await session.close();
     // After the lease is free: nobody waits for a receiver that is slow.
@@ -64,9 +66,16 @@ function* interrupted(session: RolloutSession): Generator<ExaiEvent, void, void>
   yield { type: "note", level: "warning", message };
 }
 
-/** Says how a rollout ended and turns it into an exit code. */
-export function* conclude(session: RolloutSession, plan: RolloutPlan): Generator<ExaiEvent, number, void> {
-  const { machine, journal } = session;
+/**
+ * Says how a rollout ended and turns it into an exit code.
+ *
+ * @param wanted the end that counts as success.
+ */
+export function* conclude(
+  { machine, journal }: { readonly machine: Machine; readonly journal: Journal },
+  plan: RolloutPlan,
+  wanted: "completed" | "rolled-back",
+): Generator<ExaiEvent, number, void> {
   if (machine.state.name === "standby") {
     yield {
       type: "result",
@@ -85,6 +94,22 @@ export function* conclude(session: RolloutSession, plan: RolloutPlan): Generator
     return EXIT.ok;
   }
   const { ending } = machine;
+  if (ending?.outcome === "completed") {
+    const stopped = machine.emptied.includes(plan.stable);
+    yield {
+      type: "result",
+      title: `${plan.candidate} has all users; ${plan.stable} ${stopped ? "is stopped" : "could not be stopped"}`,
+      data: {
+        rollout: plan.id,
+        outcome: ending.outcome,
+        active: machine.active,
+        weights: journal.table.weights,
+        emptied: machine.emptied,
+      },
+      next: stopped ? ["./exai rollout history"] : ["./exai rollout status"],
+    };
+    return stopped ? EXIT.ok : EXIT.failed;
+  }
   const kept = ending?.outcome === "kept";
   yield {
     type: "result",
@@ -105,7 +130,7 @@ export function* conclude(session: RolloutSession, plan: RolloutPlan): Generator
     },
     next: kept ? ["./exai status", "./exai logs server"] : ["./exai rollout history"],
   };
-  return kept || ending?.automatic === true ? EXIT.violations : EXIT.ok;
+  return ending?.outcome === wanted ? EXIT.ok : EXIT.violations;
 }
 
 /** When a standby ends, ISO 8601; undefined before it began. */

@@ -1,5 +1,9 @@
 import type { ExaiEvent } from "../../contract/events.ts";
+import type { SlotStatus } from "./deployer.ts";
 import type { Verdict } from "./gates.ts";
+import type { RolloutState } from "./machine.ts";
+import type { RolloutPlan } from "./plan.ts";
+import type { RolloutSession } from "./session.ts";
 
 /** How the work of a state ended. */
 export interface Work {
@@ -7,7 +11,12 @@ export interface Work {
   /** What was found, for people; the reason when it failed. */
   readonly detail: string;
   readonly verdicts?: readonly Verdict[];
+  /** What was put into the slot. */
+  readonly deployed?: SlotStatus;
 }
 
 /** A state's work: says how far it is, and how it ended. */
 export type Working = AsyncGenerator<ExaiEvent, Work, void>;
+
+/** Does what a state is for. */
+export type WorkOf = (session: RolloutSession, state: RolloutState, plan: RolloutPlan) => Working;

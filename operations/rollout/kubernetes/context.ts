@@ -5,6 +5,7 @@ import { DEFAULT_DEADLINES, type RolloutContext, type RolloutDeadlines } from ".
 import type { SlotDeployer } from "../deployer.ts";
 import { DEFAULT_GATES, type GateSettings } from "../gates.ts";
 import { currentUser } from "../lease.ts";
+import type { PlanDefaults } from "../plan.ts";
 import { GatewayTraffic } from "../traffic/gateway.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterControlStore } from "./control.ts";
@@ -29,6 +30,7 @@ export interface ClusterRollout {
   readonly deployer: SlotDeployer;
   readonly gates?: Partial<GateSettings>;
   readonly deadlines?: Partial<RolloutDeadlines>;
+  readonly defaults?: PlanDefaults;
   readonly leaseSeconds?: number;
   readonly webSocketToken?: () => string | Promise<string>;
   readonly schema?: RolloutSchema;
@@ -80,6 +82,7 @@ export async function clusterRollout(options: ClusterRollout): Promise<OpenRollo
       prometheusUrl: prometheus.url,
       gates: { ...DEFAULT_GATES, ...options.gates },
       deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
+      defaults: options.defaults ?? {},
       ...(webSocketToken === undefined ? {} : { webSocketToken }),
       ...(schema === undefined ? {} : { schema }),
       ...(announcer === undefined ? {} : { announcer }),

@@ -50,6 +50,16 @@ export class ClusterControlStore implements ControlStore {
     return taken;
   }
 
+  async withdraw(id: string): Promise<boolean> {
+    let found = false;
+    await this.#change((data) => {
+      const left = Object.entries(data).filter(([key]) => !key.endsWith(`${id}${REQUEST}`));
+      found = left.length < Object.keys(data).length;
+      return Object.fromEntries(left);
+    });
+    return found;
+  }
+
   async answer(answer: ControlAnswer): Promise<void> {
     const kept: Kept = { ...answer, at: Date.now() };
     await this.#change((data) => ({

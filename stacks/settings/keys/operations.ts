@@ -210,6 +210,18 @@ export const OPERATIONS_SETTINGS = {
     fallback: { local: "warn", staging: "warn", prod: "refuse" },
     example: "refuse",
   }),
+  drainSeconds: define({
+    check: check.integer(0, 86_400, "seconds"),
+    about: "How long a slot's WebSockets, event streams and requests may go on after it lost its users, seconds",
+    fallback: "300",
+    example: "300",
+  }),
+  rolloutApproval: define({
+    check: check.boolean,
+    about: "Whether a person has to agree before a release gets all users",
+    fallback: "false",
+    example: "true",
+  }),
   standbyMinutes: define({
     check: check.integer(1, 2880, "minutes"),
     about: "How long the old colour stays warm after a cutover, minutes",

@@ -60,6 +60,7 @@ describe("a cutover", () => {
     const started = done.events.filter((event) => event.type === "step" && event.status === "started");
     expect(started.map((event) => (event.type === "step" ? event.id : ""))).toEqual([
       "prepare",
+      "drain",
       "deploy",
       "ready",
       "smoke",

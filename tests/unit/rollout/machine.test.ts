@@ -3,13 +3,14 @@ import { describe, expect, it } from "vitest";
 import { COLOURS, otherColour } from "../../../contract/colours.ts";
 import {
   atRest,
-  evictionsOf,
   reduce,
   restingMachine,
+  stateLabel,
   weightsOf,
   type Machine,
   type Readiness,
   type RolloutEvent,
+  type StateName,
 } from "../../../operations/rollout/machine.ts";
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 
@@ -25,20 +26,49 @@ function planFrom(machine: Machine, steps: readonly number[]): RolloutPlan {
     holdSeconds: 0,
     bakeSeconds: 0,
     standbySeconds: 0,
+    drainSeconds: 0,
+    approval: false,
     reason: "",
     by: "",
     startedAt: "",
   };
 }
 
+type Plain =
+  "start" | "done" | "finish" | "fail" | "rollback" | "keep" | "pause" | "continue" | "promote" | "full" | "retire";
+
+function eventOf(type: Plain | "observe", plan: RolloutPlan, ready: Readiness): RolloutEvent {
+  switch (type) {
+    case "start":
+      return { type, plan, ready };
+    case "fail":
+      return { type, reason: "broken", ready };
+    case "rollback":
+    case "keep":
+      return { type: "rollback", reason: "asked", evict: type === "rollback", ready };
+    case "pause":
+      return { type, pause: { by: "ann", reason: "lunch", at: "" }, ready };
+    case "promote":
+    case "full":
+      return { type: "promote", full: type === "full", ready };
+    case "retire":
+      return { type, drainSeconds: 0, ready };
+    default:
+      return { type, ready };
+  }
+}
+
 /** Applies events that all see both colours ready. */
-function after(machine: Machine, ...types: ("start" | "done" | "finish" | "fail" | "rollback")[]): Machine {
-  return types.reduce<Machine>((present, type) => {
-    if (type === "start") return reduce(present, { type, plan: planFrom(present, [5, 100]), ready: BOTH });
-    if (type === "fail") return reduce(present, { type, reason: "broken", ready: BOTH });
-    if (type === "rollback") return reduce(present, { type, reason: "asked", evict: false, ready: BOTH });
-    return reduce(present, { type, ready: BOTH });
-  }, machine);
+function after(machine: Machine, ...types: Plain[]): Machine {
+  return types.reduce((present, type) => reduce(present, eventOf(type, planFrom(present, [5, 100]), BOTH)), machine);
+}
+
+/** A rollout that is in the state, on its way without a fault. */
+function until(name: StateName, plan: Partial<RolloutPlan> = {}): Machine {
+  const idle = restingMachine("blue");
+  let machine = reduce(idle, { type: "start", plan: { ...planFrom(idle, [5, 100]), ...plan }, ready: BOTH });
+  while (machine.state.name !== name) machine = after(machine, machine.state.name === "approve" ? "promote" : "done");
+  return machine;
 }
 
 describe("the rollout's machine", () => {
@@ -51,6 +81,7 @@ describe("the rollout's machine", () => {
     }
     expect(names).toEqual([
       "prepare 0",
+      "drain 0",
       "deploy 0",
       "ready 0",
       "smoke 0",
@@ -67,10 +98,8 @@ describe("the rollout's machine", () => {
     });
   });
 
-  it("sends the candidate's sessions away when a gate fails, and not before it had any", () => {
-    const shifting = after(restingMachine("blue"), "start", "done", "done", "done", "done", "done");
-    expect(shifting.state).toEqual({ name: "shift", step: 0 });
-    const failed = after(shifting, "fail");
+  it("sends the candidate's clients away when a gate fails, and not before it had any", () => {
+    const failed = after(until("shift"), "fail");
     expect(failed.state).toMatchObject({
       name: "rollback",
       phase: "flip",
@@ -78,45 +107,99 @@ describe("the rollout's machine", () => {
       automatic: true,
       evict: true,
     });
-    expect(evictionsOf(failed)).toEqual(["green"]);
+    expect(failed.evicted).toEqual(["green"]);
     expect(weightsOf(failed, BOTH)).toEqual({ blue: 100, green: 0 });
-    expect(after(restingMachine("blue"), "start", "done", "fail").state).toMatchObject({ evict: false });
+    // Users first, then the connections.
+    expect(after(failed, "done").state).toMatchObject({ name: "rollback", phase: "drain" });
+    expect(after(failed, "done", "done")).toMatchObject({ state: { name: "idle" }, emptied: ["green"] });
+    expect(after(until("deploy"), "fail").state).toMatchObject({ evict: false });
+    expect(after(until("deploy"), "fail", "done").state).toEqual({ name: "idle" });
   });
 
-  it("lets the sessions be when a person takes it back without need", () => {
-    const standby = after(
-      restingMachine("blue"),
-      "start",
-      ..."prepare deploy ready smoke migrate five all bake".split(" ").map(() => "done" as const),
-    );
-    expect(standby.state.name).toBe("standby");
-    expect(evictionsOf(after(standby, "rollback", "done"))).toEqual([]);
-    const emergency = reduce(standby, { type: "rollback", reason: "", evict: true, ready: BOTH });
-    expect(evictionsOf(after(emergency, "done"))).toEqual(["green"]);
+  it("lets the sessions be when a person takes it back and wants to keep them", () => {
+    const standby = until("standby");
+    expect(after(standby, "keep", "done")).toMatchObject({ state: { name: "idle" }, evicted: [], emptied: [] });
+    expect(after(standby, "rollback", "done", "done")).toMatchObject({ evicted: ["green"], emptied: ["green"] });
   });
 
-  it("tells the sessions of a slot that it is replaced, until the new container is ready", () => {
+  it("tells the sessions of a slot that it is replaced, from its end until the new container is ready", () => {
     const evictions: string[] = [];
     let machine = after(restingMachine("blue"), "start");
     while (machine.state.name !== "shift") {
-      evictions.push(`${machine.state.name}: ${evictionsOf(machine).join()}`);
+      evictions.push(`${machine.state.name}: ${machine.evicted.join()}`);
       machine = after(machine, "done");
     }
-    expect(evictions).toEqual(["prepare: ", "deploy: green", "ready: green", "smoke: ", "migrate: "]);
-    expect(evictionsOf(machine)).toEqual([]);
+    expect(evictions).toEqual(["prepare: ", "drain: ", "deploy: green", "ready: green", "smoke: ", "migrate: "]);
+    expect(machine.evicted).toEqual([]);
   });
 
   it("revives a stable colour that died before it gives it the users", () => {
-    const baking = after(restingMachine("blue"), "start", "done", "done", "done", "done", "done", "done", "done");
-    expect(baking.state.name).toBe("bake");
     const onlyGreen: Readiness = { blue: false, green: true };
-    const reviving = reduce(baking, { type: "fail", reason: "slow", ready: onlyGreen });
+    const reviving = reduce(until("bake"), { type: "fail", reason: "slow", ready: onlyGreen });
     expect(reviving.state).toMatchObject({ phase: "revive" });
     expect(weightsOf(reviving, onlyGreen)).toEqual({ blue: 0, green: 100 });
-    expect(evictionsOf(reviving)).toEqual([]);
+    expect(reviving.evicted).toEqual([]);
     expect(weightsOf(after(reviving, "done"), BOTH)).toEqual({ blue: 100, green: 0 });
     const kept = reduce(reviving, { type: "fail", reason: "dead", ready: onlyGreen });
     expect(kept).toMatchObject({ state: { name: "idle" }, active: "green", ending: { outcome: "kept" } });
+  });
+
+  it("stays at its weights while it is paused, under its gates, and goes on from there", () => {
+    const paused = after(until("shift"), "pause");
+    expect(stateLabel(paused)).toBe("shift 5 %, paused");
+    expect(after(paused, "done")).toBe(paused);
+    expect(after(paused, "pause")).toBe(paused);
+    expect(after(paused, "fail")).toMatchObject({ state: { name: "rollback" } });
+    expect(after(paused, "fail").pause).toBeUndefined();
+    expect(after(paused, "continue", "done").state).toEqual({ name: "shift", step: 1 });
+    // A person may go step by step.
+    expect(after(paused, "promote")).toMatchObject({ state: { name: "shift", step: 1 }, pause: { by: "ann" } });
+    // Before the first user the work goes on to the last state without any.
+    expect(after(until("deploy"), "pause", "done", "done", "done", "done").state.name).toBe("migrate");
+    expect(after(after(until("bake"), "pause"), "done").state.name).toBe("bake");
+    expect(after(until("standby"), "pause").pause).toBeUndefined();
+  });
+
+  it("waits for an approval before the last step, at the weight before it", () => {
+    const waiting = until("approve", { approval: true });
+    expect(weightsOf(waiting, BOTH)).toEqual({ blue: 95, green: 5 });
+    expect(after(waiting, "done")).toBe(waiting);
+    expect(after(waiting, "promote").state).toEqual({ name: "shift", step: 1 });
+    expect(after(waiting, "fail").state).toMatchObject({ name: "rollback", evict: true });
+    // A promotion of the step before is not the approval; to pass over it is asked for by name.
+    expect(after(until("shift", { approval: true }), "promote").state.name).toBe("approve");
+    expect(after(until("shift", { approval: true }), "full").state).toEqual({ name: "shift", step: 1 });
+    const atOnce = until("approve", { approval: true, steps: [100] });
+    expect(weightsOf(atOnce, BOTH)).toEqual({ blue: 100, green: 0 });
+  });
+
+  it("promotes no release that nobody uses yet, and none that is not ready", () => {
+    for (const name of ["prepare", "deploy", "migrate", "standby"] as const) {
+      const machine = until(name);
+      expect(after(machine, "promote")).toBe(machine);
+    }
+    const unready = { type: "promote", full: false, ready: { blue: true, green: false } } as const;
+    expect(reduce(until("shift"), unready).state).toMatchObject({ name: "rollback", automatic: true });
+  });
+
+  it("ends a standby by emptying its slot, and deploys the old release anew when it is to go back after all", () => {
+    const retiring = after(until("standby"), "retire");
+    expect(retiring).toMatchObject({ state: { name: "retire", phase: "wait" }, evicted: [] });
+    const stopping = after(retiring, "done");
+    expect(stopping).toMatchObject({ state: { name: "retire", phase: "stop" }, evicted: ["blue"] });
+    // It still looks ready, and soon is not.
+    const back = after(stopping, "rollback");
+    expect(back.state).toMatchObject({ name: "rollback", phase: "revive" });
+    expect(after(back, "done")).toMatchObject({ state: { phase: "flip" }, evicted: ["green"] });
+    const finished = after(stopping, "done");
+    expect(finished).toMatchObject({ state: { name: "idle" }, active: "green", emptied: ["blue"], evicted: ["blue"] });
+    const cold = reduce(finished, eventOf("rollback", planFrom(finished, [100]), { blue: false, green: true }));
+    expect(cold).toMatchObject({ state: { name: "rollback", phase: "revive", from: "idle" } });
+    expect(weightsOf(cold, BOTH)).toEqual({ blue: 0, green: 100 });
+    expect(after(cold, "done", "done", "done")).toMatchObject({ active: "blue", emptied: ["green"] });
+    // Once taken back it is not taken back twice.
+    const done = after(cold, "done", "done", "done");
+    expect(after(done, "rollback")).toBe(done);
   });
 
   it("refuses to start while the colour with the users is not ready", () => {
@@ -130,82 +213,102 @@ describe("the rollout's machine", () => {
     .uniqueArray(fc.integer({ min: 1, max: 99 }), { maxLength: 4 })
     .map((values) => [...values.sort((a, b) => a - b), 100]);
   const happening = fc.oneof(
-    { weight: 6, arbitrary: fc.constant("done" as const) },
-    { weight: 1, arbitrary: fc.constantFrom("start", "observe", "fail", "rollback", "evict", "finish", "crash") },
+    { weight: 8, arbitrary: fc.constant("done" as const) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...(["start", "observe", "fail", "rollback", "keep", "finish", "crash"] as const),
+        ...(["pause", "continue", "promote", "full", "retire"] as const),
+      ),
+    },
   );
   const run = fc.array(fc.tuple(happening, fc.oneof({ weight: 4, arbitrary: fc.constant(BOTH) }, readiness)), {
     maxLength: 60,
   });
 
-  function eventOf(type: string, machine: Machine, plan: readonly number[], ready: Readiness): RolloutEvent {
-    switch (type) {
-      case "start":
-        return { type, plan: planFrom(machine, plan), ready };
-      case "fail":
-        return { type, reason: "broken", ready };
-      case "rollback":
-      case "evict":
-        return { type: "rollback", reason: "asked", evict: type === "evict", ready };
-      default:
-        return { type: type as "done" | "observe" | "finish", ready };
-    }
-  }
-
   it("keeps its promises under any sequence of events, crashes and dying colours", () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(steps, run, (plan, events) => {
-        let machine = reduce(restingMachine("blue"), {
-          type: "start",
-          plan: planFrom(restingMachine("blue"), plan),
-          ready: BOTH,
-        });
+      fc.property(fc.constantFrom("prepare", "standby"), steps, fc.boolean(), run, (begin, plan, approval, events) => {
+        const planned = (machine: Machine): RolloutPlan => ({ ...planFrom(machine, plan), approval });
+        let machine = until(begin, { steps: plan, approval });
         for (const [type, ready] of events) {
+          const before = machine;
           // A crash loses everything but the journal, which is JSON.
           machine =
             type === "crash"
               ? (JSON.parse(JSON.stringify(machine)) as Machine)
-              : reduce(machine, eventOf(type, machine, plan, ready));
+              : reduce(machine, eventOf(type, planned(machine), ready));
+          expectSteady(before, machine, type, ready);
           // What a controller does next, after a crash as well: it looks.
           machine = reduce(machine, { type: "observe", ready });
-          seen.add(machine.state.name);
-          const weights = weightsOf(machine, ready);
-          expect(weights.blue + weights.green).toBe(100);
-          expect(COLOURS.every((colour) => Number.isInteger(weights[colour]) && weights[colour] >= 0)).toBe(true);
-          const { plan: running, state } = machine;
-          if (running === undefined) continue;
-          const { candidate, stable } = running;
-          if (weights[candidate] > 0 && state.name !== "standby") {
-            expect(ready[candidate] || !ready[stable], `${state.name}: users on a candidate that is not ready`).toBe(
-              true,
-            );
-          }
-          if (weights[stable] > 0 && (state.name === "shift" || state.name === "rollback")) {
-            expect(ready[stable] || !ready[candidate] || (state.name === "rollback" && state.phase === "flip")).toBe(
-              true,
-            );
-          }
-          expect(weights[candidate] === 0 || ["shift", "bake", "standby", "rollback"].includes(state.name)).toBe(true);
-          // Sessions are sent away only when their users have somewhere to go.
-          expect(evictionsOf(machine).every((colour) => weights[colour] === 0)).toBe(true);
+          const { state } = machine;
+          seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
+          expectSound(machine, ready);
         }
         // Left alone with healthy colours, or with broken ones, every run ends at rest, and the next finish ends idle.
         for (const ready of [BOTH, { blue: false, green: false }]) {
           let last = machine;
-          for (let turn = 0; turn < 40 && last.state.name !== "idle"; turn += 1) {
+          for (let turn = 0; turn < 60 && last.state.name !== "idle"; turn += 1) {
             const stuck = !ready.blue && last.state.name === "ready";
-            const type = last.state.name === "standby" ? "finish" : stuck ? "fail" : "done";
-            last = reduce(last, eventOf(type, last, plan, ready));
+            const { pause, state } = last;
+            const asked = pause !== undefined ? "continue" : state.name === "approve" ? "promote" : undefined;
+            const type = state.name === "standby" ? "finish" : stuck ? "fail" : (asked ?? "done");
+            last = reduce(last, eventOf(type, planned(last), ready));
           }
           expect(last.state.name).toBe("idle");
-          expect(last.plan).toBeUndefined();
+          expect([last.plan, last.pause]).toEqual([undefined, undefined]);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 3000 },
     );
     // The property means something only if the runs reach every state.
     expect([...seen].sort()).toEqual(
-      ["bake", "deploy", "idle", "migrate", "prepare", "ready", "rollback", "shift", "smoke", "standby"].sort(),
+      [
+        ...["approve", "bake", "deploy", "drain", "idle", "migrate", "prepare", "ready", "shift", "smoke", "standby"],
+        ...["retire stop", "retire wait", "rollback drain", "rollback flip", "rollback revive"],
+      ].sort(),
     );
   });
 });
+
+/** What must hold of a machine when its colours are as given and it has had a look at them. */
+function expectSound(machine: Machine, ready: Readiness): void {
+  const weights = weightsOf(machine, ready);
+  const { plan, state } = machine;
+  expect(weights.blue + weights.green).toBe(100);
+  expect(COLOURS.every((colour) => Number.isInteger(weights[colour]) && weights[colour] >= 0)).toBe(true);
+  // Nobody is sent away from where the users are, and none of them is on a slot that was emptied.
+  for (const colour of [...machine.evicted, ...machine.emptied]) expect(weights[colour], state.name).toBe(0);
+  expect(machine.pause === undefined || plan !== undefined).toBe(true);
+  if (plan === undefined) {
+    expect(weights[machine.active]).toBe(100);
+    return;
+  }
+  const { candidate, stable } = plan;
+  const done = state.name === "standby" || state.name === "retire";
+  if (weights[candidate] > 0 && !done) {
+    expect(ready[candidate] || !ready[stable], `${state.name}: users on a candidate that is not ready`).toBe(true);
+  }
+  const flipping = state.name === "rollback" && state.phase !== "revive";
+  if (weights[stable] > 0 && ["shift", "approve", "rollback"].includes(state.name)) {
+    expect(ready[stable] || !ready[candidate] || flipping, `${state.name}: users on a dead stable colour`).toBe(true);
+  }
+  const mayHaveUsers = ["shift", "approve", "bake", "standby", "retire", "rollback"].includes(state.name);
+  expect(weights[candidate] === 0 || mayHaveUsers, state.name).toBe(true);
+}
+
+/** What must hold between two machines. */
+function expectSteady(before: Machine, after: Machine, type: string, ready: Readiness): void {
+  const candidate = before.plan?.candidate;
+  if (candidate === undefined || after.plan?.candidate !== candidate) return;
+  const { state } = after;
+  const all = state !== before.state && state.name === "shift" && after.plan.steps[state.step] === 100;
+  if (after.plan.approval && all && type !== "crash")
+    expect(["promote", "full"], "all users without an approval").toContain(type);
+  const [was, is] = [weightsOf(before, ready)[candidate], weightsOf(after, ready)[candidate]];
+  if (is <= was) return;
+  expect(ready[candidate], `${type} gave users to a candidate that is not ready`).toBe(true);
+  expect(["done", "promote", "full"]).toContain(type);
+  if (type === "done") expect(before.pause, "more users in a pause").toBeUndefined();
+}

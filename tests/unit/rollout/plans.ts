@@ -4,7 +4,14 @@ import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
   return {
     ...{ id: "20261123T115955Z-abc123", stable: "blue", candidate: "green", image: "exai:2", stableImage: "exai:1" },
-    ...{ steps: [5, 25, 50, 100], holdSeconds: 10, bakeSeconds: 10, standbySeconds: 3600 },
+    ...{
+      steps: [5, 25, 50, 100],
+      holdSeconds: 10,
+      bakeSeconds: 10,
+      standbySeconds: 3600,
+      drainSeconds: 300,
+      approval: false,
+    },
     ...{ reason: "release 2", by: "ann@host", startedAt: "2026-11-23T11:59:55.000Z" },
     ...changes,
   };

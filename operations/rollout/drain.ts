@@ -1,0 +1,70 @@
+import type { Colour } from "../../contract/colours.ts";
+import type { ExaiEvent } from "../../contract/events.ts";
+import { secondsSince } from "./moment.ts";
+import type { RolloutSession } from "./session.ts";
+import type { Working } from "./work.ts";
+
+/** Milliseconds between two looks at what is still open. */
+const LOOK_MS = 500;
+
+/**
+ * Waits until nothing is open on a colour that has no users any more, or until its time is over, counted from when it lost
+ * them. Nothing is closed here.
+ */
+export async function* awaitQuiet(session: RolloutSession, colour: Colour, drainSeconds: number): Working {
+  const { left } = session.journal;
+  const since = left?.[colour];
+  const started = performance.now();
+  const spent = since === undefined ? 0 : await secondsSince(since);
+  let said: string | undefined;
+  for (;;) {
+    // A wall clock that jumped back must not make it longer than it is.
+    const seconds = drainSeconds - spent - (performance.now() - started) / 1000;
+    const open = await openOn(session, colour);
+    if (open === 0) return { outcome: "done", detail: `nothing is open on ${colour}` };
+    const what = open === undefined ? "the router does not say what is open" : `${String(open)} connections are open`;
+    if (seconds <= 0) return { outcome: "done", detail: `${what} on ${colour}, and its time is over` };
+    const detail = `${what} on ${colour}; they have ${seconds.toFixed(0)} s, then they are closed`;
+    if (detail !== said) yield progress(session, detail);
+    said = detail;
+    await session.sleep(LOOK_MS);
+  }
+}
+
+/** Closes what is open on a colour and stops what runs in its slot. */
+export async function* emptySlot(session: RolloutSession, colour: Colour): Working {
+  const before = await openOn(session, colour);
+  const started = performance.now();
+  let stopped = false;
+  const stopping = session.drain(colour).finally(() => {
+    stopped = true;
+  });
+  // Judged below; until then a failure is nobody's.
+  stopping.catch(() => undefined);
+  let open = before;
+  while (!stopped) {
+    if (open !== undefined && open > 0)
+      yield progress(session, `${String(open)} connections are still open on ${colour}`);
+    await Promise.race([session.sleep(LOOK_MS), stopping]);
+    open = await openOn(session, colour);
+  }
+  await stopping;
+  const closed = before === undefined || before === 0 ? "" : `${String(before)} connections closed, `;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  return { outcome: "done", detail: `${closed}${colour} is stopped after ${seconds} s` };
+}
+
+/** Event streams, WebSockets and requests that are open on a colour; undefined where the router does not say. */
+async function openOn(session: RolloutSession, colour: Colour): Promise<number | undefined> {
+  try {
+    const { requests, streams, webSockets } = (await session.context.traffic.open())[colour];
+    return requests + streams + webSockets;
+  } catch {
+    return undefined;
+  }
+}
+
+function progress(session: RolloutSession, detail: string): ExaiEvent {
+  const { name } = session.machine.state;
+  return { type: "step", id: name, title: name, status: "progress", detail };
+}

@@ -1,0 +1,215 @@
+import { createServer, type Server } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sameTable } from "../../../contract/envoy/routes.ts";
+import type { Verb } from "../../../contract/events.ts";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import { controlRequest, type ControlAction } from "../../../operations/rollout/control.ts";
+import { cutover } from "../../../operations/rollout/cutover.ts";
+import { atRest } from "../../../operations/rollout/machine.ts";
+import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
+import type { WorkOf } from "../../../operations/rollout/work.ts";
+import { Process, World, type Fault } from "./world.ts";
+
+/** Answers every query with one fresh sample: enough for a cutover to begin. */
+let prometheus: Server;
+let prometheusUrl: string;
+beforeAll(async () => {
+  prometheus = createServer((_, response) => {
+    const now = Date.now() / 1000;
+    const values = [
+      [now - 1, "1"],
+      [now, "2"],
+    ];
+    response.setHeader("content-type", "application/json");
+    response.end(
+      JSON.stringify({ status: "success", data: { resultType: "matrix", result: [{ metric: {}, values }] } }),
+    );
+  }).listen(0, "127.0.0.1");
+  await once(prometheus, "listening");
+  prometheusUrl = `http://127.0.0.1:${String((prometheus.address() as AddressInfo).port)}`;
+});
+afterAll(() => {
+  prometheus.closeAllConnections();
+  prometheus.close();
+});
+
+/** What a person types, and what befalls the process: its n-th boundary meets a fault. */
+interface Act {
+  readonly verb: "cutover" | "rollback" | "keep" | "abort" | "resume" | "pause" | "promote" | "finish";
+  readonly steps: readonly number[];
+  readonly approval: boolean;
+  readonly drainSeconds: number;
+  readonly faults: readonly (readonly [number, Fault])[];
+  /** How the checks of the states end, in their order; after the last one all pass. */
+  readonly outcomes: readonly ("pass" | "fail" | "throw")[];
+  /** What another terminal asks for when the fault `request` comes. */
+  readonly request: ControlAction["action"];
+}
+
+/** The checks of a state: they look at the colours, stay in a pause, and end as they are told. */
+function checks(outcomes: Act["outcomes"][number][]): WorkOf {
+  return async function* (session, state) {
+    session.judge = () => Promise.resolve([]);
+    const outcome = outcomes.shift() ?? "pass";
+    for (let look = 0; look < 6; look += 1) {
+      await session.sleep(1);
+      if (state.name !== "ready") await session.happened({ type: "observe" });
+      await session.enforce();
+      if (session.machine.state !== state) return { outcome: "done", detail: "left by a look" };
+      const held = state.name === "approve" || session.machine.pause !== undefined;
+      if (!held && look > 1) break;
+      yield { type: "note", level: "info", message: "looks" };
+    }
+    if (state.name === "ready" && !(await session.look())[session.machine.plan?.candidate ?? "blue"])
+      return { outcome: "fail", detail: "never ready" };
+    if (state.name === "approve") return { outcome: "fail", detail: "nobody approves" };
+    // A pause that nobody ends is ended here, for the run has an end.
+    await session.happened({ type: "continue" });
+    if (outcome === "throw") throw new Error("the checks broke");
+    return outcome === "pass" ? { outcome: "done", detail: "" } : { outcome: "fail", detail: "a gate failed" };
+  };
+}
+
+function verbOf(context: RolloutContext, act: Act): Verb {
+  switch (act.verb) {
+    case "cutover": {
+      const { steps, approval, drainSeconds } = act;
+      return cutover(context, { image: "two", steps, approval, drainSeconds, holdSeconds: 0, bakeSeconds: 0 });
+    }
+    case "rollback":
+    case "keep":
+      return rollback(context, { keepSessions: act.verb === "keep" });
+    case "abort":
+      return abort(context, {});
+    case "resume":
+      return resume(context);
+    case "pause":
+      return pause(context, {});
+    case "promote":
+      return promote(context, { full: act.approval });
+    case "finish":
+      return finish(context, {});
+  }
+}
+
+async function ended(verb: Verb): Promise<number | Error> {
+  try {
+    for (;;) {
+      const { done, value } = await verb.next();
+      if (done === true) return value;
+    }
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Runs what was typed. One that hangs is left; a rollback from another terminal must then come through. */
+async function perform(world: World, act: Act): Promise<void> {
+  const process = new Process(`${act.verb}@host`, new Map(act.faults));
+  const others: Promise<number | Error>[] = [];
+  world.onRequest = () => {
+    const other = world.context(new Process("other@host"), prometheusUrl, checks([]));
+    const plan = world.journal?.machine.plan;
+    if (plan === undefined) return;
+    if (act.request === "rollback" || act.request === "abort") {
+      others.push(ended(act.request === "rollback" ? rollback(other, {}) : abort(other, {})));
+    } else {
+      const { request } = act;
+      const action = request === "promote" ? { action: request, full: act.approval } : { action: request };
+      void other.control.post(controlRequest(action, plan.id, "other@host", "asked"));
+    }
+  };
+  const running = ended(verbOf(world.context(process, prometheusUrl, checks([...act.outcomes])), act));
+  let over = false;
+  void running.then(() => (over = true));
+  for (let turn = 0; !over && !process.hanging; turn += 1) {
+    // What waits for a person for too long is ended with Ctrl-C.
+    if (turn === 2000) process.stop.abort(new Error("Ctrl-C"));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (process.hanging) {
+    const healthy = new Process("rescue@host");
+    const code = await ended(rollback(world.context(healthy, prometheusUrl, checks([])), {}));
+    // It came through, or there is nothing to take back or nobody to take the users, and it says so.
+    const { state, ending } = world.journal?.machine ?? { state: { name: "idle" } };
+    if (code instanceof Error) expect(code).toMatchObject({ exitCode: 3 });
+    else expect([code, state.name]).toEqual([ending?.outcome === "kept" ? 1 : 0, "idle"]);
+    const before = JSON.stringify([world.journal, world.table]);
+    world.wake();
+    await Promise.all([running, ...others]);
+    if (!(code instanceof Error))
+      expect(JSON.stringify([world.journal, world.table]), "the one that hung wrote").toBe(before);
+  }
+  await Promise.all([running, ...others]);
+}
+
+const faults = fc.array(
+  fc.tuple(
+    fc.integer({ min: 1, max: 70 }),
+    fc.constantFrom<Fault>("crash", "hang", "refuse", "unready-blue", "unready-green", "request", "request"),
+  ),
+  { maxLength: 3 },
+);
+const act: fc.Arbitrary<Act> = fc.record({
+  verb: fc.oneof(
+    { weight: 3, arbitrary: fc.constant("cutover" as const) },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom<Act["verb"]>("rollback", "keep", "abort", "resume", "pause", "promote", "finish"),
+    },
+  ),
+  steps: fc.constantFrom([100], [5, 100], [5, 25, 50, 100]),
+  approval: fc.boolean(),
+  drainSeconds: fc.constantFrom(0, 1000),
+  faults,
+  outcomes: fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constant("pass" as const) },
+      { weight: 1, arbitrary: fc.constantFrom("fail" as const, "throw" as const) },
+    ),
+    { maxLength: 12 },
+  ),
+  request: fc.constantFrom<Act["request"]>("pause", "continue", "promote", "abort", "rollback"),
+});
+
+describe("session and controller over a world with faults", () => {
+  it("keep their promises, and every run comes to rest", async () => {
+    const seen = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { minLength: 1, maxLength: 5 }), fc.boolean(), async (acts, resumes) => {
+        const world = new World();
+        for (const each of acts) {
+          await perform(world, each);
+          expect(world.broken).toEqual([]);
+          // Between two verbs somebody mends what is broken, or nobody does.
+          if (resumes) for (const slot of [world.slots.blue, world.slots.green]) slot.healthy = true;
+        }
+        for (const slot of [world.slots.blue, world.slots.green]) slot.healthy = true;
+        const context = world.context(new Process("last@host"), prometheusUrl, checks([]));
+        const code = await ended(resumes ? resume(context) : abort(context, {}));
+        // Abort refuses what is complete, and resume goes on with it.
+        if (code instanceof Error) expect(await ended(resume(context))).toBe(0);
+        expect(world.broken).toEqual([]);
+        const { journal, table } = world;
+        for (const state of world.seen) seen.add(state);
+        if (journal === undefined) return;
+        expect(atRest(journal.machine), JSON.stringify(journal.machine)).toBe(true);
+        expect(sameTable(journal.table, table)).toBe(true);
+        expect([0, 100]).toContain(table.weights.blue);
+        expect(world.history.map((entry) => entry.sequence)).toEqual(world.history.map((_, index) => index + 1));
+      }),
+      { numRuns: 300, timeout: 3000, endOnFailure: true },
+    );
+    expect([...seen].sort()).toEqual(
+      [
+        ...["approve", "bake", "deploy", "drain", "idle", "migrate", "prepare", "ready", "shift", "smoke", "standby"],
+        ...["retire stop", "retire wait", "rollback drain", "rollback flip", "rollback revive"],
+      ].sort(),
+    );
+  }, 120_000);
+});

@@ -1,0 +1,324 @@
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
+import { COLOURS, otherColour, type Colour } from "../../../contract/colours.ts";
+import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/control.ts";
+import { stateWork } from "../../../operations/rollout/controller.ts";
+import { FencedError } from "../../../operations/rollout/fence.ts";
+import { DEFAULT_GATES } from "../../../operations/rollout/gates.ts";
+import type { HistoryEntry, Journal } from "../../../operations/rollout/journal.ts";
+import type { Lease } from "../../../operations/rollout/lease.ts";
+import type { Readiness } from "../../../operations/rollout/machine.ts";
+import type { WorkOf } from "../../../operations/rollout/work.ts";
+
+/** What befalls a process at one of its boundaries: the moments just before and just after it changes something. */
+export type Fault = "crash" | "hang" | "refuse" | "unready-blue" | "unready-green" | "request";
+
+/** One process: its boundaries are counted, and faults wait for it there. */
+export class Process {
+  readonly name: string;
+  readonly #faults: ReadonlyMap<number, Fault>;
+  /** Aborts as Ctrl-C does. */
+  readonly stop = new AbortController();
+  boundaries = 0;
+  dead = false;
+  /** A process hangs once; woken, it goes on. */
+  hung = false;
+  hanging = false;
+  /** What it has last been told of the colours; undefined where it was told nothing. */
+  lastLook: Readiness | undefined;
+
+  constructor(name: string, faults: ReadonlyMap<number, Fault> = new Map()) {
+    this.name = name;
+    this.#faults = faults;
+  }
+
+  next(): Fault | undefined {
+    this.boundaries += 1;
+    return this.#faults.get(this.boundaries);
+  }
+}
+
+class Crash extends Error {}
+
+interface Slot {
+  running: boolean;
+  image: string;
+  healthy: boolean;
+  /** Connections of users that are open there. */
+  open: number;
+}
+
+/**
+ * Router, slots, journal, lease and requests in memory, with their contracts: tokens fence, writes are whole or not at all.
+ * It notes every promise that is broken in front of it.
+ */
+export class World {
+  readonly broken: string[] = [];
+  readonly slots: Record<Colour, Slot> = {
+    blue: { running: true, image: "one", healthy: true, open: 3 },
+    green: { running: true, image: "one", healthy: true, open: 0 },
+  };
+  journal: Journal | undefined;
+  readonly history: HistoryEntry[] = [];
+  table: RouteTable = FIRST_TABLE;
+  /** Names of the states and phases that were journalled. */
+  readonly seen = new Set<string>();
+  /** What a fault `request` does: something asked for from another terminal. */
+  onRequest: () => void = () => undefined;
+  #token = 0;
+  #fence = 0;
+  #holder: { readonly process: Process; readonly verb: string; readonly lost: AbortController } | undefined;
+  #requests: ControlRequest[] = [];
+  readonly #answers = new Map<string, ControlAnswer>();
+  readonly #hung: (() => void)[] = [];
+
+  /** Lets the processes that hang go on. */
+  wake(): void {
+    for (const go of this.#hung.splice(0)) go();
+  }
+
+  get healthy(): Readiness {
+    const ready = ({ running, healthy }: Slot): boolean => running && healthy;
+    return { blue: ready(this.slots.blue), green: ready(this.slots.green) };
+  }
+
+  /** The context of a process; `work` stands for the checks that need a network. */
+  context(process: Process, prometheusUrl: string, work: WorkOf): RolloutContext {
+    return {
+      traffic: {
+        inForce: () => this.#alive(process, () => this.table),
+        readiness: () =>
+          this.#alive(process, () => {
+            process.lastLook = this.healthy;
+            return this.healthy;
+          }),
+        open: () => this.#alive(process, () => this.#open()),
+        writer: (lease) =>
+          this.#alive(process, () => {
+            this.#shutOut(lease);
+            return {
+              apply: (table) =>
+                this.#change(process, () => {
+                  this.#apply(lease, table);
+                  return 1;
+                }),
+            };
+          }),
+      },
+      journal: {
+        read: async () => {
+          await this.#boundary(process);
+          return structuredClone(this.journal);
+        },
+        open: (lease) =>
+          this.#alive(process, () => {
+            this.#shutOut(lease);
+            return {
+              write: (journal) =>
+                this.#change(process, () => {
+                  this.#write(process, lease, journal);
+                }),
+            };
+          }),
+        history: () => this.#alive(process, () => this.history),
+      },
+      leases: {
+        acquire: (verb) => this.#alive(process, () => this.#lease(process, verb, false)),
+        seize: (verb) => this.#alive(process, () => this.#lease(process, verb, true)),
+        holder: () =>
+          this.#alive(
+            process,
+            () => this.#living && { who: this.#living.process.name, pid: 1, verb: this.#living.verb },
+          ),
+      },
+      control: {
+        patienceSeconds: 0.02,
+        post: (request) => this.#alive(process, () => void this.#requests.push(request)),
+        take: (rollout) =>
+          this.#alive(process, () => this.#requests.splice(0).filter((request) => request.rollout === rollout)),
+        withdraw: (id) =>
+          this.#alive(process, () => {
+            const before = this.#requests.length;
+            this.#requests = this.#requests.filter((request) => request.id !== id);
+            return this.#requests.length < before;
+          }),
+        answer: (answer) => this.#alive(process, () => void this.#answers.set(answer.id, answer)),
+        answerTo: (id) => this.#alive(process, () => this.#answers.get(id)),
+      },
+      deployer: {
+        deploy: (colour, image) => this.#change(process, () => this.#deploy(colour, image), "awake"),
+        drain: (colour) =>
+          this.#change(
+            process,
+            () => {
+              this.#drain(colour);
+            },
+            "awake",
+          ),
+        status: (colour) => this.#alive(process, () => ({ ...this.slots[colour], id: colour, restarts: 0 })),
+      },
+      routerUrl: "http://127.0.0.1:9",
+      webSocketUrl: "ws://127.0.0.1:9",
+      prometheusUrl,
+      gates: DEFAULT_GATES,
+      deadlines: { readySeconds: 0.02, smokeSeconds: 1, graceSeconds: 0.02 },
+      defaults: {},
+      signal: process.stop.signal,
+      who: process.name,
+      sleep: async (_, signal) => {
+        await turnOfTheLoop();
+        signal.throwIfAborted();
+      },
+      work: (session, state, plan) =>
+        ["ready", "smoke", "migrate", "shift", "approve", "bake"].includes(state.name)
+          ? work(session, state, plan)
+          : stateWork(session, state, plan),
+    };
+  }
+
+  get #living() {
+    return this.#holder?.process.dead === true ? undefined : this.#holder;
+  }
+
+  async #alive<T>(process: Process, act: () => T): Promise<T> {
+    await Promise.resolve();
+    if (process.dead) throw new Crash("dead");
+    return act();
+  }
+
+  /**
+   * Changes something, with a boundary before it and one after it. What knows no token may not fall asleep between the
+   * look at the journal that stands for it and the act: no look closes that gap.
+   */
+  async #change<T>(process: Process, act: () => T, before: "awake" | "any" = "any"): Promise<T> {
+    await this.#boundary(process, before);
+    const result = act();
+    await this.#boundary(process);
+    return result;
+  }
+
+  async #boundary(process: Process, mood: "awake" | "any" = "any"): Promise<void> {
+    await Promise.resolve();
+    if (process.dead) throw new Crash("dead");
+    const fault = process.next();
+    switch (fault) {
+      case "crash":
+        process.dead = true;
+        // A dead process is told nothing any more, and tells nothing.
+        process.stop.abort(new Crash("killed"));
+        throw new Crash("killed");
+      case "hang":
+        if (process.hung || mood === "awake") return;
+        process.hung = true;
+        process.hanging = true;
+        await new Promise<void>((go) => this.#hung.push(go));
+        process.hanging = false;
+        return;
+      case "refuse":
+        throw new UserError("world", "no space left", "make room");
+      case "unready-blue":
+      case "unready-green":
+        this.slots[fault === "unready-blue" ? "blue" : "green"].healthy = false;
+        return;
+      case "request":
+        this.onRequest();
+        return;
+      case undefined:
+    }
+  }
+
+  #lease(process: Process, verb: string, seize: boolean): Lease {
+    const living = this.#living;
+    if (living !== undefined && !seize)
+      throw new UserError("lease", `held by ${living.process.name}`, "wait", EXIT.refused);
+    living?.lost.abort(new Error("somebody else took the lease"));
+    this.#token += 1;
+    const lost = new AbortController();
+    const holder = { process, verb, lost };
+    this.#holder = holder;
+    return {
+      token: this.#token,
+      lost: lost.signal,
+      release: () => {
+        if (this.#holder === holder) this.#holder = undefined;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #shutOut({ token }: Lease): void {
+    if (token < this.#fence) throw new FencedError("superseded");
+    this.#fence = token;
+  }
+
+  #admit({ token }: Lease): void {
+    if (token < this.#fence) throw new FencedError("superseded");
+  }
+
+  #write(process: Process, lease: Lease, journal: Journal): void {
+    this.#admit(lease);
+    const { entry, machine, table } = journal;
+    this.#promise(journal.sequence === (this.journal?.sequence ?? 0) + 1, "the journal's writes are numbered");
+    this.#promise(table.weights.blue + table.weights.green === 100, "weights sum to 100");
+    for (const colour of COLOURS) {
+      const before = (this.journal?.table ?? this.table).weights[colour];
+      const other = process.lastLook?.[otherColour(colour)] ?? false;
+      if (table.weights[colour] > before && process.lastLook?.[colour] === false)
+        this.#promise(!other, `${machine.state.name}: ${colour} gets users and is not ready`);
+      if (table.evicted.includes(colour))
+        this.#promise(table.weights[colour] === 0, `${colour} is evicted and has users`);
+      if (machine.emptied.includes(colour))
+        this.#promise(table.weights[colour] === 0, `${colour} is empty and has users`);
+    }
+    const { state } = machine;
+    this.seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
+    this.journal = JSON.parse(JSON.stringify(journal)) as Journal;
+    if (entry !== undefined) this.history.push(entry);
+  }
+
+  #apply(lease: Lease, table: RouteTable): void {
+    this.#admit(lease);
+    this.#promise(
+      this.journal !== undefined && sameTable(this.journal.table, table),
+      "a table is journalled before it is in force",
+    );
+    // Its users stay connected where they are when new ones go elsewhere.
+    for (const colour of COLOURS) if (table.weights[colour] > 0) this.slots[colour].open += 2;
+    this.table = table;
+  }
+
+  #deploy(colour: Colour, image: string) {
+    this.#promise(this.table.weights[colour] === 0 || !this.healthy[colour], `${colour} is deployed and has users`);
+    this.slots[colour] = { running: true, image, healthy: true, open: 0 };
+    return { ...this.slots[colour], id: colour, restarts: 0 };
+  }
+
+  #drain(colour: Colour): void {
+    const { machine, table } = this.journal ?? {};
+    this.#promise(this.table.weights[colour] === 0, `${colour} is stopped and has users`);
+    this.#promise(table?.evicted.includes(colour) === true, `${colour} is stopped and its sessions are not sent away`);
+    const planned = machine?.state.name === "deploy" || machine?.state.name === "retire";
+    const patient = (machine?.plan?.drainSeconds ?? 0) > 0;
+    this.#promise(
+      !planned || !patient || this.slots[colour].open === 0,
+      `${colour}'s connections are cut before their time`,
+    );
+    this.slots[colour] = { ...this.slots[colour], running: false, open: 0 };
+  }
+
+  /** One more user of a colour without weight leaves with each look. */
+  #open() {
+    const of = (colour: Colour) => {
+      const slot = this.slots[colour];
+      if (this.table.weights[colour] === 0 && slot.open > 0) slot.open -= 1;
+      return { requests: 0, streams: 0, webSockets: slot.open };
+    };
+    return { blue: of("blue"), green: of("green") };
+  }
+
+  #promise(kept: boolean, what: string): void {
+    if (!kept) this.broken.push(what);
+  }
+}
