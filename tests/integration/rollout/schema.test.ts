@@ -100,7 +100,7 @@ describe("releases and the schema", () => {
   it("a cutover expands before traffic, and leaves the contract migration", async () => {
     await migration(`${EXPAND}_title.sql`, "alter table public.files add column title text;");
     await migration(`${CONTRACT}_contract_media_type.sql`, "alter table public.files drop column media_type;");
-    const machine = { state: { name: "idle" }, active: "blue", evicted: [] } as const;
+    const machine = { state: { name: "idle" }, active: "blue", evicted: [], emptied: [] } as const;
     const planned = await plannedSchema(context(), machine, NEW);
     expect(planned).toMatchObject({
       verdict: { allowed: true },
