@@ -96,7 +96,7 @@ async function follow(verb: Verb, name: string): Promise<number> {
 async function rollOut(stack: RolloutStack, release: Release): Promise<Result> {
   const image = `exai/reference-server:${release.tag}`;
   await buildReferenceServer({ tag: image, ...(release.faults === "" ? {} : { faults: release.faults }) });
-  const context = stack.context({ deadlines: { readySeconds: 30 } });
+  const context = stack.context({ deadlines: { readySeconds: 30 }, signal: stop.signal });
   const load = await LoadThread.start({ routerUrl: stack.routerUrl, webSocketUrl: stack.webSocketUrl, ...LOAD });
   const from = clock();
   const seconds = Number(args.hold);
@@ -148,13 +148,22 @@ function row({ release, code, seconds, from, reason, requests, failed, slow, web
 const COLUMNS = ["release", "outcome", "gate", "in", "users' requests failed", `slower than ${SLOW} ms`] as const;
 
 const results: Result[] = [];
+// Ctrl-C ends the rollout that runs, takes the containers away and prints what was measured until then.
+const stop = new AbortController();
+process.once("SIGINT", () => {
+  stop.abort();
+});
 const hogs: ChildProcess[] = [];
 const stack = await startRolloutStack();
 try {
   for (let index = 0; index < Number(args.hogs); index += 1) {
     hogs.push(spawn(process.execPath, ["--eval", "for (;;);"], { stdio: "ignore" }));
   }
-  for (const release of releases) results.push(await rollOut(stack, release));
+  for (const release of releases) {
+    const result = await rollOut(stack, release);
+    if (stop.signal.aborted) break;
+    results.push(result);
+  }
 } finally {
   for (const hog of hogs) hog.kill("SIGKILL");
   await stack.down();
