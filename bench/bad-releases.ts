@@ -82,12 +82,18 @@ interface Result {
   readonly machineLoad: number;
 }
 
+/** Milliseconds between two lines about a step that lasts. */
+const TELL_MS = 15_000;
+
 /** Runs a verb and writes its steps for who watches. */
 async function follow(verb: Verb, name: string): Promise<number> {
+  let told = performance.now();
   for (;;) {
     const next = await verb.next();
     if (next.done === true) return next.value;
-    if (next.value.type === "step" && next.value.status !== "progress") {
+    if (next.value.type !== "step") continue;
+    if (next.value.status !== "progress" || performance.now() - told > TELL_MS) {
+      told = performance.now();
       process.stderr.write(`${name}: ${next.value.title} ${next.value.status} ${next.value.detail ?? ""}\n`);
     }
   }
