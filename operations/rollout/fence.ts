@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "../../contract/errors.ts";
 
 /** Somebody with a newer token has taken over: whoever meets this must stop without a further write. */
 export class FencedError extends Error {
@@ -100,6 +101,17 @@ export async function syncDirectory(directory: string): Promise<void> {
 /** `code` of a system error, e.g. ENOENT. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** What a person mends, and not this program: no room, a quota, a read-only file system, a lack of permission. */
+const UNWRITABLE = ["ENOSPC", "EDQUOT", "EROFS", "EACCES"];
+
+/** The error of a file that cannot be written, as its reader mends it; any other error as it is. */
+export function unwritable(error: unknown, path: string, problem: (code: string) => string): unknown {
+  const code = errorCode(error);
+  if (code === undefined || !UNWRITABLE.includes(code)) return error;
+  const mend = "make room or mend the permissions, then: ./exai rollout resume (or abort)";
+  return new UserError(path, problem(code), mend, undefined, { cause: error });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Colour, Weights } from "../../contract/colours.ts";
 import { FIRST_TABLE, type RouteTable } from "../../contract/envoy/routes.ts";
 import { UserError } from "../../contract/errors.ts";
-import { errorCode, FencedDirectory } from "./fence.ts";
+import { errorCode, FencedDirectory, unwritable } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
 import type { Lease } from "./lease.ts";
 import type { Moment } from "./moment.ts";
@@ -115,12 +115,11 @@ export class FileJournalStore implements JournalStore {
           await directory.replace(JOURNAL, `${JSON.stringify(journal, undefined, 2)}\n`);
           if (journal.entry !== undefined) await directory.append(HISTORY, JSON.stringify(journal.entry));
         } catch (error) {
-          const code = errorCode(error);
-          if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EROFS" && code !== "EACCES") throw error;
-          throw new UserError(
+          throw unwritable(
+            error,
             join(this.#directory, JOURNAL),
-            `the journal cannot be written (${code}), so nothing was changed after ${journal.entry?.from ?? "the start"}`,
-            "make room or mend the permissions, then: ./exai rollout resume (or abort)",
+            (code) =>
+              `the journal cannot be written (${code}), so nothing was changed after ${journal.entry?.from ?? "the start"}`,
           );
         }
       },
