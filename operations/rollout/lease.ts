@@ -3,7 +3,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promis
 import { hostname, uptime, userInfo } from "node:os";
 import { join } from "node:path";
 import { EXIT, UserError } from "../../contract/errors.ts";
-import { errorCode, syncDirectory } from "./fence.ts";
+import { errorCode, syncDirectory, unwritable } from "./fence.ts";
 import { isGone, isSameBoot, ownMark } from "./process-mark.ts";
 
 /** Who holds a lease, for the one who is refused. */
@@ -93,7 +93,15 @@ export class FileLeaseStore implements LeaseStore {
       const token = (current?.token ?? 0) + 1;
       const record = await ownRecord(token, verb, this.#seconds);
       const temporary = join(this.#directory, `.${randomUUID()}`);
-      await writeDurably(temporary, JSON.stringify(record));
+      try {
+        await writeDurably(temporary, JSON.stringify(record));
+      } catch (error) {
+        throw unwritable(
+          error,
+          this.#directory,
+          (code) => `the lease cannot be written (${code}), so nothing was changed`,
+        );
+      }
       try {
         // link() fails when the name exists: the atomic "create if absent with content".
         await link(temporary, this.#path(token));
@@ -233,11 +241,16 @@ function refused(record: LeaseRecord): UserError {
 }
 
 async function writeDurably(path: string, content: string): Promise<void> {
-  const file = await open(path, "wx", 0o644);
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(path, "wx", 0o644);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await rm(path, { force: true }); // a full disk takes names, and not their content
+    throw error;
   }
 }

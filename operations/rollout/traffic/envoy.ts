@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour } from "../../../contract/colours.ts";
 import { clusterName, OBSERVE_PATHS, parseClusterName, ROUTES_FILE } from "../../../contract/envoy/names.ts";
@@ -10,9 +11,10 @@ import {
 } from "../../../contract/envoy/routes.ts";
 import { routesText } from "../../../contract/envoy/seed.ts";
 import { UserError } from "../../../contract/errors.ts";
-import { FencedDirectory } from "../fence.ts";
+import { FencedDirectory, unwritable } from "../fence.ts";
 import type { Lease } from "../lease.ts";
 import type { Readiness } from "../machine.ts";
+import { getJson } from "./get-json.ts";
 import type { OpenConnections, TrafficDriver, TrafficWriter } from "./driver.ts";
 
 export interface EnvoyTrafficOptions {
@@ -75,7 +77,17 @@ export class EnvoyTraffic implements TrafficDriver {
   async #apply(directory: FencedDirectory, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
     // The journal has the table already, so a disk that is slow to flush need not keep the users waiting.
-    await directory.replace(ROUTES_FILE, routesText(table, this.#options.timeouts), "first");
+    try {
+      await directory.replace(ROUTES_FILE, routesText(table, this.#options.timeouts), "first");
+    } catch (error) {
+      const path = join(this.#options.routesDirectory, ROUTES_FILE);
+      throw unwritable(
+        error,
+        path,
+        (code) =>
+          `generation ${String(table.generation)} cannot be written (${code}); the router keeps the table it has`,
+      );
+    }
     const deadline = started + (this.#options.readBackSeconds ?? 10) * 1000;
     let last = "no answer";
     for (;;) {
@@ -109,9 +121,7 @@ export class EnvoyTraffic implements TrafficDriver {
   async #get(path: string): Promise<unknown> {
     const { observeUrl } = this.#options;
     try {
-      const response = await fetch(new URL(path, observeUrl), { signal: AbortSignal.timeout(5000) });
-      if (!response.ok) throw new Error(`HTTP ${String(response.status)}`);
-      return await response.json();
+      return await getJson(new URL(path, observeUrl), 5000);
     } catch (error) {
       const detail = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
       throw new UserError(observeUrl, `the router does not answer (${detail})`, "./exai up, then ./exai status");

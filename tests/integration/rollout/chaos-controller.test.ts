@@ -135,7 +135,8 @@ describe("the controller", () => {
         });
         const { code, error } = await controller.ended();
         const seen = await users.leave();
-        expect({ code, error }).toEqual({ code: 0, error: "" });
+        const { ending } = readJournal(stack.home)?.machine ?? {};
+        expect({ code, error, ending }).toEqual({ code: 0, error: "", ending: undefined });
         const { machine, entry } = await atRest();
         expect(machine.state.name).toBe("standby");
         // The jump did reach the controller.
