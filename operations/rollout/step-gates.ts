@@ -8,7 +8,7 @@ import { Prober } from "./probes.ts";
 import { Prometheus, PrometheusError, type Series } from "./prometheus.ts";
 import { QueryGates } from "./queries.ts";
 import type { RolloutSession } from "./session.ts";
-import { added, trafficOf, TRAFFIC_SELECTOR } from "./window.ts";
+import { added, trafficOf, TRAFFIC_SELECTOR, type Traffic } from "./window.ts";
 import type { RoundTripProber } from "./websocket-probes.ts";
 
 /**
@@ -41,6 +41,8 @@ export class StepGates {
   /** When users came to both colours first. */
   #firstShiftAt: number | undefined;
   #before: Observation["before"];
+  /** What both colours did while both had users, where that is over. */
+  #seen: Traffic | undefined;
   /** Seconds in which the stable colour had the same trouble. */
   #sharedSeconds = 0;
   #lookedAt = seconds();
@@ -108,26 +110,26 @@ export class StepGates {
       const startedAt = this.#startedAt + ahead;
       const step = epochOf(startedAt, now);
       await this.#prepare(ahead);
-      const both = epochOf((this.#firstShiftAt ?? this.#startedAt) + ahead, now);
-      const earliest = Math.min(step.since, both.since);
+      // With all users on the candidate, what was seen until then stands, however long it bakes.
+      const seenUntil = this.#usersOnBoth ? now : startedAt;
+      const both = epochOf((this.#firstShiftAt ?? this.#startedAt) + ahead, seenUntil);
+      const earliest = this.#seen === undefined ? Math.min(step.since, both.since) : step.since;
       const [series, queries] = await Promise.all([
         this.#prometheus.samples(TRAFFIC_SELECTOR, now - earliest + ENVOY_SCRAPE_INTERVAL_SECONDS),
         this.#queries.look(),
       ]);
+      const seen = this.#seen ?? trafficOf(series, both.since, seenUntil);
+      if (!this.#usersOnBoth) this.#seen = seen;
       const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.way ?? 0);
       const observation: Observation = {
         step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
-        both: {
-          // With all users on the candidate, what was seen until then stands.
-          traffic: trafficOf(series, both.since, this.#usersOnBoth ? now : startedAt),
-          epoch: both.epoch,
-        },
+        both: { traffic: seen, epoch: both.epoch },
         roundTripLimit,
         roundTrips: this.#roundTrips?.since(step.since - ahead, roundTripLimit) ?? [],
         health: this.#prober.health(candidate, step.since - ahead),
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };
-      const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, both.since)];
+      const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, earliest)];
       this.#aim(samplesOf(verdicts, "errors"), verdicts.some(undecided), samplesOf(verdicts, "websocket"));
       return [...verdicts, ...queries];
     } catch (error) {
