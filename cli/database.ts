@@ -1,26 +1,22 @@
-import { join } from "node:path";
-import { UserError } from "../contract/errors.ts";
 import type { Verb } from "../contract/events.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { verifiedUrl } from "../operations/migrations/url.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
-import type { ConfigSource } from "../stacks/settings/source.ts";
+import { parseSettings } from "../stacks/settings.ts";
 import { environmentOf } from "../stacks/settings/parse.ts";
 import { stackFileSource } from "../synth/stackFile.ts";
+import { clusterGuard } from "./cluster/schema.ts";
+import { environmentUrl, verifiedDatabase } from "./databaseUrl.ts";
 import { alone } from "./local/alone.ts";
 import { localDatabaseUrl } from "./local/database.ts";
 import { localStack, type Overrides } from "./local/project.ts";
 import { localGuard } from "./local/schema.ts";
-import { writeDurably } from "./local/state.ts";
-
-/** Variable with a connection string, for those who do not want it among a process's arguments. */
-const VARIABLE = "EXAI_DATABASE_URL";
 
 /** A stack's database, and what has to be asked before it is changed. */
 export interface Database {
   readonly url: string;
-  /** The releases that stand on it; undefined where none is known. */
-  readonly guard: ReleaseGuard | undefined;
+  /** The releases that stand on it. */
+  readonly guard: ReleaseGuard;
   /** Runs what changes it, and nothing else that changes the stack beside it. */
   readonly changed: (verb: string, work: () => Verb) => Verb;
 }
@@ -40,51 +36,20 @@ export interface DatabaseOptions {
  */
 export async function databaseOf(stack: string, options: DatabaseOptions): Promise<Database> {
   const { overrides, signal } = options;
-  const given = options.url ?? process.env[VARIABLE];
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
   if (environmentOf(stack, source) === "local") {
     const local = localStack(stack, overrides);
+    const given = options.url ?? environmentUrl();
     return {
-      url: given === undefined || given === "" ? localDatabaseUrl(local) : verifiedUrl(given),
+      url: given === undefined ? localDatabaseUrl(local) : verifiedUrl(given),
       guard: localGuard(local, signal),
       changed: (verb, work) => alone({ stack, home: local.home }, verb, work),
     };
   }
-  const settings = await settingsOf(stack, source, overrides, given);
-  const folder = join(PROJECT_ROOT, ".exai", stack);
   return {
-    url: verifiedUrl(settings.url, certificatesFile(folder, settings.certificates)),
-    guard: undefined,
+    url: await verifiedDatabase(stack, overrides, options.url),
+    guard: clusterGuard(parseSettings(stack, source), overrides, signal),
+    // The engine's own lock is for its resources; contract migrations take the rollout's lease.
     changed: (_verb, work) => work(),
   };
-}
-
-/** Connection string and authorities; the engine is asked only for what is encrypted. */
-async function settingsOf(
-  stack: string,
-  source: ConfigSource,
-  overrides: Overrides,
-  given: string | undefined,
-): Promise<{ readonly url: string; readonly certificates: string | undefined }> {
-  const read = async (key: string): Promise<string | undefined> => {
-    const value = source.get(key);
-    if (typeof value !== "symbol") return value === "" ? undefined : value;
-    const { openEngine } = await import("./engine/open.ts");
-    return (await (await openEngine(stack, overrides)).engine.config())[key];
-  };
-  const url = given === undefined || given === "" ? await read("databaseUrl") : given;
-  if (url !== undefined) return { url, certificates: await read("databaseCa") };
-  throw new UserError(
-    "exai:databaseUrl",
-    `is not set, and stack ${stack} has its database elsewhere`,
-    `pulumi config set --secret --stack ${stack} exai:databaseUrl   # asks for it; or ${VARIABLE}, or --url`,
-  );
-}
-
-/** The authorities as a file, which both PostgreSQL's client and the Supabase CLI want. */
-function certificatesFile(folder: string, certificates: string | undefined): string | undefined {
-  if (certificates === undefined) return undefined;
-  const path = join(folder, "database-ca.pem");
-  writeDurably(path, certificates, 0o644);
-  return path;
 }

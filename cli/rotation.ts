@@ -2,10 +2,14 @@ import { join } from "node:path";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { FileLeaseStore } from "../operations/rollout/lease.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
+import { parseSettings } from "../stacks/settings.ts";
+import { environmentOf } from "../stacks/settings/parse.ts";
 import { stackFileSource } from "../synth/stackFile.ts";
+import { openEngine } from "./engine/open.ts";
+import { SettingsRotationStore } from "./engine/jwtKeys.ts";
 import { LocalRotationStore } from "./local/jwtKeys.ts";
 import { localStack, type Overrides } from "./local/project.ts";
-import { rolloutContext } from "./local/rollout.ts";
+import { withRollout } from "./rollout/open.ts";
 
 /** A stack's rotation, and the life of its tokens as the settings have it. */
 export interface StackRotation {
@@ -21,16 +25,30 @@ export function rotationOf(
   { deploys }: { readonly deploys: boolean },
 ): StackRotation {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
-  const { home, state, settings } = localStack(stack, overrides);
+  const rollout: RotationContext["rollout"] = (verb) => withRollout({ stack, set: overrides, deploys }, signal, verb);
+  if (environmentOf(stack, source) === "local") {
+    const { home, state, settings } = localStack(stack, overrides);
+    const leases = new FileLeaseStore(join(home, "rotations"));
+    const store = new LocalRotationStore(state, source);
+    return { context: { store, rollout, leases, signal }, lifetimeMinutes: settings.jwtLifetimeMinutes };
+  }
+  const engine = async () => (await openEngine(stack, overrides)).engine;
+  const store = new SettingsRotationStore(stack, {
+    read: async () => (await engine()).config(),
+    set: async (values, options) => (await engine()).configure(values, options),
+  });
   return {
     context: {
-      store: new LocalRotationStore(state, source),
-      rollout: async function* (verb) {
-        return yield* verb(await rolloutContext(stack, overrides, signal, { deploys }));
+      store,
+      rollout,
+      // The settings are a file on this machine, so the lease is too; the cutovers take the cluster's.
+      leases: new FileLeaseStore(join(PROJECT_ROOT, ".exai", stack, "rotations")),
+      share: async (aborted) => {
+        const events = (await engine()).up({ signal: aborted, target: ["**EdgeFunctionSecrets::*"] });
+        while ((await events.next()).done !== true); // its progress is the rotation's own
       },
-      leases: new FileLeaseStore(join(home, "rotations")),
       signal,
     },
-    lifetimeMinutes: settings.jwtLifetimeMinutes,
+    lifetimeMinutes: parseSettings(stack, source).jwtLifetimeMinutes,
   };
 }

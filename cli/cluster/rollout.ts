@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Colour } from "../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { keyId } from "../../contract/jwt.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
@@ -10,10 +11,13 @@ import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import type { Secret } from "../../operations/rollout/kubernetes/objects.ts";
 import { ClusterSlots } from "../../operations/rollout/kubernetes/slots.ts";
+import { parseRotation } from "../../operations/secrets/record.ts";
+import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
 import { smokeToken } from "../local/token.ts";
+import { clusterSchema } from "./schema.ts";
 import { notifierOf } from "../notifications.ts";
 
 /** Makes a slot's Deployment have an image, and touches nothing else. */
@@ -22,7 +26,7 @@ export type PutImage = (colour: Colour, image: string, signal: AbortSignal) => P
 /** Prometheus as the stack declares it. */
 const PROMETHEUS = "prometheus:9090";
 
-/** Entry of a slot's Secret with the key that signs its tokens. Each slot accepts the other's tokens. */
+/** Entry of a slot's Secret with the key that signs its tokens. */
 const JWT_KEY = "jwt-token";
 
 /**
@@ -40,6 +44,7 @@ export async function openClusterRollout(
   const cluster = clusterOf(settings);
   const outbox = new FileOutbox(join(PROJECT_ROOT, ".exai", "rollout", settings.instance, "notified"));
   const announcer = notifierOf(settings, source, outbox);
+  const schema = clusterSchema(settings, overrides);
   return clusterRollout({
     cluster,
     gatewayNamespace: settings.gatewayNamespace,
@@ -51,7 +56,8 @@ export async function openClusterRollout(
     gates: gateSettings(settings),
     defaults: planDefaults(settings),
     deadlines: { graceSeconds: settings.graceSeconds },
-    webSocketToken: async () => smokeToken(await jwtKey(cluster)),
+    webSocketToken: async () => smokeToken(await jwtKey(cluster, rotationIn(stack, overrides))),
+    ...(schema === undefined ? {} : { schema }),
     ...(announcer === undefined ? {} : { announcer }),
     signal,
   });
@@ -63,25 +69,46 @@ function clusterOf(settings: Settings): Cluster {
   return Cluster.open({ kubeconfig, context, namespace });
 }
 
-/** An `up` by the engine that is confined to the slot's Deployment. */
+/** An `up` by the engine that is confined to the slot's Deployment and the Secret that it mounts. */
 function engineImages(stack: string, overrides: Overrides): PutImage {
   return async (colour, image, signal) => {
     const { openEngine } = await import("../engine/open.ts");
     const { engine } = await openEngine(stack, { ...overrides, [`${colour}Image`]: image });
-    const events = engine.up({ signal, target: [`**Deployment::${slotHost(colour)}`] });
+    const events = engine.up({
+      signal,
+      target: [`**Deployment::${slotHost(colour)}`, `**Secret::${slotHost(colour)}-secrets`],
+    });
     while ((await events.next()).done !== true); // its progress is the rollout's own
   };
 }
 
-async function jwtKey(cluster: Cluster): Promise<string> {
-  const name = `${slotHost("blue")}-secrets`;
-  const secret = await cluster.read<Secret>({ apiVersion: "v1", kind: "Secret", name });
-  const value = secret?.data?.[JWT_KEY];
-  if (value === undefined)
+/** How far a rotation of the key is, which stands unencrypted in the stack file. */
+function rotationIn(stack: string, overrides: Overrides): Rotation | undefined {
+  const record = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true }).get("jwtRotation");
+  return typeof record === "string" && record !== "" ? parseRotation(record, "exai:jwtRotation") : undefined;
+}
+
+/** The key to sign with: in a rotation the one that every slot accepts, else the slots' only one. */
+async function jwtKey(cluster: Cluster, rotation: Rotation | undefined): Promise<string> {
+  const secrets = await Promise.all(
+    COLOURS.map((colour) => {
+      const name = `${slotHost(colour)}-secrets`;
+      return cluster.read<Secret>({ apiVersion: "v1", kind: "Secret", name });
+    }),
+  );
+  const keys = secrets.flatMap((secret) =>
+    Object.entries(secret?.data ?? {}).flatMap(([entry, value]) =>
+      entry.startsWith(JWT_KEY) ? [Buffer.from(value, "base64").toString("utf8")] : [],
+    ),
+  );
+  const key = unfinishedRotation(rotation)
+    ? keys.find((each) => (keyId(each) === rotation.kids.next) === (rotation.signing === "next"))
+    : keys[0];
+  if (key === undefined)
     throw new UserError(
-      `Secret ${cluster.namespace}/${name}`,
-      `has no entry ${JWT_KEY}`,
+      `Secrets of the slots in ${cluster.namespace}`,
+      `have no entry ${JWT_KEY} to sign a token with`,
       "./exai up staging   (or prod)",
     );
-  return Buffer.from(value, "base64").toString("utf8");
+  return key;
 }

@@ -1,4 +1,3 @@
-import { COLOURS } from "../../contract/colours.ts";
 import { imageLabels } from "../../operations/docker/cli.ts";
 import { rolloutDirectory } from "../../operations/rollout/context.ts";
 import { FileJournalStore } from "../../operations/rollout/journal.ts";
@@ -6,23 +5,11 @@ import { FileLeaseStore } from "../../operations/rollout/lease.ts";
 import { standingOf } from "../../operations/rollout/standing.ts";
 import type { ReleaseGuard } from "../../operations/schema/apply.ts";
 import { databaseSchema, type RolloutSchema } from "../../operations/schema/coupling.ts";
-import { parseRange, type SchemaRange } from "../../operations/schema/range.ts";
-import type { Settings } from "../../stacks/settings.ts";
 import { join } from "node:path";
+import { declaredRanges } from "../releases.ts";
 import { localDatabaseUrl } from "./database.ts";
 import type { LocalStack } from "./project.ts";
 import { provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
-
-/** Ranges that the settings give the slots instead of their images' labels. */
-export function declaredRanges(settings: Settings): Readonly<Partial<Record<(typeof COLOURS)[number], SchemaRange>>> {
-  return Object.fromEntries(
-    COLOURS.flatMap((colour) => {
-      const text = settings[`${colour}Schema`];
-      const range = text === undefined ? undefined : parseRange(text, `exai:${colour}Schema`);
-      return range === undefined ? [] : [[colour, range]];
-    }),
-  );
-}
 
 /** The schema of a local stack's database. Images are brought here to read their labels. */
 export function localSchema(local: LocalStack): RolloutSchema {

@@ -9,7 +9,7 @@ import type { Machine } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 
 /** Longest wait for the database before a rollback, in seconds: users wait for it. */
-const ROLLBACK_SECONDS = 3;
+const ROLLBACK_SECONDS = 2;
 
 /** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
 export type PlannedRanges = Readonly<Partial<Record<Colour, SchemaRange>>>;
@@ -74,7 +74,7 @@ export async function* admitRollback(
   if (schema === undefined) return;
   let verdict: SchemaVerdict;
   try {
-    const state = await schema.state(ROLLBACK_SECONDS);
+    const state = await within(ROLLBACK_SECONDS, schema.state(ROLLBACK_SECONDS));
     const release = (colour: Colour, image: string) => ({ colour, image, range: plan.schema?.[colour] });
     verdict = rollbackSchema(
       state,
@@ -93,6 +93,25 @@ export async function* admitRollback(
     return;
   }
   yield* admit(verdict);
+}
+
+/** The connection string itself may take longer to be had than the database to answer. */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  const late = new UserError("database", `does not answer within ${String(seconds)} s`, "./exai migrate plan");
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          reject(late);
+        }, seconds * 1000);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined); // its late failure is nobody's
+  }
 }
 
 function* admit(verdict: SchemaVerdict): Generator<ExaiEvent, void, void> {

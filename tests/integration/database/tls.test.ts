@@ -9,6 +9,7 @@ import { migrationStatus } from "../../../operations/migrations/apply.ts";
 import { supabase } from "../../../operations/migrations/supabase.ts";
 import { databaseUrl } from "../../../operations/migrations/url.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
+import { until } from "../../support/rollout-stack.ts";
 
 let stack: PostgresStack;
 let folder: string;
@@ -26,8 +27,8 @@ async function certificate(name: string): Promise<string> {
 
 /** Puts a file into the database's own folder, which is the only place that its user may write. */
 async function put(name: string, content: string): Promise<void> {
-  const script = `umask 077; cat > /var/lib/postgresql/data/${name}`;
-  await docker(["exec", "-i", stack.postgres, "sh", "-c", script], { input: content });
+  const directory = (await stack.sql("show data_directory")).trim();
+  await docker(["exec", "-i", stack.postgres, "sh", "-c", `umask 077; cat > ${directory}/${name}`], { input: content });
 }
 
 const url = (mode: string, authority: string): string => {
@@ -49,6 +50,7 @@ beforeAll(async () => {
   for (const setting of ["ssl_cert_file = 'server.crt'", "ssl_key_file = 'server.key'", "ssl = on"])
     await stack.sql(`alter system set ${setting}`);
   await stack.sql("select pg_reload_conf()");
+  await until("the server has its certificate", 20, async () => (await stack.sql("show ssl")).trim() === "on");
 }, 600_000);
 afterAll(async () => {
   await stack.down();
