@@ -44,13 +44,22 @@ const FIELDS: readonly (readonly [type: RegExp, path: RegExp, weaker: Value | un
   [/^kubernetes:apps/, /(livenessProbe|readinessProbe)$/, undefined],
   [/^kubernetes:apps/, /containers\[\d+\]\.lifecycle$/, undefined],
   [/^kubernetes:/, /ontainers\[\d+\]\.image$/, BAD_IMAGE],
-  [/^kubernetes:/, /template\.spec$/, "host"],
+  [/^kubernetes:/, /(?:template|jobTemplate\.spec\.template)\.spec$/, "hostNetwork"],
+  [/^kubernetes:/, /(?:template|jobTemplate\.spec\.template)\.spec$/, "hostPID"],
+  [/^kubernetes:/, /(?:template|jobTemplate\.spec\.template)\.spec$/, "hostIPC"],
+  [/^kubernetes:/, /ontainers\[\d+\]\.env$/, "literal"],
+  [/^kubernetes:/, /capabilities\.drop$/, ["NET_RAW"]],
+  [/^kubernetes:/, /ontainers\[\d+\]\.ports\[\d+\]$/, "hostPort"],
+  [/^kubernetes:/, /template\.spec\.volumes\[\d+\]$/, { name: "host", hostPath: { path: "/run" } }],
   // Kubernetes: objects
   [/:Namespace$/, /pod-security\.kubernetes\.io\/enforce"\]$/, "privileged"],
   [/:NetworkPolicy$/, /\.(to|from)$/, undefined],
   [/:NetworkPolicy$/, /(ingress|egress)\[\d+\]\.ports$/, undefined],
   [/:NetworkPolicy$/, /ipBlock\.except$/, undefined],
   [/:Service$/, /spec\.type$/, "LoadBalancer"],
+  [/:Service$/, /spec\.type$/, "NodePort"],
+  [/:Gateway$/, /allowedRoutes\.namespaces\.from$/, "All"],
+  [/:RoleBinding$/, /roleRef\.name$/, "cluster-admin"],
   [/:Gateway$/, /listeners\[\d+\]\.tls$/, undefined],
   [/:PodDisruptionBudget$/, /spec\.minAvailable$/, 0],
   [/:Role$/, /rules\[\d+\]\.(verbs|resources)$/, ["*"]],
@@ -66,11 +75,19 @@ const FIELDS: readonly (readonly [type: RegExp, path: RegExp, weaker: Value | un
   [/container:Container$/, /^restart$/, "always"],
   [/container:Container$/, /^maxRetryCount$/, 0],
   [/container:Container$/, /^ports\[\d+\]\.ip$/, "0.0.0.0"],
+  [/container:Container$/, /^networkMode$/, "host"],
+  [/container:Container$/, /^(securityOpts|capabilities\.drops)$/, []],
+  [/container:Container$/, /^healthcheck\.tests$/, ["NONE"]],
+  [/container:Container$/, /^envs$/, "literal-envs"],
+  [/container:Container$/, /^volumes\[\d+\]$/, { hostPath: "/var/run/docker.sock", containerPath: "/run/docker.sock" }],
   [/remoteImage:RemoteImage$/, /^name$/, BAD_IMAGE],
   // Service levels
   [/:ConfigMap$|container:Container$/, /^data\["(prometheus|rules)\.yml"\]$/, ""],
   [/:Deployment$/, /spec\.topologySpreadConstraints$/, undefined],
   // Backups
+  [/:CronJob$/, /^spec\.schedule$/, "0 2 1 * *"],
+  [/:CronJob$/, /^spec\.(timeZone|concurrencyPolicy)$/, undefined],
+  [/:CronJob$/, /^spec$/, "suspend"],
   [/:CronJob$/, /env\[\d+\]$/, "unset-backup"],
   [/container:Container$/, /^envs\[\d+\]$/, "unset-backup"],
   [/^exai:database:/, /^(walArchiving|pointInTimeRecovery)$/, "flip-true"],
@@ -79,6 +96,17 @@ const FIELDS: readonly (readonly [type: RegExp, path: RegExp, weaker: Value | un
   [/BackupSchedule$/, /^retentionDays$/, 3],
   [/BackupSchedule$/, /^timeZone$/, undefined],
 ];
+
+/** What some of the weaker values add to the object or list that is there. */
+const ADDED: Readonly<Record<string, Inputs | string>> = {
+  hostNetwork: { hostNetwork: true },
+  hostPID: { hostPID: true },
+  hostIPC: { hostIPC: true },
+  hostPort: { hostPort: 8080 },
+  suspend: { suspend: true },
+  literal: { name: "API_KEY", value: "not-a-path-but-a-key" },
+  "literal-envs": "API_KEY=not-a-path-but-a-key",
+};
 
 let killed = 0;
 let total = 0;
@@ -141,10 +169,7 @@ function* mutants(graph: ResourceGraph): Generator<Mutant> {
           graph: put({ ...resource, inputs: altered(resource.inputs, path, worse) as Inputs }),
         };
       }
-      const mustBeSecret =
-        resource.type.startsWith("kubernetes:core/v1:Secret") ||
-        resource.type.startsWith("docker:") ||
-        resource.type.startsWith("supabase:");
+      const mustBeSecret = /^(kubernetes:core\/v1:Secret|docker:|supabase:|pulumi:providers:)/.test(resource.type);
       if (value instanceof Secret && mustBeSecret)
         yield {
           name: `${resource.name} ${text} without its secret mark`,
@@ -156,13 +181,25 @@ function* mutants(graph: ResourceGraph): Generator<Mutant> {
         name: `${resource.name} without protect`,
         graph: put({ ...resource, options: { ...resource.options, protect: false } }),
       };
+    // Only what a provider makes up has to be named: an output that comes of a secret input is secret with it.
+    if (resource.type.startsWith("random:") && resource.options.additionalSecretOutputs.length > 0)
+      yield {
+        name: `${resource.name} without additionalSecretOutputs`,
+        graph: put({ ...resource, options: { ...resource.options, additionalSecretOutputs: [] } }),
+      };
     if (resource.options.ignoreChanges.length > 0)
       yield {
         name: `${resource.name} without ignoreChanges`,
         graph: put({ ...resource, options: { ...resource.options, ignoreChanges: [] } }),
       };
+    if (resource.name === "platform-default-deny")
+      for (const only of ["Ingress", "Egress"])
+        yield {
+          name: `${resource.name} for ${only} alone`,
+          graph: put({ ...resource, inputs: altered(resource.inputs, ["spec", "policyTypes"], [only]) as Inputs }),
+        };
     if (
-      /BackupSchedule$|:PodDisruptionBudget$/.test(resource.type) ||
+      /BackupSchedule$|:PodDisruptionBudget$|:CronJob$/.test(resource.type) ||
       resource.name === "platform-default-deny" ||
       /^server-(blue|green)$/.test(resource.name)
     )
@@ -178,11 +215,12 @@ function weakened(value: Value, weaker: Value | undefined): Value | undefined {
     return /(RESTIC_PASSWORD_FILE|RESTIC_REPOSITORY|BACKUP_PASSPHRASE_FILE)/.test(JSON.stringify(value))
       ? undefined
       : value;
-  if (weaker === "host")
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? { ...(value as Inputs), hostNetwork: true }
-      : value;
-  return weaker;
+  const added = typeof weaker === "string" ? ADDED[weaker] : undefined;
+  if (added === undefined) return weaker;
+  if (Array.isArray(value)) return [...(value as readonly Value[]), added];
+  return typeof value === "object" && value !== null && !(value instanceof Secret)
+    ? { ...(value as Inputs), ...(added as Inputs) }
+    : value;
 }
 
 /**
@@ -228,6 +266,20 @@ async function mutateDatabase(): Promise<void> {
   }
   for (const view of sound.views)
     add(view.name, "with its owner's rights", `alter view ${view.name} set (security_invoker = false);`);
+
+  for (const made of sound.functions.filter(({ trigger }) => !trigger)) {
+    const each = (statement: string) =>
+      `do $$ declare f regprocedure; begin for f in select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname || '.' || p.proname = '${made.name}' loop execute format('${statement}', f); end loop; end $$;`;
+    add(made.name, "executable by PUBLIC", each("grant execute on function %s to public"));
+    add(made.name, "with its caller's search_path", each("alter function %s reset search_path"));
+    add(
+      made.name,
+      "with its owner's rights, for users",
+      `${each("alter function %s security definer")} grant usage on schema ${made.name.split(".")[0] ?? ""} to authenticated; ${each("grant execute on function %s to authenticated")}`,
+    );
+  }
+  for (const role of ["anon", "authenticated"])
+    add(`role ${role}`, "may become service_role", `grant service_role to ${role};`);
 
   const rounds = Math.max(...[...queues.values()].map((queue) => queue.length));
   for (let round = 0; round < rounds; round += 1) {

@@ -1,6 +1,7 @@
 import { drills } from "./backups/drills.ts";
 import { encryption } from "./backups/encryption.ts";
 import { failureDomain } from "./backups/failureDomain.ts";
+import { onTime } from "./backups/onTime.ts";
 import { recoveryPoint } from "./backups/recoveryPoint.ts";
 import { retention } from "./backups/retention.ts";
 import { schedules } from "./backups/schedules.ts";
@@ -59,6 +60,7 @@ import { serviceAccountToken } from "./kubernetes/serviceAccountToken.ts";
 import { sysctls } from "./kubernetes/sysctls.ts";
 import { volumeTypes } from "./kubernetes/volumeTypes.ts";
 import { defaultDeny } from "./network/defaultDeny.ts";
+import { gatewayRoutes } from "./network/gatewayRoutes.ts";
 import { openings } from "./network/openings.ts";
 import { podSecurityLabels } from "./network/podSecurityLabels.ts";
 import { publicServices } from "./network/publicServices.ts";
@@ -139,6 +141,7 @@ export const RULES: readonly Rule[] = [
   defaultDeny,
   openings,
   publicServices,
+  gatewayRoutes,
   tls,
   // Rollout
   probes,
@@ -170,6 +173,7 @@ export const RULES: readonly Rule[] = [
   destructive,
   // Backups
   schedules,
+  onTime,
   timeZones,
   retention,
   recoveryPoint,

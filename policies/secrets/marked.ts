@@ -11,13 +11,21 @@ export const secretMarks: ResourceRule = {
   level: "mandatory",
   scope: "resource",
   onUnknown: "fail",
-  documentation: `Looked at are the data of Kubernetes Secrets, files under \`${SECRETS_DIRECTORY.slice(0, SECRETS_DIRECTORY.lastIndexOf("/"))}\` of Docker containers, and Supabase's database password, access tokens and edge function secrets. The mark counts also where the value is not known yet.`,
+  documentation: `Looked at are the data of Kubernetes Secrets, files under \`${SECRETS_DIRECTORY.slice(0, SECRETS_DIRECTORY.lastIndexOf("/"))}\` of Docker containers, Supabase's database password, access tokens and edge function secrets, and what \`random.RandomPassword\` generates. The mark counts also where the value is not known yet.`,
   references: [
     { standard: "Pulumi", item: "secrets in state" },
     { standard: "OWASP ASVS 4.0", item: "6.4.1" },
   ],
-  concerns: (resource) => secretPlaces(resource) !== undefined,
+  concerns: (resource) => isGenerated(resource) || secretPlaces(resource) !== undefined,
   *check(subject) {
+    if (isGenerated(subject.resource))
+      yield judge(
+        subject,
+        "",
+        subject.resource.options.additionalSecretOutputs.includes("result"),
+        "what is generated stands in the state as plain text",
+        'name "result" in additionalSecretOutputs',
+      );
     for (const reader of secretPlaces(subject.resource)?.(subject.inputs) ?? [])
       yield judge(
         subject,
@@ -28,6 +36,11 @@ export const secretMarks: ResourceRule = {
       );
   },
 };
+
+/** Whether a provider makes the secret up: it is an output, then, and no input can carry its mark. */
+function isGenerated(resource: Resource): boolean {
+  return resource.type === "random:index/randomPassword:RandomPassword";
+}
 
 function secretPlaces(resource: Resource): ((inputs: Reader) => readonly Reader[]) | undefined {
   const { type } = resource;
