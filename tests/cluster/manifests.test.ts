@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { COLOURS } from "../../contract/colours.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
@@ -12,6 +11,8 @@ import { ensureImages } from "../../operations/images/ensure.ts";
 import { capture } from "../../synth/capture.ts";
 import { manifests, type Manifest } from "../../synth/manifests.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
+import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
+import { gatewayOf } from "../support/cluster-stack.ts";
 import { KubernetesApi, type KubernetesObject } from "../support/kubernetes.ts";
 
 /**
@@ -47,12 +48,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     api = new KubernetesApi(kubeconfig);
     if (!(await api.knows(ENVOY_GATEWAY, "EnvoyProxy")))
       throw new Error("Envoy Gateway's CRDs are not installed: see docs/deploy.md");
-    const config = await api.get("v1", "ConfigMap", gatewayNamespace, "envoy-gateway-config");
-    const controller = parse(
-      (config?.data as Record<string, string> | undefined)?.["envoy-gateway.yaml"] ?? "{}",
-    ) as Controller;
-    tags = controller.extensionApis?.enableLua === true;
-    gatewayImage = controller.envoyProxy?.provider?.kubernetes?.envoyDeployment?.container?.image;
+    ({ lua: tags, image: gatewayImage } = await gatewayOf(Cluster.open({ kubeconfig, namespace: clients })));
     if (loadImage !== undefined) await load(serverImage);
     await api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: clients } });
   });
@@ -290,16 +286,6 @@ function token(): string {
   const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "cluster-test" })}`;
   return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
-}
-
-/** The part of Envoy Gateway's configuration that is read here. */
-interface Controller {
-  readonly extensionApis?: { readonly enableLua?: boolean };
-  readonly envoyProxy?: {
-    readonly provider?: {
-      readonly kubernetes?: { readonly envoyDeployment?: { readonly container?: { readonly image?: string } } };
-    };
-  };
 }
 
 /** Has an image made where it is missing, and gives it to the nodes. */

@@ -205,8 +205,11 @@ async function ready(context: RolloutContext): Promise<void> {
   });
 }
 
-/** Whether the controller allows Lua, and the image that it gives its proxies. */
-async function gatewayOf(cluster: Cluster): Promise<{ lua: boolean; image?: string | undefined }> {
+/**
+ * Whether the controller allows Lua, and the image that it gives its proxies. `EXAI_TEST_ENABLE_LUA=1` says that it may be
+ * told to.
+ */
+export async function gatewayOf(cluster: Cluster): Promise<{ lua: boolean; image?: string | undefined }> {
   const reference = { apiVersion: "v1", kind: "ConfigMap", name: "envoy-gateway-config", namespace: GATEWAY_NAMESPACE };
   const config = await cluster.read<ConfigMap>(reference);
   if (config === undefined) throw new Error("Envoy Gateway is not installed: see docs/deploy.md");
