@@ -114,15 +114,13 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(labels).toEqual(expect.arrayContaining(["shift 20 %", "shift 100 %", "bake", "standby"]));
   });
 
-  test("./exai rollback takes the users back; nobody fails, and MCP sessions hear it only in an emergency", async ({
-    skip,
-  }) => {
+  test("./exai rollback takes the users back; nobody fails, and MCP sessions are sent along", async ({ skip }) => {
     const session = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await session.initialize();
     expect(session.servedBy).toBe("green");
     let said = { code: -1, said: "", seconds: 0 };
     const users = await underLoad(async () => {
-      said = await exai("rollback", "--emergency", "--reason", "test");
+      said = await exai("rollback", "--reason", "test");
     });
     expect(said.said).toContain("blue has all users");
     expect(said.code).toBe(0);
