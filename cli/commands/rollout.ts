@@ -1,109 +1,203 @@
+import type { Command } from "commander";
+import type { Verb } from "../../contract/events.ts";
+import type { RolloutContext } from "../../operations/rollout/context.ts";
 import type { Overrides } from "../local/project.ts";
-import type { RolloutOptions } from "../verbs/rollout.ts";
-import { withOverrides, type Register } from "./command.ts";
+import type { CutoverOptions } from "../verbs/cutover.ts";
+import type { RollbackOptions } from "../verbs/rollback.ts";
+import type { RolloutAction, RolloutOptions } from "../verbs/rollout.ts";
+import { withOverrides, type Register, type Run } from "./command.ts";
 
 interface Flags {
   readonly set?: Overrides;
   readonly stack: string;
 }
 
-interface CutoverFlags extends Flags {
-  readonly image: string;
-  readonly steps?: string;
-  readonly hold?: string;
-  readonly bake?: string;
-  readonly standby?: string;
-  readonly drain?: string;
-  readonly approve?: boolean;
-  readonly reason?: string;
+/** What `./exai rollout <action>` is beside its name. */
+interface Action {
+  readonly description: string;
+  /** What the help says after the options. */
+  readonly help: string;
+  readonly options?: (command: Command) => unknown;
+  /** Whether it may put an image into a slot. */
+  readonly deploys?: true;
 }
+
+const ACTIONS: Readonly<Record<RolloutAction, Action>> = {
+  plan: {
+    description: "what a cutover would do, step by step, and what would keep it from beginning",
+    options: (command) => cutoverOptions(command.option("--image <image>", "the release")),
+    help: `
+Nothing is changed and no lease is taken. Without --image it tells all but what depends on it.
+
+Exit codes: 0 a cutover could begin, 2 it could not work, 3 it would be refused.
+
+Example:
+  ./exai rollout plan --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
+  },
+  status: {
+    description: "where the rollout stands, and who leads it; live with --watch",
+    options: (command) =>
+      command
+        .option("-w, --watch", "go on until the rollout ends, or Ctrl-C", false)
+        .option("--every <time>", "how often --watch looks", "1s"),
+    help: `
+--watch shows one view in place on a terminal, a line per change elsewhere, and an object per look with --json. It changes
+nothing and disturbs nobody. Where no rollout is under way it waits for one.
+
+Exit codes: 0; with --watch 0 completed, 1 taken back, 130 Ctrl-C; 2 the router does not answer or has another table.
+
+Examples:
+  ./exai rollout status --watch
+  ./exai --json rollout status --watch | jq --unbuffered .data.weights`,
+  },
+  history: {
+    description: "every rollout: who, when, why, images, how it ended; one of them with its figures",
+    options: (command) =>
+      command
+        .argument("[rollout]", "one rollout: its identifier, or enough of its beginning or end")
+        .option("--last <count>", "newest rollouts to show"),
+    help: `
+Examples:
+  ./exai rollout history --last 3
+  ./exai rollout history 0ca976
+  ./exai --json rollout history | jq -r '.data[]? | [.startedAt, .who, .image, .outcome] | @tsv'`,
+  },
+  pause: {
+    description: "keep the rollout at its weights; its gates go on watching",
+    options: withReason,
+    help: `
+A paused rollout is still taken back where a gate fails. ./exai rollout resume lets it go on.
+
+Exit codes: 0 paused, 3 there is nothing to pause.`,
+  },
+  resume: {
+    description: "go on with a rollout that is paused, or whose controller is gone",
+    deploys: true,
+    help: `
+A step begins anew, with a full hold, since nobody has watched it.
+
+Exit codes: 0 done or nothing to resume, 1 taken back, 2 could not work, 3 refused, 130 interrupted.`,
+  },
+  promote: {
+    description: "pass to the next step now, or approve the last one",
+    options: (command) => withReason(command.option("--full", "go on to all users", false)),
+    help: `
+The gates are asked once more: one that fails refuses the promotion.
+
+Exit codes: 0 promoted, 3 refused.
+
+Example:
+  ./exai rollout promote --reason "checked by the support team"`,
+  },
+  abort: {
+    description: "take an unfinished rollout back",
+    options: (command) =>
+      withReason(command.option("--keep-sessions", "leave MCP sessions and connections where they are", false)),
+    help: `
+Exit codes: 0 taken back, 2 could not work, 3 the rollout is complete: ./exai rollback takes it back.`,
+  },
+  finish: {
+    description: "end the standby: drain and stop the old slot",
+    options: (command) => withReason(command.option("--drain <time>", "how long its open connections may go on")),
+    help: `
+After it a rollback has to deploy the old release again. ./exai up starts the slot with what it had.
+
+Exit codes: 0 stopped, 2 could not work, 3 there is no standby, or somebody else is at it.`,
+  },
+};
 
 /** cutover, rollback, rollout: the traffic between the two slots. */
 export const registerRollout: Register = (program, run) => {
-  withOverrides(
-    program
-      .command("cutover")
-      .description("put an image into the idle slot and move the users to it, step by step")
-      .requiredOption("--image <image>", "the release")
+  const cutover = program
+    .command("cutover")
+    .description("put an image into the idle slot and move the users to it, step by step")
+    .requiredOption("--image <image>", "the release");
+  onStack(cutoverOptions(cutover))
+    .addHelpText(
+      "after",
+      `
+Each step is judged by gates on Prometheus: errors and latency of the new release, alone and beside the old one over the
+same seconds. A step that fails takes all users back by itself. Ctrl-C, or a crash, leaves a rollout that
+\`./exai rollout resume\` goes on with.
+
+Exit codes: 0 done, 1 taken back, 2 could not work, 3 refused, 130 interrupted and resumable.
+
+Examples:
+  ./exai rollout plan --image exai/reference-server:1.1.0
+  ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
+    )
+    .action(async (flags: Flags & CutoverOptions) => {
+      const { cutoverVerb } = await import("../verbs/cutover.ts");
+      await onRollout(run, flags, (context) => cutoverVerb(context, flags), { deploys: true });
+    });
+
+  const rollback = program
+    .command("rollback")
+    .description("take the users back to the other slot, now")
+    .option("--keep-sessions", "leave MCP sessions and connections on the colour that is left", false)
+    .option("--accept-schema", "go back although the schema has moved past the old release", false);
+  onStack(withReason(rollback))
+    .addHelpText(
+      "after",
+      `
+While the old slot is warm this is one change of weights; a rollout that is under way is told to take itself back.
+
+Exit codes: 0 taken back, 1 the old release did not come back and the new one keeps the users, 2 could not work, 3 nothing
+to take back.
+
+Example:
+  ./exai rollback --reason "orders fail"`,
+    )
+    .action(async (flags: Flags & RollbackOptions) => {
+      const { rollbackVerb } = await import("../verbs/rollback.ts");
+      await onRollout(run, flags, (context) => rollbackVerb(context, flags));
+    });
+
+  const rollout = program.command("rollout").description("the rollout under way, those before it, and the next one");
+  for (const [name, action] of Object.entries(ACTIONS) as [RolloutAction, Action][]) {
+    const command = rollout.command(name).description(action.description);
+    action.options?.(command);
+    onStack(command)
+      .addHelpText("after", action.help)
+      .action(async () => {
+        const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
+        const { rolloutVerb } = await import("../verbs/rollout.ts");
+        const deploys = action.deploys === true;
+        await onRollout(run, flags, (context) => rolloutVerb(context, name, flags), { deploys });
+      });
+  }
+};
+
+/** How a cutover goes, whether it is done or planned. */
+function cutoverOptions(command: Command): Command {
+  return withReason(
+    command
       .option("--steps <percentages>", "weights of the new release, ending in 100", "5,25,50,100")
       .option("--hold <time>", "how long each step is watched, e.g. 10s or 2m")
       .option("--bake <time>", "how long all traffic is watched after the last step")
       .option("--standby <time>", "how long the old release stays warm")
       .option("--drain <time>", "how long the idle slot's open connections may go on before it is deployed")
-      .option("--approve", "wait for ./exai rollout promote before the new release gets all users")
-      .option("--reason <text>", "for the history")
-      .option("--stack <stack>", "stack", "local"),
-  )
-    .addHelpText(
-      "after",
-      `
-Each step is judged by the router's own figures in Prometheus: errors, p95 and p99 of the new release, alone and beside
-the old one over the same seconds. A step that fails takes all users back by itself (exit code 1). Ctrl-C, or a crash,
-leaves a rollout that \`./exai rollout resume\` goes on with.
+      .option("--approve", "wait for ./exai rollout promote before the new release gets all users"),
+  );
+}
 
-Example:
-  ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
-    )
-    .action(async (flags: CutoverFlags) => {
-      const [{ cutoverVerb }, { withRollout }] = await Promise.all([
-        import("../verbs/cutover.ts"),
-        import("../rollout/open.ts"),
-      ]);
-      await run((signal) => withRollout({ ...flags, deploys: true }, signal, (context) => cutoverVerb(context, flags)));
-    });
+function withReason(command: Command): Command {
+  return command.option("--reason <text>", "for the history");
+}
 
-  withOverrides(
-    program
-      .command("rollback")
-      .description("take the users back to the other slot, now")
-      .option("--reason <text>", "for the history")
-      .option("--keep-sessions", "leave MCP sessions and connections on the colour that is left", false)
-      .option("--accept-schema", "go back although the schema has moved past the old release", false)
-      .option("--stack <stack>", "stack", "local"),
-  ).action(async (flags: Flags & { reason?: string; keepSessions: boolean; acceptSchema: boolean }) => {
-    const [{ rollbackVerb }, { withRollout }] = await Promise.all([
-      import("../verbs/rollback.ts"),
-      import("../rollout/open.ts"),
-    ]);
-    await run((signal) => withRollout(flags, signal, (context) => rollbackVerb(context, flags)));
+function onStack(command: Command): Command {
+  return withOverrides(command.option("--stack <stack>", "stack", "local"));
+}
+
+/** Opens what the stack's rollouts touch and runs a verb on it. */
+async function onRollout(
+  run: Run,
+  { stack, set }: Flags,
+  verb: (context: RolloutContext) => Verb,
+  options: { readonly deploys?: boolean } = {},
+): Promise<void> {
+  const { rolloutContext } = await import("../local/rollout.ts");
+  await run(async function* (signal) {
+    return yield* verb(await rolloutContext(stack, set ?? {}, signal, options));
   });
-
-  const rollout = program.command("rollout").description("the rollout under way, and those before it");
-  const actions = {
-    status: "where the rollout stands, and who holds it",
-    history: "every rollout: who, when, why, images, verdicts",
-    pause: "keep the rollout at its weights; its gates go on watching",
-    resume: "go on with a rollout that is paused, or whose controller is gone",
-    promote: "pass to the next step now, or approve the last one",
-    abort: "take an unfinished rollout back",
-    finish: "end the standby: drain and stop the old slot",
-  } as const;
-  const reasoned = ["pause", "promote", "abort", "finish"];
-  for (const [action, description] of Object.entries(actions)) {
-    const command = withOverrides(
-      rollout.command(action).description(description).option("--stack <stack>", "stack", "local"),
-    );
-    if (action === "status")
-      command
-        .option("-w, --watch", "go on until the rollout ends, or Ctrl-C", false)
-        .option("--every <time>", "how often to look", "1s");
-    if (action === "history")
-      command
-        .argument("[rollout]", "one rollout with its steps and figures: its identifier, or how that begins or ends")
-        .option("--last <count>", "newest rollouts to show");
-    if (action === "promote") command.option("--full", "go on to all users", false);
-    if (action === "finish") command.option("--drain <time>", "how long its open connections may go on");
-    if (action === "abort")
-      command.option("--keep-sessions", "leave MCP sessions and connections where they are", false);
-    if (reasoned.includes(action)) command.option("--reason <text>", "for the history");
-    command.action(async () => {
-      const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
-      const [{ rolloutVerb }, { withRollout }] = await Promise.all([
-        import("../verbs/rollout.ts"),
-        import("../rollout/open.ts"),
-      ]);
-      const request = { ...flags, deploys: action === "resume" };
-      await run((signal) => withRollout(request, signal, (context) => rolloutVerb(context, action, flags)));
-    });
-  }
-};
+}

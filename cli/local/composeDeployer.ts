@@ -3,7 +3,7 @@ import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer
 import { serverName } from "../../stacks/settings.ts";
 import { apply } from "./apply.ts";
 import { localProject, localStack, type Overrides } from "./project.ts";
-import { drainSlot, lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
+import { drainSlot, lastLines, locateImage, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
 /** Puts images into the slots of a stack that Compose runs: only the slot's own container is made anew. */
 export class ComposeDeployer implements SlotDeployer {
@@ -37,6 +37,10 @@ export class ComposeDeployer implements SlotDeployer {
 
   async status(colour: Colour): Promise<SlotStatus> {
     return slotStatus(await slotContainer(this.#stack, this.#overrides, colour));
+  }
+
+  locate(image: string, signal: AbortSignal): Promise<string> {
+    return locateImage(image, signal);
   }
 
   async logs(colour: Colour, lines: number): Promise<string> {

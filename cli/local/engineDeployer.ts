@@ -4,7 +4,7 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { localStack, type Overrides } from "./project.ts";
-import { drainSlot, lastLines, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
+import { drainSlot, lastLines, locateImage, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
 
 /** Puts images into the slots of a local stack that the Pulumi engine made: an `up` that is confined to the slot. */
 export class EngineDeployer implements SlotDeployer {
@@ -38,6 +38,10 @@ export class EngineDeployer implements SlotDeployer {
     const container = await slotContainer(this.#stack, this.#overrides, colour);
     // The engine makes containers from identifiers; the name that was asked for stands in the stack's own state.
     return slotStatus(container, localStack(this.#stack, this.#overrides).state.slots()[colour]);
+  }
+
+  locate(image: string, signal: AbortSignal): Promise<string> {
+    return locateImage(image, signal);
   }
 
   async logs(colour: Colour, lines: number): Promise<string> {

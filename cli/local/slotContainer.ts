@@ -1,6 +1,6 @@
 import type { Colour } from "../../contract/colours.ts";
 import { UserError } from "../../contract/errors.ts";
-import { docker, imageLabels } from "../../operations/docker/cli.ts";
+import { docker, imageLabels, tryDocker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
@@ -49,6 +49,19 @@ export async function lastLines(container: RunningContainer | undefined, lines: 
   return `${ran.stdout}${ran.stderr}`.trim();
 }
 
+/** Longest wait for a registry's word about an image, in milliseconds. */
+const REGISTRY_MS = 15_000;
+
+/** Where an image would come from. @throws UserError where it is not here and no registry has it */
+export async function locateImage(image: string, signal: AbortSignal): Promise<string> {
+  if ((await imageLabels(image, { signal })) !== undefined) return "on this machine";
+  const { sourceOf } = await import("../../operations/images/sources.ts");
+  if (sourceOf(image) !== undefined) return "built on this machine first";
+  const asked = await tryDocker(["manifest", "inspect", image], { signal, timeoutMs: REGISTRY_MS });
+  if (asked.code === 0) return "in its registry";
+  throw cannotBeHad(image);
+}
+
 /** Brings an image to this machine. @throws UserError where it is not here and cannot be had */
 export async function provideImage(image: string, signal: AbortSignal): Promise<void> {
   if ((await imageLabels(image)) !== undefined) return;
@@ -58,10 +71,14 @@ export async function provideImage(image: string, signal: AbortSignal): Promise<
     const { done, value } = await events.next();
     if (done !== true) continue; // its progress is the rollout's own
     if (value.missing.length === 0) return;
-    throw new UserError(
-      `image ${image}`,
-      "is not on this machine and cannot be pulled",
-      `docker pull ${image}, or: ./exai image build --tag ${image}`,
-    );
+    throw cannotBeHad(image);
   }
+}
+
+function cannotBeHad(image: string): UserError {
+  return new UserError(
+    `image ${image}`,
+    "is not on this machine and cannot be pulled",
+    `docker pull ${image}, or: ./exai image build --tag ${image}`,
+  );
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
-import { cutover } from "../../operations/rollout/cutover.ts";
+import { cutover, type CutoverRequest } from "../../operations/rollout/cutover.ts";
 import { parseSeconds, parseSteps } from "../../operations/rollout/plan.ts";
 
 /** `./exai cutover`, as typed. */
@@ -21,7 +21,7 @@ export interface CutoverOptions {
 
 /** Checks the options and runs the cutover. Exit codes: 0 done, 1 rolled back by itself, 2 failed, 3 refused. */
 export async function* cutoverVerb(context: RolloutContext, options: CutoverOptions): Verb {
-  const { image, reason } = options;
+  const { image } = options;
   if (image === undefined || image.trim() === "") {
     throw new UserError(
       "--image",
@@ -29,12 +29,18 @@ export async function* cutoverVerb(context: RolloutContext, options: CutoverOpti
       "./exai cutover --image IMAGE",
     );
   }
+  return yield* cutover(context, { ...requestOf(options), image });
+}
+
+/** How a cutover is to go, as typed. @throws UserError that names the option */
+export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
+  const { image, reason } = options;
   const seconds = (name: "hold" | "bake" | "standby" | "drain") => {
     const text = options[name];
     return text === undefined ? {} : { [`${name}Seconds`]: parseSeconds(text, `--${name}`) };
   };
-  return yield* cutover(context, {
-    image,
+  return {
+    ...(image === undefined ? {} : { image }),
     ...(options.steps === undefined ? {} : { steps: parseSteps(options.steps) }),
     ...seconds("hold"),
     ...seconds("bake"),
@@ -42,5 +48,5 @@ export async function* cutoverVerb(context: RolloutContext, options: CutoverOpti
     ...seconds("drain"),
     ...(options.approve === true ? { approval: true } : {}),
     ...(reason === undefined ? {} : { reason }),
-  });
+  };
 }

@@ -2,18 +2,19 @@ import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
 import { history } from "../../operations/rollout/history.ts";
+import { outlook } from "../../operations/rollout/outlook.ts";
 import { parseSeconds } from "../../operations/rollout/plan.ts";
 import { status } from "../../operations/rollout/report.ts";
 import { abort, resume } from "../../operations/rollout/resume.ts";
-import { watch } from "../../operations/rollout/watch.ts";
 import { finish, pause, promote } from "../../operations/rollout/steer.ts";
+import { watch } from "../../operations/rollout/watch.ts";
+import { requestOf, type CutoverOptions } from "./cutover.ts";
 
 /** What `./exai rollout` can do. */
-export const ROLLOUT_ACTIONS = ["status", "history", "pause", "resume", "promote", "abort", "finish"] as const;
+export type RolloutAction = "plan" | "status" | "history" | "pause" | "resume" | "promote" | "abort" | "finish";
 
-export interface RolloutOptions {
-  /** For whatever changes something. */
-  readonly reason?: string;
+/** The options of all actions; the image, the times and so on are those of `plan`. */
+export interface RolloutOptions extends CutoverOptions {
   /** For `status`: live, until the rollout ends. */
   readonly watch?: boolean;
   /** For `status --watch`: `1s`, `500ms`, … */
@@ -22,8 +23,6 @@ export interface RolloutOptions {
   readonly full?: boolean;
   /** For `abort`. */
   readonly keepSessions?: boolean;
-  /** For `finish`: `30s`, `5m`, … */
-  readonly drain?: string;
   /** For `history`: how many rollouts. */
   readonly last?: string;
   /** For `history`: one of them. */
@@ -31,8 +30,10 @@ export interface RolloutOptions {
 }
 
 /** `./exai rollout <action>`. */
-export async function* rolloutVerb(context: RolloutContext, action: string, options: RolloutOptions): Verb {
+export async function* rolloutVerb(context: RolloutContext, action: RolloutAction, options: RolloutOptions): Verb {
   switch (action) {
+    case "plan":
+      return yield* outlook(context, requestOf(options));
     case "status":
       if (options.watch !== true) return yield* status(context);
       return yield* watch(context, options.every === undefined ? {} : { everySeconds: parseEvery(options.every) });
@@ -54,8 +55,6 @@ export async function* rolloutVerb(context: RolloutContext, action: string, opti
       const seconds = drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") };
       return yield* finish(context, { ...rest, ...seconds });
     }
-    default:
-      throw new UserError("rollout", `there is no action "${action}"`, `./exai rollout ${ROLLOUT_ACTIONS.join("|")}`);
   }
 }
 

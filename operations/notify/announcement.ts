@@ -3,7 +3,7 @@ import type { HistoryEntry } from "../rollout/journal.ts";
 import type { Verdict } from "../rollout/gates.ts";
 
 /** What is worth telling. The other transitions (deploy, smoke test, …) are in the history. */
-export type AnnouncementKind = "started" | "step" | "rollback" | "rolled-back" | "kept" | "completed";
+export type AnnouncementKind = "started" | "step" | "approval" | "rollback" | "rolled-back" | "kept" | "completed";
 
 /** One transition of a rollout, told to those who did not start it. */
 export interface Announcement {
@@ -40,6 +40,9 @@ export function announcementOf(
   before: readonly HistoryEntry[],
 ): Announcement | undefined {
   const first = before[0] ?? entry;
+  const last = before.at(-1);
+  // A pause, or a promotion from it, is in the history as well, and leaves the users where they are.
+  if (last?.to === entry.to && sameWeights(last.weights, entry.weights)) return undefined;
   // The rollout's first entry is from before any user was moved.
   const stable = COLOURS.find((colour) => first.weights[colour] === 100) ?? "blue";
   const candidate = otherColour(stable);
@@ -51,6 +54,10 @@ export function announcementOf(
     ...{ id: `${rollout}-${String(sequence)}`, ...told, stack, rollout, at, who, reason },
     ...{ stable, candidate, image, weights, verdicts },
   };
+}
+
+function sameWeights(a: Weights, b: Weights): boolean {
+  return COLOURS.every((colour) => a[colour] === b[colour]);
 }
 
 function tell(
@@ -65,6 +72,11 @@ function tell(
       return { kind: "started", title: `a rollout begins: ${image} into ${candidate}` };
     case "shift":
       return { kind: "step", title: `${candidate} has ${String(weights[candidate])} % of the users (${image})` };
+    case "approve":
+      return {
+        kind: "approval",
+        title: `${candidate} waits for approval with ${String(weights[candidate])} % of the users (${image}): ./exai rollout promote, or abort`,
+      };
     case "bake":
       return { kind: "step", title: `${candidate} has all users and is still watched (${image})` };
     case "standby":

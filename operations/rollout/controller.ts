@@ -14,7 +14,7 @@ import { tableLabel } from "./traffic/envoy.ts";
 import type { Work, Working } from "./work.ts";
 
 /** How long a new container must be ready without a break: the router's DNS and health checks run once per second. */
-const SETTLE_SECONDS = 3;
+export const SETTLE_SECONDS = 3;
 
 /** How long work that was left may take to notice it, milliseconds. */
 const ABANDONED_MS = 10_000;

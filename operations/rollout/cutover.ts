@@ -1,19 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { otherColour } from "../../contract/colours.ts";
+import { otherColour, type Colour } from "../../contract/colours.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
 import { checkGates } from "./gates.ts";
-import { atRest, stateLabel } from "./machine.ts";
-import {
-  DEFAULT_BAKE_SECONDS,
-  DEFAULT_DRAIN_SECONDS,
-  DEFAULT_HOLD_SECONDS,
-  DEFAULT_STANDBY_SECONDS,
-  DEFAULT_STEPS,
-  type RolloutPlan,
-} from "./plan.ts";
+import { atRest, stateLabel, type Machine } from "./machine.ts";
+import { timesOf, type PlanTimes, type RolloutPlan } from "./plan.ts";
 import { Prometheus } from "./prometheus.ts";
 import { admitCandidate, type PlannedRanges } from "./schema.ts";
 import { RolloutSession } from "./session.ts";
@@ -21,14 +14,8 @@ import { conclude, turn } from "./turn.ts";
 import { WINDOW_SELECTOR } from "./window.ts";
 
 /** What a cutover is asked for; the rest are defaults. */
-export interface CutoverRequest {
+export interface CutoverRequest extends Partial<PlanTimes> {
   readonly image: string;
-  readonly steps?: readonly number[];
-  readonly holdSeconds?: number;
-  readonly bakeSeconds?: number;
-  readonly standbySeconds?: number;
-  readonly drainSeconds?: number;
-  readonly approval?: boolean;
   readonly reason?: string;
 }
 
@@ -41,19 +28,14 @@ export interface CutoverRequest {
 export async function* cutover(context: RolloutContext, request: CutoverRequest): Verb {
   checkGates(context.gates);
   return yield* turn(context, "cutover", async function* (session) {
-    if (!atRest(session.machine)) throw unfinished(session);
-    await checkSurroundings(session);
+    if (!atRest(session.machine)) throw unfinished(session.machine);
+    await checkSurroundings(context);
     const schema = yield* admitCandidate(context, session.machine, request.image);
     // The standby's slot is needed now: the last rollout is over for good.
     await session.happened({ type: "finish" });
     const plan = await planOf(session, request, schema);
     if (!(await session.happened({ type: "start", plan }))) {
-      throw new UserError(
-        plan.stable,
-        "the colour that has the users is not ready, so nothing can be compared with it or fall back to it",
-        "./exai status, ./exai logs server",
-        EXIT.refused,
-      );
+      throw stableNotReady(plan.stable);
     }
     yield* drive(session);
     return yield* conclude(session, plan, "completed");
@@ -71,12 +53,7 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
     candidate: otherColour(stable),
     image: request.image,
     ...(stableImage === undefined ? {} : { stableImage }),
-    steps: request.steps ?? DEFAULT_STEPS,
-    holdSeconds: request.holdSeconds ?? DEFAULT_HOLD_SECONDS,
-    bakeSeconds: request.bakeSeconds ?? DEFAULT_BAKE_SECONDS,
-    standbySeconds: request.standbySeconds ?? defaults.standbySeconds ?? DEFAULT_STANDBY_SECONDS,
-    drainSeconds: request.drainSeconds ?? defaults.drainSeconds ?? DEFAULT_DRAIN_SECONDS,
-    approval: request.approval ?? defaults.approval ?? false,
+    ...timesOf(request, defaults),
     ...(Object.keys(schema).length === 0 ? {} : { schema }),
     reason: request.reason ?? "",
     by: session.context.who,
@@ -84,19 +61,29 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
   };
 }
 
-function unfinished(session: RolloutSession): UserError {
-  const { plan } = session.machine;
+/** Why no cutover begins while the one before is not over. */
+export function unfinished(machine: Machine): UserError {
+  const { plan } = machine;
   return new UserError(
     "rollout",
-    `${plan?.by ?? "somebody"} left rollout ${plan?.id ?? ""} in "${stateLabel(session.machine)}"`,
+    `${plan?.by ?? "somebody"} left rollout ${plan?.id ?? ""} in "${stateLabel(machine)}"`,
     "./exai rollout resume, or ./exai rollout abort",
     EXIT.refused,
   );
 }
 
+/** Why no cutover begins without the colour that has the users. */
+export function stableNotReady(stable: Colour): UserError {
+  return new UserError(
+    stable,
+    "the colour that has the users is not ready, so nothing can be compared with it or fall back to it",
+    "./exai status, ./exai logs server",
+    EXIT.refused,
+  );
+}
+
 /** A rollout whose gates could never have data is refused while nothing is changed yet. */
-async function checkSurroundings(session: RolloutSession): Promise<void> {
-  const { prometheusUrl, traffic } = session.context;
+export async function checkSurroundings({ prometheusUrl, traffic }: RolloutContext): Promise<void> {
   if ((await traffic.inForce()) === undefined) {
     throw new UserError("router", "it has no route table", "./exai up");
   }

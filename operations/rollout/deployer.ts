@@ -29,6 +29,12 @@ export interface SlotDeployer {
    */
   drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void>;
   status(colour: Colour): Promise<SlotStatus>;
+  /**
+   * Where an image would come from, in a few words, without fetching it. Absent where only a deployment can tell.
+   *
+   * @throws UserError when it cannot be had.
+   */
+  locate?(image: string, signal: AbortSignal): Promise<string>;
   /** The last lines that the slot's container wrote, for the reader of a failure. */
   logs?(colour: Colour, lines: number): Promise<string>;
 }

@@ -53,6 +53,24 @@ export const DEFAULT_BAKE_SECONDS = 10;
 export const DEFAULT_STANDBY_SECONDS = 3600;
 export const DEFAULT_DRAIN_SECONDS = 300;
 
+/** What is decided of a rollout beside its image. */
+export type PlanTimes = Pick<
+  RolloutPlan,
+  "steps" | "holdSeconds" | "bakeSeconds" | "standbySeconds" | "drainSeconds" | "approval"
+>;
+
+/** What was asked for, before what the stack's settings say, before the defaults. */
+export function timesOf(request: Partial<PlanTimes>, defaults: PlanDefaults): PlanTimes {
+  return {
+    steps: request.steps ?? DEFAULT_STEPS,
+    holdSeconds: request.holdSeconds ?? DEFAULT_HOLD_SECONDS,
+    bakeSeconds: request.bakeSeconds ?? DEFAULT_BAKE_SECONDS,
+    standbySeconds: request.standbySeconds ?? defaults.standbySeconds ?? DEFAULT_STANDBY_SECONDS,
+    drainSeconds: request.drainSeconds ?? defaults.drainSeconds ?? DEFAULT_DRAIN_SECONDS,
+    approval: request.approval ?? defaults.approval ?? false,
+  };
+}
+
 /**
  * Parses `5,25,50,100`.
  *

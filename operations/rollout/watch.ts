@@ -18,7 +18,7 @@ const SLOTS_SECONDS = 10;
  * say, takes no lease and changes nothing. It ends with the rollout that it has seen, or by Ctrl-C; where none is under
  * way it waits for one.
  *
- * @returns what the rollout ended with: 0, or 1 where it took itself back; 130 by Ctrl-C
+ * @returns what the rollout ended with: 0, or 1 where it was taken back; 130 by Ctrl-C
  */
 export async function* watch(context: RolloutContext, options: { readonly everySeconds?: number } = {}): Verb {
   const { signal } = context;
@@ -80,6 +80,10 @@ export function viewOf(seen: Glance): ViewEvent {
       : [`${plan.image} into ${plan.candidate}, by ${plan.by}${plan.reason === "" ? "" : `: ${plan.reason}`}`]),
     ...(entry === undefined || entry.reason === "" || entry.reason === plan?.reason ? [] : [`why: ${entry.reason}`]),
     ...(leader === "" ? [] : [leader]),
+    ...(state.name === "approve"
+      ? ["./exai rollout promote gives it all users, ./exai rollout abort takes it back"]
+      : []),
+    ...(machine.pause === undefined ? [] : [`paused by ${machine.pause.by}: ./exai rollout resume lets it go on`]),
     ...(verdicts.length === 0 ? [] : [`the gates, before "${label}":`, ...verdicts]),
     ...(router === undefined ? ["the router does not answer"] : []),
     ...(figures === undefined ? ["Prometheus does not answer"] : []),
@@ -132,11 +136,9 @@ function leaderOf({ journal, holder }: Glance): string {
 }
 
 async function* ended(context: RolloutContext, rollout: string, seen: Glance): Verb {
-  const { machine, table } = seen.journal;
+  const { table } = seen.journal;
   const summary = summaryOf((await context.journal.history()).filter((entry) => entry.rollout === rollout));
   const completed = summary.outcome === "completed";
-  // The journal knows how the last rollout ended; a person's rollback is what somebody wanted.
-  const wanted = machine.plan === undefined && machine.ending?.automatic === false && summary.outcome === "taken back";
   const how = summary.ending === "" ? "" : ` (${summary.ending})`;
   yield {
     type: "result",
@@ -144,5 +146,5 @@ async function* ended(context: RolloutContext, rollout: string, seen: Glance): V
     data: { ...summary, weights: table.weights },
     next: [...(completed ? ["./exai rollback"] : []), `./exai rollout history ${rollout}`],
   };
-  return completed || wanted ? EXIT.ok : EXIT.violations;
+  return completed ? EXIT.ok : EXIT.violations;
 }

@@ -77,7 +77,7 @@ describe("the command line", () => {
     for (const shell of ["bash", "zsh", "fish"]) expect((await exai("complete", shell)).stdout).toContain("exai");
     expect((await exai("complete", "--", "roll")).stdout).toMatch(/^rollback/m);
     const actions = (await exai("complete", "--", "rollout", "")).stdout;
-    for (const action of ["status", "history", "resume", "abort"])
+    for (const action of ["plan", "status", "history", "pause", "resume", "promote", "abort", "finish"])
       expect(actions).toMatch(new RegExp(`^${action}`, "m"));
     expect((await exai("complete", "--", "rollout", "status", "--w")).stdout).toMatch(/^--watch/m);
     expect((await exai("complete", "--", "cutover", "--stack", "")).stdout).toMatch(/^prod/m);

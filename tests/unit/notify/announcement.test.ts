@@ -24,6 +24,15 @@ describe("announcements", () => {
     ]);
   });
 
+  it("tell that an approval is wanted, and no pause", () => {
+    expect(told(rolloutEntries("prepare", 50, 50, 50, "approve", "approve", 100)).map(({ kind }) => kind)).toEqual([
+      "started",
+      "step",
+      "approval",
+      "step",
+    ]);
+  });
+
   it("tell a rollback once, with its reason and the gates' numbers, and how it ended", () => {
     const entries = rolloutEntries("prepare", 25, "rollback", "rollback", "idle");
     const verdict = { gate: "errors", outcome: "fail", detail: "9 of 90 requests failed", figures: {} } as const;

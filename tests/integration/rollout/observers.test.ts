@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { ExaiEvent, ViewEvent } from "../../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { Notifier } from "../../../operations/notify/notifier.ts";
+import { FileOutbox } from "../../../operations/notify/outbox.ts";
+import { webhook } from "../../../operations/notify/webhook.ts";
+import { cutover } from "../../../operations/rollout/cutover.ts";
+import { outlook } from "../../../operations/rollout/outlook.ts";
+import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { watch } from "../../../operations/rollout/watch.ts";
+import { startReceiver, type Receiver } from "../../support/receiver.ts";
+import {
+  QUICK_CUTOVER,
+  QUICK_GATES,
+  runVerb,
+  startRolloutStack,
+  type RolloutStack,
+} from "../../support/rollout-stack.ts";
+
+const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
+
+let stack: RolloutStack;
+let receiver: Receiver;
+beforeAll(async () => {
+  receiver = await startReceiver();
+  stack = await startRolloutStack();
+}, 120_000);
+afterAll(async () => {
+  await stack.down();
+  await receiver.close();
+}, 60_000);
+afterEach(async () => {
+  await runVerb(abort(stack.context(), {})).catch(() => undefined);
+}, 60_000);
+
+const announcer = () =>
+  new Notifier({
+    stack: "test",
+    channels: [webhook(receiver.url, `whsec_${Buffer.alloc(32, 1).toString("base64")}`)],
+    outbox: new FileOutbox(join(stack.home, "rollout", "notified")),
+    flushSeconds: 1,
+  });
+const views = (events: readonly ExaiEvent[]) => events.filter((event): event is ViewEvent => event.type === "view");
+const heard = () => receiver.received.map(({ body }) => (JSON.parse(body) as { data: { kind: string } }).data.kind);
+
+describe("those who look on", () => {
+  it("see a rollout from its outlook to its end, and a receiver that hung hears all of it after a resume", async () => {
+    const before = await runVerb(outlook(stack.context(), GOOD));
+    expect(before.code).toBe(0);
+    expect(JSON.stringify(before.events)).toContain("shift");
+
+    // The first controller is interrupted while nobody answers its announcements.
+    receiver.answer = () => undefined;
+    const interruption = new AbortController();
+    const watching = runVerb(watch(stack.context(), { everySeconds: 0.2 }));
+    const first = cutover(stack.context({ gates: QUICK_GATES, announcer: announcer(), signal: interruption.signal }), {
+      ...GOOD,
+      reason: "release",
+    });
+    let code: number | undefined;
+    const said: ExaiEvent[] = [];
+    while (code === undefined) {
+      const next = await first.next();
+      if (next.done === true) code = next.value;
+      else {
+        said.push(next.value);
+        if (next.value.type === "step" && next.value.id === "shift-20") interruption.abort(new Error("interrupted"));
+      }
+    }
+    expect(code).toBe(130);
+    expect(said.at(-1)).toMatchObject({ level: "warning", message: /to webhook: 2 not delivered yet/ });
+    expect((await runVerb(outlook(stack.context(), GOOD))).code).toBe(3);
+
+    receiver.answer = (response) => response.end("ok");
+    const tries = receiver.received.length;
+    const second = await runVerb(resume(stack.context({ gates: QUICK_GATES, announcer: announcer() })));
+    expect(second.code).toBe(0);
+    expect(heard().slice(tries)).toEqual(["started", "step", "step", "step", "completed"]);
+    const watched = await watching;
+    expect(watched.code).toBe(0);
+    const lines = views(watched.events).map(({ line }) => line);
+    expect(lines.some((line) => line.includes("nobody leads it"))).toBe(true);
+    expect(lines.some((line) => line.includes("shift 20 %: blue 80 %, green 20 %"))).toBe(true);
+    expect(watched.events.at(-1)).toMatchObject({ type: "result", data: { outcome: "completed" } });
+  }, 240_000);
+
+  it("stop looking on Ctrl-C with its code, and the rollout is none the wiser", async () => {
+    const stop = new AbortController();
+    const watching = runVerb(watch(stack.context({ signal: stop.signal }), { everySeconds: 0.2 }));
+    const before = await stack.context().journal.read();
+    stop.abort(new Error("interrupted"));
+    expect((await watching).code).toBe(130);
+    expect(await stack.context().journal.read()).toEqual(before);
+  }, 60_000);
+});
