@@ -24,7 +24,8 @@ export async function* watchStep(
 ): Working {
   const { lookSeconds } = session.context.gates;
   const gates = new StepGates(session, plan, holdSeconds);
-  session.judge = () => gates.look();
+  const judge = () => gates.look();
+  session.judge = judge;
   const started = performance.now();
   const { state } = session.machine;
   const id = state.name === "shift" ? `shift-${String(plan.steps[state.step])}` : state.name;
@@ -61,7 +62,8 @@ export async function* watchStep(
       }
     }
   } finally {
-    session.judge = undefined;
+    // A step that was left ends while its successor is at work already, which has its own.
+    if (session.judge === judge) session.judge = undefined;
     await gates.stop();
   }
 }
