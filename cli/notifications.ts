@@ -1,4 +1,4 @@
-import type { Channel } from "../operations/notify/channel.ts";
+import type { Channel, Receiver } from "../operations/notify/channel.ts";
 import { Notifier } from "../operations/notify/notifier.ts";
 import type { Outbox } from "../operations/notify/outbox.ts";
 import { pagerduty } from "../operations/notify/pagerduty.ts";
@@ -10,25 +10,56 @@ import { DEFERRED, type ConfigSource } from "../stacks/settings/source.ts";
 /** Keys whose values are needed in plain text here. */
 type Key = "rolloutSlackWebhook" | "rolloutPagerdutyKey" | "rolloutWebhook" | "rolloutWebhookSecret";
 
+/** Who has the values of a stack's configuration that are encrypted in its file, by key. */
+export type Decrypt = () => Promise<Readonly<Record<string, string>>>;
+
 /**
- * Who hears of a stack's rollouts, as its settings have it; undefined where nobody does. The source is the one that the
- * settings were parsed from: what it cannot decrypt is left out with a warning.
+ * Who hears of a stack's rollouts, as its settings have it; undefined where nobody does.
+ *
+ * @param source the one that the settings were parsed from
+ * @param decrypt asked once, in the background, when something is sent to an address that the source cannot read. Absent:
+ *   such addresses are left out with a warning.
  */
-export function notifierOf(settings: Settings, source: ConfigSource, outbox: Outbox): Notifier | undefined {
+export function notifierOf(
+  settings: Settings,
+  source: ConfigSource,
+  outbox: Outbox,
+  decrypt?: Decrypt,
+): Notifier | undefined {
   const troubles: string[] = [];
-  const plain = (key: Key): string | undefined => {
-    const value = source.get(key);
-    if (value !== DEFERRED) return value === "" ? undefined : value;
-    troubles.push(`exai:${key} is encrypted in the stack file, which only the engine can read: nothing is sent there`);
-    return undefined;
+  const channels: Receiver[] = [];
+  let decrypted: ReturnType<Decrypt> | undefined;
+
+  const receive = (name: string, keys: readonly Key[], make: (...values: string[]) => Channel) => {
+    const values = keys.map((key) => source.get(key));
+    if (values.some((value) => value === undefined || value === "")) return;
+    const known = values.filter((value) => typeof value === "string");
+    if (known.length === keys.length) {
+      channels.push(make(...known));
+      return;
+    }
+    if (decrypt === undefined) {
+      const named = keys.map((key) => `exai:${key}`).join(", ");
+      troubles.push(`${named}: encrypted in the stack file, which only the engine can read; nothing is sent there`);
+      return;
+    }
+    const channel = async (): Promise<Channel> => {
+      decrypted ??= decrypt();
+      const config = await decrypted;
+      const plain = keys.map((key) => {
+        const value = source.get(key);
+        const text = value === DEFERRED ? config[key] : value;
+        if (text === undefined) throw new Error(`the engine has no exai:${key}`);
+        return text;
+      });
+      return make(...plain);
+    };
+    channels.push({ name, pack: async (announcement, now) => (await channel()).pack(announcement, now) });
   };
-  const channels: Channel[] = [];
-  const slackWebhook = plain("rolloutSlackWebhook");
-  if (slackWebhook !== undefined) channels.push(slack(slackWebhook));
-  const pagerdutyKey = plain("rolloutPagerdutyKey");
-  if (pagerdutyKey !== undefined) channels.push(pagerduty(pagerdutyKey, settings.rolloutPagerdutyUrl));
-  const [url, secret] = [plain("rolloutWebhook"), plain("rolloutWebhookSecret")];
-  if (url !== undefined && secret !== undefined) channels.push(webhook(url, secret));
+
+  receive("slack", ["rolloutSlackWebhook"], slack);
+  receive("pagerduty", ["rolloutPagerdutyKey"], (key) => pagerduty(key, settings.rolloutPagerdutyUrl));
+  receive("webhook", ["rolloutWebhook", "rolloutWebhookSecret"], webhook);
   if (channels.length === 0 && troubles.length === 0) return undefined;
   return new Notifier({ stack: settings.stack, channels, outbox, troubles });
 }

@@ -43,7 +43,7 @@ export async function openClusterRollout(
   const settings = parseSettings(stack, source);
   const cluster = clusterOf(settings);
   const outbox = new FileOutbox(join(PROJECT_ROOT, ".exai", "rollout", settings.instance, "notified"));
-  const announcer = notifierOf(settings, source, outbox);
+  const announcer = notifierOf(settings, source, outbox, () => decrypted(stack, overrides));
   const schema = clusterSchema(settings, overrides);
   return clusterRollout({
     cluster,
@@ -61,6 +61,13 @@ export async function openClusterRollout(
     ...(announcer === undefined ? {} : { announcer }),
     signal,
   });
+}
+
+/** The stack's configuration with its secrets. The engine gets a folder of its own: another one may be deploying a slot. */
+async function decrypted(stack: string, overrides: Overrides): Promise<Readonly<Record<string, string>>> {
+  const { Engine } = await import("../../operations/engine/engine.ts");
+  const folder = join(PROJECT_ROOT, ".exai", "rollout", stack, "engine");
+  return (await Engine.open({ root: PROJECT_ROOT, stack, folder, overrides })).config();
 }
 
 /** The cluster of a stack, as its settings name it. */

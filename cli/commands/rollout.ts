@@ -189,15 +189,13 @@ function onStack(command: Command): Command {
   return withOverrides(command.option("--stack <stack>", "stack", "local"));
 }
 
-/** Opens what the stack's rollouts touch and runs a verb on it. */
+/** Opens what the stack's rollouts touch, on whichever platform it is, and runs a verb on it. */
 async function onRollout(
   run: Run,
-  { stack, set }: Flags,
+  flags: Flags,
   verb: (context: RolloutContext) => Verb,
-  options: { readonly deploys?: boolean } = {},
+  { deploys = false }: { readonly deploys?: boolean } = {},
 ): Promise<void> {
-  const { rolloutContext } = await import("../local/rollout.ts");
-  await run(async function* (signal) {
-    return yield* verb(await rolloutContext(stack, set ?? {}, signal, options));
-  });
+  const { withRollout } = await import("../rollout/open.ts");
+  await run((signal) => withRollout({ ...flags, deploys }, signal, verb));
 }

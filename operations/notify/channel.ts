@@ -7,10 +7,16 @@ export interface Parcel {
   readonly body: string;
 }
 
-/** A place that hears of rollouts. */
-export interface Channel {
+/** A place that hears of rollouts, whose address may have to be looked up first. */
+export interface Receiver {
   /** `slack`, `pagerduty`, `webhook`: what messages and counts call it. */
   readonly name: string;
+  /** @param now milliseconds since 1970, at the try. */
+  pack(announcement: Announcement, now: number): Parcel | Promise<Parcel>;
+}
+
+/** A place whose address is known. */
+export interface Channel extends Receiver {
   /** @param now milliseconds since 1970, at the try. */
   pack(announcement: Announcement, now: number): Parcel;
 }

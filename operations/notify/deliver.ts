@@ -35,7 +35,7 @@ type Attempt =
 
 /** Sends a parcel until it is taken, refused, or too late. Never throws. */
 export async function deliver(
-  pack: (now: number) => Parcel,
+  pack: (now: number) => Parcel | Promise<Parcel>,
   times: DeliveryTimes,
   signal: AbortSignal,
 ): Promise<Delivery> {
@@ -44,7 +44,14 @@ export async function deliver(
   let reason = "not tried yet";
   for (let tries = 0; ; tries += 1) {
     if (stopped()) return { outcome: "stopped", reason };
-    const attempt = await send(pack(Date.now()), times.attemptSeconds, signal);
+    let parcel: Parcel;
+    try {
+      parcel = await pack(Date.now());
+    } catch (error) {
+      return { outcome: "failed", reason: error instanceof Error ? error.message : String(error) };
+    }
+    if (stopped()) return { outcome: "stopped", reason };
+    const attempt = await send(parcel, times.attemptSeconds, signal);
     if (attempt.outcome === "delivered") return attempt;
     if (attempt.outcome === "refused") return { outcome: "failed", reason: attempt.reason };
     if (!stopped()) ({ reason } = attempt);

@@ -1,11 +1,11 @@
 import type { HistoryEntry } from "../rollout/journal.ts";
 import type { Announcement } from "./announcement.ts";
-import type { Channel } from "./channel.ts";
+import type { Receiver } from "./channel.ts";
 import { deliver, type DeliveryTimes } from "./deliver.ts";
 import type { Outbox, Standing } from "./outbox.ts";
 
 export interface LaneOptions {
-  readonly channel: Channel;
+  readonly channel: Receiver;
   readonly outbox: Outbox;
   readonly times: DeliveryTimes;
   /** Stops what is under way; nothing is sent afterwards. */

@@ -1,14 +1,14 @@
 import type { Announcer } from "../rollout/announcer.ts";
 import type { HistoryEntry } from "../rollout/journal.ts";
 import { announcementOf } from "./announcement.ts";
-import type { Channel } from "./channel.ts";
+import type { Receiver } from "./channel.ts";
 import { DELIVERY_TIMES, type DeliveryTimes } from "./deliver.ts";
 import { Lane } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
 
 export interface NotifierOptions {
   readonly stack: string;
-  readonly channels: readonly Channel[];
+  readonly channels: readonly Receiver[];
   readonly outbox: Outbox;
   /** What is wrong from the start, to be said with the first event. */
   readonly troubles?: readonly string[];

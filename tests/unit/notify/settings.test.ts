@@ -38,9 +38,45 @@ describe("who hears of rollouts", () => {
     }
   });
 
+  it("is looked up where only the engine can decrypt it, once, and only when something is sent", async () => {
+    const receiver = await startReceiver();
+    try {
+      let asked = 0;
+      const source = plainSource({ rolloutSlackWebhook: DEFERRED, rolloutWebhook: DEFERRED, rolloutWebhookSecret: DEFERRED });
+      const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () => {
+        asked += 1;
+        return Promise.resolve({
+          rolloutSlackWebhook: `${receiver.url}/slack`,
+          rolloutWebhook: `${receiver.url}/hook`,
+          rolloutWebhookSecret: `whsec_${Buffer.alloc(32).toString("base64")}`,
+        });
+      });
+      expect(made?.troubles()).toEqual([]);
+      expect(asked).toBe(0);
+      made?.begin(0, () => Promise.resolve([]));
+      for (const entry of rolloutEntries("prepare", 25)) made?.happened(entry);
+      await made?.end();
+      expect(receiver.received.map(({ path }) => path).sort()).toEqual(["/hook", "/hook", "/slack", "/slack"]);
+      expect(asked).toBe(1);
+    } finally {
+      await receiver.close();
+    }
+  });
+
+  it("costs a warning where the engine cannot decrypt it", async () => {
+    const source = plainSource({ rolloutSlackWebhook: DEFERRED });
+    const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () =>
+      Promise.reject(new Error("no passphrase")),
+    );
+    made?.begin(0, () => Promise.resolve([]));
+    for (const entry of rolloutEntries("prepare")) made?.happened(entry);
+    await made?.end();
+    expect(made?.troubles()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
+  });
+
   it("is not a place whose address only the engine can decrypt, which is said", () => {
     expect(notifier({ rolloutSlackWebhook: DEFERRED })?.troubles()).toEqual([
-      expect.stringContaining("exai:rolloutSlackWebhook is encrypted") as string,
+      expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*nothing is sent/) as string,
     ]);
   });
 });
