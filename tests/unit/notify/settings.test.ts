@@ -42,7 +42,11 @@ describe("who hears of rollouts", () => {
     const receiver = await startReceiver();
     try {
       let asked = 0;
-      const source = plainSource({ rolloutSlackWebhook: DEFERRED, rolloutWebhook: DEFERRED, rolloutWebhookSecret: DEFERRED });
+      const source = plainSource({
+        rolloutSlackWebhook: DEFERRED,
+        rolloutWebhook: DEFERRED,
+        rolloutWebhookSecret: DEFERRED,
+      });
       const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () => {
         asked += 1;
         return Promise.resolve({
