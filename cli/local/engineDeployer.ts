@@ -4,7 +4,15 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { localStack, type Overrides } from "./project.ts";
-import { drainSlot, lastLines, locateImage, provideImage, slotContainer, slotStatus } from "./slotContainer.ts";
+import {
+  drainSlot,
+  lastLines,
+  locateImage,
+  provideImage,
+  slotContainer,
+  slotStatus,
+  startSlot,
+} from "./slotContainer.ts";
 
 /** Puts images into the slots of a local stack that the Pulumi engine made: an `up` that is confined to the slot. */
 export class EngineDeployer implements SlotDeployer {
@@ -27,6 +35,8 @@ export class EngineDeployer implements SlotDeployer {
     // The container, its image, and the carrier and volumes of its files; the rest of the stack is not looked at.
     const events = engine.up({ signal, target: [`**::${serverName(colour)}*`] });
     while ((await events.next()).done !== true); // its progress is the rollout's own
+    // The engine compares with its own state, which does not know that a drain has stopped the container.
+    await startSlot(await slotContainer(this.#stack, this.#overrides, colour), signal);
     return this.status(colour);
   }
 

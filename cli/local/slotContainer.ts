@@ -42,6 +42,11 @@ export async function drainSlot(
   await docker(["stop", "--time", String(Math.ceil(graceSeconds)), container.id], { signal });
 }
 
+/** Starts a slot's container again where a drain has stopped it. */
+export async function startSlot(container: RunningContainer | undefined, signal: AbortSignal): Promise<void> {
+  if (container?.state === "exited") await docker(["start", container.id], { signal });
+}
+
 /** The last lines that a container wrote; nothing where there is none. */
 export async function lastLines(container: RunningContainer | undefined, lines: number): Promise<string> {
   if (container === undefined) return "";

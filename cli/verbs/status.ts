@@ -1,6 +1,9 @@
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { containersOf } from "../local/engine.ts";
+import { rolloutDirectory } from "../../operations/rollout/context.ts";
+import { FileJournalStore } from "../../operations/rollout/journal.ts";
+import { serverName } from "../../stacks/settings.ts";
 import { localProject, localStack, type Overrides } from "../local/project.ts";
 
 /** What runs of the local stack, and how it is. Exit 1 where a service is missing or not healthy. */
@@ -8,17 +11,18 @@ export async function* statusLocal(stack: string, overrides: Overrides): Verb {
   const project = await localProject(localStack(stack, overrides));
   const running = await containersOf(project.settings.instance);
   const names = [...new Set([...project.compose.services.map((service) => service.name), ...running.keys()])].sort();
+  const drained = await drainedSlots(project.home);
   // Grafana may be left out where its image cannot be had.
   const present = names.filter((name) => name !== "grafana" || running.has(name));
   const rows = present.map((name): readonly [service: string, state: string, ...details: string[]] => {
     const container = running.get(name);
     if (container === undefined) return [name, "absent", "", "", ""];
-    const state =
-      container.state === "running" ? container.health || "running" : `${container.state} (${container.exitCode})`;
+    const stopped = drained.has(name) ? DRAINED : `${container.state} (${container.exitCode})`;
+    const state = container.state === "running" ? container.health || "running" : stopped;
     return [name, state, container.image, since(container.startedAt), container.ports.join(", ")];
   });
   yield { type: "table", columns: ["SERVICE", "STATE", "IMAGE", "UP FOR", "PORTS"], rows };
-  const sick = rows.filter((row) => row[1] !== "healthy").map((row) => row[0]);
+  const sick = rows.filter((row) => row[1] !== "healthy" && row[1] !== DRAINED).map((row) => row[0]);
   yield {
     type: "result",
     title:
@@ -29,6 +33,15 @@ export async function* statusLocal(stack: string, overrides: Overrides): Verb {
     ...(sick.length === 0 ? {} : { next: [running.size === 0 ? "./exai up" : `./exai logs ${sick[0] ?? ""}`] }),
   };
   return sick.length === 0 ? EXIT.ok : EXIT.violations;
+}
+
+/** State of a slot that a rollout has emptied on purpose. */
+const DRAINED = "drained";
+
+/** The slots that a rollout has emptied. A journal that cannot be read is told by the rollout's own verbs. */
+async function drainedSlots(home: string): Promise<ReadonlySet<string>> {
+  const journal = await new FileJournalStore(rolloutDirectory(home)).read().catch(() => undefined);
+  return new Set(journal?.machine.emptied.map((colour) => serverName(colour)));
 }
 
 function since(started: string): string {

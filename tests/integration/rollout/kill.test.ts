@@ -3,11 +3,17 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { sameTable } from "../../../contract/envoy/routes.ts";
+import type { Verb } from "../../../contract/events.ts";
+import { cutover } from "../../../operations/rollout/cutover.ts";
 import type { Journal } from "../../../operations/rollout/journal.ts";
 import type { StateName } from "../../../operations/rollout/machine.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { testerHeaders } from "../../../operations/rollout/smoke.ts";
+import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
+import type { Job } from "../../support/rollout-child.ts";
 import { readJournal } from "../../support/rollout-controller.ts";
 import { QUICK_GATES, runVerb, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
 
@@ -19,11 +25,11 @@ afterAll(async () => {
   await stack.down();
 }, 60_000);
 
-function start(action: "cutover" | "abort"): ChildProcess {
+function start(action: "cutover" | "abort", request: Job["request"] = {}): ChildProcess {
   const { name, home, routerUrl, webSocketUrl, observeUrl, prometheusUrl, routesDirectory } = stack;
   const facts = { name, home, routerUrl, webSocketUrl, observeUrl, prometheusUrl, routesDirectory };
   const script = join(import.meta.dirname, "../../support/rollout-child.ts");
-  return spawn(process.execPath, [script, JSON.stringify({ facts, action })], {
+  return spawn(process.execPath, [script, JSON.stringify({ facts, action, request })], {
     stdio: ["ignore", "ignore", "inherit"],
   });
 }
@@ -120,11 +126,107 @@ describe("a controller that is killed", () => {
     expect((await expectSound()).machine.state.name).toBe("idle");
   }, 180_000);
 
-  it("does not let a second one in while it lives, naming the holder", async () => {
+  it("while it waits for the candidate's last connections: the time goes on from where it was", async () => {
+    const idle = journal()?.machine.active === "green" ? "blue" : "green";
+    const tester = new WebSocket(stack.webSocketUrl, { headers: testerHeaders(idle) });
+    await once(tester, "open");
+    const closed = once(tester, "close");
+    const began = performance.now();
+    await killIn(start("cutover", { drainSeconds: 6 }), "drain");
+    await sleep(2000);
+    expect(tester.readyState).toBe(WebSocket.OPEN);
+    const resumed = runVerb(resume(stack.context({ gates: QUICK_GATES })));
+    const [code] = (await closed) as [number];
+    const seconds = (performance.now() - began) / 1000;
+    expect(code).toBe(1012);
+    // Not before its time, which the kill neither ended nor began anew.
+    expect(seconds).toBeGreaterThan(5.5);
+    expect((await resumed).code).toBe(0);
+    expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
+    await expectSound();
+  }, 180_000);
+
+  it("while it waits for an approval: resume waits again, and a promotion from elsewhere ends it", async () => {
+    await killIn(start("cutover", { approval: true }), "approve");
+    const resumed = runVerb(resume(stack.context({ gates: QUICK_GATES })));
+    while ((await stack.context().leases.holder()) === undefined) await sleep(20);
+    const promoted = await untilAccepted(() => promote(stack.context(), { reason: "approved" }));
+    expect(promoted.code).toBe(0);
+    expect((await resumed).code).toBe(0);
+    const entry = (await stack.context().journal.history()).findLast(({ from }) => from === "approve");
+    expect(entry).toMatchObject({ reason: "approved", label: "shift 100 %" });
+    expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
+    await expectSound();
+  }, 180_000);
+
+  it("in a pause: it stays paused in the journal, and resume goes on", async () => {
+    const child = start("cutover", { holdSeconds: 20 });
+    const exited = once(child, "exit");
+    await untilAccepted(() => pause(stack.context(), { reason: "lunch" }));
+    child.kill("SIGKILL");
+    await exited;
+    expect(journal()?.machine.pause).toMatchObject({ reason: "lunch" });
+    expect((await runVerb(resume(stack.context({ gates: QUICK_GATES })))).code).toBe(0);
+    expect(journal()?.machine.pause).toBeUndefined();
+    expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
+    await expectSound();
+  }, 180_000);
+
+  for (const hangs of [false, true]) {
+    it(`${hangs ? "hangs" : "lives"}: a rollback from another terminal takes effect at once`, async () => {
+      const before = journal()?.machine.active ?? "blue";
+      const child = start("cutover", { steps: [50, 100], holdSeconds: 60 });
+      const exited = once(child, "exit");
+      while (journal()?.machine.state.name !== "shift") await sleep(20);
+      await sleep(500);
+      if (hangs) child.kill("SIGSTOP");
+      const asked = performance.now();
+      let flipped = 0;
+      const verb = runVerb(rollback(stack.context(), { reason: "bad" }));
+      while (flipped === 0) {
+        const table = await stack.context().traffic.inForce();
+        if (table?.weights[before] === 100) flipped = performance.now() - asked;
+        else await sleep(5);
+      }
+      const { code } = await verb;
+      if (hangs) child.kill("SIGCONT");
+      process.stdout.write(
+        `rollback beside a controller that ${hangs ? "hangs" : "lives"}: ${flipped.toFixed(0)} ms\n`,
+      );
+      // Seconds on a machine that does other things as well; the figure is printed.
+      expect(flipped).toBeLessThan(5000);
+      expect(code).toBe(0);
+      // The release is not out, or somebody else has taken over.
+      expect((await exited)[0]).toBe(hangs ? 3 : 1);
+      const after = await expectSound();
+      expect(after.machine).toMatchObject({ state: { name: "idle" }, active: before, ending: { reason: "bad" } });
+      expect(after.entry?.who).toBe(stack.context().who);
+    }, 180_000);
+  }
+
+  it("finish ends the standby, and a rollback after it says what it deploys, and does", async () => {
+    const context = stack.context({ gates: QUICK_GATES });
+    const before = journal()?.machine.active ?? "blue";
+    await killIn(start("cutover"), "standby");
+    expect((await runVerb(finish(context, { drainSeconds: 0 }))).code).toBe(0);
+    expect(await context.deployer.status(before)).toMatchObject({ running: false });
+    expect((await expectSound()).machine).toMatchObject({ emptied: [before], previous: { stable: before } });
+    const back = await runVerb(rollback(context, {}));
+    expect(back.events[0]).toMatchObject({
+      type: "note",
+      message: expect.stringContaining(`${before} is not warm`) as string,
+    });
+    expect(back.code).toBe(0);
+    const after = await expectSound();
+    expect(after.table.weights[before]).toBe(100);
+  }, 180_000);
+
+  it("does not let a second cutover or resume in while it lives, naming the holder", async () => {
     const child = start("cutover");
     try {
       while (journal()?.machine.state.name !== "deploy") await sleep(5);
-      for (const verb of [resume(stack.context()), abort(stack.context(), {}), rollback(stack.context(), {})]) {
+      const request = { image: "another" };
+      for (const verb of [resume(stack.context()), cutover(stack.context(), request)]) {
         await expect(runVerb(verb)).rejects.toMatchObject({
           exitCode: 3,
           message: expect.stringContaining(`process ${String(child.pid)}`) as string,
@@ -137,3 +239,17 @@ describe("a controller that is killed", () => {
     await expectSound();
   }, 180_000);
 });
+
+/** Runs a verb that asks the one who leads until it is accepted: before the first step there is nothing to promote. */
+async function untilAccepted(verb: () => Verb): Promise<{ readonly code: number }> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    try {
+      return await runVerb(verb());
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      expect(error).toMatchObject({ exitCode: 3 });
+      await sleep(200);
+    }
+  }
+}
