@@ -26,6 +26,14 @@ const CONTROL_PER_SECOND = 5;
 /** Connections that probe WebSockets while round trips are missing, and afterwards. */
 const CONNECTIONS = { missing: 3, enough: 1 } as const;
 
+/** What is asked for once and kept for the session's later steps: a clock that jumps in between must not move it. */
+interface Beginning {
+  readonly firstShiftAt: number;
+  readonly before: Observation["before"];
+}
+
+const BEGINNINGS = new WeakMap<RolloutSession, Beginning>();
+
 /** The gates of one step: tops up thin traffic, judges at each look, and says when the step's patience ends. */
 export class StepGates {
   readonly #session: RolloutSession;
@@ -140,21 +148,22 @@ export class StepGates {
 
   /** What is asked for once: when the users came to both colours, and how the stable colour was before. */
   async #prepare(ahead: number): Promise<void> {
+    const kept = BEGINNINGS.get(this.#session);
+    if (kept !== undefined) [this.#firstShiftAt, this.#before] = [kept.firstShiftAt, kept.before];
+    if (this.#before !== undefined) return;
     const { id, stable, startedAt } = this.#plan;
-    if (this.#firstShiftAt === undefined) {
-      const entries = await this.#session.context.journal.history();
-      const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
-      // A clock that jumped since then says nothing of use: not later than this step in any case.
-      this.#firstShiftAt = Math.min(this.#startedAt, first === undefined ? Infinity : fromWall(first.at));
-    }
-    if (this.#before === undefined) {
-      const until = fromWall(startedAt) + ahead;
-      const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
-      const own = trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable]);
-      const sum = (key: "requests" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
-      const latency = added(own.map((counts) => counts.latency));
-      this.#before = { requests: sum("requests"), cpuSeconds: sum("cpuSeconds"), latency };
-    }
+    const entries = await this.#session.context.journal.history();
+    const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
+    // Not later than this step, whatever the journal's clock was.
+    const firstShiftAt = Math.min(this.#startedAt, first === undefined ? Infinity : fromWall(first.at));
+    const until = fromWall(startedAt) + ahead;
+    const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
+    const own = trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable]);
+    const sum = (key: "requests" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
+    const latency = added(own.map((counts) => counts.latency));
+    const before = { requests: sum("requests"), cpuSeconds: sum("cpuSeconds"), latency };
+    [this.#firstShiftAt, this.#before] = [firstShiftAt, before];
+    BEGINNINGS.set(this.#session, { firstShiftAt, before });
   }
 
   /** Memory needs more time than a step may last, so it is asked for where the rollout would end without it. */
