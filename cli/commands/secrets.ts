@@ -21,6 +21,7 @@ export const registerSecrets: Register = (program, run) => {
       .option("--steps <percentages>", "weights of each of the four cutovers, ending in 100")
       .option("--hold <time>", "how long each step of a cutover is watched")
       .option("--bake <time>", "how long all traffic is watched after a cutover's last step")
+      .option("--drain <time>", "how long open connections of a slot may go on before it is deployed")
       .option("--reason <text>", "for the history"),
   )
     .addHelpText(

@@ -20,6 +20,7 @@ export interface SecretsRotateOptions {
   readonly steps?: string;
   readonly hold?: string;
   readonly bake?: string;
+  readonly drain?: string;
 }
 
 /** What can be rotated. */
@@ -34,7 +35,7 @@ export async function* secretsRotate(
 ): Verb {
   if (!ROTATABLE.some((known) => known === what))
     throw new UserError("secrets", `there is no rotation of "${what}"`, `./exai secrets rotate ${ROTATABLE.join("|")}`);
-  const { steps, hold, bake, lifetime, reason } = options;
+  const { steps, hold, bake, drain, lifetime, reason } = options;
   const request: RotateRequest = {
     lifetimeSeconds: lifetime === undefined ? lifetimeMinutes * 60 : parseSeconds(lifetime, "--lifetime"),
     wait: options.wait === true,
@@ -43,6 +44,7 @@ export async function* secretsRotate(
       ...(steps === undefined ? {} : { steps: parseSteps(steps) }),
       ...(hold === undefined ? {} : { holdSeconds: parseSeconds(hold, "--hold") }),
       ...(bake === undefined ? {} : { bakeSeconds: parseSeconds(bake, "--bake") }),
+      ...(drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") }),
     },
   };
   return options.abort === true ? yield* abortRotation(context, request) : yield* rotateJwt(context, request);

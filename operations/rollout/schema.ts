@@ -16,7 +16,8 @@ export type PlannedRanges = Readonly<Partial<Record<Colour, SchemaRange>>>;
 
 /** The colour that has the users when the last rollout, if it is warm, is over for good. */
 export function usersColour({ active, plan, state }: Machine): Colour {
-  return state.name === "standby" && plan !== undefined ? plan.candidate : active;
+  const over = state.name === "standby" || state.name === "retire";
+  return over && plan !== undefined ? plan.candidate : active;
 }
 
 /** What a cutover to the image would do to the schema; undefined where the stack has no database of its own. Changes nothing. */

@@ -45,8 +45,3 @@ function rangeOf(min: string, max: string, where: string, mend: string): SchemaR
   if (min === "" && max === "") return undefined;
   return { ...(min === "" ? {} : { min }), ...(max === "" ? {} : { max }) };
 }
-
-/** A range for people. */
-export function rangeLabel(range: SchemaRange | undefined): string {
-  return range === undefined ? "not declared" : `${range.min ?? ""}..${range.max ?? ""}`;
-}

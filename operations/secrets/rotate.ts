@@ -43,7 +43,7 @@ export interface RotateRequest {
   readonly wait?: boolean;
   readonly reason?: string;
   /** For each of the four cutovers. */
-  readonly cutover?: Pick<CutoverRequest, "steps" | "holdSeconds" | "bakeSeconds" | "standbySeconds">;
+  readonly cutover?: Pick<CutoverRequest, "steps" | "holdSeconds" | "bakeSeconds" | "drainSeconds">;
 }
 
 /** The verb that holds the lease. */
