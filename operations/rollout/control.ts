@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, syncDirectory } from "./fence.ts";
 
@@ -88,7 +88,7 @@ export class FileControlStore implements ControlStore {
       let request: ControlRequest;
       try {
         request = JSON.parse(await readFile(path, "utf8")) as ControlRequest;
-        await rm(path); // who removes it has it: of two that read it, the other one fails here
+        await unlink(path); // who removes it has it: of two that read it, the other one fails here (`rm` would not)
       } catch (error) {
         if (errorCode(error) === "ENOENT") continue;
         throw error;
@@ -101,7 +101,7 @@ export class FileControlStore implements ControlStore {
   async withdraw(id: string): Promise<boolean> {
     const name = (await this.#names()).find((each) => each.endsWith(`${id}${REQUEST}`) && !each.startsWith("."));
     if (name === undefined) return false;
-    return rm(join(this.#directory, name)).then(
+    return unlink(join(this.#directory, name)).then(
       () => true,
       () => false,
     );

@@ -88,7 +88,7 @@ async function* redeployment(session: RolloutSession, plan: RolloutPlan): AsyncG
 }
 
 /** From the start of the last deployment of an image until it was ready, seconds; undefined where history has none. */
-export function deploymentSeconds(history: readonly HistoryEntry[], image: string): number | undefined {
+function deploymentSeconds(history: readonly HistoryEntry[], image: string): number | undefined {
   for (const end of history.filter((entry) => entry.from === "ready" && entry.to === "smoke").reverse()) {
     const begin = history.find((entry) => entry.rollout === end.rollout && entry.to === "deploy");
     const deployed = Object.values(end.images).includes(image);
