@@ -44,6 +44,8 @@ const LOAD = {
   // A user says something every 4 s, a session calls a tool every second, and 5 users a second leave and come again.
   ...{ messageSeconds: 4, callSeconds: 1, renewalsPerSecond: 5 },
 } as const;
+/** What an earlier round left on a slot may end by itself for so long, before it is closed with 1012. */
+const DRAIN_SECONDS = 10;
 /** Weights are judged over at least so many requests. */
 const WEIGHT_SAMPLE = 500;
 
@@ -86,6 +88,9 @@ interface Change {
   readonly seconds?: number;
 }
 
+/** When connections may be closed with 1012: from the deadline of a drain on, until its slot has been deployed anew. */
+type Closing = readonly [from: number, to: number];
+
 await (args.peers ? peers() : cutovers());
 
 async function peers(): Promise<void> {
@@ -101,6 +106,7 @@ async function cutovers(): Promise<void> {
   const overrides = args.set.reduce<Overrides>((before, text) => collectOverrides(text, before), {});
   const target = await chooseTarget({ stack: args.stack, overrides }, { gates: GATES });
   const changes: Change[] = [];
+  const closings: Closing[] = [];
   try {
     const overhead = target.directUrl === undefined ? undefined : await routerOverhead(target, target.directUrl);
     const token = await target.context.webSocketToken?.();
@@ -111,24 +117,33 @@ async function cutovers(): Promise<void> {
       ...LOAD,
     });
     const began = clock();
-    for (let round = 1; round <= rounds; round += 1) changes.push(...(await oneRound(target, round)));
+    for (let round = 1; round <= rounds; round += 1) changes.push(...(await oneRound(target, round, closings)));
     await sleep(2000);
     const ended = clock();
-    await report(target, changes, await load.stop(), { began, ended, overhead });
+    await report(target, changes, await load.stop(), { began, ended, overhead, closings });
   } finally {
     await target.end();
   }
 }
 
-async function oneRound(target: Target, round: number): Promise<readonly Change[]> {
+async function oneRound(target: Target, round: number, closings: Closing[]): Promise<readonly Change[]> {
   const { context, routesDirectory } = target;
   const changes: Change[] = [];
   const stable: Colour = (await context.traffic.inForce())?.weights.green === 100 ? "green" : "blue";
   const candidate = otherColour(stable);
   const calledAt = clock();
   const steps = args.steps.split(",").map(Number);
-  const request = { image: args.image, steps, holdSeconds: Number(args.hold), bakeSeconds: 5 };
+  const request = {
+    image: args.image,
+    steps,
+    holdSeconds: Number(args.hold),
+    bakeSeconds: 5,
+    drainSeconds: DRAIN_SECONDS,
+  };
+  let closesAt = Infinity;
   const code = await watch(cutover(context, { ...request, reason: `bench ${String(round)}` }), async (id) => {
+    if (id === "drain") closesAt = clock() + DRAIN_SECONDS * 1000;
+    if (id === "ready") closings.push([closesAt, clock()]);
     const weight = /^shift-(\d+)$/.exec(id)?.[1];
     if (weight === undefined) return;
     const at = await tableWrittenAt(routesDirectory);
@@ -199,7 +214,13 @@ async function report(
     began,
     ended,
     overhead,
-  }: { began: number; ended: number; overhead: Awaited<ReturnType<typeof routerOverhead>> | undefined },
+    closings,
+  }: {
+    readonly began: number;
+    readonly ended: number;
+    readonly overhead: Awaited<ReturnType<typeof routerOverhead>> | undefined;
+    readonly closings: readonly Closing[];
+  },
 ): Promise<void> {
   const seconds = (ended - began) / 1000;
   const during = between(load, began, ended);
@@ -233,6 +254,7 @@ async function report(
       };
     });
   const rollbacks = flips.filter((flip) => flip.kind === "rollback");
+  const early = load.webSockets.restartedAt.filter((at) => !closings.some(([from, to]) => at >= from && at <= to));
   const result = {
     target: target.title,
     cores: availableParallelism(),
@@ -242,6 +264,7 @@ async function report(
     latency: { p50: quantileOf(latencies, 0.5), p99: quantileOf(latencies, 0.99) },
     webSockets: {
       ...load.webSockets,
+      restartedEarly: early.length,
       dropped: load.webSockets.dropped.length,
       refused: load.webSockets.refused.length,
       echoes: { p50: quantileOf(load.webSockets.echoes, 0.5), p99: quantileOf(load.webSockets.echoes, 0.99) },
@@ -265,7 +288,7 @@ async function report(
     ["failed requests", `${String(failed.length)} of ${String(during.length)}`],
     [
       "WebSockets dropped",
-      `${String(result.webSockets.dropped)} (${String(result.webSockets.restarted)} asked with 1012 to reconnect, ${String(result.webSockets.refused)} refused, ${String(result.webSockets.messages)} messages)`,
+      `${String(result.webSockets.dropped)} (${String(result.webSockets.restarted)} asked with 1012 to reconnect, ${String(early.length)} of them before the drain deadline of ${String(DRAIN_SECONDS)} s, ${String(result.webSockets.refused)} refused, ${String(result.webSockets.messages)} messages)`,
     ],
     ["MCP calls on the wrong colour", `${String(result.mcp.wrongColour)} of ${String(result.mcp.calls)}`],
     [
@@ -298,7 +321,7 @@ async function report(
   );
   for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
   await keep(result);
-  const lost = failed.length + result.webSockets.dropped + result.mcp.wrongColour + result.mcp.failed;
+  const lost = failed.length + result.webSockets.dropped + early.length + result.mcp.wrongColour + result.mcp.failed;
   process.exitCode = lost === 0 && result.worstWeightError <= 5 ? 0 : 1;
 }
 

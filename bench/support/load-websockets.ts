@@ -11,8 +11,8 @@ export interface WebSocketReport {
   readonly unanswered: number;
   /** Closed with 1012 by a slot that drains or is replaced: the client reconnects, as it was asked to. */
   readonly restarted: number;
-  /** When the first and the last of them were closed, milliseconds since 1970. */
-  readonly restartedBetween: readonly [from: number, to: number] | undefined;
+  /** When they were closed, milliseconds since 1970. */
+  readonly restartedAt: readonly number[];
   /** Closed or cut in any other way. */
   readonly dropped: readonly string[];
   readonly refused: readonly string[];
@@ -48,7 +48,7 @@ export class WebSocketUsers {
   readonly #dropped: string[] = [];
   readonly #refused: string[] = [];
   readonly #echoes: number[] = [];
-  #restartedBetween: [number, number] | undefined;
+  readonly #restartedAt: number[] = [];
   #speaker = 0;
   #leaver = 0;
   #stopped = false;
@@ -116,7 +116,7 @@ export class WebSocketUsers {
     );
     return {
       ...this.#report,
-      restartedBetween: this.#restartedBetween,
+      restartedAt: this.#restartedAt,
       dropped: this.#dropped,
       refused: this.#refused,
       echoes: this.#echoes,
@@ -164,7 +164,7 @@ export class WebSocketUsers {
     if (!opened) this.#refused.push(problem);
     else if (code === CLOSE_SERVICE_RESTART) {
       this.#report.restarted += 1;
-      this.#restartedBetween = [this.#restartedBetween?.[0] ?? clock(), clock()];
+      this.#restartedAt.push(clock());
     } else this.#dropped.push(`WebSocket closed with ${String(code)} ${problem}`);
   }
 }
