@@ -238,7 +238,7 @@ function observed(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
   }
   if (state.name === "rollback" && state.phase === "revive") {
     // A slot that was being stopped may look ready a moment longer: there the work itself says when it is back.
-    const back = ready[plan.stable] && state.from !== "retire";
+    const back = ready[plan.stable] && state.from !== "retire" && !machine.emptied.includes(plan.stable);
     if (back || !ready[plan.candidate]) return flipped(machine, plan, state);
   }
   return machine;
@@ -279,8 +279,10 @@ function rolledBack(
   const carries = hasUsers(state);
   // Before the first step nobody is there to be sent away.
   const evict = wished && carries;
-  // A dead stable colour is no refuge while the candidate still answers, and one that is being stopped soon is dead.
-  const lost = !ready[plan.stable] || (state.name === "retire" && state.phase === "stop");
+  // A dead stable colour is no refuge while the candidate still answers, and one that was stopped may look
+  // ready to the router for a moment longer.
+  const stopping = state.name === "retire" && state.phase === "stop";
+  const lost = !ready[plan.stable] || stopping || machine.emptied.includes(plan.stable);
   const rollback = { name: "rollback", from, reason, automatic, evict } as const;
   const next = { ...unpaused(machine), plan };
   return carries && lost && ready[plan.candidate]

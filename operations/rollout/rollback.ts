@@ -76,7 +76,9 @@ async function* redeployment(session: RolloutSession, plan: RolloutPlan): AsyncG
   const users = session.journal.table.weights[plan.stable];
   if (users === 100 || machine.state.name === "rollback") return;
   const ready = await session.look().catch(() => undefined);
-  if (ready === undefined || ready[plan.stable]) return;
+  // What was stopped a moment ago may still look ready to the router.
+  const cold = machine.emptied.includes(plan.stable);
+  if (!cold && (ready === undefined || ready[plan.stable])) return;
   const image = plan.stableImage ?? session.journal.images[plan.stable];
   const last = image === undefined ? undefined : deploymentSeconds(await context.journal.history(), image);
   const took = last === undefined ? "" : `; it took ${last.toFixed(0)} s the last time`;

@@ -224,7 +224,7 @@ describe("a controller that is killed", () => {
   it("does not let a second cutover or resume in while it lives, naming the holder", async () => {
     const child = start("cutover");
     try {
-      while (journal()?.machine.state.name !== "deploy") await sleep(5);
+      while (journal()?.machine.state.name !== "deploy" && child.exitCode === null) await sleep(5);
       const request = { image: "another" };
       for (const verb of [resume(stack.context()), cutover(stack.context(), request)]) {
         await expect(runVerb(verb)).rejects.toMatchObject({

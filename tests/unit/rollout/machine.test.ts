@@ -193,7 +193,8 @@ describe("the rollout's machine", () => {
     expect(after(back, "done")).toMatchObject({ state: { phase: "flip" }, evicted: ["green"] });
     const finished = after(stopping, "done");
     expect(finished).toMatchObject({ state: { name: "idle" }, active: "green", emptied: ["blue"], evicted: ["blue"] });
-    const cold = reduce(finished, eventOf("rollback", planFrom(finished, [100]), { blue: false, green: true }));
+    // The router may see it ready for a moment longer than it runs.
+    const cold = after(finished, "rollback");
     expect(cold).toMatchObject({ state: { name: "rollback", phase: "revive", from: "idle" } });
     expect(weightsOf(cold, BOTH)).toEqual({ blue: 0, green: 100 });
     expect(after(cold, "done", "done", "done")).toMatchObject({ active: "blue", emptied: ["green"] });
