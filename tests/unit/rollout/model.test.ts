@@ -125,9 +125,9 @@ async function perform(world: World, act: Act): Promise<void> {
     }
   };
   const running = ended(verbOf(world.context(process, prometheusUrl, checks([...act.outcomes])), act));
-  let over = false;
-  void running.then(() => (over = true));
-  for (let turn = 0; !over && !process.hanging; turn += 1) {
+  const ends = { over: false };
+  void running.then(() => (ends.over = true));
+  for (let turn = 0; !ends.over && !process.hanging; turn += 1) {
     // What waits for a person for too long is ended with Ctrl-C.
     if (turn === 2000) process.stop.abort(new Error("Ctrl-C"));
     await new Promise((resolve) => setImmediate(resolve));
