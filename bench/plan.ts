@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { preparePreviews } from "./support/previews.ts";
+import { runProgram } from "../operations/docker/process.ts";
 
 /**
- * Wall and CPU time of the judgement of a pull request: `./exai plan` beside `pulumi preview` with the same pack, where
- * the CLI and a stack are at hand, and beside Checkov on the manifests of the same two stacks, where it is on PATH
- * (`pip install checkov`). The best of some runs; the runs take turns, so that a busy minute is everybody's.
+ * Wall and CPU time of the judgement of a pull request: `./exai plan` beside `pulumi preview` of the same two stacks with
+ * the same pack, and beside Checkov on their manifests, where it is on PATH (`pip install checkov`). The best of some runs;
+ * the runs take turns, so that a busy minute is everybody's.
  *
  *   node bench/plan.ts [runs]
  *
@@ -15,11 +17,12 @@ import { fileURLToPath } from "node:url";
  * - changed: the next push, whose migrations changed. Compiled code is there, the facts are not.
  * - same: the next push, whose migrations are those of the last.
  *
- * The preview is measured where `pulumi` is on PATH and PULUMI_BACKEND_URL names a backend with a stack `local`.
+ * The previews are measured where `pulumi` is on PATH and EXAI_TEST_KUBECONFIG names the kubeconfig of a cluster for
+ * tests: the provider asks its API server for its schema, and makes nothing.
  */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const runs = Number(process.argv[2] ?? 3);
-const PREVIEW = "pulumi preview local --policy-pack policies";
+const PREVIEW = "pulumi preview --policy-pack policies, staging, then prod";
 const CHECKOV = "checkov, Kubernetes alone, on the manifests of staging and prod";
 
 interface Case {
@@ -59,11 +62,8 @@ const cases: Case[] = [
   },
   { name: "exai plan local, same", command: plan("local") },
 ];
-if (spawnSync("pulumi", ["stack", "select", "local"], { cwd: ROOT }).status === 0)
-  cases.push({
-    name: PREVIEW,
-    command: ["pulumi", "preview", "--stack", "local", "--policy-pack", "policies", "--non-interactive"],
-  });
+const previews = await preparePreviews(ROOT, ["staging", "prod"]);
+if (previews !== undefined) cases.push({ name: PREVIEW, command: previews.command });
 const manifests = mkdtempSync(join(tmpdir(), "exai-bench-plan-"));
 process.on("exit", () => {
   rmSync(manifests, { recursive: true, force: true });
@@ -81,8 +81,9 @@ const results = new Map<string, Measured[]>(cases.map(({ name }) => [name, []]))
 for (let run = 0; run < runs; run += 1)
   for (const { name, command, prepare } of cases) {
     prepare?.();
-    results.get(name)?.push(measured(command));
+    results.get(name)?.push(await measured(command));
   }
+await previews?.end();
 
 const best = (name: string, of: "wall" | "cpu") => Math.min(...(results.get(name) ?? []).map((result) => result[of]));
 console.log(`| what (best of ${runs}) | wall s | CPU s | exit |`);
@@ -92,7 +93,7 @@ for (const { name } of cases) {
   console.log(`| ${name} | ${best(name, "wall").toFixed(2)} | ${best(name, "cpu").toFixed(2)} | ${exits} |`);
 }
 for (const [peer, ours] of [
-  [PREVIEW, "exai plan local, cold"],
+  [PREVIEW, "exai plan staging prod, cold"],
   [CHECKOV, "exai plan staging prod, cold"],
 ] as const)
   if (results.has(peer))
@@ -107,9 +108,9 @@ interface Measured {
 }
 
 /** Runs a command under bash's `time`, which counts the CPU time of all its children. */
-function measured(command: readonly string[]): Measured {
+async function measured(command: readonly string[]): Promise<Measured> {
   const script = `TIMEFORMAT='%R %U %S'; time ${command.map((word) => `'${word}'`).join(" ")} >/dev/null 2>&1`;
-  const result = spawnSync("bash", ["-c", script], { cwd: ROOT, encoding: "utf8" });
-  const [wall = NaN, user = NaN, system = NaN] = (result.stderr.trim().split("\n").at(-1) ?? "").split(" ").map(Number);
-  return { wall, cpu: user + system, exit: result.status ?? -1 };
+  const ran = await runProgram("bash", ["-c", script], { cwd: ROOT });
+  const [wall = NaN, user = NaN, system = NaN] = (ran.stderr.trim().split("\n").at(-1) ?? "").split(" ").map(Number);
+  return { wall, cpu: user + system, exit: ran.code ?? -1 };
 }

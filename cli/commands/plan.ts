@@ -1,11 +1,12 @@
 import { Option } from "commander";
 import type { PlanFormat } from "../verbs/plan.ts";
-import type { Register } from "./command.ts";
+import type { Overrides } from "../local/project.ts";
+import { withOverrides, type Register } from "./command.ts";
 
 /** Written out here so that the verb, and the policy pack with it, is loaded only when it runs. */
 const FORMATS = ["text", "json", "markdown", "sarif"] as const satisfies readonly PlanFormat[];
 
-/** plan and audit: the pull request's judgement, without engine, credentials or state. */
+/** plan and audit: the judgement of a pull request, without engine, credentials or state, and of what is deployed. */
 export const registerPlan: Register = (program, run) => {
   program
     .command("plan")
@@ -19,15 +20,20 @@ export const registerPlan: Register = (program, run) => {
       await run(plan(stacks, flags));
     });
 
-  program
-    .command("audit")
-    .description("whether the policies allow what is deployed: the same rules over a state file")
-    .requiredOption("--state <file>", "file that pulumi stack export wrote")
+  withOverrides(program.command("audit"))
+    .description("whether the policies allow what is deployed: the same rules over the engine's state")
+    .argument("[stack]", "stack whose state the engine is asked for")
+    .option("--state <file>", "judge a file that pulumi stack export wrote, without the engine")
     .addOption(new Option("--format <format>", "form of the report").choices(FORMATS).default("text"))
     .option("--out <file>", "write the report to a file")
     .addHelpText("after", "\nExit codes: 0 clean, 1 violations, 2 could not judge.")
-    .action(async (flags: { state: string; format: PlanFormat; out?: string }) => {
-      const { audit } = await import("../verbs/audit.ts");
-      await run(audit(flags));
-    });
+    .action(
+      async (
+        stack: string | undefined,
+        flags: { state?: string; format: PlanFormat; out?: string; set?: Overrides },
+      ) => {
+        const { audit } = await import("../verbs/audit.ts");
+        await run(audit(stack, flags.set ?? {}, flags));
+      },
+    );
 };

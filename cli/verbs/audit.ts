@@ -1,30 +1,49 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { UserError } from "../../contract/errors.ts";
+import type { ResourceGraph } from "../../contract/graph.ts";
 import type { Verb } from "../../contract/events.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { graphOfState } from "../../policies/engine/state.ts";
 import { decisionOf, judgeStack } from "../../policies/report/model.ts";
 import { RULES } from "../../policies/rules.ts";
+import type { Overrides } from "../local/project.ts";
 import { EXIT_OF, projectWaivers, showReports, type PlanOptions } from "./plan.ts";
 
 export interface AuditOptions extends PlanOptions {
-  /** File of `pulumi stack export`. */
-  readonly state: string;
+  /** File of `pulumi stack export`, in the place of a stack. */
+  readonly state?: string;
 }
 
 /**
- * Judges what is deployed: a state file under the same rules as `./exai plan`. What the plan deferred is known now.
+ * Judges what is deployed under the same rules as `./exai plan`: the state of a stack as the engine has it, or a file of
+ * it. What the plan deferred is known now. The engine tells secrets in the clear; they stay in this process's memory.
  *
  * Exit codes as in `plan`.
  */
-export async function* audit(options: AuditOptions): Verb {
-  const file = resolve(options.state);
-  if (!existsSync(file))
-    throw new UserError(options.state, "there is no such file", `pulumi stack export --file ${options.state}`);
-  const graph = graphOfState(readFileSync(file, "utf8"), options.state);
+export async function* audit(stack: string | undefined, overrides: Overrides, options: AuditOptions): Verb {
+  const graph = await graphOf(stack, overrides, options.state);
   const { root, waivers } = projectWaivers(options.root);
   const reports = [judgeStack(RULES, graph, await readDatabase(root), waivers)];
   yield* showReports(reports, options);
   return EXIT_OF[decisionOf(reports)];
+}
+
+async function graphOf(
+  stack: string | undefined,
+  overrides: Overrides,
+  path: string | undefined,
+): Promise<ResourceGraph> {
+  if (stack !== undefined && path !== undefined)
+    throw new UserError("--state", "is given together with a stack", `./exai audit ${stack}`);
+  if (path !== undefined) {
+    const file = resolve(path);
+    if (!existsSync(file)) throw new UserError(path, "there is no such file", `pulumi stack export --file ${path}`);
+    return graphOfState(readFileSync(file, "utf8"), path);
+  }
+  if (stack === undefined)
+    throw new UserError("audit", "no stack is named", "./exai audit staging, or: ./exai audit --state <file>");
+  const { openEngine } = await import("../engine/open.ts");
+  const { engine } = await openEngine(stack, overrides);
+  return graphOfState(await engine.state(), `stack ${stack}`, `./exai up ${stack}`);
 }

@@ -132,6 +132,11 @@ export class Engine {
     if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "down");
   }
 
+  /** The state as `pulumi stack export --show-secrets` writes it: it holds secrets in the clear. */
+  async state(): Promise<string> {
+    return JSON.stringify(await this.#stack.exportStack());
+  }
+
   /** Outputs of the last `up`. */
   outputs(): Promise<OutputMap> {
     return this.#stack.outputs();

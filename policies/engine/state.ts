@@ -8,10 +8,12 @@ type Json = Readonly<Record<string, unknown>>;
  * The resource graph of a state file, as `pulumi stack export` writes it: what is deployed. Resources that wait for
  * their deletion are left out. Secrets that the file has encrypted are secrets of unknown content.
  *
+ * @param where the file or the stack, for errors
+ * @param mend the command that gets a better one
  * @throws UserError where the text is no such file, or the stack is empty
  */
-export function graphOfState(text: string, file: string): ResourceGraph {
-  const refuse = (problem: string) => new UserError(file, problem, `pulumi stack export --file ${file}`);
+export function graphOfState(text: string, where: string, mend = `pulumi stack export --file ${where}`): ResourceGraph {
+  const refuse = (problem: string) => new UserError(where, problem, mend);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

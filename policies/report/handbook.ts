@@ -12,7 +12,7 @@ Every rule of the pack, generated from \`policies/\`; a test holds this page aga
 | --- | --- | --- | --- |
 | pull request | \`./exai plan staging prod\` | nothing: no engine, credentials, cluster or state | every push |
 | engine | \`pulumi preview --policy-pack policies\`, \`pulumi up --policy-pack policies\` | the Pulumi CLI | before and during a deployment |
-| audit | \`./exai audit --state FILE\` | a file of \`pulumi stack export\` | after a deployment |
+| audit | \`./exai audit STACK\`, or \`--state FILE\` | the engine's state, or a file of \`pulumi stack export\` | after a deployment |
 
 Exit codes: 0 clean, 1 violations, 2 something could not be judged. \`--format markdown\` is the comment of a pull request,
 \`--format sarif\` is for code scanning, and \`policies/report/plan.schema.json\` describes \`--format json\`.

@@ -78,9 +78,7 @@ function stackText(report: StackReport): string {
   if (unjudged.length > 0)
     lines.push("Without a judgement", ...unjudged.map((rule) => `  ${rule.policy}: ${rule.unjudged ?? ""}`), "");
   if (report.deferred.length > 0) {
-    lines.push(
-      "To be proved after apply (./exai audit; what a state file encrypts: pulumi stack export --show-secrets)",
-    );
+    lines.push("To be proved after apply (./exai audit STACK)");
     for (const [policy, entries] of grouped(report.deferred)) {
       const subjects = [...new Set(entries.map(subjectOf))];
       lines.push(

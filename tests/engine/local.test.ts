@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { planReports } from "../../cli/verbs/plan.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
@@ -7,6 +9,7 @@ import { UserError } from "../../contract/errors.ts";
 import { docker } from "../../operations/docker/cli.ts";
 import { Engine } from "../../operations/engine/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import type { StackReport } from "../../policies/report/model.ts";
 import { LocalInstance } from "../support/localInstance.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 
@@ -76,6 +79,22 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     const secrets = await docker(["exec", `${instance.name}-server-blue`, "ls", "-l", "/run/secrets/exai"]);
     expect(secrets).toMatch(/-r--r--r--.* jwt-token/);
     expect((await ask()).status).toBe(200);
+  });
+
+  test("an audit of what was deployed finds nothing that is forbidden, and proves what the plan deferred", async () => {
+    const [planned] = await planReports(["local"]);
+    const deferred = planned?.deferred.map(({ policy }) => policy) ?? [];
+    expect(deferred).not.toEqual([]);
+    const out = join(login.folder, "audit.json");
+    await instance.events(["audit", "local", "--format", "json", "--out", out], { grafana: "false" });
+    const text = await readFile(out, "utf8");
+    const { decision, stacks } = JSON.parse(text) as { decision: string; stacks: StackReport[] };
+    expect(decision).toBe("clean");
+    expect(stacks[0]?.counts.evaluated).toBeGreaterThan(planned?.counts.evaluated ?? Infinity);
+    expect(stacks[0]?.deferred).toEqual([]);
+    // The engine tells the audit what is secret; the report does not pass it on.
+    const passwords = JSON.parse(await readFile(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
+    for (const password of Object.values(passwords)) expect(text).not.toContain(password);
   });
 
   test("a second up changes nothing and says so", async () => {

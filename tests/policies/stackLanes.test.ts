@@ -100,7 +100,7 @@ describe("the lanes about a whole stack", () => {
       const state = join(root, "state.json");
       writeFileSync(state, stateOf(graph.resources));
       let audited = "";
-      for await (const event of audit({ root, state, format: "json" }))
+      for await (const event of audit(undefined, {}, { root, state, format: "json" }))
         if (event.type === "text") audited += event.text;
       const [stack] = (JSON.parse(audited) as { stacks: StackReport[] }).stacks;
       expect(stack === undefined ? [] : sayings(stack)).toEqual(plan);

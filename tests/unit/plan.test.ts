@@ -70,7 +70,12 @@ describe("plan", () => {
 
 describe("audit", () => {
   it("refuses what is no state file", async () => {
-    await expect(drive(audit({ state: "nowhere.json" }))).rejects.toThrow("there is no such file");
-    await expect(drive(audit({ state: "package.json" }))).rejects.toThrow("no deployment.resources");
+    await expect(drive(audit(undefined, {}, { state: "nowhere.json" }))).rejects.toThrow("there is no such file");
+    await expect(drive(audit(undefined, {}, { state: "package.json" }))).rejects.toThrow("no deployment.resources");
+  });
+
+  it("wants one thing to judge", async () => {
+    await expect(drive(audit(undefined, {}, {}))).rejects.toThrow("no stack is named");
+    await expect(drive(audit("prod", {}, { state: "package.json" }))).rejects.toThrow("together with a stack");
   });
 });
