@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Verb } from "../../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { cutover } from "../../../operations/rollout/cutover.ts";
 import type { Journal } from "../../../operations/rollout/journal.ts";
 import type { StateName } from "../../../operations/rollout/machine.ts";
@@ -15,7 +16,7 @@ import { testerHeaders } from "../../../operations/rollout/smoke.ts";
 import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
 import type { Job } from "../../support/rollout-child.ts";
 import { readJournal } from "../../support/rollout-controller.ts";
-import { QUICK_GATES, runVerb, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { QUICK_GATES, runVerb, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {
@@ -128,6 +129,10 @@ describe("a controller that is killed", () => {
 
   it("while it waits for the candidate's last connections: the time goes on from where it was", async () => {
     const idle = journal()?.machine.active === "green" ? "blue" : "green";
+    const context = stack.context();
+    // The rollback before has emptied the slot.
+    await context.deployer.deploy(idle, LOCAL_IMAGES.referenceServer, AbortSignal.timeout(60_000));
+    await until(`${idle} to be ready`, 60, async () => (await context.traffic.readiness())[idle]);
     const tester = new WebSocket(stack.webSocketUrl, { headers: testerHeaders(idle) });
     await once(tester, "open");
     const closed = once(tester, "close");

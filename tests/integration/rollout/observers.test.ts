@@ -8,6 +8,7 @@ import { webhook } from "../../../operations/notify/webhook.ts";
 import { cutover } from "../../../operations/rollout/cutover.ts";
 import { outlook } from "../../../operations/rollout/outlook.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { promote } from "../../../operations/rollout/steer.ts";
 import { watch } from "../../../operations/rollout/watch.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import {
@@ -15,6 +16,7 @@ import {
   QUICK_GATES,
   runVerb,
   startRolloutStack,
+  until,
   type RolloutStack,
 } from "../../support/rollout-stack.ts";
 
@@ -83,6 +85,19 @@ describe("those who look on", () => {
     expect(lines.some((line) => line.includes("nobody leads it"))).toBe(true);
     expect(lines.some((line) => line.includes("shift 20 %: blue 80 %, green 20 %"))).toBe(true);
     expect(watched.events.at(-1)).toMatchObject({ type: "result", data: { outcome: "completed" } });
+  }, 240_000);
+
+  it("may promote a step into its approval and approve it at once: the gates are there", async () => {
+    const context = () => stack.context({ gates: QUICK_GATES });
+    const state = async () => (await context().journal.read())?.machine.state.name;
+    const running = runVerb(cutover(context(), { ...GOOD, holdSeconds: 600, approval: true }));
+    await until("on its first step", 90, async () => (await state()) === "shift");
+    // A step whose gates have not begun refuses for a moment.
+    const promoted = async () => (await runVerb(promote(context(), {}))).code === 0;
+    await until("promoted", 60, promoted);
+    expect(await state()).toBe("approve");
+    await until("approved", 60, promoted);
+    expect((await running).code).toBe(0);
   }, 240_000);
 
   it("stop looking on Ctrl-C with its code, and the rollout is none the wiser", async () => {
