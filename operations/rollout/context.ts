@@ -67,8 +67,21 @@ export const DEFAULT_DEADLINES: RolloutDeadlines = {
   graceSeconds: DEFAULT_GRACE_SECONDS,
 };
 
+/** What the CLI knows of a stack on either platform. */
+export interface RolloutOptions {
+  readonly deployer: SlotDeployer;
+  readonly gates?: Partial<GateSettings>;
+  readonly deadlines?: Partial<RolloutDeadlines>;
+  readonly defaults?: PlanDefaults;
+  readonly leaseSeconds?: number;
+  readonly webSocketToken?: () => string | Promise<string>;
+  readonly schema?: RolloutSchema;
+  readonly announcer?: Announcer;
+  readonly signal?: AbortSignal;
+}
+
 /** What the CLI knows of a stack on Docker. */
-export interface LocalRollout {
+export interface LocalRollout extends RolloutOptions {
   /** The instance's own directory; the rollout keeps its state in `rollout/` below it. */
   readonly home: string;
   /** Host directory that the router's container has mounted. */
@@ -77,16 +90,7 @@ export interface LocalRollout {
   readonly webSocketUrl: string;
   readonly observeUrl: string;
   readonly prometheusUrl: string;
-  readonly deployer: SlotDeployer;
-  readonly gates?: Partial<GateSettings>;
-  readonly deadlines?: Partial<RolloutDeadlines>;
-  readonly defaults?: PlanDefaults;
   readonly routeTimeouts?: RouteTimeouts;
-  readonly leaseSeconds?: number;
-  readonly webSocketToken?: () => string | Promise<string>;
-  readonly schema?: RolloutSchema;
-  readonly announcer?: Announcer;
-  readonly signal?: AbortSignal;
 }
 
 /** The context of a stack on Docker: Envoy's route file, journal and lease as files. */

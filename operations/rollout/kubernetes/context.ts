@@ -1,11 +1,7 @@
 import type { ListenerTls } from "./pod-agent.ts";
-import type { RolloutSchema } from "../../schema/coupling.ts";
-import type { Announcer } from "../announcer.ts";
-import { DEFAULT_DEADLINES, type RolloutContext, type RolloutDeadlines } from "../context.ts";
-import type { SlotDeployer } from "../deployer.ts";
-import { DEFAULT_GATES, type GateSettings } from "../gates.ts";
+import { DEFAULT_DEADLINES, type RolloutContext, type RolloutOptions } from "../context.ts";
+import { DEFAULT_GATES } from "../gates.ts";
 import { currentUser } from "../lease.ts";
-import type { PlanDefaults } from "../plan.ts";
 import { GatewayTraffic } from "../traffic/gateway.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterControlStore } from "./control.ts";
@@ -15,7 +11,7 @@ import { ClusterLeaseStore } from "./lease.ts";
 import { GatewayProxies, listenerPort } from "./proxies.ts";
 
 /** What the CLI knows of a stack on a cluster. */
-export interface ClusterRollout {
+export interface ClusterRollout extends RolloutOptions {
   readonly cluster: Cluster;
   /** Namespace that Envoy Gateway runs its proxies in. */
   readonly gatewayNamespace: string;
@@ -27,15 +23,6 @@ export interface ClusterRollout {
   readonly wsPort: number;
   /** Name and port of Prometheus' Service, e.g. `prometheus:9090`. */
   readonly prometheus: string;
-  readonly deployer: SlotDeployer;
-  readonly gates?: Partial<GateSettings>;
-  readonly deadlines?: Partial<RolloutDeadlines>;
-  readonly defaults?: PlanDefaults;
-  readonly leaseSeconds?: number;
-  readonly webSocketToken?: () => string | Promise<string>;
-  readonly schema?: RolloutSchema;
-  readonly announcer?: Announcer;
-  readonly signal?: AbortSignal;
 }
 
 /** A context that holds connections. */
