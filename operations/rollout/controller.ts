@@ -4,7 +4,7 @@ import type { ExaiEvent } from "../../contract/events.ts";
 import { SERVER_PATHS } from "../../contract/server.ts";
 import { awaitQuiet, emptySlot } from "./drain.ts";
 import { watchStep } from "./hold.ts";
-import { atRest, stateLabel, type RolloutState } from "./machine.ts";
+import { atRest, stableIsStopping, stateLabel, type RolloutState } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { listen } from "./requests.ts";
 import { restarts } from "./restarts.ts";
@@ -289,9 +289,8 @@ async function* smoke(session: RolloutSession, plan: RolloutPlan): Working {
 /** Brings the stable colour back up while the candidate keeps the users. */
 async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
   const { deployer, deadlines } = session.context;
-  const { state } = session.machine;
   // A slot that was being stopped may still look alive.
-  if (state.name === "rollback" && state.from === "retire") yield* emptySlot(session, plan.stable);
+  if (stableIsStopping(session.machine)) yield* emptySlot(session, plan.stable);
   const status = await deployer.status(plan.stable);
   const image = plan.stableImage ?? session.journal.images[plan.stable] ?? status.image;
   if (!status.running && image !== undefined) {

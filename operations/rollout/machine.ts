@@ -237,8 +237,8 @@ function observed(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     return rolledBack(machine, plan, ready, `${plan.candidate} is no longer ready`, true, true);
   }
   if (state.name === "rollback" && state.phase === "revive") {
-    // A slot that was being stopped may look ready a moment longer: there the work itself says when it is back.
-    const back = ready[plan.stable] && state.from !== "retire" && !machine.emptied.includes(plan.stable);
+    // There the work itself says when it is back.
+    const back = ready[plan.stable] && !stableIsStopping(machine) && !machine.emptied.includes(plan.stable);
     if (back || !ready[plan.candidate]) return flipped(machine, plan, state);
   }
   return machine;
@@ -279,15 +279,23 @@ function rolledBack(
   const carries = hasUsers(state);
   // Before the first step nobody is there to be sent away.
   const evict = wished && carries;
-  // A dead stable colour is no refuge while the candidate still answers, and one that was stopped may look
-  // ready to the router for a moment longer.
-  const stopping = state.name === "retire" && state.phase === "stop";
-  const lost = !ready[plan.stable] || stopping || machine.emptied.includes(plan.stable);
+  // A dead stable colour is no refuge while the candidate still answers.
+  const lost = !ready[plan.stable] || stableIsStopping(machine) || machine.emptied.includes(plan.stable);
   const rollback = { name: "rollback", from, reason, automatic, evict } as const;
   const next = { ...unpaused(machine), plan };
   return carries && lost && ready[plan.candidate]
     ? { ...next, state: { ...rollback, phase: "revive" } }
     : flipped(next, plan, { ...rollback, phase: "flip" });
+}
+
+/**
+ * Whether the end of the standby has begun to stop the stable colour's slot, which may look ready to the router for a moment
+ * longer. As long as it only waits for connections, the slot is as good as in the standby.
+ */
+export function stableIsStopping({ state, plan, evicted }: Machine): boolean {
+  const ends = state.name === "retire" || (state.name === "rollback" && state.from === "retire");
+  // Its sessions are sent away in the same write that begins to stop it.
+  return ends && plan !== undefined && evicted.includes(plan.stable);
 }
 
 /** Whether the candidate has users, or the rollout has been complete. */

@@ -11,6 +11,7 @@ import { firstJournal, type HistoryEntry, type Journal, type JournalWriter } fro
 import type { Lease } from "./lease.ts";
 import {
   reduce,
+  stableIsStopping,
   stateLabel,
   weightsOf,
   type Machine,
@@ -287,10 +288,10 @@ export class RolloutSession {
 }
 
 /** Without the router's word, the colour that had the users before is the better bet, unless its slot was emptied. */
-function blindly({ state, plan, previous, emptied }: Machine): Readiness {
-  const { stable, candidate } = plan ?? previous ?? {};
-  const stopping = state.name === "retire" && state.phase === "stop";
-  const better = stable !== undefined && (stopping || emptied.includes(stable)) ? candidate : stable;
+function blindly(machine: Machine): Readiness {
+  const { stable, candidate } = machine.plan ?? machine.previous ?? {};
+  const gone = stable !== undefined && (stableIsStopping(machine) || machine.emptied.includes(stable));
+  const better = gone ? candidate : stable;
   return { blue: better === "blue", green: better === "green" };
 }
 

@@ -5,6 +5,7 @@ import {
   atRest,
   reduce,
   restingMachine,
+  stableIsStopping,
   stateLabel,
   weightsOf,
   type Machine,
@@ -201,6 +202,20 @@ describe("the rollout's machine", () => {
     // Once taken back it is not taken back twice.
     const done = after(cold, "done", "done", "done");
     expect(after(done, "rollback")).toBe(done);
+  });
+
+  it("stops nothing of a standby that only waited for its end when it is to go back", () => {
+    const onlyGreen: Readiness = { blue: false, green: true };
+    const retiring = after(until("standby"), "retire");
+    const back = reduce(retiring, eventOf("rollback", planFrom(retiring, [100]), onlyGreen));
+    expect(back).toMatchObject({ state: { name: "rollback", phase: "revive", from: "retire" }, evicted: [] });
+    expect(stableIsStopping(back)).toBe(false);
+    // It is whole: the first look that sees it ready gives it the users.
+    expect(reduce(back, { type: "observe", ready: BOTH }).state).toMatchObject({ phase: "flip" });
+    // One that was being stopped is not to be trusted before the work has deployed it.
+    const stopped = after(retiring, "done", "rollback");
+    expect(stableIsStopping(stopped)).toBe(true);
+    expect(reduce(stopped, { type: "observe", ready: BOTH })).toBe(stopped);
   });
 
   it("refuses to start while the colour with the users is not ready", () => {
