@@ -28,6 +28,12 @@ const ABANDONED_MS = 10_000;
  * `abort` understand: the loss of the lease, Ctrl-C, a journal or a router that cannot be written.
  */
 export async function* drive(session: RolloutSession): AsyncGenerator<ExaiEvent, void, void> {
+  // A request that was accepted in the last moment leads out of the rest again.
+  do yield* driveToRest(session);
+  while (!atRest(session.machine));
+}
+
+async function* driveToRest(session: RolloutSession): AsyncGenerator<ExaiEvent, void, void> {
   const silence = new AbortController();
   let deaf: Error | undefined;
   const listening = listen(session, AbortSignal.any([silence.signal, session.ended])).catch((error: unknown) => {

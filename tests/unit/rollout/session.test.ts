@@ -1,0 +1,113 @@
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { controlRequest } from "../../../operations/rollout/control.ts";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import { drive } from "../../../operations/rollout/controller.ts";
+import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
+import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { conclude } from "../../../operations/rollout/turn.ts";
+import type { WorkOf } from "../../../operations/rollout/work.ts";
+import { Process, World } from "./world.ts";
+
+const PLAN: RolloutPlan = {
+  ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [5, 25, 100] },
+  ...{ holdSeconds: 0, bakeSeconds: 0, standbySeconds: 3600, drainSeconds: 0, approval: false },
+  ...{ reason: "", by: "ann@host", startedAt: "" },
+};
+
+/** Every check passes at once. */
+const passes: WorkOf = async function* () {
+  await Promise.resolve();
+  return { outcome: "done", detail: "" };
+};
+
+function contextOf(world: World, name: string): RolloutContext {
+  return world.context(new Process(name), "http://127.0.0.1:9", passes);
+}
+
+/** A session of a rollout that has come to its first step. */
+async function atFirstStep(world: World): Promise<RolloutSession> {
+  const session = await RolloutSession.open(contextOf(world, "ann@host"), "cutover");
+  await session.happened({ type: "start", plan: PLAN });
+  while (session.machine.state.name !== "shift") {
+    if (session.machine.state.name === "deploy") await session.deploy("green", "two");
+    await session.happened({ type: "done" });
+    await session.enforce();
+  }
+  return session;
+}
+
+async function all(verb: Verb): Promise<{ readonly code: number; readonly events: readonly ExaiEvent[] }> {
+  const events: ExaiEvent[] = [];
+  for (;;) {
+    const { done, value } = await verb.next();
+    if (done === true) return { code: value, events };
+    events.push(value);
+  }
+}
+
+describe("a session", () => {
+  it("takes what a work has found for no other state than the one that it worked for", async () => {
+    const session = await atFirstStep(new World());
+    const during = session.machine.state;
+    await session.happened({ type: "promote", full: false });
+    expect(session.machine.state).toEqual({ name: "shift", step: 1 });
+    expect(await session.happened({ type: "done" }, { during })).toBe(false);
+    expect(await session.happened({ type: "fail", reason: "of the step before" }, { during })).toBe(false);
+    expect(session.machine.state).toEqual({ name: "shift", step: 1 });
+    expect(await session.happened({ type: "done" }, { during: session.machine.state })).toBe(true);
+  });
+
+  it("stops and deploys no slot once another has taken over, also before it hears of it", async () => {
+    const world = new World();
+    const session = await atFirstStep(world);
+    // It hears of a lost lease at its next renewal; until then only a look at the journal tells.
+    const successor = await RolloutSession.open(contextOf(world, "bob@host"), "rollback", "seize");
+    await successor.happened({ type: "rollback", reason: "asked", evict: true });
+    const before = JSON.stringify(world.slots);
+    await expect(session.drain("green")).rejects.toMatchObject({ where: "rollout lease", exitCode: 3 });
+    await expect(session.deploy("green", "three")).rejects.toMatchObject({ where: "rollout lease", exitCode: 3 });
+    expect(JSON.stringify(world.slots)).toBe(before);
+    await successor.enforce();
+    await successor.drain("green");
+    expect(world.slots.green.running).toBe(false);
+  });
+
+  it("goes on with a rollback that it has accepted in the moment in which the rollout was complete", async () => {
+    const world = new World();
+    const context = contextOf(world, "ann@host");
+    const standing = (): boolean => world.journal?.machine.state.name === "standby";
+    let asked = false;
+    const late: RolloutContext = {
+      ...context,
+      traffic: {
+        ...context.traffic,
+        // The last look at the router is under way when another terminal asks for it.
+        inForce: async () => {
+          if (standing() && !asked) {
+            asked = true;
+            const action = { action: "rollback", evict: true } as const;
+            await context.control.post(controlRequest(action, PLAN.id, "bob@host", "complaints"));
+            while (standing()) await turnOfTheLoop();
+          }
+          return context.traffic.inForce();
+        },
+      },
+    };
+    const session = await RolloutSession.open(late, "cutover");
+    await session.happened({ type: "start", plan: PLAN });
+    const { code, events } = await all(
+      (async function* () {
+        yield* drive(session);
+        return yield* conclude(session, PLAN, "completed");
+      })(),
+    );
+    expect(asked).toBe(true);
+    expect(code).toBe(1);
+    expect(session.machine).toMatchObject({ state: { name: "idle" }, active: "blue", emptied: ["green"] });
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+    expect(events.at(-1)).toMatchObject({ type: "result", title: expect.stringContaining("complaints") as string });
+    expect(world.broken).toEqual([]);
+  });
+});
