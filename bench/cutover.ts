@@ -2,17 +2,18 @@
  * Cutovers and rollbacks under load: what users lose (nothing is allowed), how fast the flip is, whether the weights are
  * what was asked for, and what the router costs.
  *
- *   node bench/cutover.ts [--stack [--set key=value]…] [--rounds 3] [--steps 5,25,50,100] [--hold 8] [--image IMAGE]
+ *   node bench/cutover.ts [--stack | --cluster] [--set key=value]… [--rounds 3] [--steps 5,25,50,100] [--hold 8] [--image IMAGE]
  *   node bench/cutover.ts --peers [--routers envoy,haproxy,nginx,caddy] [--rounds 2]
  *
- * The first runs whole cutovers and rollbacks of our own, with deployments and gates; on `--stack` the rollback is the
- * command `./exai rollback` as one types it, timed from the start of its process. The second puts the same load and the
- * same weights on our router and on others, each with the same two slots behind it. Both take `--json FILE`.
+ * The first runs whole cutovers and rollbacks of our own, with deployments and gates; on `--stack` and `--cluster` (of
+ * EXAI_TEST_KUBECONFIG) the rollback is the command `./exai rollback` as one types it, timed from the start of its process. The
+ * second puts the same load and the same weights on our router and on others, each with the same two slots behind it. Both
+ * take `--json FILE`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { otherColour, type Colour } from "../contract/colours.ts";
@@ -24,15 +25,7 @@ import { collectOverrides } from "../cli/commands/command.ts";
 import type { Overrides } from "../cli/local/project.ts";
 import { DEFAULT_STEPS } from "../operations/rollout/plan.ts";
 import { rollback } from "../operations/rollout/rollback.ts";
-import {
-  between,
-  failures,
-  flipMilliseconds,
-  markdown,
-  quantileOf,
-  shareOf,
-  tableWrittenAt,
-} from "./support/figures.ts";
+import { between, failures, flipMilliseconds, markdown, quantileOf, shareOf } from "./support/figures.ts";
 import { clock } from "./support/load-clock.ts";
 import type { LoadReport } from "./support/load.ts";
 import { compareRouters, comparison, ROUTERS } from "./support/routers/compare.ts";
@@ -62,33 +55,39 @@ const GATES = {
 const { values: args } = parseArgs({
   options: {
     stack: { type: "boolean", default: false },
+    cluster: { type: "boolean", default: false },
     set: { type: "string", multiple: true, default: [] },
     peers: { type: "boolean", default: false },
     routers: { type: "string", default: ROUTERS.join(",") },
     rounds: { type: "string" },
     steps: { type: "string", default: DEFAULT_STEPS.join(",") },
     hold: { type: "string", default: "8" },
-    image: { type: "string", default: LOCAL_IMAGES.referenceServer },
+    image: { type: "string" },
     json: { type: "string" },
   },
 });
 const rounds = Number(args.rounds ?? (args.peers ? 2 : 3));
 
-/** A change of the table, as the router's file and the controller saw it. */
+/** A change of the table, as the router's own and the controller saw it. */
 interface Change {
   readonly round: number;
   readonly kind: "cutover" | "rollback";
   readonly candidate: Colour;
   /** The candidate's weight from here on. */
   readonly weight: number;
-  /** Milliseconds since 1970. */
+  /** When it began, milliseconds since 1970. */
   readonly at: number;
+  /** When the router had it in force and had said so. */
+  readonly inForceAt: number;
   /** When the verb was called. */
   readonly calledAt: number;
   readonly seconds?: number;
 }
 
-/** When connections may be closed with 1012: from the deadline of a drain on, until its slot has been deployed anew. */
+/**
+ * When connections may be closed with 1012: from the deadline of a drain on, until its slot has been deployed anew; and by a
+ * rollback, which sends the clients of the release that it leaves back to the other colour.
+ */
 type Closing = readonly [from: number, to: number];
 
 await (args.peers ? peers() : cutovers());
@@ -104,18 +103,13 @@ async function peers(): Promise<void> {
 
 async function cutovers(): Promise<void> {
   const overrides = args.set.reduce<Overrides>((before, text) => collectOverrides(text, before), {});
-  const target = await chooseTarget({ stack: args.stack, overrides }, { gates: GATES });
+  const kind = args.stack ? "stack" : args.cluster ? "cluster" : "containers";
+  const target = await chooseTarget(kind, GATES, overrides);
   const changes: Change[] = [];
   const closings: Closing[] = [];
   try {
     const overhead = target.directUrl === undefined ? undefined : await routerOverhead(target, target.directUrl);
-    const token = await target.context.webSocketToken?.();
-    const load = await LoadThread.start({
-      routerUrl: target.context.routerUrl,
-      webSocketUrl: target.context.webSocketUrl,
-      ...(token === undefined ? {} : { webSocketToken: token }),
-      ...LOAD,
-    });
+    const load = await LoadThread.start({ ...target.users, ...LOAD });
     const began = clock();
     for (let round = 1; round <= rounds; round += 1) changes.push(...(await oneRound(target, round, closings)));
     await sleep(2000);
@@ -127,14 +121,14 @@ async function cutovers(): Promise<void> {
 }
 
 async function oneRound(target: Target, round: number, closings: Closing[]): Promise<readonly Change[]> {
-  const { context, routesDirectory } = target;
+  const { context } = target;
   const changes: Change[] = [];
   const stable: Colour = (await context.traffic.inForce())?.weights.green === 100 ? "green" : "blue";
   const candidate = otherColour(stable);
   const calledAt = clock();
   const steps = args.steps.split(",").map(Number);
   const request = {
-    image: args.image,
+    image: args.image ?? target.image ?? LOCAL_IMAGES.referenceServer,
     steps,
     holdSeconds: Number(args.hold),
     bakeSeconds: 5,
@@ -146,16 +140,26 @@ async function oneRound(target: Target, round: number, closings: Closing[]): Pro
     if (id === "ready") closings.push([closesAt, clock()]);
     const weight = /^shift-(\d+)$/.exec(id)?.[1];
     if (weight === undefined) return;
-    const at = await tableWrittenAt(routesDirectory);
-    changes.push({ round, kind: "cutover", candidate, weight: Number(weight), at, calledAt });
+    const inForceAt = clock();
+    changes.push({
+      round,
+      kind: "cutover",
+      candidate,
+      weight: Number(weight),
+      at: await target.changedAt(),
+      inForceAt,
+      calledAt,
+    });
   });
   if (code !== 0) throw new Error(`cutover ${String(round)} ended with exit code ${String(code)}`);
   await sleep(2000);
   const rollbackCalledAt = clock();
   await rollBack(target, `bench ${String(round)}`);
-  const seconds = (clock() - rollbackCalledAt) / 1000;
-  const at = await tableWrittenAt(routesDirectory);
-  changes.push({ round, kind: "rollback", candidate, weight: 0, at, calledAt: rollbackCalledAt, seconds });
+  const inForceAt = clock();
+  closings.push([rollbackCalledAt, inForceAt]);
+  const seconds = (inForceAt - rollbackCalledAt) / 1000;
+  const at = await target.changedAt();
+  changes.push({ round, kind: "rollback", candidate, weight: 0, at, inForceAt, calledAt: rollbackCalledAt, seconds });
   await sleep(2000);
   return changes;
 }
@@ -228,7 +232,7 @@ async function report(
   const latencies = during.map((record) => record.milliseconds);
   const weights = changes.flatMap((change, index) => {
     if (change.kind === "rollback" || change.weight === 100) return [];
-    const requests = between(load, change.at + 5, (changes[index + 1]?.at ?? ended) - 5);
+    const requests = between(load, change.inForceAt + 5, (changes[index + 1]?.at ?? ended) - 5);
     return [
       {
         round: change.round,
@@ -258,6 +262,7 @@ async function report(
   const result = {
     target: target.title,
     cores: availableParallelism(),
+    machineLoad: loadavg()[0] ?? NaN,
     seconds: Math.round(seconds),
     rounds,
     requests: { count: during.length, perSecond: Math.round(during.length / seconds), failed: failed.length },
@@ -288,7 +293,7 @@ async function report(
     ["failed requests", `${String(failed.length)} of ${String(during.length)}`],
     [
       "WebSockets dropped",
-      `${String(result.webSockets.dropped)} (${String(result.webSockets.restarted)} asked with 1012 to reconnect, ${String(early.length)} of them before the drain deadline of ${String(DRAIN_SECONDS)} s, ${String(result.webSockets.refused)} refused, ${String(result.webSockets.messages)} messages)`,
+      `${String(result.webSockets.dropped)} (${String(result.webSockets.restarted)} asked with 1012 to reconnect, ${String(early.length)} of them neither by a rollback nor after the drain deadline of ${String(DRAIN_SECONDS)} s, ${String(result.webSockets.refused)} refused, ${String(result.webSockets.messages)} messages)`,
     ],
     ["MCP calls on the wrong colour", `${String(result.mcp.wrongColour)} of ${String(result.mcp.calls)}`],
     [
@@ -317,7 +322,7 @@ async function report(
     rows.push(["router adds, p50", added("p50")], ["router adds, p99", added("p99")]);
   }
   process.stdout.write(
-    `${markdown(["cutover under load", `${result.target}, ${String(result.cores)} cores`], rows)}\n`,
+    `${markdown(["cutover under load", `${result.target}, ${String(result.cores)} cores, load average ${number(result.machineLoad)}`], rows)}\n`,
   );
   for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
   await keep(result);

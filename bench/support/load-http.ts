@@ -1,7 +1,9 @@
 import { Agent, request, type OutgoingHttpHeaders } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { isColour, type Colour } from "../../contract/colours.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import { clock } from "./load-clock.ts";
+import { reachOptions, type Reach } from "./load-reach.ts";
 
 /** One plain request. Times in milliseconds since 1970, with fractions. */
 export interface RequestRecord {
@@ -26,11 +28,15 @@ const PATIENCE_MS = 30_000;
 
 /** A keep-alive client that costs little: no try again, no redirects, and the body only where it is asked for. */
 export class HttpClient {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 512, scheduling: "lifo" });
+  readonly #agent: Agent;
+  readonly #request: typeof request;
   readonly #target: { readonly host: string; readonly port: string };
 
-  constructor(url: string) {
-    const { hostname, port } = new URL(url);
+  constructor(url: string, reach: Reach = {}) {
+    const { protocol, hostname, port } = new URL(url);
+    const options = { keepAlive: true, maxSockets: 512, scheduling: "lifo", ...reachOptions(reach) } as const;
+    [this.#agent, this.#request] =
+      protocol === "https:" ? [new TlsAgent(options), tlsRequest] : [new Agent(options), request];
     this.#target = { host: hostname, port };
   }
 
@@ -53,7 +59,7 @@ export class HttpClient {
     const none = (error?: Error): void => {
       end({ status: 0, servedBy: undefined, session: undefined, body: error?.message ?? "no answer" });
     };
-    const outgoing = request({ ...this.#target, agent: this.#agent, method, path, headers }, (response) => {
+    const outgoing = this.#request({ ...this.#target, agent: this.#agent, method, path, headers }, (response) => {
       let text = "";
       if (body === undefined) response.resume();
       else response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));

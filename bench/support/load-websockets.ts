@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { CLOSE_SERVICE_RESTART } from "../../contract/server.ts";
 import { clock } from "./load-clock.ts";
+import { reachOptions, type Reach } from "./load-reach.ts";
 
 /** What the users of the WebSocket port saw. */
 export interface WebSocketReport {
@@ -20,7 +21,7 @@ export interface WebSocketReport {
   readonly echoes: readonly number[];
 }
 
-export interface WebSocketOptions {
+export interface WebSocketOptions extends Reach {
   readonly url: string;
   readonly token?: string;
 }
@@ -131,7 +132,7 @@ export class WebSocketUsers {
   #connect(user: User, first: () => void): void {
     const { url, token } = this.#options;
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const socket = new WebSocket(url, { headers, perMessageDeflate: false });
+    const socket = new WebSocket(url, { headers, perMessageDeflate: false, ...reachOptions(this.#options) });
     Object.assign(user, { socket, open: false, leaving: false, pending: 0 });
     let problem = "";
     let opened = false;

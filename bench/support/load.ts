@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HttpClient, Visitors, type RequestRecord } from "./load-http.ts";
 import { McpClients, type McpReport } from "./load-mcp.ts";
 import { Pacer } from "./load-pacer.ts";
+import type { Reach } from "./load-reach.ts";
 import { WebSocketUsers, type WebSocketReport } from "./load-websockets.ts";
 
 /** What the load is, and where it goes. */
-export interface LoadOptions {
+export interface LoadOptions extends Reach {
   readonly routerUrl: string;
   readonly webSocketUrl: string;
   /** Bearer token of the WebSockets, where the server wants one. */
@@ -46,12 +47,13 @@ export class Load {
   #utilization = performance.eventLoopUtilization();
 
   constructor(options: LoadOptions) {
-    const { routerUrl, webSocketUrl, webSocketToken } = options;
+    const { routerUrl, webSocketUrl, webSocketToken, address } = options;
+    const reach = address === undefined ? {} : { address };
     this.#options = options;
-    this.#client = new HttpClient(routerUrl);
+    this.#client = new HttpClient(routerUrl, reach);
     this.#visitors = new Visitors(this.#client);
     const token = webSocketToken === undefined ? {} : { token: webSocketToken };
-    this.#webSockets = new WebSocketUsers({ url: webSocketUrl, ...token }, options.webSockets);
+    this.#webSockets = new WebSocketUsers({ url: webSocketUrl, ...token, ...reach }, options.webSockets);
     this.#mcp = new McpClients(this.#client, options.mcpSessions);
   }
 
