@@ -191,5 +191,13 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
     testsOnly: true,
     purpose: "tests of the alert routing",
   }),
+  program({
+    name: "faketime",
+    commands: [["faketime", "--version"]],
+    packages: ["faketime"],
+    needed: false,
+    testsOnly: true,
+    purpose: "tests of a clock that jumps",
+  }),
   pulumi,
 ];

@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderAlertmanager } from "../../../components/monitoring/alertmanager.ts";
 import { alertLabels, alertsOf, ruleGroups } from "../../../components/monitoring/rules.ts";
 import { freePorts } from "../../support/freePorts.ts";
+import { missing } from "../../support/missing.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";
-import { missing, startDaemon, type Daemon } from "./tools.ts";
+import { startDaemon, type Daemon } from "./tools.ts";
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -9,10 +9,11 @@ import { localJobs } from "../../../components/monitoring/local-jobs.ts";
 import { renderPrometheus } from "../../../components/monitoring/prometheus.ts";
 import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
 import { freePorts } from "../../support/freePorts.ts";
+import { missing } from "../../support/missing.ts";
 import { queriesOf } from "../../unit/monitoring/panel-queries.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";
 import { failingShare, pretendStack, type BoundSpelling, type PretendedStack } from "./exporter.ts";
-import { missing, startDaemon, type Daemon } from "./tools.ts";
+import { startDaemon, type Daemon } from "./tools.ts";
 
 interface Sample {
   readonly metric: Readonly<Record<string, string>>;

@@ -9,8 +9,8 @@ import { renderPrometheus, type ScrapeJob } from "../../../components/monitoring
 import { renderRuleTests } from "../../../components/monitoring/promtool.ts";
 import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
 import { runProgram, type Ran } from "../../../operations/docker/process.ts";
+import { missing } from "../../support/missing.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";
-import { missing } from "./tools.ts";
 
 let directory: string;
 

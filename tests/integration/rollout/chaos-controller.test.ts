@@ -8,11 +8,12 @@ import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Journal } from "../../../operations/rollout/journal.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { missing } from "../../support/missing.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { QUICK_GATES, runVerb, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
 import { Users } from "../../support/rollout-users.ts";
 
-/** `apt-get install libfaketime`, or `faketime`, on Debian. */
+/** The library that `faketime` preloads. */
 const FAKETIME = [
   "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
   "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -108,7 +109,7 @@ describe("the controller", () => {
     ["forwards", "+3600"],
     ["backwards", "-3600"],
   ] as const) {
-    it.skipIf(FAKETIME === undefined)(
+    it.skipIf(missing("faketime"))(
       `has a clock that jumps an hour ${jump}: lease and gates do not care`,
       async () => {
         const clock = join(stack.home, `clock-${jump}`);
