@@ -1,21 +1,54 @@
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 
-/** Ports on loopback that nobody has; all are held until the last is known, so that no two are the same. */
+/**
+ * Where the blocks begin: below the ports that the kernel gives to connections (32768 and up) and those of Kubernetes'
+ * NodePorts (30000 and up), so that nobody takes one by chance between this look and the container that gets it.
+ */
+const FIRST = 18_000;
+const BLOCK = 1000;
+/** More workers than this share blocks. */
+const BLOCKS = 12;
+
+/** The worker of the tests' runner that this process is, from 1; 0 outside of it. */
+const worker = Number(process.env.VITEST_POOL_ID ?? 0);
+
+/** Begins anywhere in the block: another run on this machine has the same blocks. */
+let next = Math.floor(Math.random() * BLOCK);
+
+/**
+ * Ports on loopback that nobody has, from a block of this worker's own: files that start stacks at the same time do not
+ * meet. None is given twice, until the block is used up.
+ *
+ * @throws Error where the block has not as many
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<Server>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            resolve(server);
-          });
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  for (let tries = 0; ports.length < count && tries < BLOCK; tries += 1) {
+    const port = FIRST + (worker % BLOCKS) * BLOCK + next;
+    next = (next + 1) % BLOCK;
+    if (await isFree(port)) ports.push(port);
+  }
+  if (ports.length < count) throw new Error(`fewer than ${count} ports are free`);
   return ports;
+}
+
+/** A port on loopback that nobody has. */
+export async function freePort(): Promise<number> {
+  const [port = 0] = await freePorts(1);
+  return port;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = await new Promise<Server | undefined>((resolve) => {
+    const listening = createServer()
+      .once("error", () => {
+        resolve(undefined);
+      })
+      .listen(port, "127.0.0.1", () => {
+        resolve(listening);
+      });
+  });
+  if (server === undefined) return false;
+  await new Promise((resolve) => server.close(resolve));
+  return true;
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,6 +14,7 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { Registries } from "../../operations/images/registry.ts";
 import { sourceOf } from "../../operations/images/sources.ts";
 import { readFileSync } from "node:fs";
+import { freePort } from "./freePorts.ts";
 
 /** Hardening that Docker takes on the command line, as `hardenedContainer` gives it. */
 export const HARDENING = [
@@ -152,17 +152,4 @@ async function start(name: string, home: string, spec: ContainerSpec): Promise<v
     ...["--health-cmd", healthCheck.test.slice(1).join(" "), "--health-interval", "1s", "--health-start-period", "60s"],
     ...["--entrypoint", spec.entrypoint?.[0] ?? "", spec.image as string, ...(spec.command ?? [])],
   ]);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === "string") reject(new Error("no port"));
-        else resolve(address.port);
-      });
-    });
-  });
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +20,7 @@ import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer
 import type { GateSettings } from "../../operations/rollout/gates.ts";
 import { Prometheus } from "../../operations/rollout/prometheus.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
+import { freePorts } from "./freePorts.ts";
 
 /** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus. */
 export interface RolloutStack {
@@ -83,13 +83,7 @@ export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceSe
   const name = `rollouttest-${randomBytes(3).toString("hex")}`;
   const home = await mkdtemp(join(tmpdir(), `${name}-`));
   await chmod(home, 0o755); // the router's user is not the one who runs the tests
-  const [http, webSocket, observe, prometheus, direct] = (await freePorts(5)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [http = 0, webSocket = 0, observe = 0, prometheus = 0, direct = 0] = await freePorts(5);
   const routesDirectory = join(home, "routes");
   await ensureRoutes(routesDirectory);
   const facts: StackFacts = {
@@ -249,25 +243,6 @@ async function startPrometheus(facts: StackFacts, port: number): Promise<void> {
     ...["--volume", `${file}:/etc/prometheus/test.json:ro`, "--tmpfs", "/data:mode=1777"],
     ...[LOCAL_IMAGES.prometheus, "--config.file=/etc/prometheus/test.json", "--storage.tsdb.path=/data"],
   ]);
-}
-
-/** Ports of the loopback address that are free now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Asks again until the answer is yes. @throws Error that says what was waited for, and the last failure. */

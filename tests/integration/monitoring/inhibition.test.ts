@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderAlertmanager } from "../../../components/monitoring/alertmanager.ts";
 import { alertLabels, alertsOf, ruleGroups } from "../../../components/monitoring/rules.ts";
-import { freePorts } from "../../support/freePorts.ts";
+import { freePort } from "../../support/freePorts.ts";
 import { missing } from "../../support/missing.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";
 import { startDaemon, type Daemon } from "./tools.ts";
@@ -83,7 +83,7 @@ describe.skipIf(missing("prometheus-alertmanager"))("a real Alertmanager", () =>
     });
     await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
     const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     directory = await mkdtemp(join(tmpdir(), "exai-alertmanager-"));
     await writeFile(

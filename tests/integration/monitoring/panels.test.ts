@@ -8,7 +8,7 @@ import { dashboards } from "../../../components/monitoring/grafana.ts";
 import { localJobs } from "../../../components/monitoring/local-jobs.ts";
 import { renderPrometheus } from "../../../components/monitoring/prometheus.ts";
 import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
-import { freePorts } from "../../support/freePorts.ts";
+import { freePort } from "../../support/freePorts.ts";
 import { missing } from "../../support/missing.ts";
 import { queriesOf } from "../../unit/monitoring/panel-queries.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";
@@ -40,7 +40,7 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
 
     beforeAll(async () => {
       stack = await pretendStack(spelling);
-      const [port = 0] = await freePorts(1);
+      const port = await freePort();
       directory = await mkdtemp(join(tmpdir(), "exai-panels-"));
       url = `http://127.0.0.1:${port}`;
       const address = `127.0.0.1:${port}`;

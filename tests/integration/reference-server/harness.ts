@@ -2,24 +2,13 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { bundleReferenceServer } from "../../../operations/images/reference.ts";
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
+import { freePorts } from "../../support/freePorts.ts";
 
 /** Polls until the check gives a value other than undefined or false. Throws after `seconds`. */
 export async function until<T>(what: string, check: () => Promise<T | undefined | false>, seconds = 10): Promise<T> {
@@ -55,7 +44,7 @@ export class Servers {
 
   /** Starts the process without waiting for anything. */
   async spawn(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
-    const [http, webSocket] = [await freePort(), await freePort()];
+    const [http = 0, webSocket = 0] = await freePorts(2);
     const child = spawn(process.execPath, [join(this.#directory, "server.mjs")], {
       env: { EXAI_HTTP_PORT: String(http), EXAI_WS_PORT: String(webSocket), RELEASE: "test-1", ...env },
       stdio: ["ignore", "pipe", "pipe"],
