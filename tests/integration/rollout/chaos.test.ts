@@ -111,29 +111,24 @@ describe("in the middle of a rollout", () => {
     expect(seen.failed).toBeLessThan(seen.requests / 5);
   }, 180_000);
 
-  it("the stable colour's container crashes: the candidate carries the users until it is back", async () => {
-    const users = await inMidRollout("the stable colour is killed at 20 %");
-    await crash(slotHost(stable));
-    const { code } = (await controller?.ended()) ?? {};
-    const seen = await users.leave();
-    const { machine } = await atRest();
-    process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
-    expect([0, 1]).toContain(code);
-    expect(seen.failedSeconds).toBeLessThan(10);
-    expect((await fetch(stack.routerUrl)).status).toBe(200);
-  }, 180_000);
-
-  it("the stable colour's container is gone for good: nobody stays without an answer", async () => {
-    const users = await inMidRollout("the stable colour is stopped for good at 20 %");
-    await docker(["kill", container(slotHost(stable))]);
-    const { code } = (await controller?.ended()) ?? {};
-    const seen = await users.leave();
-    const { machine } = await atRest();
-    process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
-    expect([0, 1]).toContain(code);
-    expect(seen.failedSeconds).toBeLessThan(10);
-    expect((await fetch(stack.routerUrl)).status).toBe(200);
-  }, 180_000);
+  it.each([
+    ["crashes: the candidate carries the users until it is back", () => crash(slotHost(stable))],
+    ["is gone for good: nobody stays without an answer", () => docker(["kill", container(slotHost(stable))])],
+  ])(
+    "the stable colour's container %s",
+    async (what, end) => {
+      const users = await inMidRollout(`the stable colour ${what.replace(/:.*/, "")} at 20 %`);
+      await end();
+      const { code } = (await controller?.ended()) ?? {};
+      const seen = await users.leave();
+      const { machine } = await atRest();
+      process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
+      expect([0, 1]).toContain(code);
+      expect(seen.failedSeconds).toBeLessThan(10);
+      expect((await fetch(stack.routerUrl)).status).toBe(200);
+    },
+    180_000,
+  );
 
   it("Prometheus hangs and comes back: the step holds, then goes on", async () => {
     const users = await inMidRollout("Prometheus hangs for 15 s at 20 %");

@@ -1,0 +1,167 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import type { Verb } from "../../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { cutover, type CutoverRequest } from "../../../operations/rollout/cutover.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { testerHeaders } from "../../../operations/rollout/smoke.ts";
+import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
+import { Controller, readJournal } from "../../support/rollout-controller.ts";
+import { expectSound, killIn } from "../../support/rollout-kill.ts";
+import { QUICK_GATES, runVerb, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+
+let stack: RolloutStack;
+beforeAll(async () => {
+  stack = await startRolloutStack();
+}, 120_000);
+afterAll(async () => {
+  await stack.down();
+}, 60_000);
+
+const start = (request: Partial<CutoverRequest> = {}) => Controller.start(stack, { action: "cutover", request });
+
+describe("a controller that is killed", () => {
+  it("in standby: resume has nothing to do, abort refuses, rollback takes it back", async () => {
+    await killIn(stack, start(), "standby");
+    const context = stack.context({ gates: QUICK_GATES });
+    expect((await runVerb(resume(context))).code).toBe(0);
+    expect((await expectSound(stack)).machine.state.name).toBe("standby");
+    await expect(runVerb(abort(context, {}))).rejects.toMatchObject({ exitCode: 3, mend: "./exai rollback" });
+    expect((await runVerb(rollback(context, {}))).code).toBe(0);
+    expect((await expectSound(stack)).machine.state.name).toBe("idle");
+  }, 180_000);
+
+  it("while it waits for the candidate's last connections: the time goes on from where it was", async () => {
+    const idle = readJournal(stack.home)?.machine.active === "green" ? "blue" : "green";
+    const context = stack.context();
+    // The rollback before has emptied the slot.
+    await context.deployer.deploy(idle, LOCAL_IMAGES.referenceServer, AbortSignal.timeout(60_000));
+    await until(`${idle} to be ready`, 60, async () => (await context.traffic.readiness())[idle]);
+    const tester = new WebSocket(stack.webSocketUrl, { headers: testerHeaders(idle) });
+    await once(tester, "open");
+    const closed = once(tester, "close");
+    const began = performance.now();
+    await killIn(stack, start({ drainSeconds: 6 }), "drain");
+    await sleep(2000);
+    expect(tester.readyState).toBe(WebSocket.OPEN);
+    const resumed = runVerb(resume(stack.context({ gates: QUICK_GATES })));
+    const [code] = (await closed) as [number];
+    const seconds = (performance.now() - began) / 1000;
+    expect(code).toBe(1012);
+    // Not before its time, which the kill neither ended nor began anew.
+    expect(seconds).toBeGreaterThan(5.5);
+    expect((await resumed).code).toBe(0);
+    expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
+    await expectSound(stack);
+  }, 180_000);
+
+  it("while it waits for an approval: resume waits again, and a promotion from elsewhere ends it", async () => {
+    await killIn(stack, start({ approval: true }), "approve");
+    const resumed = runVerb(resume(stack.context({ gates: QUICK_GATES })));
+    while ((await stack.context().leases.holder()) === undefined) await sleep(20);
+    const promoted = await untilAccepted(() => promote(stack.context(), { reason: "approved" }));
+    expect(promoted.code).toBe(0);
+    expect((await resumed).code).toBe(0);
+    const entry = (await stack.context().journal.history()).findLast(({ from }) => from === "approve");
+    expect(entry).toMatchObject({ reason: "approved", label: "shift 100 %" });
+    expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
+    await expectSound(stack);
+  }, 180_000);
+
+  it("in a pause: it stays paused in the journal, and resume goes on", async () => {
+    const controller = start({ holdSeconds: 8 });
+    await untilAccepted(() => pause(stack.context(), { reason: "lunch" }));
+    controller.signal("SIGKILL");
+    await controller.ended();
+    expect(readJournal(stack.home)?.machine.pause).toMatchObject({ reason: "lunch" });
+    expect((await runVerb(resume(stack.context({ gates: QUICK_GATES })))).code).toBe(0);
+    expect(readJournal(stack.home)?.machine.pause).toBeUndefined();
+    expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
+    await expectSound(stack);
+  }, 180_000);
+
+  it("finish ends the standby, and a rollback after it says what it deploys, and does", async () => {
+    const context = stack.context({ gates: QUICK_GATES });
+    const before = readJournal(stack.home)?.machine.active ?? "blue";
+    await killIn(stack, start(), "standby");
+    expect((await runVerb(finish(context, { drainSeconds: 0 }))).code).toBe(0);
+    expect(await context.deployer.status(before)).toMatchObject({ running: false });
+    expect((await expectSound(stack)).machine).toMatchObject({ emptied: [before], previous: { stable: before } });
+    const back = await runVerb(rollback(context, {}));
+    expect(back.events[0]).toMatchObject({
+      type: "note",
+      message: expect.stringContaining(`${before} is not warm`) as string,
+    });
+    expect(back.code).toBe(0);
+    const after = await expectSound(stack);
+    expect(after.table.weights[before]).toBe(100);
+  }, 180_000);
+});
+
+describe("a controller", () => {
+  for (const hangs of [false, true]) {
+    it(`that ${hangs ? "hangs" : "lives"}: a rollback from another terminal takes effect at once`, async () => {
+      const before = readJournal(stack.home)?.machine.active ?? "blue";
+      const controller = start({ steps: [50, 100], holdSeconds: 60 });
+      while (readJournal(stack.home)?.machine.state.name !== "shift") await sleep(20);
+      await sleep(500);
+      if (hangs) controller.signal("SIGSTOP");
+      const asked = performance.now();
+      let flipped = 0;
+      const verb = runVerb(rollback(stack.context(), { reason: "bad" }));
+      while (flipped === 0) {
+        const table = await stack.context().traffic.inForce();
+        if (table?.weights[before] === 100) flipped = performance.now() - asked;
+        else await sleep(5);
+      }
+      const { code } = await verb;
+      if (hangs) controller.signal("SIGCONT");
+      process.stdout.write(
+        `rollback beside a controller that ${hangs ? "hangs" : "lives"}: ${flipped.toFixed(0)} ms\n`,
+      );
+      // Seconds on a machine that does other things as well; the figure is printed.
+      expect(flipped).toBeLessThan(5000);
+      expect(code).toBe(0);
+      // The release is not out, or somebody else has taken over.
+      expect((await controller.ended()).code).toBe(hangs ? 3 : 1);
+      const after = await expectSound(stack);
+      expect(after.machine).toMatchObject({ state: { name: "idle" }, active: before, ending: { reason: "bad" } });
+      expect(after.entry?.who).toBe(stack.context().who);
+    }, 180_000);
+  }
+
+  it("that lives lets no second cutover or resume in, naming the holder", async () => {
+    const controller = start();
+    try {
+      while (readJournal(stack.home)?.machine.state.name !== "deploy" && controller.running) await sleep(5);
+      const request = { image: "another" };
+      for (const verb of [resume(stack.context()), cutover(stack.context(), request)]) {
+        await expect(runVerb(verb)).rejects.toMatchObject({
+          exitCode: 3,
+          message: expect.stringContaining(`process ${String(controller.pid)}`) as string,
+        });
+      }
+    } finally {
+      await killIn(stack, controller, "ready");
+      await runVerb(abort(stack.context(), {}));
+    }
+    await expectSound(stack);
+  }, 180_000);
+});
+
+/** Runs a verb that asks the one who leads until it is accepted: before the first step there is nothing to promote. */
+async function untilAccepted(verb: () => Verb): Promise<{ readonly code: number }> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    try {
+      return await runVerb(verb());
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      expect(error).toMatchObject({ exitCode: 3 });
+      await sleep(200);
+    }
+  }
+}
