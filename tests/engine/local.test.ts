@@ -10,7 +10,7 @@ import { docker } from "../../operations/docker/cli.ts";
 import { Engine } from "../../operations/engine/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { StackReport } from "../../policies/report/model.ts";
-import { LocalInstance } from "../support/localInstance.ts";
+import { LocalInstance, PATIENT_GATES } from "../support/localInstance.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 
 const FIXTURE = join(import.meta.dirname, "fixtures/privileged");
@@ -123,6 +123,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     })();
     try {
       await instance.events(["cutover", "--image", release, "--steps", "50,100", "--hold", "5s", "--bake", "5s"], {
+        ...PATIENT_GATES,
         grafana: "false",
       });
     } finally {

@@ -14,6 +14,9 @@ export interface PrintedEvent {
   readonly data?: Record<string, unknown>;
 }
 
+/** Gates that do not judge the speed of a busy machine, for tests of something else than the gates. */
+export const PATIENT_GATES = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } as const;
+
 /** A local stack of its own, beside whatever else runs: another instance name, folder and ports. */
 export class LocalInstance {
   readonly name: string;
@@ -51,8 +54,8 @@ export class LocalInstance {
   }
 
   /** Starts `./exai <words>` on this instance, for a test that does something to its process. */
-  start(words: readonly string[]): ChildProcess {
-    return spawn(process.execPath, this.#arguments(words, {}), {
+  start(words: readonly string[], settings: Readonly<Record<string, string>> = {}): ChildProcess {
+    return spawn(process.execPath, this.#arguments(words, settings), {
       cwd: PROJECT_ROOT,
       stdio: ["ignore", "ignore", "inherit"],
     });

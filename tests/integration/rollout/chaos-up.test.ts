@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { failures } from "../../../bench/support/figures.ts";
 import { Load } from "../../../bench/support/load.ts";
-import { LocalInstance } from "../../support/localInstance.ts";
+import { LocalInstance, PATIENT_GATES } from "../../support/localInstance.ts";
 import { until } from "../../support/rollout-stack.ts";
 
 let instance: LocalInstance;
@@ -37,15 +37,10 @@ it("`up` in the middle of a rollout is refused while somebody leads it, and leav
     ...{ requestsPerSecond: 30, webSockets: 0, mcpSessions: 5 },
   });
   await load.start();
-  controller = instance.start([
-    "cutover",
-    "--image",
-    LOCAL_IMAGES.referenceServer,
-    "--steps",
-    "25,100",
-    "--hold",
-    "5m",
-  ]);
+  controller = instance.start(
+    ["cutover", "--image", LOCAL_IMAGES.referenceServer, "--steps", "25,100", "--hold", "5m"],
+    PATIENT_GATES,
+  );
   await until("a quarter of the users on green", 120, async () => {
     if (controller?.exitCode !== null) throw new Error(`the cutover ended with ${String(controller?.exitCode)}`);
     return JSON.stringify(await weights()) === JSON.stringify(QUARTER);
