@@ -1,7 +1,21 @@
 import { defineConfig } from "vitest/config";
 
-/** What runs containers, clusters or an engine: one file at a time, since gates judge latency and cores are few. */
-const REAL = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts", "tests/cluster/**/*.test.ts"];
+/**
+ * One file after the other: what judges time by itself, and what shares a cluster, whose node has room for one stack and
+ * whose gateway one of the files starts anew.
+ */
+const ALONE = ["tests/integration/reference-server/**/*.test.ts", "tests/cluster/**/*.test.ts"];
+
+/**
+ * Side by side: what starts containers or the engine, and waits for them most of the time. Each file has a stack of its own,
+ * with names, ports and a folder of its own, and gates that do not judge speed.
+ */
+const WAITING = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts"];
+
+/** Files of {@link WAITING} at the same time: a stack in a rollout takes about a fifth of a core. */
+const SIDE_BY_SIDE = 4;
+
+const PATIENCE = { testTimeout: 180_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
@@ -12,7 +26,7 @@ export default defineConfig({
         test: {
           name: "pure",
           include: ["tests/**/*.test.ts"],
-          exclude: REAL,
+          exclude: [...WAITING, ...ALONE],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 0 },
@@ -21,13 +35,18 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: "real",
-          include: REAL,
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 600_000,
+          ...PATIENCE,
+          name: "waiting",
+          include: WAITING,
+          exclude: ALONE,
+          globalSetup: "tests/support/images.ts",
+          maxWorkers: SIDE_BY_SIDE,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        extends: true,
+        test: { ...PATIENCE, name: "alone", include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } },
       },
     ],
   },
