@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../../contract/errors.ts";
-import type { Verb } from "../../contract/events.ts";
+import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
+import { merge, type Task } from "../../operations/images/merge.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { prepareMachine } from "../doctor/prepare.ts";
 
@@ -14,16 +17,18 @@ interface Counts {
   readonly skipped: number;
 }
 
-/** Checks that are not tests; each counts as one. */
+type Emit = (event: ExaiEvent) => void;
+
+/** Checks that are not tests; each counts as one. The longest is first. */
 const STATIC_CHECKS = [
-  { name: "types", command: ["tsc", "--noEmit"] },
   { name: "eslint", command: ["eslint", "."] },
+  { name: "types", command: ["tsc", "--noEmit"] },
   { name: "prettier", command: ["prettier", "--check", "--log-level", "warn", "."] },
   { name: "knip", command: ["knip"] },
 ] as const;
 
 /**
- * Types, lint, dead code, then the tests, all with their own output. What a machine lacks is installed first where that
+ * Types, lint and dead code, then the tests, all with their own output. What a machine lacks is installed first where that
  * is possible (root on Debian and Ubuntu). The last line is `N passed, N failed, N skipped`.
  */
 export async function* test(suites: readonly string[], signal: AbortSignal): Verb {
@@ -35,21 +40,7 @@ export async function* test(suites: readonly string[], signal: AbortSignal): Ver
   };
   yield* prepareMachine("tests", signal);
 
-  if (suites.length === 0) {
-    for (const { name, command } of STATIC_CHECKS) {
-      yield { type: "step", id: name, title: name, status: "started" };
-      const started = Date.now();
-      const ok = (await tool(command, signal)) === 0;
-      add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
-      yield {
-        type: "step",
-        id: name,
-        title: name,
-        status: ok ? "done" : "failed",
-        seconds: (Date.now() - started) / 1000,
-      };
-    }
-  }
+  if (suites.length === 0) yield* prepare(add, signal);
 
   const folders = suites.length > 0 ? suites.map((suite) => `tests/${suite}`) : everySuite();
   const report = join(PROJECT_ROOT, ".exai", "vitest.json");
@@ -61,6 +52,45 @@ export async function* test(suites: readonly string[], signal: AbortSignal): Ver
   add(countsOf(report, code));
   yield { type: "text", text: `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped` };
   return total.failed === 0 ? EXIT.ok : EXIT.violations;
+}
+
+/**
+ * The static checks in two lanes, as each keeps one core busy; beside them the images of the containers, which take a
+ * minute and more where none is there, and mostly wait for Debian's archive.
+ */
+async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): AsyncGenerator<ExaiEvent, void> {
+  const [longest, ...others] = STATIC_CHECKS;
+  const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
+    const step = { type: "step", id: name, title: name } as const;
+    emit({ ...step, status: "started" });
+    const started = Date.now();
+    const ok = (await tool(command, signal)) === 0;
+    add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
+    emit({ ...step, status: ok ? "done" : "failed", seconds: (Date.now() - started) / 1000 });
+  };
+  const lanes: readonly Task<ExaiEvent>[] = [
+    (emit) => check(longest, emit),
+    async (emit) => {
+      for (const other of others) await check(other, emit);
+    },
+    (emit) => images(emit, signal),
+  ];
+  yield* merge(lanes, new AbortController());
+}
+
+/** Makes the images of the tests. Where that fails, the tests that need one fail by themselves; the others run. */
+async function images(emit: Emit, signal: AbortSignal): Promise<void> {
+  const wanted = Object.values(LOCAL_IMAGES).filter((image) => image !== LOCAL_IMAGES.grafana);
+  try {
+    for await (const event of ensureImages(wanted, { signal })) emit(event);
+  } catch (error) {
+    signal.throwIfAborted();
+    emit({
+      type: "note",
+      level: "warning",
+      message: `images: ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
 }
 
 function everySuite(): string[] {
