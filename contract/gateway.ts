@@ -1,6 +1,6 @@
 import { COLOURS, type Colour, type Weights } from "./colours.ts";
 import { checkWeights, type RouteTable } from "./envoy/routes.ts";
-import { slotHost } from "./envoy/names.ts";
+import { CLUSTER_KINDS, slotHost, type ClusterKind } from "./envoy/names.ts";
 import { HEADERS, HTTP_PORT, SERVER_PATHS } from "./server.ts";
 
 /**
@@ -32,6 +32,23 @@ export const LISTENERS = ["http", "websocket"] as const;
 /** `http`: requests and MCP. `websocket`: EXAI_WS_PORT. */
 export type Listener = (typeof LISTENERS)[number];
 
+/** What comes in by each listener. */
+export const LISTENER_KINDS: Readonly<Record<Listener, readonly ClusterKind[]>> = {
+  http: ["stream", "plain"],
+  websocket: ["websocket"],
+};
+
+/**
+ * Port of event streams on the slots' Services; behind it is the pods' HTTP port. Envoy Gateway makes one cluster of each
+ * Service and port, so a port of their own gives streams a cluster of their own.
+ */
+export const STREAMS_PORT = 8078;
+
+/** Port of the slots' Services for each kind of cluster. */
+export function servicePorts(wsPort: number): Readonly<Record<ClusterKind, number>> {
+  return { plain: HTTP_PORT, stream: STREAMS_PORT, websocket: wsPort };
+}
+
 /** A rule of an HTTPRoute, as far as it is written here. `Name` is a Service's name, or the program's output of it. */
 export type RouteRule<Name = string> = Readonly<Record<string, unknown>> & {
   readonly backendRefs?: readonly { readonly name: Name; readonly port: number; readonly weight: number }[];
@@ -45,33 +62,47 @@ export interface SharedRules<Name = string> {
   readonly wsPort: number;
   /** Names of the slots' Services. @default those of {@link slotHost} */
   readonly services?: Readonly<Record<Colour, Name>>;
+  /** Whether event streams have a rule of their own; only where {@link streamsArePinned}. @default true */
+  readonly streams?: boolean;
 }
 
 /** No time-out of the route: event streams and WebSockets last; the server has time-outs of its own. */
 export const ROUTE_TIMEOUTS = { request: "0s" } as const;
 
+/** What an HTTPRoute matches for each kind. */
+export function kindMatches(kind: ClusterKind): readonly Readonly<Record<string, unknown>>[] {
+  if (kind !== "stream") return [{ path: { type: "PathPrefix", value: "/" } }];
+  return [
+    { path: { type: "Exact", value: SERVER_PATHS.dashboardWebSocket } },
+    { path: { type: "PathPrefix", value: SERVER_PATHS.mcp }, method: "GET" },
+  ];
+}
+
 /**
  * The rules of a shared route: both slots with their weights, and before them the evicted colours' sessions. Each rule's
  * name says which table it is; Envoy Gateway hands it on to Envoy, so that the read-back proves that exactly this table
  * is in force.
+ *
+ * The order does not count: a longer path wins, then more conditions, the method being one. So a rule for a path wins over
+ * any pinned one that names a colour alone, and needs pinned ones for the same path.
  */
 export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly RouteRule<Name>[] {
-  const { listener, table } = shared;
+  const { listener, table, streams = true } = shared;
   checkWeights(table.weights);
   const name = tableName(table);
   return [
     ...(listener === "http" ? COLOURS.filter((colour) => table.evicted.includes(colour)) : []).map((colour) => ({
       name: `${name}-evicted-${colour}`,
-      // What carried the colour's tag has it as the testers' header when Envoy chooses the route for good.
-      matches: [
-        {
-          path: { type: "PathPrefix", value: SERVER_PATHS.mcp },
-          headers: [
-            { type: "Exact", name: HEADERS.testerColour, value: colour },
-            { type: "RegularExpression", name: HEADERS.mcpSessionId, value: ".+" },
-          ],
-        },
-      ],
+      // GET once more: with the method it has a condition more than the colour's pinned rule of streams.
+      matches: [{}, { method: "GET" }].map((method) => ({
+        ...method,
+        path: { type: "PathPrefix", value: SERVER_PATHS.mcp },
+        // What carried the colour's tag has it as the testers' header when Envoy chooses the route for good.
+        headers: [
+          { type: "Exact", name: HEADERS.testerColour, value: colour },
+          { type: "RegularExpression", name: HEADERS.mcpSessionId, value: ".+" },
+        ],
+      })),
       filters: [
         {
           type: "ExtensionRef",
@@ -84,23 +115,31 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
       ],
       timeouts: ROUTE_TIMEOUTS,
     })),
-    {
-      name,
-      matches: [{ path: { type: "PathPrefix", value: "/" } }],
-      backendRefs: COLOURS.map((colour) => backendRef(shared, colour, table.weights[colour])),
-      timeouts: ROUTE_TIMEOUTS,
-    },
+    ...LISTENER_KINDS[listener]
+      .filter((kind) => streams || kind !== "stream")
+      .map((kind) => ({
+        name: kind === "stream" ? `${name}-stream` : name,
+        matches: kindMatches(kind),
+        backendRefs: COLOURS.map((colour) => backendRef(shared, kind, colour, table.weights[colour])),
+        timeouts: ROUTE_TIMEOUTS,
+      })),
   ];
 }
 
 /** A Service as a rule names it. */
 export function backendRef<Name = string>(
-  { listener, wsPort, services }: Pick<SharedRules<Name>, "listener" | "wsPort" | "services">,
+  { wsPort, services }: Pick<SharedRules<Name>, "wsPort" | "services">,
+  kind: ClusterKind,
   colour: Colour,
   weight: number,
 ): { readonly kind: "Service"; readonly name: Name; readonly port: number; readonly weight: number } {
   const name = services === undefined ? (slotHost(colour) as Name) : services[colour];
-  return { kind: "Service", name, port: listener === "http" ? HTTP_PORT : wsPort, weight };
+  return { kind: "Service", name, port: servicePorts(wsPort)[kind], weight };
+}
+
+/** Name of a pinned rule: what it leads, and by what. The kind comes first: {@link streamsArePinned} reads it back. */
+export function pinnedName(kind: ClusterKind, by: "session" | "tester", colour: Colour): string {
+  return `${kind}-${by}-${colour}`;
 }
 
 /** MCP (Streamable HTTP, session management): a client that gets 404 for its session must initialise a new one. */
@@ -123,13 +162,15 @@ function tableName({ generation, token }: Pick<RouteTable, "generation" | "token
 interface SharedRoute {
   readonly generation: number;
   readonly token: number;
-  readonly weights: Weights;
+  /** Of each of its weighted rules. */
+  readonly weights: readonly Weights[];
   readonly evicted: readonly Colour[];
 }
 
 /**
  * The table that an Envoy proxy of the gateway has in force, from the body of
- * `/config_dump?resource=dynamic_route_configs`. Both shared routes must have the same one.
+ * `/config_dump?resource=dynamic_route_configs`. Both shared routes must have the same one, and all their rules the same
+ * weights.
  *
  * @returns undefined when the proxy has no routes of this namespace yet.
  * @throws Error when the two routes contradict each other, as they do for the moment between two writes.
@@ -141,7 +182,7 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
     if (resource?.namespace !== namespace) continue;
     const listener = LISTENERS.find((each) => ROUTING_NAMES.shared[each] === resource.name);
     if (listener === undefined) continue;
-    const name = /^generation-(\d+)-token-(\d+)(?:-evicted-(blue|green))?$/.exec(resource.sectionName ?? "");
+    const name = /^generation-(\d+)-token-(\d+)(?:-stream|-evicted-(blue|green))?$/.exec(resource.sectionName ?? "");
     // A stack that has never seen a rollout may be older than the names of rules.
     const [generation, token] = name === null ? [1, 0] : [Number(name[1]), Number(name[2])];
     const before = found.get(listener);
@@ -152,29 +193,46 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
     found.set(listener, {
       generation,
       token,
-      weights: colour === undefined ? weightsOf(field(route, "route")) : (before?.weights ?? { blue: 0, green: 0 }),
+      weights: [...(before?.weights ?? []), ...(colour === undefined ? [weightsOf(field(route, "route"))] : [])],
       evicted: [...(before?.evicted ?? []), ...(colour !== undefined && gone ? [colour] : [])],
     });
   }
   const [http, websocket] = [found.get("http"), found.get("websocket")];
   if (http === undefined || websocket === undefined) return undefined;
-  const disagree =
+  const [weights, ...others] = [...http.weights, ...websocket.weights];
+  if (
+    weights === undefined ||
     http.generation !== websocket.generation ||
     http.token !== websocket.token ||
-    COLOURS.some((colour) => http.weights[colour] !== websocket.weights[colour]);
-  if (disagree)
+    others.some((other) => COLOURS.some((colour) => other[colour] !== weights[colour]))
+  )
     throw new Error(`the proxy's routes contradict each other: ${JSON.stringify(http)}, ${JSON.stringify(websocket)}`);
-  return { ...http, evicted: COLOURS.filter((colour) => http.evicted.includes(colour)) };
+  const { generation, token } = http;
+  return { generation, token, weights, evicted: COLOURS.filter((colour) => http.evicted.includes(colour)) };
 }
 
-/** Colour and port of a merged cluster, `service/<namespace>/server-<colour>/<port>/…`; undefined for any other. */
+/**
+ * Whether a proxy has the pinned rules of event streams, from the same dump. Before, a shared rule of theirs would lead
+ * testers and sessions by the weights, and to a port that the Services may not have.
+ */
+export function streamsArePinned(configDump: unknown, namespace: string): boolean {
+  return routesOf(configDump).some((route) => {
+    const resource = resourceOf(route);
+    const pinned = resource?.namespace === namespace && resource.name === ROUTING_NAMES.pinned.http;
+    return pinned && resource.sectionName?.startsWith("stream-") === true;
+  });
+}
+
+/** Colour and kind of a merged cluster, `service/<namespace>/server-<colour>/<port>/…`; undefined for any other. */
 export function parseServiceCluster(
   name: string,
-  namespace: string,
-): { readonly colour: Colour; readonly port: number } | undefined {
-  const [kind, home, service, port] = name.split("/");
+  { namespace, wsPort }: { readonly namespace: string; readonly wsPort: number },
+): { readonly colour: Colour; readonly kind: ClusterKind } | undefined {
+  const [object, home, service, port] = name.split("/");
   const colour = COLOURS.find((each) => slotHost(each) === service);
-  return kind === "service" && home === namespace && colour !== undefined ? { colour, port: Number(port) } : undefined;
+  const kind = CLUSTER_KINDS.find((each) => servicePorts(wsPort)[each] === Number(port));
+  if (object !== "service" || home !== namespace || colour === undefined || kind === undefined) return undefined;
+  return { colour, kind };
 }
 
 function weightsOf(action: unknown): Weights {

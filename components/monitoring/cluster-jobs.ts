@@ -1,4 +1,6 @@
 import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
+import { CLUSTER_KINDS } from "../../contract/envoy/names.ts";
+import { servicePorts } from "../../contract/gateway.ts";
 import { JOBS } from "../../contract/monitoring.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
@@ -10,7 +12,7 @@ export interface ClusterTargets {
   readonly instance: string;
   /** Namespace of the stack. */
   readonly namespace: string;
-  /** EXAI_WS_PORT: tells the clusters of WebSockets from those of requests. */
+  /** EXAI_WS_PORT: tells the clusters of WebSockets from the others. */
   readonly webSocketPort: number;
   /** Envoy Gateway's proxies. */
   readonly gateway: {
@@ -75,14 +77,12 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
   ];
 }
 
-/**
- * Labels from the names of merged clusters, `service/<namespace>/server-<colour>/<port>`. Event streams share their port
- * with requests here; a Service `server-<colour>-stream` would keep them apart.
- */
+/** Labels from the names of merged clusters, `service/<namespace>/server-<colour>/<port>/…`: the port says the kind. */
 export function gatewayRelabelling(
   targets: Pick<ClusterTargets, "namespace" | "webSocketPort">,
 ): readonly Relabelling[] {
   const service = `service/${targets.namespace}/server-`;
+  const ports = servicePorts(targets.webSocketPort);
   const rule = (regex: string, target_label: string, replacement: string): Relabelling => ({
     source_labels: ["envoy_cluster_name"],
     regex: `${regex}(?:/.*)?`,
@@ -90,10 +90,8 @@ export function gatewayRelabelling(
     replacement,
   });
   return [
-    rule(`${service}(blue|green)(?:-stream)?/\\d+`, "colour", "$1"),
-    rule(`${service}(?:blue|green)/${HTTP_PORT}`, "kind", "plain"),
-    rule(`${service}(?:blue|green)-stream/\\d+`, "kind", "stream"),
-    rule(`${service}(?:blue|green)/${targets.webSocketPort}`, "kind", "websocket"),
+    rule(`${service}(blue|green)/\\d+`, "colour", "$1"),
+    ...CLUSTER_KINDS.map((kind) => rule(`${service}(?:blue|green)/${String(ports[kind])}`, "kind", kind)),
   ];
 }
 

@@ -1,11 +1,15 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { COLOURS, type Colour, type Weights } from "../../contract/colours.ts";
+import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { FIRST_TABLE } from "../../contract/envoy/routes.ts";
 import {
   backendRef,
   ENVOY_GATEWAY,
   GATEWAY_API,
   goneSessionFilter,
+  kindMatches,
+  LISTENER_KINDS,
+  pinnedName,
   ROUTE_TIMEOUTS,
   ROUTING_NAMES,
   sharedRules,
@@ -48,13 +52,13 @@ function httpSection(spec: Pick<RoutingSpec, "tlsSecret">): "http" | "https" {
   return spec.tlsSecret === undefined ? "http" : "https";
 }
 
-/** The proxy: its scale, its Service, and one cluster per Service, so that metrics and weights are per colour. */
+/** The proxy: its scale, its Service, and one cluster per Service and port, so that metrics are per colour and kind. */
 export function envoyProxy(spec: RoutingSpec): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
     kind: "EnvoyProxy",
     spec: {
-      // Routes that name the same Service share its cluster; off again as soon as a backendRef carries a filter.
+      // Routes that name the same Service and port share its cluster; off again as soon as a backendRef carries a filter.
       mergeBackends: {},
       // Connections that live long, such as WebSockets, get this long to end when a proxy is replaced.
       shutdown: { drainTimeout: "60s", minDrainDuration: "10s" },
@@ -135,20 +139,27 @@ export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weig
  * ever, so that both colours' clusters exist before any traffic is shifted to them.
  */
 export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
-  const rule = (colour: Colour, header: Record<string, string>): Record<string, unknown> => ({
-    matches: [{ path: { type: "PathPrefix", value: "/" }, headers: [header] }],
-    backendRefs: [backendRef({ ...spec, listener }, colour, 1)],
-    timeouts: ROUTE_TIMEOUTS,
-  });
-  return route(spec, listener, [
-    // A tagged session stays where it is even under the testers' header: the policy that strips the tag sets the header.
-    ...(spec.sessionTags && listener === "http"
-      ? COLOURS.map((colour) =>
-          rule(colour, { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${colour}[.].+` }),
-        )
-      : []),
-    ...COLOURS.map((colour) => rule(colour, { type: "Exact", name: HEADERS.testerColour, value: colour })),
-  ]);
+  const rule = (kind: ClusterKind, by: "session" | "tester", colour: Colour): Record<string, unknown> => {
+    const header =
+      by === "session"
+        ? { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${colour}[.].+` }
+        : { type: "Exact", name: HEADERS.testerColour, value: colour };
+    return {
+      name: pinnedName(kind, by, colour),
+      matches: kindMatches(kind).map((match) => ({ ...match, headers: [header] })),
+      backendRefs: [backendRef(spec, kind, colour, 1)],
+      timeouts: ROUTE_TIMEOUTS,
+    };
+  };
+  return route(
+    spec,
+    listener,
+    LISTENER_KINDS[listener].flatMap((kind) => [
+      // A tagged session stays where it is even under the testers' header: the policy that strips the tag sets the header.
+      ...(spec.sessionTags && listener === "http" ? COLOURS.map((colour) => rule(kind, "session", colour)) : []),
+      ...COLOURS.map((colour) => rule(kind, "tester", colour)),
+    ]),
+  );
 }
 
 /** Sends plain HTTP to HTTPS, for good. */

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { STREAMS_PORT } from "../../contract/gateway.ts";
 import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import {
@@ -75,6 +76,7 @@ export class KubernetesServer extends ExaiComponent {
               selector: selectorLabels(platform, slotPart),
               ports: [
                 { name: "http", port: HTTP_PORT, targetPort: "http", protocol: "TCP", appProtocol: "http" },
+                { name: "streams", port: STREAMS_PORT, targetPort: "http", protocol: "TCP", appProtocol: "http" },
                 {
                   name: "websocket",
                   port: args.environment.wsPort,

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
+import { STREAMS_PORT } from "../../contract/gateway.ts";
 import { hasDigest } from "./checks.ts";
 import { DEFERRED, type ConfigSource } from "./source.ts";
 import { ENVIRONMENTS, fallbackOf, type Environment, type Setting } from "./setting.ts";
@@ -152,6 +153,8 @@ function crossChecks(
   }
   if (values.wsPort === 8080)
     errors.push(refusal(stack, "wsPort", "is 8080, the port of HTTP and MCP inside the container"));
+  if (cluster && values.wsPort === STREAMS_PORT)
+    errors.push(refusal(stack, "wsPort", `is ${STREAMS_PORT}, the port of event streams on the slots' Services`));
 
   if (cluster) {
     if (values.image === undefined && values.buildContext === undefined)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { COLOURS } from "../../contract/colours.ts";
-import { ROUTING_NAMES } from "../../contract/gateway.ts";
+import { LISTENERS, ROUTING_NAMES, STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {
   clientPolicy,
@@ -28,7 +28,7 @@ const spec: RoutingSpec = {
 };
 
 interface Rule {
-  matches: { headers?: { name: string; type: string; value: string }[] }[];
+  matches: { path: { value: string }; method?: string; headers?: { name: string; type: string; value: string }[] }[];
   backendRefs: { name: string; port: number; weight: number; filters?: unknown }[];
   timeouts: { request: string };
   sessionPersistence?: unknown;
@@ -36,38 +36,64 @@ interface Rule {
 const rules = (object: GatewayObject) => object.spec.rules as Rule[];
 
 describe("the shared route", () => {
-  it.each(["http", "websocket"] as const)("of %s names both slots in one rule, with their weights", (listener) => {
-    const [rule, ...others] = rules(sharedRoute(spec, listener, { blue: 75, green: 25 }));
-    expect(others).toEqual([]);
-    const port = listener === "http" ? 8080 : 8079;
-    expect(rule?.backendRefs).toEqual([
-      { kind: "Service", name: "server-blue", port, weight: 75 },
-      { kind: "Service", name: "server-green", port, weight: 25 },
-    ]);
-    expect(rule?.timeouts.request).toBe("0s");
+  it.each([
+    ["http", [STREAMS_PORT, 8080]],
+    ["websocket", [8079]],
+  ] as const)("of %s names both slots in a rule for each kind, with their weights", (listener, ports) => {
+    const found = rules(sharedRoute(spec, listener, { blue: 75, green: 25 }));
+    expect(found.map(({ backendRefs }) => backendRefs)).toEqual(
+      ports.map((port) => [
+        { kind: "Service", name: "server-blue", port, weight: 75 },
+        { kind: "Service", name: "server-green", port, weight: 25 },
+      ]),
+    );
+    for (const { timeouts } of found) expect(timeouts.request).toBe("0s");
   });
 });
 
 describe("the pinned route", () => {
   it("leads each colour's header, and each colour's sessions, to that colour alone", () => {
     const found = rules(pinnedRoute(spec, "http")).map(({ matches, backendRefs }) => ({
-      header: matches[0]?.headers?.[0],
-      to: backendRefs.map(({ name }) => name),
+      headers: matches.map(({ headers }) => headers),
+      to: backendRefs.map(({ name, port }) => `${name}:${String(port)}`),
     }));
-    expect(found).toHaveLength(4);
-    for (const colour of COLOURS) {
-      const mine = found.filter(({ to }) => to.includes(`server-${colour}`));
-      expect(mine.map(({ to }) => to)).toEqual([[`server-${colour}`], [`server-${colour}`]]);
-      const [session, tester] = mine.map(({ header }) => header);
-      expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}.10.0.0.1:8080~abc`)).toBe(true);
-      expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}xabc`)).toBe(false);
-      expect(tester).toEqual({ type: "Exact", name: "x-exai-colour", value: colour });
+    expect(found).toHaveLength(8);
+    for (const colour of COLOURS)
+      for (const port of [8080, STREAMS_PORT]) {
+        const mine = found.filter(({ to }) => to.includes(`server-${colour}:${String(port)}`));
+        for (const { to } of mine) expect(to).toHaveLength(1);
+        const [session, tester, ...others] = mine.map(({ headers }) => {
+          const [first, ...same] = headers;
+          for (const each of same) expect(each).toEqual(first);
+          return first?.[0];
+        });
+        expect(others).toEqual([]);
+        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}.10.0.0.1:8080~abc`)).toBe(true);
+        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}xabc`)).toBe(false);
+        expect(tester).toEqual({ type: "Exact", name: "x-exai-colour", value: colour });
+      }
+  });
+
+  it("has a rule for every path and method that the shared route has one for", () => {
+    const places = (object: GatewayObject) =>
+      new Set(
+        rules(object).flatMap(({ matches }) => matches.map(({ path, method = "" }) => `${method} ${path.value}`)),
+      );
+    for (const listener of LISTENERS)
+      expect(places(pinnedRoute(spec, listener))).toEqual(places(sharedRoute(spec, listener, { blue: 100, green: 0 })));
+  });
+
+  it("names its rules apart, and has no more of them than an HTTPRoute may have", () => {
+    for (const listener of LISTENERS) {
+      const names = (pinnedRoute(spec, listener).spec.rules as { name: string }[]).map(({ name }) => name);
+      expect(new Set(names).size).toBe(names.length);
+      expect(names.length).toBeLessThanOrEqual(16);
     }
   });
 
   it("knows no sessions on the WebSocket port, nor where tagging is off", () => {
     expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(2);
-    expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(2);
+    expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(4);
   });
 
   it("has nothing that keeps the gateway from merging clusters", () => {

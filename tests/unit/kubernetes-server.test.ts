@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { COLOURS } from "../../contract/colours.ts";
+import { STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";
 import { ClusterPlatform } from "../../components/platform/kubernetes.ts";
 import { secretsDigest } from "../../components/secrets/kubernetes.ts";
@@ -87,6 +88,19 @@ describe("the server on Kubernetes", () => {
       };
       expect(template.metadata.labels).toMatchObject(selector);
       expect(selector["exai.colour"]).toBe(colour);
+    }
+  });
+
+  it("has a port of their own for event streams, with the pods' HTTP port behind it", () => {
+    for (const colour of COLOURS) {
+      const { ports } = specOf(graph, `server-${colour}-service`) as {
+        ports: { name: string; port: number; targetPort: string }[];
+      };
+      expect(Object.fromEntries(ports.map(({ name, port, targetPort }) => [name, [port, targetPort]]))).toEqual({
+        http: [8080, "http"],
+        streams: [STREAMS_PORT, "http"],
+        websocket: [8079, "websocket"],
+      });
     }
   });
 

@@ -144,6 +144,12 @@ describe("settings that are refused before any resource", () => {
       says: /8080, the port of HTTP/,
     },
     {
+      name: "the WebSocket port on the port of event streams",
+      values: { ...PROD, wsPort: "8078" },
+      key: "wsPort",
+      says: /8078, the port of event streams/,
+    },
+    {
       name: "a short JWT secret",
       values: { ...PROD, jwtSecret: "x".repeat(31) },
       key: "jwtSecret",

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour } from "../../../contract/colours.ts";
-import { slotHost } from "../../../contract/envoy/names.ts";
+import { slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import {
@@ -10,9 +10,9 @@ import {
   parseServiceCluster,
   ROUTING_NAMES,
   sharedRules,
+  streamsArePinned,
   type Listener,
 } from "../../../contract/gateway.ts";
-import { HTTP_PORT } from "../../../contract/server.ts";
 import { FencedError } from "../fence.ts";
 import { ConflictError, type Cluster } from "../kubernetes/cluster.ts";
 import type { ApiObject, Deployment, Found } from "../kubernetes/objects.ts";
@@ -63,6 +63,8 @@ export class GatewayTraffic implements TrafficDriver {
   readonly #proxies: GatewayProxies;
   readonly #wsPort: number;
   readonly #readBackSeconds: number;
+  /** Whether the pinned routes lead event streams, when a proxy's routes were last read. */
+  #streamsPinned = false;
 
   constructor(options: GatewayTrafficOptions) {
     this.#cluster = options.cluster;
@@ -88,21 +90,21 @@ export class GatewayTraffic implements TrafficDriver {
     ]);
     const ready = (colour: Colour): boolean =>
       (deployments[COLOURS.indexOf(colour)]?.status?.readyReplicas ?? 0) > 0 &&
-      clusters.every((each) => each.some((one) => one.colour === colour && one.port === HTTP_PORT && one.healthy > 0));
+      clusters.every((each) => each.some((one) => one.colour === colour && one.kind === "plain" && one.healthy > 0));
     return { blue: ready("blue"), green: ready("green") };
   }
 
-  /** Event streams share the Service's port with requests, so they are counted as requests here. */
+  /** Where the routes are older than the rules of streams, those are counted as requests. */
   async open(): Promise<Readonly<Record<Colour, OpenConnections>>> {
     const clusters = (await this.#ask((proxy) => this.#clustersOf(proxy))).flat();
-    const active = (colour: Colour, port: number): number =>
+    const active = (colour: Colour, kind: ClusterKind): number =>
       clusters
-        .filter((one) => one.colour === colour && one.port === port)
+        .filter((one) => one.colour === colour && one.kind === kind)
         .reduce((sum, one) => sum + one.activeRequests, 0);
     const of = (colour: Colour): OpenConnections => ({
-      requests: active(colour, HTTP_PORT),
-      streams: 0,
-      webSockets: active(colour, this.#wsPort),
+      requests: active(colour, "plain"),
+      streams: active(colour, "stream"),
+      webSockets: active(colour, "websocket"),
     });
     return { blue: of("blue"), green: of("green") };
   }
@@ -114,7 +116,9 @@ export class GatewayTraffic implements TrafficDriver {
 
   async #apply(token: number, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
-    const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table)));
+    // Whoever writes has read the proxies just before; a controller that could not writes what any stack understands.
+    const streams = this.#streamsPinned;
+    const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table, streams)));
     const deadline = started + this.#readBackSeconds * 1000;
     for (;;) {
       const last = (await this.#missing(table)) ?? (await this.#unaccepted(written));
@@ -171,8 +175,8 @@ export class GatewayTraffic implements TrafficDriver {
     }
   }
 
-  async #write(listener: Listener, token: number, table: RouteTable): Promise<Found<HttpRoute>> {
-    const rules = sharedRules({ listener, table, wsPort: this.#wsPort });
+  async #write(listener: Listener, token: number, table: RouteTable, streams: boolean): Promise<Found<HttpRoute>> {
+    const rules = sharedRules({ listener, table, wsPort: this.#wsPort, streams });
     for (;;) {
       const route = await this.#route(ROUTING_NAMES.shared[listener]);
       refuse(route, token);
@@ -225,13 +229,15 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async #tableOf(proxy: Proxy): Promise<RouteTable | undefined> {
-    return gatewayTable(await proxy.get("/config_dump?resource=dynamic_route_configs"), this.#cluster.namespace);
+    const dump = await proxy.get("/config_dump?resource=dynamic_route_configs");
+    this.#streamsPinned = streamsArePinned(dump, this.#cluster.namespace);
+    return gatewayTable(dump, this.#cluster.namespace);
   }
 
   async #clustersOf(proxy: Proxy): Promise<readonly SlotCluster[]> {
     const answer = (await proxy.get("/clusters?format=json")) as ClustersAnswer;
     return (answer.cluster_statuses ?? []).flatMap(({ name, host_statuses = [] }) => {
-      const parsed = parseServiceCluster(name, this.#cluster.namespace);
+      const parsed = parseServiceCluster(name, { namespace: this.#cluster.namespace, wsPort: this.#wsPort });
       if (parsed === undefined) return [];
       const healthy = host_statuses.filter(({ health_status }) => {
         const { eds_health_status = "HEALTHY", failed_outlier_check = false } = health_status ?? {};
@@ -249,7 +255,7 @@ export class GatewayTraffic implements TrafficDriver {
 /** One cluster of a proxy: a slot's Service and port. */
 interface SlotCluster {
   readonly colour: Colour;
-  readonly port: number;
+  readonly kind: ClusterKind;
   /** Replicas that the proxy would send a request to. */
   readonly healthy: number;
   readonly activeRequests: number;

@@ -99,10 +99,11 @@ describe("the cluster's jobs", () => {
 
   it.each([
     ["service/exai-prod/server-blue/8080", { colour: "blue", kind: "plain" }],
-    ["service/exai-prod/server-green/8080/", { colour: "green", kind: "plain" }],
-    ["service/exai-prod/server-green/8079", { colour: "green", kind: "websocket" }],
-    ["service/exai-prod/server-blue-stream/8080", { colour: "blue", kind: "stream" }],
-    ["service/another/server-blue/8080", {}],
+    ["service/exai-prod/server-green/8080/http", { colour: "green", kind: "plain" }],
+    ["service/exai-prod/server-green/8079/http", { colour: "green", kind: "websocket" }],
+    ["service/exai-prod/server-blue/8078/http", { colour: "blue", kind: "stream" }],
+    ["service/exai-prod/server-blue/80781/http", { colour: "blue" }],
+    ["service/another/server-blue/8080/http", {}],
     ["httproute/exai-prod/server/rule/0", {}],
   ])("read %s as %j", (envoy_cluster_name, labels) => {
     expect(relabelled(gatewayRelabelling(cluster), { envoy_cluster_name })).toEqual({ envoy_cluster_name, ...labels });
