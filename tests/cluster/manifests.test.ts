@@ -199,7 +199,11 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
       await settled(stack.namespace, stack.host, (share) => share.blue === 20);
       const testers = await traffic<Share>(stack.namespace, stack.host, "share", 20, { "x-exai-colour": "green" });
       expect(testers).toEqual({ blue: 0, green: 20, disagreed: 0, failed: 0 });
-      expect(await traffic(stack.namespace, stack.host, "webSockets")).toEqual({ blue: "open", green: "open" });
+      for (const dashboard of [false, true])
+        expect(await traffic(stack.namespace, stack.host, "webSockets", dashboard)).toEqual({
+          blue: "open",
+          green: "open",
+        });
     });
 
     test("its gateway shares traffic by the weights, and back", async () => {
@@ -211,12 +215,16 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
       expect(Math.abs(share.green - 250)).toBeLessThan(56);
     });
 
-    test("MCP sessions stay on the colour that opened them", async ({ skip }) => {
+    test("MCP sessions and their event streams stay on the colour that opened them", async ({ skip }) => {
       if (!tags) skip("the controller has no extensionApis.enableLua");
       const sessions = await traffic<Record<string, number>>(stack.namespace, stack.host, "sessions", 40, 5);
       expect(sessions).toMatchObject({ strayed: 0, failed: 0 });
       expect(sessions.blue).toBeGreaterThan(0);
       expect(sessions.green).toBeGreaterThan(0);
+      const streams = await traffic<Record<string, number>>(stack.namespace, stack.host, "streams", 40);
+      expect(streams).toMatchObject({ strayed: 0, failed: 0 });
+      expect(streams.blue).toBeGreaterThan(0);
+      expect(streams.green).toBeGreaterThan(0);
       await weigh(stack.namespace, 100, 0);
       await settled(stack.namespace, stack.host, (share) => share.green === 0);
     });

@@ -3,16 +3,21 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { otherColour } from "../../contract/colours.ts";
+import { COLOURS, otherColour, type Colour } from "../../contract/colours.ts";
+import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
+import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { sameTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
+import { HEADERS } from "../../contract/server.ts";
 import { cutover } from "../../operations/rollout/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/objects.ts";
 import { McpProbe } from "../../operations/rollout/mcp.ts";
+import { Prometheus } from "../../operations/rollout/prometheus.ts";
 import { rollback } from "../../operations/rollout/rollback.ts";
 import {
   accountKubeconfig,
@@ -23,13 +28,20 @@ import {
   type ClusterStack,
 } from "../support/cluster-stack.ts";
 import { ClusterUsers } from "../support/cluster-users.ts";
+import { openDashboard, openSession, streamStatus } from "../support/event-streams.ts";
 import { runVerb, until } from "../support/rollout-stack.ts";
 
 /** Rollouts with real pods, a real Envoy Gateway and a real Prometheus on the cluster of `EXAI_TEST_KUBECONFIG`. */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 
 const ROOT = join(import.meta.dirname, "../..");
+const GREEN = { [HEADERS.testerColour]: "green" };
 const QUICK = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
+
+/** A rule of an HTTPRoute as the API server has it. */
+interface Rule {
+  readonly name?: string;
+}
 
 describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
   let stack: ClusterStack;
@@ -96,6 +108,107 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     return { code, said, seconds: (performance.now() - began) / 1000 };
   }
 
+  /** How many requests of a kind have taken more than five seconds, as the gates' Prometheus has it. */
+  async function long(kind: ClusterKind, colour: Colour): Promise<number> {
+    const upTo = (bound: string): string =>
+      `sum(${ENVOY_METRICS.requestTime}_bucket{kind="${kind}",colour="${colour}",le="${bound}"})`;
+    const [count = 0] = await new Prometheus(opened.context.prometheusUrl).values(`${upTo("+Inf")} - ${upTo("5000")}`);
+    return count;
+  }
+
+  async function rulesOf(name: string): Promise<readonly Rule[]> {
+    const route = await stack.cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
+    return (route as unknown as { spec: { rules: readonly Rule[] } }).spec.rules;
+  }
+
+  async function ruleNames(): Promise<readonly unknown[]> {
+    return (await rulesOf(ROUTING_NAMES.shared.http)).map(({ name }) => name);
+  }
+
+  async function replaceRules(name: string, rules: readonly unknown[]): Promise<void> {
+    const metadata = { name, namespace: stack.namespace };
+    const route = { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata, spec: { rules } } as ApiObject;
+    await stack.cluster.apply(route, "somebody");
+  }
+
+  test("event streams are counted per colour, and stand in the latency of no request", async ({ skip }) => {
+    if (!stack.sessionTags) skip("the controller has no extensionApis.enableLua");
+    const { traffic, routerUrl } = opened.context;
+    const before = await Promise.all(COLOURS.map((colour) => long("plain", colour)));
+    const streams = await Promise.all([
+      ...[1, 2, 3].map(() => openSession(routerUrl)),
+      openDashboard(routerUrl),
+      ...[1, 2].map(() => openSession(routerUrl, GREEN)),
+      openDashboard(routerUrl, GREEN),
+    ]);
+    expect(streams.map(({ servedBy }) => servedBy)).toEqual([
+      ...["blue", "blue", "blue", "blue"],
+      ...["green", "green", "green"],
+    ]);
+    expect(await traffic.open()).toEqual({
+      blue: { requests: 0, streams: 4, webSockets: 0 },
+      green: { requests: 0, streams: 3, webSockets: 0 },
+    });
+    await sleep(6000);
+    await Promise.all(streams.map((stream) => stream.end()));
+    await until("the streams to end", 10, async () => {
+      const open = await traffic.open();
+      return open.blue.streams + open.green.streams === 0;
+    });
+    await until("Prometheus to see their length", 30, async () => {
+      const [blue = 0, other = 0] = await Promise.all(COLOURS.map((colour) => long("stream", colour)));
+      return blue >= 3 && other >= 2;
+    });
+    expect(await Promise.all(COLOURS.map((colour) => long("plain", colour)))).toEqual(before);
+  });
+
+  test("a stack that is older than the port of streams gets their rules with the first table after an up", async () => {
+    const { traffic, routerUrl, leases, signal } = opened.context;
+    const { table } = await state();
+    if (table === undefined) throw new Error("no table in force");
+    /** What a dashboard is counted as, by the weights and by the testers' header. */
+    const countedAs = async (): Promise<readonly string[]> => {
+      const dashboards = [await openDashboard(routerUrl), await openDashboard(routerUrl, GREEN)];
+      const open = await traffic.open();
+      for (const dashboard of dashboards) await dashboard.end();
+      return COLOURS.flatMap((colour) =>
+        Object.entries(open[colour]).flatMap(([kind, count]) => (count > 0 ? [kind] : [])),
+      );
+    };
+    const counted = (kind: string) => async () => (await countedAs()).join() === `${kind},${kind}`;
+    const lease = await leases.acquire("test");
+    try {
+      const writer = await traffic.writer(lease);
+      let { generation } = table;
+      const write = async () => {
+        generation += 1;
+        await traffic.inForce();
+        await writer.apply({ ...table, generation, token: lease.token }, signal);
+        const name = `generation-${String(generation)}-token-${String(lease.token)}`;
+        return (await ruleNames()).map((each) => String(each).replace(name, "table"));
+      };
+      const pinned = await rulesOf(ROUTING_NAMES.pinned.http);
+      const older = pinned.filter(({ name }) => name?.startsWith("stream-") !== true);
+      expect(older).toHaveLength(pinned.length / 2);
+      await replaceRules(ROUTING_NAMES.pinned.http, older);
+      const rules = sharedRules({ listener: "http", wsPort: 8079, table, streams: false });
+      await replaceRules(ROUTING_NAMES.shared.http, rules);
+      await until("dashboards to be counted as requests", 30, counted("requests"));
+      expect((await state()).table).toEqual(table);
+      expect(await write()).toEqual(["table"]);
+
+      await replaceRules(ROUTING_NAMES.pinned.http, pinned);
+      await until("a tester's dashboard to be counted as a stream", 30, async () =>
+        (await countedAs()).includes("streams"),
+      );
+      expect(await countedAs()).toEqual(["requests", "streams"]);
+      expect(await write()).toEqual(["table-stream", "table"]);
+      expect(await countedAs()).toEqual(["streams", "streams"]);
+    } finally {
+      await lease.release();
+    }
+  });
+
   test("a cutover moves the users to the other slot; nobody fails", async () => {
     const before = (await state()).table;
     const users = await underLoad(async () => {
@@ -112,6 +225,8 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(users.requests.filter(({ servedBy }) => servedBy === "green").length).toBeGreaterThan(0);
     const labels = (await opened.context.journal.history()).map(({ label }) => label);
     expect(labels).toEqual(expect.arrayContaining(["shift 20 %", "shift 100 %", "bake", "standby"]));
+    const rule = `generation-${String(table?.generation)}-token-${String(table?.token)}`;
+    expect(await ruleNames()).toEqual([`${rule}-stream`, rule]);
   });
 
   test("./exai rollback takes the users back; nobody fails, and MCP sessions are sent along", async ({ skip }) => {
@@ -129,9 +244,13 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect((await state()).table).toMatchObject({ weights: { blue: 100, green: 0 }, evicted: ["green"] });
     if (!stack.sessionTags) skip("the controller has no extensionApis.enableLua");
     await expect(session.request("tools/list")).rejects.toThrow(/HTTP 404/);
+    const streamOf = ({ session: id = "" }: McpProbe) =>
+      streamStatus(opened.context.routerUrl, { [HEADERS.mcpSessionId]: id });
+    expect(await streamOf(session)).toBe(404);
     const again = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await again.initialize();
     expect(again.servedBy).toBe("blue");
+    expect(await streamOf(again)).toBe(200);
   });
 
   test("rollback without a rollout is refused with exit code 3, status and history work from anywhere", async () => {

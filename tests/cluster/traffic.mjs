@@ -44,11 +44,33 @@ const jobs = {
     }
     return tally;
   },
-  /** Which colours the WebSocket port leads to under the testers' header. */
-  async webSockets() {
+  /** Opens sessions and an event stream of each; counts where they were opened and which streams left their colour. */
+  async streams(count) {
+    const tally = { blue: 0, green: 0, strayed: 0, failed: 0 };
+    for (let i = 0; i < count; i++) {
+      const opened = await mcp({
+        id: 1,
+        method: "initialize",
+        params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "cluster-test", version: "1" } },
+      });
+      await opened.text();
+      const colour = opened.headers.get("x-exai-served-by");
+      const stream = await fetch(`${origin}/mcp`, {
+        headers: { accept: "text/event-stream", "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" },
+      });
+      if (stream.headers.get("x-exai-served-by") !== colour) tally.strayed++;
+      else if (stream.status !== 200 || stream.headers.get("content-type") !== "text/event-stream") tally.failed++;
+      else tally[colour]++;
+      await stream.body?.cancel();
+    }
+    return tally;
+  },
+  /** Which colours the WebSocket port, or the dashboard's WebSocket, leads to under the testers' header. */
+  async webSockets(dashboard) {
+    const address = dashboard ? `${origin.replace("https:", "wss:")}/ws/dashboard` : wsOrigin;
     const reached = {};
     for (const colour of ["blue", "green"]) {
-      const socket = new WebSocket(wsOrigin, { headers: { "x-exai-colour": colour } });
+      const socket = new WebSocket(address, { headers: { "x-exai-colour": colour } });
       reached[colour] = await new Promise((resolve) => {
         socket.addEventListener("open", () => resolve("open"));
         socket.addEventListener("error", (event) => resolve(`refused: ${event.message ?? event.error?.message ?? ""}`));
