@@ -9,6 +9,12 @@ export const LOCAL_IMAGES = {
   postgresExporter: "quay.io/prometheuscommunity/postgres-exporter:v0.17.1",
 } as const;
 
+/**
+ * Stands for Prometheus on a cluster that gets its images from this machine: Debian's, which stands in on `local`, is built
+ * without the discovery of a cluster's targets. Its release is that of `prom/prometheus` above.
+ */
+export const CLUSTER_PROMETHEUS = "exai/prometheus:v3.5.0";
+
 /** Labels of images that this project builds. */
 export const IMAGE_LABELS = {
   /** What an image that stands in for another was made from, e.g. `debian:prometheus`. */

