@@ -44,7 +44,8 @@ export function rotationOf(
       // The settings are a file on this machine, so the lease is too; the cutovers take the cluster's.
       leases: new FileLeaseStore(join(PROJECT_ROOT, ".exai", stack, "rotations")),
       share: async (aborted) => {
-        const events = (await engine()).up({ signal: aborted, target: ["**EdgeFunctionSecrets::*"] });
+        const confined = await openEngine(stack, overrides, { confined: true });
+        const events = confined.engine.up({ signal: aborted, target: ["**EdgeFunctionSecrets::*"] });
         while ((await events.next()).done !== true); // its progress is the rotation's own
       },
       signal,

@@ -159,6 +159,8 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
   return {
     namespace: platform.namespace,
     url: `https://${settings.hostname ?? ""}`,
+    // What `up` was asked for and what the slots have: a rollout changes the second alone.
+    image: settings.image ?? "",
     slots: images,
     supabaseProject: database.ref,
     supabaseUrl: database.url,

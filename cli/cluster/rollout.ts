@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/colours.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { UserError } from "../../contract/errors.ts";
@@ -17,11 +17,9 @@ import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
 import { smokeToken } from "../local/token.ts";
+import { engineImages, type PutImage } from "./engineImages.ts";
 import { clusterSchema } from "./schema.ts";
 import { notifierOf } from "../notifications.ts";
-
-/** Makes a slot's Deployment have an image, and touches nothing else. */
-export type PutImage = (colour: Colour, image: string, signal: AbortSignal) => Promise<void>;
 
 /** Prometheus as the stack declares it. */
 const PROMETHEUS = "prometheus:9090";
@@ -71,22 +69,9 @@ async function decrypted(stack: string, overrides: Overrides): Promise<Readonly<
 }
 
 /** The cluster of a stack, as its settings name it. */
-function clusterOf(settings: Settings): Cluster {
+export function clusterOf(settings: Settings): Cluster {
   const { kubeconfig, kubeContext: context, instance: namespace } = settings;
   return Cluster.open({ kubeconfig, context, namespace });
-}
-
-/** An `up` by the engine that is confined to the slot's Deployment and the Secret that it mounts. */
-function engineImages(stack: string, overrides: Overrides): PutImage {
-  return async (colour, image, signal) => {
-    const { openEngine } = await import("../engine/open.ts");
-    const { engine } = await openEngine(stack, { ...overrides, [`${colour}Image`]: image });
-    const events = engine.up({
-      signal,
-      target: [`**Deployment::${slotHost(colour)}`, `**Secret::${slotHost(colour)}-secrets`],
-    });
-    while ((await events.next()).done !== true); // its progress is the rollout's own
-  };
 }
 
 /** How far a rotation of the key is, which stands unencrypted in the stack file. */

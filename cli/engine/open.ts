@@ -16,6 +16,11 @@ export interface EngineStack {
   readonly kept: Readonly<Partial<Record<Colour, string>>>;
 }
 
+export interface OpenEngineOptions {
+  /** Whether the operation is confined to parts of the stack: then a slot that is not named keeps its image in any case. */
+  readonly confined?: boolean;
+}
+
 /**
  * Opens a stack for the engine. `local` has a backend of its own where none is configured; the others share theirs.
  *
@@ -23,7 +28,11 @@ export interface EngineStack {
  *
  * @throws UserError or UserErrors where the CLI, the backend, the stack or a setting is missing or wrong
  */
-export async function openEngine(stack: string, given: Overrides): Promise<EngineStack> {
+export async function openEngine(
+  stack: string,
+  given: Overrides,
+  { confined = false }: OpenEngineOptions = {},
+): Promise<EngineStack> {
   const place = placeOf(stack, given);
   const request = {
     root: PROJECT_ROOT,
@@ -33,7 +42,7 @@ export async function openEngine(stack: string, given: Overrides): Promise<Engin
   };
   const first = await Engine.open({ ...request, overrides: place.overrides });
   const [config, outputs] = await Promise.all([first.config(), first.outputs()]);
-  const kept = keptSlots(outputs.slots?.value, config);
+  const kept = keptSlots(outputs, config, confined);
   const overrides = { ...place.overrides, ...imagesOf(kept) };
   const settings = parseSettings(stack, plainSource({ ...config, ...overrides }));
   const engine = Object.keys(kept).length === 0 ? first : await Engine.open({ ...request, overrides });
@@ -41,19 +50,28 @@ export async function openEngine(stack: string, given: Overrides): Promise<Engin
 }
 
 /**
- * Images that a cutover has put into the slots and that no setting names: without them the next `up` would put the
- * first release back. Where both slots run the same image no cutover is under way, and `exai:image` decides.
+ * Images that rollouts have put into the slots and that no setting names: without them the next `up` would put the first
+ * release back under the users. Where both slots run the same image, as after a rotation of the key, `exai:image` decides
+ * again from the `up` on for which it was set to another one.
+ *
+ * @param outputs of the last `up`, be it one that was confined to a slot
+ * @param confined whether nothing but what is named may change
  */
 export function keptSlots(
-  slots: unknown,
+  outputs: Readonly<Record<string, { readonly value: unknown }>>,
   config: Readonly<Record<string, string>>,
+  confined = false,
 ): Readonly<Partial<Record<Colour, string>>> {
+  const slots: unknown = outputs.slots?.value;
   const images = COLOURS.flatMap((colour) => {
     const image: unknown =
       typeof slots === "object" && slots !== null ? (slots as Record<string, unknown>)[colour] : undefined;
     return typeof image === "string" ? [[colour, image] as const] : [];
   });
-  if (new Set(images.map(([, image]) => image)).size < COLOURS.length) return {};
+  if (images.length < COLOURS.length) return {};
+  const [first, ...others] = new Set(images.map(([, image]) => image));
+  const changed = config.image !== undefined && config.image !== outputs.image?.value;
+  if (!confined && others.length === 0 && (changed || config.image === first)) return {};
   return Object.fromEntries(images.filter(([colour]) => config[`${colour}Image`] === undefined));
 }
 

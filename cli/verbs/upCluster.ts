@@ -1,4 +1,5 @@
 import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
+import { COLOURS } from "../../contract/colours.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { Engine } from "../../operations/engine/engine.ts";
@@ -39,12 +40,24 @@ export async function* upCluster(stack: string, given: Overrides, signal: AbortS
     if (options.yes !== true && !isLocal)
       await confirmByName(stack, `This changes ${planned.changed} resources.`, `./exai up ${stack} --yes`);
     yield* engine.up({ signal });
+    if (!isLocal) yield* awaitSlots(settings, signal);
   } else {
     yield { type: "step", id: "apply", title: `${planned.unchanged} resources`, status: "unchanged" };
   }
   const migrated = isLocal ? yield* migrateLocal(localStack(stack, given), signal) : 0;
   yield await summary(stack, engine, planned.changed + migrated, (Date.now() - begun) / 1000, isLocal);
   return EXIT.ok;
+}
+
+/** The engine does not wait for the slots: what is wrong with one is said sooner and in more detail here. */
+async function* awaitSlots(settings: EngineStack["settings"], signal: AbortSignal): AsyncGenerator<ExaiEvent> {
+  const [{ clusterOf }, { SlotObjects }] = await Promise.all([
+    import("../cluster/rollout.ts"),
+    import("../../operations/rollout/kubernetes/slot-objects.ts"),
+  ]);
+  const objects = new SlotObjects(clusterOf(settings), settings.instance);
+  for (const colour of COLOURS)
+    yield* timed(`ready:${colour}`, `slot ${colour} is ready`, () => objects.rolledOut(colour, signal));
 }
 
 async function* migrateLocal(local: LocalStack, signal: AbortSignal): AsyncGenerator<ExaiEvent, number> {

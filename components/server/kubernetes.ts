@@ -109,8 +109,13 @@ export class KubernetesServer extends ExaiComponent {
           {
             metadata: {
               ...metadata(platform, slotPart, object),
-              // A rollout that drains the slot takes its replicas over; an `up` that changes the slot takes them back.
-              annotations: { "pulumi.com/patchForce": "true" },
+              annotations: {
+                // A rollout that drains the slot takes its replicas over; an `up` that changes the slot takes them back.
+                "pulumi.com/patchForce": "true",
+                // The engine would wait ten minutes for a release that never starts, hold the stack's lock for so long, and
+                // try it again with each `up` after that. Rollouts and `exai up` wait for the slots themselves.
+                "pulumi.com/skipAwait": "true",
+              },
             },
             spec: {
               replicas: args.replicas,

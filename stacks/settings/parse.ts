@@ -157,7 +157,8 @@ function crossChecks(
     errors.push(refusal(stack, "wsPort", `is ${STREAMS_PORT}, the port of event streams on the slots' Services`));
 
   if (cluster) {
-    if (values.image === undefined && values.buildContext === undefined)
+    const slots = values.blueImage !== undefined && values.greenImage !== undefined;
+    if (values.image === undefined && values.buildContext === undefined && !slots)
       errors.push(refusal(stack, "image", "is not set, and there is no exai:buildContext to build one from"));
     for (const key of [
       "image",

@@ -5,7 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { openClusterRollout, type PutImage } from "../../cli/cluster/rollout.ts";
+import type { PutImage } from "../../cli/cluster/engineImages.ts";
+import { openClusterRollout } from "../../cli/cluster/rollout.ts";
 import type { Overrides } from "../../cli/local/project.ts";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
@@ -132,7 +133,7 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
     } finally {
       await opened.close();
     }
-    const address = await serviceAddress(cluster);
+    const address = await gatewayAddress(cluster);
     const image = LOCAL_IMAGES.referenceServer;
     return { namespace, hostname, cluster, settings, address, image, sessionTags: gateway.lua, open: context, down };
   } catch (error) {
@@ -282,7 +283,8 @@ function headlessServices(namespace: string): readonly (Service & { metadata: { 
   ];
 }
 
-async function serviceAddress(cluster: Cluster): Promise<string> {
+/** Address of the gateway's Service, which nodes and pods reach. */
+export async function gatewayAddress(cluster: Cluster): Promise<string> {
   const services = await cluster.list<Service>("v1", "Service", ownerLabels(cluster.namespace), GATEWAY_NAMESPACE);
   return services[0]?.spec?.clusterIP ?? "";
 }
@@ -306,7 +308,8 @@ async function provideImages(images: readonly string[]): Promise<void> {
   if (load !== undefined) for (const image of images) execFileSync(load, [image], { stdio: "ignore" });
 }
 
-function certificate(namespace: string, host: string): ApiObject {
+/** A certificate for the gateway, signed by itself. */
+export function certificate(namespace: string, host: string): ApiObject {
   const folder = mkdtempSync(join(tmpdir(), "exai-tls-"));
   try {
     const [key, crt] = [join(folder, "key.pem"), join(folder, "crt.pem")];

@@ -128,14 +128,35 @@ describe("the engine's copy of the stack file", () => {
 });
 
 describe("the images that the slots keep", () => {
-  test("are those of a cutover, where no setting names others", () => {
-    const slots = { blue: "a@1", green: "a@2" };
-    expect(keptSlots(slots, {})).toEqual(slots);
-    expect(keptSlots(slots, { blueImage: "a@3" })).toEqual({ green: "a@2" });
+  const state = (blue: string, green: string, image?: string) => ({
+    slots: { value: { blue, green } },
+    ...(image === undefined ? {} : { image: { value: image } }),
   });
 
-  test("are none before the first up, or where both slots run the same release", () => {
-    expect(keptSlots(undefined, {})).toEqual({});
-    expect(keptSlots({ blue: "a@1", green: "a@1" }, {})).toEqual({});
+  test("are those of a cutover, where no setting names others", () => {
+    const slots = { blue: "a@1", green: "a@2" };
+    expect(keptSlots(state("a@1", "a@2"), {})).toEqual(slots);
+    expect(keptSlots(state("a@1", "a@2", "a@1"), { image: "a@3" })).toEqual(slots);
+    expect(keptSlots(state("a@1", "a@2"), { blueImage: "a@3" })).toEqual({ green: "a@2" });
+  });
+
+  test("are none before the first up, or where exai:image has changed and no cutover is under way", () => {
+    expect(keptSlots({}, {})).toEqual({});
+    expect(keptSlots(state("a@1", "a@1", "a@1"), { image: "a@2" })).toEqual({});
+    expect(keptSlots(state("a@1", "a@1"), { image: "a@2" })).toEqual({});
+    expect(keptSlots(state("a@1", "a@1", "a@1"), { image: "a@1" })).toEqual({});
+  });
+
+  test("are in any case that of the slot that a rollout does not deploy", () => {
+    const before = state("a@1", "a@1", "a@1");
+    expect(keptSlots(before, { image: "a@9", greenImage: "a@2" }, true)).toEqual({ blue: "a@1" });
+  });
+
+  test("are those of both slots after a second cutover to one image, as a rotation makes it", () => {
+    const slots = { blue: "a@2", green: "a@2" };
+    expect(keptSlots(state("a@2", "a@2", "a@1"), { image: "a@1" })).toEqual(slots);
+    expect(keptSlots(state("a@2", "a@2", "a@1"), { image: "a@1", greenImage: "a@2" })).toEqual({ blue: "a@2" });
+    // The release came with the deployment, and stands in no file.
+    expect(keptSlots(state("a@1", "a@1", "a@1"), {})).toEqual({ blue: "a@1", green: "a@1" });
   });
 });

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Colour } from "../../../contract/colours.ts";
+import { slotHost } from "../../../contract/envoy/names.ts";
+import { UserError } from "../../../contract/errors.ts";
+import { LABELS } from "../../../contract/labels.ts";
+import type { Cluster } from "./cluster.ts";
+import type { ContainerStatus, Deployment, Found, Pod } from "./objects.ts";
+
+/** Why a container does not start; waiting mends none of them. */
+const HOPELESS = [
+  "CrashLoopBackOff",
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "ErrImageNeverPull",
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "InvalidImageName",
+];
+
+/** Until all replicas of a deployment are ready, in seconds. */
+const READY_SECONDS = 300;
+
+/** The Deployment of each slot and its pods, as the cluster has them. */
+export class SlotObjects {
+  readonly cluster: Cluster;
+  readonly #instance: string;
+
+  constructor(cluster: Cluster, instance: string) {
+    this.cluster = cluster;
+    this.#instance = instance;
+  }
+
+  async deployment(colour: Colour): Promise<Found<Deployment> | undefined> {
+    return this.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(colour) });
+  }
+
+  /** @throws UserError where there is none */
+  async existing(colour: Colour): Promise<Found<Deployment>> {
+    const deployment = await this.deployment(colour);
+    if (deployment !== undefined) return deployment;
+    throw new UserError(`Deployment ${slotHost(colour)}`, "is not there", "./exai up staging   (or prod)");
+  }
+
+  /** Those that are going as well, without the ones that have ended. */
+  async pods(colour: Colour): Promise<Found<Pod>[]> {
+    const labels = { [LABELS.instance]: this.#instance, [LABELS.component]: "server", [LABELS.colour]: colour };
+    const pods = await this.cluster.list<Pod>("v1", "Pod", labels);
+    return pods.filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed");
+  }
+
+  /** The last lines of the pod that has most to say about a failure. */
+  async logs(colour: Colour, lines: number): Promise<string> {
+    const pods = await this.pods(colour);
+    const worst = pods.sort((a, b) => trouble(b) - trouble(a))[0];
+    const container = worst?.spec?.containers[0]?.name;
+    if (worst === undefined || container === undefined) return "";
+    const restarted = (containerOf(worst)?.restartCount ?? 0) > 0;
+    return this.cluster.log(worst.metadata.name, container, lines, restarted);
+  }
+
+  /**
+   * Waits until all replicas of a slot are of the newest template and ready; an empty slot is at once.
+   *
+   * @throws UserError where that is hopeless or late, with the last lines of its log
+   */
+  async rolledOut(colour: Colour, signal: AbortSignal, seconds = READY_SECONDS): Promise<void> {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const [{ metadata, spec, status }, pods] = await Promise.all([this.existing(colour), this.pods(colour)]);
+      const wanted = spec?.replicas ?? 1;
+      const { observedGeneration = 0, updatedReplicas = 0, availableReplicas = 0, replicas = 0 } = status ?? {};
+      const settled = observedGeneration >= (metadata.generation ?? 0) && replicas === updatedReplicas;
+      if (settled && updatedReplicas === wanted && availableReplicas >= wanted) return;
+      const stuck = ofNewestTemplate(pods)
+        .map(stuckBecause)
+        .find((reason) => reason !== undefined);
+      if (stuck !== undefined || performance.now() > deadline) {
+        const lines = (await this.logs(colour, 3).catch(() => "")).trim();
+        throw new UserError(
+          `slot ${colour}`,
+          `${stuck ?? `${String(availableReplicas)} of ${String(wanted)} replicas are ready after ${String(seconds)} s`}${lines === "" ? "" : `; its last lines: ${lines}`}`,
+          `kubectl --namespace ${this.cluster.namespace} get pods --selector ${LABELS.colour}=${colour}`,
+        );
+      }
+      await sleep(500, undefined, { signal });
+    }
+  }
+}
+
+export function containerOf(pod: Pod): ContainerStatus | undefined {
+  return pod.status?.containerStatuses?.[0];
+}
+
+/** What an older template left behind may be broken for ever: it is on its way out. */
+function ofNewestTemplate(pods: readonly Found<Pod>[]): readonly Found<Pod>[] {
+  const since = ({ metadata }: Pod): number => new Date(metadata?.creationTimestamp ?? 0).getTime();
+  const template = ({ metadata }: Pod): string | undefined => metadata?.labels?.["pod-template-hash"];
+  const newest = pods.toSorted((a, b) => since(b) - since(a))[0];
+  return newest === undefined ? [] : pods.filter((pod) => template(pod) === template(newest));
+}
+
+function stuckBecause(pod: Pod): string | undefined {
+  const waiting = containerOf(pod)?.state?.waiting;
+  if (waiting?.reason === undefined || !HOPELESS.includes(waiting.reason)) return undefined;
+  return `${pod.metadata?.name ?? "a pod"}: ${waiting.reason}${waiting.message === undefined ? "" : `, ${waiting.message}`}`;
+}
+
+/** How much a pod's log has to say about a failure. */
+function trouble(pod: Pod): number {
+  const container = containerOf(pod);
+  return (container?.restartCount ?? 0) * 10 + (container?.ready === true ? 0 : 1);
+}

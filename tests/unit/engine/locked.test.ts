@@ -1,0 +1,32 @@
+import { describe, expect, test } from "vitest";
+import { whenUnlocked } from "../../../cli/cluster/engineImages.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+
+const locked = () => new UserError("stack prod", "somebody else is changing it", "wait", EXIT.refused);
+const times = { waitSeconds: 0.2, everySeconds: 0.01 };
+
+describe("what is done to a stack that somebody else changes", () => {
+  test("waits until they are done", async () => {
+    let tries = 0;
+    const work = () => (++tries < 4 ? Promise.reject(locked()) : Promise.resolve("done"));
+    expect(await whenUnlocked(AbortSignal.timeout(5000), times, work)).toBe("done");
+    expect(tries).toBe(4);
+  });
+
+  test("fails, which a rollout answers by taking itself back, when they never are", async () => {
+    const waiting = whenUnlocked(AbortSignal.timeout(5000), times, () => Promise.reject(locked()));
+    await expect(waiting).rejects.toMatchObject({ exitCode: EXIT.failed, where: "stack prod", mend: "wait" });
+  });
+
+  test("does not try again what fails otherwise, and ends when it is told to", async () => {
+    let tries = 0;
+    const broken = () => {
+      tries += 1;
+      return Promise.reject(new UserError("pods", "are broken", "mend them"));
+    };
+    await expect(whenUnlocked(AbortSignal.timeout(5000), times, broken)).rejects.toThrow("are broken");
+    expect(tries).toBe(1);
+    const stop = AbortSignal.abort(new Error("stop"));
+    await expect(whenUnlocked(stop, times, () => Promise.reject(locked()))).rejects.toThrow("abort");
+  });
+});
