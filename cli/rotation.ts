@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Engine } from "../operations/engine/engine.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { FileLeaseStore } from "../operations/rollout/lease.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
@@ -32,7 +33,9 @@ export function rotationOf(
     const store = new LocalRotationStore(state, source);
     return { context: { store, rollout, leases, signal }, lifetimeMinutes: settings.jwtLifetimeMinutes };
   }
-  const engine = async () => (await openEngine(stack, overrides)).engine;
+  // Opened once: each write of the record would take seconds otherwise.
+  let opened: Promise<Engine> | undefined;
+  const engine = () => (opened ??= openEngine(stack, overrides).then((found) => found.engine));
   const store = new SettingsRotationStore(stack, {
     read: async () => (await engine()).config(),
     set: async (values, options) => (await engine()).configure(values, options),

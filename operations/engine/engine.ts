@@ -43,10 +43,12 @@ export interface Operation {
 export class Engine {
   readonly #request: EngineRequest;
   readonly #stack: Stack;
-  readonly #file: EffectiveStackFile;
+  #file: EffectiveStackFile;
   readonly #policyPack: string;
+  readonly #environment: EngineEnvironment;
 
-  private constructor(request: EngineRequest, stack: Stack, file: EffectiveStackFile) {
+  private constructor(request: EngineRequest, stack: Stack, file: EffectiveStackFile, environment: EngineEnvironment) {
+    this.#environment = environment;
     this.#request = request;
     this.#stack = stack;
     this.#file = file;
@@ -65,13 +67,7 @@ export class Engine {
       stack: request.stack,
       ...(request.ownBackend === undefined ? {} : { fallback: request.ownBackend }),
     });
-    const file = effectiveStackFile(
-      request.root,
-      request.folder,
-      request.stack,
-      request.overrides ?? {},
-      environment.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined,
-    );
+    const file = copiedStackFile(request, environment);
     const workspaceOf = (workDir: string, envVars: EngineEnvironment) =>
       LocalWorkspace.create({ pulumiCommand: cli, workDir, envVars: { PULUMI_SKIP_UPDATE_CHECK: "true", ...envVars } });
     const workspace = await workspaceOf(request.root, environment);
@@ -96,7 +92,7 @@ export class Engine {
     const stack = await Stack.select(request.stack, workspace);
     // The SDK asks for the history after each operation, by way of the shared stack file; nobody here reads it.
     stack.info = () => Promise.resolve(undefined);
-    return new Engine(request, stack, file);
+    return new Engine(request, stack, file, environment);
   }
 
   /** What would change, with the pack's findings. @throws UserError where it cannot be judged or is forbidden */
@@ -142,8 +138,12 @@ export class Engine {
     return this.#stack.outputs();
   }
 
-  /** The stack's whole configuration, secrets in the clear; keys without `exai:`, the defaults of Pulumi.yaml left out. */
+  /**
+   * The stack's whole configuration as the stack file has it now, secrets in the clear; keys without `exai:`, the defaults of
+   * Pulumi.yaml left out.
+   */
   async config(): Promise<Readonly<Record<string, string>>> {
+    this.#file = copiedStackFile(this.#request, this.#environment);
     const args = [
       "config",
       "--json",
@@ -164,19 +164,27 @@ export class Engine {
   }
 
   /**
-   * Sets values of the project's own stack file, keys without `exai:`; with `undefined` they are removed. A secret is
-   * encrypted by the CLI, and goes to it by its standard input.
+   * Sets values of the project's own stack file, keys without `exai:`; with `undefined` they are removed. What is no secret
+   * is written at once; a secret is encrypted by the CLI, and goes to it by its standard input.
    */
   async configure(
     values: Readonly<Record<string, string | undefined>>,
     options: { readonly secret?: boolean } = {},
   ): Promise<void> {
-    for (const [key, value] of Object.entries(values)) {
-      const args = ["config", value === undefined ? "rm" : "set", "--stack", this.#request.stack];
-      if (value !== undefined) args.push(options.secret === true ? "--secret" : "--plaintext");
-      const ran = await this.#run([...args, `exai:${key}`], value);
+    const write = async (verb: string, args: readonly string[], input?: string): Promise<void> => {
+      const ran = await this.#run(["config", verb, "--stack", this.#request.stack, ...args], input);
       if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
+    };
+    const plain: string[] = [];
+    const removed: string[] = [];
+    for (const [name, value] of Object.entries(values)) {
+      const key = `exai:${name}`;
+      if (value === undefined) removed.push(key);
+      else if (options.secret === true) await write("set", ["--secret", key], value);
+      else plain.push("--plaintext", `${key}=${value}`);
     }
+    if (plain.length > 0) await write("set-all", plain);
+    if (removed.length > 0) await write("rm-all", removed);
   }
 
   #run(args: readonly string[], input?: string): Promise<Ran> {
@@ -226,6 +234,17 @@ export class Engine {
     options.signal?.throwIfAborted();
     if (state.failure !== undefined) throw explain(state.failure, this.#request.stack, verb, stream);
   }
+}
+
+/** The stack file as it is now, with the values of this run laid over. */
+function copiedStackFile(request: EngineRequest, environment: EngineEnvironment): EffectiveStackFile {
+  return effectiveStackFile(
+    request.root,
+    request.folder,
+    request.stack,
+    request.overrides ?? {},
+    environment.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined,
+  );
 }
 
 /** Turns a failure of the CLI into an error for the user. */
