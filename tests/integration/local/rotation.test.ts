@@ -8,14 +8,13 @@ import { SERVER_PATHS } from "../../../contract/server.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import type { Journal } from "../../../operations/rollout/journal.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
-import { LocalInstance } from "../../support/localInstance.ts";
+import { LocalInstance, PATIENT_GATES } from "../../support/localInstance.ts";
 import { roundTrip, signToken, TokenUsers, type IssuedToken } from "../../support/token-users.ts";
 
 /** Life of a token in this test, seconds. */
 const LIFETIME = 10;
 
-/** Gates that do not judge the speed of a busy machine. */
-const SETTINGS = { gateP95: "60000", gateP99: "60000", grafana: "false", graceSeconds: "5" };
+const SETTINGS = { ...PATIENT_GATES, grafana: "false", graceSeconds: "5" };
 
 const ROTATE = ["secrets", "rotate", "jwt", "--steps", "50,100", "--hold", "1s", "--bake", "1s"];
 

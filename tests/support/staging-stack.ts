@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import type { Colour } from "../../contract/colours.ts";
+import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
+import { imageLabels } from "../../operations/docker/cli.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
+import { buildReferenceServer } from "../../operations/images/reference.ts";
+import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
+import { Checkout } from "./checkout.ts";
+import { certificate, gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./cluster-stack.ts";
+import { KubernetesApi } from "./kubernetes.ts";
+import { PATIENT_GATES } from "./localInstance.ts";
+import { startSupabaseApi, type SupabaseApi } from "./supabase-api/server.ts";
+
+/** The project that staging is a branch of. */
+export const PARENT = "abcdefghijklmnopqrst";
+
+/** What staging needs to be brought up by the real engine on a real cluster, before anything is. */
+export interface StagingStack {
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly api: KubernetesApi;
+  readonly supabase: SupabaseApi;
+  readonly checkout: Checkout;
+  /** Releases by digest, as the nodes know them: the first of the stack, and one that follows it. */
+  readonly images: { readonly first: string; readonly second: string };
+  /** Makes the gateway's certificate, as its operator does once the namespace is there. */
+  certify(): Promise<void>;
+  /** Address of the gateway's Service. */
+  address(): Promise<string>;
+  /** Pods of a slot that are not going, by identifier. */
+  pods(colour: Colour): Promise<readonly string[]>;
+  down(): Promise<void>;
+}
+
+/** Prepares images, a checkout with its stack file, and a local server in the place of Supabase's Management API. */
+export async function prepareStaging(kubeconfig: string): Promise<StagingStack> {
+  const namespace = `exai-engine-${randomBytes(3).toString("hex")}`;
+  const hostname = `${namespace}.exai.test`;
+  const api = new KubernetesApi(kubeconfig);
+  const cluster = Cluster.open({ kubeconfig, namespace });
+  const images = await stagingImages();
+  const gateway = await gatewayOf(cluster);
+  const supabase = await startSupabaseApi();
+  supabase.world.addProject({ ref: PARENT, name: "exai", organization: "acme", region: "eu-central-1" });
+  const checkout = new Checkout();
+  checkout.configure("staging", {
+    image: images.first,
+    backupImage: images.first,
+    prometheusImage: images.prometheus,
+    alertmanagerImage: images.alertmanager,
+    postgresExporterImage: images.postgresExporter,
+    instance: namespace,
+    hostname,
+    productionUrl: `https://${hostname}`,
+    kubeconfig,
+    kubeContext: api.context,
+    gatewayNamespace: GATEWAY_NAMESPACE,
+    gatewayService: "ClusterIP",
+    mcpSessionTags: String(gateway.lua),
+    ...(gateway.image === undefined ? {} : { gatewayImage: gateway.image }),
+    supabaseEndpoint: supabase.url,
+    supabaseProjectRef: PARENT,
+    supabaseAccessToken: `sbp_${"0".repeat(40)}`,
+    kimiApiKey: "kimi-key-of-the-test",
+    glmApiKey: "glm-key-of-the-test",
+    // The node of a test cluster is small, and other tests keep it busy.
+    serverCpus: "0.6",
+    serverMemory: "192",
+    graceSeconds: "5",
+    ...PATIENT_GATES,
+    gateMinimumSamples: "40",
+    gateMemoryGrowth: "0",
+    // It has no volumes to claim, and no place for Grafana's image.
+    metricsStorage: "ephemeral",
+    backupRepository: "rest:https://backups.example.com/exai",
+    grafana: "false",
+  });
+  return {
+    namespace,
+    hostname,
+    api,
+    supabase,
+    checkout,
+    images,
+    certify: async () => {
+      await cluster.apply(certificate(namespace, hostname), "exai-test");
+    },
+    address: () => gatewayAddress(cluster),
+    pods: async (colour) => {
+      const pods = await api.list("v1", "Pod", namespace, { "exai.component": "server", "exai.colour": colour });
+      const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+      return staying.map(({ metadata }) => String(metadata.uid)).sort();
+    },
+    down: async () => {
+      await api.delete("v1", "Namespace", undefined, namespace);
+      await supabase.close();
+      checkout.remove();
+    },
+  };
+}
+
+/** Images on this machine and on the nodes, by digest. */
+async function stagingImages() {
+  const second = `${LOCAL_IMAGES.referenceServer}-second`;
+  const { referenceServer, alertmanager, postgresExporter, prometheus } = LOCAL_IMAGES;
+  await provided([referenceServer, alertmanager, postgresExporter, prometheus]);
+  await buildReferenceServer({ tag: second, release: "second" });
+  // Debian's Prometheus, which stands in on machines without a registry, cannot find a cluster's targets.
+  const stoodIn = (await imageLabels(prometheus))?.[IMAGE_LABELS.standIn] !== undefined;
+  if (stoodIn) await provided([CLUSTER_PROMETHEUS]);
+  return {
+    first: load(referenceServer),
+    second: load(second),
+    alertmanager: load(alertmanager),
+    postgresExporter: load(postgresExporter),
+    prometheus: load(stoodIn ? CLUSTER_PROMETHEUS : prometheus),
+  };
+}
+
+async function provided(images: readonly string[]): Promise<void> {
+  const ensuring = ensureImages(images);
+  let step = await ensuring.next();
+  while (step.done !== true) step = await ensuring.next();
+  if (step.value.missing.length > 0) throw new Error(`cannot be had: ${step.value.missing.join(", ")}`);
+}
+
+/** Gives an image to the cluster's nodes by `EXAI_TEST_LOAD_IMAGE`; the answer is its reference by digest. */
+function load(image: string): string {
+  const program = process.env.EXAI_TEST_LOAD_IMAGE ?? "";
+  const printed = execFileSync(program, [image], { encoding: "utf8" }).trim().split("\n").at(-1) ?? "";
+  if (/@sha256:[0-9a-f]{64}$/.test(printed)) return printed;
+  throw new Error(`${program} ${image} printed "${printed}", which is no reference by digest`);
+}
