@@ -13,7 +13,7 @@ const ALONE = ["tests/integration/reference-server/**/*.test.ts", "tests/cluster
 const WAITING = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts"];
 
 /** Files of {@link WAITING} at the same time: a stack in a rollout takes about a fifth of a core. */
-const SIDE_BY_SIDE = 4;
+const SIDE_BY_SIDE = 3;
 
 const PATIENCE = { testTimeout: 180_000, hookTimeout: 600_000 };
 
