@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
@@ -12,8 +13,8 @@ const ALONE = ["tests/integration/reference-server/**/*.test.ts", "tests/cluster
  */
 const WAITING = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts"];
 
-/** Files of {@link WAITING} at the same time: a stack in a rollout takes about a fifth of a core. */
-const SIDE_BY_SIDE = 3;
+/** Files of {@link WAITING} at the same time: a stack of containers in a rollout keeps a core busy and leaves one to wait. */
+const SIDE_BY_SIDE = Math.max(1, Math.floor(availableParallelism() / 2));
 
 const PATIENCE = { testTimeout: 180_000, hookTimeout: 600_000 };
 
