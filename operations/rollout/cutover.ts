@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { otherColour, type Colour } from "../../contract/colours.ts";
+import { COLOURS, otherColour, type Colour } from "../../contract/colours.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
-import type { RolloutContext } from "./context.ts";
+import { SERVER_PATHS } from "../../contract/server.ts";
+import { wait, type RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
 import { checkGates } from "./gates.ts";
 import { atRest, stateLabel, type Machine } from "./machine.ts";
@@ -10,6 +11,7 @@ import { timesOf, type PlanTimes, type RolloutPlan } from "./plan.ts";
 import { Prometheus } from "./prometheus.ts";
 import { admitCandidate, type PlannedRanges } from "./schema.ts";
 import { RolloutSession } from "./session.ts";
+import { testerHeaders } from "./smoke.ts";
 import { conclude, turn } from "./turn.ts";
 import { WINDOW_SELECTOR } from "./window.ts";
 
@@ -82,26 +84,47 @@ export function stableNotReady(stable: Colour): UserError {
   );
 }
 
+/** How long the router's first figures may take to reach Prometheus, in seconds: a few scrapes. */
+const FIRST_FIGURES_SECONDS = 10;
+
 /** A rollout whose gates could never have data is refused while nothing is changed yet. */
-export async function checkSurroundings({ prometheusUrl, traffic }: RolloutContext): Promise<void> {
+export async function checkSurroundings(context: RolloutContext): Promise<void> {
+  const { prometheusUrl, traffic } = context;
   if ((await traffic.inForce()) === undefined) {
     throw new UserError("router", "it has no route table", "./exai up");
   }
-  let series;
+  const prometheus = new Prometheus(prometheusUrl);
+  const seen = async () => (await prometheus.samples(WINDOW_SELECTOR, 30)).length > 0;
   try {
-    series = await new Prometheus(prometheusUrl).samples(WINDOW_SELECTOR, 30);
+    if (await seen()) return;
+    // A router that nobody has asked for anything yet, such as a new one of a stack without users, counts nothing.
+    await askBoth(context);
+    for (let second = 0; second < FIRST_FIGURES_SECONDS; second += 1) {
+      await wait(context, 1000, context.signal);
+      if (await seen()) return;
+    }
   } catch (error) {
+    context.signal.throwIfAborted();
     throw new UserError(
       "gates",
       error instanceof Error ? error.message : String(error),
       "./exai up, then ./exai status",
     );
   }
-  if (series.length === 0) {
-    throw new UserError(
-      "gates",
-      `${prometheusUrl} holds no sample of the router of the last 30 s`,
-      "wait for its first scrapes, or see its targets: ./exai status, ./exai logs prometheus",
-    );
-  }
+  throw new UserError(
+    "gates",
+    `${prometheusUrl} holds no sample of the router of the last 30 s`,
+    "see its targets: ./exai status, ./exai logs prometheus",
+  );
+}
+
+/** One request to each colour, whatever comes of it. */
+async function askBoth({ routerUrl, signal }: RolloutContext): Promise<void> {
+  const ask = async (colour: Colour): Promise<void> => {
+    const headers = testerHeaders(colour);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
+    const answer = await fetch(new URL(SERVER_PATHS.health, routerUrl), { headers, signal: limit });
+    await answer.arrayBuffer();
+  };
+  await Promise.allSettled(COLOURS.map(ask));
 }
