@@ -76,9 +76,8 @@ describe.skipIf(!possible)(
     rotationTests(() => staging);
 
     test("up that changes the route leaves the weights that a rollout has put there", async () => {
-      const route = await object(GATEWAY_API, "HTTPRoute", "server");
-      const rules = route?.spec?.rules as { backendRefs: { weight: number }[] }[];
-      expect(rules[0]?.backendRefs.map(({ weight }) => weight)).not.toEqual([100, 0]);
+      const rules = (await object(GATEWAY_API, "HTTPRoute", "server"))?.spec?.rules;
+      expect(JSON.stringify(rules)).toContain("generation-");
       const hostname = `other-${staging.hostname}`;
       await exai("up", "staging", "--yes", "--set", `hostname=${hostname}`);
       const after = await object(GATEWAY_API, "HTTPRoute", "server");

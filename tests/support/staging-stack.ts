@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import type { Colour } from "../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../../operations/docker/cli.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
@@ -28,6 +29,8 @@ export interface StagingStack {
   certify(): Promise<void>;
   /** Address of the gateway's Service. */
   address(): Promise<string>;
+  /** Weights of blue and green, as the shared route has them. */
+  weights(): Promise<readonly number[]>;
   /** Pods of a slot that are not going, by identifier. */
   pods(colour: Colour): Promise<readonly string[]>;
   down(): Promise<void>;
@@ -87,6 +90,13 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
       await cluster.apply(certificate(namespace, hostname), "exai-test");
     },
     address: () => gatewayAddress(cluster),
+    weights: async () => {
+      const route = await api.get(GATEWAY_API, "HTTPRoute", namespace, ROUTING_NAMES.shared.http);
+      const rules = (route?.spec?.rules ?? []) as { backendRefs?: { weight: number }[] }[];
+      // A rule before it may answer an evicted colour's sessions, with no backend.
+      const shared = rules.find(({ backendRefs }) => backendRefs?.length === COLOURS.length);
+      return shared?.backendRefs?.map(({ weight }) => weight) ?? [];
+    },
     pods: async (colour) => {
       const pods = await api.list("v1", "Pod", namespace, { "exai.component": "server", "exai.colour": colour });
       const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);

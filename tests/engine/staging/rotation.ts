@@ -30,9 +30,16 @@ export function rotationTests(staging: () => StagingStack): void {
       return [...new Set(found)];
     }
 
+    let known: Rotation | undefined;
+    /** The record as it was read last: the CLI may be writing the file at this moment. */
     const record = () => {
-      const { jwtRotation } = staging().checkout.settings("staging");
-      return typeof jwtRotation === "string" ? (JSON.parse(jwtRotation) as Rotation) : undefined;
+      try {
+        const { jwtRotation } = staging().checkout.settings("staging");
+        if (typeof jwtRotation === "string") known = JSON.parse(jwtRotation) as Rotation;
+      } catch {
+        // Half of it: the next look sees all.
+      }
+      return known;
     };
 
     /** The key that an issuer signs with who follows `secrets status`. */
