@@ -16,7 +16,7 @@ const WAITING = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts"];
 /** Files of {@link WAITING} at the same time: a stack of containers in a rollout keeps a core busy and leaves one to wait. */
 const SIDE_BY_SIDE = Math.max(1, Math.floor(availableParallelism() / 2));
 
-const PATIENCE = { testTimeout: 180_000, hookTimeout: 600_000 };
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {

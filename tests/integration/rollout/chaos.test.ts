@@ -19,7 +19,7 @@ let controller: Controller | undefined;
 let stable: Colour;
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 180_000);
+}, 300_000);
 beforeEach(() => {
   stable = readJournal(stack.home)?.machine.active ?? "blue";
 });
@@ -94,7 +94,7 @@ describe("in the middle of a rollout", () => {
     expect([0, 1]).toContain(code);
     expect(seen.failedSeconds).toBeLessThan(10);
     expect(seen.mcpWrongColour).toBe(0);
-  }, 180_000);
+  }, 300_000);
 
   it("the candidate's container crashes: the users are taken back at once", async () => {
     const users = await inMidRollout("the candidate is killed at 20 %");
@@ -109,7 +109,7 @@ describe("in the middle of a rollout", () => {
     expect(seen.failedSeconds).toBeLessThan(8);
     // A fifth of the requests at most, and those of the moment.
     expect(seen.failed).toBeLessThan(seen.requests / 5);
-  }, 180_000);
+  }, 300_000);
 
   it.each([
     ["crashes: the candidate carries the users until it is back", () => crash(slotHost(stable))],
@@ -127,7 +127,7 @@ describe("in the middle of a rollout", () => {
       expect(seen.failedSeconds).toBeLessThan(10);
       expect((await fetch(stack.routerUrl)).status).toBe(200);
     },
-    180_000,
+    300_000,
   );
 
   it("Prometheus hangs and comes back: the step holds, then goes on", async () => {
@@ -143,7 +143,7 @@ describe("in the middle of a rollout", () => {
     expect(code).toBe(0);
     expect((await atRest()).machine.state.name).toBe("standby");
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
-  }, 180_000);
+  }, 300_000);
 
   it("Prometheus is gone: the step holds, and at its deadline the users are taken back", async () => {
     const users = await inMidRollout("Prometheus is killed at 20 %", { noDataSeconds: 8 });
@@ -157,5 +157,5 @@ describe("in the middle of a rollout", () => {
     });
     expect((await atRest()).machine.ending?.reason).toContain(stack.prometheusUrl);
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
-  }, 180_000);
+  }, 300_000);
 });
