@@ -1,5 +1,4 @@
-import { isIPv6 } from "node:net";
-import type { LookupFunction } from "node:net";
+import { isIPv6, type LookupFunction } from "node:net";
 
 /** How the load reaches the hosts of its URLs, where their names lead nowhere. */
 export interface Reach {
