@@ -1,4 +1,5 @@
 import { COLOURS, type Colour, type Weights } from "./colours.ts";
+import { evictionStat } from "./envoy/metrics.ts";
 import { checkWeights, type RouteTable } from "./envoy/routes.ts";
 import { CLUSTER_KINDS, slotHost, type ClusterKind } from "./envoy/names.ts";
 import { HEADERS, HTTP_PORT, SERVER_PATHS } from "./server.ts";
@@ -66,6 +67,9 @@ export interface SharedRules<Name = string> {
   readonly streams?: boolean;
 }
 
+/** How Envoy Gateway names the statistics of a route: after the rule that it was made from. */
+export const ROUTE_STAT_NAME = "%ROUTE_RULE_NAME%";
+
 /** No time-out of the route: event streams and WebSockets last; the server has time-outs of its own. */
 export const ROUTE_TIMEOUTS = { request: "0s" } as const;
 
@@ -81,7 +85,7 @@ export function kindMatches(kind: ClusterKind): readonly Readonly<Record<string,
 /**
  * The rules of a shared route: both slots with their weights, and before them the evicted colours' sessions. Each rule's
  * name says which table it is; Envoy Gateway hands it on to Envoy, so that the read-back proves that exactly this table
- * is in force.
+ * is in force, and by {@link ROUTE_STAT_NAME} to Envoy's statistics, which so say what it evicts.
  *
  * The order does not count: a longer path wins, then more conditions, the method being one. So a rule for a path wins over
  * any pinned one that names a colour alone, and needs pinned ones for the same path.
@@ -92,7 +96,7 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
   const name = tableName(table);
   return [
     ...(listener === "http" ? COLOURS.filter((colour) => table.evicted.includes(colour)) : []).map((colour) => ({
-      name: `${name}-evicted-${colour}`,
+      name: `${name}-${evictionStat(table.emptied.includes(colour) ? "emptied" : "evicted", colour)}`,
       // GET once more: with the method it has a condition more than the colour's pinned rule of streams.
       matches: [{}, { method: "GET" }].map((method) => ({
         ...method,
@@ -165,6 +169,7 @@ interface SharedRoute {
   /** Of each of its weighted rules. */
   readonly weights: readonly Weights[];
   readonly evicted: readonly Colour[];
+  readonly emptied: readonly Colour[];
 }
 
 /**
@@ -182,19 +187,22 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
     if (resource?.namespace !== namespace) continue;
     const listener = LISTENERS.find((each) => ROUTING_NAMES.shared[each] === resource.name);
     if (listener === undefined) continue;
-    const name = /^generation-(\d+)-token-(\d+)(?:-stream|-evicted-(blue|green))?$/.exec(resource.sectionName ?? "");
+    const name = /^generation-(\d+)-token-(\d+)(?:-stream|-(evicted|emptied)-(blue|green))?$/.exec(
+      resource.sectionName ?? "",
+    );
     // A stack that has never seen a rollout may be older than the names of rules.
     const [generation, token] = name === null ? [1, 0] : [Number(name[1]), Number(name[2])];
     const before = found.get(listener);
     if (before !== undefined && (before.generation !== generation || before.token !== token))
       throw new Error(`the proxy has rules of two tables, ${before.generation} and ${generation}`);
-    const colour = name?.[3] as Colour | undefined;
-    const gone = field(route, "direct_response") !== undefined;
+    const colour = name?.[4] as Colour | undefined;
+    const gone = colour !== undefined && field(route, "direct_response") !== undefined ? [colour] : [];
     found.set(listener, {
       generation,
       token,
       weights: [...(before?.weights ?? []), ...(colour === undefined ? [weightsOf(field(route, "route"))] : [])],
-      evicted: [...(before?.evicted ?? []), ...(colour !== undefined && gone ? [colour] : [])],
+      evicted: [...(before?.evicted ?? []), ...gone],
+      emptied: [...(before?.emptied ?? []), ...(name?.[3] === "emptied" ? gone : [])],
     });
   }
   const [http, websocket] = [found.get("http"), found.get("websocket")];
@@ -208,7 +216,10 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
   )
     throw new Error(`the proxy's routes contradict each other: ${JSON.stringify(http)}, ${JSON.stringify(websocket)}`);
   const { generation, token } = http;
-  return { generation, token, weights, evicted: COLOURS.filter((colour) => http.evicted.includes(colour)) };
+  const [evicted = [], emptied = []] = [http.evicted, http.emptied].map((found) =>
+    COLOURS.filter((each) => found.includes(each)),
+  );
+  return { generation, token, weights, evicted, emptied };
 }
 
 /**

@@ -42,6 +42,13 @@ export const RECORDS = {
   webSocketP95Seconds5m: "colour:exai_websocket_latency_seconds:p95_rate5m",
   /** Targets of the server that answer their scrape; 0 where the slot has none. */
   slotTargetsUp: "colour:exai_targets_up:count",
+  /**
+   * 1 while the tables of all routers that answer send the colour no users and no sessions, 0 while one does. While no
+   * router answers it is what they said last.
+   */
+  slotEvicted: "colour:exai_slot_evicted:min",
+  /** The same of tables that call the slot empty on purpose as well. */
+  slotEmptied: "colour:exai_slot_emptied:min",
   userRequests5m: "exai:requests:rate5m",
   userErrors5m: "exai:errors:rate5m",
   userErrorRatio5m: "exai:error_ratio:rate5m",

@@ -1,5 +1,9 @@
 import { COLOURS } from "../../contract/colours.ts";
-import { ENVOY_METRIC_RELABELLING, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
+import {
+  ENVOY_METRIC_RELABELLING,
+  ENVOY_SCRAPE_INTERVAL_SECONDS,
+  ROUTE_RELABELLING,
+} from "../../contract/envoy/metrics.ts";
 import { OBSERVE_PATHS, OBSERVE_PORT, slotHost } from "../../contract/envoy/names.ts";
 import { JOBS } from "../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
@@ -53,7 +57,7 @@ export function localJobs(targets: LocalTargets = {}): readonly ScrapeJob[] {
   ];
 }
 
-/** The router's job on either platform: a short interval for the gates, and clusters turned into colours. */
+/** The router's job on either platform: a short interval for the gates, clusters and emptied slots turned into colours. */
 export function routerJob(
   discovery: ScrapeJob["discovery"],
   relabelSamples: NonNullable<ScrapeJob["relabelSamples"]>,
@@ -63,7 +67,7 @@ export function routerJob(
     path: OBSERVE_PATHS.metrics,
     intervalSeconds: ENVOY_SCRAPE_INTERVAL_SECONDS,
     discovery,
-    relabelSamples,
+    relabelSamples: [...relabelSamples, ...ROUTE_RELABELLING],
   };
 }
 

@@ -10,6 +10,7 @@ import {
   kindMatches,
   LISTENER_KINDS,
   pinnedName,
+  ROUTE_STAT_NAME,
   ROUTE_TIMEOUTS,
   ROUTING_NAMES,
   sharedRules,
@@ -249,6 +250,7 @@ export function backendPolicy(): GatewayObject {
       timeout: { tcp: { connectTimeout: "3s" } },
       // Both say that the request did not begin, so that repeating it is safe for any method.
       retry: { numRetries: 2, retryOn: { triggers: ["connect-failure", "refused-stream"] } },
+      telemetry: { metrics: { routeStatName: ROUTE_STAT_NAME } },
     },
   };
 }

@@ -1,3 +1,5 @@
+import { COLOURS, type Colour } from "../colours.ts";
+
 /**
  * The router's series: what Prometheus has to do with them, and how gates and dashboards name them.
  *
@@ -16,6 +18,12 @@ export const ENVOY_METRICS = {
   active: "envoy_cluster_upstream_rq_active",
   /** Gauge: hosts that pass the router's own check of /ready. */
   healthyHosts: "envoy_cluster_membership_healthy",
+  /**
+   * Of a route that answers the sessions of an evicted colour, after {@link ROUTE_RELABELLING}: there while the table in
+   * force has such a route, whether anybody asks for it or not; labels {@link ENVOY_LABELS.colour} and
+   * {@link ENVOY_LABELS.slot}. Its value says nothing.
+   */
+  eviction: "envoy_vhost_route_upstream_rq_total",
 } as const;
 
 /** Labels of {@link ENVOY_METRICS} after {@link ENVOY_METRIC_RELABELLING}. */
@@ -25,6 +33,8 @@ export const ENVOY_LABELS = {
   /** `plain`, `stream` or `websocket`. Service levels are computed from `plain`. */
   kind: "kind",
   responseClass: "envoy_response_code_class",
+  /** One of {@link EVICTIONS}. */
+  slot: "slot",
 } as const;
 
 /** Upper bounds of {@link ENVOY_METRICS.requestTime}. A latency gate must name one of them. */
@@ -35,7 +45,7 @@ export const LATENCY_BUCKETS_MILLISECONDS = [
 /** Seconds between two scrapes of router and server. Gates need several within a step, so this is shorter than elsewhere. */
 export const ENVOY_SCRAPE_INTERVAL_SECONDS = 2;
 
-/** One `metric_relabel_configs` entry of Prometheus. */
+/** One `metric_relabel_configs` entry of Prometheus that sets a label. */
 export interface RelabelRule {
   readonly source_labels: readonly string[];
   readonly regex: string;
@@ -43,11 +53,46 @@ export interface RelabelRule {
   readonly replacement: string;
 }
 
+/** One that leaves samples out. */
+interface DropRule {
+  readonly source_labels: readonly string[];
+  readonly regex: string;
+  readonly action: "drop";
+}
+
 /** Turns the name of Envoy's cluster into the labels `colour` and `kind`; goes into the router's scrape job. */
 export const ENVOY_METRIC_RELABELLING: readonly RelabelRule[] = [
   rule("(blue|green)(?:-stream|-websocket)?", "colour", "$1"),
   rule("blue|green", "kind", "plain"),
   rule("(?:blue|green)-(stream|websocket)", "kind", "$1"),
+];
+
+/** What a table says of an evicted colour's slot: no more than that, or that it is empty on purpose as well. */
+export const EVICTIONS = ["evicted", "emptied"] as const;
+
+/** Name, or its end, of the statistics of a route that answers the sessions of an evicted colour. */
+export function evictionStat(eviction: (typeof EVICTIONS)[number], colour: Colour): string {
+  return `${eviction}-${colour}`;
+}
+
+/**
+ * Keeps one series for each evicted colour, {@link ENVOY_METRICS.eviction}; goes into the router's scrape job. The names
+ * of route and virtual host go: they carry the table's generation, and every table would be a new series.
+ */
+export const ROUTE_RELABELLING: readonly (RelabelRule | DropRule)[] = [
+  ...[ENVOY_LABELS.slot, ENVOY_LABELS.colour].map((label, index) => ({
+    source_labels: ["__name__", "envoy_route"],
+    regex: `${ENVOY_METRICS.eviction};(?:.*-)?(${EVICTIONS.join("|")})-(${COLOURS.join("|")})`,
+    target_label: label,
+    replacement: `$${String(index + 1)}`,
+  })),
+  { source_labels: ["__name__", ENVOY_LABELS.slot], regex: "envoy_vhost_route_[^;]*;", action: "drop" },
+  ...["envoy_route", "envoy_virtual_host"].map((label) => ({
+    source_labels: ["__name__"],
+    regex: ENVOY_METRICS.eviction,
+    target_label: label,
+    replacement: "",
+  })),
 ];
 
 function rule(regex: string, label: string, replacement: string): RelabelRule {

@@ -1,6 +1,7 @@
 import { COLOURS, isColour, type Colour, type Weights } from "../colours.ts";
 import { HEADERS, SERVER_PATHS } from "../server.ts";
 import { typed, type Json } from "./json.ts";
+import { evictionStat } from "./metrics.ts";
 import { clusterName, parseClusterName, ROUTE_CONFIGURATION, type ClusterKind } from "./names.ts";
 
 /** Where new requests go. The rollout controller owns it; no component declares more than the first one. */
@@ -12,6 +13,8 @@ export interface RouteTable {
   readonly weights: Weights;
   /** Colours whose MCP sessions are answered with 404, so that their clients initialise again elsewhere. */
   readonly evicted: readonly Colour[];
+  /** Those of them whose slot stands empty on purpose: their routes have a {@link evictionStat statistic} that says so. */
+  readonly emptied: readonly Colour[];
 }
 
 /** Name of the Lua filter that takes the colour out of a session identifier; off where a route does not ask for it. */
@@ -34,7 +37,13 @@ export interface RouteTimeouts {
 export const DEFAULT_ROUTE_TIMEOUTS: RouteTimeouts = { requestSeconds: 60, mcpSeconds: 600 };
 
 /** The table of a stack that has never seen a rollout: all on blue. */
-export const FIRST_TABLE: RouteTable = { generation: 1, token: 0, weights: { blue: 100, green: 0 }, evicted: [] };
+export const FIRST_TABLE: RouteTable = {
+  generation: 1,
+  token: 0,
+  weights: { blue: 100, green: 0 },
+  evicted: [],
+  emptied: [],
+};
 
 /**
  * The RDS file of a table: one route configuration that both listeners share.
@@ -111,7 +120,9 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
     ...(mcp
       ? COLOURS.map((colour) => ({
           match: match({ name: HEADERS.mcpSessionId, string_match: { prefix: `${colour}.` } }),
-          ...(table.evicted.includes(colour) ? goneSession(colour) : toColour(colour)),
+          ...(table.evicted.includes(colour)
+            ? goneSession(colour, table.emptied.includes(colour) ? "emptied" : "evicted")
+            : toColour(colour)),
         }))
       : []),
     {
@@ -146,9 +157,11 @@ function responseHeaders(colour: Colour, mcp: boolean): Json[] {
 }
 
 /** MCP (Streamable HTTP, session management): a client that gets 404 for its session must initialise a new one. */
-function goneSession(colour: Colour): Record<string, Json> {
+function goneSession(colour: Colour, eviction: Parameters<typeof evictionStat>[0]): Record<string, Json> {
   const message = `Session not found: ${colour} was rolled back; initialize a new session`;
   return {
+    // Envoy makes a route's statistics when it takes the table, and drops them with it: no request is needed.
+    stat_prefix: evictionStat(eviction, colour),
     direct_response: {
       status: 404,
       body: { inline_string: JSON.stringify({ jsonrpc: "2.0", error: { code: -32001, message }, id: null }) },
@@ -199,11 +212,15 @@ export function tableInForce(configDump: unknown): RouteTable | undefined {
   if (name === null || others.length > 0) throw new Error("the router's routes were not written by this project");
   const weights: Weights[] = [];
   const evicted = new Set<Colour>();
+  const emptied = new Set<Colour>();
   for (const route of children(field(host, "routes"))) {
     const clusters = children(field(field(field(route, "route"), "weighted_clusters"), "clusters"));
     if (clusters.length > 0) weights.push(weightsOf(clusters));
     if (field(route, "direct_response") !== undefined) {
-      for (const colour of sessionColours(route)) evicted.add(colour);
+      for (const colour of sessionColours(route)) {
+        evicted.add(colour);
+        if (field(route, "stat_prefix") === evictionStat("emptied", colour)) emptied.add(colour);
+      }
     }
   }
   const [first] = weights;
@@ -215,6 +232,7 @@ export function tableInForce(configDump: unknown): RouteTable | undefined {
     token: Number(name[2]),
     weights: first,
     evicted: COLOURS.filter((colour) => evicted.has(colour)),
+    emptied: COLOURS.filter((colour) => emptied.has(colour)),
   };
 }
 
@@ -227,13 +245,16 @@ export function rejection(configDump: unknown): string | undefined {
   return undefined;
 }
 
-/** Whether two tables are the same one: generation, token, weights and evictions. */
+/** Whether two tables are the same one: generation, token, weights, evictions, and which slots they call empty. */
 export function sameTable(a: RouteTable, b: RouteTable): boolean {
   return (
     a.generation === b.generation &&
     a.token === b.token &&
     COLOURS.every(
-      (colour) => a.weights[colour] === b.weights[colour] && a.evicted.includes(colour) === b.evicted.includes(colour),
+      (colour) =>
+        a.weights[colour] === b.weights[colour] &&
+        a.evicted.includes(colour) === b.evicted.includes(colour) &&
+        a.emptied.includes(colour) === b.emptied.includes(colour),
     )
   );
 }

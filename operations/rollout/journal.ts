@@ -77,7 +77,7 @@ export function firstJournal(table: RouteTable = FIRST_TABLE): Journal {
     schema: 1,
     sequence: 0,
     token: 0,
-    machine: { ...restingMachine(active), evicted: table.evicted },
+    machine: { ...restingMachine(active), evicted: table.evicted, emptied: table.emptied },
     table,
     images: {},
   };
@@ -151,7 +151,7 @@ export class FileJournalStore implements JournalStore {
   }
 }
 
-const NOTHING_EMPTIED: Pick<Machine, "emptied"> = { emptied: [] };
+const NOTHING_EMPTIED = { emptied: [] } as const;
 
 /** @throws UserError when the text is no journal of a schema that this version knows. */
 export function parseJournal(text: string, path: string): Journal {
@@ -176,6 +176,10 @@ export function parseJournal(text: string, path: string): Journal {
   if (journal.machine === undefined || journal.table === undefined || typeof journal.sequence !== "number") {
     throw new UserError(path, "is no complete journal", "restore it from a backup, or move it away");
   }
-  // A journal of before slots were emptied on purpose.
-  return { ...(journal as Journal), machine: { ...NOTHING_EMPTIED, ...journal.machine } };
+  // A journal of before slots were emptied on purpose, or of before the table said so.
+  return {
+    ...(journal as Journal),
+    machine: { ...NOTHING_EMPTIED, ...journal.machine },
+    table: { ...NOTHING_EMPTIED, ...journal.table },
+  };
 }

@@ -73,7 +73,7 @@ export interface Machine {
   readonly ending?: Ending;
   /** Colours whose MCP sessions are sent away, until their slot is deployed anew. */
   readonly evicted: readonly Colour[];
-  /** Colours whose slot was emptied on purpose, until it is deployed anew. */
+  /** Colours whose slot was emptied on purpose, until somebody begins to deploy into it. */
   readonly emptied: readonly Colour[];
 }
 
@@ -176,10 +176,12 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
       // What runs there is about to go, and with it the sessions that an earlier rollout left: they hear it as 404 and
       // initialise again, instead of meeting a container that is not there. Nothing is left to go back to, either.
       const evicted = withColour(machine.evicted, plan.candidate);
-      return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted };
+      // From here on a slot without a server is one that did not come up.
+      const left = without(machine.emptied, plan.candidate);
+      return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied: left };
     }
     case "deploy":
-      return { ...at({ name: "ready" }), emptied: without(machine.emptied, plan.candidate) };
+      return at({ name: "ready" });
     case "ready":
       if (!ready[plan.candidate]) return machine;
       return { ...at({ name: "smoke" }), evicted: without(machine.evicted, plan.candidate) };
@@ -260,7 +262,9 @@ function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, reason: s
     case "rollback":
       // A flip that could not be written is tried again; a stable colour that does not come back ends the rollback.
       if (state.phase === "flip") return machine;
-      return ended(machine, plan, state.phase === "drain" ? "rolled-back" : "kept");
+      if (state.phase === "drain") return ended(machine, plan, "rolled-back");
+      // What was deployed there did not come up: that is no slot that stands empty on purpose.
+      return ended({ ...machine, emptied: without(machine.emptied, plan.stable) }, plan, "kept");
     default:
       return rolledBack(machine, plan, ready, reason, true, true);
   }

@@ -4,6 +4,7 @@ import { sameTable, type RouteTable } from "../../contract/envoy/routes.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import { wait, type RolloutContext } from "./context.ts";
 import type { SlotStatus } from "./deployer.ts";
+import { emptyOnPurpose } from "./emptied.ts";
 import { FencedError } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
 import { thisMoment } from "./moment.ts";
@@ -168,7 +169,7 @@ export class RolloutSession {
     const before = this.#journal.machine;
     const after = reduce(before, { ...event, ready });
     const weights = weightsOf(after, ready);
-    const table = this.#tableFor(weights, after.evicted);
+    const table = this.#tableFor(weights, after);
     if (after === before && table === this.#journal.table) return false;
     const plan = after.plan ?? before.plan;
     const entry: HistoryEntry = {
@@ -240,9 +241,15 @@ export class RolloutSession {
     if (present !== undefined && present.token > this.#lease.token) throw lostLease(new FencedError("superseded"));
   }
 
-  #tableFor(weights: Weights, evicted: RouteTable["evicted"]): RouteTable {
+  #tableFor(weights: Weights, machine: Machine): RouteTable {
     const { table } = this.#journal;
-    const next: RouteTable = { generation: table.generation + 1, token: this.#lease.token, weights, evicted };
+    const next: RouteTable = {
+      generation: table.generation + 1,
+      token: this.#lease.token,
+      weights,
+      evicted: machine.evicted,
+      emptied: emptyOnPurpose(machine),
+    };
     return sameTable({ ...next, generation: table.generation, token: table.token }, table) ? table : next;
   }
 

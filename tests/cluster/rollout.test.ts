@@ -6,11 +6,14 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { isAlert } from "../../components/monitoring/rules/rule.ts";
+import { targetAlerts } from "../../components/monitoring/rules/targets.ts";
 import { COLOURS, otherColour, type Colour } from "../../contract/colours.ts";
 import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { sameTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
+import { JOBS, RECORDS } from "../../contract/monitoring.ts";
 import { HEADERS } from "../../contract/server.ts";
 import { cutover } from "../../operations/rollout/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
@@ -63,6 +66,22 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
   async function state() {
     const { traffic, journal } = opened.context;
     return { table: await traffic.inForce(), journal: await journal.read() };
+  }
+
+  /** What Prometheus has recorded of a colour. */
+  async function recorded(records: readonly string[], colour: Colour): Promise<(number | undefined)[]> {
+    const prometheus = new Prometheus(opened.context.prometheusUrl);
+    const found = records.map((record) => prometheus.values(`${record}{colour="${colour}"}`));
+    return (await Promise.all(found)).map(([value]) => value);
+  }
+
+  /** Names of the alerts whose condition a colour meets now; how long it must last is promtool's to judge. */
+  async function alertsOn(colour: Colour): Promise<readonly string[]> {
+    const prometheus = new Prometheus(opened.context.prometheusUrl);
+    const alerts = targetAlerts({ jobs: Object.values(JOBS), backups: [] }).rules.filter(isAlert);
+    const about = `and on (colour) ${RECORDS.slotTargetsUp}{colour="${colour}"}`;
+    const met = await Promise.all(alerts.map(({ expr }) => prometheus.values(`(${expr}) ${about}`)));
+    return alerts.flatMap(({ alert }, index) => (met[index]?.length === 0 ? [] : [alert]));
   }
 
   /** A cutover in this process, with what the users saw meanwhile. */
@@ -229,6 +248,22 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(await ruleNames()).toEqual([`${rule}-stream`, rule]);
   });
 
+  test("a slot that somebody drained is missed, and gets its replicas back with the next deployment", async () => {
+    const { deployer, traffic } = opened.context;
+    const idle = otherColour((await state()).journal?.machine.active ?? "blue");
+    expect((await state()).table?.emptied).toEqual([]);
+    await deployer.drain(idle, 5, AbortSignal.timeout(120_000));
+    expect(await slotPods(stack.cluster, idle)).toEqual([]);
+    await until("the proxies to see it", 30, async () => !(await traffic.readiness())[idle]);
+    expect(await deployer.status(idle)).toMatchObject({ running: false, image: stack.image });
+    await until("the slot to be missed", 60, async () => (await alertsOn(idle)).includes("SlotDown"));
+    await deployer.deploy(idle, stack.image, AbortSignal.timeout(120_000));
+    const name = `server-${idle}`;
+    const deployment = await stack.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name });
+    expect(deployment?.status?.readyReplicas).toBe(2);
+    await until("the proxies to see it", 30, async () => (await traffic.readiness())[idle]);
+  });
+
   test("./exai rollback takes the users back; nobody fails, and MCP sessions are sent along", async ({ skip }) => {
     const session = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await session.initialize();
@@ -241,7 +276,13 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(said.code).toBe(0);
     expect(users.failed).toEqual([]);
     expect(users.requests.at(-1)?.servedBy).toBe("blue");
-    expect((await state()).table).toMatchObject({ weights: { blue: 100, green: 0 }, evicted: ["green"] });
+    expect((await state()).table).toMatchObject({ weights: { blue: 100, green: 0 }, emptied: ["green"] });
+    await until("the gateway's series to say that it is meant", 30, async () => {
+      const [meant, servers] = await recorded([RECORDS.slotEmptied, RECORDS.slotTargetsUp], "green");
+      return meant === 1 && servers === 0;
+    });
+    expect(await alertsOn("green")).toEqual([]);
+    expect(await recorded([RECORDS.slotEmptied, RECORDS.slotEvicted], "blue")).toEqual([0, 0]);
     if (!stack.sessionTags) skip("the controller has no extensionApis.enableLua");
     await expect(session.request("tools/list")).rejects.toThrow(/HTTP 404/);
     const streamOf = ({ session: id = "" }: McpProbe) =>
@@ -336,20 +377,6 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     await once(child, "close");
     await until("a proxy that answers", 60, async () => (await state()).table !== undefined);
     await endedWell(child.exitCode);
-  });
-
-  test("a drained slot gets its replicas back with the next deployment", async () => {
-    const { deployer, traffic } = opened.context;
-    const idle = otherColour((await state()).journal?.machine.active ?? "blue");
-    await deployer.drain(idle, 5, AbortSignal.timeout(120_000));
-    expect(await slotPods(stack.cluster, idle)).toEqual([]);
-    await until("the proxies to see it", 30, async () => !(await traffic.readiness())[idle]);
-    expect(await deployer.status(idle)).toMatchObject({ running: false, image: stack.image });
-    await deployer.deploy(idle, stack.image, AbortSignal.timeout(120_000));
-    const name = `server-${idle}`;
-    const deployment = await stack.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name });
-    expect(deployment?.status?.readyReplicas).toBe(2);
-    await until("the proxies to see it", 30, async () => (await traffic.readiness())[idle]);
   });
 
   test("the rights of docs/rollout-role.yaml are enough, and no more than that", async () => {

@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
-import {
-  ENVOY_METRIC_RELABELLING,
-  ENVOY_METRICS,
-  ENVOY_SCRAPE_INTERVAL_SECONDS,
-} from "../../contract/envoy/metrics.ts";
-import { OBSERVE_PATHS, OBSERVE_PORT, slotHost } from "../../contract/envoy/names.ts";
+import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
+import { slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { DEFAULT_WS_PORT, HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
+import { JOBS, type Job } from "../../contract/monitoring.ts";
+import { DEFAULT_WS_PORT, HTTP_PORT } from "../../contract/server.ts";
+import { localJobs } from "../../components/monitoring/local-jobs.ts";
+import { renderPrometheus } from "../../components/monitoring/prometheus.ts";
+import { renderRules } from "../../components/monitoring/rules.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
@@ -22,7 +22,7 @@ import { Prometheus } from "../../operations/rollout/prometheus.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { freePorts } from "./freePorts.ts";
 
-/** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus. */
+/** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus with its rules. */
 export interface RolloutStack {
   /** Prefix of everything it made. */
   readonly name: string;
@@ -214,34 +214,27 @@ async function startRouter(
 }
 
 async function startPrometheus(facts: StackFacts, port: number): Promise<void> {
-  const file = join(facts.home, "prometheus.json");
-  const seconds = `${String(ENVOY_SCRAPE_INTERVAL_SECONDS)}s`;
-  const job = { scrape_interval: seconds, scrape_timeout: seconds };
-  const router = {
-    ...job,
-    job_name: "router",
-    metrics_path: OBSERVE_PATHS.metrics,
-    static_configs: [{ targets: [`${ROUTER}:${String(OBSERVE_PORT)}`] }],
-    metric_relabel_configs: ENVOY_METRIC_RELABELLING,
+  const jobs: readonly Job[] = [JOBS.server, JOBS.router];
+  const scraped = localJobs().filter(({ name }) => jobs.some((job) => job === name));
+  const files = {
+    "prometheus.yml": renderPrometheus({
+      ...{ externalLabels: {}, jobs: scraped, alertmanagers: [], ruleFiles: ["rules.yml"], intervalSeconds: 5 },
+    }),
+    "rules.yml": renderRules({ jobs, backups: [] }),
   };
-  const server = {
-    ...job,
-    job_name: "server",
-    metrics_path: SERVER_PATHS.metrics,
-    static_configs: COLOURS.map((colour) => ({
-      targets: [`${slotHost(colour)}:${String(HTTP_PORT)}`],
-      labels: { colour },
-    })),
-  };
-  await writeFile(file, JSON.stringify({ scrape_configs: [router, server] }), { mode: 0o644 });
+  const mounts: string[] = [];
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(join(facts.home, name), content, { mode: 0o644 });
+    mounts.push("--volume", `${join(facts.home, name)}:/etc/prometheus/${name}:ro`);
+  }
   const data = join(facts.home, "prometheus");
   await mkdir(data);
   await chmod(data, 0o777);
   await docker([
     ...["run", "--detach", "--name", `${facts.name}-prometheus`, "--label", facts.name, "--network", facts.name],
     ...["--user", "65534:65534", ...HARDENING, "--publish", `127.0.0.1:${String(port)}:9090`],
-    ...["--volume", `${file}:/etc/prometheus/test.json:ro`, "--tmpfs", "/data:mode=1777"],
-    ...[LOCAL_IMAGES.prometheus, "--config.file=/etc/prometheus/test.json", "--storage.tsdb.path=/data"],
+    ...[...mounts, "--tmpfs", "/data:mode=1777"],
+    ...[LOCAL_IMAGES.prometheus, "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/data"],
   ]);
 }
 

@@ -3,6 +3,7 @@ import { COLOURS } from "../../contract/colours.ts";
 import { LISTENERS, ROUTING_NAMES, STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {
+  backendPolicy,
   clientPolicy,
   envoyProxy,
   gateway,
@@ -150,6 +151,10 @@ describe("the policies", () => {
 
   it("have header values that Envoy Gateway takes: visible, single spaces", () => {
     for (const { value } of headers(spec)) expect(value).toMatch(/^[!-~]+([\t ]?[!-~]+)*$/);
+  });
+
+  it("name the statistics of a route after its rule, which says what the rollout's table says", () => {
+    expect(backendPolicy().spec).toMatchObject({ telemetry: { metrics: { routeStatName: "%ROUTE_RULE_NAME%" } } });
   });
 
   it("keep the colour when the tag is stripped", () => {

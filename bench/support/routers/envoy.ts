@@ -27,7 +27,7 @@ export async function envoyRouter(stack: RolloutStack): Promise<Router> {
     webSocketUrl: `ws://${address}:${String(DEFAULT_WS_PORT)}`,
     shift: async (green) => {
       generation += 1;
-      const table = { generation, token: lease.token, weights: { blue: 100 - green, green }, evicted: [] };
+      const table = { generation, token: lease.token, weights: { blue: 100 - green, green }, evicted: [], emptied: [] };
       const at = clock();
       await writer.apply(table, AbortSignal.timeout(10_000));
       return at;

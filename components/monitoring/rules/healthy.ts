@@ -1,5 +1,5 @@
 import { COLOURS } from "../../../contract/colours.ts";
-import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
+import { ENVOY_METRICS, type EVICTIONS } from "../../../contract/envoy/metrics.ts";
 import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
 import { answerClass, REQUEST_TIME_BUCKET } from "../router-series.ts";
@@ -34,6 +34,11 @@ export function bucketSeries(colour: string, le: string): string {
 /** `up` of a target of a job. */
 export function upSeries(job: string, colour?: string): string {
   return colour === undefined ? `up{job="${job}",instance="${job}:1"}` : `up{${serverLabels(colour)}}`;
+}
+
+/** The router's word that no user is sent to a colour, and whether its slot is empty on purpose. */
+export function evictionSeries(slot: (typeof EVICTIONS)[number], colour: string): string {
+  return `${ENVOY_METRICS.eviction}{job="${JOBS.router}",instance="${JOBS.router}:1",colour="${colour}",slot="${slot}"}`;
 }
 
 /** A series of one backup schedule. */

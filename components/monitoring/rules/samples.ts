@@ -19,3 +19,8 @@ export function current(): Samples {
 export function turning(first: number, before: number, after: number): Samples {
   return (steps) => `${before}+0x${first - 1} ${after}+0x${Math.max(0, steps - first)}`;
 }
+
+/** Zero for `first` samples; then the series ends, as one does that a scrape no longer finds. */
+export function ending(first: number): Samples {
+  return (steps) => `0+0x${first - 1} stale _x${Math.max(0, steps - first)}`;
+}

@@ -1,8 +1,12 @@
 import { COLOURS } from "../../../contract/colours.ts";
+import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS } from "../../../contract/monitoring.ts";
-import type { RuleGroup } from "./rule.ts";
+import type { RecordingRule, RuleGroup } from "./rule.ts";
 
-/** Targets of each slot that answer their scrape. A slot without any target counts as 0, instead of vanishing. */
+/**
+ * Targets of each slot that answer their scrape: a slot without any target counts as 0, instead of vanishing. And what the
+ * router's table says of it.
+ */
 export function slotRecords(): RuleGroup {
   const missing = COLOURS.map((colour) => ` or absent(up{job="${JOBS.server}",colour="${colour}"}) * 0`).join("");
   return {
@@ -13,6 +17,20 @@ export function slotRecords(): RuleGroup {
         record: RECORDS.slotTargetsUp,
         expr: `sum by (colour) (up{job="${JOBS.server}",colour=~".+"}${missing})`,
       },
+      evictionRecord(RECORDS.slotEvicted, `colour=~".+"`),
+      evictionRecord(RECORDS.slotEmptied, `slot="emptied"`),
     ],
+  };
+}
+
+function evictionRecord(record: string, matcher: string): RecordingRule {
+  const router = `job="${JOBS.router}"`;
+  const said = `group by (colour, instance) (${ENVOY_METRICS.eviction}{${router},${matcher}})`;
+  const answering = COLOURS.map((colour) => `label_replace(up{${router}} == 1, "colour", "${colour}", "", "") * 0`);
+  // Where routers have different tables for a moment, one that does not say it is enough. Without any router nobody knows
+  // better than this record itself.
+  return {
+    record,
+    expr: `min by (colour) (${said} or on (colour, instance) (${answering.join(" or ")})) or ${record}`,
   };
 }

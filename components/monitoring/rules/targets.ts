@@ -1,11 +1,11 @@
 import { COLOURS } from "../../../contract/colours.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS, type Job } from "../../../contract/monitoring.ts";
-import { SERVER_METRICS } from "../../../contract/server.ts";
+import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
 import type { RulesArgs } from "./args.ts";
-import { answersSeries, sentSeries, upSeries } from "./healthy.ts";
+import { answersSeries, evictionSeries, sentSeries, upSeries } from "./healthy.ts";
 import type { Alert, RuleGroup, Samples } from "./rule.ts";
-import { steady } from "./samples.ts";
+import { ending, steady } from "./samples.ts";
 
 /** What must answer, and what must be measured at all. */
 export function targetAlerts(args: RulesArgs): RuleGroup {
@@ -43,7 +43,7 @@ function targetDown(): Alert {
     alert: "TargetDown",
     severity: "warning",
     symptom: "availability",
-    expr: "up == 0",
+    expr: `up == 0 unless on (job, colour) label_replace(${EMPTIED}, "job", "${JOBS.server}", "", "")`,
     for: "2m",
     summary: "{{ $labels.instance }} does not answer its scrape",
     description: "Prometheus could not read {{ $labels.instance }} of the job {{ $labels.job }} for two minutes.",
@@ -59,6 +59,12 @@ function targetDown(): Alert {
         name: "quiet: one missed scrape",
         series: { [upSeries(JOBS.alertmanager)]: (steps) => `1+0x${steps - 5} 0 1 1 1 1` },
         fires: [],
+      },
+      { name: "quiet: the server of a slot that was emptied on purpose", series: GREEN_EMPTIED, fires: [] },
+      {
+        name: "fires: another server than that of the emptied slot",
+        series: { ...GREEN_EMPTIED, [upSeries(JOBS.server, "blue")]: steady(0) },
+        fires: [{ labels: { job: JOBS.server, instance: `server-blue:${HTTP_PORT}`, colour: "blue" } }],
       },
       { name: "quiet here: target gone (TargetMissing says so)", without: [/^up\{job="alertmanager"/u], fires: [] },
     ],
@@ -99,7 +105,8 @@ function metricsAbsent(): Alert {
     alert: "MetricsAbsent",
     severity: "warning",
     symptom: "availability",
-    expr: absent.join(" or "),
+    // A gateway may forget a colour that has no server.
+    expr: `(${absent.join(" or ")}) unless on (colour) ${EMPTIED}`,
     for: "5m",
     summary: "{{ $labels.metric }} is not measured",
     description:
@@ -118,6 +125,12 @@ function metricsAbsent(): Alert {
         fires: [{ labels: { job: JOBS.router, colour: "green", metric: ENVOY_METRICS.requestsTotal } }],
       },
       { name: "quiet: healthy", fires: [] },
+      {
+        name: "quiet: the router does not know a slot that was emptied on purpose",
+        without: [/^envoy_cluster_.*colour="green"/u],
+        series: GREEN_EMPTIED,
+        fires: [],
+      },
       {
         name: "quiet: zero traffic is not absence",
         without: [/^envoy_cluster_upstream_rq_(?:xx|time)/u],
@@ -151,17 +164,30 @@ function routerDown(): Alert {
   };
 }
 
+/** The slots that a rollout has emptied, or is emptying. */
+const EMPTIED = `${RECORDS.slotEmptied} == 1`;
+
 const GREEN_DOWN: Readonly<Record<string, Samples>> = { [upSeries(JOBS.server, "green")]: steady(0) };
+
+const GREEN_EMPTIED: Readonly<Record<string, Samples>> = {
+  ...GREEN_DOWN,
+  [evictionSeries("emptied", "green")]: steady(0),
+};
+
+/** Steps of 15 s: what ends after so many is seen for more than the two minutes of the alert at the end. */
+const LONG_AGO = 20;
 
 function slotDown(): Alert {
   return {
     alert: "SlotDown",
     severity: "warning",
     symptom: "availability",
-    expr: `${RECORDS.slotTargetsUp} == 0`,
+    expr: `${RECORDS.slotTargetsUp} == 0 unless on (colour) ${EMPTIED}`,
     for: "2m",
     summary: "The slot {{ $labels.colour }} has no server that answers",
-    description: "No server of {{ $labels.colour }} answers its scrape: there is nothing to cut over or roll back to.",
+    description:
+      "No server of {{ $labels.colour }} answers its scrape, and no rollout has emptied the slot: there is nothing to roll" +
+      " back to, or what was deployed there did not come up.",
     runbook: "slot-down",
     cases: [
       { name: "fires: down", series: GREEN_DOWN, fires: [{ labels: { colour: "green" } }] },
@@ -172,6 +198,52 @@ function slotDown(): Alert {
         fires: COLOURS.map((colour) => ({ labels: { colour } })),
       },
       { name: "quiet: healthy", fires: [] },
+      { name: "quiet: emptied on purpose", series: GREEN_EMPTIED, fires: [] },
+      {
+        name: "quiet: emptied on purpose, and no target is left of it",
+        series: { [evictionSeries("emptied", "green")]: steady(0) },
+        without: [/^up\{job="server".*"green"/u],
+        fires: [],
+      },
+      {
+        name: "fires: it died by itself, and the other one was emptied",
+        series: { ...GREEN_DOWN, [evictionSeries("emptied", "blue")]: steady(0) },
+        fires: [{ labels: { colour: "green" } }],
+      },
+      {
+        name: "fires: what was deployed into the emptied slot does not come up",
+        series: {
+          ...GREEN_DOWN,
+          [evictionSeries("emptied", "green")]: ending(LONG_AGO),
+          [evictionSeries("evicted", "green")]: steady(0),
+        },
+        fires: [{ labels: { colour: "green" } }],
+      },
+      {
+        name: "quiet: emptied just now, from a slot that was down before",
+        series: { ...GREEN_DOWN, [evictionSeries("emptied", "green")]: (steps) => `_x${steps - 4} 0 0 0 0` },
+        fires: [],
+      },
+      {
+        name: "fires: one of two routers has another table",
+        series: { ...GREEN_EMPTIED, [`up{job="${JOBS.router}",instance="other:1"}`]: steady(1) },
+        fires: [{ labels: { colour: "green" } }],
+      },
+      {
+        name: "quiet: the router is gone since, with what it said",
+        series: {
+          ...GREEN_DOWN,
+          [evictionSeries("emptied", "green")]: ending(LONG_AGO),
+          [upSeries(JOBS.router)]: ending(LONG_AGO),
+        },
+        fires: [],
+      },
+      {
+        name: "fires: the router was gone before it said anything",
+        series: GREEN_DOWN,
+        without: [/^up\{job="router"/u],
+        fires: [{ labels: { colour: "green" } }],
+      },
     ],
   };
 }
@@ -181,7 +253,10 @@ function servingSlotDown(): Alert {
     alert: "ServingSlotDown",
     severity: "critical",
     symptom: "availability",
-    expr: `${RECORDS.slotTargetsUp} == 0 and on (colour) ${RECORDS.requests1m} > 0`,
+    // Testers and the rollout's own looks ask a colour that is evicted, and its last users stand in the rate for a minute.
+    expr:
+      `${RECORDS.slotTargetsUp} == 0 and on (colour) ${RECORDS.requests1m} > 0` +
+      ` unless on (colour) ${RECORDS.slotEvicted} == 1`,
     for: "30s",
     summary: "The slot {{ $labels.colour }} is down and users are sent to it",
     description: "No server of {{ $labels.colour }} answers its scrape, and the router still gives it requests.",
@@ -194,6 +269,17 @@ function servingSlotDown(): Alert {
         fires: [{ labels: { colour: "green" } }],
       },
       { name: "quiet: healthy", fires: [] },
+      { name: "quiet: emptied a moment ago, with its last users in the rate", series: GREEN_EMPTIED, fires: [] },
+      {
+        name: "quiet: testers ask what was deployed there, and it does not come up",
+        series: { ...GREEN_DOWN, [evictionSeries("evicted", "green")]: steady(0) },
+        fires: [],
+      },
+      {
+        name: "fires: down under traffic, and the other one is evicted",
+        series: { ...GREEN_DOWN, [evictionSeries("evicted", "blue")]: steady(0) },
+        fires: [{ labels: { colour: "green" } }],
+      },
       {
         name: "quiet: down at zero traffic",
         series: { ...GREEN_DOWN, [sentSeries("green")]: steady(5000), [answersSeries("green", 2)]: steady(5000) },

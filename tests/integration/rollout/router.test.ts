@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/colours.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
-import { BOOTSTRAP_PATH, ROUTES_FILE } from "../../../contract/envoy/names.ts";
+import { BOOTSTRAP_PATH, OBSERVE_PATHS, ROUTES_FILE } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import { ROUTER } from "../../../components/routing/docker.ts";
@@ -30,9 +30,12 @@ afterAll(async () => {
   await stack.down();
 }, 60_000);
 
-async function apply(weights: RouteTable["weights"], evicted: readonly Colour[] = []): Promise<RouteTable> {
+async function apply(
+  weights: RouteTable["weights"],
+  { evicted = [], emptied = [] }: Partial<Pick<RouteTable, "evicted" | "emptied">> = {},
+): Promise<RouteTable> {
   generation += 1;
-  const table: RouteTable = { generation, token: 1, weights, evicted };
+  const table: RouteTable = { generation, token: 1, weights, evicted, emptied };
   await writer.apply(table, signal);
   return table;
 }
@@ -147,7 +150,7 @@ describe("the router, with the real Envoy", () => {
     await doomed.initialize();
     await kept.initialize();
     expect(doomed.session).toMatch(/^green\./);
-    await apply({ blue: 100, green: 0 }, ["green"]);
+    await apply({ blue: 100, green: 0 }, { evicted: ["green"] });
     await expect(doomed.request("ping")).rejects.toThrow("HTTP 404");
     await kept.request("ping");
     const again = session();
@@ -157,6 +160,26 @@ describe("the router, with the real Envoy", () => {
     const tester = session(testerHeaders("green"));
     await tester.initialize();
     expect(tester.servedBy).toBe("green");
+  });
+
+  it("says in its series which colours the table evicts, from the table on and before any request, and no longer", async () => {
+    const said = async (): Promise<string[]> => {
+      const page = await (await fetch(new URL(OBSERVE_PATHS.metrics, stack.observeUrl))).text();
+      const found = page.matchAll(new RegExp(`^${ENVOY_METRICS.eviction}\\{.*envoy_route="([^"]*)".*\\} 0$`, "gmu"));
+      return [...found].map(([, name = ""]) => name).sort();
+    };
+    const weights = { blue: 100, green: 0 };
+    for (const [evictions, names] of [
+      [{}, []],
+      [{ evicted: ["green"] }, ["evicted-green"]],
+      [{ evicted: ["green"], emptied: ["green"] }, ["emptied-green"]],
+      [{ evicted: ["green"], emptied: ["green"] }, ["emptied-green"]],
+      [{}, []],
+    ] as const) {
+      await apply(weights, evictions);
+      // Envoy's workers let the table before go a moment later.
+      await until(`the series ${names.join()}`, 10, async () => (await said()).join() === names.join());
+    }
   });
 
   it("opens new WebSockets by weight and cuts none when the weights move", async () => {

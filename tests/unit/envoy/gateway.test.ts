@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { EVICTIONS, evictionStat } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
 import {
@@ -142,7 +143,9 @@ describe.each([
   ["the Gateway API", byStandard],
   ["Envoy Gateway", byEnvoyGateway],
 ] as const)("in the order of %s", (_, order) => {
-  const evicted: RouteTable = { generation: 9, token: 4, weights: { blue: 100, green: 0 }, evicted: ["green"] };
+  const evicted: RouteTable = {
+    ...{ generation: 9, token: 4, weights: { blue: 100, green: 0 }, evicted: ["green"], emptied: [] },
+  };
 
   it.each<[string, string, Record<string, string>, string, string]>([
     ["GET", "/health", {}, "weights/plain", "weights/plain"],
@@ -214,12 +217,14 @@ function dumpOf(routes: Routes, namespace = NAMESPACE): unknown {
 }
 
 describe("the read-back", () => {
-  const tables = fc.record({
-    generation: fc.nat(),
-    token: fc.nat(),
-    weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
-    evicted: fc.subarray([...COLOURS]),
-  });
+  const tables = fc
+    .record({
+      generation: fc.nat(),
+      token: fc.nat(),
+      weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
+      evicted: fc.subarray([...COLOURS]),
+    })
+    .chain((table) => fc.subarray(table.evicted).map((emptied): RouteTable => ({ ...table, emptied })));
 
   it("reads a table as it was written, with rules of streams and without", () => {
     fc.assert(
@@ -227,6 +232,20 @@ describe("the read-back", () => {
         const dump = dumpOf({ table, streams, pinnedStreams });
         expect(gatewayTable(dump, NAMESPACE)).toEqual(table);
         expect(streamsArePinned(dump, NAMESPACE)).toBe(pinnedStreams);
+      }),
+    );
+  });
+
+  it("has a rule for each evicted colour whose name, and so whose statistics, end with what the table says of it", () => {
+    fc.assert(
+      fc.property(tables, fc.boolean(), fc.boolean(), (table, streams, pinnedStreams) => {
+        const rules = LISTENERS.flatMap((each) => candidates(each, { table, streams, pinnedStreams }));
+        const names = [...new Set(rules.map(({ rule }) => String(rule.name)))];
+        const said = EVICTIONS.flatMap((eviction) => COLOURS.map((colour) => evictionStat(eviction, colour)));
+        expect(said.filter((end) => names.some((name) => new RegExp(`^(?:.*-)?${end}$`).test(name)))).toEqual([
+          ...table.evicted.filter((colour) => !table.emptied.includes(colour)).map((each) => `evicted-${each}`),
+          ...table.emptied.map((each) => `emptied-${each}`),
+        ]);
       }),
     );
   });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { COLOURS } from "../../../contract/colours.ts";
 import { envoyBootstrap } from "../../../contract/envoy/bootstrap.ts";
-import { ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
+import { evictionStat, ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName, OBSERVE_PATHS, parseClusterName } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, routesFile, sameTable, tableInForce, type RouteTable } from "../../../contract/envoy/routes.ts";
 
@@ -12,12 +12,14 @@ function dumpOf(table: RouteTable): { configs: { route_config: { virtual_hosts: 
   return { configs: file.resources.map((resource) => ({ route_config: resource })) };
 }
 
-const tables = fc.record({
-  generation: fc.nat(),
-  token: fc.nat(),
-  weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
-  evicted: fc.subarray([...COLOURS]),
-});
+const tables = fc
+  .record({
+    generation: fc.nat(),
+    token: fc.nat(),
+    weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
+    evicted: fc.subarray([...COLOURS]),
+  })
+  .chain((table) => fc.subarray(table.evicted).map((emptied): RouteTable => ({ ...table, emptied })));
 
 describe("a route table", () => {
   it("is read back as it was written", () => {
@@ -88,6 +90,19 @@ describe("the router's configuration", () => {
     for (const each of CLUSTERS) expect(labels(clusterName(each.colour, each.kind))).toEqual(each);
     expect(labels("admin")).toEqual({});
     expect(labels("bluebird")).toEqual({});
+  });
+
+  it("has a statistic for each evicted colour that says whether its slot is empty on purpose, and for nothing else", () => {
+    fc.assert(
+      fc.property(tables, (table) => {
+        const routes = dumpOf(table).configs.flatMap(({ route_config }) => route_config.virtual_hosts[0]?.routes ?? []);
+        const names = routes.flatMap((route) => (route as { stat_prefix?: string }).stat_prefix ?? []);
+        const said = table.evicted.map((each) =>
+          evictionStat(table.emptied.includes(each) ? "emptied" : "evicted", each),
+        );
+        expect([...new Set(names)]).toEqual(said);
+      }),
+    );
   });
 
   it("publishes only what reads", () => {

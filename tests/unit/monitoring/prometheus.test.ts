@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
+import {
+  EVICTIONS,
+  evictionStat,
+  ENVOY_METRIC_RELABELLING,
+  ENVOY_METRICS,
+  ROUTE_RELABELLING,
+} from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName } from "../../../contract/envoy/names.ts";
 import { clusterJobs, gatewayRelabelling } from "../../../components/monitoring/cluster-jobs.ts";
 import { localJobs } from "../../../components/monitoring/local-jobs.ts";
@@ -47,6 +53,35 @@ describe("the local jobs", () => {
     expect(relabelled(ENVOY_METRIC_RELABELLING, { envoy_cluster_name: "admin" })).toEqual({
       envoy_cluster_name: "admin",
     });
+  });
+
+  it.each(
+    EVICTIONS.flatMap((slot) => [
+      ["exai-generation-7-token-3", slot, evictionStat(slot, "green")] as const,
+      ["exai-http/exai_test", slot, `generation-7-token-3-${evictionStat(slot, "green")}`] as const,
+    ]),
+  )("make one series of what %s says of an %s slot, whatever table it is", (host, slot, envoy_route) => {
+    const labels = { __name__: ENVOY_METRICS.eviction, envoy_virtual_host: host, envoy_route };
+    const router = localJobs().find((job) => job.name === "router");
+    // A label without a value is none.
+    expect(relabelled(router?.relabelSamples ?? [], labels)).toEqual({
+      ...{ __name__: ENVOY_METRICS.eviction, colour: "green", slot },
+      ...{ envoy_virtual_host: "", envoy_route: "" },
+    });
+  });
+
+  it.each([
+    [ENVOY_METRICS.eviction, "generation-7-token-3"],
+    [ENVOY_METRICS.eviction, "-"],
+    ["envoy_vhost_route_upstream_rq_retry", `generation-7-token-3-${evictionStat("emptied", "green")}`],
+  ])("leave %s of the route %s out", (name, envoy_route) => {
+    const labels = { __name__: name, envoy_virtual_host: "host", envoy_route };
+    expect(relabelled(ROUTE_RELABELLING, labels)).toBeUndefined();
+  });
+
+  it("leave every other series of the router as it is", () => {
+    for (const name of ["envoy_vhost_vcluster_upstream_rq", "envoy_cluster_upstream_rq_total"])
+      expect(relabelled(ROUTE_RELABELLING, { __name__: name })).toEqual({ __name__: name });
   });
 
   it("read the router every two seconds, for the gates", () => {

@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import { FencedError } from "../../../operations/rollout/fence.ts";
 import { FileJournalStore, firstJournal, type Journal } from "../../../operations/rollout/journal.ts";
 import type { Lease } from "../../../operations/rollout/lease.ts";
@@ -82,7 +83,18 @@ describe("the journal on files", () => {
   });
 
   it("begins with the colour that the router's table names", () => {
-    const table = { generation: 7, token: 3, weights: { blue: 0, green: 100 }, evicted: [] };
-    expect(firstJournal(table)).toMatchObject({ machine: { active: "green" }, table });
+    const table: RouteTable = {
+      ...{ generation: 7, token: 3, weights: { blue: 0, green: 100 }, evicted: ["blue"], emptied: ["blue"] },
+    };
+    const machine = { active: "green", evicted: ["blue"], emptied: ["blue"] };
+    expect(firstJournal(table)).toMatchObject({ machine, table });
+  });
+
+  it("reads a journal whose table says nothing of emptied slots yet", async () => {
+    const { table, ...rest } = journal(1);
+    const { emptied, ...older } = table;
+    expect(emptied).toEqual([]);
+    await writeFile(join(directory, "journal.json"), JSON.stringify({ ...rest, table: older }));
+    expect((await store.read())?.table).toEqual(table);
   });
 });

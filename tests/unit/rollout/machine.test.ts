@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { COLOURS, otherColour } from "../../../contract/colours.ts";
+import { emptyOnPurpose } from "../../../operations/rollout/emptied.ts";
 import {
   atRest,
   reduce,
@@ -115,6 +116,36 @@ describe("the rollout's machine", () => {
     expect(after(failed, "done", "done")).toMatchObject({ state: { name: "idle" }, emptied: ["green"] });
     expect(after(until("deploy"), "fail").state).toMatchObject({ evict: false });
     expect(after(until("deploy"), "fail", "done").state).toEqual({ name: "idle" });
+  });
+
+  it("calls a slot empty on purpose from its emptying on, until somebody begins to deploy into it", () => {
+    const walk = (machine: Machine, ...types: Plain[]): string[] => {
+      let present = machine;
+      return types.map((type) => {
+        present = after(present, type);
+        const { state } = present;
+        const phase = "phase" in state ? ` ${state.phase}` : "";
+        return `${state.name}${phase}: ${emptyOnPurpose(present).join()}`;
+      });
+    };
+    // Taken back by itself; the next one fails before it is ready: then something is there that did not come up.
+    expect(walk(until("bake"), "fail", "done", "done", "start", "done", "done", "done", "fail", "done")).toEqual([
+      ...["rollback flip: green", "rollback drain: green", "idle: green", "prepare: green", "drain: green"],
+      ...["deploy: ", "ready: ", "rollback flip: ", "idle: "],
+    ]);
+    // The end of the standby, and a deployment of the old release that does not come up.
+    const onlyGreen: Readiness = { blue: false, green: true };
+    const finished = after(until("standby"), "retire", "done", "done");
+    expect(walk(until("standby"), "retire", "done", "done", "rollback", "done")).toEqual([
+      ...["retire wait: ", "retire stop: blue", "idle: blue", "rollback revive: ", "rollback flip: green"],
+    ]);
+    const kept = reduce(after(finished, "rollback"), { type: "fail", reason: "dead", ready: onlyGreen });
+    expect([kept.ending?.outcome, emptyOnPurpose(kept)]).toEqual(["kept", []]);
+    // What could not be stopped, and what is left as it is, is not empty.
+    expect(walk(until("standby"), "retire", "done", "fail")).toContain("idle: ");
+    expect(walk(until("bake"), "fail", "done", "fail")).toContain("idle: ");
+    expect(walk(until("standby"), "keep", "done")).toEqual(["rollback flip: ", "idle: "]);
+    expect(walk(until("smoke"), "fail", "done")).toEqual(["rollback flip: ", "idle: "]);
   });
 
   it("lets the sessions be when a person takes it back and wants to keep them", () => {
@@ -292,10 +323,15 @@ describe("the rollout's machine", () => {
 function expectSound(machine: Machine, ready: Readiness): void {
   const weights = weightsOf(machine, ready);
   const { plan, state } = machine;
+  // Only the route of an evicted colour can say that its slot is empty, and no user is there.
+  for (const colour of [...machine.emptied, ...emptyOnPurpose(machine)]) {
+    expect(machine.evicted, state.name).toContain(colour);
+    expect(weights[colour], state.name).toBe(0);
+  }
   expect(weights.blue + weights.green).toBe(100);
   expect(COLOURS.every((colour) => Number.isInteger(weights[colour]) && weights[colour] >= 0)).toBe(true);
-  // Nobody is sent away from where the users are, and none of them is on a slot that was emptied.
-  for (const colour of [...machine.evicted, ...machine.emptied]) expect(weights[colour], state.name).toBe(0);
+  // Nobody is sent away from where the users are.
+  for (const colour of machine.evicted) expect(weights[colour], state.name).toBe(0);
   expect(machine.pause === undefined || plan !== undefined).toBe(true);
   if (plan === undefined) {
     expect(weights[machine.active]).toBe(100);

@@ -227,6 +227,10 @@ describe("session and controller over a world with faults", () => {
         if (journal === undefined) return;
         expect(atRest(journal.machine), JSON.stringify(journal.machine)).toBe(true);
         expect(sameTable(journal.table, table)).toBe(true);
+        expect(table.emptied).toEqual(journal.machine.emptied);
+        // The other way round there are slots that a deployment left without a server when it died.
+        for (const colour of table.emptied)
+          expect(world.slots[colour].running, `${colour} is called empty`).toBe(false);
         expect([0, 100]).toContain(table.weights.blue);
         expect(world.history.map((entry) => entry.sequence)).toEqual(world.history.map((_, index) => index + 1));
       }),

@@ -291,6 +291,7 @@ export class World {
 
   #deploy(colour: Colour, image: string) {
     this.#promise(this.table.weights[colour] === 0 || !this.healthy[colour], `${colour} is deployed and has users`);
+    this.#promise(!this.table.emptied.includes(colour), `${colour} is deployed and still called empty on purpose`);
     this.slots[colour] = { running: true, image, healthy: true, open: 0 };
     return { ...this.slots[colour], id: colour, restarts: 0 };
   }
@@ -299,7 +300,10 @@ export class World {
     const { machine, table } = this.journal ?? {};
     this.#promise(this.table.weights[colour] === 0, `${colour} is stopped and has users`);
     this.#promise(table?.evicted.includes(colour) === true, `${colour} is stopped and its sessions are not sent away`);
-    const planned = machine?.state.name === "deploy" || machine?.state.name === "retire";
+    const { state } = machine ?? {};
+    const emptying = state?.name === "retire" || (state?.name === "rollback" && state.phase === "drain");
+    this.#promise(!emptying || this.table.emptied.includes(colour), `${colour} is emptied and not called empty`);
+    const planned = state?.name === "deploy" || state?.name === "retire";
     const patient = (machine?.plan?.drainSeconds ?? 0) > 0;
     this.#promise(
       !planned || !patient || this.slots[colour].open === 0,

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROUTER } from "../../../components/routing/docker.ts";
+import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
+import { slotHost } from "../../../contract/envoy/names.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { RECORDS } from "../../../contract/monitoring.ts";
+import { docker } from "../../../operations/docker/cli.ts";
+import { cutover } from "../../../operations/rollout/cutover.ts";
+import { Prometheus } from "../../../operations/rollout/prometheus.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import { finish } from "../../../operations/rollout/steer.ts";
+import {
+  QUICK_CUTOVER,
+  QUICK_GATES,
+  runVerb,
+  startRolloutStack,
+  until,
+  type RolloutStack,
+} from "../../support/rollout-stack.ts";
+
+/** Longer than two evaluations of the rules, seconds: what is to be raised is pending by then. */
+const EVALUATED_SECONDS = 12;
+
+let stack: RolloutStack;
+let prometheus: Prometheus;
+beforeAll(async () => {
+  stack = await startRolloutStack();
+  prometheus = new Prometheus(stack.prometheusUrl);
+}, 120_000);
+afterAll(async () => {
+  await stack.down();
+}, 60_000);
+
+/** The colours that a record has the value for now. */
+async function coloursWith(record: string, value: number): Promise<Colour[]> {
+  const found = await Promise.all(COLOURS.map((colour) => prometheus.values(`${record}{colour="${colour}"}`)));
+  return COLOURS.filter((_, index) => found[index]?.[0] === value);
+}
+
+/** Alerts about a colour that were pending or firing in the last seconds; their two minutes are promtool's to wait for. */
+async function raised(colour: Colour, seconds: number): Promise<string[]> {
+  const series = await prometheus.samples(`ALERTS{colour="${colour}"}`, seconds);
+  return [...new Set(series.map(({ labels }) => labels.alertname ?? ""))].sort();
+}
+
+/** The slot has no server, the router says that this is meant, and no alert is about to be raised. */
+async function expectQuiet(colour: Colour): Promise<void> {
+  await until("a slot without a server", 30, async () =>
+    (await coloursWith(RECORDS.slotTargetsUp, 0)).includes(colour),
+  );
+  await sleep(EVALUATED_SECONDS * 1000);
+  expect(await coloursWith(RECORDS.slotEmptied, 1)).toEqual([colour]);
+  expect(await raised(colour, EVALUATED_SECONDS)).toEqual([]);
+}
+
+/** Both alerts are about to be raised; Alertmanager holds the target's back behind the slot's. */
+async function expectRaised(colour: Colour): Promise<void> {
+  await until("the alerts of a slot that is down", 60, async () => (await raised(colour, 6)).length === 2);
+  expect(await raised(colour, 6)).toEqual(["SlotDown", "TargetDown"]);
+  expect(await coloursWith(RECORDS.slotEmptied, 1)).toEqual([]);
+}
+
+async function release(image: string): Promise<number> {
+  const context = stack.context({ gates: QUICK_GATES, deadlines: { readySeconds: 10 } });
+  return (await runVerb(cutover(context, { ...QUICK_CUTOVER, image, drainSeconds: 0 }))).code;
+}
+
+describe("a slot without a server, with the real Envoy and the real Prometheus", () => {
+  it("is told of when it died by itself", async () => {
+    await until("a word on both slots", 30, async () => (await coloursWith(RECORDS.slotEmptied, 0)).length === 2);
+    const container = `${stack.name}-${slotHost("green")}`;
+    await docker(["stop", "--time", "3", container]);
+    await expectRaised("green");
+    await docker(["start", container]);
+    await until("quiet again", 60, async () => (await raised("green", 6)).length === 0);
+  }, 150_000);
+
+  it("is none to tell of when `rollout finish` emptied it, also when the router starts anew or is gone", async () => {
+    expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
+    expect((await runVerb(finish(stack.context(), { drainSeconds: 0 }))).code).toBe(0);
+    expect((await stack.context().traffic.inForce())?.emptied).toEqual(["blue"]);
+    await expectQuiet("blue");
+    // One series, whatever table it is: no name of a table is in it.
+    const job = { job: "router", instance: "router:9901", __name__: ENVOY_METRICS.eviction };
+    const present = await prometheus.samples(ENVOY_METRICS.eviction, 4);
+    expect(present.map(({ labels }) => labels)).toEqual([{ ...job, colour: "blue", slot: "emptied" }]);
+    const ever = await prometheus.samples(ENVOY_METRICS.eviction, 600);
+    expect(ever.map(({ labels }) => Object.keys(labels).length)).toEqual(ever.map(() => 5));
+    await docker(["stop", "--time", "1", `${stack.name}-${ROUTER}`]);
+    await expectQuiet("blue");
+    await docker(["start", `${stack.name}-${ROUTER}`]);
+    await until("the router again", 60, async () => (await stack.context().traffic.readiness()).green);
+    await expectQuiet("blue");
+  }, 240_000);
+
+  it("is told of when what was deployed there does not come up", async () => {
+    // Any image that is no server.
+    expect(await release(LOCAL_IMAGES.prometheus)).toBe(1);
+    const { machine, table } = (await stack.context().journal.read()) ?? {};
+    expect({ active: machine?.active, evicted: table?.evicted, emptied: table?.emptied }).toEqual({
+      active: "green",
+      evicted: ["blue"],
+      emptied: [],
+    });
+    await expectRaised("blue");
+  }, 150_000);
+
+  it("is none to tell of when a rollback emptied it", async () => {
+    expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
+    expect(await coloursWith(RECORDS.slotEmptied, 0)).toEqual([...COLOURS]);
+    expect((await runVerb(rollback(stack.context(), { reason: "test" }))).code).toBe(0);
+    expect((await stack.context().traffic.inForce())?.emptied).toEqual(["blue"]);
+    await expectQuiet("blue");
+  }, 180_000);
+});
