@@ -24,12 +24,16 @@ export interface Settings extends Values {
 export function parseSettings(stack: string, source: ConfigSource): Settings {
   const environment = environmentOf(stack, source);
   const values = parseValues(stack, environment, source);
-  return {
-    ...values,
-    stack,
-    environment,
-    slots: { blue: values.blueImage ?? values.image, green: values.greenImage ?? values.image },
+  const slots: Settings["slots"] = {
+    get blue() {
+      return values.blueImage ?? values.image;
+    },
+    get green() {
+      return values.greenImage ?? values.image;
+    },
   };
+  // Neither a copy of the values nor of the images: who reads one with a mark of the SDK's loads the SDK.
+  return Object.assign(values, { stack, environment, slots });
 }
 
 /** Names of the two slots' server on the network: `server-blue`, `server-green`. */

@@ -24,9 +24,14 @@ type Absent<Precise extends Setting> = Precise extends { fallback: string | Reco
 /** Every setting after validation, by key. What has no default in every environment may be undefined. */
 export type Values = { readonly [Key in SettingKey]: Parsed<Table[Key]> | Absent<Table[Key]> };
 
-/** Loaded where a value needs a mark: most stacks of this machine have none, and `./exai rollback` must not wait for it. */
-function sdk(): typeof pulumi {
-  return createRequire(import.meta.url)("@pulumi/pulumi") as typeof pulumi;
+/**
+ * Sets a value that carries a mark of the SDK's. It is made when somebody reads it, and only then the SDK is loaded: a
+ * rollout reads none of them, and must not wait for it.
+ */
+function setMarked(values: object, key: SettingKey, mark: (sdk: typeof pulumi) => unknown): void {
+  let made: unknown;
+  const get = (): unknown => (made ??= mark(createRequire(import.meta.url)("@pulumi/pulumi") as typeof pulumi));
+  Object.defineProperty(values, key, { get, enumerable: true });
 }
 
 /** Refuses one setting, with the command that mends it. */
@@ -89,8 +94,9 @@ export function parseValues(stack: string, environment: Environment, source: Con
       setting.secret === true ? required : setting.deferrable === true && !source.get("buildContext");
     const deferred = raw === undefined && source.defers && suppliedLater;
     if (raw === DEFERRED || deferred) {
-      const { output, secret, unknown } = sdk();
-      values[key] = setting.secret === true ? secret(output(unknown)) : output(unknown);
+      setMarked(values, key, ({ output, secret, unknown }) =>
+        setting.secret === true ? secret(output(unknown)) : output(unknown),
+      );
       continue;
     }
     if (raw === undefined) {
@@ -100,7 +106,8 @@ export function parseValues(stack: string, environment: Environment, source: Con
     }
     const result = setting.check.safeParse(raw);
     if (result.success) {
-      values[key] = setting.secret === true ? sdk().secret(result.data) : result.data;
+      if (setting.secret === true) setMarked(values, key, ({ secret }) => secret(result.data));
+      else values[key] = result.data;
       plain[key] = raw;
     } else {
       errors.push(refusal(stack, key, result.error.issues[0]?.message ?? "is not valid"));
@@ -121,6 +128,7 @@ function crossChecks(
 ): UserError[] {
   const errors: UserError[] = [];
   const cluster = environment !== "local";
+  const isGiven = (key: SettingKey): boolean => key in values;
 
   if (environment === "prod" && values.productionUrl?.startsWith("http:") === true)
     errors.push(refusal(stack, "productionUrl", "EXAI_PRODUCTION_URL is http: in prod; browsers must come by https:"));
@@ -157,8 +165,8 @@ function crossChecks(
     errors.push(refusal(stack, "wsPort", `is ${STREAMS_PORT}, the port of event streams on the slots' Services`));
 
   if (cluster) {
-    const slots = values.blueImage !== undefined && values.greenImage !== undefined;
-    if (values.image === undefined && values.buildContext === undefined && !slots)
+    const slots = isGiven("blueImage") && isGiven("greenImage");
+    if (!isGiven("image") && !isGiven("buildContext") && !slots)
       errors.push(refusal(stack, "image", "is not set, and there is no exai:buildContext to build one from"));
     for (const key of [
       "image",
@@ -182,8 +190,8 @@ function crossChecks(
         );
     }
   }
-  if ((values.buildContext === undefined) !== (values.buildRepository === undefined)) {
-    const absent = values.buildContext === undefined ? "buildContext" : "buildRepository";
+  if (isGiven("buildContext") !== isGiven("buildRepository")) {
+    const absent = isGiven("buildContext") ? "buildRepository" : "buildContext";
     errors.push(refusal(stack, absent, "is not set; exai:buildContext and exai:buildRepository go together"));
   }
   if (plain.jwtSecret !== undefined && plain.jwtSecret === plain.jwtSecretPrevious)
@@ -195,10 +203,10 @@ function crossChecks(
         `pulumi config rm --stack ${stack} exai:jwtSecretPrevious`,
       ),
     );
-  if (values.rolloutWebhook !== undefined && values.rolloutWebhookSecret === undefined)
+  if (isGiven("rolloutWebhook") && !isGiven("rolloutWebhookSecret"))
     errors.push(refusal(stack, "rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned"));
   for (const colour of ["blue", "green"] as const)
-    if ((plain[`${colour}JwtKeys`] ?? "current") !== "current" && values.jwtSecretNext === undefined)
+    if ((plain[`${colour}JwtKeys`] ?? "current") !== "current" && !isGiven("jwtSecretNext"))
       errors.push(
         refusal(
           stack,

@@ -1,34 +1,54 @@
 import { spawnSync } from "node:child_process";
-import { expect, it } from "vitest";
+import { existsSync } from "node:fs";
+import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
+import { CLIENT_BUNDLE } from "../../../operations/rollout/kubernetes/client.ts";
 
-/** What `./exai rollback` imports, in a process of its own, whose module cache is nobody else's. */
-const PROGRAM = `
+/** Counts the modules of each library that a process loads, and says them as the last line. */
+const COUNTING = `
 import { registerHooks } from "node:module";
-const libraries = new Set();
+const modules = {};
 registerHooks({
   load(url, context, next) {
     const library = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];
-    if (library !== undefined) libraries.add(library);
+    if (library !== undefined) modules[library] = (modules[library] ?? 0) + 1;
     return next(url, context);
   },
 });
-const { rolloutContext } = await import("./cli/local/rollout.ts");
-await import("./cli/verbs/rollback.ts");
-const set = { instance: "no-such-instance", homeDirectory: ".exai/no-such-instance" };
-const refused = await rolloutContext("local", set, new AbortController().signal).then(() => "", (error) => error.message);
-console.log(JSON.stringify({ refused, libraries: [...libraries] }));
+process.on("exit", () => console.log(JSON.stringify(modules)));
 `;
 
-it("a rollback loads neither Pulumi's SDK nor the compiler: the on-call waits for what it loads", () => {
-  const ran = spawnSync(process.execPath, ["--input-type=module", "--eval", PROGRAM], {
+/** `./exai rollback` in a process of its own, whose module cache is nobody else's. */
+function rollback(...words: readonly string[]): { error: string; modules: Readonly<Record<string, number>> } {
+  const counting = `data:text/javascript,${encodeURIComponent(COUNTING)}`;
+  const program = ["--import", counting, "cli/main.ts", "rollback", ...words];
+  const ran = spawnSync(process.execPath, program, {
     cwd: PROJECT_ROOT,
     encoding: "utf8",
-    env: { ...process.env, NODE_NO_WARNINGS: "1" },
+    env: { ...process.env, NODE_NO_WARNINGS: "1", KUBECONFIG: "/no/such/kubeconfig" },
   });
-  const { refused, libraries } = JSON.parse(ran.stdout) as { refused: string; libraries: string[] };
-  expect(refused, ran.stderr).toMatch(/is not up|docker/);
-  expect(libraries).toContain("zod");
-  for (const heavy of ["@pulumi/pulumi", "@pulumi/docker", "@pulumi/kubernetes", "typescript", "esbuild"])
-    expect(libraries).not.toContain(heavy);
+  const modules = JSON.parse(ran.stdout.trim().split("\n").at(-1) ?? "") as Record<string, number>;
+  return { error: ran.stderr, modules };
+}
+
+const HEAVY = ["@pulumi/pulumi", "@pulumi/docker", "@pulumi/kubernetes", "@grpc/grpc-js", "typescript", "esbuild"];
+
+describe("the on-call waits for what a rollback loads: neither Pulumi's SDK nor a compiler", () => {
+  it("on this machine", () => {
+    const { error, modules } = rollback("--set", "instance=no-such-instance");
+    expect(error).toMatch(/is not up|docker/);
+    expect(Object.keys(modules)).toContain("zod");
+    for (const heavy of HEAVY) expect(modules).not.toHaveProperty(heavy);
+  });
+
+  it.each(["staging", "prod"])("on a cluster, although the secrets of %s are not at hand", (stack) => {
+    const { error, modules } = rollback("--stack", stack);
+    expect(error).toMatch(/\/no\/such\/kubeconfig.* cannot be read/);
+    for (const heavy of HEAVY) expect(modules).not.toHaveProperty(heavy);
+    // What the launcher has made: absent where somebody else installed the libraries.
+    if (existsSync(CLIENT_BUNDLE)) {
+      expect(modules).toHaveProperty(".exai-bundles", 1);
+      expect(modules).not.toHaveProperty("@kubernetes/client-node");
+    } else expect(modules).toHaveProperty("@kubernetes/client-node");
+  });
 });
