@@ -307,7 +307,9 @@ async function report(
     ],
     [
       "weights, worst error",
-      `${number(result.worstWeightError, 2)} points over ${String(judged.length)} steps of >= ${String(WEIGHT_SAMPLE)} requests`,
+      judged.length === 0
+        ? `not judged: no step below 100 % had ${String(WEIGHT_SAMPLE)} requests`
+        : `${number(result.worstWeightError, 2)} points over ${String(judged.length)} steps of >= ${String(WEIGHT_SAMPLE)} requests`,
     ],
     ["echo of a WebSocket message", `p50 ${number(echoes.p50)} ms, p99 ${number(echoes.p99)} ms`],
     [
