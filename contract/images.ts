@@ -9,6 +9,11 @@ export const LOCAL_IMAGES = {
   postgresExporter: "quay.io/prometheuscommunity/postgres-exporter:v0.17.1",
 } as const;
 
+/** Those that tests start: no test needs Grafana, which `up` makes where it can be had. */
+export const TEST_IMAGES: readonly string[] = Object.values(LOCAL_IMAGES).filter(
+  (image) => image !== LOCAL_IMAGES.grafana,
+);
+
 /**
  * Stands for Prometheus on a cluster that gets its images from this machine: Debian's, which stands in on `local`, is built
  * without the discovery of a cluster's targets. Its release is that of `prom/prometheus` above.

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
-import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { TEST_IMAGES } from "../../contract/images.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { merge, type Task } from "../../operations/images/merge.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
@@ -80,9 +80,8 @@ async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): Asy
 
 /** Makes the images of the tests. Where that fails, the tests that need one fail by themselves; the others run. */
 async function images(emit: Emit, signal: AbortSignal): Promise<void> {
-  const wanted = Object.values(LOCAL_IMAGES).filter((image) => image !== LOCAL_IMAGES.grafana);
   try {
-    for await (const event of ensureImages(wanted, { signal })) emit(event);
+    for await (const event of ensureImages(TEST_IMAGES, { signal })) emit(event);
   } catch (error) {
     signal.throwIfAborted();
     emit({

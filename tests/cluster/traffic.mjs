@@ -7,6 +7,17 @@ const mcp = (body, headers = {}) =>
     body: JSON.stringify({ jsonrpc: "2.0", ...body }),
   });
 
+/** Opens an MCP session. @returns who answered, by the router's word, and the session's identifier, empty where there is none */
+async function openSession() {
+  const opened = await mcp({
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "cluster-test", version: "1" } },
+  });
+  await opened.text();
+  return { colour: opened.headers.get("x-exai-served-by"), session: opened.headers.get("mcp-session-id") ?? "" };
+}
+
 const jobs = {
   /** Which colour answers `count` requests. */
   async share(count, headers) {
@@ -25,14 +36,7 @@ const jobs = {
   async sessions(count, uses) {
     const tally = { blue: 0, green: 0, strayed: 0, failed: 0 };
     for (let i = 0; i < count; i++) {
-      const opened = await mcp({
-        id: 1,
-        method: "initialize",
-        params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "cluster-test", version: "1" } },
-      });
-      await opened.text();
-      const colour = opened.headers.get("x-exai-served-by");
-      const session = opened.headers.get("mcp-session-id") ?? "";
+      const { colour, session } = await openSession();
       if (!session.startsWith(`${colour}.`)) tally.failed++;
       else tally[colour]++;
       for (let use = 0; use < uses; use++) {
@@ -48,15 +52,9 @@ const jobs = {
   async streams(count) {
     const tally = { blue: 0, green: 0, strayed: 0, failed: 0 };
     for (let i = 0; i < count; i++) {
-      const opened = await mcp({
-        id: 1,
-        method: "initialize",
-        params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "cluster-test", version: "1" } },
-      });
-      await opened.text();
-      const colour = opened.headers.get("x-exai-served-by");
+      const { colour, session } = await openSession();
       const stream = await fetch(`${origin}/mcp`, {
-        headers: { accept: "text/event-stream", "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" },
+        headers: { accept: "text/event-stream", "mcp-session-id": session },
       });
       if (stream.headers.get("x-exai-served-by") !== colour) tally.strayed++;
       else if (stream.status !== 200 || stream.headers.get("content-type") !== "text/event-stream") tally.failed++;

@@ -1,17 +1,13 @@
-import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { TEST_IMAGES } from "../../contract/images.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
-
-/** Made by `up` where it can be had; no test needs it. */
-const LEFT_OUT: readonly string[] = [LOCAL_IMAGES.grafana];
 
 /**
  * Once per run, before the files that start containers side by side: the images that they start. Where that fails, those
  * files fail by themselves and with Docker's own words; the others run.
  */
 export default async function provideImages(): Promise<void> {
-  const wanted = Object.values(LOCAL_IMAGES).filter((image) => !LEFT_OUT.includes(image));
   try {
-    for await (const event of ensureImages(wanted))
+    for await (const event of ensureImages(TEST_IMAGES))
       if (event.type === "step" && event.status === "done")
         process.stdout.write(`${event.title}: ${event.detail ?? ""} (${(event.seconds ?? 0).toFixed(1)} s)\n`);
   } catch (error) {
