@@ -26,7 +26,8 @@ export function rotationOf(
   { deploys }: { readonly deploys: boolean },
 ): StackRotation {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
-  const rollout: RotationContext["rollout"] = (verb) => withRollout({ stack, set: overrides, deploys }, signal, verb);
+  const rollout: RotationContext["rollout"] = (verb) =>
+    withRollout({ stack, set: overrides, deploys }, signal, () => Promise.resolve(verb));
   if (environmentOf(stack, source) === "local") {
     const { home, state, settings } = localStack(stack, overrides);
     const leases = new FileLeaseStore(join(home, "rotations"));

@@ -1,4 +1,5 @@
-import { parser } from "@prometheus-io/lezer-promql";
+import { createRequire } from "node:module";
+import type * as promql from "@prometheus-io/lezer-promql";
 import { z } from "zod";
 
 /** What a query of {@link GateQuery} writes where the colour belongs. */
@@ -32,6 +33,8 @@ export type GateQuery = Readonly<z.output<typeof gateQuery>>;
 
 /** Where a PromQL expression is wrong, as the text around it; empty when it parses. */
 export function promqlErrors(expression: string): readonly string[] {
+  // Loaded here alone: few stacks have gates of their own, and every rollback checks its settings first.
+  const { parser } = createRequire(import.meta.url)("@prometheus-io/lezer-promql") as typeof promql;
   const errors: string[] = [];
   parser.parse(expression).iterate({
     enter: (node) => {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
 import type { Overrides } from "../local/project.ts";
 import type { CutoverOptions } from "../verbs/cutover.ts";
 import type { RollbackOptions } from "../verbs/rollback.ts";
+import type { RolloutVerb } from "../rollout/open.ts";
 import type { RolloutAction, RolloutOptions } from "../verbs/rollout.ts";
 import { withOverrides, type Register, type Run } from "./command.ts";
 
@@ -127,8 +127,11 @@ Examples:
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
     )
     .action(async (flags: Flags & CutoverOptions) => {
-      const { cutoverVerb } = await import("../verbs/cutover.ts");
-      await onRollout(run, flags, (context) => cutoverVerb(context, flags), { deploys: true });
+      const load = async () => {
+        const { cutoverVerb } = await import("../verbs/cutover.ts");
+        return (context: RolloutContext) => cutoverVerb(context, flags);
+      };
+      await onRollout(run, flags, load, { deploys: true });
     });
 
   const rollback = program
@@ -149,8 +152,11 @@ Example:
   ./exai rollback --reason "orders fail"`,
     )
     .action(async (flags: Flags & RollbackOptions) => {
-      const { rollbackVerb } = await import("../verbs/rollback.ts");
-      await onRollout(run, flags, (context) => rollbackVerb(context, flags));
+      const load = async () => {
+        const { rollbackVerb } = await import("../verbs/rollback.ts");
+        return (context: RolloutContext) => rollbackVerb(context, flags);
+      };
+      await onRollout(run, flags, load);
     });
 
   const rollout = program.command("rollout").description("the rollout under way, those before it, and the next one");
@@ -161,9 +167,11 @@ Example:
       .addHelpText("after", action.help)
       .action(async () => {
         const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
-        const { rolloutVerb } = await import("../verbs/rollout.ts");
-        const deploys = action.deploys === true;
-        await onRollout(run, flags, (context) => rolloutVerb(context, name, flags), { deploys });
+        const load = async () => {
+          const { rolloutVerb } = await import("../verbs/rollout.ts");
+          return (context: RolloutContext) => rolloutVerb(context, name, flags);
+        };
+        await onRollout(run, flags, load, { deploys: action.deploys === true });
       });
   }
 };
@@ -193,9 +201,9 @@ function onStack(command: Command): Command {
 async function onRollout(
   run: Run,
   flags: Flags,
-  verb: (context: RolloutContext) => Verb,
+  load: () => Promise<RolloutVerb>,
   { deploys = false }: { readonly deploys?: boolean } = {},
 ): Promise<void> {
   const { withRollout } = await import("../rollout/open.ts");
-  await run((signal) => withRollout({ ...flags, deploys }, signal, verb));
+  await run((signal) => withRollout({ ...flags, deploys }, signal, load));
 }

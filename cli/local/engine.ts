@@ -60,6 +60,20 @@ export async function containersOf(instance: string): Promise<ReadonlyMap<string
   }
 }
 
+/**
+ * Whether Compose made an instance's component, and not the engine; undefined where there is none. One question to Docker:
+ * a rollback waits for it.
+ */
+export async function madeByCompose(instance: string, component: string): Promise<boolean | undefined> {
+  const filters = [`${LABELS.instance}=${instance}`, `${LABELS.component}=${component}`].flatMap((label) => [
+    "--filter",
+    `label=${label}`,
+  ]);
+  const hashes = await docker(["ps", "--all", ...filters, "--format", `hash={{.Label "${LABELS.configHash}"}}`]);
+  const [youngest] = hashes.split("\n").filter(Boolean);
+  return youngest === undefined ? undefined : youngest !== "hash=";
+}
+
 function containerOf(raw: Inspected): RunningContainer {
   const labels = raw.Config.Labels ?? {};
   return {

@@ -7,7 +7,7 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import { notifierOf } from "../notifications.ts";
 import { notBeingChanged } from "./alone.ts";
-import { containersOf } from "./engine.ts";
+import { madeByCompose } from "./engine.ts";
 import { ComposeDeployer } from "./composeDeployer.ts";
 import { localStack, type LocalStack, type Overrides } from "./project.ts";
 import { UserError } from "../../contract/errors.ts";
@@ -34,12 +34,11 @@ export async function rolloutContext(
   const local = localStack(stack, overrides);
   const { settings } = local;
   if (deploys) await notBeingChanged({ stack, home: local.home });
-  const router = (await containersOf(settings.instance)).get("router");
-  if (router === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
-  const deployer =
-    router.hash === ""
-      ? new (await import("./engineDeployer.ts")).EngineDeployer(stack, overrides)
-      : new ComposeDeployer(stack, overrides);
+  const byCompose = await madeByCompose(settings.instance, "router");
+  if (byCompose === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
+  const deployer = byCompose
+    ? new ComposeDeployer(stack, overrides)
+    : new (await import("./engineDeployer.ts")).EngineDeployer(stack, overrides);
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides: local.overrides });
   const outbox = new FileOutbox(join(rolloutDirectory(local.home), "notified"));
   const announcer = notifierOf(settings, source, outbox);

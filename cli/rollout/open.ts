@@ -13,20 +13,29 @@ export interface RolloutRequest {
   readonly deploys?: boolean;
 }
 
-/** Runs a verb on a stack's rollout, on whichever platform it is, and lets go of what it held. */
+/** A verb on a stack's rollout. */
+export type RolloutVerb = (context: RolloutContext) => Verb;
+
+/**
+ * Runs a verb on a stack's rollout, on whichever platform it is, and lets go of what it held.
+ *
+ * @param load gives the verb; its modules are loaded while the platform is asked, and an on-call waits for both
+ */
 export async function* withRollout(
   { stack, set = {}, deploys = false }: RolloutRequest,
   signal: AbortSignal,
-  verb: (context: RolloutContext) => Verb,
+  load: () => Promise<RolloutVerb>,
 ): Verb {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides: set, defers: true });
   if (environmentOf(stack, source) === "local") {
     const { rolloutContext } = await import("../local/rollout.ts");
-    return yield* verb(await rolloutContext(stack, set, signal, { deploys }));
+    const [context, verb] = await Promise.all([rolloutContext(stack, set, signal, { deploys }), load()]);
+    return yield* verb(context);
   }
   const { openClusterRollout } = await import("../cluster/rollout.ts");
   const opened = await openClusterRollout(stack, set, signal);
   try {
+    const verb = await load();
     return yield* verb(opened.context);
   } finally {
     await opened.close();

@@ -1,10 +1,17 @@
-import type * as library from "@kubernetes/client-node";
+import {
+  ApiException,
+  KubeConfig,
+  KubernetesObjectApi,
+  Log,
+  PatchStrategy,
+  PortForward,
+  type KubernetesObject,
+} from "@kubernetes/client-node";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { RequestOptions } from "node:https";
 import { duplexPair, Writable, type Duplex } from "node:stream";
 import { UserError } from "../../../contract/errors.ts";
-import { ApiException, KubeConfig, KubernetesObjectApi, Log, PatchStrategy, PortForward } from "./client.ts";
 import type { ApiObject, Found } from "./objects.ts";
 
 /** Which cluster, and where in it. */
@@ -37,10 +44,10 @@ const ANSWER_MS = 10_000;
 /** One cluster through its API server, with the rights of a kubeconfig's context. */
 export class Cluster {
   readonly namespace: string;
-  readonly #config: library.KubeConfig;
-  readonly #objects: library.KubernetesObjectApi;
+  readonly #config: KubeConfig;
+  readonly #objects: KubernetesObjectApi;
 
-  private constructor(config: library.KubeConfig, namespace: string) {
+  private constructor(config: KubeConfig, namespace: string) {
     this.#config = config;
     this.namespace = namespace;
     this.#objects = KubernetesObjectApi.makeApiClient(config);
@@ -114,7 +121,7 @@ export class Cluster {
   async create<T extends ApiObject>(object: T): Promise<Found<T>> {
     return (await this.#ask(
       `create ${titleOf(object)}`,
-      this.#objects.create(object as library.KubernetesObject),
+      this.#objects.create(object as KubernetesObject),
     )) as unknown as Found<T>;
   }
 
