@@ -63,7 +63,8 @@ async function containers(gates: Partial<GateSettings>): Promise<Target> {
 }
 
 async function ownStack(gates: Partial<GateSettings>, overrides: Overrides): Promise<Target> {
-  const { rolloutContext, routesDirectory } = await import("../../cli/local/rollout.ts");
+  const { rolloutContext } = await import("../../cli/local/rollout.ts");
+  const { routesDirectory } = await import("../../cli/local/context.ts");
   const { localStack } = await import("../../cli/local/project.ts");
   const own = await rolloutContext("local", overrides, new AbortController().signal);
   const context = { ...own, gates: { ...own.gates, ...gates } };
