@@ -77,17 +77,23 @@ async function ask(
   await control.post(request);
   const started = performance.now();
   let seen = false;
-  for (;;) {
-    const answer = await control.answerTo(request.id);
-    if (answer !== undefined) return answer;
-    const seconds = (performance.now() - started) / 1000;
-    if (!seen && seconds > control.patienceSeconds) {
-      // Whoever takes it up later must not find it: the one who asked has given up.
-      if (await control.withdraw(request.id)) return undefined;
-      seen = true;
+  try {
+    for (;;) {
+      const answer = await control.answerTo(request.id);
+      if (answer !== undefined) return answer;
+      const seconds = (performance.now() - started) / 1000;
+      if (!seen && seconds > control.patienceSeconds) {
+        // Whoever takes it up later must not find it: the one who asked has given up.
+        if (await control.withdraw(request.id)) return undefined;
+        seen = true;
+      }
+      if (seen && seconds > (urgent ? 2 * control.patienceSeconds : ANSWER_SECONDS)) return undefined;
+      await wait(context, LOOK_MS, context.signal);
     }
-    if (seen && seconds > (urgent ? 2 * control.patienceSeconds : ANSWER_SECONDS)) return undefined;
-    await wait(context, LOOK_MS, context.signal);
+  } catch (error) {
+    // By Ctrl-C as well: it must not move a rollout that is resumed later.
+    await control.withdraw(request.id).catch(() => undefined);
+    throw error;
   }
 }
 

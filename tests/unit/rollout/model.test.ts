@@ -111,6 +111,32 @@ async function ended(verb: Verb): Promise<number | Error> {
   }
 }
 
+/** Waits for a verb's end, or for its hanging. What waits for a person for too long is ended with Ctrl-C. */
+async function restless(process: Process, running: Promise<unknown>): Promise<void> {
+  const ends = { over: false };
+  void running.then(() => (ends.over = true));
+  let last = { boundaries: 0, at: performance.now() };
+  while (!ends.over && !process.hanging) {
+    const now = performance.now();
+    if (process.boundaries > last.boundaries) last = { boundaries: process.boundaries, at: now };
+    else if (now - last.at > PATIENCE_MS) process.stop.abort(new Error("Ctrl-C"));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/**
+ * Types a verb until nobody keeps it from ending: the request of a terminal that is gone, e.g. for a pause, may have
+ * waited for the next controller.
+ */
+async function insist(world: World, verb: (context: RolloutContext) => Verb): Promise<number | Error> {
+  for (;;) {
+    const process = new Process("last@host");
+    const running = ended(verb(world.context(process, prometheusUrl, checks([]))));
+    await restless(process, running);
+    if (!process.stop.signal.aborted) return running;
+  }
+}
+
 /** Runs what was typed. One that hangs is left; a rollback from another terminal must then come through. */
 async function perform(world: World, act: Act): Promise<void> {
   const process = new Process(`${act.verb}@host`, new Map(act.faults));
@@ -128,16 +154,7 @@ async function perform(world: World, act: Act): Promise<void> {
     }
   };
   const running = ended(verbOf(world.context(process, prometheusUrl, checks([...act.outcomes])), act));
-  const ends = { over: false };
-  void running.then(() => (ends.over = true));
-  let last = { boundaries: 0, at: performance.now() };
-  while (!ends.over && !process.hanging) {
-    const now = performance.now();
-    if (process.boundaries > last.boundaries) last = { boundaries: process.boundaries, at: now };
-    // What waits for a person for too long is ended with Ctrl-C.
-    else if (now - last.at > PATIENCE_MS) process.stop.abort(new Error("Ctrl-C"));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await restless(process, running);
   if (process.hanging) {
     const healthy = new Process("rescue@host");
     const code = await ended(rollback(world.context(healthy, prometheusUrl, checks([])), {}));
@@ -217,10 +234,9 @@ describe("session and controller over a world with faults", () => {
           if (resumes) for (const slot of [world.slots.blue, world.slots.green]) slot.healthy = true;
         }
         for (const slot of [world.slots.blue, world.slots.green]) slot.healthy = true;
-        const context = world.context(new Process("last@host"), prometheusUrl, checks([]));
-        const code = await ended(resumes ? resume(context) : abort(context, {}));
+        const code = await insist(world, (context) => (resumes ? resume(context) : abort(context, {})));
         // Abort refuses what is complete, and resume goes on with it.
-        if (code instanceof Error) expect(await ended(resume(context))).toBe(0);
+        if (code instanceof Error) expect(await insist(world, resume)).toBe(0);
         expect(world.broken).toEqual([]);
         const { journal, table } = world;
         for (const state of world.seen) seen.add(state);

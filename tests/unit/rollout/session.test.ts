@@ -6,6 +6,7 @@ import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
 import { Process, World } from "./world.ts";
@@ -109,5 +110,24 @@ describe("a session", () => {
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
     expect(events.at(-1)).toMatchObject({ type: "result", title: expect.stringContaining("complaints") as string });
     expect(world.broken).toEqual([]);
+  });
+});
+
+describe("a request", () => {
+  it("is taken back by Ctrl-C: a controller that comes later must not find it", async () => {
+    const world = new World();
+    const leader = await atFirstStep(world); // and hears nothing
+    const asking = new Process("bob@host");
+    const context = world.context(asking, "http://127.0.0.1:9", passes);
+    const posted = context.control.post.bind(context.control);
+    let asked = 0;
+    const control = {
+      ...context.control,
+      post: (request: Parameters<typeof posted>[0]) => ((asked += 1), posted(request)),
+    };
+    asking.stop.abort(new Error("Ctrl-C"));
+    await expect(all(pause({ ...context, control }, {}))).rejects.toThrow("Ctrl-C");
+    expect(asked).toBe(1);
+    expect(await leader.context.control.take(PLAN.id)).toEqual([]);
   });
 });
