@@ -1,11 +1,14 @@
 /**
- * Makes one file of each of the libraries in `libraries.ts`: `node cli/start/bundle.ts [DIRECTORY]`. The launcher runs it
- * after `npm ci`. Exit codes: 0 made, 1 not made; the CLI then loads the libraries as they are.
+ * Makes one file of each of the libraries in `libraries.ts`: `node cli/start/bundle.ts [DIRECTORY]`. The launcher begins it
+ * after `npm ci`, and nobody waits for it: all files come into place at once, when they are whole.
+ * Exit codes: 0 made, 1 not made; the CLI then loads the libraries as they are.
  */
+import { rename, rm } from "node:fs/promises";
 import { build } from "esbuild";
 import { BUNDLED_LIBRARIES, bundleOf, BUNDLES_DIRECTORY } from "./libraries.ts";
 
 const directory = process.argv[2] ?? BUNDLES_DIRECTORY;
+const draft = `${directory}.${String(process.pid)}`;
 
 await Promise.all(
   Object.entries(BUNDLED_LIBRARIES).map(async ([library, used]) => {
@@ -13,7 +16,7 @@ await Promise.all(
     const names = used ?? Object.keys((await import(library)) as object).filter((name) => name !== "module.exports");
     await build({
       stdin: { contents: `export { ${names.join(", ")} } from "${library}";`, resolveDir: import.meta.dirname },
-      outfile: bundleOf(library, directory),
+      outfile: bundleOf(library, draft),
       bundle: true,
       platform: "node",
       format: "esm",
@@ -25,3 +28,6 @@ await Promise.all(
     });
   }),
 );
+
+await rm(directory, { recursive: true, force: true });
+await rename(draft, directory);

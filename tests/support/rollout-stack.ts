@@ -151,7 +151,8 @@ export class PlainDeployer implements SlotDeployer {
     const port = this.#published.get(colour);
     await docker(
       [
-        ...["run", "--detach", "--name", container, "--label", this.#name],
+        // Nobody reads Docker's own health here, and asking for it starts a process in each slot every three seconds.
+        ...["run", "--detach", "--no-healthcheck", "--name", container, "--label", this.#name],
         ...["--network", this.#name, "--network-alias", slotHost(colour), ...HARDENING, "--restart", "on-failure:5"],
         ...["--env", "EXAI_GRACE_SECONDS=2", "--env", `EXAI_COLOUR=${colour}`, "--env", "LOG_LEVEL=warning"],
         ...(port === undefined ? [] : ["--publish", `127.0.0.1:${String(port)}:${String(HTTP_PORT)}`]),
