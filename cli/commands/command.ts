@@ -5,7 +5,7 @@ import type { Overrides } from "../local/project.ts";
 /** Renders a verb's events; sets the process's exit code. */
 export type Run = (verb: Verb | ((signal: AbortSignal) => Verb)) => Promise<void>;
 
-/** What a command module gives to `cli/main.ts`. */
+/** What a command module gives to `cli/program.ts`. */
 export type Register = (program: Command, run: Run) => void;
 
 /** Reads a repeated `--set key=value`. */

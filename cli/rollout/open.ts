@@ -19,7 +19,7 @@ export type RolloutVerb = (context: RolloutContext) => Verb;
 /**
  * Runs a verb on a stack's rollout, on whichever platform it is, and lets go of what it held.
  *
- * @param load gives the verb; its modules are loaded while the platform is asked, and an on-call waits for both
+ * @param load gives the verb; on this machine its modules are loaded while Docker is asked, and an on-call waits for both
  */
 export async function* withRollout(
   { stack, set = {}, deploys = false }: RolloutRequest,
@@ -35,8 +35,7 @@ export async function* withRollout(
   const { openClusterRollout } = await import("../cluster/rollout.ts");
   const opened = await openClusterRollout(stack, set, signal);
   try {
-    const verb = await load();
-    return yield* verb(opened.context);
+    return yield* (await load())(opened.context);
   } finally {
     await opened.close();
   }
