@@ -177,11 +177,12 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
       // initialise again, instead of meeting a container that is not there. Nothing is left to go back to, either.
       const evicted = withColour(machine.evicted, plan.candidate);
       // From here on a slot without a server is one that did not come up.
-      const left = without(machine.emptied, plan.candidate);
-      return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied: left };
+      const emptied = without(machine.emptied, plan.candidate);
+      return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied };
     }
     case "deploy":
-      return at({ name: "ready" });
+      // An older version's journal may call it emptied still.
+      return { ...at({ name: "ready" }), emptied: without(machine.emptied, plan.candidate) };
     case "ready":
       if (!ready[plan.candidate]) return machine;
       return { ...at({ name: "smoke" }), evicted: without(machine.evicted, plan.candidate) };

@@ -74,10 +74,10 @@ async function ask(
   urgent: boolean,
 ): Promise<ControlAnswer | undefined> {
   const { control } = context;
-  await control.post(request);
   const started = performance.now();
   let seen = false;
   try {
+    await control.post(request);
     for (;;) {
       const answer = await control.answerTo(request.id);
       if (answer !== undefined) return answer;
@@ -91,8 +91,9 @@ async function ask(
       await wait(context, LOOK_MS, context.signal);
     }
   } catch (error) {
-    // By Ctrl-C as well: it must not move a rollout that is resumed later.
-    await control.withdraw(request.id).catch(() => undefined);
+    // It must not move a rollout that is resumed later. A rollback stands unless it was ended by Ctrl-C: the one who leads
+    // may obey although his answer cannot be read.
+    if (!urgent || context.signal.aborted) await control.withdraw(request.id).catch(() => undefined);
     throw error;
   }
 }

@@ -248,7 +248,8 @@ export class RolloutSession {
       token: this.#lease.token,
       weights,
       evicted: machine.evicted,
-      emptied: emptyOnPurpose(machine),
+      // The route that sends a colour's sessions away is what says that its slot is empty: without it there is none.
+      emptied: emptyOnPurpose(machine).filter((colour) => machine.evicted.includes(colour)),
     };
     return sameTable({ ...next, generation: table.generation, token: table.token }, table) ? table : next;
   }

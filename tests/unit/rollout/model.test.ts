@@ -129,12 +129,13 @@ async function restless(process: Process, running: Promise<unknown>): Promise<vo
  * waited for the next controller.
  */
 async function insist(world: World, verb: (context: RolloutContext) => Verb): Promise<number | Error> {
-  for (;;) {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
     const process = new Process("last@host");
     const running = ended(verb(world.context(process, prometheusUrl, checks([]))));
     await restless(process, running);
     if (!process.stop.signal.aborted) return running;
   }
+  return new Error("it waits for somebody each time");
 }
 
 /** Runs what was typed. One that hangs is left; a rollback from another terminal must then come through. */

@@ -6,6 +6,7 @@ import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { resume } from "../../../operations/rollout/resume.ts";
 import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
@@ -110,6 +111,22 @@ describe("a session", () => {
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
     expect(events.at(-1)).toMatchObject({ type: "result", title: expect.stringContaining("complaints") as string });
     expect(world.broken).toEqual([]);
+  });
+});
+
+describe("a journal of an older version", () => {
+  it("that calls a slot emptied although its release is deployed goes on to the end", async () => {
+    const world = new World();
+    const first = await RolloutSession.open(contextOf(world, "ann@host"), "cutover");
+    await first.happened({ type: "start", plan: PLAN });
+    while (first.machine.state.name !== "deploy") await first.happened({ type: "done" });
+    await first.close();
+    if (world.journal === undefined) throw new Error("no journal");
+    world.journal = { ...world.journal, machine: { ...world.journal.machine, emptied: ["green"] } };
+    const { code } = await all(resume(contextOf(world, "bob@host")));
+    expect(code).toBe(0);
+    expect(world.broken).toEqual([]);
+    expect(world.table).toMatchObject({ weights: { blue: 0, green: 100 }, evicted: [], emptied: [] });
   });
 });
 

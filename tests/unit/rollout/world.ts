@@ -284,6 +284,8 @@ export class World {
       this.journal !== undefined && sameTable(this.journal.table, table),
       "a table is journalled before it is in force",
     );
+    for (const colour of table.emptied)
+      this.#promise(table.evicted.includes(colour), `${colour} is called empty, and no route could say so`);
     // Its users stay connected where they are when new ones go elsewhere.
     for (const colour of COLOURS) if (table.weights[colour] > 0) this.slots[colour].open += 2;
     this.table = table;
