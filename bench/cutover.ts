@@ -277,7 +277,8 @@ async function report(
     mcp: { ...load.mcp, failed: load.mcp.failed.length },
     problems: [...load.webSockets.dropped, ...load.webSockets.refused, ...load.mcp.failed].slice(0, 20),
     weights,
-    worstWeightError: Math.max(...judged.map((weight) => Math.abs(weight.got - weight.asked))),
+    worstWeightError:
+      judged.length === 0 ? undefined : Math.max(...judged.map(({ got, asked }) => Math.abs(got - asked))),
     flips,
     overhead,
     generator: load.generator,
@@ -307,7 +308,7 @@ async function report(
     ],
     [
       "weights, worst error",
-      judged.length === 0
+      result.worstWeightError === undefined
         ? `not judged: no step below 100 % had ${String(WEIGHT_SAMPLE)} requests`
         : `${number(result.worstWeightError, 2)} points over ${String(judged.length)} steps of >= ${String(WEIGHT_SAMPLE)} requests`,
     ],
@@ -329,7 +330,7 @@ async function report(
   for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
   await keep(result);
   const lost = failed.length + result.webSockets.dropped + early.length + result.mcp.wrongColour + result.mcp.failed;
-  process.exitCode = lost === 0 && result.worstWeightError <= 5 ? 0 : 1;
+  process.exitCode = lost === 0 && (result.worstWeightError ?? 0) <= 5 ? 0 : 1;
 }
 
 /** Figures for later, where a file is named. */

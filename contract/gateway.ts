@@ -1,6 +1,6 @@
 import { COLOURS, type Colour, type Weights } from "./colours.ts";
 import { evictionStat } from "./envoy/metrics.ts";
-import { checkWeights, type RouteTable } from "./envoy/routes.ts";
+import { checkWeights, evictionOf, type RouteTable } from "./envoy/routes.ts";
 import { CLUSTER_KINDS, slotHost, type ClusterKind } from "./envoy/names.ts";
 import { HEADERS, HTTP_PORT, SERVER_PATHS } from "./server.ts";
 
@@ -96,7 +96,7 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
   const name = tableName(table);
   return [
     ...(listener === "http" ? COLOURS.filter((colour) => table.evicted.includes(colour)) : []).map((colour) => ({
-      name: `${name}-${evictionStat(table.emptied.includes(colour) ? "emptied" : "evicted", colour)}`,
+      name: `${name}-${evictionStat(evictionOf(table, colour), colour)}`,
       // GET once more: with the method it has a condition more than the colour's pinned rule of streams.
       matches: [{}, { method: "GET" }].map((method) => ({
         ...method,
@@ -216,9 +216,8 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
   )
     throw new Error(`the proxy's routes contradict each other: ${JSON.stringify(http)}, ${JSON.stringify(websocket)}`);
   const { generation, token } = http;
-  const [evicted = [], emptied = []] = [http.evicted, http.emptied].map((found) =>
-    COLOURS.filter((each) => found.includes(each)),
-  );
+  const evicted = COLOURS.filter((each) => http.evicted.includes(each));
+  const emptied = COLOURS.filter((each) => http.emptied.includes(each));
   return { generation, token, weights, evicted, emptied };
 }
 

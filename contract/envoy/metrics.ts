@@ -70,8 +70,11 @@ export const ENVOY_METRIC_RELABELLING: readonly RelabelRule[] = [
 /** What a table says of an evicted colour's slot: no more than that, or that it is empty on purpose as well. */
 export const EVICTIONS = ["evicted", "emptied"] as const;
 
+/** One of {@link EVICTIONS}. */
+export type Eviction = (typeof EVICTIONS)[number];
+
 /** Name, or its end, of the statistics of a route that answers the sessions of an evicted colour. */
-export function evictionStat(eviction: (typeof EVICTIONS)[number], colour: Colour): string {
+export function evictionStat(eviction: Eviction, colour: Colour): string {
   return `${eviction}-${colour}`;
 }
 

@@ -1,7 +1,7 @@
 import { COLOURS, isColour, type Colour, type Weights } from "../colours.ts";
 import { HEADERS, SERVER_PATHS } from "../server.ts";
 import { typed, type Json } from "./json.ts";
-import { evictionStat } from "./metrics.ts";
+import { evictionStat, type Eviction } from "./metrics.ts";
 import { clusterName, parseClusterName, ROUTE_CONFIGURATION, type ClusterKind } from "./names.ts";
 
 /** Where new requests go. The rollout controller owns it; no component declares more than the first one. */
@@ -120,9 +120,7 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
     ...(mcp
       ? COLOURS.map((colour) => ({
           match: match({ name: HEADERS.mcpSessionId, string_match: { prefix: `${colour}.` } }),
-          ...(table.evicted.includes(colour)
-            ? goneSession(colour, table.emptied.includes(colour) ? "emptied" : "evicted")
-            : toColour(colour)),
+          ...(table.evicted.includes(colour) ? goneSession(colour, evictionOf(table, colour)) : toColour(colour)),
         }))
       : []),
     {
@@ -156,11 +154,17 @@ function responseHeaders(colour: Colour, mcp: boolean): Json[] {
   ];
 }
 
+/** What a table says of a colour that is evicted. */
+export function evictionOf({ emptied }: Pick<RouteTable, "emptied">, colour: Colour): Eviction {
+  return emptied.includes(colour) ? "emptied" : "evicted";
+}
+
 /** MCP (Streamable HTTP, session management): a client that gets 404 for its session must initialise a new one. */
-function goneSession(colour: Colour, eviction: Parameters<typeof evictionStat>[0]): Record<string, Json> {
+function goneSession(colour: Colour, eviction: Eviction): Record<string, Json> {
   const message = `Session not found: ${colour} was rolled back; initialize a new session`;
   return {
-    // Envoy makes a route's statistics when it takes the table, and drops them with it: no request is needed.
+    // Envoy makes a route's statistics when it takes the table: no request is needed. It drops them with the table, which a
+    // request that began under it keeps until its answer begins.
     stat_prefix: evictionStat(eviction, colour),
     direct_response: {
       status: 404,

@@ -1,5 +1,5 @@
 import { COLOURS } from "../../../contract/colours.ts";
-import { ENVOY_METRICS, type EVICTIONS } from "../../../contract/envoy/metrics.ts";
+import { ENVOY_METRICS, type Eviction } from "../../../contract/envoy/metrics.ts";
 import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
 import { answerClass, REQUEST_TIME_BUCKET } from "../router-series.ts";
@@ -37,7 +37,7 @@ export function upSeries(job: string, colour?: string): string {
 }
 
 /** The router's word that no user is sent to a colour, and whether its slot is empty on purpose. */
-export function evictionSeries(slot: (typeof EVICTIONS)[number], colour: string): string {
+export function evictionSeries(slot: Eviction, colour: string): string {
   return `${ENVOY_METRICS.eviction}{job="${JOBS.router}",instance="${JOBS.router}:1",colour="${colour}",slot="${slot}"}`;
 }
 
