@@ -15,6 +15,7 @@ import {
   type Listener,
 } from "../../../contract/gateway.ts";
 import { pinnedRoute, type RoutingSpec } from "../../../components/routing/gateway.ts";
+import { tables } from "./tables.ts";
 
 const NAMESPACE = "exai-test";
 const WS_PORT = 8079;
@@ -217,15 +218,6 @@ function dumpOf(routes: Routes, namespace = NAMESPACE): unknown {
 }
 
 describe("the read-back", () => {
-  const tables = fc
-    .record({
-      generation: fc.nat(),
-      token: fc.nat(),
-      weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
-      evicted: fc.subarray([...COLOURS]),
-    })
-    .chain((table) => fc.subarray(table.evicted).map((emptied): RouteTable => ({ ...table, emptied })));
-
   it("reads a table as it was written, with rules of streams and without", () => {
     fc.assert(
       fc.property(tables, fc.boolean(), fc.boolean(), (table, streams, pinnedStreams) => {

@@ -1,25 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS } from "../../../contract/colours.ts";
 import { envoyBootstrap } from "../../../contract/envoy/bootstrap.ts";
 import { evictionStat, ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName, OBSERVE_PATHS, parseClusterName } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, routesFile, sameTable, tableInForce, type RouteTable } from "../../../contract/envoy/routes.ts";
+import { tables } from "./tables.ts";
 
 /** What Envoy's dump of a file looks like, as far as the read-back reads it. */
 function dumpOf(table: RouteTable): { configs: { route_config: { virtual_hosts: { routes: unknown[] }[] } }[] } {
   const file = routesFile(table) as unknown as { resources: { virtual_hosts: { routes: unknown[] }[] }[] };
   return { configs: file.resources.map((resource) => ({ route_config: resource })) };
 }
-
-const tables = fc
-  .record({
-    generation: fc.nat(),
-    token: fc.nat(),
-    weights: fc.integer({ min: 0, max: 100 }).map((blue) => ({ blue, green: 100 - blue })),
-    evicted: fc.subarray([...COLOURS]),
-  })
-  .chain((table) => fc.subarray(table.evicted).map((emptied): RouteTable => ({ ...table, emptied })));
 
 describe("a route table", () => {
   it("is read back as it was written", () => {
