@@ -1,5 +1,4 @@
-/** The entry of the CLI. What it begins with holds for what is imported after it. */
-import "./start/priority.ts";
+/** The entry of the CLI. The hook comes first: it holds for what is imported after it. */
 import "./start/resolve.ts";
 
 await import("./program.ts");

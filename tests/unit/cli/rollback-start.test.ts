@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
-import { getPriority } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -75,21 +74,6 @@ describe.each(STARTS)(
     });
   },
 );
-
-it.skipIf(process.getuid?.() !== 0)("goes before everybody else where it may, and nothing else does", () => {
-  const saying = `data:text/javascript,${encodeURIComponent(
-    'import { getPriority } from "node:os"; process.on("exit", () => console.log(getPriority()));',
-  )}`;
-  const priority = (...words: readonly string[]) =>
-    Number(
-      node("--import", saying, "cli/main.ts", ...words)
-        .stdout.trim()
-        .split("\n")
-        .at(-1),
-    );
-  expect(priority("--plain", "rollback", "--set", "instance=no-such-instance")).toBeLessThan(getPriority());
-  expect(priority("rollout", "status", "--set", "instance=no-such-instance")).toBe(getPriority());
-});
 
 describe("a library of one file", () => {
   it.each(Object.entries(BUNDLED_LIBRARIES))("has what %s has, or what is used of it", async (library, used) => {
