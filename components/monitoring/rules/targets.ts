@@ -2,7 +2,6 @@ import { COLOURS } from "../../../contract/colours.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS, type Job } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
-import { plainRequests } from "../router-series.ts";
 import type { RulesArgs } from "./args.ts";
 import { answersSeries, evictionSeries, sentSeries, upSeries } from "./healthy.ts";
 import type { Alert, RuleGroup, Samples } from "./rule.ts";
@@ -165,9 +164,6 @@ function routerDown(): Alert {
   };
 }
 
-/** Plain requests of each colour that were answered in the last half minute. */
-const LATELY = `rate(${plainRequests(ENVOY_METRICS.requests)}[30s])`;
-
 /** The slots that a rollout has emptied, or is emptying. */
 const EMPTIED = `${RECORDS.slotEmptied} == 1`;
 
@@ -258,11 +254,9 @@ function servingSlotDown(): Alert {
     severity: "critical",
     symptom: "availability",
     // Testers and the rollout's own looks ask a colour that is evicted, and its last users stand in the rate for a minute.
-    // An older table may say so still, kept by a request that hangs: it is believed while most users are elsewhere.
     expr:
       `${RECORDS.slotTargetsUp} == 0 and on (colour) ${RECORDS.requests1m} > 0` +
-      ` unless on (colour) (${RECORDS.slotEvicted} == 1 unless on (colour)` +
-      ` (sum by (colour) (${LATELY}) > on () group_left () 0.5 * sum(${LATELY})))`,
+      ` unless on (colour) ${RECORDS.slotEvicted} == 1`,
     for: "30s",
     summary: "The slot {{ $labels.colour }} is down and users are sent to it",
     description: "No server of {{ $labels.colour }} answers its scrape, and the router still gives it requests.",
@@ -280,15 +274,6 @@ function servingSlotDown(): Alert {
         name: "quiet: testers ask what was deployed there, and it does not come up",
         series: { ...GREEN_DOWN, [evictionSeries("evicted", "green")]: steady(0) },
         fires: [],
-      },
-      {
-        name: "fires: an older table is kept by a request that hangs, and the users are there",
-        series: {
-          ...GREEN_EMPTIED,
-          [sentSeries("blue")]: steady(5000),
-          [answersSeries("blue", 2)]: steady(5000),
-        },
-        fires: [{ labels: { colour: "green" } }],
       },
       {
         name: "fires: down under traffic, and the other one is evicted",
