@@ -10,7 +10,7 @@ import { environmentUrl, verifiedDatabase } from "./databaseUrl.ts";
 import { alone } from "./local/alone.ts";
 import { localDatabaseUrl } from "./local/database.ts";
 import { localStack, type Overrides } from "./local/project.ts";
-import { localGuard } from "./local/schema.ts";
+import { localGuard } from "./local/guard.ts";
 
 /** A stack's database, and what has to be asked before it is changed. */
 export interface Database {

@@ -1,14 +1,12 @@
 import type { Channel, Receiver } from "../operations/notify/channel.ts";
-import { Notifier } from "../operations/notify/notifier.ts";
+import type { Notifier } from "../operations/notify/notifier.ts";
 import type { Outbox } from "../operations/notify/outbox.ts";
-import { pagerduty } from "../operations/notify/pagerduty.ts";
-import { slack } from "../operations/notify/slack.ts";
-import { webhook } from "../operations/notify/webhook.ts";
 import type { Settings } from "../stacks/settings.ts";
 import { DEFERRED, type ConfigSource } from "../stacks/settings/source.ts";
 
 /** Keys whose values are needed in plain text here. */
-type Key = "rolloutSlackWebhook" | "rolloutPagerdutyKey" | "rolloutWebhook" | "rolloutWebhookSecret";
+const KEYS = ["rolloutSlackWebhook", "rolloutPagerdutyKey", "rolloutWebhook", "rolloutWebhookSecret"] as const;
+type Key = (typeof KEYS)[number];
 
 /** Who has the values of a stack's configuration that are encrypted in its file, by key. */
 export type Decrypt = () => Promise<Readonly<Record<string, string>>>;
@@ -20,12 +18,20 @@ export type Decrypt = () => Promise<Readonly<Record<string, string>>>;
  * @param decrypt asked once, in the background, when something is sent to an address that the source cannot read. Absent:
  *   such addresses are left out with a warning.
  */
-export function notifierOf(
+export async function notifierOf(
   settings: Settings,
   source: ConfigSource,
   outbox: Outbox,
   decrypt?: Decrypt,
-): Notifier | undefined {
+): Promise<Notifier | undefined> {
+  if (KEYS.every((key) => (source.get(key) ?? "") === "")) return undefined;
+  // Where nobody wants to hear of it, a rollback does not wait for those who would tell.
+  const [{ Notifier }, { slack }, { pagerduty }, { webhook }] = await Promise.all([
+    import("../operations/notify/notifier.ts"),
+    import("../operations/notify/slack.ts"),
+    import("../operations/notify/pagerduty.ts"),
+    import("../operations/notify/webhook.ts"),
+  ]);
   const troubles: string[] = [];
   const channels: Receiver[] = [];
   let decrypted: ReturnType<Decrypt> | undefined;

@@ -63,12 +63,13 @@ async function containers(gates: Partial<GateSettings>): Promise<Target> {
 }
 
 async function ownStack(gates: Partial<GateSettings>, overrides: Overrides): Promise<Target> {
-  const { rolloutContext } = await import("../../cli/local/rollout.ts");
-  const { routesDirectory } = await import("../../cli/local/context.ts");
+  const { openLocalRollout } = await import("../../cli/local/rollout.ts");
+  const { localRouter } = await import("../../cli/local/router.ts");
   const { localStack } = await import("../../cli/local/project.ts");
-  const own = await rolloutContext("local", overrides, new AbortController().signal);
+  const opening = await openLocalRollout("local", overrides, new AbortController().signal);
+  const own = await opening.context;
   const context = { ...own, gates: { ...own.gates, ...gates } };
-  const directory = routesDirectory(localStack("local", overrides));
+  const { routesDirectory: directory } = localRouter(localStack("local", overrides));
   return {
     title: "the stack of ./exai up",
     context,

@@ -41,7 +41,7 @@ export async function openClusterRollout(
   const settings = parseSettings(stack, source);
   const cluster = clusterOf(settings);
   const outbox = new FileOutbox(join(PROJECT_ROOT, ".exai", "rollout", settings.instance, "notified"));
-  const announcer = notifierOf(settings, source, outbox, () => decrypted(stack, overrides));
+  const announcer = await notifierOf(settings, source, outbox, () => decrypted(stack, overrides));
   const schema = clusterSchema(settings, overrides);
   return clusterRollout({
     cluster,

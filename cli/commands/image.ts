@@ -1,8 +1,6 @@
-import type { Command } from "commander";
-import type { Verb } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { FAULT_KNOBS } from "../../images/reference-server/src/faults.ts";
-import { imageBuild } from "../verbs/image.ts";
+import type { Register } from "./command.ts";
 
 interface BuildFlags {
   readonly tag: string;
@@ -13,8 +11,8 @@ interface BuildFlags {
   readonly base?: string;
 }
 
-/** Adds `image build` to the program. `run` renders a verb and ends the process with its exit code. */
-export function registerImage(program: Command, run: (verb: Verb) => Promise<void>): void {
+/** image: what this project builds. */
+export const registerImage: Register = (program, run) => {
   const image = program.command("image").description("the images that this project builds");
   image
     .command("build")
@@ -32,6 +30,7 @@ Example: a release that fails a fifth of its requests
   ./exai image build --tag exai/reference-server:bad --faults errors=0.2`,
     )
     .action(async (flags: BuildFlags) => {
+      const { imageBuild } = await import("../verbs/image.ts");
       await run(imageBuild(flags));
     });
-}
+};

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
 import type { Overrides } from "../local/project.ts";
+import type { VerbKind } from "../local/rollout.ts";
 import type { CutoverOptions } from "../verbs/cutover.ts";
 import type { RollbackOptions } from "../verbs/rollback.ts";
 import type { RolloutVerb } from "../rollout/open.ts";
@@ -156,7 +157,7 @@ Example:
         const { rollbackVerb } = await import("../verbs/rollback.ts");
         return (context: RolloutContext) => rollbackVerb(context, flags);
       };
-      await onRollout(run, flags, load);
+      await onRollout(run, flags, load, { urgent: true });
     });
 
   const rollout = program.command("rollout").description("the rollout under way, those before it, and the next one");
@@ -198,12 +199,7 @@ function onStack(command: Command): Command {
 }
 
 /** Opens what the stack's rollouts touch, on whichever platform it is, and runs a verb on it. */
-async function onRollout(
-  run: Run,
-  flags: Flags,
-  load: () => Promise<RolloutVerb>,
-  { deploys = false }: { readonly deploys?: boolean } = {},
-): Promise<void> {
+async function onRollout(run: Run, flags: Flags, load: () => Promise<RolloutVerb>, kind: VerbKind = {}): Promise<void> {
   const { withRollout } = await import("../rollout/open.ts");
-  await run((signal) => withRollout({ ...flags, deploys }, signal, load));
+  await run((signal) => withRollout({ ...flags, ...kind }, signal, load));
 }

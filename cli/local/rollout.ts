@@ -1,31 +1,88 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../contract/errors.ts";
+import type { Ahead } from "../../operations/rollout/ahead.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
 import { madeByCompose } from "./engine.ts";
-import { localStack, type Overrides } from "./project.ts";
+import { localStack, type LocalStack, type Overrides } from "./project.ts";
+
+/** What a verb on a rollout is like. */
+export interface VerbKind {
+  /** It may put an image into a slot, which must not happen under an `up` or a `down`; others never wait for those. */
+  readonly deploys?: boolean;
+  /** Users are badly served until it has moved them. */
+  readonly urgent?: boolean;
+}
+
+/** How long a router may be silent and still count as one that runs, milliseconds. */
+const SILENCE_MS = 500;
+
+/** A context on its way. */
+export interface Opening {
+  /** Rejects with a UserError where the stack is not up. */
+  readonly context: Promise<RolloutContext>;
+}
 
 /**
- * All that a rollout touches on this machine. `deploys`: the verb may put an image into a slot, which must not happen
- * under an `up` or a `down`; the others change traffic alone and never wait.
+ * All that a rollout touches on this machine. Returns when those have been asked whose answers an urgent verb waits for,
+ * so that the rest can be loaded meanwhile.
  *
- * @throws UserError where the stack is not up, or (exit code 3) is being changed
+ * @throws UserError (exit code 3) where the stack is being changed and the verb must wait for it
  */
-export async function rolloutContext(
+export async function openLocalRollout(
   stack: string,
   overrides: Overrides,
   signal: AbortSignal,
-  { deploys = false }: { readonly deploys?: boolean } = {},
-): Promise<RolloutContext> {
+  { deploys = false, urgent = false }: VerbKind = {},
+): Promise<Opening> {
   const local = localStack(stack, overrides);
-  const { settings } = local;
   if (deploys) {
     const { notBeingChanged } = await import("./alone.ts");
     await notBeingChanged({ stack, home: local.home });
   }
-  // Docker is asked before the rest is loaded: an on-call waits for both.
-  const [byCompose, { localContext }] = await Promise.all([
-    madeByCompose(settings.instance, "router"),
-    import("./context.ts"),
+  const maker = makerOf(local);
+  const ahead = urgent ? await askAhead(local) : undefined;
+  const context = async () => {
+    const [{ localContext }] = await Promise.all([import("./context.ts"), urgent ? undefined : maker()]);
+    // A router that answers is that of a stack that is up, and Docker need not say so.
+    if (ahead !== undefined && !(await answers(ahead))) await maker();
+    return localContext(local, overrides, async () => (await maker()) === "compose", signal, ahead);
+  };
+  return { context: context() };
+}
+
+/** Asks Docker, once and when that is wanted, who made a stack. Rejects with a UserError where nobody did. */
+function makerOf({ settings: { stack, instance } }: LocalStack): () => Promise<"compose" | "engine"> {
+  const ask = async () => {
+    const byCompose = await madeByCompose(instance, "router");
+    if (byCompose === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
+    return byCompose ? "compose" : "engine";
+  };
+  let asked: ReturnType<typeof ask> | undefined;
+  return () => (asked ??= ask());
+}
+
+/** The router first: its answer takes longest, and it needs the least to be asked. */
+async function askAhead(local: LocalStack): Promise<Ahead> {
+  const [{ Asked }, { EnvoyTraffic }, { localRouter }] = await Promise.all([
+    import("../../operations/rollout/ahead.ts"),
+    import("../../operations/rollout/traffic/envoy.ts"),
+    import("./router.ts"),
   ]);
-  if (byCompose === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
-  return localContext(local, overrides, byCompose, signal);
+  const traffic = new EnvoyTraffic(localRouter(local));
+  const readiness = new Asked(() => traffic.readiness());
+  const [{ localSchema }, { ROLLBACK_SECONDS }] = await Promise.all([
+    import("./schema.ts"),
+    import("../../operations/rollout/schema.ts"),
+  ]);
+  const schema = localSchema(local);
+  return { readiness, schema: new Asked(() => schema.state(ROLLBACK_SECONDS)) };
+}
+
+/** Whether the router answers, or is only slow to do so. */
+async function answers({ readiness }: Ahead): Promise<boolean> {
+  const answered = readiness.answer().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answered, sleep(SILENCE_MS, true, { ref: false })]);
 }

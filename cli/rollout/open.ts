@@ -4,13 +4,12 @@ import type { RolloutContext } from "../../operations/rollout/context.ts";
 import { environmentOf } from "../../stacks/settings/parse.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
+import type { VerbKind } from "../local/rollout.ts";
 
-/** Which stack's rollout. */
-export interface RolloutRequest {
+/** Which stack's rollout, and by what verb. */
+export interface RolloutRequest extends VerbKind {
   readonly stack: string;
   readonly set?: Overrides;
-  /** Whether the verb may put an image into a slot, which must not happen under an `up` or a `down`. */
-  readonly deploys?: boolean;
 }
 
 /** A verb on a stack's rollout. */
@@ -19,17 +18,18 @@ export type RolloutVerb = (context: RolloutContext) => Verb;
 /**
  * Runs a verb on a stack's rollout, on whichever platform it is, and lets go of what it held.
  *
- * @param load gives the verb; on this machine its modules are loaded while Docker is asked, and an on-call waits for both
+ * @param load gives the verb; on this machine its modules are loaded while others are asked, and an on-call waits for both
  */
 export async function* withRollout(
-  { stack, set = {}, deploys = false }: RolloutRequest,
+  { stack, set = {}, ...kind }: RolloutRequest,
   signal: AbortSignal,
   load: () => Promise<RolloutVerb>,
 ): Verb {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides: set, defers: true });
   if (environmentOf(stack, source) === "local") {
-    const { rolloutContext } = await import("../local/rollout.ts");
-    const [context, verb] = await Promise.all([rolloutContext(stack, set, signal, { deploys }), load()]);
+    const { openLocalRollout } = await import("../local/rollout.ts");
+    const opening = await openLocalRollout(stack, set, signal, kind);
+    const [context, verb] = await Promise.all([opening.context, load()]);
     return yield* verb(context);
   }
   const { openClusterRollout } = await import("../cluster/rollout.ts");

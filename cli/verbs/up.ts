@@ -7,7 +7,7 @@ import { applyPending } from "../../operations/schema/apply.ts";
 import { localDatabaseUrl } from "../local/database.ts";
 import { prepareMachine, readyFor } from "../doctor/prepare.ts";
 import { apply, difference, shown, writeProject } from "../local/apply.ts";
-import { localGuard } from "../local/schema.ts";
+import { localGuard } from "../local/guard.ts";
 import { localProject, localStack, type LocalProject, type Overrides } from "../local/project.ts";
 import { timed } from "../steps.ts";
 

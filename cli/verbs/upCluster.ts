@@ -9,7 +9,7 @@ import { confirmByName } from "../confirm.ts";
 import { openEngine, type EngineStack } from "../engine/open.ts";
 import { localDatabaseUrl } from "../local/database.ts";
 import { localProject, localStack, type LocalStack, type Overrides } from "../local/project.ts";
-import { localGuard } from "../local/schema.ts";
+import { localGuard } from "../local/guard.ts";
 import { timed } from "../steps.ts";
 
 export interface UpOptions {

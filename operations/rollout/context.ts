@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as timer } from "node:timers/promises";
 import type { RouteTimeouts } from "../../contract/envoy/routes.ts";
 import { DEFAULT_GRACE_SECONDS } from "../../contract/server.ts";
+import type { Ahead } from "./ahead.ts";
 import { FileControlStore, type ControlStore } from "./control.ts";
 import type { Announcer } from "./announcer.ts";
 import type { SlotDeployer } from "./deployer.ts";
@@ -35,6 +36,8 @@ export interface RolloutContext {
   readonly webSocketToken?: () => string | Promise<string>;
   /** The schema that releases are coupled to. Absent: the stack has no database. */
   readonly schema?: RolloutSchema;
+  /** What was asked before this was put together. Absent: it is asked when the verb begins. */
+  readonly ahead?: Ahead;
   /** Tells others what happens. Absent: nobody is told. */
   readonly announcer?: Announcer;
   /** Aborted by Ctrl-C: the rollout stops between two steps and can be resumed. */
@@ -76,6 +79,7 @@ export interface RolloutOptions {
   readonly leaseSeconds?: number;
   readonly webSocketToken?: () => string | Promise<string>;
   readonly schema?: RolloutSchema;
+  readonly ahead?: Ahead;
   readonly announcer?: Announcer;
   readonly signal?: AbortSignal;
 }
@@ -95,7 +99,7 @@ export interface LocalRollout extends RolloutOptions {
 
 /** The context of a stack on Docker: Envoy's route file, journal and lease as files. */
 export function localRollout(options: LocalRollout): RolloutContext {
-  const { webSocketToken, schema, announcer } = options;
+  const { webSocketToken, schema, ahead, announcer } = options;
   return {
     traffic: new EnvoyTraffic({
       observeUrl: options.observeUrl,
@@ -117,6 +121,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
     defaults: options.defaults ?? {},
     ...(webSocketToken === undefined ? {} : { webSocketToken }),
     ...(schema === undefined ? {} : { schema }),
+    ...(ahead === undefined ? {} : { ahead }),
     ...(announcer === undefined ? {} : { announcer }),
     signal: options.signal ?? new AbortController().signal,
     who: currentUser(),

@@ -3,7 +3,6 @@ import { EXIT, UserError, UserErrors } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { migrationLabel } from "../schema/state.ts";
 import type { RolloutContext } from "./context.ts";
-import { SETTLE_SECONDS } from "./controller.ts";
 import { checkSurroundings, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
 import { gateLimits } from "./gate-limits.ts";
 import { checkGates } from "./gates.ts";
@@ -15,6 +14,7 @@ import { atRest } from "./machine.ts";
 import { timesOf, type PlanTimes } from "./plan.ts";
 import { plannedSchema, usersColour } from "./schema.ts";
 import { span } from "./span.ts";
+import { SETTLE_SECONDS } from "./state-work.ts";
 
 /** What `rollout plan` is asked; without an image it tells all but what depends on it. */
 export type OutlookRequest = Partial<CutoverRequest>;

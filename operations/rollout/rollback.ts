@@ -1,13 +1,14 @@
 import { otherColour } from "../../contract/colours.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import { Asked, type Ahead } from "./ahead.ts";
 import type { RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
 import type { HistoryEntry } from "./journal.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, Readiness } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { command } from "./reach.ts";
-import { admitRollback } from "./schema.ts";
+import { admitRollback, ROLLBACK_SECONDS } from "./schema.ts";
 import type { RolloutSession } from "./session.ts";
 import { conclude, notNow } from "./turn.ts";
 
@@ -32,9 +33,10 @@ export interface RollbackRequest {
 export async function* rollback(context: RolloutContext, request: RollbackRequest): Verb {
   const why = request.reason ?? "asked for by ./exai rollback";
   const evict = request.keepSessions !== true;
+  const { readiness, schema } = context.ahead ?? ask(context);
   const known = await context.journal.read();
   const planned = known === undefined ? undefined : revocable(known.machine);
-  if (planned !== undefined) yield* admitRollback(context, planned, request.acceptSchema === true);
+  if (planned !== undefined) yield* admitRollback(context, schema, planned, request.acceptSchema === true);
   return yield* command(context, {
     verb: "rollback",
     action: { action: "rollback", evict },
@@ -42,8 +44,9 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
     alone: async function* (session) {
       const plan = revocable(session.machine);
       if (plan === undefined) throw nothingToTakeBack(session);
-      yield* redeployment(session, plan);
-      await session.happened({ type: "rollback", reason: why, evict });
+      const ready = await session.lookQuickly(readiness.answer());
+      yield* redeployment(session, plan, ready);
+      await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
       yield* drive(session);
       const code = yield* conclude(session, plan, "rolled-back");
       if (code === EXIT.ok && !session.machine.evicted.includes(plan.candidate)) {
@@ -53,6 +56,13 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
       return code;
     },
   });
+}
+
+function ask({ traffic, schema }: RolloutContext): Ahead {
+  return {
+    readiness: new Asked(() => traffic.readiness()),
+    ...(schema === undefined ? {} : { schema: new Asked(() => schema.state(ROLLBACK_SECONDS)) }),
+  };
 }
 
 /** The rollout that a rollback would take back. */
@@ -71,11 +81,14 @@ function nothingToTakeBack(session: RolloutSession): UserError {
 }
 
 /** Says what a rollback has to deploy first, where the old slot is not warm. */
-async function* redeployment(session: RolloutSession, plan: RolloutPlan): AsyncGenerator<ExaiEvent, void, void> {
+async function* redeployment(
+  session: RolloutSession,
+  plan: RolloutPlan,
+  ready: Readiness | undefined,
+): AsyncGenerator<ExaiEvent, void, void> {
   const { context, machine } = session;
   const users = session.journal.table.weights[plan.stable];
   if (users === 100 || machine.state.name === "rollback") return;
-  const ready = await session.look().catch(() => undefined);
   // What was stopped a moment ago may still look ready to the router.
   const cold = machine.emptied.includes(plan.stable);
   if (!cold && (ready === undefined || ready[plan.stable])) return;

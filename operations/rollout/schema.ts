@@ -4,12 +4,14 @@ import type { ExaiEvent } from "../../contract/events.ts";
 import { checkExpands } from "../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../schema/decide.ts";
 import type { SchemaRange } from "../schema/range.ts";
+import type { SchemaState } from "../schema/state.ts";
+import type { Asked } from "./ahead.ts";
 import type { RolloutContext } from "./context.ts";
 import type { Machine } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 
 /** Longest wait for the database before a rollback, in seconds: users wait for it. */
-const ROLLBACK_SECONDS = 2;
+export const ROLLBACK_SECONDS = 2;
 
 /** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
 export type PlannedRanges = Readonly<Partial<Record<Colour, SchemaRange>>>;
@@ -67,15 +69,15 @@ export async function* admitCandidate(
  * @throws UserError with exit code 3
  */
 export async function* admitRollback(
-  context: RolloutContext,
+  { schema }: RolloutContext,
+  asked: Asked<SchemaState> | undefined,
   plan: RolloutPlan,
   accept: boolean,
 ): AsyncGenerator<ExaiEvent, void, void> {
-  const { schema } = context;
-  if (schema === undefined) return;
+  if (schema === undefined || asked === undefined) return;
   let verdict: SchemaVerdict;
   try {
-    const state = await within(ROLLBACK_SECONDS, schema.state(ROLLBACK_SECONDS));
+    const state = await within(ROLLBACK_SECONDS, asked.answer());
     const release = (colour: Colour, image: string) => ({ colour, image, range: plan.schema?.[colour] });
     verdict = rollbackSchema(
       state,

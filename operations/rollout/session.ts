@@ -40,6 +40,8 @@ export interface Facts {
   readonly why?: string;
   /** The state that the event is about: it counts only while the machine is still there. */
   readonly during?: RolloutState;
+  /** What a look just before has found, where the router answered. Absent: it is looked now. */
+  readonly look?: { readonly ready: Readiness | undefined };
 }
 
 /**
@@ -56,6 +58,8 @@ export class RolloutSession {
   readonly #trafficWriter: TrafficWriter;
   #journal: Journal;
   #ready: Readiness | undefined;
+  /** Whether the router was never told of the journal's table by this holder, so that it cannot have it. */
+  #unknownToRouter = false;
   #turn = new AbortController();
   #signal: AbortSignal;
   #writing: Promise<unknown> = Promise.resolve();
@@ -138,10 +142,16 @@ export class RolloutSession {
     return this.#journal;
   }
 
-  /** Looks at the colours anew. */
-  async look(): Promise<Readiness> {
-    this.#ready = await this.context.traffic.readiness();
+  /** Looks at the colours anew, or takes the answer of a look that was begun before. */
+  async look(answer = this.context.traffic.readiness()): Promise<Readiness> {
+    this.#ready = await answer;
     return this.#ready;
+  }
+
+  /** The same for a rollback, which does not wait for a router that is slow to answer: undefined where it is. */
+  async lookQuickly(answer?: Promise<Readiness>): Promise<Readiness | undefined> {
+    const look = this.look(answer).catch(() => undefined);
+    return Promise.race([look, sleep(ROLLBACK_LOOK_MS, undefined, { ref: false })]);
   }
 
   /**
@@ -153,7 +163,8 @@ export class RolloutSession {
    * @returns whether the machine changed.
    */
   async happened(event: Happening, facts: Facts = {}): Promise<boolean> {
-    const ready = await this.#readinessFor(event);
+    const ready =
+      facts.look === undefined ? await this.#readinessFor(event) : (facts.look.ready ?? blindly(this.machine));
     const written = this.#writing.then(() => this.#write(event, ready, facts));
     this.#writing = written.catch(() => undefined);
     return written;
@@ -202,22 +213,27 @@ export class RolloutSession {
       entry,
     };
     await this.#guarded(() => this.#journalWriter.write(journal));
+    if (table !== this.#journal.table) this.#unknownToRouter = true;
     this.#journal = journal;
     this.context.announcer?.happened(entry);
     return after !== before;
   }
 
   /**
-   * Reads the router back and puts the journal's table in force where another one is.
+   * Puts the journal's table in force where another one is; the writer reads the router back.
    *
    * @returns milliseconds that the change took; 0 when it was in force already.
    */
   async enforce(): Promise<number> {
     const { table } = this.#journal;
-    // A router whose table cannot be read is given ours: the writer's own read-back has the last word.
-    const present = await this.context.traffic.inForce().catch(() => undefined);
-    if (present !== undefined && sameTable(present, table)) return 0;
-    return this.#guarded(() => this.#trafficWriter.apply(table, this.signal));
+    if (!this.#unknownToRouter) {
+      // A router whose table cannot be read is given ours: the writer's own read-back has the last word.
+      const present = await this.context.traffic.inForce().catch(() => undefined);
+      if (present !== undefined && sameTable(present, table)) return 0;
+    }
+    const milliseconds = await this.#guarded(() => this.#trafficWriter.apply(table, this.signal));
+    if (table === this.#journal.table) this.#unknownToRouter = false;
+    return milliseconds;
   }
 
   /** Puts an image into a slot. */
@@ -275,14 +291,10 @@ export class RolloutSession {
   }
 
   async #readinessFor(event: Happening): Promise<Readiness> {
+    if (event.type === "rollback") return (await this.lookQuickly()) ?? blindly(this.machine);
+    if (event.type !== "fail") return this.look();
     // A rollback does not wait for a router that is slow to answer; the last look is at most seconds old.
-    if (event.type === "fail" && this.#ready !== undefined) return this.#ready;
-    try {
-      return await (event.type === "rollback" ? Promise.race([this.look(), tooLate()]) : this.look());
-    } catch (error) {
-      if (event.type !== "fail" && event.type !== "rollback") throw error;
-      return blindly(this.machine);
-    }
+    return this.#ready ?? (await this.look().catch(() => blindly(this.machine)));
   }
 
   async #guarded<T>(action: () => Promise<T>): Promise<T> {
@@ -305,11 +317,6 @@ function blindly(machine: Machine): Readiness {
 
 /** Milliseconds that a rollback waits for the router's word on the colours. */
 const ROLLBACK_LOOK_MS = 500;
-
-async function tooLate(): Promise<never> {
-  await sleep(ROLLBACK_LOOK_MS, undefined, { ref: false });
-  throw new Error("the router is slow to say which colours are ready");
-}
 
 function imagesOf(plan: RolloutPlan | undefined): Journal["images"] {
   if (plan === undefined) return {};

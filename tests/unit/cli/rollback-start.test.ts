@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { BUNDLED_LIBRARIES, bundleOf, bundlesDirectory } from "../../../cli/start/libraries.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
+import { freePorts } from "../../support/freePorts.ts";
 
 /** Counts the modules of each library that a process loads, and says them as the last line. */
 const COUNTING = `
@@ -59,9 +60,11 @@ describe.each(STARTS)(
       if (bundled) expect(modules[".exai-bundles"]).toBeGreaterThanOrEqual(libraries.length);
     }
 
-    it("on this machine", () => {
-      const settings = ["--set", "instance=no-such-instance", "--set", "homeDirectory=.exai/no-such-instance"];
-      const { error, modules } = rollback(program, ...settings);
+    it("on this machine", async () => {
+      // The router of a stack that happens to be up here must not answer.
+      const [closed = 0] = await freePorts(1);
+      const settings = ["instance=no-such-instance", "homeDirectory=.exai/no-such-instance", `observePort=${closed}`];
+      const { error, modules } = rollback(program, ...settings.flatMap((setting) => ["--set", setting]));
       expect(error).toMatch(/is not up|docker/);
       expectLoaded(modules, "commander", "pg", "yaml", "zod");
       expect(modules).not.toHaveProperty(["@kubernetes/client-node"]);

@@ -14,15 +14,15 @@ function notifier(values: Readonly<Record<string, string | typeof DEFERRED>>) {
 }
 
 describe("who hears of rollouts", () => {
-  it("is nobody without a setting", () => {
-    expect(notifier({})).toBeUndefined();
-    expect(notifier({ rolloutSlackWebhook: "" })).toBeUndefined();
+  it("is nobody without a setting", async () => {
+    expect(await notifier({})).toBeUndefined();
+    expect(await notifier({ rolloutSlackWebhook: "" })).toBeUndefined();
   });
 
   it("is every place that the settings name", async () => {
     const receiver = await startReceiver();
     try {
-      const made = notifier({
+      const made = await notifier({
         rolloutSlackWebhook: `${receiver.url}/slack`,
         rolloutPagerdutyKey: "0123456789abcdef0123456789abcdef",
         rolloutPagerdutyUrl: receiver.url,
@@ -47,7 +47,7 @@ describe("who hears of rollouts", () => {
         rolloutWebhook: DEFERRED,
         rolloutWebhookSecret: DEFERRED,
       });
-      const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () => {
+      const made = await notifierOf(parseSettings("local", source), source, FORGETFUL, () => {
         asked += 1;
         return Promise.resolve({
           rolloutSlackWebhook: `${receiver.url}/slack`,
@@ -69,7 +69,7 @@ describe("who hears of rollouts", () => {
 
   it("costs a warning where the engine cannot decrypt it", async () => {
     const source = plainSource({ rolloutSlackWebhook: DEFERRED });
-    const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () =>
+    const made = await notifierOf(parseSettings("local", source), source, FORGETFUL, () =>
       Promise.reject(new Error("no passphrase")),
     );
     made?.begin(0, () => Promise.resolve([]));
@@ -78,8 +78,8 @@ describe("who hears of rollouts", () => {
     expect(made?.troubles()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
   });
 
-  it("is not a place whose address only the engine can decrypt, which is said", () => {
-    expect(notifier({ rolloutSlackWebhook: DEFERRED })?.troubles()).toEqual([
+  it("is not a place whose address only the engine can decrypt, which is said", async () => {
+    expect((await notifier({ rolloutSlackWebhook: DEFERRED }))?.troubles()).toEqual([
       expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*nothing is sent/) as string,
     ]);
   });

@@ -1,14 +1,17 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { Asked, type Ahead } from "../../../operations/rollout/ahead.ts";
 import { controlRequest } from "../../../operations/rollout/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
 import { resume } from "../../../operations/rollout/resume.ts";
 import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
+import type { RolloutSchema } from "../../../operations/schema/coupling.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
 import { Process, World } from "./world.ts";
 
@@ -111,6 +114,106 @@ describe("a session", () => {
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
     expect(events.at(-1)).toMatchObject({ type: "result", title: expect.stringContaining("complaints") as string });
     expect(world.broken).toEqual([]);
+  });
+});
+
+describe("a rollback of a warm release", () => {
+  /** A rollout that is complete, and a terminal whose questions and writes are noted. */
+  async function standby() {
+    const world = new World();
+    const session = await atFirstStep(world);
+    await session.happened({ type: "promote", full: true });
+    while (session.machine.state.name !== "standby") {
+      await session.enforce();
+      await session.happened({ type: "done" });
+    }
+    await session.enforce();
+    await session.close();
+    const context = contextOf(world, "bob@host");
+    const { traffic, journal, leases } = context;
+    const noted: string[] = [];
+    const note = <Answer>(what: string, act: () => Promise<Answer>): Promise<Answer> => {
+      noted.push(what);
+      return act();
+    };
+    const state = () => Promise.resolve({ applied: [], pending: [] });
+    const schema: RolloutSchema = {
+      ...{ unlabelled: "warn", root: "", range: () => Promise.resolve(undefined), expand: () => Promise.resolve("") },
+      state: () => note("schema?", state),
+    };
+    const watched: RolloutContext = {
+      ...context,
+      schema,
+      traffic: {
+        ...traffic,
+        inForce: () => note("table?", () => traffic.inForce()),
+        readiness: () => note("ready?", () => traffic.readiness()),
+        writer: async (lease) => {
+          const writer = await traffic.writer(lease);
+          return { apply: (table, signal) => note("table!", () => writer.apply(table, signal)) };
+        },
+      },
+      journal: {
+        ...journal,
+        open: async (lease) => {
+          const writer = await journal.open(lease);
+          return { write: (next) => note("journal!", () => writer.write(next)) };
+        },
+      },
+      leases: { ...leases, acquire: (verb) => note("lease!", () => leases.acquire(verb)) },
+    };
+    return { world, watched, noted };
+  }
+
+  it("asks router and database at once, and neither again before the users are back", async () => {
+    const { world, watched, noted } = await standby();
+    expect((await all(rollback(watched, {}))).code).toBe(0);
+    expect(noted.slice(0, 5)).toEqual(["ready?", "schema?", "lease!", "journal!", "table!"]);
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+    expect(world.broken).toEqual([]);
+  });
+
+  it("takes the answers to what was asked before it began", async () => {
+    const { world, watched, noted } = await standby();
+    const ahead: Ahead = {
+      readiness: new Asked(() => watched.traffic.readiness()),
+      schema: new Asked(() => Promise.resolve({ applied: [], pending: [] })),
+    };
+    expect((await all(rollback({ ...watched, ahead }, {}))).code).toBe(0);
+    expect(noted.slice(0, 4)).toEqual(["ready?", "lease!", "journal!", "table!"]);
+    expect(world.broken).toEqual([]);
+  });
+
+  it("does not wait for a router that does not answer", async () => {
+    const { world, watched, noted } = await standby();
+    const silent = { ...watched.traffic, readiness: () => new Promise<never>(() => undefined) };
+    const verb = rollback({ ...watched, traffic: silent }, {});
+    while (world.table.weights.blue < 100) await verb.next();
+    expect(noted).toEqual(["schema?", "lease!", "journal!", "table!"]);
+    expect(world.broken).toEqual([]);
+  });
+});
+
+describe("a question that was asked ahead", () => {
+  it("is asked again where its answer is old, or where there was none for long", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    try {
+      const answers = [Promise.resolve(1), Promise.reject(new Error("down")), Promise.resolve(3)];
+      const ask = () => answers.shift() ?? Promise.reject(new Error("asked too often"));
+      const asked = new Asked(ask);
+      expect(await asked.answer()).toBe(1);
+      vi.advanceTimersByTime(900);
+      expect(await asked.answer()).toBe(1);
+      const failed = new Asked(ask);
+      await expect(failed.answer()).rejects.toThrow("down");
+      vi.advanceTimersByTime(900);
+      await expect(failed.answer()).rejects.toThrow("down");
+      vi.advanceTimersByTime(200);
+      expect(await failed.answer()).toBe(3);
+      await expect(asked.answer()).rejects.toThrow("asked too often");
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

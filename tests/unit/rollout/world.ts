@@ -4,7 +4,7 @@ import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/control.ts";
-import { stateWork } from "../../../operations/rollout/controller.ts";
+import { stateWork } from "../../../operations/rollout/state-work.ts";
 import { FencedError } from "../../../operations/rollout/fence.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates.ts";
 import type { HistoryEntry, Journal } from "../../../operations/rollout/journal.ts";

@@ -1,0 +1,14 @@
+import { join } from "node:path";
+import type { LocalStack } from "./project.ts";
+
+/** The router of a local stack, as a rollout reaches it. */
+export interface LocalRouter {
+  /** Where its container finds its route table on the host. */
+  readonly routesDirectory: string;
+  /** Its read-only view. */
+  readonly observeUrl: string;
+}
+
+export function localRouter({ home, settings }: LocalStack): LocalRouter {
+  return { routesDirectory: join(home, "routes"), observeUrl: `http://127.0.0.1:${settings.observePort}` };
+}
