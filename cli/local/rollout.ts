@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../contract/errors.ts";
 import type { Ahead } from "../../operations/rollout/ahead.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
+import { POSTGRES_PASSWORD } from "./database.ts";
 import { madeByCompose } from "./engine.ts";
 import { localStack, type LocalStack, type Overrides } from "./project.ts";
 
@@ -70,6 +71,8 @@ async function askAhead(local: LocalStack): Promise<Ahead> {
   ]);
   const traffic = new EnvoyTraffic(localRouter(local));
   const readiness = new Asked(() => traffic.readiness());
+  // Where the database has no password yet there is none, and asking for it would make one.
+  if (local.state.known(POSTGRES_PASSWORD) === undefined) return { readiness };
   const [{ localSchema }, { ROLLBACK_SECONDS }] = await Promise.all([
     import("./schema.ts"),
     import("../../operations/rollout/schema.ts"),

@@ -7,8 +7,11 @@ export interface LocalRouter {
   readonly routesDirectory: string;
   /** Its read-only view. */
   readonly observeUrl: string;
+  /** Whose it is. */
+  readonly instance: string;
 }
 
 export function localRouter({ home, settings }: LocalStack): LocalRouter {
-  return { routesDirectory: join(home, "routes"), observeUrl: `http://127.0.0.1:${settings.observePort}` };
+  const { observePort, instance } = settings;
+  return { routesDirectory: join(home, "routes"), observeUrl: `http://127.0.0.1:${observePort}`, instance };
 }

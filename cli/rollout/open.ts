@@ -21,14 +21,14 @@ export type RolloutVerb = (context: RolloutContext) => Verb;
  * @param load gives the verb; on this machine its modules are loaded while others are asked, and an on-call waits for both
  */
 export async function* withRollout(
-  { stack, set = {}, ...kind }: RolloutRequest,
+  { stack, set = {}, deploys = false, urgent = false }: RolloutRequest,
   signal: AbortSignal,
   load: () => Promise<RolloutVerb>,
 ): Verb {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides: set, defers: true });
   if (environmentOf(stack, source) === "local") {
     const { openLocalRollout } = await import("../local/rollout.ts");
-    const opening = await openLocalRollout(stack, set, signal, kind);
+    const opening = await openLocalRollout(stack, set, signal, { deploys, urgent });
     const [context, verb] = await Promise.all([opening.context, load()]);
     return yield* verb(context);
   }

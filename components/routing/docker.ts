@@ -86,6 +86,7 @@ export function envoyContainer(
   const address = args.address ?? "127.0.0.1";
   const bootstrap = envoyBootstrap({
     webSocketPort: args.webSocketPort,
+    instance: args.platform.instance,
     ...(args.accessLog === undefined ? {} : { accessLog: args.accessLog }),
   });
   return {

@@ -5,6 +5,7 @@ import {
   ADMIN_PORT,
   clusterName,
   CLUSTERS,
+  INSTANCE_HEADER,
   OBSERVE_PATHS,
   OBSERVE_PORT,
   ROUTE_CONFIGURATION,
@@ -24,6 +25,8 @@ export interface EnvoyOptions {
   readonly webSocketPort: number;
   /** @default 9901 */
   readonly observePort?: number;
+  /** What the read-only view's answers say whose router this is. Absent: they say nothing. */
+  readonly instance?: string;
   /** @default 9902 */
   readonly adminPort?: number;
   /** Directory of the route table's file as Envoy sees it. @default "/etc/exai/routes" */
@@ -47,7 +50,7 @@ export function envoyBootstrap(options: EnvoyOptions): Json {
       listeners: [
         userListener("http", options.httpPort ?? HTTP_PORT, options),
         userListener("websocket", options.webSocketPort, options),
-        observeListener(options.observePort ?? OBSERVE_PORT),
+        observeListener(options.observePort ?? OBSERVE_PORT, options.instance),
       ],
       clusters: [...CLUSTERS.map(({ colour, kind }) => slotCluster(colour, kind, options)), adminCluster(adminPort)],
     },
@@ -258,7 +261,8 @@ function adminCluster(port: number): Json {
 }
 
 /** GET alone, and only what changes nothing: `/quitquitquit` and its like answer 404 here. */
-function observeListener(port: number): Json {
+function observeListener(port: number, instance: string | undefined): Json {
+  const name = { header: { key: INSTANCE_HEADER, value: instance ?? "" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" };
   return {
     name: "observe",
     address: address("0.0.0.0", port),
@@ -274,6 +278,7 @@ function observeListener(port: number): Json {
                 {
                   name: "observe",
                   domains: ["*"],
+                  ...(instance === undefined ? {} : { response_headers_to_add: [name] }),
                   routes: Object.values(OBSERVE_PATHS).map((path) => ({
                     match: { path, headers: [{ name: ":method", string_match: { exact: "GET" } }] },
                     route: { cluster: "admin", timeout: "5s" },

@@ -53,6 +53,9 @@ export const OBSERVE_PORT = 9901;
 /** Port of the administration interface itself, on the container's loopback alone. */
 export const ADMIN_PORT = 9902;
 
+/** Header of the read-only view's answers with the name of the router's instance, lower-case as Node gives it. */
+export const INSTANCE_HEADER = "x-exai-instance";
+
 /** Paths of the administration interface that the read-only view passes on, for GET alone. */
 export const OBSERVE_PATHS = {
   ready: "/ready",

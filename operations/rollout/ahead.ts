@@ -1,29 +1,31 @@
 import type { SchemaState } from "../schema/state.ts";
 import type { Readiness } from "./machine.ts";
 
-/** How long an answer counts, milliseconds: the router checks its slots once per second. */
+/** How long an answer counts, milliseconds from the question on: the router checks its slots once per second. */
 const FRESH_MS = 1000;
 
 /** A question that was asked before anybody needs the answer. */
 export class Asked<Answer> {
   readonly #ask: () => Promise<Answer>;
+  readonly #askedAt = performance.now();
   readonly #first: Promise<Answer>;
-  #settledAt: number | undefined;
+  #answered = false;
 
   /** Asks at once. */
   constructor(ask: () => Promise<Answer>) {
     this.#ask = ask;
-    this.#first = ask().finally(() => {
-      this.#settledAt = performance.now();
+    this.#first = ask().then((answer) => {
+      this.#answered = true;
+      return answer;
     });
     // Whoever has no use for the answer need not hear that there is none.
     this.#first.catch(() => undefined);
   }
 
-  /** The answer, or the lack of one; asked again where it is old. */
+  /** The answer, be it under way; asked again where it is old, or where there was none. */
   answer(): Promise<Answer> {
-    const old = this.#settledAt !== undefined && performance.now() - this.#settledAt > FRESH_MS;
-    return old ? this.#ask() : this.#first;
+    const old = this.#answered && performance.now() - this.#askedAt > FRESH_MS;
+    return old ? this.#ask() : this.#first.catch(() => this.#ask());
   }
 }
 
@@ -33,6 +35,6 @@ export class Asked<Answer> {
  */
 export interface Ahead {
   readonly readiness: Asked<Readiness>;
-  /** Absent: the stack has no database. */
+  /** Absent: nobody asked yet, or the stack has no database. */
   readonly schema?: Asked<SchemaState>;
 }

@@ -93,6 +93,8 @@ export interface LocalRollout extends RolloutOptions {
   readonly routerUrl: string;
   readonly webSocketUrl: string;
   readonly observeUrl: string;
+  /** Whose router is meant. Absent: that of whoever answers. */
+  readonly instance?: string;
   readonly prometheusUrl: string;
   readonly routeTimeouts?: RouteTimeouts;
 }
@@ -104,6 +106,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
     traffic: new EnvoyTraffic({
       observeUrl: options.observeUrl,
       routesDirectory: options.routesDirectory,
+      ...(options.instance === undefined ? {} : { instance: options.instance }),
       ...(options.routeTimeouts === undefined ? {} : { timeouts: options.routeTimeouts }),
     }),
     journal: new FileJournalStore(rolloutDirectory(options.home)),

@@ -12,8 +12,8 @@ import type { Work, Working } from "./work.ts";
 const ABANDONED_MS = 10_000;
 
 /**
- * Drives the machine until it rests. Each turn reads the router back, does the work of the state, and journals the
- * next state before anything of it is done. Meanwhile it hears what other terminals ask for: a request that leads out of
+ * Drives the machine until it rests. Each turn puts the state's table in force, does the work of the state, and journals
+ * the next state before anything of it is done. Meanwhile it hears what other terminals ask for: a request that leads out of
  * the state does not wait for its work.
  *
  * A state whose work fails leads to the rollback. What leaves the loop as an error leaves a journal that `resume` and

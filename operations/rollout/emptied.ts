@@ -9,8 +9,6 @@ export function emptyOnPurpose({ state, plan, emptied }: Machine): readonly Colo
   if (plan === undefined) return emptied;
   const { stable, candidate } = plan;
   if (state.name === "retire" && state.phase === "stop") return [...new Set([...emptied, stable])];
-  // An older version's journal has it here still.
-  if (state.name === "deploy") return emptied.filter((colour) => colour !== candidate);
   if (state.name !== "rollback") return emptied;
   // It is deployed anew: where it does not come up, that is for no purpose.
   if (state.phase === "revive") return emptied.filter((colour) => colour !== stable);

@@ -151,8 +151,6 @@ export class FileJournalStore implements JournalStore {
   }
 }
 
-const NOTHING_EMPTIED = { emptied: [] } as const;
-
 /** @throws UserError when the text is no journal of a schema that this version knows. */
 export function parseJournal(text: string, path: string): Journal {
   let value: unknown;
@@ -176,10 +174,25 @@ export function parseJournal(text: string, path: string): Journal {
   if (journal.machine === undefined || journal.table === undefined || typeof journal.sequence !== "number") {
     throw new UserError(path, "is no complete journal", "restore it from a backup, or move it away");
   }
-  // A journal of before slots were emptied on purpose, or of before the table said so.
+  return modern(journal as OlderJournal);
+}
+
+/** A journal that may be of before slots were emptied on purpose, or of before the table said so. */
+type OlderJournal = Omit<Journal, "machine" | "table"> & {
+  readonly machine: Omit<Machine, "emptied"> & Partial<Pick<Machine, "emptied">>;
+  readonly table: Omit<RouteTable, "emptied"> & Partial<Pick<RouteTable, "emptied">>;
+};
+
+/** A journal as this version would have written it. */
+function modern(journal: OlderJournal): Journal {
+  const { machine, table } = journal;
+  // An older version took a slot for empty until its deployment was over.
+  const deployed = machine.state.name === "deploy" ? machine.plan?.candidate : undefined;
+  const emptied = (machine.emptied ?? []).filter((colour) => colour !== deployed);
+  const evicted = [...new Set([...machine.evicted, ...emptied])];
   return {
-    ...(journal as Journal),
-    machine: { ...NOTHING_EMPTIED, ...journal.machine },
-    table: { ...NOTHING_EMPTIED, ...journal.table },
+    ...journal,
+    machine: { ...machine, evicted, emptied },
+    table: { ...table, emptied: table.emptied ?? [] },
   };
 }

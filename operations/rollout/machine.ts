@@ -73,7 +73,7 @@ export interface Machine {
   readonly ending?: Ending;
   /** Colours whose MCP sessions are sent away, until their slot is deployed anew. */
   readonly evicted: readonly Colour[];
-  /** Colours whose slot was emptied on purpose, until somebody begins to deploy into it. */
+  /** Colours whose slot was emptied on purpose, until somebody begins to deploy into it. Each of them is evicted. */
   readonly emptied: readonly Colour[];
 }
 
@@ -181,8 +181,7 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
       return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied };
     }
     case "deploy":
-      // An older version's journal may call it emptied still.
-      return { ...at({ name: "ready" }), emptied: without(machine.emptied, plan.candidate) };
+      return at({ name: "ready" });
     case "ready":
       if (!ready[plan.candidate]) return machine;
       return { ...at({ name: "smoke" }), evicted: without(machine.evicted, plan.candidate) };

@@ -1,14 +1,14 @@
 import { otherColour } from "../../contract/colours.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
-import { Asked, type Ahead } from "./ahead.ts";
+import { Asked } from "./ahead.ts";
 import type { RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
 import type { HistoryEntry } from "./journal.ts";
 import type { Machine, Readiness } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { command } from "./reach.ts";
-import { admitRollback, ROLLBACK_SECONDS } from "./schema.ts";
+import { admitRollback } from "./schema.ts";
 import type { RolloutSession } from "./session.ts";
 import { conclude, notNow } from "./turn.ts";
 
@@ -33,10 +33,10 @@ export interface RollbackRequest {
 export async function* rollback(context: RolloutContext, request: RollbackRequest): Verb {
   const why = request.reason ?? "asked for by ./exai rollback";
   const evict = request.keepSessions !== true;
-  const { readiness, schema } = context.ahead ?? ask(context);
   const known = await context.journal.read();
   const planned = known === undefined ? undefined : revocable(known.machine);
-  if (planned !== undefined) yield* admitRollback(context, schema, planned, request.acceptSchema === true);
+  const readiness = context.ahead?.readiness ?? new Asked(() => context.traffic.readiness());
+  if (planned !== undefined) yield* admitRollback(context, planned, request.acceptSchema === true);
   return yield* command(context, {
     verb: "rollback",
     action: { action: "rollback", evict },
@@ -56,13 +56,6 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
       return code;
     },
   });
-}
-
-function ask({ traffic, schema }: RolloutContext): Ahead {
-  return {
-    readiness: new Asked(() => traffic.readiness()),
-    ...(schema === undefined ? {} : { schema: new Asked(() => schema.state(ROLLBACK_SECONDS)) }),
-  };
 }
 
 /** The rollout that a rollback would take back. */

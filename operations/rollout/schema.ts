@@ -4,8 +4,6 @@ import type { ExaiEvent } from "../../contract/events.ts";
 import { checkExpands } from "../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../schema/decide.ts";
 import type { SchemaRange } from "../schema/range.ts";
-import type { SchemaState } from "../schema/state.ts";
-import type { Asked } from "./ahead.ts";
 import type { RolloutContext } from "./context.ts";
 import type { Machine } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -69,15 +67,14 @@ export async function* admitCandidate(
  * @throws UserError with exit code 3
  */
 export async function* admitRollback(
-  { schema }: RolloutContext,
-  asked: Asked<SchemaState> | undefined,
+  { schema, ahead }: RolloutContext,
   plan: RolloutPlan,
   accept: boolean,
 ): AsyncGenerator<ExaiEvent, void, void> {
-  if (schema === undefined || asked === undefined) return;
+  if (schema === undefined) return;
   let verdict: SchemaVerdict;
   try {
-    const state = await within(ROLLBACK_SECONDS, asked.answer());
+    const state = await within(ROLLBACK_SECONDS, ahead?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS));
     const release = (colour: Colour, image: string) => ({ colour, image, range: plan.schema?.[colour] });
     verdict = rollbackSchema(
       state,

@@ -58,11 +58,12 @@ export class RolloutSession {
   readonly #trafficWriter: TrafficWriter;
   #journal: Journal;
   #ready: Readiness | undefined;
-  /** Whether the router was never told of the journal's table by this holder, so that it cannot have it. */
-  #unknownToRouter = false;
+  /** Whether the journal has a table that the router has not confirmed to this holder: asking it first would tell nothing. */
+  #unconfirmed = false;
   #turn = new AbortController();
   #signal: AbortSignal;
   #writing: Promise<unknown> = Promise.resolve();
+  #applying: Promise<unknown> = Promise.resolve();
 
   private constructor(
     context: RolloutContext,
@@ -212,11 +213,24 @@ export class RolloutSession {
       left: await this.#leftWith(weights, after),
       entry,
     };
-    await this.#guarded(() => this.#journalWriter.write(journal));
-    if (table !== this.#journal.table) this.#unknownToRouter = true;
+    try {
+      await this.#guarded(() => this.#journalWriter.write(journal));
+    } catch (error) {
+      await this.#reread();
+      throw error;
+    }
+    if (table !== this.#journal.table) this.#unconfirmed = true;
     this.#journal = journal;
     this.context.announcer?.happened(entry);
     return after !== before;
+  }
+
+  /** After a write that failed: it may be in place all the same, and a request may want another one before all ends. */
+  async #reread(): Promise<void> {
+    const present = await this.context.journal.read().catch(() => undefined);
+    if (present?.token !== this.#lease.token) return;
+    this.#journal = present;
+    this.#unconfirmed = true;
   }
 
   /**
@@ -226,13 +240,23 @@ export class RolloutSession {
    */
   async enforce(): Promise<number> {
     const { table } = this.#journal;
-    if (!this.#unknownToRouter) {
+    const signal = this.#signal;
+    if (!this.#unconfirmed) {
       // A router whose table cannot be read is given ours: the writer's own read-back has the last word.
       const present = await this.context.traffic.inForce().catch(() => undefined);
       if (present !== undefined && sameTable(present, table)) return 0;
     }
-    const milliseconds = await this.#guarded(() => this.#trafficWriter.apply(table, this.signal));
-    if (table === this.#journal.table) this.#unknownToRouter = false;
+    // One after the other: the work that a request has just ended may be at it still.
+    const applied = this.#applying.then(() => this.#apply(table, signal));
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  async #apply(table: RouteTable, signal: AbortSignal): Promise<number> {
+    // Another one has been journalled since: whoever did that puts it in force.
+    if (table !== this.#journal.table) return 0;
+    const milliseconds = await this.#guarded(() => this.#trafficWriter.apply(table, signal));
+    if (table === this.#journal.table) this.#unconfirmed = false;
     return milliseconds;
   }
 
@@ -264,8 +288,7 @@ export class RolloutSession {
       token: this.#lease.token,
       weights,
       evicted: machine.evicted,
-      // The route that sends a colour's sessions away is what says that its slot is empty: without it there is none.
-      emptied: emptyOnPurpose(machine).filter((colour) => machine.evicted.includes(colour)),
+      emptied: emptyOnPurpose(machine),
     };
     return sameTable({ ...next, generation: table.generation, token: table.token }, table) ? table : next;
   }

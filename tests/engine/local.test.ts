@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { madeByCompose } from "../../cli/local/engine.ts";
 import { planReports } from "../../cli/verbs/plan.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
@@ -68,6 +69,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     const lines = states.trim().split("\n");
     expect(lines.length).toBeGreaterThanOrEqual(8);
     for (const line of lines) expect(line).toMatch(/\(healthy\)$/);
+    expect(await madeByCompose(instance.name, "router")).toBe(false);
     const inspected = await docker([
       ...["inspect", `${instance.name}-server-blue`],
       ...[

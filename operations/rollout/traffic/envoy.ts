@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour } from "../../../contract/colours.ts";
-import { clusterName, OBSERVE_PATHS, parseClusterName, ROUTES_FILE } from "../../../contract/envoy/names.ts";
+import {
+  clusterName,
+  INSTANCE_HEADER,
+  OBSERVE_PATHS,
+  parseClusterName,
+  ROUTES_FILE,
+} from "../../../contract/envoy/names.ts";
 import {
   rejection,
   sameTable,
@@ -14,12 +20,14 @@ import { UserError } from "../../../contract/errors.ts";
 import { FencedDirectory, unwritable } from "../fence.ts";
 import type { Lease } from "../lease.ts";
 import type { Readiness } from "../machine.ts";
-import { getJson } from "./get-json.ts";
+import { getJson, type JsonAnswer } from "./get-json.ts";
 import type { OpenConnections, TrafficDriver, TrafficWriter } from "./driver.ts";
 
 export interface EnvoyTrafficOptions {
   /** The router's read-only view, e.g. `http://127.0.0.1:9901`. */
   readonly observeUrl: string;
+  /** Whose router it must be: another one's answer counts as none. Absent: anybody's. */
+  readonly instance?: string;
   /** Host directory that the router's container has mounted. */
   readonly routesDirectory: string;
   readonly timeouts?: RouteTimeouts;
@@ -92,7 +100,7 @@ export class EnvoyTraffic implements TrafficDriver {
     let last = "no answer";
     for (;;) {
       try {
-        const dump = await this.#dump();
+        const dump = await this.#dump(signal);
         const present = tableInForce(dump);
         if (present !== undefined && sameTable(present, table)) return performance.now() - started;
         last = rejection(dump) ?? `generation ${String(present?.generation)} is in force`;
@@ -110,22 +118,32 @@ export class EnvoyTraffic implements TrafficDriver {
     }
   }
 
-  async #dump(): Promise<unknown> {
-    return this.#get(`${OBSERVE_PATHS.configDump}?resource=dynamic_route_configs`);
+  async #dump(signal?: AbortSignal): Promise<unknown> {
+    return this.#get(`${OBSERVE_PATHS.configDump}?resource=dynamic_route_configs`, signal);
   }
 
   async #clusters(): Promise<ClustersAnswer> {
     return (await this.#get(`${OBSERVE_PATHS.clusters}?format=json`)) as ClustersAnswer;
   }
 
-  async #get(path: string): Promise<unknown> {
-    const { observeUrl } = this.#options;
+  async #get(path: string, signal?: AbortSignal): Promise<unknown> {
+    const { observeUrl, instance } = this.#options;
+    const late = AbortSignal.timeout(5000);
+    let answer: JsonAnswer;
     try {
-      return await getJson(new URL(path, observeUrl), 5000);
+      answer = await getJson(new URL(path, observeUrl), signal === undefined ? late : AbortSignal.any([late, signal]));
     } catch (error) {
       const detail = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
       throw new UserError(observeUrl, `the router does not answer (${detail})`, "./exai up, then ./exai status");
     }
+    // A router of before it gave its name gives none.
+    const name = answer.headers[INSTANCE_HEADER];
+    if (instance === undefined || name === undefined || name === instance) return answer.body;
+    throw new UserError(
+      observeUrl,
+      `the router of ${String(name)} answers there, and not that of ${instance}`,
+      "./exai up, with ports of its own: --set observePort=<port> and the like",
+    );
   }
 }
 

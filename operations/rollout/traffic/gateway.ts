@@ -63,8 +63,8 @@ export class GatewayTraffic implements TrafficDriver {
   readonly #proxies: GatewayProxies;
   readonly #wsPort: number;
   readonly #readBackSeconds: number;
-  /** Whether the pinned routes lead event streams, when a proxy's routes were last read. */
-  #streamsPinned = false;
+  /** Whether the pinned routes lead event streams, when a proxy's routes were last read; undefined before that. */
+  #streamsPinned: boolean | undefined;
 
   constructor(options: GatewayTrafficOptions) {
     this.#cluster = options.cluster;
@@ -110,14 +110,15 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async writer(lease: Lease): Promise<TrafficWriter> {
-    await Promise.all(LISTENERS.map((listener) => this.#stamp(listener, lease.token)));
+    // What it may write depends on what the proxies have. Where they do not say it, it writes what any stack understands.
+    const read = this.#streamsPinned === undefined ? this.inForce().catch(() => undefined) : undefined;
+    await Promise.all([read, ...LISTENERS.map((listener) => this.#stamp(listener, lease.token))]);
     return { apply: (table, signal) => this.#apply(lease.token, table, signal) };
   }
 
   async #apply(token: number, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
-    // Whoever writes has read the proxies just before; a controller that could not writes what any stack understands.
-    const streams = this.#streamsPinned;
+    const streams = this.#streamsPinned ?? false;
     const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table, streams)));
     const deadline = started + this.#readBackSeconds * 1000;
     for (;;) {

@@ -1,14 +1,20 @@
-import { get } from "node:http";
+import { get, type IncomingHttpHeaders } from "node:http";
+
+/** An answer with status 200. */
+export interface JsonAnswer {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: unknown;
+}
 
 /**
  * Reads JSON from a plain HTTP address. Not by `fetch`: loading it takes longer than all else that a rollback does before
  * the users are back.
  *
- * @throws Error when there is no answer in time, or another status than 200
+ * @throws Error when the signal ends it, or there is another status than 200
  */
-export function getJson(url: URL, timeoutMs: number): Promise<unknown> {
+export function getJson(url: URL, signal: AbortSignal): Promise<JsonAnswer> {
   return new Promise((resolve, reject) => {
-    const request = get(url, { signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+    const request = get(url, { signal }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
@@ -18,7 +24,8 @@ export function getJson(url: URL, timeoutMs: number): Promise<unknown> {
           return;
         }
         try {
-          resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+          const body: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+          resolve({ headers: response.headers, body });
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));
         }

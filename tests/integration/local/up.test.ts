@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { madeByCompose } from "../../../cli/local/engine.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { LocalInstance, type PrintedEvent } from "../../support/localInstance.ts";
 
@@ -166,9 +167,19 @@ describe("./exai up on this machine", () => {
     expect((await ids()).size).toBe(SERVICES.length);
   });
 
+  it("is Compose's as long as it is there", async () => {
+    expect(await madeByCompose(instance.name, "router")).toBe(true);
+    expect(await madeByCompose(instance.name, "no-such-component")).toBeUndefined();
+  });
+
   it("goes down and comes up again with its data", async () => {
     await instance.events(["down"]);
     expect(await docker(["ps", "-aq", "--filter", `label=exai.instance=${instance.name}`])).toBe("");
+    expect(await madeByCompose(instance.name, "router")).toBeUndefined();
+    const rollback = await instance.exai(["rollback"]);
+    expect(rollback.code).toBe(2);
+    expect(rollback.stdout).toContain("is not up");
+    expect(existsSync(join(instance.home, "rollout", "journal.json"))).toBe(false);
     const events = await up();
     expect(events.find((event) => event.id === "migrate")?.status).toBe("unchanged");
   });

@@ -13,6 +13,7 @@ import { McpProbe } from "../../../operations/rollout/mcp.ts";
 import { Prometheus } from "../../../operations/rollout/prometheus.ts";
 import { testerHeaders } from "../../../operations/rollout/smoke.ts";
 import type { TrafficWriter } from "../../../operations/rollout/traffic/driver.ts";
+import { EnvoyTraffic } from "../../../operations/rollout/traffic/envoy.ts";
 import { ensureRoutes } from "../../../contract/envoy/seed.ts";
 import { startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
 
@@ -59,6 +60,17 @@ describe("the router, with the real Envoy", () => {
     expect(`${ran.stdout}${ran.stderr}`).not.toContain("eprecated");
     const log = await docker(["logs", `${stack.name}-${ROUTER}`]);
     expect(log).not.toMatch(/\[(error|critical)\]/);
+  });
+
+  it("says whose it is, and answers nobody who wants another one's", async () => {
+    const { observeUrl, routesDirectory, name } = stack;
+    const own = new EnvoyTraffic({ observeUrl, routesDirectory, instance: name });
+    expect(await own.readiness()).toEqual({ blue: true, green: true });
+    const other = new EnvoyTraffic({ observeUrl, routesDirectory, instance: "another" });
+    await expect(other.readiness()).rejects.toMatchObject({
+      where: observeUrl,
+      message: `the router of ${name} answers there, and not that of another`,
+    });
   });
 
   it("gives its administration away for reading alone", async () => {

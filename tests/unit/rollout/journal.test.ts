@@ -90,6 +90,21 @@ describe("the journal on files", () => {
     expect(firstJournal(table)).toMatchObject({ machine, table });
   });
 
+  it("sends away the sessions of a slot that an older version emptied without a word", async () => {
+    const { machine, ...rest } = journal(1);
+    const older = { ...rest, machine: { ...machine, evicted: [], emptied: ["green"] } };
+    await writeFile(join(directory, "journal.json"), JSON.stringify(older));
+    expect((await store.read())?.machine).toEqual({ ...machine, evicted: ["green"], emptied: ["green"] });
+  });
+
+  it("reads a journal of before slots were emptied on purpose", async () => {
+    const { machine, ...rest } = journal(1);
+    const { emptied, ...older } = machine;
+    await writeFile(join(directory, "journal.json"), JSON.stringify({ ...rest, machine: older }));
+    expect((await store.read())?.machine).toEqual({ ...older, emptied: [] });
+    expect(emptied).toEqual([]);
+  });
+
   it("reads a journal whose table says nothing of emptied slots yet", async () => {
     const { table, ...rest } = journal(1);
     const { emptied, ...older } = table;

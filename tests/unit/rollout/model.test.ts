@@ -1,10 +1,12 @@
 import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Verb } from "../../../contract/events.ts";
+import { Asked } from "../../../operations/rollout/ahead.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { controlRequest, type ControlAction } from "../../../operations/rollout/control.ts";
 import { cutover } from "../../../operations/rollout/cutover.ts";
@@ -47,8 +49,11 @@ interface Act {
   readonly faults: readonly (readonly [number, Fault])[];
   /** How the checks of the states end, in their order; after the last one all pass. */
   readonly outcomes: readonly ("pass" | "fail" | "throw")[];
-  /** What another terminal asks for when the fault `request` comes. */
+  /** What another terminal asks for, at the fault `request` and at some turns of the event loop after the beginning. */
   readonly request: ControlAction["action"];
+  readonly requestAt: readonly number[];
+  /** Whether the router is asked before the verb begins. */
+  readonly ahead: boolean;
 }
 
 /** How long nothing may happen in a process, milliseconds: longer than any deadline of the world. */
@@ -85,8 +90,10 @@ function verbOf(context: RolloutContext, act: Act): Verb {
       return cutover(context, { image: "two", steps, approval, drainSeconds, holdSeconds: 0, bakeSeconds: 0 });
     }
     case "rollback":
-    case "keep":
-      return rollback(context, { keepSessions: act.verb === "keep" });
+    case "keep": {
+      const asked = act.ahead ? { ahead: { readiness: new Asked(() => context.traffic.readiness()) } } : {};
+      return rollback({ ...context, ...asked }, { keepSessions: act.verb === "keep" });
+    }
     case "abort":
       return abort(context, {});
     case "resume":
@@ -120,7 +127,7 @@ async function restless(process: Process, running: Promise<unknown>): Promise<vo
     const now = performance.now();
     if (process.boundaries > last.boundaries) last = { boundaries: process.boundaries, at: now };
     else if (now - last.at > PATIENCE_MS) process.stop.abort(new Error("Ctrl-C"));
-    await new Promise((resolve) => setImmediate(resolve));
+    await turnOfTheLoop();
   }
 }
 
@@ -138,22 +145,27 @@ async function insist(world: World, verb: (context: RolloutContext) => Verb): Pr
   return new Error("it waits for somebody each time");
 }
 
+/** What another terminal asks for. */
+async function ask(world: World, { request, approval }: Act, after = 0): Promise<number | Error> {
+  for (let turn = 0; turn < after; turn += 1) await turnOfTheLoop();
+  const plan = world.journal?.machine.plan;
+  if (plan === undefined) return 0;
+  const other = world.context(new Process("other@host"), prometheusUrl, checks([]));
+  if (request === "rollback") return ended(rollback(other, {}));
+  if (request === "abort") return ended(abort(other, {}));
+  const action = request === "promote" ? { action: request, full: approval } : { action: request };
+  await other.control.post(controlRequest(action, plan.id, "other@host", "asked"));
+  return 0;
+}
+
 /** Runs what was typed. One that hangs is left; a rollback from another terminal must then come through. */
 async function perform(world: World, act: Act): Promise<void> {
   const process = new Process(`${act.verb}@host`, new Map(act.faults));
   const others: Promise<number | Error>[] = [];
   world.onRequest = () => {
-    const other = world.context(new Process("other@host"), prometheusUrl, checks([]));
-    const plan = world.journal?.machine.plan;
-    if (plan === undefined) return;
-    if (act.request === "rollback" || act.request === "abort") {
-      others.push(ended(act.request === "rollback" ? rollback(other, {}) : abort(other, {})));
-    } else {
-      const { request } = act;
-      const action = request === "promote" ? { action: request, full: act.approval } : { action: request };
-      void other.control.post(controlRequest(action, plan.id, "other@host", "asked"));
-    }
+    others.push(ask(world, act));
   };
+  for (const turn of act.requestAt) others.push(ask(world, act, turn));
   const running = ended(verbOf(world.context(process, prometheusUrl, checks([...act.outcomes])), act));
   await restless(process, running);
   if (process.hanging) {
@@ -199,10 +211,22 @@ const act: fc.Arbitrary<Act> = fc.record({
     { maxLength: 12 },
   ),
   request: fc.constantFrom<Act["request"]>("pause", "continue", "promote", "abort", "rollback"),
+  requestAt: fc.array(fc.integer({ min: 0, max: 800 }), { maxLength: 2 }),
+  ahead: fc.boolean(),
 });
 
 const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
-  ...{ verb, steps: [100], approval: false, drainSeconds: 1000, faults, outcomes: [], request: "pause" },
+  ...{
+    verb,
+    steps: [100],
+    approval: false,
+    drainSeconds: 1000,
+    faults,
+    outcomes: [],
+    request: "pause",
+    requestAt: [],
+    ahead: false,
+  },
 });
 
 /** What earlier runs have found, run first: nothing of it may come back. */

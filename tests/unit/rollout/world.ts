@@ -26,6 +26,8 @@ export class Process {
   /** A process hangs once; woken, it goes on. */
   hung = false;
   hanging = false;
+  /** Whether it is about to change the router's table. */
+  applying = false;
   /** What it has last been told of the colours; undefined where it was told nothing. */
   lastLook: Readiness | undefined;
 
@@ -67,6 +69,7 @@ export class World {
   readonly seen = new Set<string>();
   /** What a fault `request` does: something asked for from another terminal. */
   onRequest: () => void = () => undefined;
+  #questions = 0;
   #token = 0;
   #fence = 0;
   #holder: { readonly process: Process; readonly verb: string; readonly lost: AbortController } | undefined;
@@ -88,7 +91,11 @@ export class World {
   context(process: Process, prometheusUrl: string, work: WorkOf): RolloutContext {
     return {
       traffic: {
-        inForce: () => this.#alive(process, () => this.table),
+        inForce: async () => {
+          // It may take its time, and then says what is in force by then.
+          for (let turn = this.#questions++ % 4; turn > 0; turn -= 1) await turnOfTheLoop();
+          return this.#alive(process, () => this.table);
+        },
         readiness: () =>
           this.#alive(process, () => {
             process.lastLook = this.healthy;
@@ -99,11 +106,18 @@ export class World {
           this.#alive(process, () => {
             this.#shutOut(lease);
             return {
-              apply: (table) =>
-                this.#change(process, () => {
-                  this.#apply(lease, table);
-                  return 1;
-                }),
+              apply: async (table) => {
+                this.#promise(!process.applying, "a holder writes one table after the other");
+                process.applying = true;
+                try {
+                  return await this.#change(process, () => {
+                    this.#apply(lease, table);
+                    return 1;
+                  });
+                } finally {
+                  process.applying = false;
+                }
+              },
             };
           }),
       },

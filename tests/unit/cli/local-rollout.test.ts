@@ -1,0 +1,90 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openLocalRollout, type VerbKind } from "../../../cli/local/rollout.ts";
+import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";
+import { freePorts } from "../../support/freePorts.ts";
+
+const INSTANCE = "exai-open";
+const path = process.env.PATH ?? "";
+let folder: string;
+let router: Server | undefined;
+
+/** A `docker` that notes what it is asked, and knows no container. */
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "exai-open-"));
+  await writeFile(join(folder, "docker"), `#!/bin/sh\necho "$1" >> "${folder}/asked"\n`);
+  await chmod(join(folder, "docker"), 0o755);
+  process.env.PATH = `${folder}${delimiter}${path}`;
+});
+afterEach(async () => {
+  process.env.PATH = path;
+  router?.closeAllConnections();
+  router?.close();
+  router = undefined;
+  await rm(folder, { recursive: true, force: true });
+});
+
+const dockerWasAsked = () => readFile(join(folder, "asked"), "utf8").catch(() => "nothing");
+
+/** Opens the rollout of a stack whose router answers like this; absent: nobody listens. */
+async function open(kind: VerbKind, answer?: RequestListener) {
+  let [port = 0] = await freePorts(1);
+  if (answer !== undefined) {
+    router = createServer(answer).listen(0, "127.0.0.1");
+    await once(router, "listening");
+    port = (router.address() as AddressInfo).port;
+  }
+  const settings = { instance: INSTANCE, homeDirectory: join(folder, "home"), observePort: String(port) };
+  return (await openLocalRollout("local", settings, new AbortController().signal, kind)).context;
+}
+
+const routerOf =
+  (instance: string | undefined): RequestListener =>
+  (_, response) => {
+    if (instance !== undefined) response.setHeader(INSTANCE_HEADER, instance);
+    response.end(JSON.stringify({ cluster_statuses: [{ name: "blue", host_statuses: [{}] }] }));
+  };
+const mute: RequestListener = () => undefined;
+
+describe("a verb that users wait for", () => {
+  it.each([
+    ["answers", routerOf(INSTANCE)],
+    ["answers without its name, as an older one", routerOf(undefined)],
+    ["is only slow to answer", mute],
+  ])("does not ask Docker where the router %s", async (_, answer) => {
+    expect(await open({ urgent: true }, answer)).toHaveProperty("ahead");
+    expect(await dockerWasAsked()).toBe("nothing");
+  });
+
+  it.each([
+    ["nobody", undefined],
+    ["the router of another stack", routerOf("exai-other")],
+  ])("asks Docker where %s answers, and refuses a stack that is not up", async (_, answer) => {
+    await expect(open({ urgent: true }, answer)).rejects.toMatchObject({ message: "is not up", mend: "./exai up" });
+    expect(await dockerWasAsked()).toBe("ps\n");
+  });
+
+  it("takes the answer of the router that it asked ahead", async () => {
+    const context = await open({ urgent: true }, routerOf(INSTANCE));
+    router?.close();
+    router?.closeAllConnections();
+    expect(await context.ahead?.readiness.answer()).toEqual({ blue: true, green: false });
+  });
+
+  it("makes no password for a database that there is none of", async () => {
+    expect((await open({ urgent: true }, routerOf(INSTANCE))).ahead).not.toHaveProperty("schema");
+    await expect(readFile(join(folder, "home", "secrets.json"))).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("any other verb", () => {
+  it("asks Docker first", async () => {
+    await expect(open({}, routerOf(INSTANCE))).rejects.toMatchObject({ message: "is not up" });
+    expect(await dockerWasAsked()).toBe("ps\n");
+  });
+});
