@@ -199,10 +199,9 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     try {
       const writer = await traffic.writer(lease);
       let { generation } = table;
-      const write = async () => {
+      const write = async (by = writer) => {
         generation += 1;
-        await traffic.inForce();
-        await writer.apply({ ...table, generation, token: lease.token }, signal);
+        await by.apply({ ...table, generation, token: lease.token }, signal);
         const name = `generation-${String(generation)}-token-${String(lease.token)}`;
         return (await ruleNames()).map((each) => String(each).replace(name, "table"));
       };
@@ -221,8 +220,13 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
         (await countedAs()).includes("streams"),
       );
       expect(await countedAs()).toEqual(["requests", "streams"]);
+      await traffic.inForce();
       expect(await write()).toEqual(["table-stream", "table"]);
       expect(await countedAs()).toEqual(["streams", "streams"]);
+      // So does a process that has read nothing yet, such as a rollback's.
+      const fresh = await stack.open();
+      expect(await write(await fresh.context.traffic.writer(lease))).toEqual(["table-stream", "table"]);
+      await fresh.close();
     } finally {
       await lease.release();
     }
