@@ -39,6 +39,11 @@ export class UserError extends Error {
   }
 }
 
+/** Whether an error says that something may not be, rather than that it could not be done. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof UserError && error.exitCode === EXIT.refused;
+}
+
 /** Several user errors found in one pass, so that one run names them all. */
 export class UserErrors extends Error {
   override readonly name = "UserErrors";

@@ -19,8 +19,7 @@ interface Action {
   /** What the help says after the options. */
   readonly help: string;
   readonly options?: (command: Command) => unknown;
-  /** Whether it may put an image into a slot. */
-  readonly deploys?: true;
+  readonly kind?: VerbKind;
 }
 
 const ACTIONS: Readonly<Record<RolloutAction, Action>> = {
@@ -73,7 +72,7 @@ Exit codes: 0 paused, 3 there is nothing to pause.`,
   },
   resume: {
     description: "go on with a rollout that is paused, or whose controller is gone",
-    deploys: true,
+    kind: { deploys: true },
     help: `
 A step begins anew, with a full hold, since nobody has watched it.
 
@@ -92,6 +91,7 @@ Example:
   },
   abort: {
     description: "take an unfinished rollout back",
+    kind: { urgent: true },
     options: (command) =>
       withReason(command.option("--keep-sessions", "leave MCP sessions and connections where they are", false)),
     help: `
@@ -172,7 +172,7 @@ Example:
           const { rolloutVerb } = await import("../verbs/rollout.ts");
           return (context: RolloutContext) => rolloutVerb(context, name, flags);
         };
-        await onRollout(run, flags, load, { deploys: action.deploys === true });
+        await onRollout(run, flags, load, action.kind);
       });
   }
 };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../../contract/errors.ts";
+import { isRefusal, UserError } from "../../contract/errors.ts";
 import type { Ahead } from "../../operations/rollout/ahead.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
 import { POSTGRES_PASSWORD } from "./database.ts";
@@ -81,11 +81,14 @@ async function askAhead(local: LocalStack): Promise<Ahead> {
   return { readiness, schema: new Asked(() => schema.state(ROLLBACK_SECONDS)) };
 }
 
-/** Whether the router answers, or is only slow to do so. */
+/** Whether the router answers, or is only slow to do so. Rejects with a UserError where another stack's does. */
 async function answers({ readiness }: Ahead): Promise<boolean> {
   const answered = readiness.answer().then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (isRefusal(error)) throw error;
+      return false;
+    },
   );
   return Promise.race([answered, sleep(SILENCE_MS, true, { ref: false })]);
 }

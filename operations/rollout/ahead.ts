@@ -9,22 +9,18 @@ export class Asked<Answer> {
   readonly #ask: () => Promise<Answer>;
   readonly #askedAt = performance.now();
   readonly #first: Promise<Answer>;
-  #answered = false;
 
   /** Asks at once. */
   constructor(ask: () => Promise<Answer>) {
     this.#ask = ask;
-    this.#first = ask().then((answer) => {
-      this.#answered = true;
-      return answer;
-    });
+    this.#first = ask();
     // Whoever has no use for the answer need not hear that there is none.
     this.#first.catch(() => undefined);
   }
 
-  /** The answer, be it under way; asked again where it is old, or where there was none. */
+  /** The answer; asked again where the question is old, or where there was no answer. */
   answer(): Promise<Answer> {
-    const old = this.#answered && performance.now() - this.#askedAt > FRESH_MS;
+    const old = performance.now() - this.#askedAt > FRESH_MS;
     return old ? this.#ask() : this.#first.catch(() => this.#ask());
   }
 }

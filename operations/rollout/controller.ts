@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { isRefusal, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { atRest, stateLabel, type RolloutState } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -152,8 +152,7 @@ function failureOf(error: unknown, session: RolloutSession, state: RolloutState)
   // Users are where they belong: a slot that could not be stopped ends nothing but its own emptying.
   const emptying = (state.name === "rollback" && state.phase === "drain") || state.name === "retire";
   // The rollback itself has nowhere to fall back to, and a lost lease must not be answered with another write.
-  if ((state.name === "rollback" && !emptying) || (error instanceof UserError && error.exitCode === EXIT.refused))
-    throw error;
+  if ((state.name === "rollback" && !emptying) || isRefusal(error)) throw error;
   // One line, with what it is about and the mend: the history keeps nothing else of it.
   if (error instanceof UserError)
     return { outcome: "fail", detail: `${error.where}: ${error.message}; mend: ${error.mend}` };

@@ -1,4 +1,4 @@
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { isRefusal } from "../../contract/errors.ts";
 import { together, type Verdict } from "./gates.ts";
 import { stateLabel } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -79,7 +79,7 @@ async function pulse(session: RolloutSession, plan: RolloutPlan): Promise<Verdic
     return undefined;
   } catch (error) {
     // A lost lease is no silence of the router's.
-    if (session.signal.aborted || (error instanceof UserError && error.exitCode === EXIT.refused)) throw error;
+    if (session.signal.aborted || isRefusal(error)) throw error;
     const detail = error instanceof Error ? error.message : String(error);
     return { gate: "readiness", outcome: "no-data", detail, figures: {} };
   }

@@ -109,19 +109,27 @@ export class FileJournalStore implements JournalStore {
   async open(lease: Lease): Promise<JournalWriter> {
     const directory = await FencedDirectory.open(this.#directory, lease.token);
     await this.#repairHistory(directory);
+    // What the history has not taken yet goes with the next write.
+    let untold: readonly HistoryEntry[] = [];
     return {
       write: async (journal) => {
-        try {
-          await directory.replace(JOURNAL, `${JSON.stringify(journal, undefined, 2)}\n`);
-          if (journal.entry !== undefined) await directory.append(HISTORY, JSON.stringify(journal.entry));
-        } catch (error) {
-          throw unwritable(
-            error,
-            join(this.#directory, JOURNAL),
-            (code) =>
-              `the journal cannot be written (${code}), so nothing was changed after ${journal.entry?.from ?? "the start"}`,
-          );
-        }
+        const { entry } = journal;
+        await orUnwritable(
+          directory.replace(JOURNAL, `${JSON.stringify(journal, undefined, 2)}\n`),
+          join(this.#directory, JOURNAL),
+          (code) =>
+            `the journal cannot be written (${code}), so nothing was changed after ${entry?.from ?? "the start"}`,
+        );
+        if (entry === undefined) return;
+        // A line that was torn is ended by the line feed in front.
+        const torn = untold.length > 0 ? "\n" : "";
+        untold = [...untold, entry];
+        await orUnwritable(
+          directory.append(HISTORY, torn + untold.map((each) => JSON.stringify(each)).join("\n")),
+          join(this.#directory, HISTORY),
+          (code) => `the history cannot be written (${code}); the journal has ${entry.to}, which is not begun`,
+        );
+        untold = [];
       },
     };
   }
@@ -149,6 +157,12 @@ export class FileJournalStore implements JournalStore {
     // The line feed in front ends a torn line.
     await directory.append(HISTORY, `\n${JSON.stringify(entry)}`);
   }
+}
+
+async function orUnwritable(work: Promise<void>, path: string, problem: (code: string) => string): Promise<void> {
+  await work.catch((error: unknown) => {
+    throw unwritable(error, path, problem);
+  });
 }
 
 /** @throws UserError when the text is no journal of a schema that this version knows. */

@@ -69,7 +69,8 @@ export async function* abort(
       if (state.name === "standby" || state.name === "retire") {
         throw notNow(session, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "./exai rollback");
       }
-      await session.happened({ type: "rollback", reason: why, evict });
+      const ready = await session.lookQuickly(context.ahead?.readiness.answer());
+      await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
       yield* drive(session);
       return yield* conclude(session, plan, "rolled-back");
     },

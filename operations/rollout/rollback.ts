@@ -35,8 +35,11 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
   const evict = request.keepSessions !== true;
   const known = await context.journal.read();
   const planned = known === undefined ? undefined : revocable(known.machine);
-  const readiness = context.ahead?.readiness ?? new Asked(() => context.traffic.readiness());
-  if (planned !== undefined) yield* admitRollback(context, planned, request.acceptSchema === true);
+  let readiness = context.ahead?.readiness;
+  if (planned !== undefined) {
+    readiness ??= new Asked(() => context.traffic.readiness());
+    yield* admitRollback(context, planned, request.acceptSchema === true);
+  }
   return yield* command(context, {
     verb: "rollback",
     action: { action: "rollback", evict },
@@ -44,7 +47,7 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
     alone: async function* (session) {
       const plan = revocable(session.machine);
       if (plan === undefined) throw nothingToTakeBack(session);
-      const ready = await session.lookQuickly(readiness.answer());
+      const ready = await session.lookQuickly(readiness?.answer());
       yield* redeployment(session, plan, ready);
       await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
       yield* drive(session);

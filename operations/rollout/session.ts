@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour, type Weights } from "../../contract/colours.ts";
 import { sameTable, type RouteTable } from "../../contract/envoy/routes.ts";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { EXIT, isRefusal, UserError } from "../../contract/errors.ts";
 import { wait, type RolloutContext } from "./context.ts";
 import type { SlotStatus } from "./deployer.ts";
 import { emptyOnPurpose } from "./emptied.ts";
@@ -151,8 +151,7 @@ export class RolloutSession {
 
   /** The same for a rollback, which does not wait for a router that is slow to answer: undefined where it is. */
   async lookQuickly(answer?: Promise<Readiness>): Promise<Readiness | undefined> {
-    const look = this.look(answer).catch(() => undefined);
-    return Promise.race([look, sleep(ROLLBACK_LOOK_MS, undefined, { ref: false })]);
+    return Promise.race([unlessRefused(this.look(answer)), sleep(ROLLBACK_LOOK_MS, undefined, { ref: false })]);
   }
 
   /**
@@ -216,21 +215,23 @@ export class RolloutSession {
     try {
       await this.#guarded(() => this.#journalWriter.write(journal));
     } catch (error) {
-      await this.#reread();
+      // It may be in place all the same: a request on its way must not write another one of that number.
+      if (await this.#isInPlace(journal)) this.#goOnFrom(journal, entry);
       throw error;
     }
-    if (table !== this.#journal.table) this.#unconfirmed = true;
-    this.#journal = journal;
-    this.context.announcer?.happened(entry);
+    this.#goOnFrom(journal, entry);
     return after !== before;
   }
 
-  /** After a write that failed: it may be in place all the same, and a request may want another one before all ends. */
-  async #reread(): Promise<void> {
+  #goOnFrom(journal: Journal, entry: HistoryEntry): void {
+    if (journal.table !== this.#journal.table) this.#unconfirmed = true;
+    this.#journal = journal;
+    this.context.announcer?.happened(entry);
+  }
+
+  async #isInPlace({ token, sequence }: Journal): Promise<boolean> {
     const present = await this.context.journal.read().catch(() => undefined);
-    if (present?.token !== this.#lease.token) return;
-    this.#journal = present;
-    this.#unconfirmed = true;
+    return present?.token === token && present.sequence === sequence;
   }
 
   /**
@@ -239,22 +240,22 @@ export class RolloutSession {
    * @returns milliseconds that the change took; 0 when it was in force already.
    */
   async enforce(): Promise<number> {
-    const { table } = this.#journal;
     const signal = this.#signal;
     if (!this.#unconfirmed) {
       // A router whose table cannot be read is given ours: the writer's own read-back has the last word.
-      const present = await this.context.traffic.inForce().catch(() => undefined);
-      if (present !== undefined && sameTable(present, table)) return 0;
+      const present = await unlessRefused(this.context.traffic.inForce());
+      if (present !== undefined && sameTable(present, this.#journal.table)) return 0;
     }
     // One after the other: the work that a request has just ended may be at it still.
-    const applied = this.#applying.then(() => this.#apply(table, signal));
+    const applied = this.#applying.then(() => this.#apply(signal));
     this.#applying = applied.catch(() => undefined);
     return applied;
   }
 
-  async #apply(table: RouteTable, signal: AbortSignal): Promise<number> {
-    // Another one has been journalled since: whoever did that puts it in force.
-    if (table !== this.#journal.table) return 0;
+  /** The journal's table of now: while the router was asked, a request may have changed it. */
+  async #apply(signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted();
+    const { table } = this.#journal;
     const milliseconds = await this.#guarded(() => this.#trafficWriter.apply(table, signal));
     if (table === this.#journal.table) this.#unconfirmed = false;
     return milliseconds;
@@ -336,6 +337,14 @@ function blindly(machine: Machine): Readiness {
   const gone = stable !== undefined && (stableIsStopping(machine) || machine.emptied.includes(stable));
   const better = gone ? candidate : stable;
   return { blue: better === "blue", green: better === "green" };
+}
+
+/** An answer, or undefined where there was none; what is refused stays so. */
+async function unlessRefused<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
+  return answer.catch((error: unknown) => {
+    if (isRefusal(error)) throw error;
+    return undefined;
+  });
 }
 
 /** Milliseconds that a rollback waits for the router's word on the colours. */

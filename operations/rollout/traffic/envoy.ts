@@ -16,7 +16,7 @@ import {
   type RouteTimeouts,
 } from "../../../contract/envoy/routes.ts";
 import { routesText } from "../../../contract/envoy/seed.ts";
-import { UserError } from "../../../contract/errors.ts";
+import { EXIT, isRefusal, UserError } from "../../../contract/errors.ts";
 import { FencedDirectory, unwritable } from "../fence.ts";
 import type { Lease } from "../lease.ts";
 import type { Readiness } from "../machine.ts";
@@ -105,6 +105,7 @@ export class EnvoyTraffic implements TrafficDriver {
         if (present !== undefined && sameTable(present, table)) return performance.now() - started;
         last = rejection(dump) ?? `generation ${String(present?.generation)} is in force`;
       } catch (error) {
+        if (isRefusal(error)) throw error;
         last = error instanceof Error ? error.message : String(error);
       }
       if (performance.now() > deadline) {
@@ -142,7 +143,8 @@ export class EnvoyTraffic implements TrafficDriver {
     throw new UserError(
       observeUrl,
       `the router of ${String(name)} answers there, and not that of ${instance}`,
-      "./exai up, with ports of its own: --set observePort=<port> and the like",
+      "./exai down on that one, or ./exai up with other ports: --set observePort=<port> and the like",
+      EXIT.refused,
     );
   }
 }

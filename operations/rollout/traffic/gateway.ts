@@ -30,6 +30,9 @@ export interface GatewayTrafficOptions {
   readonly readBackSeconds?: number;
 }
 
+/** How long a write waits for the proxies' word on streams, milliseconds. */
+const PINNED_MS = 1000;
+
 /** Owner of the shared routes' rules. */
 const RULES_MANAGER = "exai-rollout";
 
@@ -110,20 +113,31 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async writer(lease: Lease): Promise<TrafficWriter> {
-    // What it may write depends on what the proxies have. Where they do not say it, it writes what any stack understands.
+    // What may be written depends on what the proxies have: somebody has to have read it.
     const read = this.#streamsPinned === undefined ? this.inForce().catch(() => undefined) : undefined;
-    await Promise.all([read, ...LISTENERS.map((listener) => this.#stamp(listener, lease.token))]);
-    return { apply: (table, signal) => this.#apply(lease.token, table, signal) };
+    await Promise.all(LISTENERS.map((listener) => this.#stamp(listener, lease.token)));
+    return {
+      apply: async (table, signal) => {
+        if (this.#streamsPinned === undefined) await Promise.race([read, sleep(PINNED_MS, undefined, { ref: false })]);
+        return this.#apply(lease.token, table, signal);
+      },
+    };
   }
 
   async #apply(token: number, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
+    // Where the proxies are silent, what any stack understands.
     const streams = this.#streamsPinned ?? false;
     const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table, streams)));
     const deadline = started + this.#readBackSeconds * 1000;
     for (;;) {
+      signal.throwIfAborted();
       const last = (await this.#missing(table)) ?? (await this.#unaccepted(written));
-      if (last === undefined) return performance.now() - started;
+      if (last === undefined) {
+        // The proxies have spoken since, and there are streams to be led.
+        if (this.#streamsPinned && !streams) await this.#apply(token, table, signal);
+        return performance.now() - started;
+      }
       if (performance.now() > deadline) {
         throw new UserError(
           `gateway ${this.#cluster.namespace}/${ROUTING_NAMES.gateway}`,

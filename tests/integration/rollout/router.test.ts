@@ -68,6 +68,7 @@ describe("the router, with the real Envoy", () => {
     expect(await own.readiness()).toEqual({ blue: true, green: true });
     const other = new EnvoyTraffic({ observeUrl, routesDirectory, instance: "another" });
     await expect(other.readiness()).rejects.toMatchObject({
+      exitCode: 3,
       where: observeUrl,
       message: `the router of ${name} answers there, and not that of another`,
     });

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openLocalRollout, type VerbKind } from "../../../cli/local/rollout.ts";
 import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";
 import { freePorts } from "../../support/freePorts.ts";
@@ -13,9 +13,12 @@ const INSTANCE = "exai-open";
 const path = process.env.PATH ?? "";
 let folder: string;
 let router: Server | undefined;
+/** How often the router was asked. */
+let requests = 0;
 
 /** A `docker` that notes what it is asked, and knows no container. */
 beforeEach(async () => {
+  requests = 0;
   folder = await mkdtemp(join(tmpdir(), "exai-open-"));
   await writeFile(join(folder, "docker"), `#!/bin/sh\necho "$1" >> "${folder}/asked"\n`);
   await chmod(join(folder, "docker"), 0o755);
@@ -35,7 +38,10 @@ const dockerWasAsked = () => readFile(join(folder, "asked"), "utf8").catch(() =>
 async function open(kind: VerbKind, answer?: RequestListener) {
   let [port = 0] = await freePorts(1);
   if (answer !== undefined) {
-    router = createServer(answer).listen(0, "127.0.0.1");
+    router = createServer((request, response) => {
+      requests += 1;
+      answer(request, response);
+    }).listen(0, "127.0.0.1");
     await once(router, "listening");
     port = (router.address() as AddressInfo).port;
   }
@@ -61,19 +67,28 @@ describe("a verb that users wait for", () => {
     expect(await dockerWasAsked()).toBe("nothing");
   });
 
-  it.each([
-    ["nobody", undefined],
-    ["the router of another stack", routerOf("exai-other")],
-  ])("asks Docker where %s answers, and refuses a stack that is not up", async (_, answer) => {
-    await expect(open({ urgent: true }, answer)).rejects.toMatchObject({ message: "is not up", mend: "./exai up" });
+  it("asks Docker where nobody answers, and refuses a stack that is not up", async () => {
+    await expect(open({ urgent: true })).rejects.toMatchObject({ message: "is not up", mend: "./exai up" });
     expect(await dockerWasAsked()).toBe("ps\n");
   });
 
+  it("refuses the router of another stack, whatever Docker would say", async () => {
+    await expect(open({ urgent: true }, routerOf("exai-other"))).rejects.toMatchObject({
+      exitCode: 3,
+      message: `the router of exai-other answers there, and not that of ${INSTANCE}`,
+    });
+    expect(await dockerWasAsked()).toBe("nothing");
+  });
+
   it("takes the answer of the router that it asked ahead", async () => {
-    const context = await open({ urgent: true }, routerOf(INSTANCE));
-    router?.close();
-    router?.closeAllConnections();
-    expect(await context.ahead?.readiness.answer()).toEqual({ blue: true, green: false });
+    vi.useFakeTimers({ toFake: ["performance"] }); // loading may take more than the second for which it counts
+    try {
+      const context = await open({ urgent: true }, routerOf(INSTANCE));
+      expect(await context.ahead?.readiness.answer()).toEqual({ blue: true, green: false });
+      expect(requests).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("makes no password for a database that there is none of", async () => {
@@ -86,5 +101,6 @@ describe("any other verb", () => {
   it("asks Docker first", async () => {
     await expect(open({}, routerOf(INSTANCE))).rejects.toMatchObject({ message: "is not up" });
     expect(await dockerWasAsked()).toBe("ps\n");
+    expect(requests).toBe(0);
   });
 });

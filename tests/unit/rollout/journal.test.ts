@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -61,6 +61,21 @@ describe("the journal on files", () => {
     const next = await store.open(lease(2));
     expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2]);
     await next.write(journal(3));
+    expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2, 3]);
+  });
+
+  it("makes up in the history for what it did not take, and says where the journal stands", async () => {
+    const writer = await store.open(lease(1));
+    await writer.write(journal(1));
+    const path = join(directory, "history.jsonl");
+    const before = await readFile(path, "utf8");
+    await rm(path);
+    await mkdir(path); // nothing can be appended to it
+    await expect(writer.write(journal(2))).rejects.toThrow("EISDIR");
+    await rm(path, { recursive: true });
+    await writeFile(path, `${before}{"sequence":`); // torn, as a full disk leaves it
+    expect((await store.read())?.sequence).toBe(2);
+    await writer.write(journal(3));
     expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2, 3]);
   });
 

@@ -1,7 +1,9 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { UserError } from "../../../contract/errors.ts";
 import { Asked, type Ahead } from "../../../operations/rollout/ahead.ts";
+import type { Announcer } from "../../../operations/rollout/announcer.ts";
 import { controlRequest } from "../../../operations/rollout/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
@@ -26,6 +28,13 @@ const PLAN: RolloutPlan = {
 const passes: WorkOf = async function* () {
   await Promise.resolve();
   return { outcome: "done", detail: "" };
+};
+
+const SILENT: Announcer = {
+  begin: () => undefined,
+  happened: () => undefined,
+  troubles: () => [],
+  end: () => Promise.resolve(),
 };
 
 function contextOf(world: World, name: string): RolloutContext {
@@ -81,8 +90,46 @@ describe("a session", () => {
     await session.happened({ type: "rollback", reason: "asked", evict: true });
     await session.enforce();
     answer(undefined);
-    expect(await looking).toBe(0);
+    await looking;
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+    expect(world.broken).toEqual([]);
+  });
+
+  it.each([
+    ["is there all the same, and goes on from it", true],
+    ["is not there, and stays where it is", false],
+  ])("looks after a write that failed whether it %s", async (_, lands) => {
+    const world = new World();
+    const context = contextOf(world, "ann@host");
+    const fault = { comes: false };
+    const told: number[] = [];
+    const session = await atFirstStep(world, {
+      ...context,
+      announcer: { ...SILENT, happened: ({ sequence }) => void told.push(sequence) },
+      journal: {
+        ...context.journal,
+        open: async (lease) => {
+          const writer = await context.journal.open(lease);
+          return {
+            write: async (next) => {
+              if (lands || !fault.comes) await writer.write(next);
+              if (fault.comes) throw new UserError("disk", "is full", "make room");
+            },
+          };
+        },
+      },
+    });
+    const { state } = session.machine;
+    const { sequence } = session.journal;
+    fault.comes = true;
+    await expect(session.happened({ type: "promote", full: false })).rejects.toThrow("is full");
+    fault.comes = false;
+    if (lands) expect(session.machine.state).toEqual({ name: "shift", step: 1 });
+    else expect(session.machine.state).toBe(state); // works compare it by identity
+    expect(told.at(-1)).toBe(lands ? sequence + 1 : sequence);
+    await session.happened({ type: "promote", full: false });
+    await session.enforce();
+    expect(world.history.map((entry) => entry.sequence)).toEqual(told);
     expect(world.broken).toEqual([]);
   });
 
