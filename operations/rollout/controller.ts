@@ -39,7 +39,10 @@ async function* driveToRest(session: RolloutSession): AsyncGenerator<ExaiEvent, 
       if (deaf !== undefined) throw deaf;
       session.ended.throwIfAborted();
       if (session.machine.plan === undefined || atRest(session.machine)) {
-        await session.enforce();
+        await session.enforce().catch((error: unknown) => {
+          // A request has led out of the rest, and the next turn puts its table in force.
+          if (session.ended.aborted || !session.signal.aborted) throw error;
+        });
         return;
       }
       yield* turnOf(session, session.machine.plan, abandoned);

@@ -7,7 +7,7 @@ import type { SlotStatus } from "./deployer.ts";
 import { emptyOnPurpose } from "./emptied.ts";
 import { FencedError } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
-import { thisMoment } from "./moment.ts";
+import { thisMoment, type Moment } from "./moment.ts";
 import { firstJournal, type HistoryEntry, type Journal, type JournalWriter } from "./journal.ts";
 import type { Lease } from "./lease.ts";
 import {
@@ -163,9 +163,13 @@ export class RolloutSession {
    * @returns whether the machine changed.
    */
   async happened(event: Happening, facts: Facts = {}): Promise<boolean> {
-    const ready =
-      facts.look === undefined ? await this.#readinessFor(event) : (facts.look.ready ?? blindly(this.machine));
-    const written = this.#writing.then(() => this.#write(event, ready, facts));
+    const looked = facts.look === undefined ? await this.#readinessFor(event) : facts.look.ready;
+    const written = this.#writing.then(async () => {
+      const now = await thisMoment();
+      // While it waited for its turn, another look may have found more.
+      const ready = looked === undefined ? blindly(this.machine) : (this.#ready ?? looked);
+      return this.#write(event, ready, now, facts);
+    });
     this.#writing = written.catch(() => undefined);
     return written;
   }
@@ -173,6 +177,7 @@ export class RolloutSession {
   async #write(
     event: Happening,
     ready: Readiness,
+    now: Moment,
     { verdicts = [], deployed, who, why, during }: Facts,
   ): Promise<boolean> {
     // What a work has found says nothing about a state to which a request has led in the meantime.
@@ -209,7 +214,7 @@ export class RolloutSession {
       table,
       images: after.state.name === "deploy" ? entry.images : this.#journal.images,
       ...(baseline === undefined ? {} : { deployed: baseline }),
-      left: await this.#leftWith(weights, after),
+      left: this.#leftWith(weights, after, now),
       entry,
     };
     try {
@@ -295,7 +300,7 @@ export class RolloutSession {
   }
 
   /** A colour's drain deadline counts from the write that takes its last users, or from the first wait for it. */
-  async #leftWith(weights: Weights, after: Machine): Promise<NonNullable<Journal["left"]>> {
+  #leftWith(weights: Weights, after: Machine, now: Moment): NonNullable<Journal["left"]> {
     const before = this.#journal.left ?? {};
     const awaited =
       after.state.name === "drain"
@@ -303,7 +308,6 @@ export class RolloutSession {
         : after.state.name === "retire"
           ? after.plan?.stable
           : undefined;
-    const now = await thisMoment();
     return Object.fromEntries(
       COLOURS.flatMap((colour) => {
         if (weights[colour] > 0) return [];
@@ -314,11 +318,12 @@ export class RolloutSession {
     );
   }
 
-  async #readinessFor(event: Happening): Promise<Readiness> {
-    if (event.type === "rollback") return (await this.lookQuickly()) ?? blindly(this.machine);
+  /** Undefined where a rollback has to do without the router's word. */
+  async #readinessFor(event: Happening): Promise<Readiness | undefined> {
+    if (event.type === "rollback") return this.lookQuickly();
     if (event.type !== "fail") return this.look();
     // A rollback does not wait for a router that is slow to answer; the last look is at most seconds old.
-    return this.#ready ?? (await this.look().catch(() => blindly(this.machine)));
+    return this.#ready ?? this.look().catch(() => undefined);
   }
 
   async #guarded<T>(action: () => Promise<T>): Promise<T> {

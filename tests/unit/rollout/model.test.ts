@@ -175,9 +175,11 @@ async function perform(world: World, act: Act): Promise<void> {
     const { state, ending } = world.journal?.machine ?? { state: { name: "idle" } };
     if (code instanceof Error) expect(code).toMatchObject({ exitCode: 3 });
     else expect([code, state.name]).toEqual([ending?.outcome === "kept" ? 1 : 0, "idle"]);
+    await Promise.all(others);
     const before = JSON.stringify([world.journal, world.table]);
     world.wake();
-    await Promise.all([running, ...others]);
+    await restless(process, running);
+    await running;
     if (!(code instanceof Error))
       expect(JSON.stringify([world.journal, world.table]), "the one that hung wrote").toBe(before);
   }
