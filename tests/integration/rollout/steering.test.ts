@@ -38,7 +38,8 @@ describe("a controller that is killed", () => {
   it("while it waits for the candidate's last connections: the time goes on from where it was", async () => {
     const idle = readJournal(stack.home)?.machine.active === "green" ? "blue" : "green";
     const context = stack.context();
-    // The rollback before has emptied the slot.
+    // The rollback before has emptied the slot, which the router may not have noticed yet.
+    await until(`${idle} to be gone`, 30, async () => !(await context.traffic.readiness())[idle]);
     await context.deployer.deploy(idle, LOCAL_IMAGES.referenceServer, AbortSignal.timeout(60_000));
     await until(`${idle} to be ready`, 60, async () => (await context.traffic.readiness())[idle]);
     const tester = new WebSocket(stack.webSocketUrl, { headers: testerHeaders(idle) });
@@ -76,6 +77,8 @@ describe("a controller that is killed", () => {
 
   it("in a pause: it stays paused in the journal, and resume goes on", async () => {
     const controller = start({ holdSeconds: 8 });
+    // Whoever finds nobody who leads takes the lease to say so, and could keep the controller from it.
+    await until("the rollout to begin", 30, () => Promise.resolve(readJournal(stack.home)?.machine.plan !== undefined));
     await untilAccepted(() => pause(stack.context(), { reason: "lunch" }));
     controller.signal("SIGKILL");
     await controller.ended();
