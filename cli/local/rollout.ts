@@ -40,25 +40,25 @@ export async function openLocalRollout(
     const { notBeingChanged } = await import("./alone.ts");
     await notBeingChanged({ stack, home: local.home });
   }
-  const maker = makerOf(local);
+  const byCompose = madeByComposeOnce(local);
   const ahead = urgent ? await askAhead(local) : undefined;
   const context = async () => {
-    const [{ localContext }] = await Promise.all([import("./context.ts"), urgent ? undefined : maker()]);
+    const [{ localContext }] = await Promise.all([import("./context.ts"), urgent ? undefined : byCompose()]);
     // A router that answers is that of a stack that is up, and Docker need not say so.
-    if (ahead !== undefined && !(await answers(ahead))) await maker();
-    return localContext(local, overrides, async () => (await maker()) === "compose", signal, ahead);
+    if (ahead !== undefined && !(await answers(ahead))) await byCompose();
+    return localContext(local, overrides, byCompose, signal, ahead);
   };
   return { context: context() };
 }
 
-/** Asks Docker, once and when that is wanted, who made a stack. Rejects with a UserError where nobody did. */
-function makerOf({ settings: { stack, instance } }: LocalStack): () => Promise<"compose" | "engine"> {
+/** Asks Docker, once and when that is wanted, whether Compose made a stack. Rejects with a UserError where nobody did. */
+function madeByComposeOnce({ settings: { stack, instance } }: LocalStack): () => Promise<boolean> {
   const ask = async () => {
     const byCompose = await madeByCompose(instance, "router");
     if (byCompose === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
-    return byCompose ? "compose" : "engine";
+    return byCompose;
   };
-  let asked: ReturnType<typeof ask> | undefined;
+  let asked: Promise<boolean> | undefined;
   return () => (asked ??= ask());
 }
 

@@ -26,7 +26,7 @@ import type { OpenConnections, TrafficDriver, TrafficWriter } from "./driver.ts"
 export interface EnvoyTrafficOptions {
   /** The router's read-only view, e.g. `http://127.0.0.1:9901`. */
   readonly observeUrl: string;
-  /** Whose router it must be: another one's answer counts as none. Absent: anybody's. */
+  /** Whose router it must be: another one's answer is refused (exit code 3). Absent: anybody's. */
   readonly instance?: string;
   /** Host directory that the router's container has mounted. */
   readonly routesDirectory: string;
