@@ -28,6 +28,7 @@ export default defineConfig({
           name: "pure",
           include: ["tests/**/*.test.ts"],
           exclude: [...WAITING, ...ALONE],
+          setupFiles: "tests/support/seed.ts",
           testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 0 },

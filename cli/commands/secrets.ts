@@ -18,7 +18,7 @@ export const registerSecrets: Register = (program, run) => {
       .option("--abort", "go back to the key that the rotation came from", false)
       .option("--wait", "wait for the old key's tokens to expire, instead of ending until then", false)
       .option("--lifetime <time>", "longest life of a token, e.g. 1h; exai:jwtLifetimeMinutes by default")
-      .option("--steps <percentages>", "weights of each of the four cutovers, ending in 100")
+      .option("--steps <percentages>", "weights of each of the cutovers, ending in 100")
       .option("--hold <time>", "how long each step of a cutover is watched")
       .option("--bake <time>", "how long all traffic is watched after a cutover's last step")
       .option("--drain <time>", "how long open connections of a slot may go on before it is deployed")

@@ -42,7 +42,7 @@ export interface RotateRequest {
   /** Waits for the tokens of the old key to expire, instead of ending and saying when to go on. */
   readonly wait?: boolean;
   readonly reason?: string;
-  /** For each of the four cutovers. */
+  /** For each of the cutovers. */
   readonly cutover?: Pick<CutoverRequest, "steps" | "holdSeconds" | "bakeSeconds" | "drainSeconds">;
 }
 

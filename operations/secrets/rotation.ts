@@ -2,8 +2,8 @@ import { COLOURS, otherColour, type Colour } from "../../contract/colours.ts";
 import { keysOf, type JwtKeyName, type JwtKeySet } from "../../contract/jwt.ts";
 
 /**
- * - `introduce`: one slot after the other gets both keys; the old one signs.
- * - `age`: every slot accepts both, the new key signs; tokens of the old one live on until they expire.
+ * - `introduce`: one slot after the other gets both keys, until each of them signs with the new one.
+ * - `age`: every slot accepts both and signs with the new key; tokens of the old one live on until they expire.
  * - `retire`: one slot after the other keeps the new key alone. - `settle`: the settings forget the old key.
  */
 export type RotationPhase = "introduce" | "age" | "retire" | "settle" | "done";
@@ -41,9 +41,9 @@ export interface Rotation {
 export type RotationStep =
   /** Deploy the idle slot with these keys and move the users to it. */
   | { readonly type: "cutover"; readonly colour: Colour; readonly keys: JwtKeySet }
-  /** The target signs from now on. */
+  /** The target alone signs from now on. */
   | { readonly type: "sign" }
-  /** The users were taken back to a slot that signs with the other key. */
+  /** A slot signs with the other key, whether it has the users or a rollback can bring them to it. */
   | { readonly type: "introduce" }
   | { readonly type: "wait"; readonly until: string }
   | { readonly type: "retire" }
@@ -83,28 +83,31 @@ export function signingKey(rotation: Rotation | undefined): JwtKeyName {
  * The next step, from the record, the colour that has the users and the time (milliseconds since 1970). Pure.
  *
  * A token is never refused for its key: no slot gets the target alone before the other key's tokens have expired, and no
- * key signs before every slot accepts it.
+ * key signs before every slot accepts it. The tokens' time runs only while no slot signs with the other key: a rollback
+ * and one back again leave nothing in the record, so neither slot may be one that they must not reach.
  */
 export function nextStep(rotation: Rotation, active: Colour, now: number): RotationStep {
   const { target, signing, running, lifetimeSeconds } = rotation;
   const all = (holds: (keys: JwtKeySet | undefined) => boolean) => COLOURS.every((colour) => holds(running[colour]));
-  const signs = running[active] === undefined ? undefined : keysOf(running[active])[0];
   const idle = otherColour(active);
   switch (rotation.phase) {
     case "introduce": {
-      if (all(acceptsBoth) && signs === target) return { type: "sign" };
+      if (all((keys) => keys === both(target))) return { type: "sign" };
       // Only what the slot beside it accepts may sign in a slot.
       return { type: "cutover", colour: idle, keys: both(acceptsBoth(running[active]) ? target : signing) };
     }
     case "age": {
-      if (signs !== target) return { type: "introduce" };
+      if (!all((keys) => signer(keys) === target)) return { type: "introduce" };
       const until = Date.parse(rotation.signingSince ?? "") + lifetimeSeconds * 1000;
       // A record without a time is not believed: the wait begins anew.
       if (Number.isNaN(until)) return { type: "introduce" };
       return now < until ? { type: "wait", until: new Date(until).toISOString() } : { type: "retire" };
     }
     case "retire":
-      return all((keys) => keys === target) ? { type: "settle" } : { type: "cutover", colour: idle, keys: target };
+      if (all((keys) => keys === target)) return { type: "settle" };
+      // A slot that is not known here was on its way to the target alone, or comes from a time when only the target signed.
+      if (!all((keys) => keys === undefined || signer(keys) === target)) return { type: "introduce" };
+      return { type: "cutover", colour: idle, keys: target };
     case "settle":
       return { type: "settle" };
     case "done":
@@ -116,7 +119,7 @@ export function nextStep(rotation: Rotation, active: Colour, now: number): Rotat
 export function deploying(rotation: Rotation, colour: Colour, keys: JwtKeySet): Rotation {
   const slot = otherColour(colour);
   const beside = rotation.running[slot];
-  const nextSigned = rotation.nextSigned || keysOf(keys)[0] === "next";
+  const nextSigned = rotation.nextSigned || signer(keys) === "next";
   return {
     ...rotation,
     nextSigned,
@@ -171,6 +174,11 @@ export function abortedRotation(rotation: Rotation): Rotation | undefined {
 /** Both keys, the given one signs. */
 function both(signing: JwtKeyName): JwtKeySet {
   return signing === "next" ? "next+current" : "current+next";
+}
+
+/** The key that a slot signs with. */
+function signer(keys: JwtKeySet | undefined): JwtKeyName | undefined {
+  return keys === undefined ? undefined : keysOf(keys)[0];
 }
 
 function acceptsBoth(keys: JwtKeySet | undefined): boolean {

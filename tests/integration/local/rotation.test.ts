@@ -122,13 +122,14 @@ describe("a rotation of the key for tokens", () => {
       expect(rotation()?.running.green).toBeUndefined();
       await killWhen("the second cutover", () => rotation()?.wanted.blue === "next+current" && rollout() === "deploy");
       await killWhen("age", () => phase() === "age");
+      expect(rotation()?.running).toEqual({ blue: "next+current", green: "next+current" });
       expect(rotation()?.signing).toBe("next");
       // Not killed: it says when to go on, and does so only then.
       const waits = await instance.events([...ROTATE, "--lifetime", `${String(LIFETIME)}s`], SETTINGS);
       expect(waits.at(-1)?.title).toContain("Tokens of the other one live until");
       expect(phase()).toBe("age");
       await killWhen("a cutover of retire", () => {
-        return phase() === "retire" && rotation()?.wanted.green === "next" && rollout() === "smoke";
+        return phase() === "retire" && rotation()?.wanted.blue === "next" && rollout() === "smoke";
       }).catch(async (error: unknown) => {
         // The life of the tokens may not be over yet.
         if (phase() !== "age") throw error;

@@ -252,7 +252,7 @@ describe("the judge", () => {
       // What fails goes on to fail, and what holds is not passed by more bad requests.
       expect(rank[together(then)]).toBeGreaterThanOrEqual(rank[together(now)]);
     });
-    fc.assert(property, { numRuns: 500, seed: 4 });
+    fc.assert(property, { numRuns: 500 });
   });
 
   it("gives every verdict the numbers it rests on", () => {

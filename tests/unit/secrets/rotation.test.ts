@@ -58,11 +58,12 @@ describe("a rotation", () => {
     expect(run(start())).toEqual([
       "green: current+next",
       "blue: next+current",
+      "green: next+current",
       "sign",
       "wait",
       "retire",
-      "green: next",
       "blue: next",
+      "green: next",
       "settle",
       "done",
     ]);
@@ -92,11 +93,12 @@ describe("a rotation", () => {
     expect(run(abortedRotation(retiring) ?? start(), "green")).toEqual([
       "blue: next+current",
       "green: current+next",
+      "blue: current+next",
       "sign",
       "wait",
       "retire",
-      "blue: current",
       "green: current",
+      "blue: current",
       "settle",
       "done",
     ]);
@@ -108,9 +110,21 @@ describe("a rotation", () => {
 
   it("that has lost its time waits anew", () => {
     const lost = { ...advanced(start(), "sign", at(0)), signingSince: "" };
-    const both = { blue: "next+current", green: "current+next" } as const;
+    const both = { blue: "next+current", green: "next+current" } as const;
     expect(nextStep({ ...lost, running: both }, "blue", 1e15)).toEqual({ type: "introduce" });
   });
+
+  it.each(["age", "retire"] as const)(
+    "goes back from %s while a rollback can reach a slot that signs with the old key",
+    (phase) => {
+      const running = { blue: "next+current", green: "current+next" } as const;
+      const record: Rotation = { ...advanced(start(), "sign", at(0)), phase, running, wanted: running };
+      for (const active of COLOURS) expect(nextStep(record, active, 1e15)).toEqual({ type: "introduce" });
+      expect(run({ ...record, phase: "introduce" })).toEqual(
+        expect.arrayContaining(["green: next+current", "sign", "wait"]),
+      );
+    },
+  );
 });
 
 /**
@@ -192,6 +206,19 @@ type Event =
   | { readonly type: "time"; readonly seconds: number }
   | { readonly type: "rollback" | "abort" | "release" };
 
+/** A turn in which nothing goes wrong. */
+const WHOLE = { type: "turn", kill: 99, rolledBack: false } as const;
+
+/** Orders that a rotation once failed at: rollbacks of which the record that is looked at next says nothing. */
+const FOUND: readonly (readonly Event[])[] = [
+  [WHOLE, WHOLE, WHOLE, WHOLE, { type: "time", seconds: LIFETIME }, WHOLE, { type: "rollback" }, WHOLE],
+  [
+    ...[WHOLE, WHOLE, WHOLE, WHOLE, { type: "time", seconds: LIFETIME / 2 } as const],
+    ...([{ type: "rollback" }, { type: "rollback" }, { type: "time", seconds: LIFETIME / 2 }] as const),
+    ...[WHOLE, WHOLE, WHOLE],
+  ],
+];
+
 const events: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 8,
@@ -227,7 +254,7 @@ describe("for any order of turns, kills, rollbacks, releases, aborts and times",
           world.check();
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 3000, examples: FOUND.map((list) => [[...list]]) },
     );
   });
 

@@ -86,8 +86,9 @@ async function rotate(world: World): Promise<readonly string[]> {
 const DEPLOYED = [
   "green jwtSecret+jwtSecretNext",
   "blue jwtSecret+jwtSecretPrevious",
-  "green jwtSecret",
+  "green jwtSecret+jwtSecretPrevious",
   "blue jwtSecret",
+  "green jwtSecret",
 ];
 
 describe("the keys of a local stack", () => {
