@@ -248,8 +248,8 @@ export function backendPolicy(): GatewayObject {
       // Envoy's own ceilings are 1024 each; a WebSocket counts as a connection and as a request.
       circuitBreaker: { maxConnections: 50_000, maxPendingRequests: 10_000, maxParallelRequests: 50_000 },
       timeout: { tcp: { connectTimeout: "3s" } },
-      // Both say that the request did not begin, so that repeating it is safe for any method.
-      retry: { numRetries: 2, retryOn: { triggers: ["connect-failure", "refused-stream"] } },
+      // Each says that the server has seen nothing of the request, so that repeating it is safe for any method.
+      retry: { numRetries: 2, retryOn: { triggers: ["connect-failure", "refused-stream", "reset-before-request"] } },
       telemetry: { metrics: { routeStatName: ROUTE_STAT_NAME } },
     },
   };

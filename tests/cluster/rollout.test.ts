@@ -1,8 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -17,22 +14,15 @@ import { JOBS, RECORDS } from "../../contract/monitoring.ts";
 import { HEADERS } from "../../contract/server.ts";
 import { cutover } from "../../operations/rollout/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/objects.ts";
 import { McpProbe } from "../../operations/rollout/mcp.ts";
 import { Prometheus } from "../../operations/rollout/prometheus.ts";
 import { rollback } from "../../operations/rollout/rollback.ts";
-import {
-  accountKubeconfig,
-  GATEWAY_NAMESPACE,
-  proxyPods,
-  slotPods,
-  startClusterStack,
-  type ClusterStack,
-} from "../support/cluster-stack.ts";
-import { ClusterUsers } from "../support/cluster-users.ts";
+import { ClusterRollouts } from "../support/cluster-rollouts.ts";
+import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/cluster-stack.ts";
 import { openDashboard, openSession, streamStatus } from "../support/event-streams.ts";
 import { runVerb, until } from "../support/rollout-stack.ts";
+import { disturbedTests } from "./rollout/disturbed.ts";
 
 /** Rollouts with real pods, a real Envoy Gateway and a real Prometheus on the cluster of `EXAI_TEST_KUBECONFIG`. */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
@@ -47,96 +37,44 @@ interface Rule {
 }
 
 describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
-  let stack: ClusterStack;
-  let opened: OpenRollout;
-  const children: ChildProcess[] = [];
+  let rollouts: ClusterRollouts;
 
   beforeAll(async () => {
-    stack = await startClusterStack(kubeconfig);
-    opened = await stack.open();
+    rollouts = await ClusterRollouts.start(kubeconfig);
   }, 600_000);
 
   afterAll(async () => {
-    for (const child of children) child.kill("SIGKILL");
-    await opened.close();
-    await stack.down();
+    await rollouts.down();
   });
-
-  /** The router's own word, journal and readiness. */
-  async function state() {
-    const { traffic, journal } = opened.context;
-    return { table: await traffic.inForce(), journal: await journal.read() };
-  }
 
   /** What Prometheus has recorded of a colour. */
   async function recorded(records: readonly string[], colour: Colour): Promise<(number | undefined)[]> {
-    const prometheus = new Prometheus(opened.context.prometheusUrl);
+    const prometheus = new Prometheus(rollouts.context.prometheusUrl);
     const found = records.map((record) => prometheus.values(`${record}{colour="${colour}"}`));
     return (await Promise.all(found)).map(([value]) => value);
   }
 
   /** Names of the alerts whose condition a colour meets now; how long it must last is promtool's to judge. */
   async function alertsOn(colour: Colour): Promise<readonly string[]> {
-    const prometheus = new Prometheus(opened.context.prometheusUrl);
+    const prometheus = new Prometheus(rollouts.context.prometheusUrl);
     const alerts = targetAlerts({ jobs: Object.values(JOBS), backups: [] }).rules.filter(isAlert);
     const about = `and on (colour) ${RECORDS.slotTargetsUp}{colour="${colour}"}`;
     const met = await Promise.all(alerts.map(({ expr }) => prometheus.values(`(${expr}) ${about}`)));
     return alerts.flatMap(({ alert }, index) => (met[index]?.length === 0 ? [] : [alert]));
   }
 
-  /** A cutover in this process, with what the users saw meanwhile. */
-  async function underLoad(work: () => Promise<unknown>): Promise<ClusterUsers> {
-    const users = new ClusterUsers(stack, 20);
-    try {
-      await work();
-    } finally {
-      await users.stop();
-    }
-    return users;
-  }
-
-  /** A controller in a process of its own; resolves when it says that a step has begun. */
-  async function controllerAt(step: string): Promise<ChildProcess> {
-    const path = join(ROOT, "tests/support/cluster-rollout-child.ts");
-    const child = spawn(process.execPath, [path, JSON.stringify(stack.settings), "cutover"], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    children.push(child);
-    for await (const line of createInterface({ input: child.stdout })) if (line === `${step} started`) return child;
-    throw new Error(`the controller ended before ${step}`);
-  }
-
-  /** `./exai` as typed, in a process of its own. */
-  async function exai(...args: string[]): Promise<{ code: number; said: string; seconds: number }> {
-    const set = Object.entries(stack.settings)
-      .filter(([key]) => !/image$/i.test(key))
-      .flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    const began = performance.now();
-    const child = spawn(process.execPath, [
-      join(ROOT, "cli/main.ts"),
-      "--plain",
-      ...args,
-      "--stack",
-      "staging",
-      ...set,
-    ]);
-    children.push(child);
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
-    const [code] = (await once(child, "close")) as [number];
-    return { code, said, seconds: (performance.now() - began) / 1000 };
-  }
-
   /** How many requests of a kind have taken more than five seconds, as the gates' Prometheus has it. */
   async function long(kind: ClusterKind, colour: Colour): Promise<number> {
     const upTo = (bound: string): string =>
       `sum(${ENVOY_METRICS.requestTime}_bucket{kind="${kind}",colour="${colour}",le="${bound}"})`;
-    const [count = 0] = await new Prometheus(opened.context.prometheusUrl).values(`${upTo("+Inf")} - ${upTo("5000")}`);
+    const [count = 0] = await new Prometheus(rollouts.context.prometheusUrl).values(
+      `${upTo("+Inf")} - ${upTo("5000")}`,
+    );
     return count;
   }
 
   async function rulesOf(name: string): Promise<readonly Rule[]> {
-    const route = await stack.cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
+    const route = await rollouts.stack.cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
     return (route as unknown as { spec: { rules: readonly Rule[] } }).spec.rules;
   }
 
@@ -145,14 +83,14 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
   }
 
   async function replaceRules(name: string, rules: readonly unknown[]): Promise<void> {
-    const metadata = { name, namespace: stack.namespace };
+    const metadata = { name, namespace: rollouts.stack.namespace };
     const route = { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata, spec: { rules } } as ApiObject;
-    await stack.cluster.apply(route, "somebody");
+    await rollouts.stack.cluster.apply(route, "somebody");
   }
 
   test("event streams are counted per colour, and stand in the latency of no request", async ({ skip }) => {
-    if (!stack.sessionTags) skip("the controller has no extensionApis.enableLua");
-    const { traffic, routerUrl } = opened.context;
+    if (!rollouts.stack.sessionTags) skip("the controller has no extensionApis.enableLua");
+    const { traffic, routerUrl } = rollouts.context;
     const before = await Promise.all(COLOURS.map((colour) => long("plain", colour)));
     const streams = await Promise.all([
       ...[1, 2, 3].map(() => openSession(routerUrl)),
@@ -182,8 +120,8 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
   });
 
   test("a stack that is older than the port of streams gets their rules with the first table after an up", async () => {
-    const { traffic, routerUrl, leases, signal } = opened.context;
-    const { table } = await state();
+    const { traffic, routerUrl, leases, signal } = rollouts.context;
+    const { table } = await rollouts.state();
     if (table === undefined) throw new Error("no table in force");
     /** What a dashboard is counted as, by the weights and by the testers' header. */
     const countedAs = async (): Promise<readonly string[]> => {
@@ -212,7 +150,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       const rules = sharedRules({ listener: "http", wsPort: 8079, table, streams: false });
       await replaceRules(ROUTING_NAMES.shared.http, rules);
       await until("dashboards to be counted as requests", 30, counted("requests"));
-      expect((await state()).table).toEqual(table);
+      expect((await rollouts.state()).table).toEqual(table);
       expect(await write()).toEqual(["table"]);
 
       await replaceRules(ROUTING_NAMES.pinned.http, pinned);
@@ -224,7 +162,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       expect(await write()).toEqual(["table-stream", "table"]);
       expect(await countedAs()).toEqual(["streams", "streams"]);
       // So does a process that has read nothing yet, such as a rollback's.
-      const fresh = await stack.open();
+      const fresh = await rollouts.stack.open();
       expect(await write(await fresh.context.traffic.writer(lease))).toEqual(["table-stream", "table"]);
       await fresh.close();
     } finally {
@@ -233,170 +171,102 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
   });
 
   test("a cutover moves the users to the other slot; nobody fails", async () => {
-    const before = (await state()).table;
-    const users = await underLoad(async () => {
-      const { code } = await runVerb(cutover(opened.context, { ...QUICK, image: stack.image, reason: "test" }));
-      expect(code).toBe(0);
+    const before = (await rollouts.state()).table;
+    const users = await rollouts.underLoad(async () => {
+      const request = { ...QUICK, image: rollouts.stack.image, reason: "test" };
+      expect(await rollouts.run((context) => cutover(context, request))).toBe(0);
     });
     expect(before?.weights).toEqual({ blue: 100, green: 0 });
     expect(users.failed).toEqual([]);
     expect(users.requests.at(-1)?.servedBy).toBe("green");
-    const { table, journal } = await state();
+    const { table, journal } = await rollouts.state();
     expect(table?.weights).toEqual({ blue: 0, green: 100 });
     expect(journal?.machine.state.name).toBe("standby");
     expect(journal !== undefined && table !== undefined && sameTable(journal.table, table)).toBe(true);
     expect(users.requests.filter(({ servedBy }) => servedBy === "green").length).toBeGreaterThan(0);
-    const labels = (await opened.context.journal.history()).map(({ label }) => label);
+    const labels = (await rollouts.context.journal.history()).map(({ label }) => label);
     expect(labels).toEqual(expect.arrayContaining(["shift 20 %", "shift 100 %", "bake", "standby"]));
     const rule = `generation-${String(table?.generation)}-token-${String(table?.token)}`;
     expect(await ruleNames()).toEqual([`${rule}-stream`, rule]);
   });
 
   test("a slot that somebody drained is missed, and gets its replicas back with the next deployment", async () => {
-    const { deployer, traffic } = opened.context;
-    const idle = otherColour((await state()).journal?.machine.active ?? "blue");
-    expect((await state()).table?.emptied).toEqual([]);
+    const { deployer, traffic } = rollouts.context;
+    const idle = otherColour((await rollouts.state()).journal?.machine.active ?? "blue");
+    expect((await rollouts.state()).table?.emptied).toEqual([]);
     await deployer.drain(idle, 5, AbortSignal.timeout(120_000));
-    expect(await slotPods(stack.cluster, idle)).toEqual([]);
+    expect(await slotPods(rollouts.stack.cluster, idle)).toEqual([]);
     await until("the proxies to see it", 30, async () => !(await traffic.readiness())[idle]);
-    expect(await deployer.status(idle)).toMatchObject({ running: false, image: stack.image });
+    expect(await deployer.status(idle)).toMatchObject({ running: false, image: rollouts.stack.image });
     await until("the slot to be missed", 60, async () => (await alertsOn(idle)).includes("SlotDown"));
-    await deployer.deploy(idle, stack.image, AbortSignal.timeout(120_000));
+    await deployer.deploy(idle, rollouts.stack.image, AbortSignal.timeout(120_000));
     const name = `server-${idle}`;
-    const deployment = await stack.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name });
+    const deployment = await rollouts.stack.cluster.read<Deployment>({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      name,
+    });
     expect(deployment?.status?.readyReplicas).toBe(2);
     await until("the proxies to see it", 30, async () => (await traffic.readiness())[idle]);
   });
 
   test("./exai rollback takes the users back; nobody fails, and MCP sessions are sent along", async ({ skip }) => {
-    const session = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
+    const session = new McpProbe(rollouts.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await session.initialize();
     expect(session.servedBy).toBe("green");
     let said = { code: -1, said: "", seconds: 0 };
-    const users = await underLoad(async () => {
-      said = await exai("rollback", "--reason", "test");
+    const users = await rollouts.underLoad(async () => {
+      said = await rollouts.exai("rollback", "--reason", "test");
     });
     expect(said.said).toContain("blue has all users");
     expect(said.code).toBe(0);
     expect(users.failed).toEqual([]);
     expect(users.requests.at(-1)?.servedBy).toBe("blue");
-    expect((await state()).table).toMatchObject({ weights: { blue: 100, green: 0 }, emptied: ["green"] });
+    expect((await rollouts.state()).table).toMatchObject({ weights: { blue: 100, green: 0 }, emptied: ["green"] });
     await until("the gateway's series to say that it is meant", 30, async () => {
       const [meant, servers] = await recorded([RECORDS.slotEmptied, RECORDS.slotTargetsUp], "green");
       return meant === 1 && servers === 0;
     });
     expect(await alertsOn("green")).toEqual([]);
     expect(await recorded([RECORDS.slotEmptied, RECORDS.slotEvicted], "blue")).toEqual([0, 0]);
-    if (!stack.sessionTags) skip("the controller has no extensionApis.enableLua");
+    if (!rollouts.stack.sessionTags) skip("the controller has no extensionApis.enableLua");
     await expect(session.request("tools/list")).rejects.toThrow(/HTTP 404/);
     const streamOf = ({ session: id = "" }: McpProbe) =>
-      streamStatus(opened.context.routerUrl, { [HEADERS.mcpSessionId]: id });
+      streamStatus(rollouts.context.routerUrl, { [HEADERS.mcpSessionId]: id });
     expect(await streamOf(session)).toBe(404);
-    const again = new McpProbe(opened.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
+    const again = new McpProbe(rollouts.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await again.initialize();
     expect(again.servedBy).toBe("blue");
     expect(await streamOf(again)).toBe(200);
   });
 
   test("rollback without a rollout is refused with exit code 3, status and history work from anywhere", async () => {
-    expect((await exai("rollback")).code).toBe(3);
-    const status = await exai("rollout", "status");
+    expect((await rollouts.exai("rollback")).code).toBe(3);
+    const status = await rollouts.exai("rollout", "status");
     expect(status.code).toBe(0);
     expect(status.said).toContain("idle: blue 100 %");
-    expect((await exai("rollout", "history")).said).toContain("test");
+    expect((await rollouts.exai("rollout", "history")).said).toContain("test");
   });
 
-  test("a second controller is refused with the holder's name; after kill -9 the rollout is resumed at once", async () => {
-    const child = await controllerAt("shift-20");
-    await expect(runVerb(cutover(opened.context, { ...QUICK, image: stack.image }))).rejects.toThrow(
-      new RegExp(`holds it: \`cutover\`, process ${String(child.pid)}`),
-    );
-    child.kill("SIGKILL");
-    await once(child, "close");
-    expect((await state()).table?.weights).toEqual({ blue: 80, green: 20 });
-    expect((await exai("rollout", "status")).said).toContain("rollout resume");
-    const users = await underLoad(async () => {
-      const resumed = spawn(
-        process.execPath,
-        [join(ROOT, "tests/support/cluster-rollout-child.ts"), JSON.stringify(stack.settings), "resume"],
-        { stdio: "inherit" },
-      );
-      children.push(resumed);
-      expect(await once(resumed, "close")).toEqual([0, null]);
-    });
-    expect(users.failed).toEqual([]);
-    expect((await state()).table?.weights).toEqual({ blue: 0, green: 100 });
-    expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
-  });
-
-  test("weights that somebody else changes in mid-rollout are put back", async () => {
-    const child = await controllerAt("shift-20");
-    const table = (await state()).table;
-    if (table === undefined) throw new Error("no table in force");
-    const rules = sharedRules({ listener: "http", wsPort: 8079, table: { ...table, weights: { blue: 1, green: 99 } } });
-    const metadata = { name: ROUTING_NAMES.shared.http, namespace: stack.namespace };
-    await stack.cluster.apply(
-      { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata, spec: { rules } } as ApiObject,
-      "somebody",
-    );
-    const weights = async () => {
-      const name = ROUTING_NAMES.shared.http;
-      const route = await stack.cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
-      return JSON.stringify(route).includes('"weight":99');
-    };
-    expect(await weights()).toBe(true);
-    await until("the weights to be put back", 30, async () => !(await weights()));
-    const [code] = (await once(child, "close")) as [number];
-    expect(code).toBe(0);
-    expect((await state()).table?.weights).toEqual({ blue: 0, green: 100 });
-    expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
-  });
-
-  /** What a rollout left behind that may have passed or taken itself back, as its gates saw the disturbance. */
-  async function endedWell(code: number | null): Promise<void> {
-    const { table, journal } = await state();
-    const winner = code === 0 ? "green" : "blue";
-    expect([0, 1]).toContain(code);
-    expect(table?.weights[winner]).toBe(100);
-    expect(table !== undefined && journal !== undefined && sameTable(table, journal.table)).toBe(true);
-    expect(journal?.machine.state.name).toBe(code === 0 ? "standby" : "idle");
-    if (code === 0) expect((await runVerb(rollback(opened.context, { reason: "test" }))).code).toBe(0);
-  }
-
-  test("a pod of the candidate that is killed costs nobody a request while the other replica stands", async () => {
-    const child = await controllerAt("shift-20");
-    const users = await underLoad(async () => {
-      const [pod] = await slotPods(stack.cluster, "green");
-      await stack.cluster.remove({ apiVersion: "v1", kind: "Pod", metadata: pod?.metadata ?? {} });
-      await once(child, "close");
-    });
-    expect(users.failed).toEqual([]);
-    await endedWell(child.exitCode);
-  });
-
-  test("an Envoy proxy that is killed in mid-rollout has the rollout's weights when it is back", async () => {
-    const child = await controllerAt("shift-20");
-    const [pod] = await proxyPods(stack.cluster);
-    await stack.cluster.remove({ apiVersion: "v1", kind: "Pod", metadata: pod?.metadata ?? {} });
-    await once(child, "close");
-    await until("a proxy that answers", 60, async () => (await state()).table !== undefined);
-    await endedWell(child.exitCode);
-  });
+  disturbedTests(() => rollouts);
 
   test("the rights of docs/rollout-role.yaml are enough, and no more than that", async () => {
-    const text = readFileSync(join(ROOT, "docs/rollout-role.yaml"), "utf8").replaceAll("exai-prod", stack.namespace);
+    const text = readFileSync(join(ROOT, "docs/rollout-role.yaml"), "utf8").replaceAll(
+      "exai-prod",
+      rollouts.stack.namespace,
+    );
     const objects = parseAllDocuments(text.replaceAll("envoy-gateway-system", GATEWAY_NAMESPACE)).map(
       (document) => document.toJS() as ApiObject,
     );
-    const account = { name: "exai-rollout", namespace: stack.namespace };
-    await stack.cluster.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: account }, "exai-test");
-    for (const object of objects) await stack.cluster.apply(object, "exai-test");
+    const account = { name: "exai-rollout", namespace: rollouts.stack.namespace };
+    await rollouts.stack.cluster.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: account }, "exai-test");
+    for (const object of objects) await rollouts.stack.cluster.apply(object, "exai-test");
     try {
       const confined = await accountKubeconfig(kubeconfig, account);
-      const cluster = Cluster.open({ kubeconfig: confined.path, namespace: stack.namespace });
-      const limited = await stack.open({ settings: { kubeconfig: confined.path } });
+      const cluster = Cluster.open({ kubeconfig: confined.path, namespace: rollouts.stack.namespace });
+      const limited = await rollouts.stack.open({ settings: { kubeconfig: confined.path } });
       try {
-        const quick = { ...QUICK, image: stack.image, reason: "rights" };
+        const quick = { ...QUICK, image: rollouts.stack.image, reason: "rights" };
         for (const verb of [cutover(limited.context, quick), rollback(limited.context, {})]) {
           const { code, events } = await runVerb(verb);
           expect(code, JSON.stringify(events.slice(-4))).toBe(0);
@@ -410,7 +280,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       await expect(cluster.read(pinned)).rejects.toThrow(/is not allowed/);
       confined.remove();
     } finally {
-      for (const object of objects) await stack.cluster.remove(object);
+      for (const object of objects) await rollouts.stack.cluster.remove(object);
     }
   });
 });

@@ -2,7 +2,6 @@ import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isColour, type Colour } from "../../contract/colours.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
-import type { ClusterStack } from "./cluster-stack.ts";
 
 /** One request of a user. */
 export interface UserRequest {
@@ -13,16 +12,24 @@ export interface UserRequest {
   readonly servedBy: Colour | undefined;
 }
 
-/** Users of a cluster's gateway, at its Service's address: a constant rate of requests until they are stopped. */
+/** Where users find a gateway. */
+export interface GatewayPlace {
+  readonly address: string;
+  readonly hostname: string;
+  /** @default 443 */
+  readonly port?: number;
+}
+
+/** Users of a cluster's gateway: a constant rate of requests until they are stopped. */
 export class ClusterUsers {
   readonly requests: UserRequest[] = [];
-  readonly #stack: Pick<ClusterStack, "address" | "hostname">;
+  readonly #place: GatewayPlace;
   readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
 
-  constructor(stack: Pick<ClusterStack, "address" | "hostname">, perSecond: number) {
-    this.#stack = stack;
+  constructor(place: GatewayPlace, perSecond: number) {
+    this.#place = place;
     this.#done = this.#run(perSecond);
   }
 
@@ -51,7 +58,7 @@ export class ClusterUsers {
   }
 
   #request(): Promise<UserRequest> {
-    const { address, hostname } = this.#stack;
+    const { address, hostname, port } = this.#place;
     return new Promise((resolve) => {
       const startedAt = Date.now();
       const end = (status: number, colour?: unknown): void => {
@@ -60,6 +67,7 @@ export class ClusterUsers {
       const outgoing = request(
         {
           host: address,
+          port,
           servername: hostname,
           path: SERVER_PATHS.health,
           headers: { host: hostname },

@@ -173,13 +173,20 @@ export class Cluster {
     return parts.join("");
   }
 
-  /** A connection to a port of a pod, on whatever address it listens, by way of the API server and the kubelet. */
+  /**
+   * A connection to a port of a pod, on whatever address it listens, by way of the API server and the kubelet. One to a port
+   * where nobody listens opens as well, and ends with an error.
+   */
   async connect(namespace: string, pod: string, port: number): Promise<Duplex> {
     const [near, far] = duplexPair();
+    // Nobody may be using it any more, which is no reason to end the process.
+    near.on("error", () => undefined);
+    // A refusal may come in one go with the opening: by the next turn of the loop somebody listens for it.
+    const end = (error?: Error) => setImmediate(() => near.destroy(error));
     const failures = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         // The first message has the port alone, which the library takes off.
-        if (chunk.length > 0) near.destroy(new Error(`${pod}:${String(port)}: ${chunk.toString("utf8").trim()}`));
+        if (chunk.length > 0) end(new Error(`${pod}:${String(port)}: ${chunk.toString("utf8").trim()}`));
         done();
       },
     });
@@ -190,7 +197,7 @@ export class Cluster {
       terminate(): void;
     };
     socket.onclose = () => {
-      near.destroy();
+      end();
     };
     near.once("close", () => {
       socket.terminate(); // a closing handshake would keep the process waiting

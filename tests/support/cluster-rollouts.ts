@@ -1,0 +1,112 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { RouteTable } from "../../contract/envoy/routes.ts";
+import type { Verb } from "../../contract/events.ts";
+import type { RolloutContext } from "../../operations/rollout/context.ts";
+import type { Journal } from "../../operations/rollout/journal.ts";
+import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
+import { rollback } from "../../operations/rollout/rollback.ts";
+import { startClusterStack, type ClusterStack } from "./cluster-stack.ts";
+import { ClusterUsers, type GatewayPlace } from "./cluster-users.ts";
+import { runVerb } from "./rollout-stack.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** A stack on a cluster and the processes that roll out on it. */
+export class ClusterRollouts {
+  readonly stack: ClusterStack;
+  readonly #opened: OpenRollout;
+  readonly #children: ChildProcess[] = [];
+
+  private constructor(stack: ClusterStack, opened: OpenRollout) {
+    this.stack = stack;
+    this.#opened = opened;
+  }
+
+  /** Brings a stack up on the cluster of a kubeconfig. */
+  static async start(kubeconfig: string): Promise<ClusterRollouts> {
+    const stack = await startClusterStack(kubeconfig);
+    return new ClusterRollouts(stack, await stack.open());
+  }
+
+  get context(): RolloutContext {
+    return this.#opened.context;
+  }
+
+  /** Ends what is left, and takes the stack down. */
+  async down(): Promise<void> {
+    for (const child of this.#children) child.kill("SIGKILL");
+    await this.#opened.close();
+    await this.stack.down();
+  }
+
+  /** The router's own word, and the journal. */
+  async state(): Promise<{ readonly table: RouteTable | undefined; readonly journal: Journal | undefined }> {
+    const { traffic, journal } = this.context;
+    return { table: await traffic.inForce(), journal: await journal.read() };
+  }
+
+  /** Runs a verb in this process; resolves with its exit code. */
+  async run(verb: (context: RolloutContext) => Verb): Promise<number> {
+    return (await runVerb(verb(this.context))).code;
+  }
+
+  rollback(): Promise<number> {
+    return this.run((context) => rollback(context, { reason: "test" }));
+  }
+
+  /** What the users saw while something was done; they come by the gateway's Service unless told otherwise. */
+  async underLoad(work: () => Promise<unknown>, by: Partial<GatewayPlace> = {}): Promise<ClusterUsers> {
+    const { address, hostname } = this.stack;
+    const users = new ClusterUsers({ address, hostname, ...by }, 20);
+    try {
+      await work();
+    } finally {
+      await users.stop();
+    }
+    return users;
+  }
+
+  /** A cutover by a process of its own; resolves when it says that a step has begun. */
+  async cutoverAt(step: string): Promise<ChildProcess> {
+    const child = this.#controller("cutover");
+    let begun = false;
+    for await (const line of createInterface({ input: child.stdout })) if ((begun = line === `${step} started`)) break;
+    if (!begun) throw new Error(`the controller ended before ${step}`);
+    // What it says from now on must not fill the pipe.
+    child.stdout.resume();
+    return child;
+  }
+
+  /** Resumes a rollout by a process of its own; resolves with its exit code, null where a signal ended it. */
+  async resume(): Promise<number | null> {
+    const child = this.#controller("resume");
+    child.stdout.resume();
+    const [code] = (await once(child, "close")) as [number | null];
+    return code;
+  }
+
+  /** `./exai` as typed, in a process of its own. */
+  async exai(...args: string[]): Promise<{ readonly code: number; readonly said: string; readonly seconds: number }> {
+    const set = Object.entries(this.stack.settings)
+      .filter(([key]) => !/image$/i.test(key))
+      .flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+    const began = performance.now();
+    const words = [join(ROOT, "cli/main.ts"), "--plain", ...args, "--stack", "staging", ...set];
+    const child = spawn(process.execPath, words);
+    this.#children.push(child);
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(child, "close")) as [number];
+    return { code, said, seconds: (performance.now() - began) / 1000 };
+  }
+
+  #controller(action: "cutover" | "resume") {
+    const words = [join(ROOT, "tests/support/cluster-rollout-child.ts"), JSON.stringify(this.stack.settings), action];
+    const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#children.push(child);
+    return child;
+  }
+}
