@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as docker from "@pulumi/docker";
 import { DockerBackups } from "../components/backups/docker.ts";
@@ -11,6 +11,7 @@ import { LocalMonitoring } from "../components/monitoring/docker.ts";
 import { EnvoyRouter } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
+import { hostRoutesDirectory } from "../contract/envoy/names.ts";
 import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
@@ -82,7 +83,7 @@ export function local(settings: Settings): Record<string, unknown> {
     platform,
     image: new LocalImage("router", LOCAL_IMAGES.envoy, {}).id,
     webSocketPort: settings.wsPort,
-    routesDirectory: join(home, "routes"),
+    routesDirectory: hostRoutesDirectory(home),
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
   });
 

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import type { LocalStack } from "./project.ts";
 
 /** The router of a local stack, as a rollout reaches it. */
@@ -13,5 +13,5 @@ export interface LocalRouter {
 
 export function localRouter({ home, settings }: LocalStack): LocalRouter {
   const { observePort, instance } = settings;
-  return { routesDirectory: join(home, "routes"), observeUrl: `http://127.0.0.1:${observePort}`, instance };
+  return { routesDirectory: hostRoutesDirectory(home), observeUrl: `http://127.0.0.1:${observePort}`, instance };
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
+import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { applyPending } from "../../operations/schema/apply.ts";
 import { localDatabaseUrl } from "../local/database.ts";
@@ -22,7 +23,7 @@ export async function* upLocal(stack: string, overrides: Overrides, signal: Abor
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   project = yield* without(project, missing);
 
-  await ensureRoutes(join(project.home, "routes"));
+  await ensureRoutes(hostRoutesDirectory(project.home));
   const { changed, orphans } = await difference(project);
   if (changed.size === 0 && orphans.length === 0) {
     await writeProject(project);

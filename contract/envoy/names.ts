@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { COLOURS, isColour, type Colour } from "../colours.ts";
 
 /**
@@ -37,6 +38,11 @@ export function slotHost(colour: Colour): string {
 
 /** Name of the one route configuration, which both listeners share, so that one rename changes both at once. */
 export const ROUTE_CONFIGURATION = "exai";
+
+/** Directory on the host that the local router has its route table from, below an instance's home. */
+export function hostRoutesDirectory(home: string): string {
+  return join(home, "routes");
+}
 
 /** Directory inside the router's container that holds {@link ROUTES_FILE}; mounted as a directory, read-only. */
 export const ROUTES_DIRECTORY = "/etc/exai/routes";
