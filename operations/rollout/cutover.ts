@@ -18,6 +18,8 @@ import { WINDOW_SELECTOR } from "./window.ts";
 /** What a cutover is asked for; the rest are defaults. */
 export interface CutoverRequest extends Partial<PlanTimes> {
   readonly image: string;
+  /** The slot that the image is meant for; refused where it has the users by then. @default the one without users */
+  readonly candidate?: Colour;
   readonly reason?: string;
 }
 
@@ -25,12 +27,14 @@ export interface CutoverRequest extends Partial<PlanTimes> {
  * Puts an image into the idle slot and shifts the users to it step by step, or takes them back by itself.
  *
  * @returns 0 when the candidate has all users, 1 when it was rolled back.
- * @throws UserError before anything is touched: exit code 3 while another rollout runs or is unfinished.
+ * @throws UserError before anything is touched: exit code 3 while another rollout runs or is unfinished, or where the users
+ * are on the slot that the image is meant for.
  */
 export async function* cutover(context: RolloutContext, request: CutoverRequest): Verb {
   checkGates(context.gates);
   return yield* turn(context, "cutover", async function* (session) {
     if (!atRest(session.machine)) throw unfinished(session.machine);
+    if (request.candidate === session.machine.active) throw usersCame(request.candidate);
     await checkSurroundings(context);
     const schema = yield* admitCandidate(context, session.machine, request.image);
     // The standby's slot is needed now: the last rollout is over for good.
@@ -70,6 +74,16 @@ export function unfinished(machine: Machine): UserError {
     "rollout",
     `${plan?.by ?? "somebody"} left rollout ${plan?.id ?? ""} in "${stateLabel(machine)}"`,
     "./exai rollout resume, or ./exai rollout abort",
+    EXIT.refused,
+  );
+}
+
+/** Why no cutover begins to a slot that was without users when it was decided on. */
+function usersCame(candidate: Colour): UserError {
+  return new UserError(
+    candidate,
+    "has got the users since this cutover to it was decided on",
+    "./exai rollout history says why; then the same command again",
     EXIT.refused,
   );
 }

@@ -3,7 +3,14 @@ import { UserError } from "../../contract/errors.ts";
 import { JWT_KEY_SETS } from "../../contract/jwt.ts";
 import type { Rotation } from "./rotation.ts";
 
-/** @throws UserError where the text is no record of a rotation that this version knows */
+/** A record as it is kept, by this version or an earlier one. */
+type KeptRotation = Omit<Rotation, "schema"> & { readonly schema: 1 | 2 };
+
+/**
+ * A record of a rotation; one of schema 1 in the terms of today.
+ *
+ * @throws UserError where the text is no record of a rotation that this version knows
+ */
 export function parseRotation(text: string, where: string): Rotation {
   const refused = (problem: string) =>
     new UserError(where, problem, "restore it from a backup: without it nobody knows which keys the slots have");
@@ -13,10 +20,12 @@ export function parseRotation(text: string, where: string): Rotation {
   } catch {
     throw refused("is no JSON");
   }
-  const record = value as Partial<Rotation> | null;
-  if (record?.schema !== 1) throw refused(`has schema ${String(record?.schema)}, and this version knows schema 1`);
+  const record = value as Partial<KeptRotation> | null;
+  const { schema } = record ?? {};
+  if (schema !== 1 && schema !== 2)
+    throw refused(`has schema ${String(schema)}, and this version knows schemas 1 and 2`);
   const whole =
-    typeof record.id === "string" &&
+    typeof record?.id === "string" &&
     ["introduce", "age", "retire", "settle", "done"].includes(record.phase ?? "") &&
     ["current", "next"].includes(record.target ?? "") &&
     ["current", "next"].includes(record.signing ?? "") &&
@@ -24,5 +33,15 @@ export function parseRotation(text: string, where: string): Rotation {
     record.running !== undefined &&
     COLOURS.every((colour) => JWT_KEY_SETS.some((set) => set === record.wanted?.[colour]));
   if (!whole) throw refused("is no complete record of a rotation");
-  return record as Rotation;
+  return modern(record as KeptRotation);
+}
+
+/**
+ * A record in the terms of today. With schema 1 the wait began while the standby still signed with the other key, so that
+ * nobody knows whether its tokens have expired. A rotation back before the new key had signed had no wait.
+ */
+function modern(record: KeptRotation): Rotation {
+  const { schema, phase, nextSigned } = record;
+  const doubtful = schema === 1 && nextSigned && (phase === "age" || phase === "retire");
+  return { ...record, schema: 2, phase: doubtful ? "introduce" : phase };
 }

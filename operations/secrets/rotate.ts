@@ -89,10 +89,9 @@ export async function* abortRotation(context: RotationContext, request: RotateRe
         EXIT.refused,
       );
     if (aborted !== rotation) await context.store.write(aborted);
-    const message =
-      aborted.phase === "retire"
-        ? "the new key has signed nothing: the slots drop it"
-        : "clients have tokens of the new key: it is rotated out like any other";
+    const message = aborted.nextSigned
+      ? "clients may have tokens of the new key: it is rotated out like any other"
+      : "the new key has signed nothing: the slots drop it";
     yield { type: "note", level: "info", message };
     return yield* drive(context, aborted, request);
   });
@@ -181,7 +180,7 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
           throw new UserError(active, "has the users and says no image", "./exai status", EXIT.refused);
         await keep(deploying(rotation, step.colour, step.keys));
         yield note(rotation, stepLabel(step));
-        const wish = { ...request.cutover, image, reason: reasonOf(rotation, step.colour) };
+        const wish = { ...request.cutover, image, candidate: step.colour, reason: reasonOf(rotation, step.colour) };
         const code = yield* quiet(context.rollout((rollout) => cutover(rollout, wish)));
         if (code !== EXIT.ok) {
           yield* stopped(rotation);
@@ -328,7 +327,7 @@ function stepLabel(step: RotationStep): string {
     case "sign":
       return "sign with the key that stays";
     case "introduce":
-      return "the users are on a slot that signs with the other key: move them again";
+      return "not every slot is known to sign with the key that stays: that first, then the whole wait";
     case "retire":
       return "drop the other key, slot by slot";
     case "settle":

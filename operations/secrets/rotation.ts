@@ -10,7 +10,7 @@ export type RotationPhase = "introduce" | "age" | "retire" | "settle" | "done";
 
 /** The rotation of the key for tokens, as it is kept between two runs. Holds no key. */
 export interface Rotation {
-  readonly schema: 1;
+  readonly schema: 2;
   readonly id: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -43,7 +43,7 @@ export type RotationStep =
   | { readonly type: "cutover"; readonly colour: Colour; readonly keys: JwtKeySet }
   /** The target alone signs from now on. */
   | { readonly type: "sign" }
-  /** A slot signs with the other key, whether it has the users or a rollback can bring them to it. */
+  /** A slot signs with the other key, with the users or for a rollback to find, or the begin of the wait is lost. */
   | { readonly type: "introduce" }
   | { readonly type: "wait"; readonly until: string }
   | { readonly type: "retire" }
@@ -56,7 +56,7 @@ export type RotationStart = Pick<Rotation, "id" | "startedAt" | "by" | "reason" 
 export function startedRotation(start: RotationStart): Rotation {
   const before = { blue: "current", green: "current" } as const;
   return {
-    schema: 1,
+    schema: 2,
     ...start,
     target: "next",
     phase: "introduce",

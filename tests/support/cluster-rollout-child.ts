@@ -26,7 +26,11 @@ const request = {
 const verb: Verb = action === "resume" ? resume(context) : cutover(context, request);
 for (;;) {
   const next = await verb.next();
-  if (next.done === true) process.exit(next.value);
+  if (next.done === true) {
+    // By this its verb's exit code is told from that of a process that broke.
+    process.stdout.write(`ended ${String(next.value)}\n`, () => process.exit(next.value));
+    break;
+  }
   const event = next.value;
   if (event.type === "step") process.stdout.write(`${event.id} ${event.status}\n`);
 }

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
+import type { Readable } from "node:stream";
 import type { RouteTable } from "../../contract/envoy/routes.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
@@ -28,7 +29,12 @@ export class ClusterRollouts {
   /** Brings a stack up on the cluster of a kubeconfig. */
   static async start(kubeconfig: string): Promise<ClusterRollouts> {
     const stack = await startClusterStack(kubeconfig);
-    return new ClusterRollouts(stack, await stack.open());
+    try {
+      return new ClusterRollouts(stack, await stack.open());
+    } catch (error) {
+      await stack.down();
+      throw error;
+    }
   }
 
   get context(): RolloutContext {
@@ -70,22 +76,15 @@ export class ClusterRollouts {
   }
 
   /** A cutover by a process of its own; resolves when it says that a step has begun. */
-  async cutoverAt(step: string): Promise<ChildProcess> {
-    const child = this.#controller("cutover");
-    let begun = false;
-    for await (const line of createInterface({ input: child.stdout })) if ((begun = line === `${step} started`)) break;
-    if (!begun) throw new Error(`the controller ended before ${step}`);
-    // What it says from now on must not fill the pipe.
-    child.stdout.resume();
-    return child;
+  async cutoverAt(step: string): Promise<Controller> {
+    const controller = this.#controller("cutover");
+    await controller.says(`${step} started`);
+    return controller;
   }
 
-  /** Resumes a rollout by a process of its own; resolves with its exit code, null where a signal ended it. */
-  async resume(): Promise<number | null> {
-    const child = this.#controller("resume");
-    child.stdout.resume();
-    const [code] = (await once(child, "close")) as [number | null];
-    return code;
+  /** Resumes a rollout by a process of its own; resolves with the verb's exit code. */
+  resume(): Promise<number> {
+    return this.#controller("resume").ended;
   }
 
   /** `./exai` as typed, in a process of its own. */
@@ -103,10 +102,54 @@ export class ClusterRollouts {
     return { code, said, seconds: (performance.now() - began) / 1000 };
   }
 
-  #controller(action: "cutover" | "resume") {
+  #controller(action: "cutover" | "resume"): Controller {
     const words = [join(ROOT, "tests/support/cluster-rollout-child.ts"), JSON.stringify(this.stack.settings), action];
     const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
     this.#children.push(child);
-    return child;
+    return new Controller(child, child.stdout);
+  }
+}
+
+/** A process that leads a rollout. */
+class Controller {
+  readonly #child: ChildProcess;
+  readonly #lines: Interface;
+  /** Exit code of its verb; rejects where the process was killed, or broke. */
+  readonly ended: Promise<number>;
+
+  constructor(child: ChildProcess, output: Readable) {
+    this.#child = child;
+    this.#lines = createInterface({ input: output });
+    let last = "";
+    this.#lines.on("line", (line) => (last = line));
+    this.ended = once(child, "close").then(([code, signal]) => {
+      if (last !== `ended ${String(code)}`) throw new Error(`the controller broke (${String(code ?? signal)})`);
+      return Number(code);
+    });
+    // Whoever waits for it hears of it.
+    this.ended.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Waits for a line of its. @throws Error where it ends without */
+  async says(what: string): Promise<void> {
+    const said = new Promise<void>((resolve) => {
+      this.#lines.on("line", (line) => {
+        if (line === what) resolve();
+      });
+    });
+    const never = this.ended.then((code) => {
+      throw new Error(`the controller ended with ${String(code)} before it said "${what}"`);
+    });
+    await Promise.race([said, never]);
+  }
+
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.ended.catch(() => undefined);
   }
 }

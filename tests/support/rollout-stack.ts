@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
 import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
-import { slotHost } from "../../contract/envoy/names.ts";
+import { hostRoutesDirectory, slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { JOBS, type Job } from "../../contract/monitoring.ts";
 import { DEFAULT_WS_PORT, HTTP_PORT } from "../../contract/server.ts";
@@ -84,7 +84,7 @@ export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceSe
   const home = await mkdtemp(join(tmpdir(), `${name}-`));
   await chmod(home, 0o755); // the router's user is not the one who runs the tests
   const [http = 0, webSocket = 0, observe = 0, prometheus = 0, direct = 0] = await freePorts(5);
-  const routesDirectory = join(home, "routes");
+  const routesDirectory = hostRoutesDirectory(home);
   await ensureRoutes(routesDirectory);
   const facts: StackFacts = {
     name,

@@ -192,10 +192,18 @@ export class Cluster {
     });
     const forwarded = new PortForward(this.#config).portForward(namespace, pod, [port], far, failures, far);
     // Without retries it is the WebSocket itself.
-    const socket = (await this.#ask(`portforward to ${pod}`, forwarded)) as {
-      onclose: (() => void) | null;
-      terminate(): void;
-    };
+    type Socket = { onclose: (() => void) | null; terminate(): void };
+    const opening = forwarded as Promise<unknown> as Promise<Socket>;
+    const socket = await this.#ask(`portforward to ${pod}`, opening).catch((error: unknown) => {
+      // Nobody waits for one that opens too late.
+      void opening.then(
+        (late) => {
+          late.terminate();
+        },
+        () => undefined,
+      );
+      throw error;
+    });
     socket.onclose = () => {
       end();
     };

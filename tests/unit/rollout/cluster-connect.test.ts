@@ -52,8 +52,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const connect = () =>
-  Cluster.open({ kubeconfig: join(folder, "kubeconfig"), namespace: "n" }).connect("n", "pod", 80);
+const connect = () => Cluster.open({ kubeconfig: join(folder, "kubeconfig"), namespace: "n" }).connect("n", "pod", 80);
 
 /** What becomes of a request. */
 const askedBy = (agent: PodAgent) =>

@@ -7,6 +7,7 @@ import type { Announcer } from "../../../operations/rollout/announcer.ts";
 import { controlRequest } from "../../../operations/rollout/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
+import { cutover } from "../../../operations/rollout/cutover.ts";
 import { parseJournal } from "../../../operations/rollout/journal.ts";
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
@@ -301,6 +302,17 @@ describe("a question that was asked ahead", () => {
     const answers = [Promise.reject(new Error("down")), Promise.resolve(2)];
     const asked = new Asked(() => answers.shift() ?? Promise.reject(new Error("asked too often")));
     expect(await asked.answer()).toBe(2);
+  });
+});
+
+describe("a cutover to a slot that was chosen before", () => {
+  it("is refused where the users have come there since, and changes nothing", async () => {
+    const world = new World();
+    const request = { image: "two", candidate: "blue" as const };
+    const refused = all(cutover(contextOf(world, "ann@host"), request));
+    await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "blue" });
+    expect(world.journal).toBeUndefined();
+    expect(await contextOf(world, "bob@host").leases.holder()).toBeUndefined();
   });
 });
 

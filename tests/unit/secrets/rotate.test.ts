@@ -1,0 +1,50 @@
+import { expect, it } from "vitest";
+import type { Verb } from "../../../contract/events.ts";
+import { rotateJwt, type RotationContext } from "../../../operations/secrets/rotate.ts";
+import { nextStep, type Rotation } from "../../../operations/secrets/rotation.ts";
+import type { RotationStore } from "../../../operations/secrets/store.ts";
+import { Process, World } from "../rollout/world.ts";
+
+/** Keeps the record in memory; `written` is called with each. */
+function storeOf(written: (rotation: Rotation) => void): RotationStore {
+  let kept: Rotation | undefined;
+  const write = (rotation: Rotation): Promise<void> => {
+    kept = rotation;
+    written(rotation);
+    return Promise.resolve();
+  };
+  return { read: () => Promise.resolve(kept), prepare: () => Promise.resolve({}), write, settle: write };
+}
+
+async function codeOf(verb: Verb): Promise<number> {
+  for (;;) {
+    const { done, value } = await verb.next();
+    if (done === true) return value;
+  }
+}
+
+it("a rotation whose slot gets the users before its cutover begins leaves them where they are, and knows that it did", async () => {
+  const world = new World();
+  const contextOf = (of: World) =>
+    of.context(new Process("ann@host"), "http://127.0.0.1:9", async function* () {
+      await Promise.resolve();
+      return { outcome: "done", detail: "" };
+    });
+  let record: Rotation | undefined;
+  const store = storeOf((rotation) => {
+    record = rotation;
+    // The record of what is to be deployed takes its time, and somebody rolls back meanwhile.
+    if (rotation.running.green === undefined) world.table = { ...world.table, weights: { blue: 0, green: 100 } };
+  });
+  const context: RotationContext = {
+    store,
+    rollout: (verb) => verb(contextOf(world)),
+    leases: contextOf(new World()).leases,
+    signal: new AbortController().signal,
+  };
+  const refused = codeOf(rotateJwt(context, { lifetimeSeconds: 60 }));
+  await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "green" });
+  expect(world.journal).toBeUndefined();
+  expect(record?.running).toEqual({ blue: "current" });
+  expect(record && nextStep(record, "green", 0)).toEqual({ type: "cutover", colour: "blue", keys: "current+next" });
+});
