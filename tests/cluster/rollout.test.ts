@@ -157,10 +157,14 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       await until("a tester's dashboard to be counted as a stream", 30, async () =>
         (await countedAs()).includes("streams"),
       );
-      expect(await countedAs()).toEqual(["requests", "streams"]);
+      await until(
+        "users' to be counted as requests",
+        30,
+        async () => (await countedAs()).join() === "requests,streams",
+      );
       await traffic.inForce();
       expect(await write()).toEqual(["table-stream", "table"]);
-      expect(await countedAs()).toEqual(["streams", "streams"]);
+      await until("dashboards to be counted as streams", 30, counted("streams"));
       // So does a process that has read nothing yet, such as a rollback's.
       const fresh = await rollouts.stack.open();
       expect(await write(await fresh.context.traffic.writer(lease))).toEqual(["table-stream", "table"]);

@@ -57,9 +57,15 @@ async function expectQuiet(colour: Colour): Promise<void> {
 
 /** Both alerts are about to be raised; Alertmanager holds the target's back behind the slot's. */
 async function expectRaised(colour: Colour): Promise<void> {
-  await until("the alerts of a slot that is down", 60, async () => (await raised(colour, 6)).length === 2);
-  expect(await raised(colour, 6)).toEqual(["SlotDown", "TargetDown"]);
-  expect(await coloursWith(RECORDS.slotEmptied, 1)).toEqual([]);
+  let seen = "";
+  const both = async (): Promise<boolean> => {
+    const [alerts, emptied] = [await raised(colour, 6), await coloursWith(RECORDS.slotEmptied, 1)];
+    seen = `${alerts.join(", ") || "none"}; called empty: ${emptied.join(", ") || "none"}`;
+    return ["SlotDown", "TargetDown"].every((alert) => alerts.includes(alert)) && emptied.length === 0;
+  };
+  await until("the alerts of a slot that is down", 60, both).catch((error: unknown) => {
+    throw new Error(`it has ${seen}`, { cause: error });
+  });
 }
 
 async function release(image: string): Promise<number> {
