@@ -18,6 +18,7 @@ export interface ListenerTls {
 export class PodAgent extends Agent {
   readonly #connect: Connect;
   readonly #tls: ListenerTls | undefined;
+  #ended = false;
 
   constructor(connect: Connect, tls?: ListenerTls) {
     super({ keepAlive: true });
@@ -26,11 +27,23 @@ export class PodAgent extends Agent {
   }
 
   override createConnection(_options: unknown, callback?: (error: Error | null, stream: Duplex) => void): undefined {
-    this.#connect().then(
-      (stream) => callback?.(null, this.#secured(stream)),
+    const opened = async (): Promise<Duplex> => {
+      const stream = await this.#connect();
+      if (!this.#ended) return this.#secured(stream);
+      stream.destroy();
+      throw new Error("the connection is not needed any more");
+    };
+    opened().then(
+      (stream) => callback?.(null, stream),
       (error: unknown) => callback?.(error instanceof Error ? error : new Error(String(error)), undefined as never),
     );
     return undefined;
+  }
+
+  /** Ends all connections, those that are about to open too: a single one would keep the process from ending. */
+  override destroy(): void {
+    this.#ended = true;
+    super.destroy();
   }
 
   #secured(stream: Duplex): Duplex {

@@ -5,16 +5,19 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
 import { PodAgent } from "../../../operations/rollout/kubernetes/pod-agent.ts";
 
 const REFUSED = "connect: connection refused";
 
-/** An API server whose kubelet cannot reach the port: it says so together with its answer to the upgrade, or later. */
+/**
+ * An API server whose kubelet cannot reach the port: it says so together with its answer to the upgrade, or later; or it
+ * takes its time for the upgrade, and reaches it.
+ */
 let api: Server;
-let later = false;
+let kubelet: "refuses" | "refuses later" | "connects slowly" = "refuses";
 let folder: string;
 const forwards = new WebSocketServer({ noServer: true, handleProtocols: () => "v4.channel.k8s.io" });
 
@@ -26,12 +29,16 @@ function refuse(forward: WebSocket): void {
 
 beforeAll(async () => {
   api = createServer().on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.cork();
-    forwards.handleUpgrade(incoming, socket, head, (forward) => {
-      if (later) setTimeout(refuse, 50, forward);
-      else refuse(forward);
-    });
-    socket.uncork();
+    const upgrade = (): void => {
+      socket.cork();
+      forwards.handleUpgrade(incoming, socket, head, (forward) => {
+        if (kubelet === "refuses") refuse(forward);
+        else if (kubelet === "refuses later") setTimeout(refuse, 50, forward);
+      });
+      socket.uncork();
+    };
+    if (kubelet === "connects slowly") setTimeout(upgrade, 50);
+    else upgrade();
   });
   api.listen(0, "127.0.0.1");
   await once(api, "listening");
@@ -66,25 +73,41 @@ const askedBy = (agent: PodAgent) =>
       .end();
   });
 
-describe.each([
-  ["at once", false],
-  ["after a while", true],
-])("a connection to a pod where nobody listens, refused %s", (_, isLater) => {
+describe.each(["refuses", "refuses later"] as const)(
+  "a connection to a pod where nobody listens: the kubelet %s",
+  (does) => {
+    beforeAll(() => {
+      kubelet = does;
+    });
+
+    it("fails the request that uses it, and says why", async () => {
+      expect(await askedBy(new PodAgent(connect))).toContain(REFUSED);
+    });
+
+    it("fails the request that speaks TLS over it", async () => {
+      expect(await askedBy(new PodAgent(connect, { servername: "exai.test" }))).toContain(REFUSED);
+    });
+
+    it("harms nobody where nobody uses it", async () => {
+      const connection = await connect();
+      if (!connection.closed) await new Promise((resolve) => connection.once("close", resolve));
+      expect(connection.errored?.message).toContain(REFUSED);
+    });
+  },
+);
+
+describe("a connection that opens when nobody needs it any more", () => {
   beforeAll(() => {
-    later = isLater;
+    kubelet = "connects slowly";
   });
 
-  it("fails the request that uses it, and says why", async () => {
-    expect(await askedBy(new PodAgent(connect))).toContain(REFUSED);
-  });
-
-  it("fails the request that speaks TLS over it", async () => {
-    expect(await askedBy(new PodAgent(connect, { servername: "exai.test" }))).toContain(REFUSED);
-  });
-
-  it("harms nobody where nobody uses it", async () => {
-    const connection = await connect();
-    if (!connection.closed) await new Promise((resolve) => connection.once("close", resolve));
-    expect(connection.errored?.message).toContain(REFUSED);
+  it("ends, and so does the request that waited for it", async () => {
+    const agent = new PodAgent(connect);
+    const asked = askedBy(agent);
+    agent.destroy();
+    expect(await asked).toContain("not needed any more");
+    await vi.waitFor(() => {
+      expect(forwards.clients.size).toBe(0);
+    });
   });
 });
