@@ -9,7 +9,7 @@ import { checkGates } from "./gates.ts";
 import { atRest, stateLabel, type Machine } from "./machine.ts";
 import { timesOf, type PlanTimes, type RolloutPlan } from "./plan.ts";
 import { Prometheus } from "./prometheus.ts";
-import { admitCandidate, type PlannedRanges } from "./schema.ts";
+import { admitCandidate, usersColour, type PlannedRanges } from "./schema.ts";
 import { RolloutSession } from "./session.ts";
 import { testerHeaders } from "./smoke.ts";
 import { conclude, turn } from "./turn.ts";
@@ -34,7 +34,7 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
   checkGates(context.gates);
   return yield* turn(context, "cutover", async function* (session) {
     if (!atRest(session.machine)) throw unfinished(session.machine);
-    if (request.candidate === session.machine.active) throw usersCame(request.candidate);
+    if (request.candidate === usersColour(session.machine)) throw usersCame(request.candidate);
     await checkSurroundings(context);
     const schema = yield* admitCandidate(context, session.machine, request.image);
     // The standby's slot is needed now: the last rollout is over for good.

@@ -316,6 +316,20 @@ describe("a cutover to a slot that was chosen before", () => {
   });
 });
 
+describe("a cutover while a release is kept warm", () => {
+  it("is refused to the slot that has the users, and to no other", async () => {
+    const world = new World();
+    const session = await atFirstStep(world);
+    while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
+    await session.close();
+    const to = (candidate: "blue" | "green") =>
+      all(cutover(contextOf(world, "ann@host"), { image: "three", candidate }));
+    await expect(to("green")).rejects.toMatchObject({ exitCode: 3, where: "green" });
+    // It comes as far as asking Prometheus, and there is none.
+    await expect(to("blue")).rejects.toMatchObject({ exitCode: 2, where: "gates" });
+  });
+});
+
 describe("a journal of an older version", () => {
   it("that calls a slot emptied although its release is deployed goes on to the end", async () => {
     const world = new World();
