@@ -21,7 +21,8 @@ import { rollback } from "../../operations/rollout/rollback.ts";
 import { ClusterRollouts } from "../support/cluster-rollouts.ts";
 import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/cluster-stack.ts";
 import { openDashboard, openSession, streamStatus } from "../support/event-streams.ts";
-import { runVerb, until } from "../support/rollout-stack.ts";
+import { until } from "../support/rollout-stack.ts";
+import { runVerb } from "../support/verbs.ts";
 import { disturbedTests } from "./rollout/disturbed.ts";
 
 /** Rollouts with real pods, a real Envoy Gateway and a real Prometheus on the cluster of `EXAI_TEST_KUBECONFIG`. */
@@ -218,7 +219,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     const session = new McpProbe(rollouts.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await session.initialize();
     expect(session.servedBy).toBe("green");
-    let said = { code: -1, said: "", seconds: 0 };
+    let said = { code: -1, said: "" };
     const users = await rollouts.underLoad(async () => {
       said = await rollouts.exai("rollback", "--reason", "test");
     });

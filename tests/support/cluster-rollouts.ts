@@ -11,7 +11,7 @@ import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts
 import { rollback } from "../../operations/rollout/rollback.ts";
 import { startClusterStack, type ClusterStack } from "./cluster-stack.ts";
 import { ClusterUsers, type GatewayPlace } from "./cluster-users.ts";
-import { runVerb } from "./rollout-stack.ts";
+import { runVerb } from "./verbs.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -88,18 +88,17 @@ export class ClusterRollouts {
   }
 
   /** `./exai` as typed, in a process of its own. */
-  async exai(...args: string[]): Promise<{ readonly code: number; readonly said: string; readonly seconds: number }> {
+  async exai(...args: string[]): Promise<{ readonly code: number; readonly said: string }> {
     const set = Object.entries(this.stack.settings)
       .filter(([key]) => !/image$/i.test(key))
       .flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    const began = performance.now();
     const words = [join(ROOT, "cli/main.ts"), "--plain", ...args, "--stack", "staging", ...set];
     const child = spawn(process.execPath, words);
     this.#children.push(child);
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const [code] = (await once(child, "close")) as [number];
-    return { code, said, seconds: (performance.now() - began) / 1000 };
+    return { code, said };
   }
 
   #controller(action: "cutover" | "resume"): Controller {

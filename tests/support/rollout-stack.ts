@@ -13,7 +13,6 @@ import { localJobs } from "../../components/monitoring/local-jobs.ts";
 import { renderPrometheus } from "../../components/monitoring/prometheus.ts";
 import { renderRules } from "../../components/monitoring/rules.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
-import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import { localRollout, type LocalRollout, type RolloutContext } from "../../operations/rollout/context.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
@@ -55,16 +54,6 @@ export const QUICK_GATES: Partial<GateSettings> = {
 
 /** A cutover of two steps that does not wait longer than it must. */
 export const QUICK_CUTOVER = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
-
-/** Runs a verb to its end. */
-export async function runVerb(verb: Verb): Promise<{ readonly code: number; readonly events: readonly ExaiEvent[] }> {
-  const events: ExaiEvent[] = [];
-  for (;;) {
-    const next = await verb.next();
-    if (next.done === true) return { code: next.value, events };
-    events.push(next.value);
-  }
-}
 
 /** The shares keep what is measured from waiting for other containers of the machine. */
 const HARDENING = [

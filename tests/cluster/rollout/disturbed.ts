@@ -7,7 +7,8 @@ import { killProcesses, processesOf } from "../../support/cluster-kill.ts";
 import type { ClusterRollouts } from "../../support/cluster-rollouts.ts";
 import type { GatewayPlace } from "../../support/cluster-users.ts";
 import { proxyPods, slotPods } from "../../support/cluster-stack.ts";
-import { runVerb, until } from "../../support/rollout-stack.ts";
+import { until } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 /** Port of the listener for HTTPS in a proxy's pod: Envoy Gateway adds 10000 to what only root may listen on. */
 const PROXY_PORT = 10_443;

@@ -10,7 +10,8 @@ import { rollback } from "../../../operations/rollout/rollback.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
 import { missing } from "../../support/missing.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
-import { QUICK_GATES, runVerb, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 import { Users } from "../../support/rollout-users.ts";
 
 /** The library that `faketime` preloads. */

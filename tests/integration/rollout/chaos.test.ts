@@ -8,7 +8,8 @@ import type { Journal } from "../../../operations/rollout/journal.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
 import { abort } from "../../../operations/rollout/resume.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
-import { runVerb, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 import { Users } from "../../support/rollout-users.ts";
 
 /** The candidate has 20 % long enough for something to break in the meantime. */

@@ -10,13 +10,8 @@ import { history } from "../../../operations/rollout/history.ts";
 import { status } from "../../../operations/rollout/report.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
-import {
-  QUICK_CUTOVER,
-  QUICK_GATES,
-  runVerb,
-  startRolloutStack,
-  type RolloutStack,
-} from "../../support/rollout-stack.ts";
+import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
 

@@ -14,11 +14,11 @@ import { finish } from "../../../operations/rollout/steer.ts";
 import {
   QUICK_CUTOVER,
   QUICK_GATES,
-  runVerb,
   startRolloutStack,
   until,
   type RolloutStack,
 } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 /** Longer than two evaluations of the rules, seconds: what is to be raised is pending by then. */
 const EVALUATED_SECONDS = 12;

@@ -3,13 +3,8 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
 import { cutover } from "../../../operations/rollout/cutover.ts";
 import type { GateSettings } from "../../../operations/rollout/gates.ts";
-import {
-  QUICK_CUTOVER,
-  QUICK_GATES,
-  runVerb,
-  startRolloutStack,
-  type RolloutStack,
-} from "../../support/rollout-stack.ts";
+import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

@@ -3,7 +3,8 @@ import { rollback } from "../../../operations/rollout/rollback.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { expectSound, killIn } from "../../support/rollout-kill.ts";
-import { QUICK_GATES, runVerb, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

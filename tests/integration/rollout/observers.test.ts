@@ -14,11 +14,11 @@ import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import {
   QUICK_CUTOVER,
   QUICK_GATES,
-  runVerb,
   startRolloutStack,
   until,
   type RolloutStack,
 } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
 

@@ -17,13 +17,8 @@ import { standingOf } from "../../../operations/rollout/standing.ts";
 import type { ReleaseGuard } from "../../../operations/schema/apply.ts";
 import { databaseSchema } from "../../../operations/schema/coupling.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
-import {
-  QUICK_CUTOVER,
-  QUICK_GATES,
-  runVerb,
-  startRolloutStack,
-  type RolloutStack,
-} from "../../support/rollout-stack.ts";
+import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 const FIRST = migrationFiles(PROJECT_ROOT).at(-1)?.version ?? "";
 const EXPAND = "20991101090000";

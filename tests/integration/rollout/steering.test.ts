@@ -12,7 +12,8 @@ import { testerHeaders } from "../../../operations/rollout/smoke.ts";
 import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { expectSound, killIn } from "../../support/rollout-kill.ts";
-import { QUICK_GATES, runVerb, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

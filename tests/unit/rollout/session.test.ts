@@ -1,6 +1,5 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { Asked, type Ahead } from "../../../operations/rollout/ahead.ts";
 import type { Announcer } from "../../../operations/rollout/announcer.ts";
@@ -17,6 +16,7 @@ import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
 import type { RolloutSchema } from "../../../operations/schema/coupling.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
+import { runVerb } from "../../support/verbs.ts";
 import { Process, World } from "./world.ts";
 
 const PLAN: RolloutPlan = {
@@ -52,15 +52,6 @@ async function atFirstStep(world: World, context = contextOf(world, "ann@host"))
     await session.enforce();
   }
   return session;
-}
-
-async function all(verb: Verb): Promise<{ readonly code: number; readonly events: readonly ExaiEvent[] }> {
-  const events: ExaiEvent[] = [];
-  for (;;) {
-    const { done, value } = await verb.next();
-    if (done === true) return { code: value, events };
-    events.push(value);
-  }
 }
 
 describe("a session", () => {
@@ -172,7 +163,7 @@ describe("a session", () => {
     };
     const session = await RolloutSession.open(late, "cutover");
     await session.happened({ type: "start", plan: PLAN });
-    const { code, events } = await all(
+    const { code, events } = await runVerb(
       (async function* () {
         yield* drive(session);
         return yield* conclude(session, PLAN, "completed");
@@ -237,7 +228,7 @@ describe("a rollback of a warm release", () => {
 
   it("asks router and database at once, and neither again before the users are back", async () => {
     const { world, watched, noted } = await standby();
-    expect((await all(rollback(watched, {}))).code).toBe(0);
+    expect((await runVerb(rollback(watched, {}))).code).toBe(0);
     expect(noted.slice(0, 5)).toEqual(["ready?", "schema?", "lease!", "journal!", "table!"]);
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
     expect(world.broken).toEqual([]);
@@ -249,7 +240,7 @@ describe("a rollback of a warm release", () => {
       readiness: new Asked(() => watched.traffic.readiness()),
       schema: new Asked(() => Promise.resolve({ applied: [], pending: [] })),
     };
-    expect((await all(rollback({ ...watched, ahead }, {}))).code).toBe(0);
+    expect((await runVerb(rollback({ ...watched, ahead }, {}))).code).toBe(0);
     expect(noted.slice(0, 4)).toEqual(["ready?", "lease!", "journal!", "table!"]);
     expect(world.broken).toEqual([]);
   });
@@ -259,7 +250,7 @@ describe("a rollback of a warm release", () => {
     world.slots.blue.running = false;
     const questions = [Promise.reject(new Error("reset"))];
     const ahead: Ahead = { readiness: new Asked(() => questions.shift() ?? watched.traffic.readiness()) };
-    const { code, events } = await all(rollback({ ...watched, ahead }, {}));
+    const { code, events } = await runVerb(rollback({ ...watched, ahead }, {}));
     expect(events).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining("is not warm") as string }),
     );
@@ -309,7 +300,7 @@ describe("a cutover to a slot that was chosen before", () => {
   it("is refused where the users have come there since, and changes nothing", async () => {
     const world = new World();
     const request = { image: "two", candidate: "blue" as const };
-    const refused = all(cutover(contextOf(world, "ann@host"), request));
+    const refused = runVerb(cutover(contextOf(world, "ann@host"), request));
     await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "blue" });
     expect(world.journal).toBeUndefined();
     expect(await contextOf(world, "bob@host").leases.holder()).toBeUndefined();
@@ -323,7 +314,7 @@ describe("a cutover while a release is kept warm", () => {
     while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
     await session.close();
     const to = (candidate: "blue" | "green") =>
-      all(cutover(contextOf(world, "ann@host"), { image: "three", candidate }));
+      runVerb(cutover(contextOf(world, "ann@host"), { image: "three", candidate }));
     await expect(to("green")).rejects.toMatchObject({ exitCode: 3, where: "green" });
     // It comes as far as asking Prometheus, and there is none.
     await expect(to("blue")).rejects.toMatchObject({ exitCode: 2, where: "gates" });
@@ -341,7 +332,7 @@ describe("a journal of an older version", () => {
     const { machine, table, ...rest } = world.journal;
     const older = { ...rest, machine: { ...machine, emptied: ["green"] }, table: { ...table, emptied: undefined } };
     world.journal = parseJournal(JSON.stringify(older), "journal.json");
-    const { code } = await all(resume(contextOf(world, "bob@host")));
+    const { code } = await runVerb(resume(contextOf(world, "bob@host")));
     expect(code).toBe(0);
     expect(world.broken).toEqual([]);
     expect(world.table).toMatchObject({ weights: { blue: 0, green: 100 }, evicted: [], emptied: [] });
@@ -361,7 +352,7 @@ describe("a request", () => {
       post: (request: Parameters<typeof posted>[0]) => ((asked += 1), posted(request)),
     };
     asking.stop.abort(new Error("Ctrl-C"));
-    await expect(all(pause({ ...context, control }, {}))).rejects.toThrow("Ctrl-C");
+    await expect(runVerb(pause({ ...context, control }, {}))).rejects.toThrow("Ctrl-C");
     expect(asked).toBe(1);
     expect(await leader.context.control.take(PLAN.id)).toEqual([]);
   });

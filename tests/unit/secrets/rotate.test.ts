@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { Verb } from "../../../contract/events.ts";
 import { rotateJwt, type RotationContext } from "../../../operations/secrets/rotate.ts";
 import { nextStep, type Rotation } from "../../../operations/secrets/rotation.ts";
 import type { RotationStore } from "../../../operations/secrets/store.ts";
+import { runVerb } from "../../support/verbs.ts";
 import { Process, World } from "../rollout/world.ts";
 
 /** Keeps the record in memory; `written` is called with each. */
@@ -14,13 +14,6 @@ function storeOf(written: (rotation: Rotation) => void): RotationStore {
     return Promise.resolve();
   };
   return { read: () => Promise.resolve(kept), prepare: () => Promise.resolve({}), write, settle: write };
-}
-
-async function codeOf(verb: Verb): Promise<number> {
-  for (;;) {
-    const { done, value } = await verb.next();
-    if (done === true) return value;
-  }
 }
 
 it("a rotation whose slot gets the users before its cutover begins leaves them where they are, and knows that it did", async () => {
@@ -42,7 +35,7 @@ it("a rotation whose slot gets the users before its cutover begins leaves them w
     leases: contextOf(new World()).leases,
     signal: new AbortController().signal,
   };
-  const refused = codeOf(rotateJwt(context, { lifetimeSeconds: 60 }));
+  const refused = runVerb(rotateJwt(context, { lifetimeSeconds: 60 }));
   await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "green" });
   expect(world.journal).toBeUndefined();
   expect(record?.running).toEqual({ blue: "current" });
