@@ -32,10 +32,15 @@ export function createFaultInjector(
 ): FaultInjector {
   const leaked: Buffer[] = [];
   let startedAt = Infinity;
+  let spared = 0;
   const hits = (share: number | undefined) => share !== undefined && random() < share;
   return {
     touchesRequests: faults.errors !== undefined || faults.latency !== undefined,
     async beforeRequest() {
+      if (spared < (faults.soundRequests ?? 0)) {
+        spared += 1;
+        return false;
+      }
       if (faults.latency && hits(faults.latency.share)) await sleep(faults.latency.milliseconds);
       return hits(faults.errors);
     },

@@ -6,6 +6,8 @@ export interface Faults {
   readonly errors?: number;
   /** Added to a share of user HTTP requests before they are served. */
   readonly latency?: { readonly milliseconds: number; readonly share: number };
+  /** User HTTP requests that errors and latency spare after the start, so that the release passes its smoke test. */
+  readonly soundRequests?: number;
   /** Added to every WebSocket message and to every ping. */
   readonly webSocketLatencyMs?: number;
   /** Share of WebSocket upgrades that are refused with 503. */
@@ -26,6 +28,7 @@ export interface Faults {
 export const FAULT_KNOBS = {
   errors: "errors=<share>",
   latency: "latency=<time>[@<share>]",
+  "sound-requests": "sound-requests=<count>",
   "ws-latency": "ws-latency=<time>",
   "ws-reject": "ws-reject=<share>",
   "ws-drop": "ws-drop=<share>",
@@ -52,6 +55,13 @@ function parseShare(knob: string, text: string): number {
   const share = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
   if (!(share > 0 && share <= 1)) throw refuse(knob, "the share must be above 0 and at most 1, e.g. 0.2");
   return share;
+}
+
+function parseCount(knob: string, text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(count > 0 && Number.isSafeInteger(count)))
+    throw refuse(knob, "the count must be a whole number above 0, e.g. 50");
+  return count;
 }
 
 function parseTime(knob: string, text: string): number {
@@ -89,6 +99,8 @@ function parseKnob(knob: string): Faults {
         latency: { milliseconds: parseTime(knob, time), share: share === undefined ? 1 : parseShare(knob, share) },
       };
     }
+    case "sound-requests":
+      return { soundRequests: parseCount(knob, value) };
     case "ws-latency":
       return { webSocketLatencyMs: parseTime(knob, value) };
     case "ws-reject":
@@ -119,5 +131,7 @@ export function parseFaults(text: string): Faults {
   }
   if (faults.neverReady && faults.readyAfterMs !== undefined)
     throw refuse("never-ready", "it contradicts ready-after; keep one of them");
+  if (faults.soundRequests !== undefined && faults.errors === undefined && faults.latency === undefined)
+    throw refuse("sound-requests", "there is no fault that it puts off; give errors or latency too");
   return faults;
 }

@@ -23,6 +23,7 @@ describe("parseFaults", () => {
       crashAfterMs: 60_000,
       leakBytesPerSecond: 1_500_000,
     });
+    expect(parseFaults("errors=1,sound-requests=50")).toEqual({ errors: 1, soundRequests: 50 });
     expect(parseFaults("never-ready")).toEqual({ neverReady: true });
   });
 
@@ -40,6 +41,9 @@ describe("parseFaults", () => {
     ["latency=2s@", "share"],
     ["latency=2s@2", "share"],
     ["latency=2s@0.1@0.1", "form"],
+    ["errors=0.2,sound-requests=0", "count"],
+    ["errors=0.2,sound-requests=1.5", "count"],
+    ["never-ready,sound-requests=50", "no fault that it puts off"],
     ["crash-after=100000m", "time"],
     ["leak=1MB", "rate"],
     ["never-ready=true", "takes no value"],
@@ -82,6 +86,13 @@ describe("createFaultInjector", () => {
     for (let request = 0; request < 100; request++) if (await injector.beforeRequest()) failed += 1;
     expect(failed).toBe(20);
     expect(injector.touchesRequests).toBe(true);
+  });
+
+  test("spares the first requests where it is told to, and no later one", async () => {
+    const injector = createFaultInjector(parseFaults("errors=1,sound-requests=3"), silent, () => undefined);
+    const failed: boolean[] = [];
+    for (let request = 0; request < 5; request++) failed.push(await injector.beforeRequest());
+    expect(failed).toEqual([false, false, false, true, true]);
   });
 
   test("a sound server is ready as soon as it has started, and not before", () => {
