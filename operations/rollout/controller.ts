@@ -3,6 +3,7 @@ import { isRefusal, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { atRest, stateLabel, type RolloutState } from "./machine.ts";
 import type { RolloutPlan } from "./plan.ts";
+import { insisting } from "./persistence.ts";
 import { listen } from "./requests.ts";
 import { lostLease, type RolloutSession } from "./session.ts";
 import { tableLabel } from "./traffic/envoy.ts";
@@ -16,8 +17,9 @@ const ABANDONED_MS = 10_000;
  * the next state before anything of it is done. Meanwhile it hears what other terminals ask for: a request that leads out of
  * the state does not wait for its work.
  *
- * A state whose work fails leads to the rollback. What leaves the loop as an error leaves a journal that `resume` and
- * `abort` understand: the loss of the lease, Ctrl-C, a journal or a router that cannot be written.
+ * A state whose work fails leads to the rollback. A journal or a router that fails between two states is tried again for a
+ * while. What leaves the loop as an error leaves a journal that `resume` and `abort` understand: the loss of the lease, Ctrl-C,
+ * a journal or a router that cannot be written for long.
  */
 export async function* drive(session: RolloutSession): AsyncGenerator<ExaiEvent, void, void> {
   // A request that was accepted in the last moment leads out of the rest again.
@@ -39,10 +41,12 @@ async function* driveToRest(session: RolloutSession): AsyncGenerator<ExaiEvent, 
       if (deaf !== undefined) throw deaf;
       session.ended.throwIfAborted();
       if (session.machine.plan === undefined || atRest(session.machine)) {
-        await session.enforce().catch((error: unknown) => {
+        try {
+          yield* insisting(session, () => session.enforce());
+        } catch (error) {
           // A request has led out of the rest, and the next turn puts its table in force.
           if (session.ended.aborted || !session.signal.aborted) throw error;
-        });
+        }
         return;
       }
       yield* turnOf(session, session.machine.plan, abandoned);
@@ -65,7 +69,7 @@ async function* turnOf(
   const left = (): boolean => signal.aborted && !session.ended.aborted;
   let milliseconds: number;
   try {
-    milliseconds = await session.enforce();
+    milliseconds = yield* insisting(session, () => session.enforce());
   } catch (error) {
     if (left()) return;
     throw error;
@@ -92,8 +96,15 @@ async function* turnOf(
   yield { ...step, status: work.outcome === "done" ? "done" : "failed", detail: work.detail, seconds };
   const event = work.outcome === "done" ? { type: "done" as const } : { type: "fail" as const, reason: work.detail };
   const facts = { verdicts: work.verdicts ?? [], during: state, ...(work.deployed && { deployed: work.deployed }) };
+  let moved: boolean;
+  try {
+    moved = yield* insisting(session, () => session.happened(event, facts));
+  } catch (error) {
+    if (left()) return;
+    throw error;
+  }
   // The work is done, but the next state must wait for a colour: look again shortly.
-  if (!(await session.happened(event, facts)) && session.machine.state === state && !left()) await session.sleep(250);
+  if (!moved && session.machine.state === state && !left()) await session.sleep(250);
 }
 
 /** Before the candidate has users, a pause holds between two works; afterwards the gates go on during it. */

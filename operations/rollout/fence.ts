@@ -114,6 +114,11 @@ export function unwritable(error: unknown, path: string, problem: (code: string)
   return new UserError(path, problem(code), mend, undefined, { cause: error });
 }
 
+/** Whether it is an error of {@link unwritable}: the same write would meet it again. */
+export function isUnwritable(error: unknown): boolean {
+  return error instanceof UserError && UNWRITABLE.includes(errorCode(error.cause) ?? "");
+}
+
 async function exists(path: string): Promise<boolean> {
   return readdir(path).then(
     () => true,

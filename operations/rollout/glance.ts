@@ -52,6 +52,16 @@ export function agrees({ router, journal }: Glance): boolean {
   return router?.table !== undefined && sameTable(router.table, journal.table);
 }
 
+/** Whether somebody leads it for sure. */
+export function isLed({ holder }: Pick<Glance, "holder">): boolean {
+  return holder !== undefined && holder.doubtful !== true;
+}
+
+/** What is said of a holder that may be gone. */
+export function doubt(name: string): string {
+  return `${name} may lead it still: its last renewal does not fit this machine's clock`;
+}
+
 async function slotsNow(context: RolloutContext): Promise<Glance["slots"]> {
   const [blue, green] = await Promise.all([context.deployer.status("blue"), context.deployer.status("green")]);
   return { blue, green };

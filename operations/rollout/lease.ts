@@ -13,18 +13,29 @@ export interface Holder {
   readonly pid: number;
   /** What it is doing, e.g. `cutover`. */
   readonly verb: string;
+  /** Whether it may be gone: its last renewal is too old, or in the future, by the clocks of two machines. */
+  readonly doubtful?: true;
 }
 
 /** The right to change the rollout, alone. */
 export interface Lease {
   /** Larger than that of every earlier holder. Goes with every write. */
   readonly token: number;
-  /** Aborts when the lease could not be renewed in time or somebody took it over. */
+  /** Aborts when the lease could not be renewed in time, with why, or with a {@link TakenError} when somebody took it over. */
   readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
-/** Where leases are kept. On Kubernetes it will be one object of coordination.k8s.io. */
+/** The lease is another's. */
+export class TakenError extends Error {
+  override readonly name = "TakenError";
+
+  constructor() {
+    super("somebody else took the lease");
+  }
+}
+
+/** Where leases are kept: files of this machine, or one object of coordination.k8s.io. */
 export interface LeaseStore {
   /**
    * Takes the lease and renews it until it is released.
@@ -37,7 +48,7 @@ export interface LeaseStore {
    * shut the former holder out of journal and routes, and its lease is lost at its next look.
    */
   seize(verb: string): Promise<Lease>;
-  /** The present holder; undefined when the lease is free. */
+  /** The present holder; undefined when the lease is free or its holder is known to be gone. */
   holder(): Promise<Holder | undefined>;
 }
 
@@ -127,7 +138,7 @@ export class FileLeaseStore implements LeaseStore {
     let last = uptime();
     const renew = async (released: boolean): Promise<void> => {
       const tokens = await this.#tokens();
-      if (Math.max(...tokens) !== record.token) throw new Error("somebody else took the lease");
+      if (Math.max(...tokens) !== record.token) throw new TakenError();
       const next = { ...record, renewedAt: Date.now(), renewedUptime: uptime(), released };
       const temporary = join(this.#directory, `.${randomUUID()}`);
       await writeDurably(temporary, JSON.stringify(next));
@@ -138,8 +149,7 @@ export class FileLeaseStore implements LeaseStore {
       () => {
         renew(false).catch((error: unknown) => {
           // A write that fails now may succeed before the lease is over; a lease that is over is gone.
-          const taken = error instanceof Error && error.message.startsWith("somebody");
-          if (taken || uptime() - last > record.seconds) lose(error);
+          if (error instanceof TakenError || uptime() - last > record.seconds) lose(error);
         });
       },
       (this.#seconds * 1000) / 4,
@@ -148,7 +158,7 @@ export class FileLeaseStore implements LeaseStore {
     const watch = setInterval(() => {
       this.#tokens().then(
         (tokens) => {
-          if (tokens.some((token) => token > record.token)) lose(new Error("somebody else took the lease"));
+          if (tokens.some((token) => token > record.token)) lose(new TakenError());
         },
         () => undefined, // the renewal judges a directory that cannot be read
       );

@@ -6,7 +6,7 @@ import type { RolloutContext } from "./context.ts";
 import { checkSurroundings, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
 import { gateLimits } from "./gate-limits.ts";
 import { checkGates } from "./gates.ts";
-import { glance, SLOT_COLUMNS, slotRows, type Glance } from "./glance.ts";
+import { glance, isLed, SLOT_COLUMNS, slotRows, type Glance } from "./glance.ts";
 import { summaryOf } from "./history.ts";
 import type { HistoryEntry } from "./journal.ts";
 import type { Holder } from "./lease.ts";
@@ -132,7 +132,7 @@ async function blockersOf(context: RolloutContext, seen: Glance, stable: Colour)
   await check(() => {
     checkGates(context.gates);
   });
-  if (holder !== undefined) blockers.push(held(holder));
+  if (holder !== undefined && isLed(seen)) blockers.push(held(holder));
   else if (!atRest(journal.machine)) blockers.push(unfinished(journal.machine));
   await check(() => checkSurroundings(context));
   if (router?.ready[stable] === false) blockers.push(stableNotReady(stable));
@@ -166,7 +166,7 @@ function stagesOf(facts: {
   const watched = `gates pass, within ${span(holdSeconds + gates.noDataSeconds)}`;
   const old = seen.slots[candidate].image;
   return [
-    before("prepare", `${seen.holder === undefined ? "the lease is free" : "the lease is held"}; the journal begins`),
+    before("prepare", `${isLed(seen) ? "the lease is held" : "the lease is free"}; the journal begins`),
     before("drain", `${openOn(seen, candidate)}; what is open may go on for ${span(drainSeconds)}`),
     before(
       "deploy",

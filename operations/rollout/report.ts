@@ -3,10 +3,10 @@ import type { RouteTable } from "../../contract/envoy/routes.ts";
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "./context.ts";
-import { agrees, glance, SLOT_COLUMNS, slotRows } from "./glance.ts";
+import { agrees, doubt, glance, isLed, SLOT_COLUMNS, slotRows } from "./glance.ts";
 import { stateLabel } from "./machine.ts";
 import { tableLabel } from "./traffic/envoy.ts";
-import { standbyUntil } from "./turn.ts";
+import { isOver, standbyUntil } from "./turn.ts";
 
 /**
  * Says where the rollout stands: the journal's word beside the router's, the slots' and Prometheus's own. Takes no lease
@@ -21,14 +21,15 @@ export async function* status(context: RolloutContext): Verb {
   yield { type: "table", columns: SLOT_COLUMNS, rows: slotRows(seen) };
   if (router === undefined) {
     yield { type: "note", level: "warning", message: "the router does not answer: ./exai up" };
-  } else if (!agrees(seen) && holder === undefined) {
+  } else if (!agrees(seen) && !isLed(seen)) {
     const message = `the router has ${describeTable(router.table)}, the journal says ${describeTable(table)}: ./exai rollout resume`;
     yield { type: "note", level: "warning", message };
   }
   const { plan } = machine;
   const standby = machine.state.name === "standby" && plan !== undefined ? standbyUntil(entry?.at, plan) : undefined;
-  const held = holder === undefined ? "" : `, led by ${holder.who} (\`${holder.verb}\`, process ${String(holder.pid)})`;
-  const unled = plan !== undefined && machine.state.name !== "standby" && holder === undefined;
+  const name = holder === undefined ? "" : `${holder.who} (\`${holder.verb}\`, process ${String(holder.pid)})`;
+  const held = holder === undefined ? "" : isLed(seen) ? `, led by ${name}` : `, ${doubt(name)}`;
+  const unled = plan !== undefined && machine.state.name !== "standby" && !isLed(seen);
   yield {
     type: "result",
     title: `${stateLabel(machine)}: ${tableLabel(router?.table ?? table)}${held}`,
@@ -49,10 +50,10 @@ export async function* status(context: RolloutContext): Verb {
     next: unled
       ? ["./exai rollout resume", "./exai rollout abort"]
       : machine.state.name === "standby"
-        ? ["./exai rollback"]
+        ? ["./exai rollback", ...(isOver(standby) ? ["./exai rollout finish"] : [])]
         : [],
   };
-  return router === undefined || (!agrees(seen) && holder === undefined) ? EXIT.failed : EXIT.ok;
+  return router === undefined || (!agrees(seen) && !isLed(seen)) ? EXIT.failed : EXIT.ok;
 }
 
 function describeTable(table: RouteTable | undefined): string {

@@ -1,7 +1,10 @@
+import { isRefusal } from "../../contract/errors.ts";
 import { wait } from "./context.ts";
 import type { ControlAnswer, ControlRequest } from "./control.ts";
+import { isUnwritable } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
 import { stateLabel, underWay, type Machine } from "./machine.ts";
+import { BRIEF_WAITS_MS, insisting, resultOf } from "./persistence.ts";
 import type { Happening, RolloutSession } from "./session.ts";
 
 /** Milliseconds between two looks for requests. */
@@ -19,8 +22,26 @@ export async function listen(session: RolloutSession, signal: AbortSignal): Prom
     const rollout = session.machine.plan?.id;
     // A store that cannot be read has no requests; whoever waits for an answer takes over.
     const requests = rollout === undefined ? [] : await control.take(rollout).catch(() => []);
-    for (const request of requests) await control.answer(await attend(session, request)).catch(() => undefined);
+    for (const request of requests) {
+      const answer = await attended(session, request);
+      if (answer !== undefined) await control.answer(answer).catch(() => undefined);
+    }
     await wait(session.context, LISTEN_MS, signal).catch(() => undefined);
+  }
+}
+
+/**
+ * The answer to a request, also where the router or the journal fails under it: no request may end the one who leads.
+ * Undefined where the users could not be taken back: whoever asked then takes the lease and does it himself.
+ */
+export async function attended(session: RolloutSession, request: ControlRequest): Promise<ControlAnswer | undefined> {
+  try {
+    return await attend(session, request);
+  } catch (error) {
+    if (session.ended.aborted || isRefusal(error) || isUnwritable(error)) throw error;
+    if (request.action === "abort" || request.action === "rollback") return undefined;
+    const detail = error instanceof Error ? error.message : String(error);
+    return { id: request.id, accepted: false, detail: `it could not be done: ${detail}` };
   }
 }
 
@@ -33,7 +54,9 @@ export async function attend(session: RolloutSession, request: ControlRequest): 
   const act = async (event: Happening, verdicts: readonly Verdict[] = []): Promise<ControlAnswer> => {
     // A step that has passed by itself in the meantime must not take its successor with it.
     const during = request.action === "promote" ? { during: machine.state } : {};
-    const moved = await session.happened(event, { verdicts, who, why, ...during });
+    const moved = await resultOf(
+      insisting(session, () => session.happened(event, { verdicts, who, why, ...during }), BRIEF_WAITS_MS),
+    );
     const after = session.machine;
     if (after.state !== machine.state) session.leave(new Error(`${who} asked for ${request.action}`));
     return moved ? { id, accepted: true, detail: stateLabel(after) } : refused(`"${label}" knows no ${request.action}`);

@@ -4,7 +4,7 @@ import type { RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
 import { atRest, stateLabel } from "./machine.ts";
 import { command } from "./reach.ts";
-import { conclude, notNow, standbyUntil } from "./turn.ts";
+import { conclude, isOver, notNow, standbyUntil } from "./turn.ts";
 
 /**
  * Lets a paused rollout go on, and goes on where one was left: killed, interrupted or cut off from its journal. A step
@@ -19,8 +19,7 @@ export async function* resume(context: RolloutContext): Verb {
       const { machine, journal } = session;
       const { plan } = machine;
       if (machine.state.name === "standby" && plan !== undefined) {
-        const until = standbyUntil(journal.entry?.at, plan);
-        if (until !== undefined && Date.now() >= Date.parse(until)) await session.happened({ type: "finish" });
+        if (isOver(standbyUntil(journal.entry?.at, plan))) await session.happened({ type: "finish" });
       }
       const milliseconds = await session.enforce();
       if (atRest(session.machine) || plan === undefined) {

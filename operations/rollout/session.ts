@@ -5,11 +5,11 @@ import { EXIT, isRefusal, UserError } from "../../contract/errors.ts";
 import { wait, type RolloutContext } from "./context.ts";
 import type { SlotStatus } from "./deployer.ts";
 import { emptyOnPurpose } from "./emptied.ts";
-import { FencedError } from "./fence.ts";
+import { FencedError, isUnwritable } from "./fence.ts";
 import type { Verdict } from "./gates.ts";
 import { thisMoment, type Moment } from "./moment.ts";
 import { firstJournal, type HistoryEntry, type Journal, type JournalWriter } from "./journal.ts";
-import type { Lease } from "./lease.ts";
+import { TakenError, type Lease } from "./lease.ts";
 import {
   reduce,
   stableIsStopping,
@@ -44,6 +44,11 @@ export interface Facts {
   readonly look?: { readonly ready: Readiness | undefined };
 }
 
+interface Write {
+  readonly journal: Journal;
+  readonly entry: HistoryEntry;
+}
+
 /**
  * One holder's turn at the rollout: the lease, the journal and the routes, changed in the one order that survives a
  * crash at any point: journal first, then the router, then the router's own answer.
@@ -60,6 +65,8 @@ export class RolloutSession {
   #ready: Readiness | undefined;
   /** Whether the journal has a table that the router has not confirmed to this holder: asking it first would tell nothing. */
   #unconfirmed = false;
+  /** A write whose answer was lost, until the journal has been read after it. */
+  #doubtful: Write | undefined;
   #turn = new AbortController();
   #signal: AbortSignal;
   #writing: Promise<unknown> = Promise.resolve();
@@ -180,6 +187,7 @@ export class RolloutSession {
     now: Moment,
     { verdicts = [], deployed, who, why, during }: Facts,
   ): Promise<boolean> {
+    if (this.#doubtful !== undefined) await this.#settle(this.#doubtful);
     // What a work has found says nothing about a state to which a request has led in the meantime.
     if (during !== undefined && this.#journal.machine.state !== during) return false;
     const before = this.#journal.machine;
@@ -220,9 +228,10 @@ export class RolloutSession {
     try {
       await this.#guarded(() => this.#journalWriter.write(journal));
     } catch (error) {
-      // It may be in place all the same: a request on its way must not write another one of that number.
-      if (await this.#isInPlace(journal)) this.#goOnFrom(journal, entry);
-      throw error;
+      // It may be in place all the same, where only the answer was lost.
+      const inPlace = await this.#settle({ journal, entry }).catch(() => false);
+      if (!inPlace || isRefusal(error) || isUnwritable(error)) throw error;
+      return after !== before;
     }
     this.#goOnFrom(journal, entry);
     return after !== before;
@@ -234,9 +243,18 @@ export class RolloutSession {
     this.context.announcer?.happened(entry);
   }
 
-  async #isInPlace({ token, sequence }: Journal): Promise<boolean> {
-    const present = await this.context.journal.read().catch(() => undefined);
-    return present?.token === token && present.sequence === sequence;
+  /**
+   * Whether a write that failed is in place, which is gone on from then: nobody may write another one of its number. As long as
+   * the journal cannot be read either, nothing else is written.
+   */
+  async #settle(write: Write): Promise<boolean> {
+    this.#doubtful = write;
+    const { journal, entry } = write;
+    const present = await this.context.journal.read();
+    this.#doubtful = undefined;
+    const inPlace = present?.token === journal.token && present.sequence === journal.sequence;
+    if (inPlace) this.#goOnFrom(journal, entry);
+    return inPlace;
   }
 
   /**
@@ -368,8 +386,16 @@ function reasonOf(event: Happening, before: Machine, after: Machine): string {
   return after.state.name === "rollback" && before.state.name !== "rollback" ? after.state.reason : "";
 }
 
-/** The error of a holder that has been overtaken. */
+/** The error of a holder that may not write any more: it has been overtaken, or its lease could not be renewed. */
 export function lostLease(cause: unknown): UserError {
+  if (!(cause instanceof TakenError || cause instanceof FencedError))
+    return new UserError(
+      "rollout lease",
+      `it could not be renewed in time (${cause instanceof Error ? cause.message : String(cause)}), so this process has stopped writing`,
+      "./exai rollout status; where nobody leads it: ./exai rollout resume (or abort)",
+      EXIT.failed,
+      { cause },
+    );
   return new UserError(
     "rollout lease",
     "it was lost: another process has taken the rollout over, and this one has stopped writing",

@@ -1,3 +1,5 @@
+import { isRefusal } from "../../contract/errors.ts";
+import type { ExaiEvent } from "../../contract/events.ts";
 import { SERVER_PATHS } from "../../contract/server.ts";
 import { awaitQuiet, emptySlot } from "./drain.ts";
 import { watchStep } from "./hold.ts";
@@ -10,6 +12,10 @@ import type { Working } from "./work.ts";
 
 /** How long a new container must be ready without a break: the router's DNS and health checks run once per second. */
 export const SETTLE_SECONDS = 3;
+
+/** Milliseconds between two looks at a slot that is to become ready, and between two tries where that failed. */
+const LOOK_MS = 500;
+const RETRY_MS = 5000;
 
 /** The work of a state, in the world. */
 export async function* stateWork(session: RolloutSession, state: RolloutState, plan: RolloutPlan): Working {
@@ -67,17 +73,16 @@ async function* becomeReady(session: RolloutSession, plan: RolloutPlan): Working
   let last = "";
   for (;;) {
     const now = performance.now();
-    const { outcome, detail } = await restarts(session, plan);
-    if (outcome === "fail") return { outcome: "fail", detail: `${detail}${await lastWords(session, plan)}` };
-    const [ready, answer] = await Promise.all([session.look(), readyAnswer(session, plan)]);
-    if (ready[plan.candidate] && answer === "HTTP 200") {
+    const { restarted, unready } = await candidateNow(session, plan);
+    if (restarted !== undefined) return { outcome: "fail", detail: `${restarted}${await lastWords(session, plan)}` };
+    if (unready === undefined) {
       since ??= now;
       if (now - since >= SETTLE_SECONDS * 1000) {
         return { outcome: "done", detail: `ready after ${((since - started) / 1000).toFixed(1)} s` };
       }
     } else {
       since = undefined;
-      last = ready[plan.candidate] ? answer : `the router sees it unready, ${SERVER_PATHS.ready} answers ${answer}`;
+      last = unready;
     }
     if (since === undefined && now - started > context.deadlines.readySeconds * 1000) {
       const seconds = String(context.deadlines.readySeconds);
@@ -93,8 +98,34 @@ async function* becomeReady(session: RolloutSession, plan: RolloutPlan): Working
       status: "progress",
       detail: since === undefined ? last : "ready",
     };
-    await session.sleep(500);
+    await session.sleep(LOOK_MS);
   }
+}
+
+/**
+ * Why the candidate is not ready, or that it has restarted; neither where it is. What asks the platform or the router may
+ * fail for a moment, which says nothing of the candidate: the deadline judges it.
+ */
+async function candidateNow(
+  session: RolloutSession,
+  plan: RolloutPlan,
+): Promise<{ readonly restarted?: string; readonly unready?: string }> {
+  try {
+    const { outcome, detail } = await restarts(session, plan);
+    if (outcome === "fail") return { restarted: detail };
+    const [ready, answer] = await Promise.all([session.look(), readyAnswer(session, plan)]);
+    if (!ready[plan.candidate])
+      return { unready: `the router sees it unready, ${SERVER_PATHS.ready} answers ${answer}` };
+    return answer === "HTTP 200" ? {} : { unready: answer };
+  } catch (error) {
+    return { unready: failing(session, error) };
+  }
+}
+
+/** What an error says, where it may be over at the next try. @throws it where it cannot be */
+function failing(session: RolloutSession, error: unknown): string {
+  if (session.signal.aborted || isRefusal(error)) throw error;
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function readyAnswer(session: RolloutSession, plan: RolloutPlan): Promise<string> {
@@ -124,31 +155,53 @@ async function* smoke(session: RolloutSession, plan: RolloutPlan): Working {
   return { outcome: "done", detail: `${String(count)} checks passed` };
 }
 
-/** Brings the stable colour back up while the candidate keeps the users. */
+/**
+ * Brings the stable colour back up while the candidate keeps the users. What fails is tried again until the deadline: a
+ * rollback has nowhere else to go, and one that cannot be done must end, so that something else can be.
+ */
 async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
-  const { deployer, deadlines } = session.context;
+  const { readySeconds } = session.context.deadlines;
+  const fromNow = (): number => performance.now() + readySeconds * 1000;
+  let deadline = fromNow();
+  let last = "it does not become ready";
   // A slot that was being stopped may still look alive.
-  if (stableIsStopping(session.machine)) yield* emptySlot(session, plan.stable);
-  const status = await deployer.status(plan.stable);
-  const image = plan.stableImage ?? session.journal.images[plan.stable] ?? status.image;
-  if (!status.running && image !== undefined) {
-    yield {
-      type: "note",
-      level: "warning",
-      message: `${plan.stable} is down: deploying ${image} again before the rollback`,
-    };
-    await session.deploy(plan.stable, image);
-  }
-  const deadline = performance.now() + deadlines.readySeconds * 1000;
-  while (performance.now() < deadline) {
-    const ready = await session.look();
-    if (ready[plan.stable]) return { outcome: "done", detail: `${plan.stable} is ready again` };
-    // Neither answers: the users go where they were served before.
-    if (!ready[plan.candidate]) return { outcome: "done", detail: `${plan.candidate} is down as well` };
-    await session.sleep(500);
-  }
+  let stopping = stableIsStopping(session.machine);
+  let deployed = false;
+  do {
+    let pause = LOOK_MS;
+    try {
+      if (stopping) yield* emptySlot(session, plan.stable);
+      stopping = false;
+      if ((yield* startStable(session, plan)) && !deployed) {
+        // Once: a container that dies again and again is no reason to wait for ever.
+        deadline = fromNow();
+        deployed = true;
+      }
+      const ready = await session.look();
+      if (ready[plan.stable]) return { outcome: "done", detail: `${plan.stable} is ready again` };
+      // Neither answers: the users go where they were served before.
+      if (!ready[plan.candidate]) return { outcome: "done", detail: `${plan.candidate} is down as well` };
+    } catch (error) {
+      const detail = failing(session, error);
+      if (detail !== last) yield { type: "note", level: "warning", message: `${detail}; trying again` };
+      last = detail;
+      pause = RETRY_MS;
+    }
+    await session.sleep(pause);
+  } while (performance.now() < deadline);
   return {
     outcome: "fail",
-    detail: `${plan.stable} is not ready after ${String(deadlines.readySeconds)} s, so ${plan.candidate} keeps the users`,
+    detail: `${plan.stable} is not back after ${String(readySeconds)} s (${last}), so ${plan.candidate} keeps the users`,
   };
+}
+
+/** Deploys what the stable colour ran, where nothing runs there. @returns whether it did */
+async function* startStable(session: RolloutSession, plan: RolloutPlan): AsyncGenerator<ExaiEvent, boolean, void> {
+  const status = await session.context.deployer.status(plan.stable);
+  const image = plan.stableImage ?? session.journal.images[plan.stable] ?? status.image;
+  if (status.running || image === undefined) return false;
+  const message = `${plan.stable} is down: deploying ${image} again before the rollback`;
+  yield { type: "note", level: "warning", message };
+  await session.deploy(plan.stable, image);
+  return true;
 }

@@ -34,6 +34,11 @@ interface Beginning {
 
 const BEGINNINGS = new WeakMap<RolloutSession, Beginning>();
 
+/** The history cannot be read now, which says nothing of the candidate: no data, as with a Prometheus that is silent. */
+class HistoryError extends Error {
+  override readonly name = "HistoryError";
+}
+
 /** The gates of one step: tops up thin traffic, judges at each look, and says when the step's patience ends. */
 export class StepGates {
   readonly #session: RolloutSession;
@@ -141,7 +146,7 @@ export class StepGates {
       this.#aim(samplesOf(verdicts, "errors"), verdicts.some(undecided), samplesOf(verdicts, "websocket"));
       return [...verdicts, ...queries];
     } catch (error) {
-      if (!(error instanceof PrometheusError)) throw error;
+      if (!(error instanceof PrometheusError || error instanceof HistoryError)) throw error;
       return [{ gate: "data", outcome: "no-data", detail: error.message, figures: {} }];
     }
   }
@@ -152,7 +157,9 @@ export class StepGates {
     if (kept !== undefined) [this.#firstShiftAt, this.#before] = [kept.firstShiftAt, kept.before];
     if (this.#before !== undefined) return;
     const { id, stable, startedAt } = this.#plan;
-    const entries = await this.#session.context.journal.history();
+    const entries = await this.#session.context.journal.history().catch((error: unknown) => {
+      throw new HistoryError(`the history cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    });
     const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
     // Not later than this step, whatever the journal's clock was.
     const firstShiftAt = Math.min(this.#startedAt, first === undefined ? Infinity : fromWall(first.at));

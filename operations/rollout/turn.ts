@@ -28,7 +28,7 @@ export async function* turn(
       yield* interrupted(session);
       return EXIT.interrupted;
     }
-    throw session.ended.aborted ? lostLease(error) : error;
+    throw session.ended.aborted ? lostLease(session.ended.reason) : error;
   } finally {
     await session.close();
     // After the lease is free: nobody waits for a receiver that is slow.
@@ -136,6 +136,11 @@ export function* conclude(
 /** When a standby ends, ISO 8601; undefined before it began. */
 export function standbyUntil(beganAt: string | undefined, plan: RolloutPlan): string | undefined {
   return beganAt === undefined ? undefined : new Date(Date.parse(beganAt) + plan.standbySeconds * 1000).toISOString();
+}
+
+/** Whether the end of a standby has passed: it stays as it is until somebody ends it. */
+export function isOver(until: string | undefined): boolean {
+  return until !== undefined && Date.now() >= Date.parse(until);
 }
 
 function secondsSince(plan: RolloutPlan): number {

@@ -3,12 +3,12 @@ import { COLOURS } from "../../contract/colours.ts";
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb, ViewEvent } from "../../contract/events.ts";
 import type { RolloutContext } from "./context.ts";
-import { agrees, glance, SLOT_COLUMNS, slotRows, type Glance } from "./glance.ts";
+import { agrees, doubt, glance, isLed, SLOT_COLUMNS, slotRows, type Glance } from "./glance.ts";
 import { summaryOf } from "./history.ts";
 import { atRest, stateLabel } from "./machine.ts";
 import { span } from "./span.ts";
 import { tableLabel } from "./traffic/envoy.ts";
-import { standbyUntil } from "./turn.ts";
+import { isOver, standbyUntil } from "./turn.ts";
 
 /** Seconds between two looks at the containers, which cost more than the rest together. */
 const SLOTS_SECONDS = 10;
@@ -87,7 +87,7 @@ export function viewOf(seen: Glance): ViewEvent {
     ...(verdicts.length === 0 ? [] : [`the gates, before "${label}":`, ...verdicts]),
     ...(router === undefined ? ["the router does not answer"] : []),
     ...(figures === undefined ? ["Prometheus does not answer"] : []),
-    ...(router !== undefined && holder === undefined && !agrees(seen)
+    ...(router !== undefined && !isLed(seen) && !agrees(seen)
       ? ["the router's table is not the journal's: ./exai rollout resume"]
       : []),
   ];
@@ -125,14 +125,21 @@ export function viewOf(seen: Glance): ViewEvent {
   };
 }
 
-function leaderOf({ journal, holder }: Glance): string {
+function leaderOf(seen: Glance): string {
+  const { journal, holder } = seen;
   const { machine, entry } = journal;
-  if (holder !== undefined) return `led by ${holder.who} (${holder.verb}, process ${String(holder.pid)})`;
+  const name = holder === undefined ? "" : `${holder.who} (${holder.verb}, process ${String(holder.pid)})`;
+  if (isLed(seen)) return `led by ${name}`;
   const { plan, state } = machine;
   if (plan === undefined) return "";
-  if (state.name === "standby")
-    return `warm until ${standbyUntil(entry?.at, plan) ?? "?"}: ./exai rollback takes it back`;
-  return "nobody leads it: ./exai rollout resume, or ./exai rollout abort";
+  if (state.name === "standby") {
+    const until = standbyUntil(entry?.at, plan);
+    return isOver(until)
+      ? `still warm, its time ended ${until ?? "?"}: ./exai rollout finish stops it, ./exai rollback takes it back`
+      : `warm until ${until ?? "?"}: ./exai rollback takes it back`;
+  }
+  const leader = holder === undefined ? "nobody leads it" : doubt(name);
+  return `${leader}: ./exai rollout resume, or ./exai rollout abort`;
 }
 
 async function* ended(context: RolloutContext, rollout: string, seen: Glance): Verb {

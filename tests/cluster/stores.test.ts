@@ -165,6 +165,14 @@ describe.skipIf(kubeconfig === "")(
         await (await leaseStore().seize("test")).release();
       });
 
+      test.each([3600, -3600])("of a clock that is %d s off has a holder, who may be gone", async (off) => {
+        await heldElsewhere(0);
+        expect(await leaseStore().holder()).toEqual({ who: "ann@elsewhere", verb: "cutover", pid: 7 });
+        await heldElsewhere(off);
+        expect(await leaseStore().holder()).toMatchObject({ who: "ann@elsewhere", doubtful: true });
+        await (await leaseStore().seize("test")).release();
+      });
+
       test("that somebody deletes does not fall behind the journal", async () => {
         const before = await leaseStore().seize("test");
         await journalStore().open(before);

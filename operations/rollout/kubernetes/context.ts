@@ -54,12 +54,13 @@ export async function clusterRollout(options: ClusterRollout): Promise<OpenRollo
     }),
   ]);
   const journal = new ClusterJournalStore(cluster);
+  const traffic = new GatewayTraffic({ cluster, proxies, wsPort });
   return {
     context: {
-      traffic: new GatewayTraffic({ cluster, proxies, wsPort }),
+      traffic,
       journal,
       leases: new ClusterLeaseStore(cluster, {
-        floor: () => journal.token(),
+        floor: async () => Math.max(...(await Promise.all([journal.token(), traffic.token()]))),
         ...(options.leaseSeconds === undefined ? {} : { seconds: options.leaseSeconds }),
       }),
       control: new ClusterControlStore(cluster),

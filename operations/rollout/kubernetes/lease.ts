@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, UserError } from "../../../contract/errors.ts";
-import { currentUser, type Holder, type Lease, type LeaseStore } from "../lease.ts";
+import { currentUser, TakenError, type Holder, type Lease, type LeaseStore } from "../lease.ts";
 import { isGone, ownMark, type ProcessMark } from "../process-mark.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { Found, Lease as LeaseObject } from "./objects.ts";
@@ -59,8 +59,9 @@ export class ClusterLeaseStore implements LeaseStore {
     if (current === undefined || !isHeld(current)) return undefined;
     const holder = holderOf(current);
     if (await isGone(holder)) return undefined;
-    // A look takes no time to watch: for once the clocks have to do.
-    return freshness(current) < durationOf(current) ? holder : undefined;
+    // A look takes no time to watch, so the clocks have to do, which may differ: then only the holder itself can tell.
+    const { who, pid, verb } = holder;
+    return { who, pid, verb, ...(freshness(current) < durationOf(current) ? {} : { doubtful: true }) };
   }
 
   async #take(verb: string, admit: (current: Found<LeaseObject>) => Promise<void>): Promise<Lease> {
@@ -112,7 +113,7 @@ export class ClusterLeaseStore implements LeaseStore {
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
         const present = await this.#read();
-        if (present?.spec?.leaseTransitions !== token) throw new LostError("somebody else took the lease");
+        if (present?.spec?.leaseTransitions !== token) throw new TakenError();
         current = present; // only its labels or the like were changed; the next renewal has the version
       }
     };
@@ -123,7 +124,7 @@ export class ClusterLeaseStore implements LeaseStore {
         .catch((error: unknown) => {
           // What fails now may succeed before the lease is over; two thirds of it leave room for a slow last write.
           const over = performance.now() - last > (this.#seconds * 1000 * 2) / 3;
-          if (!(error instanceof LostError) && !over) return;
+          if (!(error instanceof TakenError) && !over) return;
           clearInterval(timer);
           lost.abort(error);
         });
@@ -158,11 +159,6 @@ export class ClusterLeaseStore implements LeaseStore {
   async #read(): Promise<Found<LeaseObject> | undefined> {
     return this.#cluster.read<LeaseObject>({ apiVersion: API, kind: "Lease", name: LEASE_NAME });
   }
-}
-
-/** The lease is another's. */
-class LostError extends Error {
-  override readonly name = "LostError";
 }
 
 function isHeld({ spec }: LeaseObject): boolean {

@@ -25,7 +25,7 @@ export class GatewayProxies {
   readonly #cluster: Cluster;
   readonly #namespace: string;
   readonly #agents = new Map<string, PodAgent>();
-  #servicePorts: Promise<ReadonlyMap<number, number>> | undefined;
+  #servicePorts: ReadonlyMap<number, number> = new Map();
 
   /** @param namespace that the proxies run in */
   constructor(cluster: Cluster, namespace: string) {
@@ -59,8 +59,12 @@ export class GatewayProxies {
   async listener(port: number, tls: ListenerTls | undefined): Promise<RequestOptions> {
     const pod = (await this.#pods()).find(isServing);
     if (pod === undefined) throw new Error("no Envoy proxy is ready");
-    this.#servicePorts ??= this.#ports();
-    const target = (await this.#servicePorts).get(port);
+    let target = this.#servicePorts.get(port);
+    if (target === undefined) {
+      // Kept once they are known: a Service that cannot be read, or is not there yet, may be a moment later.
+      this.#servicePorts = await this.#ports();
+      target = this.#servicePorts.get(port);
+    }
     if (target === undefined) throw new Error(`the gateway's Service has no port ${String(port)}`);
     return { agent: this.#agent(pod, target, tls) };
   }

@@ -112,6 +112,13 @@ export class GatewayTraffic implements TrafficDriver {
     return { blue: of("blue"), green: of("green") };
   }
 
+  /** The highest token that the routes have seen; 0 where there are none. */
+  async token(): Promise<number> {
+    const names = LISTENERS.map((listener) => ROUTING_NAMES.shared[listener]);
+    const routes = await Promise.all(names.map((name) => this.#found(name)));
+    return Math.max(...routes.map((route) => (route === undefined ? 0 : tokenOf(route))));
+  }
+
   async writer(lease: Lease): Promise<TrafficWriter> {
     // What may be written depends on what the proxies have: somebody has to have read it.
     const read = this.#streamsPinned === undefined ? this.inForce().catch(() => undefined) : undefined;
@@ -215,13 +222,17 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async #route(name: string): Promise<Found<HttpRoute>> {
-    const route = await this.#cluster.read<HttpRoute>({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
+    const route = await this.#found(name);
     if (route !== undefined) return route;
     throw new UserError(
       `HTTPRoute ${this.#cluster.namespace}/${name}`,
       "is not there",
       "./exai up staging   (or prod) makes the routes",
     );
+  }
+
+  async #found(name: string): Promise<Found<HttpRoute> | undefined> {
+    return this.#cluster.read<HttpRoute>({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
   }
 
   async #deployment(colour: Colour): Promise<Found<Deployment> | undefined> {
@@ -286,8 +297,12 @@ interface ClustersAnswer {
   }[];
 }
 
+function tokenOf(route: Found<HttpRoute>): number {
+  return Number(route.metadata.annotations?.[TOKEN] ?? 0);
+}
+
 function refuse(route: Found<HttpRoute>, token: number): void {
-  const newest = Number(route.metadata.annotations?.[TOKEN] ?? 0);
+  const newest = tokenOf(route);
   if (newest > token)
     throw new FencedError(
       `HTTPRoute ${route.metadata.name}: token ${String(token)} has been superseded by ${String(newest)}`,

@@ -4,8 +4,10 @@ import type { AddressInfo } from "node:net";
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COLOURS } from "../../../contract/colours.ts";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Verb } from "../../../contract/events.ts";
+import { SERVER_METRICS } from "../../../contract/server.ts";
 import { Asked } from "../../../operations/rollout/ahead.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { controlRequest, type ControlAction } from "../../../operations/rollout/control.ts";
@@ -17,20 +19,24 @@ import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
 import { Process, World, type Fault } from "./world.ts";
 
-/** Answers every query with one fresh sample: enough for a cutover to begin. */
+/** Answers every query with one fresh sample, enough for a cutover to begin, and that no MCP session is left. */
 let prometheus: Server;
 let prometheusUrl: string;
 beforeAll(async () => {
-  prometheus = createServer((_, response) => {
+  prometheus = createServer((request, response) => {
     const now = Date.now() / 1000;
-    const values = [
+    const samples = [
       [now - 1, "1"],
       [now, "2"],
     ];
+    const data = decodeURIComponent(request.url ?? "").includes(SERVER_METRICS.mcpSessions)
+      ? {
+          resultType: "vector",
+          result: COLOURS.map((colour) => ({ metric: { colour, figure: "mcpSessions" }, value: [now, "0"] })),
+        }
+      : { resultType: "matrix", result: [{ metric: {}, values: samples }] };
     response.setHeader("content-type", "application/json");
-    response.end(
-      JSON.stringify({ status: "success", data: { resultType: "matrix", result: [{ metric: {}, values }] } }),
-    );
+    response.end(JSON.stringify({ status: "success", data }));
   }).listen(0, "127.0.0.1");
   await once(prometheus, "listening");
   prometheusUrl = `http://127.0.0.1:${String((prometheus.address() as AddressInfo).port)}`;
@@ -193,7 +199,10 @@ async function perform(world: World, act: Act): Promise<void> {
 const faults = fc.array(
   fc.tuple(
     fc.integer({ min: 1, max: 70 }),
-    fc.constantFrom<Fault>("crash", "hang", "refuse", "unready-blue", "unready-green", "request", "request"),
+    fc.constantFrom<Fault>(
+      ...(["crash", "hang", "refuse", "unready-blue", "unready-green"] as const),
+      ...(["request", "request", "silence", "no-image"] as const),
+    ),
   ),
   { maxLength: 3 },
 );
@@ -262,9 +271,9 @@ describe("session and controller over a world with faults", () => {
           await perform(world, each);
           expect(world.broken).toEqual([]);
           // Between two verbs somebody mends what is broken, or nobody does.
-          if (resumes) for (const slot of [world.slots.blue, world.slots.green]) slot.healthy = true;
+          if (resumes) world.mend();
         }
-        for (const slot of [world.slots.blue, world.slots.green]) slot.healthy = true;
+        world.mend();
         const code = await insist(world, (context) => (resumes ? resume(context) : abort(context, {})));
         // Abort refuses what is complete, and resume goes on with it.
         if (code instanceof Error) expect(await insist(world, resume)).toBe(0);

@@ -8,12 +8,22 @@ import { stateWork } from "../../../operations/rollout/state-work.ts";
 import { FencedError } from "../../../operations/rollout/fence.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates.ts";
 import type { HistoryEntry, Journal } from "../../../operations/rollout/journal.ts";
-import type { Lease } from "../../../operations/rollout/lease.ts";
+import { TakenError, type Lease } from "../../../operations/rollout/lease.ts";
 import type { Readiness } from "../../../operations/rollout/machine.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
 
 /** What befalls a process at one of its boundaries: the moments just before and just after it changes something. */
-export type Fault = "crash" | "hang" | "refuse" | "unready-blue" | "unready-green" | "request";
+export type Fault =
+  | "crash"
+  | "hang"
+  | "refuse"
+  | "unready-blue"
+  | "unready-green"
+  | "request"
+  /** The router answers nobody for a while. */
+  | "silence"
+  /** No image can be had any more. */
+  | "no-image";
 
 /** One process: its boundaries are counted, and faults wait for it there. */
 export class Process {
@@ -41,6 +51,9 @@ export class Process {
     return this.#faults.get(this.boundaries);
   }
 }
+
+/** How many questions a router leaves unanswered: fewer than a controller asks before it gives up. */
+const SILENCE = 6;
 
 class Crash extends Error {}
 
@@ -70,6 +83,9 @@ export class World {
   /** What a fault `request` does: something asked for from another terminal. */
   onRequest: () => void = () => undefined;
   #questions = 0;
+  /** Questions that the router will not answer. */
+  #silence = 0;
+  #images = true;
   #token = 0;
   #fence = 0;
   #holder: { readonly process: Process; readonly verb: string; readonly lost: AbortController } | undefined;
@@ -80,6 +96,12 @@ export class World {
   /** Lets the processes that hang go on. */
   wake(): void {
     for (const go of this.#hung.splice(0)) go();
+  }
+
+  /** Somebody mends what is broken, but for images that are gone. */
+  mend(): void {
+    this.#silence = 0;
+    for (const slot of [this.slots.blue, this.slots.green]) slot.healthy = true;
   }
 
   get healthy(): Readiness {
@@ -94,14 +116,14 @@ export class World {
         inForce: async () => {
           // It may take its time, and then says what is in force by then.
           for (let turn = this.#questions++ % 4; turn > 0; turn -= 1) await turnOfTheLoop();
-          return this.#alive(process, () => this.table);
+          return this.#answered(process, () => this.table);
         },
         readiness: () =>
-          this.#alive(process, () => {
+          this.#answered(process, () => {
             process.lastLook = this.healthy;
             return this.healthy;
           }),
-        open: () => this.#alive(process, () => this.#open()),
+        open: () => this.#answered(process, () => this.#open()),
         writer: (lease) =>
           this.#alive(process, () => {
             this.#shutOut(lease);
@@ -112,6 +134,7 @@ export class World {
                 try {
                   return await this.#change(process, () => {
                     this.#apply(lease, table);
+                    this.#hear();
                     return 1;
                   });
                 } finally {
@@ -202,6 +225,20 @@ export class World {
     return act();
   }
 
+  /** An answer of the router's. */
+  async #answered<T>(process: Process, act: () => T): Promise<T> {
+    return this.#alive(process, () => {
+      this.#hear();
+      return act();
+    });
+  }
+
+  #hear(): void {
+    if (this.#silence === 0) return;
+    this.#silence -= 1;
+    throw new Error("the router does not answer");
+  }
+
   /**
    * Changes something, with a boundary before it and one after it. What knows no token may not fall asleep between the
    * look at the journal that stands for it and the act: no look closes that gap.
@@ -239,6 +276,12 @@ export class World {
       case "request":
         this.onRequest();
         return;
+      case "silence":
+        this.#silence += SILENCE;
+        return;
+      case "no-image":
+        this.#images = false;
+        return;
       case undefined:
     }
   }
@@ -247,7 +290,7 @@ export class World {
     const living = this.#living;
     if (living !== undefined && !seize)
       throw new UserError("lease", `held by ${living.process.name}`, "wait", EXIT.refused);
-    living?.lost.abort(new Error("somebody else took the lease"));
+    living?.lost.abort(new TakenError());
     this.#token += 1;
     const lost = new AbortController();
     const holder = { process, verb, lost };
@@ -308,6 +351,7 @@ export class World {
   #deploy(colour: Colour, image: string) {
     this.#promise(this.table.weights[colour] === 0 || !this.healthy[colour], `${colour} is deployed and has users`);
     this.#promise(!this.table.emptied.includes(colour), `${colour} is deployed and still called empty on purpose`);
+    if (!this.#images) throw new UserError(image, "cannot be had", "push it");
     this.slots[colour] = { running: true, image, healthy: true, open: 0 };
     return { ...this.slots[colour], id: colour, restarts: 0 };
   }

@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import { drive } from "../../../operations/rollout/controller.ts";
+import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { pause } from "../../../operations/rollout/steer.ts";
+import { conclude } from "../../../operations/rollout/turn.ts";
+import type { WorkOf } from "../../../operations/rollout/work.ts";
+import { runVerb } from "../../support/verbs.ts";
+import { Process, World } from "./world.ts";
+
+const PLAN: RolloutPlan = {
+  ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [20, 100] },
+  ...{ holdSeconds: 0, bakeSeconds: 0, standbySeconds: 3600, drainSeconds: 0, approval: false },
+  ...{ reason: "", by: "ann@host", startedAt: "" },
+};
+
+/** Stays at the first step until somebody leads out of it. */
+const waits: WorkOf = async function* (session, state) {
+  await Promise.resolve();
+  while (state.name === "shift") await session.sleep(1);
+  return { outcome: "done", detail: "" };
+};
+
+async function led() {
+  const world = new World();
+  const process = new Process("ann@host");
+  const session = await RolloutSession.open(world.context(process, "http://127.0.0.1:9", waits), "cutover");
+  await session.happened({ type: "start", plan: PLAN });
+  const verb = async function* () {
+    yield* drive(session);
+    return yield* conclude(session, PLAN, "completed");
+  };
+  const leading = runVerb(verb()).finally(() => session.close());
+  leading.catch(() => undefined);
+  while (session.machine.state.name !== "shift") await new Promise((resolve) => setImmediate(resolve));
+  return { world, process, leading };
+}
+
+/** Another machine's view of it, whose clock does not agree with the leader's. */
+function elsewhere(world: World, process = new Process("bob@host")): RolloutContext {
+  const context = world.context(process, "http://127.0.0.1:9", waits);
+  const { leases } = context;
+  const holder = async () => {
+    const certain = await leases.holder();
+    return { who: "ann@host", pid: 1, verb: "cutover", ...certain, doubtful: true } as const;
+  };
+  return { ...context, leases: { ...leases, holder } };
+}
+
+describe("a leader whose clock is not this machine's", () => {
+  it("is asked for a rollback, and obeys", async () => {
+    const { world, leading } = await led();
+    expect((await runVerb(rollback(elsewhere(world), {}))).code).toBe(0);
+    expect((await leading).code).toBe(1);
+    expect(world.history.find(({ to }) => to === "rollback")?.who).toBe("bob@host");
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+    expect(world.broken).toEqual([]);
+  });
+
+  it("and who is gone is taken over from, without waiting for the end of its lease", async () => {
+    const { world, process, leading } = await led();
+    process.dead = true;
+    process.stop.abort(new Error("killed"));
+    await leading.catch(() => undefined);
+    const { code, events } = await runVerb(rollback(elsewhere(world), {}));
+    expect(code).toBe(0);
+    expect(JSON.stringify(events)).toContain("does not answer: taking the rollout over");
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+  });
+
+  it("and who is gone keeps nobody from pausing: the lease itself says whether it is free", async () => {
+    const { world, process, leading } = await led();
+    process.dead = true;
+    process.stop.abort(new Error("killed"));
+    await leading.catch(() => undefined);
+    const bob = new Process("bob@host");
+    const pausing = runVerb(pause(elsewhere(world, bob), {}));
+    while (world.journal?.machine.pause === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(world.journal.machine.pause.by).toBe("bob@host");
+    bob.stop.abort(new Error("Ctrl-C"));
+    expect((await pausing).code).toBe(130);
+  });
+});

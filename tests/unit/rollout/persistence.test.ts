@@ -1,0 +1,183 @@
+import { describe, expect, it } from "vitest";
+import { controlRequest } from "../../../operations/rollout/control.ts";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import { drive } from "../../../operations/rollout/controller.ts";
+import type { JournalWriter } from "../../../operations/rollout/journal.ts";
+import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
+import { attended } from "../../../operations/rollout/requests.ts";
+import { abort } from "../../../operations/rollout/resume.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
+import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { conclude } from "../../../operations/rollout/turn.ts";
+import { stateWork } from "../../../operations/rollout/state-work.ts";
+import type { Work, WorkOf } from "../../../operations/rollout/work.ts";
+import { runVerb } from "../../support/verbs.ts";
+import { Process, World } from "./world.ts";
+
+const PLAN: RolloutPlan = {
+  ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [20, 100] },
+  ...{ holdSeconds: 0, bakeSeconds: 0, standbySeconds: 3600, drainSeconds: 0, approval: false },
+  ...{ reason: "", by: "ann@host", startedAt: "" },
+};
+
+/** Tries that fail before one succeeds; each failure takes one away. */
+interface Trouble {
+  left: number;
+}
+
+const troubled =
+  (trouble: Trouble) =>
+  async <T>(act: () => Promise<T>): Promise<T> => {
+    if (trouble.left === 0) return act();
+    trouble.left -= 1;
+    throw new Error("the connection breaks off");
+  };
+
+/** A cutover of {@link PLAN} whose gates end as told; `trouble` begins with the first step. */
+async function cutoverWith(wanted: {
+  readonly gates?: Work;
+  readonly failing: "router" | "journal";
+  readonly times: number;
+}): Promise<{ world: World; run: Promise<{ code: number; notes: string[] }>; trouble: Trouble }> {
+  const world = new World();
+  const trouble: Trouble = { left: 0 };
+  const fails = troubled(trouble);
+  const work: WorkOf = async function* (_, state) {
+    await Promise.resolve();
+    if (state.name === "shift") trouble.left = wanted.times;
+    return (state.name === "shift" ? wanted.gates : undefined) ?? { outcome: "done", detail: "" };
+  };
+  const plain = world.context(new Process("ann@host"), "http://127.0.0.1:9", work);
+  const context: RolloutContext =
+    wanted.failing === "router"
+      ? { ...plain, traffic: { ...plain.traffic, readiness: () => fails(() => plain.traffic.readiness()) } }
+      : {
+          ...plain,
+          journal: {
+            ...plain.journal,
+            open: async (lease): Promise<JournalWriter> => {
+              const writer = await plain.journal.open(lease);
+              return { write: (journal) => fails(() => writer.write(journal)) };
+            },
+          },
+        };
+  const session = await RolloutSession.open(context, "cutover");
+  await session.happened({ type: "start", plan: PLAN });
+  const verb = async function* () {
+    yield* drive(session);
+    return yield* conclude(session, PLAN, "completed");
+  };
+  const run = runVerb(verb()).then(({ code, events }) => ({
+    code,
+    notes: events.flatMap((event) => (event.type === "note" ? [event.message] : [])),
+  }));
+  return { world, run, trouble };
+}
+
+describe("between two states", () => {
+  it("a router that does not answer for a while keeps nobody from the next one", async () => {
+    const { world, run } = await cutoverWith({ failing: "router", times: 8 });
+    const { code, notes } = await run;
+    expect(code).toBe(0);
+    expect(notes).toContain("the connection breaks off; trying again");
+    expect(world.table.weights).toEqual({ blue: 0, green: 100 });
+    expect(world.broken).toEqual([]);
+  });
+
+  it("a journal that cannot be written for a while keeps no bad release in place", async () => {
+    const gates: Work = { outcome: "fail", detail: "errors: too many" };
+    const { world, run } = await cutoverWith({ gates, failing: "journal", times: 8 });
+    expect((await run).code).toBe(1);
+    expect(world.journal?.machine).toMatchObject({ active: "blue", ending: { outcome: "rolled-back" } });
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+    expect(world.broken).toEqual([]);
+  });
+
+  it("what never comes back ends the controller with its error, and the journal can be resumed", async () => {
+    const { world, run, trouble } = await cutoverWith({ failing: "journal", times: Infinity });
+    await expect(run).rejects.toThrow("the connection breaks off");
+    expect(world.journal?.machine.state).toEqual({ name: "shift", step: 0 });
+    trouble.left = 0;
+    const work: WorkOf = async function* () {
+      await Promise.resolve();
+      return { outcome: "done", detail: "" };
+    };
+    const again = world.context(new Process("bob@host"), "http://127.0.0.1:9", work);
+    expect((await runVerb(abort(again, {}))).code).toBe(0);
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+  });
+});
+
+describe("a request that meets trouble", () => {
+  async function leader(times: number) {
+    const world = new World();
+    const trouble: Trouble = { left: 0 };
+    const fails = troubled(trouble);
+    const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", async function* () {
+      await Promise.resolve();
+      return { outcome: "done", detail: "" };
+    });
+    const journal: RolloutContext["journal"] = {
+      ...context.journal,
+      open: async (lease) => {
+        const writer = await context.journal.open(lease);
+        return { write: (next) => fails(() => writer.write(next)) };
+      },
+    };
+    const session = await RolloutSession.open({ ...context, journal }, "cutover");
+    await session.happened({ type: "start", plan: PLAN });
+    trouble.left = times;
+    return { world, session };
+  }
+
+  it("is done all the same where the trouble is short", async () => {
+    const { session } = await leader(3);
+    const request = controlRequest({ action: "pause" }, PLAN.id, "bob@host", "wait");
+    expect(await attended(session, request)).toMatchObject({ accepted: true });
+    expect(session.machine.pause?.by).toBe("bob@host");
+  });
+
+  it("is refused with the reason, and the one who leads goes on", async () => {
+    const { session } = await leader(Infinity);
+    const request = controlRequest({ action: "pause" }, PLAN.id, "bob@host", "wait");
+    expect(await attended(session, request)).toMatchObject({
+      accepted: false,
+      detail: "it could not be done: the connection breaks off",
+    });
+    expect(session.machine.pause).toBeUndefined();
+  });
+
+  it("is left unanswered where users are to be taken back: whoever asks then does it himself", async () => {
+    const { session } = await leader(Infinity);
+    const request = controlRequest({ action: "rollback", evict: true }, PLAN.id, "bob@host", "bad");
+    expect(await attended(session, request)).toBeUndefined();
+  });
+});
+
+describe("a rollback to a release that is gone", () => {
+  it("whose image cannot be had ends with the users where they are, and another release can follow", async () => {
+    const world = new World();
+    const work: WorkOf = async function* () {
+      await Promise.resolve();
+      return { outcome: "done", detail: "" };
+    };
+    const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", work);
+    const session = await RolloutSession.open(context, "cutover");
+    await session.happened({ type: "start", plan: PLAN });
+    while (session.machine.state.name !== "standby") {
+      if (session.machine.state.name === "deploy") await session.deploy("green", "two");
+      await session.happened({ type: "done" });
+      await session.enforce();
+    }
+    await session.close();
+    world.slots.blue.running = false;
+    const deployer = { ...context.deployer, deploy: () => Promise.reject(new Error("one: no such image")) };
+    const { code, events } = await runVerb(rollback({ ...context, deployer, work: stateWork }, {}));
+    expect(code).toBe(1);
+    expect(events.at(-1)).toMatchObject({ data: { outcome: "kept", active: "green" } });
+    expect(JSON.stringify(events)).toContain("one: no such image");
+    expect(world.table.weights).toEqual({ blue: 0, green: 100 });
+    expect(world.journal?.machine.state).toEqual({ name: "idle" });
+    expect(world.broken).toEqual([]);
+  });
+});
