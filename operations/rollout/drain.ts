@@ -1,5 +1,6 @@
 import type { Colour } from "../../contract/colours.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
+import { figuresNow } from "./figures.ts";
 import { secondsSince } from "./moment.ts";
 import type { RolloutSession } from "./session.ts";
 import type { Working } from "./work.ts";
@@ -8,23 +9,22 @@ import type { Working } from "./work.ts";
 const LOOK_MS = 500;
 
 /**
- * Waits until nothing is open on a colour that has no users any more, or until its time is over, counted from when it lost
- * them. Nothing is closed here.
+ * Waits until nothing is open on a colour that has no users any more and no MCP session is left there, or until its time is
+ * over, counted from when it lost them. Nothing is closed here.
  */
 export async function* awaitQuiet(session: RolloutSession, colour: Colour, drainSeconds: number): Working {
-  const { left } = session.journal;
-  const since = left?.[colour];
+  const since = session.journal.left?.[colour];
   const started = performance.now();
   const spent = since === undefined ? 0 : await secondsSince(since);
   let said: string | undefined;
   for (;;) {
     // A wall clock that jumped back must not make it longer than it is.
     const seconds = drainSeconds - spent - (performance.now() - started) / 1000;
-    const open = await openOn(session, colour);
-    if (open === 0) return { outcome: "done", detail: `nothing is open on ${colour}` };
-    const what = open === undefined ? "the router does not say what is open" : `${String(open)} connections are open`;
-    if (seconds <= 0) return { outcome: "done", detail: `${what} on ${colour}, and its time is over` };
-    const detail = `${what} on ${colour}; they have ${seconds.toFixed(0)} s, then they are closed`;
+    const [open, sessions] = await Promise.all([openOn(session, colour), sessionsOn(session, colour)]);
+    if (open === 0 && sessions === 0) return { outcome: "done", detail: `nothing is open on ${colour}` };
+    const what = left(open, sessions);
+    if (seconds <= 0) return { outcome: "done", detail: `${what} on ${colour}, whose time is over` };
+    const detail = `${what} on ${colour}; ${seconds.toFixed(0)} s more, then they are ended`;
     if (detail !== said) yield progress(session, detail);
     said = detail;
     await session.sleep(LOOK_MS);
@@ -62,6 +62,37 @@ async function openOn(session: RolloutSession, colour: Colour): Promise<number |
   } catch {
     return undefined;
   }
+}
+
+/**
+ * MCP sessions that still lead to a colour; undefined where nobody knows. Between two calls a session is no connection: only the
+ * servers count them, and Prometheus has that as of its last scrape, which is late by seconds only.
+ */
+async function sessionsOn(session: RolloutSession, colour: Colour): Promise<number | undefined> {
+  if (session.machine.evicted.includes(colour)) return 0;
+  const { prometheusUrl, traffic } = session.context;
+  const figures = await figuresNow(prometheusUrl);
+  const sessions = figures?.[colour].mcpSessions;
+  if (sessions !== undefined) return sessions;
+  const ready = await traffic.readiness().catch(() => undefined);
+  // Where no server answers, no session goes on.
+  return ready?.[colour] === false ? 0 : undefined;
+}
+
+function left(open: number | undefined, sessions: number | undefined): string {
+  const parts = [
+    open === undefined
+      ? "the router does not say what is open"
+      : open > 0
+        ? `${String(open)} connections are open`
+        : "",
+    sessions === undefined
+      ? "Prometheus does not say how many MCP sessions are left"
+      : sessions > 0
+        ? `${String(sessions)} MCP sessions are left`
+        : "",
+  ];
+  return parts.filter((part) => part !== "").join(" and ");
 }
 
 function progress(session: RolloutSession, detail: string): ExaiEvent {

@@ -69,13 +69,12 @@ export class Prober {
   }
 
   async #probe(colour: Colour, index: number): Promise<void> {
-    const signal = (): AbortSignal => AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PROBE_SECONDS * 1000)]);
     if (index % MCP_EVERY === 0) {
-      const session = new McpProbe(this.#routerUrl, testerHeaders(colour), signal);
-      await session.initialize();
-      await session.end();
+      // Not waited for, and not given up halfway: a session that nobody ends would hold the slot up when it is drained.
+      void this.#probeMcp(colour).catch(() => undefined);
       return;
     }
+    const signal = (): AbortSignal => AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PROBE_SECONDS * 1000)]);
     if (index % HEALTH_EVERY === 0) {
       const started = performance.now();
       const response = await fetch(new URL(SERVER_PATHS.health, this.#routerUrl), {
@@ -89,6 +88,13 @@ export class Prober {
     const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
     const response = await fetch(url, { headers: testerHeaders(colour), signal: signal() });
     await response.arrayBuffer();
+  }
+
+  async #probeMcp(colour: Colour): Promise<void> {
+    const signal = (): AbortSignal => AbortSignal.timeout(PROBE_SECONDS * 1000);
+    const session = new McpProbe(this.#routerUrl, testerHeaders(colour), signal);
+    await session.initialize();
+    await session.end();
   }
 }
 

@@ -53,7 +53,7 @@ export const QUICK_GATES: Partial<GateSettings> = {
 };
 
 /** A cutover of two steps that does not wait longer than it must. */
-export const QUICK_CUTOVER = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
+export const QUICK_CUTOVER = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1, drainSeconds: 60 } as const;
 
 /** The shares keep what is measured from waiting for other containers of the machine. */
 const HARDENING = [
