@@ -18,6 +18,7 @@ import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
 import { smokeToken } from "../local/token.ts";
 import { engineImages, type PutImage } from "./engineImages.ts";
+import { locateRelease } from "./locate.ts";
 import { clusterSchema } from "./schema.ts";
 import { notifierOf } from "../notifications.ts";
 
@@ -50,7 +51,10 @@ export async function openClusterRollout(
     tls: settings.tlsSecret !== undefined,
     wsPort: settings.wsPort,
     prometheus: PROMETHEUS,
-    deployer: new ClusterSlots({ cluster, instance: settings.instance, replicas: settings.replicas, putImage }),
+    deployer: new ClusterSlots({
+      ...{ cluster, instance: settings.instance, replicas: settings.replicas, putImage },
+      locate: (image, signal) => locateRelease(image, { signal }),
+    }),
     gates: gateSettings(settings),
     defaults: planDefaults(settings),
     deadlines: { graceSeconds: settings.graceSeconds },

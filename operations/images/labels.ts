@@ -25,6 +25,17 @@ interface Manifest {
   readonly config?: { readonly digest: string };
 }
 
+/** A registry has answered, and does not have the image; some say so of those that one may not see, too. */
+export class NoSuchImageError extends UserError {
+  constructor(reference: string) {
+    super(
+      `image ${reference}`,
+      `its registry has no such image (HTTP 404)`,
+      `docker push it; where it is private: docker login ${registryOf(reference)}`,
+    );
+  }
+}
+
 export interface RegistryOptions {
   readonly signal?: AbortSignal;
   /** Docker's own configuration, for the logins in it. @default ~/.docker/config.json */
@@ -98,6 +109,7 @@ class RegistryClient {
       this.#authorization = await this.#login(response.headers.get("www-authenticate") ?? "");
       response = await this.#get(new URL(path, this.#base), accept);
     }
+    if (response.status === 404) throw new NoSuchImageError(this.#reference);
     if (response.status !== 200) throw this.fault(`its registry answers HTTP ${String(response.status)}`);
     try {
       return await response.json();

@@ -36,6 +36,8 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
     if (!atRest(session.machine)) throw unfinished(session.machine);
     if (request.candidate === usersColour(session.machine)) throw usersCame(request.candidate);
     await checkSurroundings(context);
+    // What cannot be deployed must not cost the standby, whose slot would be emptied for it.
+    await context.deployer.locate?.(request.image, context.signal);
     const schema = yield* admitCandidate(context, session.machine, request.image);
     // The standby's slot is needed now: the last rollout is over for good.
     await session.happened({ type: "finish" });

@@ -30,7 +30,8 @@ export interface SlotDeployer {
   drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void>;
   status(colour: Colour): Promise<SlotStatus>;
   /**
-   * Where an image would come from, in a few words, without fetching it. Absent where only a deployment can tell.
+   * Where an image would come from, in a few words, without fetching it. A cutover asks before it touches anything. Absent
+   * where only a deployment can tell.
    *
    * @throws UserError when it cannot be had.
    */

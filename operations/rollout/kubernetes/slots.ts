@@ -14,6 +14,8 @@ export interface ClusterSlotsOptions {
   readonly replicas: number;
   /** Makes a slot's Deployment have an image, and touches nothing else. */
   readonly putImage: (colour: Colour, image: string, signal: AbortSignal) => Promise<void>;
+  /** Says where an image would come from. @throws UserError when no deployment could have it */
+  readonly locate: (image: string, signal: AbortSignal) => Promise<string>;
   /** Until all replicas of a deployment are ready. @default 300 */
   readonly readySeconds?: number;
 }
@@ -83,6 +85,10 @@ export class ClusterSlots implements SlotDeployer {
       running: present.some(({ status }) => status?.phase === "Running"),
       restarts: present.reduce((sum, pod) => sum + (containerOf(pod)?.restartCount ?? 0), 0),
     };
+  }
+
+  locate(image: string, signal: AbortSignal): Promise<string> {
+    return this.#options.locate(image, signal);
   }
 
   logs(colour: Colour, lines: number): Promise<string> {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { locateRelease } from "../../../cli/cluster/locate.ts";
 import { registryLabels } from "../../../operations/images/labels.ts";
 
 /** A registry that speaks the distribution API: private, with a token service, an index and two platforms. */
@@ -36,7 +37,7 @@ beforeAll(async () => {
       return;
     }
     const path = url.pathname.replace(/^\/v2\/(private|public)\/exai\//, "");
-    if (path === "manifests/sha256:index")
+    if (path === "manifests/sha256:index" || path === `manifests/sha256:${"1".repeat(64)}`)
       answer(200, {
         manifests: [
           { digest: "sha256:attestation", platform: { os: "unknown", architecture: "unknown" } },
@@ -87,5 +88,28 @@ describe("the labels of an image in its registry", () => {
     await expect(labels("private/exai:1.0")).rejects.toMatchObject({ mend });
     await expect(labels("public/exai:absent")).rejects.toThrow("HTTP 404");
     await expect(registryLabels("127.0.0.1:9/exai:1", { scheme: "http" })).rejects.toThrow("does not answer");
+  });
+});
+
+describe("where a cluster would get a release from", () => {
+  const absent = `sha256:${"0".repeat(64)}`;
+  const present = `sha256:${"1".repeat(64)}`;
+  const locate = (reference: string) => locateRelease(reference, { scheme: "http" });
+
+  it("is its registry, where that has it", async () => {
+    expect(await locate(`${host}/public/exai@${present}`)).toBe("in its registry");
+  });
+
+  it("is nowhere for a tag, and for what its registry does not have", async () => {
+    await expect(locate(`${host}/public/exai:1.0`)).rejects.toMatchObject({
+      message: expect.stringContaining("has no digest") as string,
+      mend: expect.stringContaining("imagetools inspect") as string,
+    });
+    await expect(locate(`${host}/public/exai@${absent}`)).rejects.toThrow("has no such image");
+  });
+
+  it("is not known where the registry cannot be asked from here: the cluster has credentials of its own", async () => {
+    expect(await locate(`${host}/private/exai@${present}`)).toContain("cannot be asked from here");
+    expect(await locate(`127.0.0.1:9/exai@${present}`)).toBe("127.0.0.1:9 cannot be asked from here");
   });
 });
