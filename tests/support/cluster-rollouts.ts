@@ -28,7 +28,8 @@ export class ClusterRollouts {
 
   /** Brings a stack up on the cluster of a kubeconfig. */
   static async start(kubeconfig: string): Promise<ClusterRollouts> {
-    const stack = await startClusterStack(kubeconfig);
+    // Its lame duck is 2 s then: on a busy node the proxies need them to leave a pod that is deleted.
+    const stack = await startClusterStack(kubeconfig, { graceSeconds: "10" });
     try {
       return new ClusterRollouts(stack, await stack.open());
     } catch (error) {

