@@ -10,7 +10,13 @@ import { history } from "../../../operations/rollout/history.ts";
 import { status } from "../../../operations/rollout/report.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
-import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import {
+  QUICK_CUTOVER,
+  QUICK_GATES,
+  startRolloutStack,
+  until,
+  type RolloutStack,
+} from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 
 const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
@@ -71,8 +77,11 @@ describe("a cutover", () => {
     expect((await runVerb(status(context))).code).toBe(0);
 
     const before = performance.now();
-    expect((await runVerb(rollback(context, { reason: "second thoughts" }))).code).toBe(0);
+    const takenBack = runVerb(rollback(context, { reason: "second thoughts" }));
+    await until("blue to have the users", 30, async () => (await context.traffic.inForce())?.weights.blue === 100);
+    // What follows empties the slot, and hurries for nobody.
     expect(performance.now() - before).toBeLessThan(5000);
+    expect((await takenBack).code).toBe(0);
     expect(await userIsServedBy()).toBe("blue");
     await expect(runVerb(rollback(context, {}))).rejects.toMatchObject({ exitCode: 3 });
   }, 180_000);
