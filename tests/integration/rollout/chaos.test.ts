@@ -52,7 +52,11 @@ function slots(): string[] {
 
 /** All processes of a container but its first, which then ends: Docker sees a crash, and restarts it as after one. */
 async function crash(name: string): Promise<void> {
-  await docker(["exec", container(name), "sh", "-c", "kill -9 -1"]);
+  const life = () => docker(["inspect", "--format", "{{.Id}} {{.RestartCount}}", container(name)]);
+  const before = await life();
+  // It dies with its container, and Docker may not know any more how it ended.
+  const { stderr } = await tryDocker(["exec", container(name), "sh", "-c", "kill -9 -1"]);
+  await until(`the crash of ${name} (${stderr.trim()})`, 30, async () => (await life()) !== before);
 }
 
 /** Users, and a controller that has moved the first of them. */
