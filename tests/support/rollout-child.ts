@@ -2,6 +2,7 @@
  * A controller in a process of its own, to be killed, stopped or given another clock: `node rollout-child.ts <job as JSON>`.
  * Prints its events, and an error that ends it, as lines of JSON.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
@@ -18,7 +19,12 @@ export interface Job {
   readonly request?: Partial<CutoverRequest>;
   readonly gates?: Partial<GateSettings>;
   readonly leaseSeconds?: number;
+  /** A step whose state it stays in, alive, from the moment that it says that it has begun it. */
+  readonly haltAt?: string;
 }
+
+/** Longer than anybody waits for it, milliseconds. */
+const HALT_MS = 3_600_000;
 
 /** What it prints of an error that ended it. */
 export interface PrintedError {
@@ -26,7 +32,7 @@ export interface PrintedError {
   readonly exitCode: number;
 }
 
-const { facts, action, request, gates, leaseSeconds } = JSON.parse(process.argv[2] ?? "") as Job;
+const { facts, action, request, gates, leaseSeconds, haltAt } = JSON.parse(process.argv[2] ?? "") as Job;
 const context = localRollout({
   ...facts,
   deployer: new PlainDeployer(facts.name),
@@ -43,7 +49,9 @@ try {
   for (;;) {
     const next = await verb.next();
     if (next.done === true) process.exit(next.value);
-    process.stdout.write(`${JSON.stringify(next.value)}\n`);
+    const event = next.value;
+    process.stdout.write(`${JSON.stringify(event)}\n`);
+    if (event.type === "step" && event.status === "started" && event.id === haltAt) await sleep(HALT_MS);
   }
 } catch (error) {
   const known = error instanceof UserError;
