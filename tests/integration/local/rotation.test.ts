@@ -11,8 +11,8 @@ import type { Rotation } from "../../../operations/secrets/rotation.ts";
 import { LocalInstance, PATIENT_GATES } from "../../support/localInstance.ts";
 import { roundTrip, signToken, TokenUsers, type IssuedToken } from "../../support/token-users.ts";
 
-/** Life of a token in this test, seconds. */
-const LIFETIME = 10;
+/** Life of a token in this test, seconds: the run after the one that is killed in "age" must still find them alive. */
+const LIFETIME = 30;
 
 const SETTINGS = { ...PATIENT_GATES, grafana: "false", graceSeconds: "5" };
 
@@ -98,7 +98,7 @@ async function killWhen(what: string, reached: () => boolean): Promise<void> {
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text) => (said += String(text)));
   const exited = once(child, "exit");
-  const deadline = Date.now() + 120_000;
+  const deadline = Date.now() + 240_000;
   while (!reached()) {
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill("SIGKILL");
@@ -129,12 +129,12 @@ describe("a rotation of the key for tokens", () => {
       expect(waits.at(-1)?.title).toContain("Tokens of the other one live until");
       expect(phase()).toBe("age");
       await killWhen("a cutover of retire", () => {
-        return phase() === "retire" && rotation()?.wanted.blue === "next" && rollout() === "smoke";
+        return phase() === "retire" && rotation()?.wanted.blue === "next" && rollout() === "ready";
       }).catch(async (error: unknown) => {
         // The life of the tokens may not be over yet.
         if (phase() !== "age") throw error;
         await sleep(LIFETIME * 1000);
-        await killWhen("a cutover of retire", () => phase() === "retire" && rollout() === "smoke");
+        await killWhen("a cutover of retire", () => phase() === "retire" && rollout() === "ready");
       });
       const last = await instance.events([...ROTATE, "--wait"], SETTINGS);
       expect(last.at(-1)?.title).toContain("is the only one that is accepted");
@@ -154,7 +154,7 @@ describe("a rotation of the key for tokens", () => {
     // The old key is worth nothing any more, and the new one is what the stack signs with.
     await expect(open(signToken(before, LIFETIME).token)).rejects.toThrow("HTTP 401");
     await open(issue().token);
-  }, 580_000);
+  }, 900_000);
 
   it("leaves a stack that up finds as it should be", async () => {
     const events = await instance.events(["up"], SETTINGS);
