@@ -93,7 +93,7 @@ test("ready-after: unready first, then ready", async () => {
 });
 
 test("crash-after: ends with code 1, without taking leave", async () => {
-  const server = await servers.start({ EXAI_FAULTS: "crash-after=1s" });
+  const server = await servers.start({ EXAI_FAULTS: "crash-after=3s" });
   expect(await server.exited).toBe(1);
   expect(server.output()).toContain("crashing");
   expect(server.output()).not.toContain("draining");
