@@ -9,7 +9,7 @@ describe("what is done to a stack that somebody else changes", () => {
   test("waits until they are done", async () => {
     let tries = 0;
     const work = () => (++tries < 4 ? Promise.reject(locked()) : Promise.resolve("done"));
-    expect(await whenUnlocked(AbortSignal.timeout(5000), times, work)).toBe("done");
+    expect(await whenUnlocked(AbortSignal.timeout(5000), { ...times, waitSeconds: 5 }, work)).toBe("done");
     expect(tries).toBe(4);
   });
 

@@ -26,8 +26,8 @@ test("a program gets its input, and its outcome is told whole", async () => {
 test("a program that takes too long, or says nothing for too long, is ended", async () => {
   expect(await runProgram("sleep", ["30"], { timeoutMs: 50 })).toMatchObject({ code: null, timedOut: true });
   expect(await runProgram("sleep", ["30"], { firstWordMs: 50 })).toMatchObject({ code: null, timedOut: true });
-  const talkative = ["-c", "echo word; sleep 0.2; echo end"];
-  expect(await runProgram("sh", talkative, { firstWordMs: 150 })).toMatchObject({ code: 0, stdout: "word\nend\n" });
+  const talkative = ["-c", "echo word; sleep 1.2; echo end"];
+  expect(await runProgram("sh", talkative, { firstWordMs: 1000 })).toMatchObject({ code: 0, stdout: "word\nend\n" });
 });
 
 test("a program is ended when the caller gives up", async () => {

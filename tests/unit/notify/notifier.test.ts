@@ -151,7 +151,7 @@ describe("a receiver that is in trouble", () => {
     receiver.answer = (response, index) => {
       if (index > 0) response.end("ok");
     };
-    expect(await turn(notifier({ times: { attemptSeconds: 0.2 } }), WHOLE.slice(0, 1))).toEqual([]);
+    expect(await turn(notifier({ times: { attemptSeconds: 1 } }), WHOLE.slice(0, 1))).toEqual([]);
     expect(heard()).toEqual(["r1-1", "r1-1"]);
   });
 
