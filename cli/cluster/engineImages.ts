@@ -13,13 +13,17 @@ const WAIT_SECONDS = 600;
 /** How often it tries, in seconds. */
 const EVERY_SECONDS = 3;
 
+/** Looks at the stack's settings with their secrets before a slot is touched. @throws UserError */
+export type CheckSettings = (colour: Colour, config: Readonly<Record<string, string>>) => Promise<void>;
+
 /** An `up` by the engine that is confined to the slot's Deployment and the Secret that it mounts. */
-export function engineImages(stack: string, overrides: Overrides): PutImage {
+export function engineImages(stack: string, overrides: Overrides, check: CheckSettings): PutImage {
   return async (colour, image, signal) => {
     // Loaded here alone: a rollback to a warm slot deploys nothing, and does not wait for Pulumi's SDK.
     const { openEngine } = await import("../engine/open.ts");
     await whenUnlocked(signal, { waitSeconds: WAIT_SECONDS, everySeconds: EVERY_SECONDS }, async () => {
       const { engine } = await openEngine(stack, { ...overrides, [`${colour}Image`]: image }, { confined: true });
+      await check(colour, await engine.config());
       const target = [`**Deployment::${slotHost(colour)}`, `**Secret::${slotHost(colour)}-secrets`];
       const events = engine.up({ signal, target });
       while ((await events.next()).done !== true); // its progress is the rollout's own

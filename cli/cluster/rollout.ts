@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS, otherColour } from "../../contract/colours.ts";
 import { keyId } from "../../contract/jwt.ts";
-import { slotHost } from "../../contract/envoy/names.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileOutbox } from "../../operations/notify/outbox.ts";
@@ -9,7 +8,6 @@ import { gateSettings } from "../../operations/rollout/gates.ts";
 import { planDefaults } from "../../operations/rollout/plan.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
-import type { Secret } from "../../operations/rollout/kubernetes/objects.ts";
 import { ClusterSlots } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
@@ -17,16 +15,14 @@ import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
 import { smokeToken } from "../local/token.ts";
-import { engineImages, type PutImage } from "./engineImages.ts";
+import { engineImages, type CheckSettings, type PutImage } from "./engineImages.ts";
+import { checkKeys, JWT_KEY, slotSecret } from "./keys.ts";
 import { locateRelease } from "./locate.ts";
 import { clusterSchema } from "./schema.ts";
 import { notifierOf } from "../notifications.ts";
 
 /** Prometheus as the stack declares it. */
 const PROMETHEUS = "prometheus:9090";
-
-/** Entry of a slot's Secret with the key that signs its tokens. */
-const JWT_KEY = "jwt-token";
 
 /**
  * All that a rollout touches on a cluster. The settings are read from the stack file alone: a rollback must not wait for
@@ -36,7 +32,7 @@ export async function openClusterRollout(
   stack: string,
   overrides: Overrides,
   signal: AbortSignal,
-  putImage: PutImage = engineImages(stack, overrides),
+  putImage?: PutImage,
 ): Promise<OpenRollout> {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
   const settings = parseSettings(stack, source);
@@ -44,6 +40,9 @@ export async function openClusterRollout(
   const outbox = new FileOutbox(join(PROJECT_ROOT, ".exai", "rollout", settings.instance, "notified"));
   const announcer = await notifierOf(settings, source, outbox, () => decrypted(stack, overrides));
   const schema = clusterSchema(settings, overrides);
+  const check: CheckSettings = async (colour, config) => {
+    checkKeys(stack, colour, config, await slotSecret(cluster, otherColour(colour)));
+  };
   return clusterRollout({
     cluster,
     gatewayNamespace: settings.gatewayNamespace,
@@ -52,7 +51,8 @@ export async function openClusterRollout(
     wsPort: settings.wsPort,
     prometheus: PROMETHEUS,
     deployer: new ClusterSlots({
-      ...{ cluster, instance: settings.instance, replicas: settings.replicas, putImage },
+      ...{ cluster, instance: settings.instance, replicas: settings.replicas },
+      putImage: putImage ?? engineImages(stack, overrides, check),
       locate: (image, signal) => locateRelease(image, { signal }),
     }),
     gates: gateSettings(settings),
@@ -86,12 +86,7 @@ function rotationIn(stack: string, overrides: Overrides): Rotation | undefined {
 
 /** The key to sign with: in a rotation the one that every slot accepts, else the slots' only one. */
 async function jwtKey(cluster: Cluster, rotation: Rotation | undefined): Promise<string> {
-  const secrets = await Promise.all(
-    COLOURS.map((colour) => {
-      const name = `${slotHost(colour)}-secrets`;
-      return cluster.read<Secret>({ apiVersion: "v1", kind: "Secret", name });
-    }),
-  );
+  const secrets = await Promise.all(COLOURS.map((colour) => slotSecret(cluster, colour)));
   const keys = secrets.flatMap((secret) =>
     Object.entries(secret?.data ?? {}).flatMap(([entry, value]) =>
       entry.startsWith(JWT_KEY) ? [Buffer.from(value, "base64").toString("utf8")] : [],

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { checkKeys } from "../../../cli/cluster/keys.ts";
+
+/** A slot's Secret whose server signs with this key. */
+const signing = (key: string) => ({ data: { "jwt-token": Buffer.from(key).toString("base64") } });
+const check = (config: Readonly<Record<string, string>>, key: string | undefined) => () => {
+  checkKeys("prod", "blue", config, key === undefined ? undefined : signing(key));
+};
+
+describe("the keys that a slot is to get", () => {
+  it("are refused where they do not include the one that the slot beside it signs with", () => {
+    // A checkout of before the rotation, whose users on green have tokens of the new key.
+    expect(check({ jwtSecret: "old" }, "new")).toThrow(/would refuse the tokens that green signs/);
+    expect(check({ jwtSecret: "old", jwtSecretNext: "new" }, "new")).toThrow(/would refuse/);
+    expect(check({ jwtSecret: "old" }, "new")).toThrow(
+      expect.objectContaining({ where: "slot blue", mend: expect.stringContaining("git pull") as string }),
+    );
+  });
+
+  it.each([
+    [{ jwtSecret: "old" }, "old"],
+    [{ jwtSecret: "new", jwtSecretPrevious: "old" }, "old"],
+    [{ jwtSecret: "old", jwtSecretNext: "new", blueJwtKeys: "current+next" }, "old"],
+    [{ jwtSecret: "old", jwtSecretNext: "new", blueJwtKeys: "next+current" }, "old"],
+    [{ jwtSecret: "old", jwtSecretNext: "new", blueJwtKeys: "next" }, "new"],
+  ])("may be %j beside a slot that signs with the %s one", (config, key) => {
+    expect(check(config, key)).not.toThrow();
+  });
+
+  it("are not judged where nobody knows them: a generated key, a slot without a Secret", () => {
+    expect(check({}, "generated")).not.toThrow();
+    expect(check({ jwtSecretNext: "new", blueJwtKeys: "next+current" }, "generated")).not.toThrow();
+    expect(check({ jwtSecret: "old" }, undefined)).not.toThrow();
+  });
+});
