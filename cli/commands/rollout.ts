@@ -73,8 +73,11 @@ Exit codes: 0 paused, 3 there is nothing to pause.`,
   resume: {
     description: "go on with a rollout that is paused, or whose controller is gone",
     kind: { deploys: true },
+    options: (command) =>
+      ofRollout(command).option("--lead", "only where nobody leads it any more; a pause stays", false),
     help: `
-A step begins anew, with a full hold, since nobody has watched it.
+A step begins anew, with a full hold, since nobody has watched it. --rollout means one rollout and no other: where that one is
+over, the exit code says how it ended. --lead is for a pipeline that goes on after its own cutover failed.
 
 Exit codes: 0 done or nothing to resume, 1 taken back, 2 could not work, 3 refused, 130 interrupted.`,
   },
@@ -93,9 +96,14 @@ Example:
     description: "take an unfinished rollout back",
     kind: { urgent: true },
     options: (command) =>
-      withReason(command.option("--keep-sessions", "leave MCP sessions and connections where they are", false)),
+      withReason(
+        ofRollout(command).option("--keep-sessions", "leave MCP sessions and connections where they are", false),
+      ),
     help: `
-Exit codes: 0 taken back, 2 could not work, 3 the rollout is complete: ./exai rollback takes it back.`,
+--rollout means one rollout and no other; ./exai cutover --id-file gives its identifier.
+
+Exit codes: 0 taken back or nothing to abort, 2 could not work, 3 the rollout is complete (./exai rollback takes it back), or
+--rollout names another one than is under way.`,
   },
   finish: {
     description: "end the standby: drain and stop the old slot",
@@ -112,7 +120,8 @@ export const registerRollout: Register = (program, run) => {
   const cutover = program
     .command("cutover")
     .description("put an image into the idle slot and move the users to it, step by step")
-    .requiredOption("--image <image>", "the release");
+    .requiredOption("--image <image>", "the release")
+    .option("--id-file <file>", "write the rollout's identifier there as soon as it has one, before anything changes");
   onStack(cutoverOptions(cutover))
     .addHelpText(
       "after",
@@ -167,7 +176,8 @@ Example:
     onStack(command)
       .addHelpText("after", action.help)
       .action(async () => {
-        const flags = { ...command.opts<Flags & RolloutOptions>(), rollout: command.args[0] };
+        const options = command.opts<Flags & RolloutOptions>();
+        const flags = { ...options, rollout: command.args[0] ?? options.rollout };
         const load = async () => {
           const { rolloutVerb } = await import("../verbs/rollout.ts");
           return (context: RolloutContext) => rolloutVerb(context, name, flags);
@@ -188,6 +198,10 @@ function cutoverOptions(command: Command): Command {
       .option("--drain <time>", "how long the idle slot's open connections may go on before it is deployed")
       .option("--approve", "wait for ./exai rollout promote before the new release gets all users"),
   );
+}
+
+function ofRollout(command: Command): Command {
+  return command.option("--rollout <id>", "this rollout and no other");
 }
 
 function withReason(command: Command): Command {

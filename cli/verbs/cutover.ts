@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../../operations/rollout/context.ts";
@@ -17,6 +18,8 @@ export interface CutoverOptions {
   /** Waits for a person before the release gets all users. */
   readonly approve?: boolean;
   readonly reason?: string;
+  /** A file for the rollout's identifier. */
+  readonly idFile?: string;
 }
 
 /** Checks the options and runs the cutover. Exit codes: 0 done, 1 rolled back by itself, 2 failed, 3 refused. */
@@ -29,7 +32,33 @@ export async function* cutoverVerb(context: RolloutContext, options: CutoverOpti
       "./exai cutover --image IMAGE",
     );
   }
-  return yield* cutover(context, { ...requestOf(options), image });
+  const named = options.idFile === undefined ? {} : { named: identifierFile(options.idFile) };
+  return yield* cutover(context, { ...requestOf(options), ...named, image });
+}
+
+/**
+ * A file that is empty until the rollout has a name, which is before anything of it is done: whoever ends this process knows
+ * what to take back, and that there is nothing.
+ *
+ * @throws UserError, as the returned function does, where the file cannot be written
+ */
+function identifierFile(path: string): (rollout: string) => void {
+  const write = (text: string): void => {
+    try {
+      writeFileSync(path, text);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new UserError(
+        `--id-file ${path}`,
+        `cannot be written (${why})`,
+        "name a file in a directory that is yours",
+      );
+    }
+  };
+  write("");
+  return (rollout) => {
+    write(`${rollout}\n`);
+  };
 }
 
 /** How a cutover is to go, as typed. @throws UserError that names the option */

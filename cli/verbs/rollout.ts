@@ -25,7 +25,9 @@ export interface RolloutOptions extends CutoverOptions {
   readonly keepSessions?: boolean;
   /** For `history`: how many rollouts. */
   readonly last?: string;
-  /** For `history`: one of them. */
+  /** For `resume`: only where nobody leads it, and a pause stays. */
+  readonly lead?: boolean;
+  /** For `history`, `resume` and `abort`: one of them. */
   readonly rollout?: string | undefined;
 }
 
@@ -43,7 +45,7 @@ export async function* rolloutVerb(context: RolloutContext, action: RolloutActio
       return yield* history(context, last === undefined ? wanted : { ...wanted, last: parseCount(last) });
     }
     case "resume":
-      return yield* resume(context);
+      return yield* resume(context, options);
     case "abort":
       return yield* abort(context, options);
     case "pause":

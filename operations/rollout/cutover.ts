@@ -21,6 +21,8 @@ export interface CutoverRequest extends Partial<PlanTimes> {
   /** The slot that the image is meant for; refused where it has the users by then. @default the one without users */
   readonly candidate?: Colour;
   readonly reason?: string;
+  /** Hears the rollout's identifier just before it begins, so that whoever asked for it can mean this one and no other. */
+  readonly named?: (rollout: string) => void;
 }
 
 /**
@@ -42,6 +44,8 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
     // The standby's slot is needed now: the last rollout is over for good.
     await session.happened({ type: "finish" });
     const plan = await planOf(session, request, schema);
+    request.named?.(plan.id);
+    yield { type: "note", level: "info", message: `rollout ${plan.id}: ${plan.image} into ${plan.candidate}` };
     if (!(await session.happened({ type: "start", plan }))) {
       throw stableNotReady(plan.stable);
     }

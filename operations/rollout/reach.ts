@@ -7,6 +7,7 @@ import { drive } from "./controller.ts";
 import type { Journal } from "./journal.ts";
 import type { Holder } from "./lease.ts";
 import { atRest } from "./machine.ts";
+import { refuseOther } from "./meant.ts";
 import type { RolloutPlan } from "./plan.ts";
 import type { RolloutSession } from "./session.ts";
 import { conclude, turn } from "./turn.ts";
@@ -17,6 +18,8 @@ export interface Command {
   readonly verb: string;
   readonly action: ControlAction;
   readonly why: string;
+  /** Identifier of the rollout that is meant. Absent: whichever is under way. */
+  readonly rollout?: string;
   /** What the verb does where nobody leads. */
   readonly alone: (session: RolloutSession) => AsyncGenerator<ExaiEvent, number, void>;
 }
@@ -37,7 +40,9 @@ export async function* command(context: RolloutContext, wish: Command): Verb {
   const { verb, action, alone } = wish;
   const takesBack = action.action === "rollback" || action.action === "abort";
   const holder = await context.leases.holder();
-  const plan = holder === undefined ? undefined : (await context.journal.read())?.machine.plan;
+  const machine = holder === undefined ? undefined : (await context.journal.read())?.machine;
+  const plan = machine?.plan;
+  if (machine !== undefined) refuseOther(machine, wish.rollout);
   if (holder === undefined || plan === undefined) return yield* turn(context, verb, alone);
   const answer = await ask(context, controlRequest(action, plan.id, context.who, wish.why), takesBack);
   const name = `${holder.who} (\`${holder.verb}\`, process ${String(holder.pid)})`;

@@ -2,22 +2,46 @@ import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "./context.ts";
 import { drive } from "./controller.ts";
+import { summaryOf } from "./history.ts";
 import { atRest, stateLabel } from "./machine.ts";
-import { command } from "./reach.ts";
-import { conclude, isOver, notNow, standbyUntil } from "./turn.ts";
+import { refuseOther } from "./meant.ts";
+import { command, type Command } from "./reach.ts";
+import type { RolloutSession } from "./session.ts";
+import { conclude, isOver, notNow, standbyUntil, turn } from "./turn.ts";
+
+export interface ResumeRequest {
+  /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
+  readonly rollout?: string | undefined;
+  /** Only leads what nobody leads any more, as it is: a pause stays. For programs, which end no pause of a person. */
+  readonly lead?: boolean;
+}
+
+export interface AbortRequest {
+  readonly reason?: string;
+  readonly keepSessions?: boolean;
+  /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
+  readonly rollout?: string | undefined;
+}
 
 /**
  * Lets a paused rollout go on, and goes on where one was left: killed, interrupted or cut off from its journal. A step
  * begins anew, with a full hold, since nobody has watched it. At rest it only brings the router to the journal's table.
+ *
+ * @throws UserError with exit code 3 where another rollout is under way than the one that is meant, or there never was one
+ * of that name.
  */
-export async function* resume(context: RolloutContext): Verb {
-  return yield* command(context, {
+export async function* resume(context: RolloutContext, request: ResumeRequest = {}): Verb {
+  const { rollout, lead = false } = request;
+  const wish: Command = {
     verb: "rollout resume",
     action: { action: "continue" },
     why: "asked for by ./exai rollout resume",
+    ...(rollout === undefined ? {} : { rollout }),
     alone: async function* (session) {
       const { machine, journal } = session;
       const { plan } = machine;
+      refuseOther(machine, rollout);
+      if (rollout !== undefined && plan?.id !== rollout) return yield* over(session, rollout);
       if (machine.state.name === "standby" && plan !== undefined) {
         if (isOver(standbyUntil(journal.entry?.at, plan))) await session.happened({ type: "finish" });
       }
@@ -30,7 +54,7 @@ export async function* resume(context: RolloutContext): Verb {
       }
       const message = `resuming ${plan.id} of ${plan.by} in "${stateLabel(machine)}"`;
       yield { type: "note", level: "info", message };
-      await session.happened({ type: "continue" });
+      if (!lead) await session.happened({ type: "continue" });
       yield* drive(session);
       const automatic = session.machine.ending?.automatic === true;
       // Going on with what a person has begun to take back is going on as well.
@@ -40,27 +64,45 @@ export async function* resume(context: RolloutContext): Verb {
         machine.state.name === "rollback" && !automatic ? "rolled-back" : "completed",
       );
     },
-  });
+  };
+  return yield* lead ? turn(context, wish.verb, wish.alone) : command(context, wish);
+}
+
+/** Says what became of a rollout that is not under way any more. */
+async function* over(session: RolloutSession, rollout: string): Verb {
+  const entries = (await session.context.journal.history()).filter((entry) => entry.rollout === rollout);
+  if (entries.length === 0)
+    throw notNow(
+      session,
+      `there is no rollout ${rollout === "" ? "without a name" : rollout}`,
+      "./exai rollout history",
+    );
+  await session.enforce();
+  const { outcome, ending } = summaryOf(entries);
+  const message = `nothing to resume: ${rollout} is over, ${outcome}${ending === "" ? "" : ` (${ending})`}`;
+  yield { type: "note", level: "info", message };
+  return outcome === "completed" ? EXIT.ok : EXIT.violations;
 }
 
 /**
  * Takes an unfinished rollout back, also one that another process leads.
  *
- * @throws UserError with exit code 3 when the rollout is complete: that is what `rollback` is for.
+ * @throws UserError with exit code 3 when the rollout is complete: that is what `rollback` is for; and where another one is
+ * under way than the one that is meant.
  */
-export async function* abort(
-  context: RolloutContext,
-  request: { readonly reason?: string; readonly keepSessions?: boolean },
-): Verb {
+export async function* abort(context: RolloutContext, request: AbortRequest): Verb {
+  const { rollout } = request;
   const why = request.reason ?? "asked for by ./exai rollout abort";
   const evict = request.keepSessions !== true;
   return yield* command(context, {
     verb: "rollout abort",
     action: { action: "abort", evict },
     why,
+    ...(rollout === undefined ? {} : { rollout }),
     alone: async function* (session) {
       const { plan, state } = session.machine;
-      if (plan === undefined) {
+      refuseOther(session.machine, rollout);
+      if (plan === undefined || (rollout !== undefined && plan.id !== rollout)) {
         await session.enforce();
         yield { type: "note", level: "info", message: `nothing to abort: ${session.machine.active} has all users` };
         return EXIT.ok;

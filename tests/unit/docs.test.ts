@@ -21,6 +21,9 @@ const PAGES = [
   "images/stand-ins/README.md",
 ].sort();
 
+/** What runs verbs without a reader. */
+const WORKFLOWS = readdirSync(join(ROOT, ".github/workflows")).map((name) => `.github/workflows/${name}`);
+
 const read = (page: string): string => readFileSync(join(ROOT, page), "utf8");
 
 /** Code blocks look like links and headings to a regular expression. */
@@ -140,10 +143,15 @@ describe("commands", () => {
 
   it("are found at all", () => {
     expect(PAGES.flatMap(commandsOf).length).toBeGreaterThan(60);
+    expect(WORKFLOWS.flatMap(commandsOfScripts).length).toBeGreaterThan(9);
   });
 
   it.each(PAGES)("of %s exist with their options", (page) => {
     expect(commandsOf(page).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
+  });
+
+  it.each(WORKFLOWS)("of %s exist with their options", (workflow) => {
+    expect(commandsOfScripts(workflow).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
   });
 
   it.each([
@@ -174,6 +182,18 @@ function commandsOf(page: string): string[][] {
       .trim()
       .split(/\s+/)
       .slice(1),
+  );
+}
+
+/** The words after `./exai` of every command that a workflow runs. */
+function commandsOfScripts(workflow: string): string[][] {
+  const lines = read(workflow).replaceAll(/\\\n\s*/g, "");
+  return [...lines.matchAll(/^[^#\n]*?\.\/exai (.*)$/gm)].map(([, words = ""]) =>
+    words
+      .replaceAll(/"[^"]*"/g, "VALUE")
+      .replace(/\s(?:>|\|).*$/, "")
+      .trim()
+      .split(/\s+/),
   );
 }
 

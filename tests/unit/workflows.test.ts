@@ -1,7 +1,17 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { MARKER } from "../../policies/report/markdown.ts";
@@ -9,8 +19,13 @@ import { MARKER } from "../../policies/report/markdown.ts";
 const FOLDER = join(import.meta.dirname, "../../.github/workflows");
 
 interface Step {
+  readonly name?: string;
+  readonly if?: string;
   readonly uses?: string;
   readonly run?: string;
+  readonly env?: Record<string, string>;
+  readonly "continue-on-error"?: boolean;
+  readonly "timeout-minutes"?: number;
   readonly with?: Record<string, unknown>;
 }
 interface Workflow {
@@ -136,5 +151,145 @@ describe("the comment", () => {
   test("stays below GitHub's limit", async () => {
     const [comment] = (await post(`${MARKER}\n${"x".repeat(100_000)}`, [])) as { body: string }[];
     expect(comment?.body.length).toBeLessThan(65_536);
+  });
+});
+
+/** The steps of a job. */
+const stepsOf = (workflow: string, job: string): readonly Step[] =>
+  workflows.find(({ name }) => name === workflow)?.workflow.jobs[job]?.steps ?? [];
+
+describe.each([
+  ["cutover.yml", "cutover"],
+  ["rollback.yml", "rollback"],
+])("%s", (workflow, job) => {
+  test("gives the verbs the database's address, which a rollback has no time to ask the engine for", () => {
+    const verbs = stepsOf(workflow, job).filter(({ run }) => run?.includes("./exai ") === true);
+    expect(verbs.length).toBeGreaterThan(1);
+    for (const { env } of verbs) expect(env?.EXAI_DATABASE_URL).toBe("${{ secrets.EXAI_DATABASE_URL }}");
+  });
+});
+
+test("a rollback does not depend on the engine's CLI, which a warm slot does not need", () => {
+  const own = stepsOf("rollback.yml", "rollback");
+  const cli = own.find(({ run }) => run?.includes("pulumi@") === true);
+  expect(cli).toMatchObject({ "continue-on-error": true, "timeout-minutes": 1 });
+  expect(own.indexOf(cli ?? {})).toBeLessThan(own.findIndex(({ run }) => run?.includes("./exai ") === true));
+});
+
+describe("a cutover's run", () => {
+  const own = stepsOf("cutover.yml", "cutover");
+  const move = own.find(({ name }) => name?.startsWith("Cutover") === true);
+  const takeBack = own.find(({ name }) => name === "Take it back");
+  let folder: string;
+
+  /** An `exai` that notes its words and ends with the next of the codes; a cutover that begins says its identifier. */
+  const EXAI = `#!/usr/bin/env bash
+echo "$*" >> "$FOLDER/asked"
+while [ -n "$BEGINS" ] && [ $# -gt 0 ]; do
+  if [ "$1" = --id-file ]; then echo "$BEGINS" > "$2"; fi
+  shift
+done
+read -r code rest < "$FOLDER/codes"
+echo "$rest" > "$FOLDER/codes"
+exit "$code"
+`;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "exai-run-"));
+    mkdirSync(join(folder, "bin"));
+    for (const [path, text] of [
+      ["exai", EXAI],
+      ["bin/sleep", '#!/bin/sh\necho "$1" >> "$FOLDER/slept"\n'],
+    ] as const) {
+      writeFileSync(join(folder, path), text);
+      chmodSync(join(folder, path), 0o755);
+    }
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Runs a step's script as a runner does. */
+  function run(step: Step | undefined, codes: readonly number[], begins = "") {
+    writeFileSync(join(folder, "script"), step?.run ?? "exit 99");
+    writeFileSync(join(folder, "codes"), `${codes.join(" ")}\n`);
+    const { status, stdout, stderr } = spawnSync("bash", ["-e", "script"], {
+      cwd: folder,
+      encoding: "utf8",
+      env: {
+        PATH: `${join(folder, "bin")}${delimiter}${process.env.PATH ?? ""}`,
+        ...{ FOLDER: folder, RUNNER_TEMP: folder, BEGINS: begins, GITHUB_RUN_ID: "7", GITHUB_ACTOR: "bob" },
+        ...{ STACK: "prod", IMAGE: "i@sha256:1", STEPS: "5,100", HOLD: "5m", REASON: "" },
+      },
+    });
+    expect(stderr).toBe("");
+    const lines = (name: string) =>
+      existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8").trim().split("\n") : [];
+    const asked = lines("asked").map((line) => line.replace(/^--plain /, ""));
+    return {
+      status,
+      stdout,
+      asked,
+      verbs: asked.map((line) => line.split(" --")[0]),
+      slept: lines("slept").map(Number),
+    };
+  }
+
+  test.each([
+    ["is done", 0],
+    ["was taken back", 1],
+  ])("that %s ends with its code", (_, code) => {
+    const ran = run(move, [code], "bobs");
+    expect(ran).toMatchObject({ status: code, verbs: ["cutover"] });
+    expect(ran.asked[0]).toBe(
+      `cutover --stack prod --image i@sha256:1 --steps 5,100 --hold 5m --id-file ${folder}/rollout --reason run 7 by bob`,
+    );
+  });
+
+  test.each([2, 3])("that broke off with %d before it began has nothing to go on with", (code) => {
+    expect(run(move, [code])).toMatchObject({ status: code, verbs: ["cutover"], slept: [] });
+  });
+
+  test.each([2, 3, 137])("that broke off with %d goes on with its own rollout, and ends as that does", (code) => {
+    const ran = run(move, [code, 2, 0], "bobs");
+    expect(ran).toMatchObject({ status: 0, verbs: ["cutover", "rollout resume", "rollout resume"], slept: [5, 15] });
+    expect(ran.asked.slice(1)).toEqual(Array(2).fill("rollout resume --lead --stack prod --rollout bobs"));
+    expect(ran.stdout).toContain(`::warning::The cutover broke off with exit code ${String(code)}`);
+  });
+
+  test("that somebody else has taken over leaves it to them", () => {
+    expect(run(move, [3, 3], "bobs")).toMatchObject({ status: 3, verbs: ["cutover", "rollout resume"] });
+  });
+
+  test("that cannot go on takes its own rollout back, and has failed", () => {
+    const ran = run(move, [2, 2, 2, 2, 2, 0], "bobs");
+    const tries = ["cutover", ...Array<string>(3).fill("rollout resume"), "rollout abort", "rollout abort"];
+    expect(ran).toMatchObject({ status: 1, verbs: tries, slept: [5, 15, 30, 0, 5] });
+    expect(ran.asked.at(-1)).toContain("--stack prod --rollout bobs --reason run 7");
+  });
+
+  test("that nothing helps ends in minutes and says where users may be", () => {
+    const ran = run(move, Array<number>(10).fill(2), "bobs");
+    expect(ran).toMatchObject({ status: 2, stdout: expect.stringContaining("::error::Users may be on") as string });
+    expect(ran.verbs).toHaveLength(10);
+    expect(ran.slept.reduce((sum, pause) => sum + pause, 0)).toBeLessThan(300);
+  });
+
+  test("that is cancelled takes back what it began and nothing else", () => {
+    expect(takeBack?.if).toBe("cancelled() && steps.cutover.outcome != 'skipped'");
+    expect(move).toHaveProperty("id", "cutover");
+    expect(run(takeBack, [])).toMatchObject({ status: 0, asked: [] });
+    writeFileSync(join(folder, "rollout"), "");
+    expect(run(takeBack, [])).toMatchObject({ status: 0, asked: [] });
+    writeFileSync(join(folder, "rollout"), "bobs\n");
+    expect(run(takeBack, [2, 0])).toMatchObject({
+      status: 0,
+      asked: Array(2).fill("rollout abort --stack prod --rollout bobs --reason run 7 was cancelled"),
+    });
+  });
+
+  test("that is cancelled while another's rollout is under way is refused, and not tried again", () => {
+    writeFileSync(join(folder, "rollout"), "bobs\n");
+    expect(run(takeBack, [3, 0])).toMatchObject({ status: 3, verbs: ["rollout abort"] });
   });
 });

@@ -1,11 +1,16 @@
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { cutoverVerb } from "../../../cli/verbs/cutover.ts";
 import { COLOURS } from "../../../contract/colours.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { checkSurroundings } from "../../../operations/rollout/cutover.ts";
+import { runVerb } from "../../support/verbs.ts";
 import { Process, World } from "./world.ts";
 
 /** A router that counts what it is asked, and a Prometheus that has the router's series when something was counted. */
@@ -33,9 +38,9 @@ afterEach(() => {
   server.close();
 });
 
-function context(): RolloutContext {
+function context(world = new World()): RolloutContext {
   const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  const own = new World().context(new Process("ann@host"), url, async function* () {
+  const own = world.context(new Process("ann@host"), url, async function* () {
     await Promise.resolve();
     return { outcome: "done", detail: "" };
   });
@@ -56,3 +61,34 @@ it("a Prometheus that does not get the router's figures refuses the cutover", as
     message: expect.stringContaining("holds no sample of the router") as string,
   });
 });
+
+it("a cutover writes its rollout's identifier into a file before anything of it is journalled", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "exai-id-"));
+  const idFile = join(folder, "rollout");
+  writeFileSync(idFile, "of a run before\n");
+  const world = new World();
+  const seen: { journalled: boolean; id: string }[] = [];
+  try {
+    const verb = cutoverVerb(context(world), { image: "two", idFile });
+    for (let next = await verb.next(); next.done !== true; next = await verb.next())
+      if (next.value.type === "note" && next.value.message.startsWith("rollout "))
+        seen.push({
+          journalled: world.journal?.machine.plan !== undefined,
+          id: next.value.message.split(/[ :]/)[1] ?? "",
+        });
+    expect(seen).toEqual([{ journalled: false, id: world.history[0]?.rollout }]);
+    expect(readFileSync(idFile, "utf8")).toBe(`${seen[0]?.id ?? ""}\n`);
+
+    // One that is refused before it has a name leaves none of an earlier run behind.
+    counts = false;
+    await expect(runVerb(cutoverVerb(context(), { image: "two", idFile }))).rejects.toMatchObject({ where: "gates" });
+    expect(readFileSync(idFile, "utf8")).toBe("");
+    const nowhere = join(folder, "missing", "rollout");
+    await expect(runVerb(cutoverVerb(context(), { image: "two", idFile: nowhere }))).rejects.toMatchObject({
+      where: `--id-file ${nowhere}`,
+      exitCode: 2,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 20_000);

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { RolloutSession } from "../../../operations/rollout/session.ts";
+import { runVerb } from "../../support/verbs.ts";
+import { rolloutPlan } from "./plans.ts";
+import { Process, World } from "./world.ts";
+
+/** Ann's, which is under way; Bob's run has had one of its own, or none. */
+const ANNS = rolloutPlan({ id: "anns", drainSeconds: 0, holdSeconds: 0, bakeSeconds: 0 });
+
+function contextOf(world: World, name: string): RolloutContext {
+  return world.context(new Process(name), "http://127.0.0.1:9", async function* () {
+    await Promise.resolve();
+    return { outcome: "done", detail: "" };
+  });
+}
+
+/** A session of Ann's rollout in its first step. */
+async function annLeads(world: World): Promise<RolloutSession> {
+  const session = await RolloutSession.open(contextOf(world, "ann@host"), "cutover");
+  await session.happened({ type: "start", plan: ANNS });
+  while (session.machine.state.name !== "shift") {
+    if (session.machine.state.name === "deploy") await session.deploy("green", ANNS.image);
+    await session.happened({ type: "done" });
+  }
+  await session.enforce();
+  return session;
+}
+
+const bob = (world: World) => contextOf(world, "bob@host");
+
+describe("a verb that means one rollout", () => {
+  it.each([
+    ["abort", (context: RolloutContext, rollout: string) => abort(context, { rollout })],
+    ["resume", (context: RolloutContext, rollout: string) => resume(context, { rollout })],
+  ])("leaves another one alone, led or not, and says whose it is: %s", async (_, verb) => {
+    const world = new World();
+    const session = await annLeads(world);
+    const refusal = {
+      exitCode: 3,
+      where: "rollout (shift 5 %)",
+      message: "anns of ann@host is under way, and not bobs",
+    };
+    await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
+    await session.close();
+    await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
+    // An identifier that a script has lost is nobody's, and not everybody's.
+    await expect(runVerb(verb(bob(world), ""))).rejects.toMatchObject({ exitCode: 3 });
+    expect(world.journal?.machine).toMatchObject({ plan: { id: "anns" }, state: { name: "shift", step: 0 } });
+    expect(world.table.weights).toEqual({ blue: 95, green: 5 });
+  });
+
+  it("takes back the one that it means", async () => {
+    const world = new World();
+    await (await annLeads(world)).close();
+    expect((await runVerb(abort(bob(world), { rollout: "anns", reason: "cancelled" }))).code).toBe(0);
+    expect(world.table.weights).toEqual({ blue: 100, green: 0 });
+  });
+
+  it("has nothing to take back where that one never began or is over, and says how it ended", async () => {
+    const world = new World();
+    const session = await annLeads(world);
+    while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
+    await session.close();
+    // Ann's release is kept warm: that is no rollout under way.
+    const nothing = await runVerb(abort(bob(world), { rollout: "bobs" }));
+    expect(nothing).toMatchObject({ code: 0, events: [{ message: "nothing to abort: blue has all users" }] });
+    await expect(runVerb(resume(bob(world), { rollout: "bobs" }))).rejects.toMatchObject({ exitCode: 3 });
+    expect((await runVerb(resume(bob(world), { rollout: "anns" }))).code).toBe(0);
+    expect(world.table.weights).toEqual({ blue: 0, green: 100 });
+  });
+
+  it("ends with 1 where it would go on with one that somebody has taken back by then", async () => {
+    const world = new World();
+    await (await annLeads(world)).close();
+    await runVerb(abort(contextOf(world, "carol@host"), { reason: "complaints" }));
+    const { code, events } = await runVerb(resume(bob(world), { rollout: "anns" }));
+    expect(code).toBe(1);
+    expect(events).toMatchObject([
+      { message: "nothing to resume: anns is over, taken back (in shift 5 %: complaints)" },
+    ]);
+  });
+});
+
+describe("resume --lead", () => {
+  it("asks nothing of the one who leads", async () => {
+    const world = new World();
+    const session = await annLeads(world);
+    await session.happened({ type: "pause", pause: { by: "ann@host", reason: "lunch", at: "" } });
+    const refused = runVerb(resume(bob(world), { rollout: "anns", lead: true }));
+    await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "lease" });
+    expect(session.machine.pause?.by).toBe("ann@host");
+  });
+
+  it("leads what was left, and ends no pause of a person", async () => {
+    const world = new World();
+    const session = await annLeads(world);
+    await session.happened({ type: "pause", pause: { by: "carol@host", reason: "lunch", at: "" } });
+    await session.close();
+    const context = bob(world);
+    const verb = resume(context, { rollout: "anns", lead: true });
+    try {
+      for (let events = 0; events < 5; events += 1) await verb.next();
+      expect((await context.leases.holder())?.verb).toBe("rollout resume");
+      expect(world.journal?.machine.pause?.by).toBe("carol@host");
+    } finally {
+      await verb.return(0);
+    }
+  });
+
+  it("goes on with what was left to its end", async () => {
+    const world = new World();
+    await (await annLeads(world)).close();
+    expect((await runVerb(resume(bob(world), { rollout: "anns", lead: true }))).code).toBe(0);
+    expect(world.table.weights).toEqual({ blue: 0, green: 100 });
+  });
+});
