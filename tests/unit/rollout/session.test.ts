@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { Writable } from "node:stream";
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
+import { plainRenderer } from "../../../cli/render/plain.ts";
 import { Asked, type Ahead } from "../../../operations/rollout/ahead.ts";
 import type { Announcer } from "../../../operations/rollout/announcer.ts";
 import { controlRequest } from "../../../operations/rollout/control.ts";
@@ -9,7 +12,7 @@ import { cutover } from "../../../operations/rollout/cutover.ts";
 import { parseJournal } from "../../../operations/rollout/journal.ts";
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
-import { rollback } from "../../../operations/rollout/rollback.ts";
+import { rollback, type RollbackRequest } from "../../../operations/rollout/rollback.ts";
 import { resume } from "../../../operations/rollout/resume.ts";
 import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
@@ -36,6 +39,14 @@ const SILENT: Announcer = {
   troubles: () => [],
   end: () => Promise.resolve(),
 };
+
+/** Lines whose times are those of no machine in particular. */
+function withoutFigures(text: string): readonly string[] {
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.replaceAll(/\d+(?:\.\d+)? (m?s)\b/g, "N $1"));
+}
 
 function contextOf(world: World, name: string): RolloutContext {
   return world.context(new Process(name), "http://127.0.0.1:9", passes);
@@ -233,6 +244,30 @@ describe("a rollback of a warm release", () => {
     expect(noted.slice(0, 5)).toEqual(["ready?", "schema?", "lease!", "journal!", "table!"]);
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
     expect(world.broken).toEqual([]);
+  });
+
+  it("says what README.md shows, and of connections that stay only where they do", async () => {
+    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+    const shown = /^\$ \.\/exai rollback --reason complaints\n([^`]*)```/m.exec(readme)?.[1] ?? "";
+    expect(shown).toContain("rolled back: ");
+    const said = async (request: RollbackRequest): Promise<readonly string[]> => {
+      const { watched } = await standby();
+      let text = "";
+      const sink = new Writable({
+        write: (chunk: Buffer, _encoding, done) => {
+          text += chunk.toString("utf8");
+          done();
+        },
+      });
+      const renderer = plainRenderer({ out: sink, err: sink });
+      for (const event of (await runVerb(rollback(watched, request))).events) renderer.show(event);
+      return withoutFigures(text);
+    };
+    const plain = await said({ reason: "complaints" });
+    const lines = withoutFigures(shown);
+    expect(plain.filter((line) => lines.includes(line))).toEqual(lines);
+    expect(plain.join("\n")).not.toContain("may stay there");
+    expect((await said({ keepSessions: true })).at(-1)).toContain("connections that are open on green may stay there");
   });
 
   it("takes the answers to what was asked before it began", async () => {
