@@ -3,11 +3,11 @@ import { COLOURS, otherColour } from "../../contract/colours.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { FileOutbox } from "../../operations/notify/outbox.ts";
 import { gateSettings } from "../../operations/rollout/gates.ts";
 import { planDefaults } from "../../operations/rollout/plan.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
+import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
 import { ClusterSlots } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
@@ -37,8 +37,7 @@ export async function openClusterRollout(
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
   const settings = parseSettings(stack, source);
   const cluster = clusterOf(settings);
-  const outbox = new FileOutbox(join(PROJECT_ROOT, ".exai", "rollout", settings.instance, "notified"));
-  const announcer = await notifierOf(settings, source, outbox, () => decrypted(stack, overrides));
+  const announcer = await notifierOf(settings, source, new ClusterOutbox(cluster), () => decrypted(stack, overrides));
   const schema = clusterSchema(settings, overrides);
   const check: CheckSettings = async (colour, config) => {
     checkKeys(stack, colour, config, await slotSecret(cluster, otherColour(colour)));

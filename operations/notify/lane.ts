@@ -2,6 +2,7 @@ import type { HistoryEntry } from "../rollout/journal.ts";
 import type { Announcement } from "./announcement.ts";
 import type { Receiver } from "./channel.ts";
 import { deliver, type DeliveryTimes } from "./deliver.ts";
+import { inTime } from "./inTime.ts";
 import type { Outbox, Standing } from "./outbox.ts";
 
 export interface LaneOptions {
@@ -21,7 +22,12 @@ export class Lane {
   readonly #options: LaneOptions;
   /** The work so far; never rejects. */
   #tail: Promise<void> = Promise.resolve();
-  #standing: Standing = { sequence: 0, delivered: 0, failed: 0 };
+  /** How far the channel was when the turn began; never rejects. Undefined: nobody knows. */
+  #looked: Promise<{ readonly standing: Standing | undefined } | undefined> = Promise.resolve(undefined);
+  /** The journal's sequence up to which there is nothing left to announce. */
+  #heard = 0;
+  /** Whether that may be kept: where nobody knows how far the channel was, it would pass over what is untold. */
+  #kept = true;
   #left = 0;
   #reason = "";
 
@@ -29,20 +35,48 @@ export class Lane {
     this.#options = options;
   }
 
-  /** Begins where the channel stopped; a new channel begins now and hears nothing of the past. */
-  open(sequence: number, history: Promise<readonly HistoryEntry[]>, oldest: number): void {
+  /** Looks how far the channel is. A history that is read afterwards has all that it has heard. */
+  async look(): Promise<void> {
+    const { channel, outbox, trouble } = this.#options;
+    this.#looked = this.#inTime(outbox.read(channel.name)).then(
+      (standing) => ({ standing }),
+      (error: unknown) => {
+        trouble(
+          `how far it has been told cannot be read (${messageOf(error)}); the next verb of a rollout may repeat this one's news`,
+        );
+        return undefined;
+      },
+    );
+    await this.#looked;
+  }
+
+  /**
+   * Begins where the channel stopped; a new channel begins now and hears nothing of the past.
+   *
+   * @param sequence the journal's when the turn began
+   * @param history read after {@link look}; undefined where it could not be
+   */
+  open(sequence: number, history: Promise<readonly HistoryEntry[] | undefined>, oldest: number): void {
     this.#then(async () => {
-      const { channel, outbox } = this.#options;
-      const [standing, entries] = await Promise.all([outbox.read(channel.name), history]);
-      // A journal that begins anew, as after `down --volumes`, may be behind what an older one had counted.
-      if (standing === undefined || standing.sequence > sequence) {
-        await this.#move({ delivered: 0, failed: 0, ...standing, sequence });
+      const [looked, entries] = await Promise.all([this.#looked, history]);
+      this.#heard = sequence;
+      if (looked === undefined) {
+        this.#kept = false;
         return;
       }
-      this.#standing = standing;
-      for (const entry of entries)
+      const { standing } = looked;
+      if (standing === undefined) return this.#keep((present) => present ?? { sequence, delivered: 0, failed: 0 });
+      if (standing.sequence > sequence) {
+        // Somebody else has gone on since; or the journal has begun anew, as after `down --volumes`, and never was so far.
+        const anew = entries !== undefined && (entries.at(-1)?.sequence ?? 0) < standing.sequence;
+        const back = { ...standing, sequence };
+        if (anew) await this.#keep((present) => (present?.sequence === standing.sequence ? back : (present ?? back)));
+        return;
+      }
+      this.#heard = standing.sequence;
+      for (const entry of entries ?? [])
         if (entry.sequence <= sequence && Date.parse(entry.at) > oldest) await this.#handle(entry);
-      this.#standing = { ...this.#standing, sequence: this.#left > 0 ? this.#standing.sequence : sequence };
+      if (this.#left === 0) this.#heard = sequence;
     });
   }
 
@@ -61,31 +95,49 @@ export class Lane {
 
   #then(work: () => Promise<void>): void {
     this.#tail = this.#tail.then(work).catch((error: unknown) => {
-      this.#options.trouble(error instanceof Error ? error.message : String(error));
+      this.#options.trouble(messageOf(error));
     });
   }
 
   async #handle(entry: HistoryEntry): Promise<void> {
     const { channel, times, signal, announce, trouble } = this.#options;
-    if (entry.sequence <= this.#standing.sequence) return;
+    if (entry.sequence <= this.#heard) return;
     const announcement = announce(entry);
     if (announcement === undefined) return;
     const ended = await deliver((now) => channel.pack(announcement, now), times, signal);
-    const { delivered, failed } = this.#standing;
-    switch (ended.outcome) {
-      case "delivered":
-        return this.#move({ sequence: entry.sequence, delivered: delivered + 1, failed });
-      case "failed":
-        trouble(`"${announcement.title}" was not delivered: ${ended.reason}`);
-        return this.#move({ sequence: entry.sequence, delivered, failed: failed + 1 });
-      case "stopped":
-        this.#left += 1;
-        if (this.#reason === "") this.#reason = ended.reason;
+    if (ended.outcome === "stopped") {
+      this.#left += 1;
+      if (this.#reason === "") this.#reason = ended.reason;
+      return;
+    }
+    if (ended.outcome === "failed") trouble(`"${announcement.title}" was not delivered: ${ended.reason}`);
+    this.#heard = entry.sequence;
+    const which = ended.outcome;
+    await this.#keep((present = { sequence: 0, delivered: 0, failed: 0 }) => ({
+      ...present,
+      // Another machine may have told more by now.
+      sequence: Math.max(present.sequence, entry.sequence),
+      [which]: present[which] + 1,
+    }));
+  }
+
+  async #keep(edit: (present: Standing | undefined) => Standing): Promise<void> {
+    const { channel, outbox } = this.#options;
+    if (!this.#kept) return;
+    try {
+      await this.#inTime(outbox.change(channel.name, edit));
+    } catch (error) {
+      throw new Error(`how far it has been told cannot be kept (${messageOf(error)}); it may hear some of it again`, {
+        cause: error,
+      });
     }
   }
 
-  async #move(standing: Standing): Promise<void> {
-    this.#standing = standing;
-    await this.#options.outbox.write(this.#options.channel.name, standing);
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return inTime(work, this.#options.times.attemptSeconds, this.#options.signal);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

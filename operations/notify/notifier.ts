@@ -3,6 +3,7 @@ import type { HistoryEntry } from "../rollout/journal.ts";
 import { announcementOf } from "./announcement.ts";
 import type { Receiver } from "./channel.ts";
 import { DELIVERY_TIMES, type DeliveryTimes } from "./deliver.ts";
+import { inTime } from "./inTime.ts";
 import { Lane } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -30,6 +31,7 @@ const NEWS_MILLISECONDS = 24 * 3600 * 1000;
 export class Notifier implements Announcer {
   readonly #lanes: readonly Lane[];
   readonly #stop = new AbortController();
+  readonly #times: DeliveryTimes;
   readonly #flushSeconds: number;
   /** What this turn knows of the journal, oldest first. */
   readonly #entries: HistoryEntry[] = [];
@@ -37,6 +39,7 @@ export class Notifier implements Announcer {
 
   constructor({ stack, channels, outbox, troubles, times, flushSeconds }: NotifierOptions) {
     this.#troubles = (troubles ?? []).map((text) => `notifications: ${text}`);
+    this.#times = { ...DELIVERY_TIMES, ...times };
     this.#flushSeconds = flushSeconds ?? 5;
     const announce = (entry: HistoryEntry) => {
       const before = this.#entries.filter(
@@ -47,22 +50,24 @@ export class Notifier implements Announcer {
     this.#lanes = channels.map(
       (channel) =>
         new Lane({
-          ...{ channel, outbox, times: { ...DELIVERY_TIMES, ...times }, signal: this.#stop.signal, announce },
+          ...{ channel, outbox, times: this.#times, signal: this.#stop.signal, announce },
           trouble: (text) => this.#troubles.push(`notifications to ${channel.name}: ${text}`),
         }),
     );
   }
 
   begin(sequence: number, history: () => Promise<readonly HistoryEntry[]>): void {
-    const entries = history().then(
+    const looked = Promise.all(this.#lanes.map((lane) => lane.look()));
+    const read = () => inTime(history(), this.#times.attemptSeconds, this.#stop.signal);
+    const entries = looked.then(read).then(
       (all) => {
-        this.#entries.unshift(...all);
+        this.#entries.unshift(...all.filter((entry) => entry.sequence <= sequence));
         return all;
       },
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
         this.#troubles.push(`notifications: what was not announced yet cannot be read: ${reason}`);
-        return [];
+        return undefined;
       },
     );
     for (const lane of this.#lanes) lane.open(sequence, entries, Date.now() - NEWS_MILLISECONDS);

@@ -15,10 +15,23 @@ export interface Standing {
 export interface Outbox {
   /** @returns undefined for a channel that is new. */
   read(channel: string): Promise<Standing | undefined>;
-  write(channel: string, standing: Standing): Promise<void>;
+  /** @param edit what follows from the present standing; asked again where another process was faster */
+  change(channel: string, edit: (present: Standing | undefined) => Standing): Promise<void>;
 }
 
-/** `<directory>/<channel>.json`, replaced by rename. */
+/** A standing as it is kept; undefined where nothing is, or nothing that can be read. */
+export function parseStanding(text: string | undefined): Standing | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as Partial<Standing> | null;
+    if (typeof value?.sequence !== "number") return undefined;
+    return { sequence: value.sequence, delivered: value.delivered ?? 0, failed: value.failed ?? 0 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** `<directory>/<channel>.json`, replaced by rename. On one machine the rollout's lease keeps writers apart. */
 export class FileOutbox implements Outbox {
   readonly #directory: string;
 
@@ -27,17 +40,12 @@ export class FileOutbox implements Outbox {
   }
 
   async read(channel: string): Promise<Standing | undefined> {
-    try {
-      const value = JSON.parse(await readFile(this.#path(channel), "utf8")) as Partial<Standing> | null;
-      if (typeof value?.sequence !== "number") return undefined;
-      return { sequence: value.sequence, delivered: value.delivered ?? 0, failed: value.failed ?? 0 };
-    } catch {
-      // Nothing there, or nothing that can be read: the channel begins anew, which at worst leaves something untold.
-      return undefined;
-    }
+    // Without a file the channel begins anew, which at worst leaves something untold.
+    return parseStanding(await readFile(this.#path(channel), "utf8").catch(() => undefined));
   }
 
-  async write(channel: string, standing: Standing): Promise<void> {
+  async change(channel: string, edit: (present: Standing | undefined) => Standing): Promise<void> {
+    const standing = edit(await this.read(channel));
     await mkdir(this.#directory, { recursive: true });
     const temporary = join(this.#directory, `.${randomUUID()}`);
     await writeFile(temporary, JSON.stringify(standing));

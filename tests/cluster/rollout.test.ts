@@ -15,6 +15,7 @@ import { HEADERS } from "../../contract/server.ts";
 import { cutover } from "../../operations/rollout/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/objects.ts";
+import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
 import { McpProbe } from "../../operations/rollout/mcp.ts";
 import { Prometheus } from "../../operations/rollout/prometheus.ts";
 import { rollback } from "../../operations/rollout/rollback.ts";
@@ -279,6 +280,10 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       } finally {
         await limited.close();
       }
+      const outbox = new ClusterOutbox(cluster);
+      for (const sequence of [1, 2])
+        await outbox.change("webhook", () => ({ sequence, delivered: sequence, failed: 0 }));
+      expect(await outbox.read("webhook")).toMatchObject({ sequence: 2 });
       const secret = { apiVersion: "v1", kind: "Secret", name: "exai-tls" };
       await expect(cluster.read(secret)).rejects.toThrow(/is not allowed: .*forbidden/);
       const pinned = { apiVersion: GATEWAY_API, kind: "HTTPRoute", name: ROUTING_NAMES.pinned.http };

@@ -9,6 +9,7 @@ import { firstJournal, type HistoryEntry, type Journal } from "../../operations/
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { ClusterControlStore } from "../../operations/rollout/kubernetes/control.ts";
 import { ClusterJournalStore, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
+import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
 import { ClusterLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
 import type { ApiObject, ConfigMap, Lease as LeaseObject } from "../../operations/rollout/kubernetes/objects.ts";
 import { GatewayProxies } from "../../operations/rollout/kubernetes/proxies.ts";
@@ -230,6 +231,19 @@ describe.skipIf(kubeconfig === "")(
       await controller.answer({ id: mine.id, accepted: true, detail: "paused" });
       expect(await asker.answerTo(mine.id)).toEqual({ id: mine.id, accepted: true, detail: "paused" });
       expect(await asker.answerTo(other.id)).toBeUndefined();
+    });
+
+    test("what a channel of notifications has heard is one machine's as the other's, and no count is lost", async () => {
+      expect(await new ClusterOutbox(cluster).read("webhook")).toBeUndefined();
+      const told = (sequence: number) =>
+        new ClusterOutbox(cluster).change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
+          ...present,
+          sequence: Math.max(present.sequence, sequence),
+          delivered: present.delivered + 1,
+        }));
+      await Promise.all([3, 1, 2].map(told));
+      const standing = { sequence: 3, delivered: 3, failed: 0 };
+      expect(await new ClusterOutbox(cluster).read("webhook")).toEqual(standing);
     });
   },
 );

@@ -3,8 +3,12 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
 import type { Register } from "../../cli/commands/command.ts";
 import { SETTINGS_PAGE, settingsPage } from "../../docs/generate-settings.ts";
+import { CONTROL_NAME } from "../../operations/rollout/kubernetes/control.ts";
+import { JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
+import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/outbox.ts";
 import { SETTINGS } from "../../stacks/settings/table.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -37,6 +41,21 @@ describe("docs/settings.md", () => {
   it("has a row for every setting", () => {
     const page = read("docs/settings.md");
     expect(Object.keys(SETTINGS).filter((key) => !page.includes(`| \`${key}\``))).toEqual([]);
+  });
+});
+
+describe("docs/rollout-role.yaml", () => {
+  interface Role {
+    readonly rules?: readonly { readonly resources: readonly string[]; readonly resourceNames?: readonly string[] }[];
+  }
+
+  it("has the ConfigMaps that a rollout keeps, as the table of rights in docs/deploy.md", () => {
+    const rules = parseAllDocuments(read("docs/rollout-role.yaml")).flatMap(
+      (document) => (document.toJS() as Role).rules ?? [],
+    );
+    const named = rules.flatMap((rule) => (rule.resources.includes("configmaps") ? (rule.resourceNames ?? []) : []));
+    expect(named.toSorted()).toEqual([CONTROL_NAME, JOURNAL_NAME, NOTIFIED_NAME].toSorted());
+    for (const name of named) expect(read("docs/deploy.md")).toMatch(new RegExp(`^\\|.*ConfigMap.*\`${name}\``, "m"));
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ControlAnswer, ControlRequest, ControlStore } from "../control.ts";
-import { ConflictError, type Cluster } from "./cluster.ts";
-import type { ConfigMap, Found } from "./objects.ts";
+import type { Cluster } from "./cluster.ts";
+import { Entries } from "./entries.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const CONTROL_NAME = "exai-rollout-control";
@@ -20,27 +20,27 @@ const ANSWER = ".answer";
 /** Requests and answers as entries of one ConfigMap, so that a rollout can be led from any machine. */
 export class ClusterControlStore implements ControlStore {
   readonly patienceSeconds: number;
-  readonly #cluster: Cluster;
+  readonly #entries: Entries;
   #looked = -Infinity;
 
   constructor(cluster: Cluster, patienceSeconds = PATIENCE_SECONDS) {
-    this.#cluster = cluster;
+    this.#entries = new Entries(cluster, CONTROL_NAME);
     this.patienceSeconds = patienceSeconds;
   }
 
   async post(request: ControlRequest): Promise<void> {
     // The time in front makes the names' order that of the requests.
     const key = `${request.at.replaceAll(/\D/g, "")}-${request.id}${REQUEST}`;
-    await this.#change((data) => ({ ...data, [key]: JSON.stringify(request) }));
+    await this.#entries.change((data) => ({ ...data, [key]: JSON.stringify(request) }));
   }
 
   async take(rollout: string): Promise<readonly ControlRequest[]> {
     if (performance.now() - this.#looked < LOOK_MS) return [];
     this.#looked = performance.now();
-    if (!Object.keys((await this.#read())?.data ?? {}).some(isRequest)) return [];
+    if (!Object.keys(await this.#entries.read()).some(isRequest)) return [];
     let taken: ControlRequest[] = [];
     // Who takes them out has them: of two that read them, the other one fails at the version.
-    await this.#change((data) => {
+    await this.#entries.change((data) => {
       taken = Object.keys(data)
         .filter(isRequest)
         .sort()
@@ -53,7 +53,7 @@ export class ClusterControlStore implements ControlStore {
 
   async withdraw(id: string): Promise<boolean> {
     let found = false;
-    await this.#change((data) => {
+    await this.#entries.change((data) => {
       const left = Object.entries(data).filter(([key]) => !key.endsWith(`${id}${REQUEST}`));
       found = left.length < Object.keys(data).length;
       return Object.fromEntries(left);
@@ -63,39 +63,17 @@ export class ClusterControlStore implements ControlStore {
 
   async answer(answer: ControlAnswer): Promise<void> {
     const kept: Kept = { ...answer, at: Date.now() };
-    await this.#change((data) => ({
+    await this.#entries.change((data) => ({
       ...Object.fromEntries(Object.entries(data).filter(([key, text]) => !isOld(key, text))),
       [`${answer.id}${ANSWER}`]: JSON.stringify(kept),
     }));
   }
 
   async answerTo(id: string): Promise<ControlAnswer | undefined> {
-    const text = (await this.#read())?.data?.[`${id}${ANSWER}`];
+    const text = (await this.#entries.read())[`${id}${ANSWER}`];
     if (text === undefined) return undefined;
     const { accepted, detail } = JSON.parse(text) as Kept;
     return { id, accepted, detail };
-  }
-
-  async #change(edit: (data: Readonly<Record<string, string>>) => Record<string, string>): Promise<void> {
-    for (;;) {
-      const current = await this.#read();
-      const identity = { apiVersion: "v1", kind: "ConfigMap" } as const;
-      try {
-        if (current === undefined) {
-          const metadata = { name: CONTROL_NAME, namespace: this.#cluster.namespace };
-          await this.#cluster.create<ConfigMap>({ ...identity, metadata, data: edit({}) });
-        } else {
-          await this.#cluster.replace<ConfigMap>({ ...current, ...identity, data: edit(current.data ?? {}) });
-        }
-        return;
-      } catch (error) {
-        if (!(error instanceof ConflictError)) throw error;
-      }
-    }
-  }
-
-  async #read(): Promise<Found<ConfigMap> | undefined> {
-    return this.#cluster.read<ConfigMap>({ apiVersion: "v1", kind: "ConfigMap", name: CONTROL_NAME });
   }
 }
 

@@ -6,7 +6,7 @@ import { DEFERRED, plainSource } from "../../../stacks/settings/source.ts";
 import { startReceiver } from "../../support/receiver.ts";
 import { rolloutEntries } from "./entries.ts";
 
-const FORGETFUL: Outbox = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
+const FORGETFUL: Outbox = { read: () => Promise.resolve(undefined), change: () => Promise.resolve() };
 
 function notifier(values: Readonly<Record<string, string | typeof DEFERRED>>) {
   const source = plainSource(values);

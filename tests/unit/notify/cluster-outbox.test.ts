@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openClusterRollout } from "../../../cli/cluster/rollout.ts";
+import { Notifier } from "../../../operations/notify/notifier.ts";
+import { webhook } from "../../../operations/notify/webhook.ts";
+import type { HistoryEntry } from "../../../operations/rollout/journal.ts";
+import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
+import { ClusterOutbox, NOTIFIED_NAME } from "../../../operations/rollout/kubernetes/outbox.ts";
+import { startConfigMaps, type ConfigMaps } from "../../support/config-maps.ts";
+import { startReceiver, type Receiver } from "../../support/receiver.ts";
+import { rolloutEntries } from "./entries.ts";
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+const WHOLE = rolloutEntries("prepare", "deploy", 25, 100, "standby");
+const NAMESPACE = "exai-prod";
+
+let api: ConfigMaps;
+let receiver: Receiver;
+beforeEach(async () => {
+  api = await startConfigMaps();
+  receiver = await startReceiver();
+});
+afterEach(async () => {
+  await receiver.close();
+  await api.close();
+});
+
+/** The outbox as a machine of its own has it. */
+const outbox = () => new ClusterOutbox(Cluster.open({ kubeconfig: api.kubeconfig, namespace: NAMESPACE }));
+
+/** What a machine tells in its turn. */
+const machine = (flushSeconds = 20, attemptSeconds = 2) =>
+  new Notifier({
+    stack: "prod",
+    channels: [webhook(`${receiver.url}/hook?key=hidden`, SECRET)],
+    outbox: outbox(),
+    flushSeconds,
+    times: { attemptSeconds, pauseSeconds: 0.02, longestPauseSeconds: 0.1 },
+  });
+const heard = () => receiver.received.map(({ headers }) => headers["webhook-id"]);
+const kept = () => api.data[`${NAMESPACE}/${NOTIFIED_NAME}`];
+const standing = () => JSON.parse(kept()?.webhook ?? "null") as unknown;
+
+/** A turn in which the entries happen, on a journal that has the earlier ones. */
+async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: readonly HistoryEntry[] = []) {
+  of.begin(earlier.length, () => Promise.resolve([...earlier, ...entries]));
+  for (const entry of entries) of.happened(entry);
+  await of.end();
+  return of.troubles();
+}
+
+describe("standings on a cluster", () => {
+  it("are every machine's: the next one sends what the first one left, and nothing twice", async () => {
+    expect(await turn(machine(), WHOLE.slice(0, 1))).toEqual([]);
+    // A job of a pipeline was killed with 2 to 4 in the journal; another runner goes on with 5.
+    expect(await turn(machine(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([]);
+    expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
+    expect(standing()).toEqual({ sequence: 5, delivered: 4, failed: 0 });
+    // A machine that has last led long ago, or never, repeats none of it.
+    await turn(machine(), [], WHOLE);
+    expect(heard()).toHaveLength(4);
+  });
+
+  it("hold no address and no key", async () => {
+    await turn(machine(), WHOLE.slice(0, 1));
+    expect(Object.keys(kept() ?? {})).toEqual(["webhook"]);
+    expect(JSON.stringify(kept())).not.toMatch(/hidden|whsec|http/);
+  });
+
+  it("of two machines at once go up alone, and lose no count", async () => {
+    const told = (sequence: number) =>
+      outbox().change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
+        ...present,
+        sequence: Math.max(present.sequence, sequence),
+        delivered: present.delivered + 1,
+      }));
+    await Promise.all([4, 1, 5, 3, 2].map(told));
+    expect(standing()).toEqual({ sequence: 5, delivered: 5, failed: 0 });
+    expect(api.conflicts).toBeGreaterThan(0);
+  });
+
+  it("are not set back by a machine that is still telling what another one has told meanwhile", async () => {
+    await turn(machine(), WHOLE.slice(0, 1));
+    receiver.answer = (response, index) => {
+      if (index > 1) response.end("ok");
+    };
+    // It is slow to tell of 3; the other one has told all by then.
+    const slow = machine();
+    slow.begin(2, () => Promise.resolve(WHOLE.slice(0, 2)));
+    for (const entry of WHOLE.slice(2, 3)) slow.happened(entry);
+    await receiver.until(2);
+    await turn(machine(), WHOLE.slice(3), WHOLE.slice(0, 3));
+    await slow.end();
+    expect(heard()).toEqual(["r1-1", "r1-3", "r1-3", "r1-4", "r1-5", "r1-3"]);
+    expect(standing()).toMatchObject({ sequence: 5, delivered: 5 });
+  });
+
+  it("are not set back by a turn that was overtaken, but by a journal that begins anew", async () => {
+    await turn(machine(), WHOLE);
+    const overtaken = machine();
+    overtaken.begin(3, () => Promise.resolve(WHOLE));
+    await overtaken.end();
+    expect(standing()).toMatchObject({ sequence: 5 });
+    await turn(machine(), [], WHOLE.slice(0, 1));
+    expect(standing()).toMatchObject({ sequence: 1 });
+  });
+});
+
+describe("an API server", () => {
+  it("that is silent keeps no news and no rollout waiting, and what an earlier turn left is sent by the next", async () => {
+    await turn(machine(), WHOLE.slice(0, 1));
+    api.mood = "is silent";
+    const second = machine(20, 0.3);
+    const started = performance.now();
+    second.begin(4, () => Promise.resolve(WHOLE.slice(0, 4)));
+    for (const entry of WHOLE.slice(4)) second.happened(entry);
+    expect(performance.now() - started).toBeLessThan(200);
+    await receiver.until(2);
+    await second.end();
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(second.troubles()).toEqual([
+      expect.stringMatching(/^notifications to webhook: how far it has been told cannot be read \(no answer in time\)/),
+    ]);
+    expect(heard()).toEqual(["r1-1", "r1-5"]);
+    api.mood = "answers";
+    await turn(machine(), [], WHOLE);
+    expect(heard()).toEqual(["r1-1", "r1-5", "r1-3", "r1-4", "r1-5"]);
+  });
+
+  it("that falls silent at the end keeps a verb no longer than the flush", async () => {
+    const first = machine(0.3, 60);
+    first.begin(0, () => Promise.resolve([]));
+    for (const entry of WHOLE.slice(0, 1)) first.happened(entry);
+    await receiver.until(1);
+    await expect.poll(standing).toMatchObject({ sequence: 1 });
+    api.mood = "is silent";
+    for (const entry of WHOLE.slice(1, 3)) first.happened(entry);
+    await receiver.until(2);
+    const ending = performance.now();
+    await first.end();
+    expect(performance.now() - ending).toBeLessThan(3000);
+    expect(first.troubles()).toEqual([
+      expect.stringMatching(/how far it has been told cannot be kept \(no answer in time\)/),
+    ]);
+    api.mood = "answers";
+    await turn(machine(), [], WHOLE.slice(0, 3));
+    expect(heard()).toEqual(["r1-1", "r1-3", "r1-3"]);
+  });
+
+  it("that does not allow it costs a warning and no news", async () => {
+    api.mood = "forbids";
+    expect(await turn(machine(), WHOLE)).toEqual([
+      expect.stringMatching(/cannot be read \(get ConfigMap exai-rollout-notified is not allowed/),
+    ]);
+    expect(heard()).toHaveLength(4);
+  });
+});
+
+describe("a stack on a cluster", () => {
+  it("keeps its standings there, whichever machine leads", async () => {
+    const settings = {
+      ...{ instance: NAMESPACE, kubeconfig: api.kubeconfig, kubeContext: "test" },
+      ...{ rolloutWebhook: `${receiver.url}/hook`, rolloutWebhookSecret: SECRET },
+    };
+    for (const [entries, earlier] of [
+      [WHOLE.slice(0, 3), []],
+      [WHOLE.slice(3), WHOLE.slice(0, 3)],
+    ] as const) {
+      const { context, ...opened } = await openClusterRollout("staging", settings, new AbortController().signal);
+      context.announcer?.begin(earlier.length, () => Promise.resolve(earlier));
+      for (const entry of entries) context.announcer?.happened(entry);
+      await context.announcer?.end();
+      await opened.close();
+    }
+    expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
+    expect(standing()).toEqual({ sequence: 5, delivered: 4, failed: 0 });
+  });
+});
