@@ -26,7 +26,7 @@ export class Lane {
   #looked: Promise<{ readonly standing: Standing | undefined } | undefined> = Promise.resolve(undefined);
   /** The journal's sequence up to which there is nothing left to announce. */
   #heard = 0;
-  /** Whether that may be kept: where nobody knows how far the channel was, it would pass over what is untold. */
+  /** Whether that may be kept: where nobody knows what the channel has not heard yet, it would pass over that. */
   #kept = true;
   #left = 0;
   #reason = "";
@@ -60,7 +60,7 @@ export class Lane {
     this.#then(async () => {
       const [looked, entries] = await Promise.all([this.#looked, history]);
       this.#heard = sequence;
-      if (looked === undefined) {
+      if (looked === undefined || entries === undefined) {
         this.#kept = false;
         return;
       }
@@ -68,13 +68,13 @@ export class Lane {
       if (standing === undefined) return this.#keep((present) => present ?? { sequence, delivered: 0, failed: 0 });
       if (standing.sequence > sequence) {
         // Somebody else has gone on since; or the journal has begun anew, as after `down --volumes`, and never was so far.
-        const anew = entries !== undefined && (entries.at(-1)?.sequence ?? 0) < standing.sequence;
+        const anew = (entries.at(-1)?.sequence ?? 0) < standing.sequence;
         const back = { ...standing, sequence };
         if (anew) await this.#keep((present) => (present?.sequence === standing.sequence ? back : (present ?? back)));
         return;
       }
       this.#heard = standing.sequence;
-      for (const entry of entries ?? [])
+      for (const entry of entries)
         if (entry.sequence <= sequence && Date.parse(entry.at) > oldest) await this.#handle(entry);
       if (this.#left === 0) this.#heard = sequence;
     });
@@ -121,15 +121,14 @@ export class Lane {
     }));
   }
 
+  /** What is not kept is heard again, which is no reason to leave the rest untold. */
   async #keep(edit: (present: Standing | undefined) => Standing): Promise<void> {
-    const { channel, outbox } = this.#options;
+    const { channel, outbox, trouble } = this.#options;
     if (!this.#kept) return;
     try {
       await this.#inTime(outbox.change(channel.name, edit));
     } catch (error) {
-      throw new Error(`how far it has been told cannot be kept (${messageOf(error)}); it may hear some of it again`, {
-        cause: error,
-      });
+      trouble(`how far it has been told cannot be kept (${messageOf(error)}); it may hear some of it again`);
     }
   }
 

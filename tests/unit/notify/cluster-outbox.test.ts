@@ -146,6 +146,30 @@ describe("an API server", () => {
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-3"]);
   });
 
+  it("that fails in the middle of what is made up for leaves none of it out", async () => {
+    await turn(machine(), WHOLE.slice(0, 1));
+    receiver.answer = (response, index) => {
+      api.mood = index === 1 ? "forbids" : "answers";
+      response.end("ok");
+    };
+    expect(await turn(machine(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([
+      expect.stringMatching(/how far it has been told cannot be kept \(get ConfigMap .* is not allowed/),
+    ]);
+    expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
+    expect(standing()).toMatchObject({ sequence: 5 });
+  });
+
+  it("that does not give the history keeps nothing that would pass over it", async () => {
+    await turn(machine(), WHOLE.slice(0, 1));
+    const second = machine();
+    second.begin(4, () => Promise.reject(new Error("reset")));
+    for (const entry of WHOLE.slice(4)) second.happened(entry);
+    await second.end();
+    expect(second.troubles()).toEqual(["notifications: what was not announced yet cannot be read: reset"]);
+    await turn(machine(), [], WHOLE);
+    expect(heard()).toEqual(["r1-1", "r1-5", "r1-3", "r1-4", "r1-5"]);
+  });
+
   it("that does not allow it costs a warning and no news", async () => {
     api.mood = "forbids";
     expect(await turn(machine(), WHOLE)).toEqual([
