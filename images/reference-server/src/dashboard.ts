@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { HEADERS } from "../../../contract/server.ts";
 import type { Environment } from "./environment.ts";
+import type { FaultInjector } from "./fault-injector.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -17,12 +18,14 @@ export class Dashboard {
   // The dashboard only listens, so a small limit will do.
   readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
   readonly #environment: Environment;
+  readonly #faults: FaultInjector;
   readonly #lifecycle: Lifecycle;
   readonly #metrics: Metrics;
   readonly #log: Log;
 
-  constructor(environment: Environment, lifecycle: Lifecycle, metrics: Metrics, log: Log) {
+  constructor(environment: Environment, faults: FaultInjector, lifecycle: Lifecycle, metrics: Metrics, log: Log) {
     this.#environment = environment;
+    this.#faults = faults;
     this.#lifecycle = lifecycle;
     this.#metrics = metrics;
     this.#log = log;
@@ -36,6 +39,8 @@ export class Dashboard {
     const { origin, host } = request.headers;
     if (!this.#lifecycle.accepting) {
       refuseUpgrade(socket, "503 Service Unavailable", "the server is shutting down", release);
+    } else if (this.#faults.failsDashboard()) {
+      refuseUpgrade(socket, "500 Internal Server Error", "failed, as told by EXAI_FAULTS", release);
     } else if (!isSameSite({ origin, host }, productionOrigin)) {
       refuseUpgrade(socket, "403 Forbidden", "this origin may not read the dashboard", release);
     } else {

@@ -6,10 +6,16 @@ import type { Log } from "./log.ts";
 export interface FaultInjector {
   /** Whether user HTTP requests have to pass {@link beforeRequest}. */
   readonly touchesRequests: boolean;
-  /** Waits as long as the knobs say; true means that the request must be answered with 500. */
-  beforeRequest(): Promise<boolean>;
-  /** Whether this WebSocket upgrade must be refused. */
-  refusesWebSocket(): boolean;
+  /**
+   * Waits as long as the knobs say; a status means that the request must be answered with it.
+   *
+   * @param stream whether it asks for an event stream.
+   */
+  beforeRequest(stream: boolean): Promise<number | undefined>;
+  /** Whether this dashboard's WebSocket must be answered with 500. */
+  failsDashboard(): boolean;
+  /** The status with which this WebSocket upgrade must be refused. */
+  refusesWebSocket(): number | undefined;
   /** Whether this WebSocket message must cut its connection. */
   dropsWebSocket(): boolean;
   /** Added to every WebSocket message and ping, in milliseconds. */
@@ -33,18 +39,23 @@ export function createFaultInjector(
   const leaked: Buffer[] = [];
   let startedAt = Infinity;
   let spared = 0;
+  const sparing = () => spared < (faults.soundRequests ?? 0);
   const hits = (share: number | undefined) => share !== undefined && random() < share;
   return {
-    touchesRequests: faults.errors !== undefined || faults.latency !== undefined,
-    async beforeRequest() {
-      if (spared < (faults.soundRequests ?? 0)) {
+    touchesRequests: [faults.errors, faults.latency, faults.refusals, faults.streamErrors].some(
+      (fault) => fault !== undefined,
+    ),
+    async beforeRequest(stream) {
+      if (sparing()) {
         spared += 1;
-        return false;
+        return undefined;
       }
       if (faults.latency && hits(faults.latency.share)) await sleep(faults.latency.milliseconds);
-      return hits(faults.errors);
+      if (hits(faults.errors) || (stream && hits(faults.streamErrors))) return 500;
+      return hits(faults.refusals?.share) ? faults.refusals?.status : undefined;
     },
-    refusesWebSocket: () => hits(faults.webSocketReject),
+    failsDashboard: () => !sparing() && hits(faults.streamErrors),
+    refusesWebSocket: () => (hits(faults.webSocketReject?.share) ? faults.webSocketReject?.status : undefined),
     dropsWebSocket: () => hits(faults.webSocketDrop),
     webSocketLatencyMs: faults.webSocketLatencyMs ?? 0,
     ready: () => !faults.neverReady && performance.now() - startedAt >= (faults.readyAfterMs ?? 0),

@@ -6,12 +6,16 @@ export interface Faults {
   readonly errors?: number;
   /** Added to a share of user HTTP requests before they are served. */
   readonly latency?: { readonly milliseconds: number; readonly share: number };
-  /** User HTTP requests that errors and latency spare after the start, so that the release passes its smoke test. */
+  /** Share of user HTTP requests that are refused, and the status, from 400 to 499. */
+  readonly refusals?: { readonly share: number; readonly status: number };
+  /** Share of event streams and dashboards' WebSockets that are answered with 500. */
+  readonly streamErrors?: number;
+  /** User HTTP requests that errors, latency, refusals and stream-errors spare after the start, so that the release passes its smoke test. */
   readonly soundRequests?: number;
   /** Added to every WebSocket message and to every ping. */
   readonly webSocketLatencyMs?: number;
-  /** Share of WebSocket upgrades that are refused with 503. */
-  readonly webSocketReject?: number;
+  /** Share of WebSocket upgrades that are refused, and the status, from 400 to 599. */
+  readonly webSocketReject?: { readonly share: number; readonly status: number };
   /** Share of WebSocket messages on which the connection is cut instead of an answer. */
   readonly webSocketDrop?: number;
   /** `/ready` answers 503 for ever. */
@@ -28,9 +32,11 @@ export interface Faults {
 export const FAULT_KNOBS = {
   errors: "errors=<share>",
   latency: "latency=<time>[@<share>]",
+  refusals: "refusals=<share>[:<status>]",
+  "stream-errors": "stream-errors=<share>",
   "sound-requests": "sound-requests=<count>",
   "ws-latency": "ws-latency=<time>",
-  "ws-reject": "ws-reject=<share>",
+  "ws-reject": "ws-reject=<share>[:<status>]",
   "ws-drop": "ws-drop=<share>",
   "never-ready": "never-ready",
   "ready-after": "ready-after=<time>",
@@ -72,6 +78,20 @@ function parseTime(knob: string, text: string): number {
   return milliseconds;
 }
 
+function parseRefusal(
+  knob: string,
+  text: string,
+  usual: number,
+  highest: number,
+): { readonly share: number; readonly status: number } {
+  const [share = "", code, ...rest] = text.split(":");
+  if (rest.length > 0) throw refuse(knob, "the form is <share>[:<status>]");
+  const status = code === undefined ? usual : /^\d{3}$/.test(code) ? Number(code) : NaN;
+  if (!(status >= 400 && status <= highest))
+    throw refuse(knob, `the status must be from 400 to ${String(highest)}, e.g. ${String(usual)}`);
+  return { share: parseShare(knob, share), status };
+}
+
 function parseRate(knob: string, text: string): number {
   const match = /^(\d*\.?\d+)(B|KB|MB|GB)\/s$/.exec(text);
   const bytes = Number(match?.[1]) * (BYTES_PER_UNIT[match?.[2] ?? ""] ?? NaN);
@@ -99,12 +119,16 @@ function parseKnob(knob: string): Faults {
         latency: { milliseconds: parseTime(knob, time), share: share === undefined ? 1 : parseShare(knob, share) },
       };
     }
+    case "refusals":
+      return { refusals: parseRefusal(knob, value, 403, 499) };
+    case "stream-errors":
+      return { streamErrors: parseShare(knob, value) };
     case "sound-requests":
       return { soundRequests: parseCount(knob, value) };
     case "ws-latency":
       return { webSocketLatencyMs: parseTime(knob, value) };
     case "ws-reject":
-      return { webSocketReject: parseShare(knob, value) };
+      return { webSocketReject: parseRefusal(knob, value, 503, 599) };
     case "ws-drop":
       return { webSocketDrop: parseShare(knob, value) };
     case "ready-after":
@@ -131,7 +155,8 @@ export function parseFaults(text: string): Faults {
   }
   if (faults.neverReady && faults.readyAfterMs !== undefined)
     throw refuse("never-ready", "it contradicts ready-after; keep one of them");
-  if (faults.soundRequests !== undefined && faults.errors === undefined && faults.latency === undefined)
+  const putOff = [faults.errors, faults.latency, faults.refusals, faults.streamErrors];
+  if (faults.soundRequests !== undefined && putOff.every((fault) => fault === undefined))
     throw refuse("sound-requests", "there is no fault that it puts off; give errors or latency too");
   return faults;
 }

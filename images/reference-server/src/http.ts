@@ -121,10 +121,13 @@ export function createHttpServer(parts: HttpParts): Server {
   const routes = createRoutes(parts);
 
   const answer = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (faults.touchesRequests && !PROBED.has(path) && (await faults.beforeRequest())) {
-      request.resume();
-      sendJson(response, 500, { error: "failed, as told by EXAI_FAULTS" });
-      return;
+    if (faults.touchesRequests && !PROBED.has(path)) {
+      const status = await faults.beforeRequest(path === SERVER_PATHS.mcp && request.method === "GET");
+      if (status !== undefined) {
+        request.resume();
+        sendJson(response, status, { error: "failed, as told by EXAI_FAULTS" });
+        return;
+      }
     }
     const handler = routes.get(path);
     if (handler) await handler(request, response);

@@ -61,7 +61,7 @@ export async function startServer(
     () => createMcpServer(environment, version, metrics, validator),
     metrics.mcpSessions,
   );
-  const dashboard = new Dashboard(environment, lifecycle, metrics, log);
+  const dashboard = new Dashboard(environment, faults, lifecycle, metrics, log);
   const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
   const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log });
   if (environment.jwtKeys.length === 0) log.warning("EXAI_JWT_TOKEN is not set: WebSockets need no token");

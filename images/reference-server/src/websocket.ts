@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, STATUS_CODES, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { CLOSE_SERVICE_RESTART, HEADERS } from "../../../contract/server.ts";
@@ -109,7 +109,9 @@ export class EchoWebSockets {
   #refusal(request: IncomingMessage): readonly [status: string, reason: string] | undefined {
     const { browserSecurity, productionOrigin, jwtKeys } = this.#environment;
     if (!this.#lifecycle.accepting) return ["503 Service Unavailable", "the server is shutting down"];
-    if (this.#faults.refusesWebSocket()) return ["503 Service Unavailable", "refused, as told by EXAI_FAULTS"];
+    const status = this.#faults.refusesWebSocket();
+    if (status !== undefined)
+      return [`${status} ${STATUS_CODES[status] ?? "Refused"}`, "refused, as told by EXAI_FAULTS"];
     const { origin, host } = request.headers;
     if (browserSecurity && !isProductionBrowser({ origin, host }, productionOrigin))
       return ["403 Forbidden", "this origin may not open WebSockets"];

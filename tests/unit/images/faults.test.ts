@@ -14,7 +14,7 @@ describe("parseFaults", () => {
       errors: 0.2,
       latency: { milliseconds: 2000, share: 0.02 },
       webSocketLatencyMs: 300,
-      webSocketReject: 0.5,
+      webSocketReject: { share: 0.5, status: 503 },
       webSocketDrop: 0.05,
     });
     expect(parseFaults("latency=2s,ready-after=3s,crash-after=1m,leak=1.5MB/s")).toEqual({
@@ -24,6 +24,13 @@ describe("parseFaults", () => {
       leakBytesPerSecond: 1_500_000,
     });
     expect(parseFaults("errors=1,sound-requests=50")).toEqual({ errors: 1, soundRequests: 50 });
+    expect(parseFaults("refusals=0.1,stream-errors=.2,sound-requests=9,ws-reject=0.2:403")).toEqual({
+      refusals: { share: 0.1, status: 403 },
+      streamErrors: 0.2,
+      soundRequests: 9,
+      webSocketReject: { share: 0.2, status: 403 },
+    });
+    expect(parseFaults("refusals=1:404")).toEqual({ refusals: { share: 1, status: 404 } });
     expect(parseFaults("never-ready")).toEqual({ neverReady: true });
   });
 
@@ -41,6 +48,12 @@ describe("parseFaults", () => {
     ["latency=2s@", "share"],
     ["latency=2s@2", "share"],
     ["latency=2s@0.1@0.1", "form"],
+    ["refusals=0.1:500", "from 400 to 499"],
+    ["refusals=0.1:", "status"],
+    ["refusals=2:404", "share"],
+    ["refusals=0.1:404:404", "form"],
+    ["ws-reject=0.1:200", "from 400 to 599"],
+    ["stream-errors=0.1:500", "share"],
     ["errors=0.2,sound-requests=0", "count"],
     ["errors=0.2,sound-requests=1.5", "count"],
     ["never-ready,sound-requests=50", "no fault that it puts off"],
@@ -83,16 +96,32 @@ describe("createFaultInjector", () => {
     const random = () => (next++ % 100) / 100;
     const injector = createFaultInjector(parseFaults("errors=0.2"), silent, () => undefined, random);
     let failed = 0;
-    for (let request = 0; request < 100; request++) if (await injector.beforeRequest()) failed += 1;
+    for (let request = 0; request < 100; request++) if ((await injector.beforeRequest(false)) === 500) failed += 1;
     expect(failed).toBe(20);
     expect(injector.touchesRequests).toBe(true);
   });
 
   test("spares the first requests where it is told to, and no later one", async () => {
     const injector = createFaultInjector(parseFaults("errors=1,sound-requests=3"), silent, () => undefined);
-    const failed: boolean[] = [];
-    for (let request = 0; request < 5; request++) failed.push(await injector.beforeRequest());
-    expect(failed).toEqual([false, false, false, true, true]);
+    const failed: (number | undefined)[] = [];
+    for (let request = 0; request < 5; request++) failed.push(await injector.beforeRequest(false));
+    expect(failed).toEqual([undefined, undefined, undefined, 500, 500]);
+  });
+
+  test("fails event streams and dashboards alone, where it is told to, and spares the first requests", async () => {
+    const injector = createFaultInjector(parseFaults("stream-errors=1,sound-requests=1"), silent, () => undefined);
+    expect(injector.failsDashboard()).toBe(false);
+    expect(await injector.beforeRequest(true)).toBe(undefined);
+    expect(await injector.beforeRequest(false)).toBe(undefined);
+    expect(await injector.beforeRequest(true)).toBe(500);
+    expect(injector.failsDashboard()).toBe(true);
+  });
+
+  test("refuses with the status that the knob says", async () => {
+    const injector = createFaultInjector(parseFaults("refusals=1:404,ws-reject=1:403"), silent, () => undefined);
+    expect(injector.touchesRequests).toBe(true);
+    expect(await injector.beforeRequest(false)).toBe(404);
+    expect(injector.refusesWebSocket()).toBe(403);
   });
 
   test("a sound server is ready as soon as it has started, and not before", () => {
@@ -101,6 +130,6 @@ describe("createFaultInjector", () => {
     injector.start();
     expect(injector.ready()).toBe(true);
     expect(injector.touchesRequests).toBe(false);
-    expect(injector.refusesWebSocket()).toBe(false);
+    expect(injector.refusesWebSocket()).toBe(undefined);
   });
 });
