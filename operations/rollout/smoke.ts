@@ -18,7 +18,7 @@ export function testerHeaders(colour: Colour): Record<string, string> {
 
 /**
  * Uses the candidate as its users will, through the router and the tester's header: health, readiness, metrics, an MCP
- * session with a tool call, a WebSocket.
+ * session with a tool call, its event stream, a WebSocket, the dashboard's WebSocket.
  *
  * @throws ProbeError that names the check, on the first one that fails.
  */
@@ -31,7 +31,9 @@ export async function* smokeTest(context: RolloutContext, colour: Colour): Async
       () => httpCheck(context, colour, SERVER_PATHS.metrics, /^# TYPE \S+ (counter|gauge|histogram)/m),
     ],
     ["MCP session and tool call", () => mcpCheck(context, colour)],
+    ["MCP event stream", () => streamCheck(context, colour)],
     ["WebSocket round trip", () => webSocketCheck(context, colour)],
+    ["dashboard's WebSocket", () => dashboardCheck(context, colour)],
   ];
   for (const [name, check] of checks) {
     const started = performance.now();
@@ -81,6 +83,16 @@ async function mcpCheck(context: RolloutContext, colour: Colour): Promise<string
   return `tool ${tool.name}`;
 }
 
+/** The stream that clients of MCP hold open for what the server says by itself. */
+async function streamCheck(context: RolloutContext, colour: Colour): Promise<string> {
+  const probe = new McpProbe(context.routerUrl, testerHeaders(colour), () => limit(context));
+  await probe.initialize();
+  const stream = await probe.listen();
+  checkColour(probe.servedBy, colour);
+  await probe.end();
+  return stream ? "open" : "HTTP 405: this server offers none";
+}
+
 interface Tool {
   readonly name: string;
   readonly inputSchema?: { readonly required?: readonly string[] };
@@ -128,6 +140,39 @@ async function webSocketCheck(context: RolloutContext, colour: Colour): Promise<
       fail(new ProbeError(`closed with ${String(code)}`));
     });
   });
+}
+
+/** It must open where there is a dashboard; a server without monitoring, or with another login, answers 4xx. */
+async function dashboardCheck(context: RolloutContext, colour: Colour): Promise<string> {
+  const { WebSocket } = await import("ws");
+  const url = new URL(SERVER_PATHS.dashboardWebSocket, context.routerUrl.replace(/^http/, "ws"));
+  const signal = limit(context);
+  const socket = new WebSocket(url, { headers: testerHeaders(colour) });
+  const abort = (): void => {
+    socket.terminate();
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.on("unexpected-response", (request, response) => {
+        request.destroy();
+        const status = response.statusCode ?? 0;
+        const answer = `HTTP ${String(status)}`;
+        if (status >= 400 && status < 500) resolve(`${answer}: no dashboard here`);
+        else reject(new ProbeError(answer));
+      });
+      socket.on("open", () => {
+        socket.close(1000);
+        resolve("open");
+      });
+      socket.on("error", reject);
+      socket.on("close", (code) => {
+        reject(new ProbeError(signal.aborted ? "no answer in time" : `closed with ${String(code)}`));
+      });
+    });
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 function checkColour(servedBy: string | null | undefined, colour: Colour): void {

@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SERVER_PATHS } from "../../../contract/server.ts";
+import type { RolloutContext } from "../../../operations/rollout/context.ts";
+import { smokeTest } from "../../../operations/rollout/smoke.ts";
+import { Colours } from "./colours.ts";
+
+let colours: Colours;
+beforeEach(async () => {
+  colours = await Colours.start();
+});
+afterEach(() => {
+  colours.stop();
+});
+
+describe("the smoke test", () => {
+  const run = async (): Promise<Record<string, string>> => {
+    const { signal } = new AbortController();
+    const { url } = colours;
+    const context = { routerUrl: url, webSocketUrl: url.replace("http", "ws"), signal, deadlines: { smokeSeconds: 5 } };
+    const checks: Record<string, string> = {};
+    for await (const { name, detail } of smokeTest(context as unknown as RolloutContext, "green"))
+      checks[name] = detail;
+    return checks;
+  };
+  const refuses =
+    (wanted: string, path: string, status: number) =>
+    (method: string, asks: string): number | undefined =>
+      method === wanted && asks === path ? status : undefined;
+
+  it("opens an event stream and the dashboard's WebSocket, and leaves both", async () => {
+    expect(await run()).toMatchObject({ "MCP event stream": "open", "dashboard's WebSocket": "open" });
+    expect(colours.asked.filter((each) => each === "DELETE /mcp")).toHaveLength(2);
+    await expect.poll(() => colours.streams, { timeout: 5000 }).toBe(0);
+  });
+
+  it("accepts a server that offers no event stream, as the protocol lets it, and says so", async () => {
+    colours.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, 405) } };
+    expect(await run()).toMatchObject({ "MCP event stream": "HTTP 405: this server offers none" });
+  });
+
+  it.each([500, 403, 404])("fails on an event stream that is answered with %d", async (status) => {
+    colours.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, status) } };
+    await expect(run()).rejects.toThrow(`MCP event stream: HTTP ${String(status)}`);
+  });
+
+  it("fails on an event stream that is none", async () => {
+    colours.behaviour = { green: { stream: "application/json" } };
+    await expect(run()).rejects.toThrow("MCP event stream: application/json instead of text/event-stream");
+  });
+
+  it("fails on a dashboard that fails, and accepts that there is none", async () => {
+    colours.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 500) } };
+    await expect(run()).rejects.toThrow("dashboard's WebSocket: HTTP 500");
+    colours.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 404) } };
+    expect(await run()).toMatchObject({ "dashboard's WebSocket": "HTTP 404: no dashboard here" });
+  });
+});
