@@ -42,9 +42,11 @@ export function createFaultInjector(
   const sparing = () => spared < (faults.soundRequests ?? 0);
   const hits = (share: number | undefined) => share !== undefined && random() < share;
   return {
-    touchesRequests: [faults.errors, faults.latency, faults.refusals, faults.streamErrors].some(
-      (fault) => fault !== undefined,
-    ),
+    touchesRequests: [
+      ...[faults.errors, faults.latency, faults.refusals, faults.streamErrors],
+      // The requests are counted.
+      faults.soundRequests,
+    ].some((fault) => fault !== undefined),
     async beforeRequest(stream) {
       if (sparing()) {
         spared += 1;
@@ -55,7 +57,8 @@ export function createFaultInjector(
       return hits(faults.refusals?.share) ? faults.refusals?.status : undefined;
     },
     failsDashboard: () => !sparing() && hits(faults.streamErrors),
-    refusesWebSocket: () => (hits(faults.webSocketReject?.share) ? faults.webSocketReject?.status : undefined),
+    refusesWebSocket: () =>
+      !sparing() && hits(faults.webSocketReject?.share) ? faults.webSocketReject?.status : undefined,
     dropsWebSocket: () => hits(faults.webSocketDrop),
     webSocketLatencyMs: faults.webSocketLatencyMs ?? 0,
     ready: () => !faults.neverReady && performance.now() - startedAt >= (faults.readyAfterMs ?? 0),

@@ -10,7 +10,7 @@ export interface Faults {
   readonly refusals?: { readonly share: number; readonly status: number };
   /** Share of event streams and dashboards' WebSockets that are answered with 500. */
   readonly streamErrors?: number;
-  /** User HTTP requests that errors, latency, refusals and stream-errors spare after the start, so that the release passes its smoke test. */
+  /** User HTTP requests after the start that are spared, as are WebSockets until then: the release passes its smoke test. */
   readonly soundRequests?: number;
   /** Added to every WebSocket message and to every ping. */
   readonly webSocketLatencyMs?: number;
@@ -155,8 +155,11 @@ export function parseFaults(text: string): Faults {
   }
   if (faults.neverReady && faults.readyAfterMs !== undefined)
     throw refuse("never-ready", "it contradicts ready-after; keep one of them");
-  const putOff = [faults.errors, faults.latency, faults.refusals, faults.streamErrors];
+  const putOff = [faults.errors, faults.latency, faults.refusals, faults.streamErrors, faults.webSocketReject];
   if (faults.soundRequests !== undefined && putOff.every((fault) => fault === undefined))
-    throw refuse("sound-requests", "there is no fault that it puts off; give errors or latency too");
+    throw refuse(
+      "sound-requests",
+      "there is no fault that it puts off; give errors, latency, refusals, stream-errors or ws-reject too",
+    );
   return faults;
 }

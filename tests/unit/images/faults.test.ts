@@ -117,6 +117,14 @@ describe("createFaultInjector", () => {
     expect(injector.failsDashboard()).toBe(true);
   });
 
+  test("puts WebSockets' refusals off until the first requests are served", async () => {
+    const injector = createFaultInjector(parseFaults("ws-reject=1,sound-requests=1"), silent, () => undefined);
+    expect(injector.refusesWebSocket()).toBe(undefined);
+    // Counted although no fault touches the requests themselves.
+    if (injector.touchesRequests) await injector.beforeRequest(false);
+    expect(injector.refusesWebSocket()).toBe(503);
+  });
+
   test("refuses with the status that the knob says", async () => {
     const injector = createFaultInjector(parseFaults("refusals=1:404,ws-reject=1:403"), silent, () => undefined);
     expect(injector.touchesRequests).toBe(true);
