@@ -20,6 +20,8 @@ export interface CutoverRequest extends Partial<PlanTimes> {
   readonly image: string;
   /** The slot that the image is meant for; refused where it has the users by then. @default the one without users */
   readonly candidate?: Colour;
+  /** See {@link RolloutPlan.retiresKey}. */
+  readonly retiresKey?: true;
   readonly reason?: string;
   /** Hears the rollout's identifier just before it begins, so that whoever asked for it can mean this one and no other. */
   readonly named?: (rollout: string) => void;
@@ -67,6 +69,7 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
     ...(stableImage === undefined ? {} : { stableImage }),
     ...timesOf(request, defaults),
     ...(Object.keys(schema).length === 0 ? {} : { schema }),
+    ...(request.retiresKey === undefined ? {} : { retiresKey: request.retiresKey }),
     reason: request.reason ?? "",
     by: session.context.who,
     startedAt,

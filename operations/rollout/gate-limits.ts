@@ -12,7 +12,7 @@ export function gateLimits(settings: GateSettings): readonly (readonly [gate: st
     ["p95", `below ${String(settings.p95Milliseconds)} ms`],
     ["p99", `below ${String(settings.p99Milliseconds)} ms`],
     ["websocket", `p95 of round trips below ${String(settings.webSocketMilliseconds)} ms, and WebSockets open`],
-    ["compared", "errors and slow requests no worse than on the other colour in the same seconds"],
+    ["compared", "errors, refusals and slow requests no worse than on the other colour in the same seconds"],
     ...(memoryGrowth === 0
       ? []
       : ([["memory", `grows by less than ${String(memoryGrowth)} MB per minute beyond the other colour's`]] as const)),

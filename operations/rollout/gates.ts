@@ -99,7 +99,10 @@ export function gateSettings(keys: GateKeys): GateSettings {
 
 /** A gate's answer. `no-data` holds the step; it never passes by waiting. */
 export interface Verdict {
-  /** `errors`, `p95`, `p99`, `errors-compared`, `slow-compared`, `websocket`, `memory`, `restarts`, or a query's name. */
+  /**
+   * `errors`, `p95`, `p99`, `errors-compared`, `slow-compared`, `refusals-compared`, `probes-compared`, `websocket`,
+   * `websocket-errors`, `memory`, `restarts`, or a query's name.
+   */
   readonly gate: string;
   readonly outcome: "pass" | "fail" | "no-data";
   /** A sentence with the numbers. */

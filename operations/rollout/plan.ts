@@ -27,6 +27,8 @@ export interface RolloutPlan {
   readonly drainSeconds: number;
   /** Whether a person has to agree before the candidate gets all users. */
   readonly approval: boolean;
+  /** The candidate has lost a key for tokens: that it refuses WebSockets which the stable colour takes is what is wanted. */
+  readonly retiresKey?: true;
   readonly reason: string;
   /** user@host of who started it. */
   readonly by: string;

@@ -32,6 +32,12 @@ interface Beginning {
   readonly before: Observation["before"];
 }
 
+/**
+ * Sessions whose stable colour has refused probes. Once is enough for as long as their requests are compared: the router and
+ * the servers do not tell probes from users.
+ */
+const REFUSED_PROBES = new WeakSet<RolloutSession>();
+
 const BEGINNINGS = new WeakMap<RolloutSession, Beginning>();
 
 /** The history cannot be read now, which says nothing of the candidate: no data, as with a Prometheus that is silent. */
@@ -50,6 +56,8 @@ export class StepGates {
   /** Seconds of a clock that does not jump, as all times that are kept here; {@link StepGates.look} asks Prometheus its own. */
   readonly #startedAt = seconds();
   readonly #usersOnBoth: boolean;
+  /** The candidate's largest share of new requests while both had users, until now. */
+  readonly #weight: number;
   #roundTrips: RoundTripProber | undefined;
   /** When users came to both colours first. */
   #firstShiftAt: number | undefined;
@@ -74,6 +82,8 @@ export class StepGates {
     this.#prober = new Prober(routerUrl, [plan.candidate, plan.stable]);
     const { weights } = session.journal.table;
     this.#usersOnBoth = weights[plan.stable] > 0 && weights[plan.candidate] > 0;
+    const shared = plan.steps.filter((step) => step < 100);
+    this.#weight = (this.#usersOnBoth ? weights[plan.candidate] : Math.max(0, ...shared)) / 100;
     this.#aim(0, false);
   }
 
@@ -116,7 +126,7 @@ export class StepGates {
 
   async #verdicts(): Promise<readonly Verdict[]> {
     const { gates } = this.#session.context;
-    const { candidate } = this.#plan;
+    const { candidate, stable } = this.#plan;
     try {
       const now = await this.#prometheus.now();
       const ahead = now - seconds();
@@ -134,11 +144,19 @@ export class StepGates {
       const seen = this.#seen ?? trafficOf(series, both.since, seenUntil);
       if (!this.#usersOnBoth) this.#seen = seen;
       const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.way ?? 0);
+      const roundTrips = this.#roundTrips?.since(step.since - ahead, roundTripLimit) ?? [];
+      const probes = this.#prober.answers(step.since - ahead);
+      if ([...roundTrips, ...probes].some((bin) => bin[stable].refused > 0)) REFUSED_PROBES.add(this.#session);
+      const refusal = this.#roundTrips?.refusal(stable);
       const observation: Observation = {
         step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
-        both: { traffic: seen, epoch: both.epoch },
+        both: { traffic: seen, epoch: both.epoch, weight: this.#weight },
         roundTripLimit,
-        roundTrips: this.#roundTrips?.since(step.since - ahead, roundTripLimit) ?? [],
+        roundTrips,
+        ...(refusal === undefined ? {} : { refusal }),
+        probes,
+        retiresKey: this.#plan.retiresKey === true,
+        probesRefused: REFUSED_PROBES.has(this.#session),
         health: this.#prober.health(candidate, step.since - ahead),
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };

@@ -15,6 +15,9 @@ const ROUND_TRIPS = 4;
 /** After so many seconds an opening or a round trip counts as lost: far above any limit, so that late is only slow. */
 const LOST_SECONDS = 10;
 
+/** The status from which on a refusal is the server's failure, which the router counts. */
+const FAILED_STATUS = 500;
+
 /** Seconds of a bin. */
 const BIN_SECONDS = 2;
 
@@ -30,7 +33,8 @@ export interface RoundTripOptions {
 /**
  * Tops up thin WebSocket traffic: opens connections to both colours through the tester's header and measures round trips
  * of a ping frame and, where the stable colour answers messages, of a message. The server measures its own pings on these
- * connections as on those of users, and the router counts the ones that are refused.
+ * connections as on those of users. One that is refused with 500 and above is left to the router, which counts it as one of
+ * users; any other refusal is counted here, since users' ones may be their own fault, and that of a probe is not.
  */
 export class RoundTripProber {
   readonly #options: RoundTripOptions;
@@ -40,6 +44,7 @@ export class RoundTripProber {
   #connections = 0;
   /** Learnt from the stable colour: a candidate must not be silent where it is not. */
   #answersMessages = false;
+  readonly #refusals: Partial<Record<Colour, string>> = {};
 
   constructor(options: RoundTripOptions) {
     this.#options = options;
@@ -59,10 +64,11 @@ export class RoundTripProber {
    */
   since(seconds: number, limit: number): readonly ProbedSeconds[] {
     for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < seconds) this.#bins.delete(bin);
-    const counted = ({ milliseconds, lost }: Probed): ProbedRoundTrips => ({
+    const counted = ({ milliseconds, lost, refused }: Probed): ProbedRoundTrips => ({
       done: milliseconds.length,
       slow: milliseconds.filter((each) => each > limit).length,
       lost,
+      refused,
     });
     return [...this.#bins.values()].map(({ blue, green }) => ({ blue: counted(blue), green: counted(green) }));
   }
@@ -76,6 +82,11 @@ export class RoundTripProber {
     return Math.min(...[...this.#bins.values()].flatMap((bin) => bin[stable].milliseconds));
   }
 
+  /** How a colour refused the last probe that it refused, such as `HTTP 401`; undefined where it has refused none. */
+  refusal(colour: Colour): string | undefined {
+    return this.#refusals[colour];
+  }
+
   /** Ends all connections. */
   async stop(): Promise<void> {
     this.#stop.abort();
@@ -86,13 +97,22 @@ export class RoundTripProber {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       if (index < this.#connections) {
-        // Anything that ends a connection before its time is lost; a refusal by HTTP is counted by the router.
         await this.#connection(colour).catch((error: unknown) => {
-          if (!signal.aborted && !(error instanceof Refused)) this.#now(colour).lost += 1;
+          if (!signal.aborted) this.#ended(colour, error);
         });
       }
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  /** Anything that ends a connection before its time is lost, or refused. */
+  #ended(colour: Colour, error: unknown): void {
+    if (!(error instanceof Refused)) {
+      this.#now(colour).lost += 1;
+      return;
+    }
+    this.#refusals[colour] = error.message;
+    if (error.status < FAILED_STATUS) this.#now(colour).refused += 1;
   }
 
   async #connection(colour: Colour): Promise<void> {
@@ -105,7 +125,7 @@ export class RoundTripProber {
     };
     socket.on("unexpected-response", (request, response) => {
       request.destroy();
-      end(new Refused(`HTTP ${String(response.statusCode)}`));
+      end(new Refused(response.statusCode ?? FAILED_STATUS));
     });
     socket.on("error", end);
     socket.on("close", (code) => {
@@ -156,7 +176,8 @@ export class RoundTripProber {
 
   #now(colour: Colour): Probed {
     const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
-    const bin = this.#bins.get(index) ?? { blue: { milliseconds: [], lost: 0 }, green: { milliseconds: [], lost: 0 } };
+    const empty = (): Probed => ({ milliseconds: [], lost: 0, refused: 0 });
+    const bin = this.#bins.get(index) ?? { blue: empty(), green: empty() };
     this.#bins.set(index, bin);
     return bin[colour];
   }
@@ -166,10 +187,18 @@ export class RoundTripProber {
 interface Probed {
   readonly milliseconds: number[];
   lost: number;
+  refused: number;
 }
 
 /** The server answered the opening with HTTP. */
-class Refused extends Error {}
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`HTTP ${String(status)}`);
+    this.status = status;
+  }
+}
 
 /** Rejects with the reason of the signal, where a promise would reject with an AbortError that hides it. */
 async function rejecting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

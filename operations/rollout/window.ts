@@ -1,6 +1,6 @@
 import { COLOURS, type Colour } from "../../contract/colours.ts";
 import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
-import { SERVER_METRICS } from "../../contract/server.ts";
+import { SERVER_METRICS, SERVER_PATHS } from "../../contract/server.ts";
 import type { Series } from "./prometheus.ts";
 import type { Share } from "./statistics.ts";
 
@@ -15,10 +15,20 @@ export interface Counts {
   readonly errors: number;
   /** Time of plain requests, bounds in milliseconds. */
   readonly latency: Histogram;
-  /** WebSockets asked for. */
+  /** Event streams and dashboards' WebSockets that were asked for. How long they last says nothing about a release. */
+  readonly streams: number;
+  /** Those of them that failed, as {@link errors}. */
+  readonly streamErrors: number;
+  /** WebSockets asked for, but for the {@link denied} ones. */
   readonly upgrades: number;
   /** Those of them that were refused with 500 and above, or met nobody. */
   readonly refused: number;
+  /** WebSockets that were refused with 400 to 499, which may be their clients' own fault. */
+  readonly denied: number;
+  /** Requests that the weights have dealt out, as the server counts them: those outside of MCP. */
+  readonly dealt: number;
+  /** Those of them that were answered with 400 to 499. */
+  readonly turnedAway: number;
   /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
   readonly roundTrips: Histogram;
   /** CPU time of the server's processes. */
@@ -36,7 +46,22 @@ export interface Traffic {
   readonly bins: readonly Bin[];
   /** Colours that the router was scraped for, at least twice and lately. Of others nothing is known. */
   readonly known: readonly Colour[];
+  /** Colours whose servers count the requests that they answer. */
+  readonly counting: readonly Colour[];
 }
+
+/**
+ * Routes of which {@link Counts.dealt} has nothing. A session of MCP stays where it was opened, so its requests are not
+ * dealt out by the weights; the others are asked for by the machinery, and WebSockets are counted by the router.
+ */
+const NOT_DEALT: ReadonlySet<string> = new Set([
+  SERVER_PATHS.mcp,
+  SERVER_PATHS.health,
+  SERVER_PATHS.ready,
+  SERVER_PATHS.metrics,
+  SERVER_PATHS.dashboardWebSocket,
+  "websocket",
+]);
 
 const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
 const ROUND_TRIP = `${SERVER_METRICS.webSocketLatency}_bucket`;
@@ -50,9 +75,10 @@ export const TRAFFIC_SELECTOR = `{__name__=~"${[
   ENVOY_METRICS.requests,
   REQUEST_TIME,
   ROUND_TRIP,
+  SERVER_METRICS.requests,
   SERVER_METRICS.cpu,
   SERVER_METRICS.residentMemory,
-].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}!="stream"}`;
+].join("|")}",${ENVOY_LABELS.colour}=~"blue|green"}`;
 
 /** Seconds of a bin: one scrape of the router. */
 const BIN_SECONDS = ENVOY_SCRAPE_INTERVAL_SECONDS;
@@ -97,6 +123,14 @@ export function trafficOf(series: readonly Series[], since: number, now: number)
       of: { blue: finished(of.blue), green: finished(of.green) },
     })),
     known,
+    counting: COLOURS.filter((colour) =>
+      series.some(
+        ({ labels, samples }) =>
+          labels.__name__ === SERVER_METRICS.requests &&
+          labels[ENVOY_LABELS.colour] === colour &&
+          samples.some(([time]) => time >= since && time <= now),
+      ),
+    ),
   };
 }
 
@@ -120,7 +154,7 @@ function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string
     const scrape = scrapes.get(target(each)) ?? { first, last, router, colours: new Set() };
     scrape.first = Math.min(scrape.first, first);
     scrape.last = Math.max(scrape.last, last);
-    if (each.labels[ENVOY_LABELS.kind] !== "websocket") scrape.colours.add(each.labels[ENVOY_LABELS.colour] ?? "");
+    if (each.labels[ENVOY_LABELS.kind] === "plain") scrape.colours.add(each.labels[ENVOY_LABELS.colour] ?? "");
     scrapes.set(target(each), scrape);
   }
   return scrapes;
@@ -130,19 +164,18 @@ function target(series: Series): string {
   return `${series.labels.job ?? ""} ${series.labels.instance ?? ""}`;
 }
 
-interface Draft {
-  requests: number;
-  errors: number;
+/** The numbers of {@link Counts}. */
+type Counter = Exclude<keyof Counts, "latency" | "roundTrips">;
+
+interface Draft extends Record<Counter, number> {
   readonly latency: Map<number, number>;
-  upgrades: number;
-  refused: number;
-  cpuSeconds: number;
   readonly roundTrips: Map<number, number>;
 }
 
 function draftOf(drafts: Map<number, Record<Colour, Draft>>, index: number): Record<Colour, Draft> {
   const empty = (): Draft => ({
-    ...{ requests: 0, errors: 0, upgrades: 0, refused: 0, cpuSeconds: 0 },
+    ...{ requests: 0, errors: 0, streams: 0, streamErrors: 0, upgrades: 0, refused: 0, denied: 0 },
+    ...{ dealt: 0, turnedAway: 0, cpuSeconds: 0 },
     ...{ latency: new Map<number, number>(), roundTrips: new Map<number, number>() },
   });
   const draft = drafts.get(index) ?? { blue: empty(), green: empty() };
@@ -150,38 +183,53 @@ function draftOf(drafts: Map<number, Record<Colour, Draft>>, index: number): Rec
   return draft;
 }
 
+type Counting = (draft: Draft, grown: number) => void;
+
 /** How a series' growth is counted; undefined for a series that is none of the counted ones. */
-function counterOf({ labels }: Series): ((draft: Draft, grown: number) => void) | undefined {
-  const add = (histogram: Map<number, number>, grown: number): void => {
+function counterOf({ labels }: Series): Counting | undefined {
+  const kind = labels[ENVOY_LABELS.kind];
+  const histogram = (key: "latency" | "roundTrips"): Counting => {
     const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
-    histogram.set(bound, (histogram.get(bound) ?? 0) + grown);
+    return (draft, grown) => {
+      draft[key].set(bound, (draft[key].get(bound) ?? 0) + grown);
+    };
   };
-  const webSocket = labels[ENVOY_LABELS.kind] === "websocket";
-  const failed = labels[ENVOY_LABELS.responseClass] === "5";
   switch (labels.__name__) {
     case ENVOY_METRICS.requests:
-      return (draft, grown) => {
-        draft[webSocket ? "upgrades" : "requests"] += grown;
-        if (failed) draft[webSocket ? "refused" : "errors"] += grown;
-      };
+      return counting(answered(kind, labels[ENVOY_LABELS.responseClass]));
     case REQUEST_TIME:
-      // The time of a WebSocket's request is how long it stayed open.
-      return webSocket
-        ? undefined
-        : (draft, grown) => {
-            add(draft.latency, grown);
-          };
+      // The time of a stream's or a WebSocket's request is how long it stayed open.
+      return kind === "plain" ? histogram("latency") : undefined;
     case ROUND_TRIP:
-      return (draft, grown) => {
-        add(draft.roundTrips, grown);
-      };
+      return histogram("roundTrips");
+    case SERVER_METRICS.requests:
+      if (NOT_DEALT.has(labels.route ?? "")) return undefined;
+      return counting(labels.status?.startsWith("4") === true ? ["dealt", "turnedAway"] : ["dealt"]);
     case SERVER_METRICS.cpu:
-      return (draft, grown) => {
-        draft.cpuSeconds += grown;
-      };
+      return counting(["cpuSeconds"]);
     default:
       return undefined;
   }
+}
+
+/** As what the router's answers of a class count. */
+function answered(kind: string | undefined, responseClass: string | undefined): readonly Counter[] {
+  const failed = responseClass === "5";
+  switch (kind) {
+    case "websocket":
+      if (responseClass === "4") return ["denied"];
+      return failed ? ["upgrades", "refused"] : ["upgrades"];
+    case "stream":
+      return failed ? ["streams", "streamErrors"] : ["streams"];
+    default:
+      return failed ? ["requests", "errors"] : ["requests"];
+  }
+}
+
+function counting(keys: readonly Counter[]): Counting {
+  return (draft, grown) => {
+    for (const key of keys) draft[key] += grown;
+  };
 }
 
 function finished({ latency, roundTrips, ...counts }: Draft): Counts {

@@ -180,7 +180,11 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
           throw new UserError(active, "has the users and says no image", "./exai status", EXIT.refused);
         await keep(deploying(rotation, step.colour, step.keys));
         yield note(rotation, stepLabel(step));
-        const wish = { ...request.cutover, image, candidate: step.colour, reason: reasonOf(rotation, step.colour) };
+        const wish: CutoverRequest = {
+          ...{ ...request.cutover, image, candidate: step.colour, reason: reasonOf(rotation, step.colour) },
+          // Who comes with a stolen key, or a token without an end, must not be able to keep the key in force.
+          ...(rotation.phase === "retire" ? { retiresKey: true } : {}),
+        };
         const code = yield* quiet(context.rollout((rollout) => cutover(rollout, wish)));
         if (code !== EXIT.ok) {
           yield* stopped(rotation);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Colour } from "../../../contract/colours.ts";
 import { LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../../../contract/server.ts";
 import { checkGates, DEFAULT_GATES, gateSettings, together } from "../../../operations/rollout/gates.ts";
@@ -18,6 +19,12 @@ interface Seconds {
   readonly roundTrips?: number;
   readonly late?: number;
   readonly refused?: number;
+  /** WebSockets that were answered with 4xx. */
+  readonly denied?: number;
+  readonly streams?: number;
+  readonly streamErrors?: number;
+  /** Requests outside of MCP that the server answered with 4xx; it counted all of them. */
+  readonly turnedAway?: number;
   /** CPU seconds of a request. */
   readonly cpu?: number;
 }
@@ -35,14 +42,18 @@ function counts({
   roundTrips = 0,
   late = 0,
   refused = 0,
+  denied = 0,
+  streams = 0,
+  streamErrors = 0,
+  turnedAway = 0,
   cpu = 0.002,
 }: Seconds): Counts {
   return {
     requests,
     errors,
     latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 2500, requests, slow),
-    upgrades: roundTrips,
-    refused,
+    ...{ upgrades: roundTrips, refused, denied, streams, streamErrors, turnedAway },
+    dealt: requests,
     roundTrips: histogram(LATENCY_BUCKETS_SECONDS, 0.01, 0.5, roundTrips, late),
     cpuSeconds: requests * cpu,
   };
@@ -60,12 +71,15 @@ function bins(times: number, own: Seconds, stable: Seconds): readonly Bin[] {
 }
 
 function observed(step: readonly Bin[], options: Partial<Observation> = {}, both: readonly Bin[] = step): Observation {
-  const known = ["blue", "green"] as const;
+  const colours = ["blue", "green"] as const;
+  const known = { known: colours, counting: colours };
   return {
-    step: { traffic: { bins: step, known }, epoch: 1 },
-    both: { traffic: { bins: both, known }, epoch: 1 },
+    step: { traffic: { bins: step, ...known }, epoch: 1 },
+    both: { traffic: { bins: both, ...known }, epoch: 1, weight: 0.5 },
     roundTripLimit: DEFAULT_GATES.webSocketMilliseconds,
     roundTrips: [],
+    probes: [],
+    probesRefused: false,
     health: [],
     ...options,
   };
@@ -144,14 +158,121 @@ describe("the gates", () => {
     expect(verdictOf(observed(thin), "websocket")).toMatchObject({ outcome: "no-data" });
     const probed = (own: Partial<ProbedRoundTrips>): Observation["roundTrips"] =>
       Array.from({ length: 6 }, () => ({
-        green: { done: 12, slow: 0, lost: 0, ...own },
-        blue: { done: 12, slow: 0, lost: 0 },
+        green: { done: 12, slow: 0, lost: 0, refused: 0, ...own },
+        blue: { done: 12, slow: 0, lost: 0, refused: 0 },
       }));
     expect(outcome(observed(thin, { roundTrips: probed({}) }))).toBe("pass");
     expect(failing(observed(thin, { roundTrips: probed({ slow: 12 }) }))).toEqual(["websocket"]);
     expect(failing(observed(thin, { roundTrips: probed({ lost: 3 }) }))).toEqual(["websocket-errors"]);
     const refused = bins(6, { requests: 80, roundTrips: 10, refused: 5 }, { requests: 300 });
     expect(failing(observed(refused))).toEqual(["websocket-errors"]);
+  });
+});
+
+describe("what users are refused", () => {
+  const refusals = (observation: Observation) => verdictOf(observation, "refusals-compared");
+
+  it("is compared with the stable colour, without a limit of its own", () => {
+    const worse = bins(6, { requests: 100, turnedAway: 10 }, { requests: 300 });
+    expect(failing(observed(worse))).toEqual(["refusals-compared"]);
+    const alike = bins(60, { requests: 100, turnedAway: 10 }, { requests: 300, turnedAway: 30 });
+    expect(refusals(observed(alike))?.outcome).toBe("pass");
+    expect(outcome(observed(alike))).toBe("pass");
+  });
+
+  it("is so for WebSockets as well, whose clients may have tokens that are over", () => {
+    const expired = bins(30, { requests: 100, denied: 30 }, { requests: 300, denied: 30 });
+    expect(outcome(observed(expired))).toBe("pass");
+    const worse = bins(6, { requests: 100, denied: 15 }, { requests: 300 });
+    expect(failing(observed(worse))).toEqual(["refusals-compared"]);
+    // Who comes with the key that is taken out of force is refused on purpose.
+    expect(failing(observed(worse, { retiresKey: true }))).toEqual([]);
+  });
+
+  it("is not known of a candidate that stops counting it, and left out where neither counts", () => {
+    const of = (counting: readonly Colour[]): Observation => {
+      const quiet = bins(6, { requests: 100, roundTrips: 0 }, { requests: 300, roundTrips: 0 }).map(({ at, of }) => ({
+        at,
+        of: { green: { ...of.green, dealt: 0 }, blue: { ...of.blue, dealt: 0 } },
+      }));
+      const { both, ...observation } = observed(quiet);
+      return { ...observation, both: { ...both, traffic: { ...both.traffic, counting } } };
+    };
+    expect(refusals(of(["blue"]))?.outcome).toBe("no-data");
+    expect(refusals(of([]))).toBeUndefined();
+  });
+
+  it("is what probes are refused, by the answers that they got", () => {
+    const probes = (own: number, stable: number): Observation["probes"] =>
+      Array.from({ length: 6 }, () => ({
+        green: { answered: 40, refused: own },
+        blue: { answered: 40, refused: stable },
+      }));
+    const sound = bins(6, { requests: 80 }, { requests: 300 });
+    expect(failing(observed(sound, { probes: probes(8, 0) }))).toEqual(["probes-compared"]);
+    expect(outcome(observed(sound, { probes: probes(8, 8) }))).toBe("pass");
+    expect(outcome(observed(sound, { probes: probes(0, 0) }))).toBe("pass");
+  });
+
+  it("does not blame a candidate for probes that both refuse, of which it gets more than its weight", () => {
+    // Ten users' requests beside fifty probes on green, 190 beside fifty on blue.
+    const both = bins(20, { requests: 60, turnedAway: 10 }, { requests: 240, turnedAway: 10 });
+    expect(failing(observed(both))).toEqual(["refusals-compared"]);
+    expect(outcome(observed(both, { probesRefused: true }))).toBe("pass");
+    const worse = bins(20, { requests: 60, turnedAway: 20 }, { requests: 240, turnedAway: 2 });
+    expect(failing(observed(worse, { probesRefused: true }))).toEqual(["refusals-compared"]);
+  });
+});
+
+describe("event streams", () => {
+  it("count with the errors, but not with the latency", () => {
+    const failed = bins(6, { requests: 80, streams: 10, streamErrors: 5 }, { requests: 300, streams: 40 });
+    expect(failing(observed(failed))).toEqual(["errors", "errors-compared"]);
+    const open = verdictOf(observed(bins(6, { requests: 80, streams: 10 }, { requests: 300 })), "p95");
+    expect(open?.figures.samples).toBe(480);
+  });
+
+  it("that are few, and all failed, are seen beside the stable colour's", () => {
+    const few = bins(10, { requests: 300, streams: 1, streamErrors: 1 }, { requests: 900, streams: 3 });
+    expect(failing(observed(few))).toEqual(["errors-compared"]);
+  });
+});
+
+describe("probes' WebSockets that are refused", () => {
+  const probed = (own: Partial<ProbedRoundTrips>, stable: Partial<ProbedRoundTrips>): Observation =>
+    observed(bins(6, { requests: 80, roundTrips: 10 }, { requests: 300, roundTrips: 30 }), {
+      roundTrips: Array.from({ length: 6 }, () => ({
+        green: { done: 12, slow: 0, lost: 0, refused: 0, ...own },
+        blue: { done: 12, slow: 0, lost: 0, refused: 0, ...stable },
+      })),
+      refusal: "HTTP 401",
+    });
+
+  it("are lost, where the candidate alone refuses them", () => {
+    expect(failing(probed({ done: 12, refused: 3 }, {}))).toEqual(["websocket-errors"]);
+    expect(failing(probed({ done: 0, refused: 12 }, { refused: 1 }))).toEqual(["websocket-errors"]);
+  });
+
+  it("are no data where both refuse them, and it is said why", () => {
+    const both = probed({ done: 0, refused: 12 }, { done: 0, refused: 12 });
+    expect(failing(both)).toEqual([]);
+    const verdict = verdictOf(both, "websocket-errors");
+    expect(verdict).toMatchObject({ outcome: "no-data", shared: true });
+    expect(verdict?.detail).toBe(
+      "blue refuses the probes' WebSockets as well (HTTP 401; 72 of 72, green 72 of 72): look at their token",
+    );
+    // From the first seconds on, when the control has few.
+    const { roundTrips, ...rest } = both;
+    const first = { ...rest, roundTrips: roundTrips.map(({ green }) => ({ green, blue: { ...green, refused: 1 } })) };
+    expect(failing(first)).toEqual([]);
+  });
+
+  it("excuse nothing else that the candidate does", () => {
+    expect(failing(probed({ done: 6, lost: 6, refused: 6 }, { done: 12, refused: 6 }))).toEqual(["websocket-errors"]);
+  });
+
+  it("may be a few on both", () => {
+    expect(outcome(probed({ done: 400, refused: 1 }, { done: 400, refused: 1 }))).toBe("pass");
   });
 });
 
@@ -335,6 +456,70 @@ describe("simulated rollouts", () => {
   ])("of a release with a share of errors of %d are taken back", (share, power) => {
     const { fail, held } = run(200, share, 0.0005);
     expect((fail + held) / 200).toBeGreaterThanOrEqual(power);
+  });
+});
+
+describe("simulated refusals", () => {
+  interface Site {
+    readonly weights: readonly number[];
+    /** Users' requests in the two seconds of a scrape, probes of each colour, and the share of them that both refuse. */
+    readonly users: number;
+    readonly probes: number;
+    readonly probesRefused?: number;
+  }
+
+  /** Each step is looked at thirty times, whatever the gates say. */
+  const ends = (times: number, { weights, users, probes, probesRefused = 0 }: Site, own: number, stable: number) => {
+    const random = generator(20_261_124);
+    const of = (count: number, share: number): number => {
+      let hits = 0;
+      for (let index = 0; index < count; index += 1) if (random() < share) hits += 1;
+      return hits;
+    };
+    let failed = 0;
+    for (let index = 0; index < times; index += 1) {
+      const all: Bin[] = [];
+      const looks = weights.flatMap((weight) => Array.from({ length: 30 }, () => weight / 100));
+      const bad = looks.some((weight) => {
+        const mine = of(users, weight);
+        const seconds = (count: number, share: number): Seconds => ({
+          requests: count + probes,
+          turnedAway: of(count, share) + of(probes, probesRefused),
+        });
+        all.push(bin(seconds(mine, own), seconds(users - mine, stable), all.length));
+        const observation = observed([], { probesRefused: probesRefused > 0 }, all);
+        const { both } = observation;
+        return failing({ ...observation, both: { ...both, weight } }).includes("refusals-compared");
+      });
+      if (bad) failed += 1;
+    }
+    return failed / times;
+  };
+
+  const BUSY: Site = { weights: [5, 25, 50], users: 400, probes: 40 };
+  const QUIET: Site = { weights: [5, 25, 50], users: 10, probes: 100 };
+  const LATE: Site = { weights: [50, 80, 95], users: 20, probes: 100 };
+
+  it.each([
+    ["a busy site", BUSY],
+    ["a quiet site, topped up with probes", QUIET],
+    ["large weights", LATE],
+    ["probes that are refused", { ...BUSY, probesRefused: 0.1 }],
+    ["probes that are refused, large weights", { ...LATE, probesRefused: 0.5 }],
+  ])("of good releases raise no alarm: %s", (_, site) => {
+    expect(ends(100, site, 0.05, 0.05)).toBeLessThanOrEqual(0.01);
+  });
+
+  it.each([
+    [0.05, 0],
+    [0.1, 0.01],
+    [0.2, 0.05],
+  ])("of a release that refuses %d of the requests, where the stable one refuses %d, are found", (own, stable) => {
+    expect(ends(30, BUSY, own, stable)).toBe(1);
+  });
+
+  it("of a release that refuses a tenth are found as well where both refuse some probes", () => {
+    expect(ends(30, { ...BUSY, probesRefused: 0.01 }, 0.1, 0.01)).toBe(1);
   });
 });
 

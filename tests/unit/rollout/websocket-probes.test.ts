@@ -13,7 +13,8 @@ const SLOW = 200;
 
 /** What a colour does with a WebSocket. */
 interface Behaviour {
-  readonly refuses?: boolean;
+  /** Status line with which it refuses. */
+  readonly refuses?: string;
   readonly drops?: boolean;
   /** Milliseconds before a message is answered; absent: it is not. */
   readonly answers?: number;
@@ -30,8 +31,8 @@ beforeEach(async () => {
   server.on("upgrade", (request, socket, head) => {
     const own = behaviour[request.headers[HEADERS.testerColour] as Colour];
     tokens.push(request.headers.authorization);
-    if (own.refuses === true) {
-      socket.end("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n");
+    if (own.refuses !== undefined) {
+      socket.end(`HTTP/1.1 ${own.refuses}\r\nconnection: close\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (client) => {
@@ -61,7 +62,8 @@ async function probed(message: string, enough: (bins: readonly ProbedSeconds[]) 
   prober.aim(2);
   try {
     await expect.poll(() => enough(prober.since(0, SLOW)), { timeout: 20_000, interval: 50 }).toBe(true);
-    return { bins: prober.since(0, SLOW), way: prober.way };
+    const refusals = { blue: prober.refusal("blue"), green: prober.refusal("green") };
+    return { bins: prober.since(0, SLOW), way: prober.way, refusals };
   } finally {
     await prober.stop();
   }
@@ -89,12 +91,23 @@ describe("the probes of WebSockets", () => {
     expect(sum(bins, "green", "slow")).toBeGreaterThan(sum(bins, "blue", "slow"));
   });
 
-  it("count a dropped connection as lost, and leave a refused one to the router", async () => {
-    behaviour = { blue: { refuses: true }, green: { drops: true } };
+  it("count a dropped connection as lost, and leave one that failed to the router", async () => {
+    behaviour = { blue: { refuses: "503 Service Unavailable" }, green: { drops: true } };
     const { bins, way } = await probed("hello", (all) => sum(all, "green", "lost") >= 3);
     expect(sum(bins, "blue", "lost")).toBe(0);
+    expect(sum(bins, "blue", "refused")).toBe(0);
     expect(sum(bins, "blue", "done")).toBe(0);
     expect(way).toBe(Infinity);
     expect(tokens.length).toBeGreaterThan(3);
   });
+
+  it.each(["401 Unauthorized", "403 Forbidden", "404 Not Found"])(
+    "count one that is refused with %s",
+    async (status) => {
+      behaviour = { blue: {}, green: { refuses: status } };
+      const { bins, refusals } = await probed("", (all) => sum(all, "green", "refused") >= 3);
+      expect([sum(bins, "green", "lost"), sum(bins, "green", "done"), sum(bins, "blue", "refused")]).toEqual([0, 0, 0]);
+      expect(refusals).toEqual({ blue: undefined, green: `HTTP ${status.slice(0, 3)}` });
+    },
+  );
 });

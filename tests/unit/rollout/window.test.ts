@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 import type { Series } from "../../../operations/rollout/prometheus.ts";
-import { above, added, quantile, trafficOf, type Bin } from "../../../operations/rollout/window.ts";
+import {
+  above,
+  added,
+  quantile,
+  trafficOf,
+  TRAFFIC_SELECTOR,
+  type Bin,
+  type Counts,
+} from "../../../operations/rollout/window.ts";
 
 type Samples = readonly (readonly [number, number])[];
 
@@ -17,7 +25,7 @@ const scraped = (...times: number[]): Series =>
   );
 const answers = (code: string, samples: Samples, labels: Record<string, string> = {}): Series =>
   series(ENVOY_METRICS.requests, samples, { envoy_response_code_class: code, ...labels });
-const sum = (bins: readonly Bin[], key: "requests" | "errors" | "upgrades" | "refused"): number =>
+const sum = (bins: readonly Bin[], key: Exclude<keyof Counts, "latency" | "roundTrips">): number =>
   bins.reduce((total, { of }) => total + of.green[key], 0);
 
 describe("the traffic of both colours", () => {
@@ -97,6 +105,7 @@ describe("the traffic of both colours", () => {
       ),
       answers("1", [[102, 6]], { kind: "websocket" }),
       answers("5", [[102, 2]], { kind: "websocket" }),
+      answers("4", [[102, 5]], { kind: "websocket" }),
       ...(
         [
           ["0.1", 3],
@@ -116,8 +125,59 @@ describe("the traffic of both colours", () => {
     ];
     const { bins } = trafficOf(all, 100, 104);
     expect([sum(bins, "requests"), sum(bins, "upgrades"), sum(bins, "refused")]).toEqual([0, 8, 2]);
+    expect(sum(bins, "denied")).toBe(5);
     expect(bins.reduce((total, { of }) => total + of.green.cpuSeconds, 0)).toBe(0.5);
     expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ hits: 2, trials: 5 });
+  });
+
+  it("counts event streams and their failures, but not how long they last", () => {
+    expect(TRAFFIC_SELECTOR).not.toContain("kind");
+    const stream = { kind: "stream" };
+    const all = [
+      scraped(100, 102),
+      answers("2", [[102, 6]], stream),
+      answers("5", [[102, 2]], stream),
+      series(`${ENVOY_METRICS.requestTime}_bucket`, [[102, 8]], { ...stream, le: "+Inf" }),
+    ];
+    const { bins } = trafficOf(all, 100, 104);
+    expect([sum(bins, "requests"), sum(bins, "streams"), sum(bins, "streamErrors")]).toEqual([0, 8, 2]);
+    expect(added(bins.map(({ of }) => of.green.latency))).toEqual([]);
+    // A router of which only its streams are scraped is not known.
+    const streams = series(ENVOY_METRICS.requestsTotal, scraped(100, 102).samples, stream);
+    expect(trafficOf([streams], 99, 103).known).toEqual([]);
+  });
+
+  it("takes from the server what the weights have dealt out, and what of it was turned away", () => {
+    const server = { job: "server", instance: "server-green:8080", kind: "" };
+    const counted = (route: string, status: string, count: number): Series =>
+      series(SERVER_METRICS.requests, [[103, count]], { ...server, route, status });
+    const cpu = series(
+      SERVER_METRICS.cpu,
+      [
+        [101, 1],
+        [103, 2],
+      ],
+      server,
+    );
+    const { bins, counting } = trafficOf(
+      [
+        scraped(100, 102),
+        cpu,
+        counted("/", "200", 50),
+        counted("/", "401", 4),
+        counted("other", "404", 3),
+        counted("/", "500", 2),
+        // Sessions stay on their colour; the machinery is no user; WebSockets are the router's.
+        counted("/mcp", "404", 100),
+        counted("/ready", "200", 100),
+        counted("websocket", "401", 100),
+      ],
+      100,
+      104,
+    );
+    expect([sum(bins, "dealt"), sum(bins, "turnedAway")]).toEqual([59, 7]);
+    expect(counting).toEqual(["green"]);
+    expect(trafficOf([scraped(100, 102), cpu], 100, 104).counting).toEqual([]);
   });
 
   it("does not know a colour with one scrape, with stale scrapes, or another one", () => {
