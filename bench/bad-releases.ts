@@ -41,6 +41,15 @@ const RELEASES: readonly Release[] = [
   { name: "WebSockets 300 ms slower", tag: "bad-ws-latency", faults: "ws-latency=300ms" },
   { name: "cuts WebSockets on 5 % of messages", tag: "bad-ws-drop", faults: "ws-drop=0.05" },
   { name: "refuses every fifth WebSocket", tag: "bad-ws-reject", faults: "ws-reject=0.2" },
+  // What a wrong key or origin does: to the router's eye a client's own fault.
+  {
+    name: "refuses every fifth WebSocket with 403",
+    tag: "bad-ws-forbid",
+    faults: "ws-reject=0.2:403,sound-requests=50",
+  },
+  { name: "500 on every fifth stream", tag: "bad-streams", faults: "stream-errors=0.2,sound-requests=50" },
+  { name: "refuses 5 % with 403", tag: "bad-refusals", faults: "refusals=0.05,sound-requests=50" },
+  { name: "5 % are not found", tag: "bad-not-found", faults: "refusals=0.05:404,sound-requests=50" },
   { name: "leaks 1 MB/s", tag: "bad-leak", faults: "leak=1MB/s" },
   { name: "never ready", tag: "bad-never-ready", faults: "never-ready" },
   { name: "crashes after 5 s", tag: "bad-crash", faults: "crash-after=5s" },

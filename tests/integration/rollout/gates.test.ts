@@ -29,6 +29,24 @@ describe("a release that only a gate can find", () => {
     expect(await reasonOf(image, {})).toMatch(/websocket-errors: .* refused or lost \(\d+ of \d+, limit 1\.00 %\)/);
   }, 180_000);
 
+  it("is taken back for WebSockets that it refuses with 403, as if their clients were to blame", async () => {
+    const image = "exai/reference-server:test-ws-forbid";
+    await buildReferenceServer({ tag: image, faults: "ws-reject=0.5:403,sound-requests=20" });
+    expect(await reasonOf(image, {})).toMatch(/websocket-errors: .* refused or lost \(\d+ of \d+, limit 1\.00 %\)/);
+  }, 180_000);
+
+  it("is taken back for event streams that fail", async () => {
+    const image = "exai/reference-server:test-streams";
+    await buildReferenceServer({ tag: image, faults: "stream-errors=0.5,sound-requests=20" });
+    expect(await reasonOf(image, {})).toMatch(/errors(-compared)?: .* requests failed/);
+  }, 180_000);
+
+  it("is taken back for requests that it does not find, where the stable colour does", async () => {
+    const image = "exai/reference-server:test-not-found";
+    await buildReferenceServer({ tag: image, faults: "refusals=0.3:404,sound-requests=20" });
+    expect(await reasonOf(image, {})).toMatch(/(refusals|probes)-compared: .* refused \(4xx\), on blue 0 of/);
+  }, 180_000);
+
   it("is taken back for a query of the user's own, asked of a real Prometheus", async () => {
     const query = { name: "memory-limit", query: 'process_resident_memory_bytes{colour="$colour"}' } as const;
     const queries = [{ ...query, comparison: "<", limit: 1e6 }] as const;
