@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect, it } from "vitest";
 import { rotateJwt, type RotationContext } from "../../../operations/secrets/rotate.ts";
 import { nextStep, type Rotation } from "../../../operations/secrets/rotation.ts";
@@ -40,4 +43,48 @@ it("a rotation whose slot gets the users before its cutover begins leaves them w
   expect(world.journal).toBeUndefined();
   expect(record?.running).toEqual({ blue: "current" });
   expect(record && nextStep(record, "green", 0)).toEqual({ type: "cutover", colour: "blue", keys: "current+next" });
+});
+
+it("tells the cutovers that retire a key from the others, whose gates judge refused WebSockets", async () => {
+  const prometheus = createServer((_, response) => {
+    const result = [{ metric: {}, values: [[0, "1"]] }];
+    response.end(JSON.stringify({ status: "success", data: { resultType: "matrix", result } }));
+  }).listen(0, "127.0.0.1");
+  await once(prometheus, "listening");
+  const url = `http://127.0.0.1:${String((prometheus.address() as AddressInfo).port)}`;
+  const world = new World();
+  let phase: Rotation["phase"] = "introduce";
+  const cutovers: (readonly [phase: string, retiresKey: boolean])[] = [];
+  const context: RotationContext = {
+    store: storeOf((rotation) => {
+      phase = rotation.phase;
+    }),
+    rollout: (verb) =>
+      verb(
+        world.context(new Process("ann@host"), url, async function* (_, state, plan) {
+          await Promise.resolve();
+          if (state.name === "smoke") cutovers.push([phase, plan.retiresKey === true]);
+          return { outcome: "done", detail: "" };
+        }),
+      ),
+    // The rotation's own lease is another one than the rollout's.
+    leases: new World().context(new Process("ann@host"), url, async function* () {
+      await Promise.resolve();
+      return { outcome: "done", detail: "" };
+    }).leases,
+    signal: new AbortController().signal,
+  };
+  const cutover = { steps: [100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 };
+  try {
+    expect((await runVerb(rotateJwt(context, { lifetimeSeconds: 0, wait: true, cutover }))).code).toBe(0);
+  } finally {
+    prometheus.close();
+  }
+  expect(cutovers).toEqual([
+    ["introduce", false],
+    ["introduce", false],
+    ["introduce", false],
+    ["retire", true],
+    ["retire", true],
+  ]);
 });
