@@ -48,9 +48,9 @@ export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record
   } catch {
     return undefined;
   }
-  if (answer.status !== "success") return undefined;
+  if (answer.status !== "success" || answer.data?.resultType !== "vector") return undefined;
   const found: Record<Colour, Partial<Record<string, number>>> = { blue: {}, green: {} };
-  for (const { metric, value } of answer.data?.result ?? []) {
+  for (const { metric, value } of answer.data.result) {
     const colour = COLOURS.find((each) => each === metric[COLOUR]);
     const number = Number(value[1]);
     // A share or a quantile of nothing.
@@ -62,6 +62,7 @@ export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record
 interface Answer {
   readonly status: string;
   readonly data?: {
+    readonly resultType: string;
     readonly result: readonly {
       readonly metric: Readonly<Record<string, string>>;
       readonly value: readonly [number, string];

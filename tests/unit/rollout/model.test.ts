@@ -1,13 +1,8 @@
-import { createServer, type Server } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { COLOURS } from "../../../contract/colours.ts";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Verb } from "../../../contract/events.ts";
-import { SERVER_METRICS } from "../../../contract/server.ts";
 import { Asked } from "../../../operations/rollout/ahead.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { controlRequest, type ControlAction } from "../../../operations/rollout/control.ts";
@@ -17,32 +12,14 @@ import { abort, resume } from "../../../operations/rollout/resume.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
 import { finish, pause, promote } from "../../../operations/rollout/steer.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
+import { quietPrometheus } from "./prometheus.ts";
 import { Process, World, type Fault } from "./world.ts";
 
-/** Answers every query with one fresh sample, enough for a cutover to begin, and that no MCP session is left. */
-let prometheus: Server;
-let prometheusUrl: string;
+let prometheus: Awaited<ReturnType<typeof quietPrometheus>>;
 beforeAll(async () => {
-  prometheus = createServer((request, response) => {
-    const now = Date.now() / 1000;
-    const samples = [
-      [now - 1, "1"],
-      [now, "2"],
-    ];
-    const data = decodeURIComponent(request.url ?? "").includes(SERVER_METRICS.mcpSessions)
-      ? {
-          resultType: "vector",
-          result: COLOURS.map((colour) => ({ metric: { colour, figure: "mcpSessions" }, value: [now, "0"] })),
-        }
-      : { resultType: "matrix", result: [{ metric: {}, values: samples }] };
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ status: "success", data }));
-  }).listen(0, "127.0.0.1");
-  await once(prometheus, "listening");
-  prometheusUrl = `http://127.0.0.1:${String((prometheus.address() as AddressInfo).port)}`;
+  prometheus = await quietPrometheus();
 });
 afterAll(() => {
-  prometheus.closeAllConnections();
   prometheus.close();
 });
 
@@ -148,7 +125,7 @@ async function restless(process: Process, running: Promise<unknown>): Promise<vo
 async function insist(world: World, verb: (context: RolloutContext) => Verb): Promise<number | Error> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const process = new Process("last@host");
-    const running = ended(verb(world.context(process, prometheusUrl, checks([]))));
+    const running = ended(verb(world.context(process, prometheus.url, checks([]))));
     await restless(process, running);
     if (!process.stop.signal.aborted) return running;
   }
@@ -160,7 +137,7 @@ async function ask(world: World, { request, approval }: Act, after = 0): Promise
   for (let turn = 0; turn < after; turn += 1) await turnOfTheLoop();
   const plan = world.journal?.machine.plan;
   if (plan === undefined) return 0;
-  const other = world.context(new Process("other@host"), prometheusUrl, checks([]));
+  const other = world.context(new Process("other@host"), prometheus.url, checks([]));
   if (request === "rollback") return ended(rollback(other, {}));
   if (request === "abort") return ended(abort(other, {}));
   const action = request === "promote" ? { action: request, full: approval } : { action: request };
@@ -176,11 +153,11 @@ async function perform(world: World, act: Act): Promise<void> {
     others.push(ask(world, act));
   };
   for (const turn of act.requestAt) others.push(ask(world, act, turn));
-  const running = ended(verbOf(world.context(process, prometheusUrl, checks([...act.outcomes])), act));
+  const running = ended(verbOf(world.context(process, prometheus.url, checks([...act.outcomes])), act));
   await restless(process, running);
   if (process.hanging) {
     const healthy = new Process("rescue@host");
-    const code = await ended(rollback(world.context(healthy, prometheusUrl, checks([])), {}));
+    const code = await ended(rollback(world.context(healthy, prometheus.url, checks([])), {}));
     // It came through, or there is nothing to take back or nobody to take the users, and it says so.
     const { state, ending } = world.journal?.machine ?? { state: { name: "idle" } };
     if (code instanceof Error) expect(code).toMatchObject({ exitCode: 3 });

@@ -1,11 +1,9 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { expect, it } from "vitest";
 import { rotateJwt, type RotationContext } from "../../../operations/secrets/rotate.ts";
 import { nextStep, type Rotation } from "../../../operations/secrets/rotation.ts";
 import type { RotationStore } from "../../../operations/secrets/store.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { quietPrometheus } from "../rollout/prometheus.ts";
 import { Process, World } from "../rollout/world.ts";
 
 /** Keeps the record in memory; `written` is called with each. */
@@ -46,12 +44,8 @@ it("a rotation whose slot gets the users before its cutover begins leaves them w
 });
 
 it("tells the cutovers that retire a key from the others, whose gates judge refused WebSockets", async () => {
-  const prometheus = createServer((_, response) => {
-    const result = [{ metric: {}, values: [[0, "1"]] }];
-    response.end(JSON.stringify({ status: "success", data: { resultType: "matrix", result } }));
-  }).listen(0, "127.0.0.1");
-  await once(prometheus, "listening");
-  const url = `http://127.0.0.1:${String((prometheus.address() as AddressInfo).port)}`;
+  const prometheus = await quietPrometheus();
+  const { url } = prometheus;
   const world = new World();
   let phase: Rotation["phase"] = "introduce";
   const cutovers: (readonly [phase: string, retiresKey: boolean])[] = [];
