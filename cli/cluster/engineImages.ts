@@ -2,10 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Colour } from "../../contract/colours.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
+import type { SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import type { Overrides } from "../local/project.ts";
-
-/** Makes a slot's Deployment have an image, and touches nothing else. */
-export type PutImage = (colour: Colour, image: string, signal: AbortSignal) => Promise<void>;
+import { locateRelease } from "./locate.ts";
 
 /** How long a rollout waits for somebody else's `up` of the same stack. */
 const WAIT_SECONDS = 600;
@@ -16,9 +15,9 @@ const EVERY_SECONDS = 3;
 /** Looks at the stack's settings with their secrets before a slot is touched. @throws UserError */
 export type CheckSettings = (colour: Colour, config: Readonly<Record<string, string>>) => Promise<void>;
 
-/** An `up` by the engine that is confined to the slot's Deployment and the Secret that it mounts. */
-export function engineImages(stack: string, overrides: Overrides, check: CheckSettings): PutImage {
-  return async (colour, image, signal) => {
+/** Images by an `up` of the engine that is confined to the slot's Deployment and the Secret that it mounts. */
+export function engineImages(stack: string, overrides: Overrides, check: CheckSettings): SlotImages {
+  const put: SlotImages["put"] = async (colour, image, signal) => {
     // Loaded here alone: a rollback to a warm slot deploys nothing, and does not wait for Pulumi's SDK.
     const { openEngine } = await import("../engine/open.ts");
     await whenUnlocked(signal, { waitSeconds: WAIT_SECONDS, everySeconds: EVERY_SECONDS }, async () => {
@@ -29,6 +28,7 @@ export function engineImages(stack: string, overrides: Overrides, check: CheckSe
       while ((await events.next()).done !== true); // its progress is the rollout's own
     });
   };
+  return { put, locate: (image, signal) => locateRelease(image, { signal }) };
 }
 
 /**

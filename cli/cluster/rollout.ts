@@ -8,16 +8,15 @@ import { planDefaults } from "../../operations/rollout/plan.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
-import { ClusterSlots } from "../../operations/rollout/kubernetes/slots.ts";
+import { ClusterSlots, type SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { stackFileSource } from "../../synth/stackFile.ts";
 import type { Overrides } from "../local/project.ts";
 import { smokeToken } from "../local/token.ts";
-import { engineImages, type CheckSettings, type PutImage } from "./engineImages.ts";
+import { engineImages, type CheckSettings } from "./engineImages.ts";
 import { checkKeys, JWT_KEY, slotSecret } from "./keys.ts";
-import { locateRelease } from "./locate.ts";
 import { clusterSchema } from "./schema.ts";
 import { notifierOf } from "../notifications.ts";
 
@@ -32,7 +31,7 @@ export async function openClusterRollout(
   stack: string,
   overrides: Overrides,
   signal: AbortSignal,
-  putImage?: PutImage,
+  images?: SlotImages,
 ): Promise<OpenRollout> {
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
   const settings = parseSettings(stack, source);
@@ -51,8 +50,7 @@ export async function openClusterRollout(
     prometheus: PROMETHEUS,
     deployer: new ClusterSlots({
       ...{ cluster, instance: settings.instance, replicas: settings.replicas },
-      putImage: putImage ?? engineImages(stack, overrides, check),
-      locate: (image, signal) => locateRelease(image, { signal }),
+      images: images ?? engineImages(stack, overrides, check),
     }),
     gates: gateSettings(settings),
     defaults: planDefaults(settings),

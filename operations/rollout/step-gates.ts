@@ -1,6 +1,6 @@
 import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../contract/envoy/metrics.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../../contract/server.ts";
-import { together, type Verdict } from "./gates.ts";
+import { together, type GateSettings, type Verdict } from "./gates.ts";
 import { judge, type Observation } from "./judge.ts";
 import { memoryGate } from "./memory.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -161,7 +161,11 @@ export class StepGates {
         ...(this.#before === undefined ? {} : { before: this.#before }),
       };
       const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, earliest)];
-      this.#aim(samplesOf(verdicts, "errors"), verdicts.some(undecided), samplesOf(verdicts, "websocket"));
+      this.#aim(
+        samplesOf(verdicts, "errors"),
+        verdicts.some((verdict) => undecided(verdict, gates)),
+        samplesOf(verdicts, "websocket"),
+      );
       return [...verdicts, ...queries];
     } catch (error) {
       if (!(error instanceof PrometheusError || error instanceof HistoryError)) throw error;
@@ -266,7 +270,8 @@ function samplesOf(verdicts: readonly Verdict[], gate: string): number {
   return verdicts.find((verdict) => verdict.gate === gate)?.figures.samples ?? 0;
 }
 
-/** A comparison that more requests would clear up. */
-function undecided(verdict: Verdict): boolean {
-  return verdict.gate.endsWith("-compared") && verdict.outcome === "no-data";
+/** A comparison, or a limit that enough samples have exceeded without proof, that more requests would clear up. */
+function undecided({ gate, outcome, figures }: Verdict, { minimumSamples }: GateSettings): boolean {
+  if (outcome !== "no-data") return false;
+  return gate.endsWith("-compared") || (gate === "errors" && (figures.samples ?? 0) >= minimumSamples);
 }

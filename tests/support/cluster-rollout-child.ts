@@ -9,12 +9,12 @@ import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { cutover } from "../../operations/rollout/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { resume } from "../../operations/rollout/resume.ts";
-import { CLUSTER_GATES, putImage } from "./cluster-stack.ts";
+import { CLUSTER_GATES, slotImages } from "./cluster-stack.ts";
 
 const [json = "", action = ""] = process.argv.slice(2);
 const settings = JSON.parse(json) as Overrides;
 const cluster = Cluster.open({ kubeconfig: settings.kubeconfig, namespace: settings.instance ?? "" });
-const opened = await openClusterRollout("staging", settings, new AbortController().signal, putImage(cluster));
+const opened = await openClusterRollout("staging", settings, new AbortController().signal, slotImages(cluster));
 const context = { ...opened.context, gates: { ...opened.context.gates, ...CLUSTER_GATES } };
 const request = {
   image: LOCAL_IMAGES.referenceServer,

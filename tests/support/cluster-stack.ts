@@ -5,7 +5,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import type { PutImage } from "../../cli/cluster/engineImages.ts";
 import { openClusterRollout } from "../../cli/cluster/rollout.ts";
 import type { Overrides } from "../../cli/local/project.ts";
 import { COLOURS, type Colour } from "../../contract/colours.ts";
@@ -20,6 +19,7 @@ import type { GateSettings } from "../../operations/rollout/gates.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import type { ApiObject, ConfigMap, Deployment, Pod, Service } from "../../operations/rollout/kubernetes/objects.ts";
+import type { SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import { Prometheus } from "../../operations/rollout/prometheus.ts";
 import { WINDOW_SELECTOR } from "../../operations/rollout/window.ts";
 import { capture } from "../../synth/capture.ts";
@@ -66,7 +66,6 @@ export interface ClusterStack {
 interface OpenOptions {
   readonly signal?: AbortSignal;
   readonly gates?: Partial<GateSettings>;
-  readonly putImage?: PutImage;
   /** Settings that win over the stack's. */
   readonly settings?: Overrides;
 }
@@ -120,7 +119,7 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
         "staging",
         { ...settings, ...options.settings },
         signal,
-        options.putImage ?? putImage(cluster),
+        slotImages(cluster),
       );
       return {
         ...opened,
@@ -142,14 +141,17 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
   }
 }
 
-/** What the engine does to a slot, without the engine: the Deployment's image alone. */
-export function putImage(cluster: Cluster): PutImage {
-  return async (colour, image) => {
-    const name = slotHost(colour);
-    const containers = [{ name: "server", image }];
-    const metadata = { name, namespace: cluster.namespace };
-    const spec = { template: { spec: { containers } } };
-    await cluster.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec } as never, "exai-test-engine");
+/** What the engine does to a slot, without the engine: the Deployment's image alone, which the node has already. */
+export function slotImages(cluster: Cluster): SlotImages {
+  return {
+    put: async (colour, image) => {
+      const name = slotHost(colour);
+      const containers = [{ name: "server", image }];
+      const metadata = { name, namespace: cluster.namespace };
+      const spec = { template: { spec: { containers } } };
+      await cluster.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec } as never, "exai-test-engine");
+    },
+    locate: () => Promise.resolve("on the node"),
   };
 }
 

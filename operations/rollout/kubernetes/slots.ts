@@ -7,15 +7,20 @@ import type { Cluster } from "./cluster.ts";
 import type { Deployment } from "./objects.ts";
 import { containerOf, SlotObjects } from "./slot-objects.ts";
 
+/** What knows how a slot comes to an image. */
+export interface SlotImages {
+  /** Makes a slot's Deployment have an image, and touches nothing else. */
+  put(colour: Colour, image: string, signal: AbortSignal): Promise<void>;
+  /** Says where an image would come from. @throws UserError when no slot could have it */
+  locate(image: string, signal: AbortSignal): Promise<string>;
+}
+
 export interface ClusterSlotsOptions {
   readonly cluster: Cluster;
   readonly instance: string;
   /** Replicas of a slot at full scale. */
   readonly replicas: number;
-  /** Makes a slot's Deployment have an image, and touches nothing else. */
-  readonly putImage: (colour: Colour, image: string, signal: AbortSignal) => Promise<void>;
-  /** Says where an image would come from. @throws UserError when no deployment could have it */
-  readonly locate: (image: string, signal: AbortSignal) => Promise<string>;
+  readonly images: SlotImages;
   /** Until all replicas of a deployment are ready. @default 300 */
   readonly readySeconds?: number;
 }
@@ -37,7 +42,7 @@ export class ClusterSlots implements SlotDeployer {
   }
 
   async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
-    await this.#options.putImage(colour, image, signal);
+    await this.#options.images.put(colour, image, signal);
     const deployment = await this.#objects.existing(colour);
     if (imageOf(deployment) !== image)
       throw new UserError(
@@ -88,7 +93,7 @@ export class ClusterSlots implements SlotDeployer {
   }
 
   locate(image: string, signal: AbortSignal): Promise<string> {
-    return this.#options.locate(image, signal);
+    return this.#options.images.locate(image, signal);
   }
 
   logs(colour: Colour, lines: number): Promise<string> {
