@@ -69,7 +69,9 @@ async function openOn(session: RolloutSession, colour: Colour): Promise<number |
  * servers count them, and Prometheus has that as of its last scrape, which is late by seconds only.
  */
 async function sessionsOn(session: RolloutSession, colour: Colour): Promise<number | undefined> {
-  if (session.machine.evicted.includes(colour)) return 0;
+  const hadUsers = session.journal.left?.[colour]?.users === true;
+  // What a smoke test or a probe has left behind is nobody's.
+  if (!hadUsers || session.machine.evicted.includes(colour)) return 0;
   const { prometheusUrl, traffic } = session.context;
   const figures = await figuresNow(prometheusUrl);
   const sessions = figures?.[colour].mcpSessions;

@@ -31,6 +31,12 @@ export interface HistoryEntry {
   readonly verdicts: readonly Verdict[];
 }
 
+/** When a colour lost its users. */
+export interface Left extends Moment {
+  /** Whether its present server has had users; otherwise nobody but testers has met it. */
+  readonly users?: true;
+}
+
 /** What a controller needs to go on after a crash. Written before a transition's work is done. */
 export interface Journal {
   readonly schema: 1;
@@ -46,7 +52,7 @@ export interface Journal {
   /** The candidate's container right after its deployment: what restarts are counted from. */
   readonly deployed?: { readonly id?: string; readonly restarts: number };
   /** Since when each colour has had no users: its drain deadline is counted from here. */
-  readonly left?: Readonly<Partial<Record<Colour, Moment>>>;
+  readonly left?: Readonly<Partial<Record<Colour, Left>>>;
   /** The transition that this write is; absent in the first journal. */
   readonly entry?: HistoryEntry;
 }

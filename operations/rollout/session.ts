@@ -222,7 +222,7 @@ export class RolloutSession {
       table,
       images: after.state.name === "deploy" ? entry.images : this.#journal.images,
       ...(baseline === undefined ? {} : { deployed: baseline }),
-      left: this.#leftWith(weights, after, now),
+      left: this.#leftWith(weights, after, now, deployed === undefined ? undefined : plan?.candidate),
       entry,
     };
     try {
@@ -317,8 +317,12 @@ export class RolloutSession {
     return sameTable({ ...next, generation: table.generation, token: table.token }, table) ? table : next;
   }
 
-  /** A colour's drain deadline counts from the write that takes its last users, or from the first wait for it. */
-  #leftWith(weights: Weights, after: Machine, now: Moment): NonNullable<Journal["left"]> {
+  /**
+   * A colour's drain deadline counts from the write that takes its last users, or from the first wait for it.
+   *
+   * @param deployed colour whose slot has just got a new server, which no user has met
+   */
+  #leftWith(weights: Weights, after: Machine, now: Moment, deployed: Colour | undefined): NonNullable<Journal["left"]> {
     const before = this.#journal.left ?? {};
     const awaited =
       after.state.name === "drain"
@@ -330,8 +334,10 @@ export class RolloutSession {
       COLOURS.flatMap((colour) => {
         if (weights[colour] > 0) return [];
         const just = this.#journal.table.weights[colour] > 0;
-        const since = before[colour] ?? (just || colour === awaited ? now : undefined);
-        return since === undefined ? [] : [[colour, since]];
+        const since = before[colour] ?? (just ? { ...now, users: true } : colour === awaited ? now : undefined);
+        if (since === undefined) return [];
+        const { at, boot, uptime } = since;
+        return [[colour, colour === deployed ? { at, boot, uptime } : since]];
       }),
     );
   }

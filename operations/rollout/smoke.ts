@@ -87,9 +87,13 @@ async function mcpCheck(context: RolloutContext, colour: Colour): Promise<string
 async function streamCheck(context: RolloutContext, colour: Colour): Promise<string> {
   const probe = new McpProbe(context.routerUrl, testerHeaders(colour), () => limit(context));
   await probe.initialize();
-  const stream = await probe.listen();
-  checkColour(probe.servedBy, colour);
-  await probe.end();
+  let stream: boolean;
+  try {
+    stream = await probe.listen();
+    checkColour(probe.servedBy, colour);
+  } finally {
+    await probe.end().catch(() => undefined);
+  }
   return stream ? "open" : "HTTP 405: this server offers none";
 }
 

@@ -49,6 +49,8 @@ export async function openDoor(target: () => Promise<Target>): Promise<Door> {
     passOn(incoming).then((outgoing) => {
       outgoing.on("response", (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.headers);
+        // An event stream may have nothing to say for a long time, and its client waits for the answer's head.
+        response.flushHeaders();
         answer.pipe(response);
         answer.on("error", () => response.destroy());
       });

@@ -1,20 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
-import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
 import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
 import type { WorkOf } from "../../../operations/rollout/work.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
-
-const PLAN: RolloutPlan = {
-  ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [20, 100] },
-  ...{ holdSeconds: 0, bakeSeconds: 0, standbySeconds: 3600, drainSeconds: 0, approval: false },
-  ...{ reason: "", by: "ann@host", startedAt: "" },
-};
 
 /** Stays at the first step until somebody leads out of it. */
 const waits: WorkOf = async function* (session, state) {
@@ -27,10 +21,10 @@ async function led() {
   const world = new World();
   const process = new Process("ann@host");
   const session = await RolloutSession.open(world.context(process, "http://127.0.0.1:9", waits), "cutover");
-  await session.happened({ type: "start", plan: PLAN });
+  await session.happened({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
     yield* drive(session);
-    return yield* conclude(session, PLAN, "completed");
+    return yield* conclude(session, TWO_STEPS, "completed");
   };
   const leading = runVerb(verb()).finally(() => session.close());
   leading.catch(() => undefined);

@@ -6,6 +6,7 @@ import { awaitQuiet } from "../../../operations/rollout/drain.ts";
 import type { Work } from "../../../operations/rollout/work.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
 import { stateWork } from "../../../operations/rollout/state-work.ts";
+import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
 /** What Prometheus says of blue's MCP sessions, one look after the other; the last answer stays. Empty: it knows nothing. */
@@ -32,9 +33,11 @@ let world: World;
 let session: RolloutSession;
 beforeEach(async () => {
   world = new World();
-  world.slots.blue.open = 0;
-  world.table = { ...world.table, weights: { blue: 0, green: 100 } };
   session = await RolloutSession.open(world.context(new Process("ann@host"), prometheusUrl, stateWork), "cutover");
+  await session.happened({ type: "start", plan: TWO_STEPS });
+  while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
+  await session.enforce();
+  world.slots.blue.open = 0;
 });
 
 /** What the wait said, and how it ended. */
@@ -67,6 +70,14 @@ describe("the wait for a slot without users", () => {
     sessions = [];
     const { end } = await quiet(0.1);
     expect(end.detail).toBe("Prometheus does not say how many MCP sessions are left on blue, whose time is over");
+  });
+
+  it("does not wait for sessions of testers, where no user has been", async () => {
+    sessions = [3];
+    const fresh = new World();
+    fresh.slots.blue.open = 0;
+    session = await RolloutSession.open(fresh.context(new Process("ann@host"), prometheusUrl, stateWork), "cutover");
+    expect((await quiet(60)).end.detail).toBe("nothing is open on blue");
   });
 
   it("does not wait for sessions of a slot that answers nobody", async () => {

@@ -3,7 +3,6 @@ import { controlRequest } from "../../../operations/rollout/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { drive } from "../../../operations/rollout/controller.ts";
 import type { JournalWriter } from "../../../operations/rollout/journal.ts";
-import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
 import { attended } from "../../../operations/rollout/requests.ts";
 import { abort } from "../../../operations/rollout/resume.ts";
 import { rollback } from "../../../operations/rollout/rollback.ts";
@@ -12,13 +11,8 @@ import { conclude } from "../../../operations/rollout/turn.ts";
 import { stateWork } from "../../../operations/rollout/state-work.ts";
 import type { Work, WorkOf } from "../../../operations/rollout/work.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
-
-const PLAN: RolloutPlan = {
-  ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [20, 100] },
-  ...{ holdSeconds: 0, bakeSeconds: 0, standbySeconds: 3600, drainSeconds: 0, approval: false },
-  ...{ reason: "", by: "ann@host", startedAt: "" },
-};
 
 /** Tries that fail before one succeeds; each failure takes one away. */
 interface Trouble {
@@ -33,7 +27,7 @@ const troubled =
     throw new Error("the connection breaks off");
   };
 
-/** A cutover of {@link PLAN} whose gates end as told; `trouble` begins with the first step. */
+/** A cutover of {@link TWO_STEPS} whose gates end as told; `trouble` begins with the first step. */
 async function cutoverWith(wanted: {
   readonly gates?: Work;
   readonly failing: "router" | "journal";
@@ -62,10 +56,10 @@ async function cutoverWith(wanted: {
           },
         };
   const session = await RolloutSession.open(context, "cutover");
-  await session.happened({ type: "start", plan: PLAN });
+  await session.happened({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
     yield* drive(session);
-    return yield* conclude(session, PLAN, "completed");
+    return yield* conclude(session, TWO_STEPS, "completed");
   };
   const run = runVerb(verb()).then(({ code, events }) => ({
     code,
@@ -125,21 +119,21 @@ describe("a request that meets trouble", () => {
       },
     };
     const session = await RolloutSession.open({ ...context, journal }, "cutover");
-    await session.happened({ type: "start", plan: PLAN });
+    await session.happened({ type: "start", plan: TWO_STEPS });
     trouble.left = times;
     return { world, session };
   }
 
   it("is done all the same where the trouble is short", async () => {
     const { session } = await leader(3);
-    const request = controlRequest({ action: "pause" }, PLAN.id, "bob@host", "wait");
+    const request = controlRequest({ action: "pause" }, TWO_STEPS.id, "bob@host", "wait");
     expect(await attended(session, request)).toMatchObject({ accepted: true });
     expect(session.machine.pause?.by).toBe("bob@host");
   });
 
   it("is refused with the reason, and the one who leads goes on", async () => {
     const { session } = await leader(Infinity);
-    const request = controlRequest({ action: "pause" }, PLAN.id, "bob@host", "wait");
+    const request = controlRequest({ action: "pause" }, TWO_STEPS.id, "bob@host", "wait");
     expect(await attended(session, request)).toMatchObject({
       accepted: false,
       detail: "it could not be done: the connection breaks off",
@@ -149,7 +143,7 @@ describe("a request that meets trouble", () => {
 
   it("is left unanswered where users are to be taken back: whoever asks then does it himself", async () => {
     const { session } = await leader(Infinity);
-    const request = controlRequest({ action: "rollback", evict: true }, PLAN.id, "bob@host", "bad");
+    const request = controlRequest({ action: "rollback", evict: true }, TWO_STEPS.id, "bob@host", "bad");
     expect(await attended(session, request)).toBeUndefined();
   });
 });
@@ -163,7 +157,7 @@ describe("a rollback to a release that is gone", () => {
     };
     const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", work);
     const session = await RolloutSession.open(context, "cutover");
-    await session.happened({ type: "start", plan: PLAN });
+    await session.happened({ type: "start", plan: TWO_STEPS });
     while (session.machine.state.name !== "standby") {
       if (session.machine.state.name === "deploy") await session.deploy("green", "two");
       await session.happened({ type: "done" });

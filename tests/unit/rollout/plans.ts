@@ -16,3 +16,9 @@ export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
     ...changes,
   };
 }
+
+/** A quick one over a model world's images, in two steps, that waits for nothing. */
+export const TWO_STEPS = rolloutPlan({
+  ...{ id: "r", image: "two", stableImage: "one", steps: [20, 100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 },
+  ...{ reason: "", startedAt: "" },
+});
