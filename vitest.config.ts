@@ -13,8 +13,8 @@ const ALONE = ["tests/integration/reference-server/**/*.test.ts", "tests/cluster
  */
 const WAITING = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts"];
 
-/** Files of {@link WAITING} at the same time: a stack of containers in a rollout keeps a core busy and leaves one to wait. */
-const SIDE_BY_SIDE = Math.max(1, Math.floor(availableParallelism() / 2));
+/** Files of {@link WAITING} at the same time: a stack of containers in a rollout waits more than it works. */
+const SIDE_BY_SIDE = Math.min(4, availableParallelism());
 
 const PATIENCE = { testTimeout: 300_000, hookTimeout: 600_000 };
 

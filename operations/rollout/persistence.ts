@@ -3,11 +3,15 @@ import type { ExaiEvent } from "../../contract/events.ts";
 import { isUnwritable } from "./fence.ts";
 import type { RolloutSession } from "./session.ts";
 
+/** Milliseconds between the tries. */
+const WAITS_MS: readonly number[] = [250, 500, 1000, 2000, 4000, ...Array<number>(9).fill(5000)];
+
 /**
- * Milliseconds between the tries: about 40 s in all, longer than an API server takes to come back or a node that died keeps
- * looking ready. What lasts longer needs a person, and a release may not stay unwatched behind a process that only waits.
+ * No try begins later than this after the first one, milliseconds: longer than an API server takes to come back or a node
+ * that died keeps looking ready. What lasts longer needs a person, and a release may not stay unwatched behind a process that
+ * only waits. A try may take long itself: a router has its own deadline for a table.
  */
-const WAITS_MS: readonly number[] = [250, 500, 1000, 2000, 4000, ...Array<number>(6).fill(5000)];
+const LONGEST_MS = 60_000;
 
 /** The same for a request from elsewhere, whose sender takes over from a leader that does not answer in time. */
 export const BRIEF_WAITS_MS: readonly number[] = [100, 400, 1000];
@@ -25,11 +29,13 @@ export async function* insisting<Result>(
   waits = WAITS_MS,
 ): AsyncGenerator<ExaiEvent, Result, void> {
   const { signal } = session;
+  const started = performance.now();
   for (const milliseconds of waits) {
     try {
       return await act();
     } catch (error) {
       if (signal.aborted || isRefusal(error) || isUnwritable(error)) throw error;
+      if (performance.now() - started + milliseconds > LONGEST_MS) throw error;
       const detail = error instanceof Error ? error.message : String(error);
       yield { type: "note", level: "warning", message: `${detail}; trying again` };
     }
