@@ -40,9 +40,10 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
     if (!atRest(session.machine)) throw unfinished(session.machine);
     if (request.candidate === usersColour(session.machine)) throw usersCame(request.candidate);
     await checkSurroundings(context);
-    // What cannot be deployed must not cost the standby, whose slot would be emptied for it.
-    await context.deployer.locate?.(request.image, context.signal);
     const schema = yield* admitCandidate(context, session.machine, request.image);
+    // What cannot be deployed must not cost the standby, whose slot would be emptied for it. After the question for its schema,
+    // which brings an image to this machine: a registry may refuse to be asked what it lets be pulled.
+    await context.deployer.locate?.(request.image, context.signal);
     // The standby's slot is needed now: the last rollout is over for good.
     await session.happened({ type: "finish" });
     const plan = await planOf(session, request, schema);
