@@ -21,8 +21,12 @@ export function engineImages(stack: string, overrides: Overrides, check: CheckSe
     // Loaded here alone: a rollback to a warm slot deploys nothing, and does not wait for Pulumi's SDK.
     const { openEngine } = await import("../engine/open.ts");
     await whenUnlocked(signal, { waitSeconds: WAIT_SECONDS, everySeconds: EVERY_SECONDS }, async () => {
-      const { engine } = await openEngine(stack, { ...overrides, [`${colour}Image`]: image }, { confined: true });
-      await check(colour, await engine.config());
+      const { engine, config } = await openEngine(
+        stack,
+        { ...overrides, [`${colour}Image`]: image },
+        { confined: true },
+      );
+      await check(colour, config);
       const target = [`**Deployment::${slotHost(colour)}`, `**Secret::${slotHost(colour)}-secrets`];
       const events = engine.up({ signal, target });
       while ((await events.next()).done !== true); // its progress is the rollout's own

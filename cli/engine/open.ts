@@ -12,6 +12,8 @@ import { localStack, type Overrides } from "../local/project.ts";
 export interface EngineStack {
   readonly engine: Engine;
   readonly settings: Settings;
+  /** The stack's configuration with its secrets, keys without `exai:`. */
+  readonly config: Readonly<Record<string, string>>;
   /** Images that the slots keep because the settings do not name others; empty before the first `up`. */
   readonly kept: Readonly<Partial<Record<Colour, string>>>;
 }
@@ -46,7 +48,7 @@ export async function openEngine(
   const overrides = { ...place.overrides, ...imagesOf(kept) };
   const settings = parseSettings(stack, plainSource({ ...config, ...overrides }));
   const engine = Object.keys(kept).length === 0 ? first : await Engine.open({ ...request, overrides });
-  return { engine, settings, kept };
+  return { engine, settings, config, kept };
 }
 
 /**
