@@ -3,17 +3,14 @@ import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { abort, resume } from "../../../operations/rollout/resume.ts";
 import { RolloutSession } from "../../../operations/rollout/session.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { rolloutPlan } from "./plans.ts";
+import { passes, rolloutPlan } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
 /** Ann's, which is under way; Bob's run has had one of its own, or none. */
 const ANNS = rolloutPlan({ id: "anns", drainSeconds: 0, holdSeconds: 0, bakeSeconds: 0 });
 
 function contextOf(world: World, name: string): RolloutContext {
-  return world.context(new Process(name), "http://127.0.0.1:9", async function* () {
-    await Promise.resolve();
-    return { outcome: "done", detail: "" };
-  });
+  return world.context(new Process(name), "http://127.0.0.1:9", passes);
 }
 
 /** A session of Ann's rollout in its first step. */

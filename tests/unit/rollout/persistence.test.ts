@@ -11,7 +11,7 @@ import { conclude } from "../../../operations/rollout/turn.ts";
 import { stateWork } from "../../../operations/rollout/state-work.ts";
 import type { Work, WorkOf } from "../../../operations/rollout/work.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { TWO_STEPS } from "./plans.ts";
+import { advance, passes, TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
 /** Tries that fail before one succeeds; each failure takes one away. */
@@ -92,11 +92,7 @@ describe("between two states", () => {
     await expect(run).rejects.toThrow("the connection breaks off");
     expect(world.journal?.machine.state).toEqual({ name: "shift", step: 0 });
     trouble.left = 0;
-    const work: WorkOf = async function* () {
-      await Promise.resolve();
-      return { outcome: "done", detail: "" };
-    };
-    const again = world.context(new Process("bob@host"), "http://127.0.0.1:9", work);
+    const again = world.context(new Process("bob@host"), "http://127.0.0.1:9", passes);
     expect((await runVerb(abort(again, {}))).code).toBe(0);
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
   });
@@ -107,10 +103,7 @@ describe("a request that meets trouble", () => {
     const world = new World();
     const trouble: Trouble = { left: 0 };
     const fails = troubled(trouble);
-    const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", async function* () {
-      await Promise.resolve();
-      return { outcome: "done", detail: "" };
-    });
+    const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
     const journal: RolloutContext["journal"] = {
       ...context.journal,
       open: async (lease) => {
@@ -151,18 +144,9 @@ describe("a request that meets trouble", () => {
 describe("a rollback to a release that is gone", () => {
   it("whose image cannot be had ends with the users where they are, and another release can follow", async () => {
     const world = new World();
-    const work: WorkOf = async function* () {
-      await Promise.resolve();
-      return { outcome: "done", detail: "" };
-    };
-    const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", work);
+    const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
     const session = await RolloutSession.open(context, "cutover");
-    await session.happened({ type: "start", plan: TWO_STEPS });
-    while (session.machine.state.name !== "standby") {
-      if (session.machine.state.name === "deploy") await session.deploy("green", "two");
-      await session.happened({ type: "done" });
-      await session.enforce();
-    }
+    await advance(session, TWO_STEPS, "standby");
     await session.close();
     world.slots.blue.running = false;
     const deployer = { ...context.deployer, deploy: () => Promise.reject(new Error("one: no such image")) };
@@ -172,6 +156,10 @@ describe("a rollback to a release that is gone", () => {
     expect(JSON.stringify(events)).toContain("one: no such image");
     expect(world.table.weights).toEqual({ blue: 0, green: 100 });
     expect(world.journal?.machine.state).toEqual({ name: "idle" });
+    const next = await RolloutSession.open(context, "cutover");
+    expect(await next.happened({ type: "start", plan: { ...TWO_STEPS, stable: "green", candidate: "blue" } })).toBe(
+      true,
+    );
     expect(world.broken).toEqual([]);
   });
 });

@@ -1,4 +1,6 @@
 import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
+import type { RolloutSession } from "../../../operations/rollout/session.ts";
+import type { WorkOf } from "../../../operations/rollout/work.ts";
 
 /** A rollout of exai:2 from blue to green. */
 export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
@@ -22,3 +24,19 @@ export const TWO_STEPS = rolloutPlan({
   ...{ id: "r", image: "two", stableImage: "one", steps: [20, 100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 },
   ...{ reason: "", startedAt: "" },
 });
+
+/** Every state's work is done at once. */
+export const passes: WorkOf = async function* () {
+  await Promise.resolve();
+  return { outcome: "done", detail: "" };
+};
+
+/** Begins a plan of a model world's and brings it to a state, without a controller. */
+export async function advance(session: RolloutSession, plan: RolloutPlan, state: "shift" | "standby"): Promise<void> {
+  await session.happened({ type: "start", plan });
+  while (session.machine.state.name !== state) {
+    if (session.machine.state.name === "deploy") await session.deploy(plan.candidate, plan.image);
+    await session.happened({ type: "done" });
+    await session.enforce();
+  }
+}

@@ -17,20 +17,14 @@ import { resume } from "../../../operations/rollout/resume.ts";
 import { pause } from "../../../operations/rollout/steer.ts";
 import { conclude } from "../../../operations/rollout/turn.ts";
 import type { RolloutSchema } from "../../../operations/schema/coupling.ts";
-import type { WorkOf } from "../../../operations/rollout/work.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { advance, passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
 const PLAN: RolloutPlan = {
   ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [5, 25, 100] },
   ...{ holdSeconds: 0, bakeSeconds: 0, standbySeconds: 3600, drainSeconds: 0, approval: false },
   ...{ reason: "", by: "ann@host", startedAt: "" },
-};
-
-/** Every check passes at once. */
-const passes: WorkOf = async function* () {
-  await Promise.resolve();
-  return { outcome: "done", detail: "" };
 };
 
 const SILENT: Announcer = {
@@ -55,12 +49,7 @@ function contextOf(world: World, name: string): RolloutContext {
 /** A session of a rollout that has come to its first step. */
 async function atFirstStep(world: World, context = contextOf(world, "ann@host")): Promise<RolloutSession> {
   const session = await RolloutSession.open(context, "cutover");
-  await session.happened({ type: "start", plan: PLAN });
-  while (session.machine.state.name !== "shift") {
-    if (session.machine.state.name === "deploy") await session.deploy("green", "two");
-    await session.happened({ type: "done" });
-    await session.enforce();
-  }
+  await advance(session, PLAN, "shift");
   return session;
 }
 

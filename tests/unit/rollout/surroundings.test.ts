@@ -11,6 +11,7 @@ import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/context.ts";
 import { checkSurroundings } from "../../../operations/rollout/cutover.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
 /** A router that counts what it is asked, and a Prometheus that has the router's series when something was counted. */
@@ -40,10 +41,7 @@ afterEach(() => {
 
 function context(world = new World()): RolloutContext {
   const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  const own = world.context(new Process("ann@host"), url, async function* () {
-    await Promise.resolve();
-    return { outcome: "done", detail: "" };
-  });
+  const own = world.context(new Process("ann@host"), url, passes);
   return { ...own, routerUrl: url };
 }
 

@@ -3,6 +3,7 @@ import { rotateJwt, type RotationContext } from "../../../operations/secrets/rot
 import { nextStep, type Rotation } from "../../../operations/secrets/rotation.ts";
 import type { RotationStore } from "../../../operations/secrets/store.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { passes } from "../rollout/plans.ts";
 import { quietPrometheus } from "../rollout/prometheus.ts";
 import { Process, World } from "../rollout/world.ts";
 
@@ -19,11 +20,7 @@ function storeOf(written: (rotation: Rotation) => void): RotationStore {
 
 it("a rotation whose slot gets the users before its cutover begins leaves them where they are, and knows that it did", async () => {
   const world = new World();
-  const contextOf = (of: World) =>
-    of.context(new Process("ann@host"), "http://127.0.0.1:9", async function* () {
-      await Promise.resolve();
-      return { outcome: "done", detail: "" };
-    });
+  const contextOf = (of: World) => of.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
   let record: Rotation | undefined;
   const store = storeOf((rotation) => {
     record = rotation;
@@ -62,10 +59,7 @@ it("tells the cutovers that retire a key from the others, whose gates judge refu
         }),
       ),
     // The rotation's own lease is another one than the rollout's.
-    leases: new World().context(new Process("ann@host"), url, async function* () {
-      await Promise.resolve();
-      return { outcome: "done", detail: "" };
-    }).leases,
+    leases: new World().context(new Process("ann@host"), url, passes).leases,
     signal: new AbortController().signal,
   };
   const cutover = { steps: [100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 };
