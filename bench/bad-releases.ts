@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import type { Verb } from "../contract/events.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { buildReferenceServer } from "../operations/images/reference.ts";
-import { cutover } from "../operations/rollout/cutover.ts";
+import { cutover } from "../operations/rollout/commands/cutover.ts";
 import { startRolloutStack, type RolloutStack } from "../tests/support/rollout-stack.ts";
 import { between, failures, markdown } from "./support/figures.ts";
 import { clock } from "./support/load-clock.ts";

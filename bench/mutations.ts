@@ -6,9 +6,9 @@ import type { Database } from "../policies/database/facts.ts";
 import { read } from "../policies/database/read.ts";
 import { environmentOf } from "../policies/model/environment.ts";
 import { evaluate } from "../policies/model/evaluate.ts";
-import { RULES } from "../policies/rules.ts";
+import { RULES } from "../policies/rules/index.ts";
 import { capture } from "../synth/capture.ts";
-import { stackFileSource } from "../synth/stackFile.ts";
+import { stackFileSource } from "../synth/stack-file.ts";
 
 /**
  * Takes away or weakens each hardening field, secret mark, schedule and row-level statement of our own stacks, one at

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { checkov } from "./suites/checkov.ts";
-import { kubeLinter } from "./suites/kubeLinter.ts";
+import { kubeLinter } from "./suites/kube-linter.ts";
 import { kyverno } from "./suites/kyverno.ts";
-import { podSecurity } from "./suites/podSecurity.ts";
+import { podSecurity } from "./suites/pod-security.ts";
 import { polaris } from "./suites/polaris.ts";
 import { splinter } from "./suites/splinter.ts";
 import type { Case, Suite } from "./suites/suite.ts";

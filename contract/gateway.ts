@@ -1,4 +1,4 @@
-import { COLOURS, type Colour, type Weights } from "./colours.ts";
+import { COLOURS, type Colour, type Weights } from "./slots.ts";
 import { evictionStat } from "./envoy/metrics.ts";
 import { checkWeights, evictionOf, type RouteTable } from "./envoy/routes.ts";
 import { CLUSTER_KINDS, slotHost, type ClusterKind } from "./envoy/names.ts";

@@ -13,7 +13,7 @@ import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
 import { CLUSTER_IMAGES } from "../contract/cluster-images.ts";
-import type { Colour } from "../contract/colours.ts";
+import type { Colour } from "../contract/slots.ts";
 import { UserError } from "../contract/errors.ts";
 import { ROUTING_NAMES } from "../contract/gateway.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";

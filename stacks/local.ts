@@ -15,7 +15,7 @@ import { hostRoutesDirectory } from "../contract/envoy/names.ts";
 import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
-import { handOver, refuseCompose } from "./handOver.ts";
+import { handOver, refuseCompose } from "./hand-over.ts";
 import { serverEnvironment, slotSecrets } from "./server.ts";
 import type { Settings } from "./settings.ts";
 

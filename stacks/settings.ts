@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Colour } from "../contract/colours.ts";
+import type { Colour } from "../contract/slots.ts";
 import { environmentOf, parseValues, type Values } from "./settings/parse.ts";
 import type { ConfigSource } from "./settings/source.ts";
 import type { Environment } from "./settings/setting.ts";

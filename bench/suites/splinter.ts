@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { read } from "../../policies/database/read.ts";
 import { plainText, splitStatements } from "../../contract/sql/statements.ts";
 import { evaluate } from "../../policies/model/evaluate.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import type { Case, Suite } from "./suite.ts";
 
 /** Lints that one of our rules asks, by number. */

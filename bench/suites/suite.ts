@@ -1,7 +1,7 @@
 import { parseAllDocuments } from "yaml";
 import type { Inputs, Resource } from "../../contract/graph.ts";
 import { evaluate } from "../../policies/model/evaluate.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 
 /** One thing that a suite says must be refused or let pass, and what our rules say of it. */
 export interface Case {

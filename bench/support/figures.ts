@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import { ROUTES_FILE } from "../../contract/envoy/names.ts";
 import type { LoadReport } from "./load.ts";
 import type { RequestRecord } from "./load-http.ts";

@@ -1,6 +1,6 @@
 import { Agent, request, type OutgoingHttpHeaders } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
-import { isColour, type Colour } from "../../contract/colours.ts";
+import { isColour, type Colour } from "../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import { clock } from "./load-clock.ts";
 import { reachOptions, type Reach } from "./load-reach.ts";

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import type { Answer, HttpClient } from "./load-http.ts";
 

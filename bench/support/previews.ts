@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { runProgram } from "../../operations/docker/process.ts";
-import { effectiveStackFile } from "../../operations/engine/stackFile.ts";
+import { effectiveStackFile } from "../../platforms/pulumi/stack-file.ts";
 import { startSupabaseApi } from "../../tests/support/supabase-api/server.ts";
 
 /** What a deployment adds to the stack files; nothing of it is looked up in a preview. */

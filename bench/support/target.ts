@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { Overrides } from "../../cli/local/project.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import { DEFAULT_WS_PORT } from "../../contract/server.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import type { RolloutContext } from "../../operations/rollout/context.ts";
-import type { GateSettings } from "../../operations/rollout/gates.ts";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
 import { startClusterStack } from "../../tests/support/cluster-stack.ts";
 import { startRolloutStack } from "../../tests/support/rollout-stack.ts";
 import { tableWrittenAt } from "./figures.ts";
@@ -63,9 +63,9 @@ async function containers(gates: Partial<GateSettings>): Promise<Target> {
 }
 
 async function ownStack(gates: Partial<GateSettings>, overrides: Overrides): Promise<Target> {
-  const { openLocalRollout } = await import("../../cli/local/rollout.ts");
-  const { localRouter } = await import("../../cli/local/router.ts");
-  const { localStack } = await import("../../cli/local/project.ts");
+  const { openLocalRollout } = await import("../../platforms/compose/rollout.ts");
+  const { localRouter } = await import("../../platforms/compose/router.ts");
+  const { localStack } = await import("../../platforms/compose/project.ts");
   const opening = await openLocalRollout("local", overrides, new AbortController().signal);
   const own = await opening.context;
   const context = { ...own, gates: { ...own.gates, ...gates } };

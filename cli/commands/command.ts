@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Verb } from "../../contract/events.ts";
-import type { Overrides } from "../local/project.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 
 /** Renders a verb's events; sets the process's exit code. */
 export type Run = (verb: Verb | ((signal: AbortSignal) => Verb)) => Promise<void>;

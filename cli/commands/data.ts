@@ -1,6 +1,6 @@
 import { Option } from "commander";
-import type { Database } from "../database.ts";
-import type { Overrides } from "../local/project.ts";
+import type { Database } from "../../platforms/database.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import { withOverrides, type Register } from "./command.ts";
 
 interface Flags {
@@ -79,6 +79,6 @@ export const registerData: Register = (program, run) => {
 };
 
 async function databaseOf(stack: string, flags: MigrateFlags, signal: AbortSignal): Promise<Database> {
-  const module = await import("../database.ts");
+  const module = await import("../../platforms/database.ts");
   return module.databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal });
 }

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import type { PlanFormat } from "../verbs/plan.ts";
-import type { Overrides } from "../local/project.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import { withOverrides, type Register } from "./command.ts";
 
 /** Written out here so that the verb, and the policy pack with it, is loaded only when it runs. */

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import type { RolloutContext } from "../../operations/rollout/context.ts";
-import type { Overrides } from "../local/project.ts";
-import type { VerbKind } from "../local/rollout.ts";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
+import type { VerbKind } from "../../platforms/compose/rollout.ts";
 import type { CutoverOptions } from "../verbs/cutover.ts";
 import type { RollbackOptions } from "../verbs/rollback.ts";
-import type { RolloutVerb } from "../rollout/open.ts";
+import type { RolloutVerb } from "../../platforms/rollout.ts";
 import type { RolloutAction, RolloutOptions } from "../verbs/rollout.ts";
 import { withOverrides, type Register, type Run } from "./command.ts";
 
@@ -214,6 +214,6 @@ function onStack(command: Command): Command {
 
 /** Opens what the stack's rollouts touch, on whichever platform it is, and runs a verb on it. */
 async function onRollout(run: Run, flags: Flags, load: () => Promise<RolloutVerb>, kind: VerbKind = {}): Promise<void> {
-  const { withRollout } = await import("../rollout/open.ts");
+  const { withRollout } = await import("../../platforms/rollout.ts");
   await run((signal) => withRollout({ ...flags, ...kind }, signal, load));
 }

@@ -1,4 +1,4 @@
-import type { Overrides } from "../local/project.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import type { SecretsRotateOptions } from "../verbs/secrets.ts";
 import { withOverrides, type Register } from "./command.ts";
 
@@ -36,7 +36,7 @@ Example:
     .action(async (what: string, stack: string, flags: Flags & SecretsRotateOptions) => {
       const [{ secretsRotate }, { rotationOf }] = await Promise.all([
         import("../verbs/secrets.ts"),
-        import("../rotation.ts"),
+        import("../../platforms/rotation.ts"),
       ]);
       await run(async function* (signal) {
         const { context, lifetimeMinutes } = rotationOf(stack, flags.set ?? {}, signal, { deploys: true });
@@ -51,7 +51,7 @@ Example:
   ).action(async (stack: string, flags: Flags) => {
     const [{ secretsStatus }, { rotationOf }] = await Promise.all([
       import("../verbs/secrets.ts"),
-      import("../rotation.ts"),
+      import("../../platforms/rotation.ts"),
     ]);
     await run(async function* (signal) {
       const { context } = rotationOf(stack, flags.set ?? {}, signal, { deploys: false });

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import type { Overrides } from "../local/project.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import { stackCommand, type Register } from "./command.ts";
 
 interface Flags {
@@ -23,7 +23,7 @@ Examples:
     .option("--engine", "use the Pulumi engine on this machine too", false)
     .option("-y, --yes", "do not ask before a stack elsewhere is changed", false)
     .action(async (stack: string, flags: Flags & { engine: boolean; yes: boolean }) => {
-      const { up } = await import("../verbs/upAny.ts");
+      const { up } = await import("../verbs/up-any.ts");
       await run((signal) => up(stack, flags.set ?? {}, flags, signal));
     });
 
@@ -38,7 +38,7 @@ Examples:
     .option("--volumes", "also remove the data; asks before", false)
     .option("-y, --yes", "do not ask", false)
     .action(async (stack: string, flags: Flags & { volumes: boolean; yes: boolean }) => {
-      const { down } = await import("../verbs/downAny.ts");
+      const { down } = await import("../verbs/down-any.ts");
       await run((signal) => down(stack, flags.set ?? {}, flags, signal));
     });
 

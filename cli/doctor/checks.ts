@@ -2,8 +2,8 @@ import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { runProgram } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { containersOf } from "../local/engine.ts";
-import { localStack } from "../local/project.ts";
+import { containersOf } from "../../platforms/compose/containers.ts";
+import { localStack } from "../../platforms/compose/project.ts";
 
 /** What one check saw. */
 export interface Finding {

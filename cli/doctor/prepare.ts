@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ExaiEvent } from "../../contract/events.ts";
-import { imageIds } from "../local/engine.ts";
+import { imageIds } from "../../platforms/compose/containers.ts";
 import { CHECKS } from "./checks.ts";
 import { install } from "./install.ts";
 

@@ -4,10 +4,10 @@ import { UserError } from "../../contract/errors.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
 import type { Verb } from "../../contract/events.ts";
 import { readDatabase } from "../../policies/database/read.ts";
-import { graphOfState } from "../../policies/engine/state.ts";
+import { graphOfState } from "../../policies/pack/state.ts";
 import { decisionOf, judgeStack } from "../../policies/report/model.ts";
-import { RULES } from "../../policies/rules.ts";
-import type { Overrides } from "../local/project.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import { EXIT_OF, projectWaivers, showReports, type PlanOptions } from "./plan.ts";
 
 export interface AuditOptions extends PlanOptions {
@@ -43,7 +43,7 @@ async function graphOf(
   }
   if (stack === undefined)
     throw new UserError("audit", "no stack is named", "./exai audit staging, or: ./exai audit --state <file>");
-  const { openEngine } = await import("../engine/open.ts");
+  const { openEngine } = await import("../../platforms/pulumi/open.ts");
   const { engine } = await openEngine(stack, overrides);
   return graphOfState(await engine.state(), `stack ${stack}`, `./exai up ${stack}`);
 }

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
-import type { RolloutContext } from "../../operations/rollout/context.ts";
-import { cutover, type CutoverRequest } from "../../operations/rollout/cutover.ts";
-import { parseSeconds, parseSteps } from "../../operations/rollout/plan.ts";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { cutover, type CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
+import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
 
 /** `./exai cutover`, as typed. */
 export interface CutoverOptions {

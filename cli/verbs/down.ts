@@ -4,8 +4,8 @@ import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import { confirmByName } from "../confirm.ts";
-import { containerIds, containersOf } from "../local/engine.ts";
-import { localProject, localStack, type Overrides } from "../local/project.ts";
+import { containerIds, containersOf } from "../../platforms/compose/containers.ts";
+import { localProject, localStack, type Overrides } from "../../platforms/compose/project.ts";
 
 export interface DownOptions {
   /** Also removes the volumes and the stack's own state. */

@@ -3,7 +3,7 @@ import type { Verb } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { serverVariables, type ServerVariable } from "../../stacks/server.ts";
 import { parseSettings } from "../../stacks/settings.ts";
-import { stackFileSource } from "../../synth/stackFile.ts";
+import { stackFileSource } from "../../synth/stack-file.ts";
 
 export interface EnvOptions {
   /** Prints an `.env.example` instead of the effective values. */

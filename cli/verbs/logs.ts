@@ -4,8 +4,8 @@ import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
-import { containersOf } from "../local/engine.ts";
-import { localStack, type Overrides } from "../local/project.ts";
+import { containersOf } from "../../platforms/compose/containers.ts";
+import { localStack, type Overrides } from "../../platforms/compose/project.ts";
 
 export interface LogsOptions {
   readonly service?: string | undefined;

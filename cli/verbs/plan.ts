@@ -10,9 +10,9 @@ import { renderMarkdown } from "../../policies/report/markdown.ts";
 import { decisionOf, judgeStack, type Decision, type StackReport } from "../../policies/report/model.ts";
 import { renderSarif } from "../../policies/report/sarif.ts";
 import { headline, renderText } from "../../policies/report/text.ts";
-import { RULES } from "../../policies/rules.ts";
-import { readWaivers, Waivers } from "../../policies/waivers/waivers.ts";
-import { loadLazily } from "../../synth/lazyModules.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { readWaivers, Waivers } from "../../policies/model/waivers.ts";
+import { loadLazily } from "../../synth/lazy-modules.ts";
 
 export const PLAN_FORMATS = ["text", "json", "markdown", "sarif"] as const;
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
@@ -76,7 +76,7 @@ export async function planReports(
   const database = readDatabase(root);
   loadLazily();
   const { capture } = await import("../../synth/capture.ts");
-  const { stackFileSource } = await import("../../synth/stackFile.ts");
+  const { stackFileSource } = await import("../../synth/stack-file.ts");
   const reports: StackReport[] = [];
   for (const stack of stacks) {
     const graph = await capture(stack, stackFileSource(root, stack, { defers: true }));

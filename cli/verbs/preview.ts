@@ -1,8 +1,8 @@
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { timed } from "../steps.ts";
-import { openEngine } from "../engine/open.ts";
-import type { Overrides } from "../local/project.ts";
+import { openEngine } from "../../platforms/pulumi/open.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 
 /** What `up` would change, as the engine sees it, under the policy pack; changes nothing. */
 export async function* preview(stack: string, overrides: Overrides, signal: AbortSignal): Verb {

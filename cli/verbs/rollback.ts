@@ -1,6 +1,6 @@
 import type { Verb } from "../../contract/events.ts";
-import type { RolloutContext } from "../../operations/rollout/context.ts";
-import { rollback, type RollbackRequest } from "../../operations/rollout/rollback.ts";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { rollback, type RollbackRequest } from "../../operations/rollout/commands/rollback.ts";
 
 /** `./exai rollback`, as typed. */
 export type RollbackOptions = RollbackRequest;

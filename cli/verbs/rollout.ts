@@ -1,13 +1,13 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
-import type { RolloutContext } from "../../operations/rollout/context.ts";
-import { history } from "../../operations/rollout/history.ts";
-import { outlook } from "../../operations/rollout/outlook.ts";
-import { parseSeconds } from "../../operations/rollout/plan.ts";
-import { status } from "../../operations/rollout/report.ts";
-import { abort, resume } from "../../operations/rollout/resume.ts";
-import { finish, pause, promote } from "../../operations/rollout/steer.ts";
-import { watch } from "../../operations/rollout/watch.ts";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { history } from "../../operations/rollout/commands/history.ts";
+import { outlook } from "../../operations/rollout/commands/plan.ts";
+import { parseSeconds } from "../../operations/rollout/model/plan.ts";
+import { status } from "../../operations/rollout/commands/status.ts";
+import { abort, resume } from "../../operations/rollout/commands/resume.ts";
+import { finish, pause, promote } from "../../operations/rollout/commands/pause.ts";
+import { watch } from "../../operations/rollout/commands/watch.ts";
 import { requestOf, type CutoverOptions } from "./cutover.ts";
 
 /** What `./exai rollout` can do. */

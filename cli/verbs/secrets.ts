@@ -1,6 +1,6 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
-import { parseSeconds, parseSteps } from "../../operations/rollout/plan.ts";
+import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
 import {
   abortRotation,
   rotateJwt,

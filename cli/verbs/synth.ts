@@ -6,10 +6,10 @@ import type { Verb } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { environmentOf } from "../../stacks/settings/parse.ts";
 import { capture } from "../../synth/capture.ts";
-import { stackFileSource } from "../../synth/stackFile.ts";
-import { shown } from "../local/apply.ts";
-import { localProject, localStack, type Overrides } from "../local/project.ts";
-import { writeDurably } from "../local/state.ts";
+import { stackFileSource } from "../../synth/stack-file.ts";
+import { shown } from "../../platforms/compose/apply.ts";
+import { localProject, localStack, type Overrides } from "../../platforms/compose/project.ts";
+import { writeDurably } from "../../platforms/compose/state.ts";
 
 export interface SynthOptions {
   /** Folder to write to; standard output where absent. */

@@ -5,11 +5,11 @@ import { ensureImages } from "../../operations/images/ensure.ts";
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { applyPending } from "../../operations/schema/apply.ts";
-import { localDatabaseUrl } from "../local/database.ts";
+import { localDatabaseUrl } from "../../platforms/compose/database.ts";
 import { prepareMachine, readyFor } from "../doctor/prepare.ts";
-import { apply, difference, shown, writeProject } from "../local/apply.ts";
-import { localGuard } from "../local/guard.ts";
-import { localProject, localStack, type LocalProject, type Overrides } from "../local/project.ts";
+import { apply, difference, shown, writeProject } from "../../platforms/compose/apply.ts";
+import { localGuard } from "../../platforms/compose/release-guard.ts";
+import { localProject, localStack, type LocalProject, type Overrides } from "../../platforms/compose/project.ts";
 import { timed } from "../steps.ts";
 
 /**

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import { FILES_LABEL, mountedFiles, type MountedFiles } from "./files.ts";
 import { transformed, type Transform } from "./transform.ts";
 

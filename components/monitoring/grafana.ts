@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { coloursDashboard } from "./dashboards/colours.ts";
+import { coloursDashboard } from "./dashboards/slots.ts";
 import { databaseDashboard } from "./dashboards/database.ts";
 import { overviewDashboard } from "./dashboards/overview.ts";
 import { DATASOURCE_UID, type ClassicDashboard } from "./dashboards/panels.ts";

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/slots.ts";
 import {
   ENVOY_METRIC_RELABELLING,
   ENVOY_SCRAPE_INTERVAL_SECONDS,

@@ -1,6 +1,6 @@
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { envoyBootstrap } from "../../contract/envoy/bootstrap.ts";
+import { envoyBootstrap } from "./bootstrap.ts";
 import { BOOTSTRAP_PATH, OBSERVE_PATHS, OBSERVE_PORT, ROUTES_DIRECTORY } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { HTTP_PORT } from "../../contract/server.ts";

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { COLOURS, type Colour, type Weights } from "../../contract/colours.ts";
+import { COLOURS, type Colour, type Weights } from "../../contract/slots.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { FIRST_TABLE } from "../../contract/envoy/routes.ts";
 import {

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { allOn, type Weights } from "../../contract/colours.ts";
+import { allOn, type Weights } from "../../contract/slots.ts";
 import { LISTENERS, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { metadata, type KubernetesPlatform } from "../core/kubernetes.ts";

@@ -1,6 +1,6 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
-import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../contract/slots.ts";
 import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { JWT_KEY_VARIABLES, SECRET_FILE_SUFFIX, SECRETS_DIRECTORY } from "../../contract/server.ts";
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import type { JwtKeySet } from "../../contract/jwt.ts";
 
 /** What the server is told. Times are in seconds. */

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../contract/slots.ts";
 import { STREAMS_PORT } from "../../contract/gateway.ts";
 import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";

@@ -1,4 +1,4 @@
-import { COLOURS, type Colour } from "../colours.ts";
+import { COLOURS, type Colour } from "../slots.ts";
 
 /**
  * The router's series: what Prometheus has to do with them, and how gates and dashboards name them.

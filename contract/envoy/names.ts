@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { COLOURS, isColour, type Colour } from "../colours.ts";
+import { COLOURS, isColour, type Colour } from "../slots.ts";
 
 /**
  * What a cluster of the router carries. Each has its own series, so that gates see plain requests alone: a stream that

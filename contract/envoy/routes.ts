@@ -1,4 +1,4 @@
-import { COLOURS, isColour, type Colour, type Weights } from "../colours.ts";
+import { COLOURS, isColour, type Colour, type Weights } from "../slots.ts";
 import { HEADERS, SERVER_PATHS } from "../server.ts";
 import { typed, type Json } from "./json.ts";
 import { evictionStat, type Eviction } from "./metrics.ts";

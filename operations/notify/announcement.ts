@@ -1,6 +1,6 @@
-import { COLOURS, otherColour, type Colour, type Weights } from "../../contract/colours.ts";
-import type { HistoryEntry } from "../rollout/journal.ts";
-import type { Verdict } from "../rollout/gates.ts";
+import { COLOURS, otherColour, type Colour, type Weights } from "../../contract/slots.ts";
+import type { HistoryEntry } from "../rollout/model/journal.ts";
+import type { Verdict } from "../rollout/gates/settings.ts";
 
 /** What is worth telling. The other transitions (deploy, smoke test, …) are in the history. */
 export type AnnouncementKind = "started" | "step" | "approval" | "rollback" | "rolled-back" | "kept" | "completed";

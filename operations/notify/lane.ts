@@ -1,8 +1,8 @@
-import type { HistoryEntry } from "../rollout/journal.ts";
+import type { HistoryEntry } from "../rollout/model/journal.ts";
 import type { Announcement } from "./announcement.ts";
 import type { Receiver } from "./channel.ts";
 import { deliver, type DeliveryTimes } from "./deliver.ts";
-import { inTime } from "./inTime.ts";
+import { inTime } from "./in-time.ts";
 import type { Outbox, Standing } from "./outbox.ts";
 
 export interface LaneOptions {

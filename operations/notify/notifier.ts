@@ -1,9 +1,9 @@
-import type { Announcer } from "../rollout/announcer.ts";
-import type { HistoryEntry } from "../rollout/journal.ts";
+import type { Announcer } from "../rollout/ports/announcer.ts";
+import type { HistoryEntry } from "../rollout/model/journal.ts";
 import { announcementOf } from "./announcement.ts";
 import type { Receiver } from "./channel.ts";
 import { DELIVERY_TIMES, type DeliveryTimes } from "./deliver.ts";
-import { inTime } from "./inTime.ts";
+import { inTime } from "./in-time.ts";
 import { Lane } from "./lane.ts";
 import type { Outbox } from "./outbox.ts";
 

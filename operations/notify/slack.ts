@@ -1,4 +1,4 @@
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/slots.ts";
 import type { Announcement } from "./announcement.ts";
 import { cut, type Channel } from "./channel.ts";
 

@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { breaches } from "../../contract/sql/migration.ts";

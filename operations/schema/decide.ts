@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import type { SchemaRange } from "./range.ts";
 import {
   expandable,

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/slots.ts";
 import { UserError } from "../../contract/errors.ts";
 import { JWT_KEY_SETS } from "../../contract/jwt.ts";
 import type { Rotation } from "./rotation.ts";

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../contract/colours.ts";
+import type { Colour } from "../../contract/slots.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
-import type { RolloutContext } from "../rollout/context.ts";
-import { cutover, type CutoverRequest } from "../rollout/cutover.ts";
-import { firstJournal } from "../rollout/journal.ts";
-import { currentUser, type LeaseStore } from "../rollout/lease.ts";
-import { atRest, stateLabel, type Machine } from "../rollout/machine.ts";
-import { resume } from "../rollout/resume.ts";
-import { usersColour } from "../rollout/schema.ts";
+import type { RolloutContext } from "../rollout/ports/context.ts";
+import { cutover, type CutoverRequest } from "../rollout/commands/cutover.ts";
+import { firstJournal } from "../rollout/model/journal.ts";
+import { currentUser, type LeaseStore } from "../rollout/ports/lease.ts";
+import { atRest, stateLabel, type Machine } from "../rollout/model/machine.ts";
+import { resume } from "../rollout/commands/resume.ts";
+import { usersColour } from "../rollout/controller/schema-check.ts";
 import {
   abortedRotation,
   advanced,

@@ -1,4 +1,4 @@
-import { COLOURS, otherColour, type Colour } from "../../contract/colours.ts";
+import { COLOURS, otherColour, type Colour } from "../../contract/slots.ts";
 import { keysOf, type JwtKeyName, type JwtKeySet } from "../../contract/jwt.ts";
 
 /**

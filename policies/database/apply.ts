@@ -1,5 +1,5 @@
 import type { SourcePosition } from "../../contract/graph.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "./pglite.ts";
 import type { Statement } from "./facts.ts";
 import { plainText, splitStatements } from "../../contract/sql/statements.ts";
 

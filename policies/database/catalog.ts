@@ -1,5 +1,5 @@
 import type { SourcePosition } from "../../contract/graph.ts";
-import { identifier, literal, type Engine, type Row } from "./engine.ts";
+import { identifier, literal, type Engine, type Row } from "./pglite.ts";
 import type { Command, ForeignKey, Function, Grant, Membership, Policy, Table, View } from "./facts.ts";
 
 /** The catalog after all migrations. */

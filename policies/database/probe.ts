@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { qualified, text } from "./catalog.ts";
-import { identifier, literal, type Engine } from "./engine.ts";
+import { identifier, literal, type Engine } from "./pglite.ts";
 import type { Evaluation, Policy, Probe, Table } from "./facts.ts";
 import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { apply, type SqlFile } from "./apply.ts";
 import { baselineOf, readCatalog } from "./catalog.ts";
-import { openPglite, openServer, type Engine } from "./engine.ts";
+import { openPglite, openServer, type Engine } from "./pglite.ts";
 import type { Database } from "./facts.ts";
 import { probe } from "./probe.ts";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Engine, Row } from "./engine.ts";
-import { identifier, literal } from "./engine.ts";
+import type { Engine, Row } from "./pglite.ts";
+import { identifier, literal } from "./pglite.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { Policy, Table } from "./facts.ts";
 

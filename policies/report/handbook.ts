@@ -1,5 +1,5 @@
 import type { Rule } from "../model/rule.ts";
-import { LONGEST_DAYS, WAIVERS_FILE } from "../waivers/waivers.ts";
+import { LONGEST_DAYS, WAIVERS_FILE } from "../model/waivers.ts";
 
 const INTRODUCTION = `# Policies
 
@@ -37,7 +37,7 @@ A rule that found nothing to look at fails the stack, unless it says why that is
 ## Waivers
 
 \`${WAIVERS_FILE}\` lists exceptions: one rule, one stack, one resource or component, a reason, an owner, and a last day at most
-${LONGEST_DAYS} days ahead (\`policies/waivers/waivers.schema.json\`). A malformed one stops the judgement; one that has expired, or that
+${LONGEST_DAYS} days ahead (\`policies/model/waivers.schema.json\`). A malformed one stops the judgement; one that has expired, or that
 nothing needs any more, is a violation itself. Every use is reported, and is a suppression in SARIF.
 
 ## The database

@@ -3,7 +3,7 @@ import type { Database } from "../database/facts.ts";
 import { environmentOf, type Environment } from "../model/environment.ts";
 import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";
 import type { Level, Place, Rule } from "../model/rule.ts";
-import { Waivers } from "../waivers/waivers.ts";
+import { Waivers } from "../model/waivers.ts";
 import { workloadsOf, type Workload } from "./workloads.ts";
 
 /** `clean`: nothing mandatory is violated. `unjudged`: some rule gave no judgement, and none found a violation. */

@@ -3,17 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FIRST_TABLE, type RouteTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, LISTENERS, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
-import { controlRequest } from "../../operations/rollout/control.ts";
-import { FencedError } from "../../operations/rollout/fence.ts";
-import { firstJournal, type HistoryEntry, type Journal } from "../../operations/rollout/journal.ts";
+import { controlRequest } from "../../operations/rollout/ports/control.ts";
+import { FencedError } from "../../operations/rollout/local/fenced-directory.ts";
+import { firstJournal, type HistoryEntry, type Journal } from "../../operations/rollout/model/journal.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { ClusterControlStore } from "../../operations/rollout/kubernetes/control.ts";
 import { ClusterJournalStore, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
 import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
 import { ClusterLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
-import type { ApiObject, ConfigMap, Lease as LeaseObject } from "../../operations/rollout/kubernetes/objects.ts";
-import { GatewayProxies } from "../../operations/rollout/kubernetes/proxies.ts";
-import { GatewayTraffic } from "../../operations/rollout/traffic/gateway.ts";
+import type { ApiObject, ConfigMap, Lease as LeaseObject } from "../../operations/rollout/kubernetes/api-types.ts";
+import { GatewayProxies } from "../../operations/rollout/kubernetes/gateway-proxies.ts";
+import { GatewayTraffic } from "../../operations/rollout/kubernetes/gateway-traffic.ts";
 import { until } from "../support/rollout-stack.ts";
 
 /** Lease, journal, control and the routes' fence on a real API server, without a pod: `EXAI_TEST_KUBECONFIG`. */

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SettingsRotationStore } from "../../cli/engine/jwtKeys.ts";
+import { SettingsRotationStore } from "../../platforms/pulumi/jwt-keys.ts";
 import { keyId } from "../../contract/jwt.ts";
-import { Engine } from "../../operations/engine/engine.ts";
+import { Engine } from "../../platforms/pulumi/engine.ts";
 import { deploying, ended, startedRotation } from "../../operations/secrets/rotation.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planReports } from "../../cli/verbs/plan.ts";
-import { Engine } from "../../operations/engine/engine.ts";
+import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 

@@ -1,17 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { madeByCompose } from "../../cli/local/engine.ts";
+import { madeByCompose } from "../../platforms/compose/containers.ts";
 import { planReports } from "../../cli/verbs/plan.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import { UserError } from "../../contract/errors.ts";
 import { docker } from "../../operations/docker/cli.ts";
-import { Engine } from "../../operations/engine/engine.ts";
+import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { StackReport } from "../../policies/report/model.ts";
-import { LocalInstance, PATIENT_GATES } from "../support/localInstance.ts";
+import { LocalInstance, PATIENT_GATES } from "../support/local-instance.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 
 const FIXTURE = join(import.meta.dirname, "fixtures/privileged");

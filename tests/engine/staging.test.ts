@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/slots.ts";
 import { GATEWAY_API } from "../../contract/gateway.ts";
 import { PARENT, prepareStaging, type StagingStack } from "../support/staging-stack.ts";
 import { rotationTests } from "./staging/rotation.ts";

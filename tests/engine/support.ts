@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findCli, INSTALL_HINT } from "../../operations/engine/cli.ts";
+import { findCli, INSTALL_HINT } from "../../platforms/pulumi/cli.ts";
 
 /** Whether these tests can run. Says why not, once per file. */
 export function engineMissing(): boolean {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Database } from "../../policies/database/facts.ts";
 import { read } from "../../policies/database/read.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import { graph, outcomeIn } from "./support.ts";
 
 const prelude = {

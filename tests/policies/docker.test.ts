@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Unknown, type Value } from "../../contract/graph.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import { altered, DOCKER, outcome, resource, soundDocker } from "./support.ts";
 
 type Path = readonly (string | number)[];

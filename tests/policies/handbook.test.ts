@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
 import { expect, it } from "vitest";
 import { handbook } from "../../policies/report/handbook.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 
 it("docs/policies.md is what the rules say", async () => {
   const file = fileURLToPath(new URL("../../docs/policies.md", import.meta.url));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Unknown, type Value } from "../../contract/graph.ts";
 import type { Rule } from "../../policies/model/rule.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import { altered, outcome, POD_KINDS, podResource, resource, soundPodSpec } from "./support.ts";
 
 type Path = readonly (string | number)[];

@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Secret, Unknown, type Inputs, type Resource, type Value } from "../../contract/graph.ts";
-import { graphOfState } from "../../policies/engine/state.ts";
+import { graphOfState } from "../../policies/pack/state.ts";
 import { evaluate } from "../../policies/model/evaluate.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import { Analyzer, stateOf } from "./analyzer.ts";
 import { altered, DOCKER, graph, POD_KINDS, podResource, resource, soundDocker, soundPodSpec } from "./support.ts";
 

@@ -5,7 +5,7 @@ import { evaluate, type Outcome } from "../../policies/model/evaluate.ts";
 import { Reader } from "../../policies/model/reader.ts";
 import { judgeStack } from "../../policies/report/model.ts";
 import { renderText } from "../../policies/report/text.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import {
   altered,
   DOCKER,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Unknown, type Inputs, type Resource, type Value } from "../../contract/graph.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import { altered, DOCKER, outcome, POD_KINDS, podResource, resource, soundDocker, soundPodSpec } from "./support.ts";
 
 const judged = (name: string, ...resources: readonly Resource[]) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readdirSync } from "node:fs";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 
 describe("every rule of the pack", () => {
   it("has a name of its own", () => {

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { Finding } from "../../policies/model/evaluate.ts";
 import { judgeStack, type StackReport } from "../../policies/report/model.ts";
 import { renderSarif } from "../../policies/report/sarif.ts";
-import { RULES } from "../../policies/rules.ts";
-import { parseWaivers, Waivers } from "../../policies/waivers/waivers.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { parseWaivers, Waivers } from "../../policies/model/waivers.ts";
 import { DOCKER, graph, resource, soundDocker } from "./support.ts";
 
 // One pattern of the schema is no Unicode expression.

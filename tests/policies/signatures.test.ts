@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Unknown, type Inputs, type Value } from "../../contract/graph.ts";
-import { billsOfMaterials } from "../../policies/supply-chain/billsOfMaterials.ts";
-import { signatures } from "../../policies/supply-chain/signatures.ts";
+import { billsOfMaterials } from "../../policies/rules/supply-chain/bills-of-materials.ts";
+import { signatures } from "../../policies/rules/supply-chain/signatures.ts";
 import { altered, outcome, POD_KINDS, podResource, resource, soundPodSpec } from "./support.ts";
 
 const [, , , deployment] = POD_KINDS;

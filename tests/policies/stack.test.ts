@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Secret, Unknown, type Inputs, type Resource, type Value } from "../../contract/graph.ts";
-import { longestGapMinutes, parseCron } from "../../policies/backups/cron.ts";
-import { RULES } from "../../policies/rules.ts";
-import { credentialIn } from "../../policies/secrets/shapes.ts";
+import { longestGapMinutes, parseCron } from "../../policies/reading/cron.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { credentialIn } from "../../policies/reading/secret-shapes.ts";
 import { altered, DOCKER, outcome, POD_KINDS, podResource, resource, soundDocker, soundPodSpec } from "./support.ts";
 
 const rule = (name: string) => {

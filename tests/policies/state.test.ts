@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { graphOfState } from "../../policies/engine/state.ts";
-import { RULES } from "../../policies/rules.ts";
+import { graphOfState } from "../../policies/pack/state.ts";
+import { RULES } from "../../policies/rules/index.ts";
 import { DOCKER, outcomeIn, soundDocker } from "./support.ts";
 
 const SECRET = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };

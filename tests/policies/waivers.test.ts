@@ -4,8 +4,8 @@ import { z } from "zod";
 import { UserErrors } from "../../contract/errors.ts";
 import { judgeStack } from "../../policies/report/model.ts";
 import { renderSarif } from "../../policies/report/sarif.ts";
-import { RULES } from "../../policies/rules.ts";
-import { parseWaivers, Waivers, waiversFile } from "../../policies/waivers/waivers.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { parseWaivers, Waivers, waiversFile } from "../../policies/model/waivers.ts";
 import { DOCKER, graph, resource, soundDocker } from "./support.ts";
 
 const NOW = new Date("2026-11-22T12:00:00Z");
@@ -102,7 +102,7 @@ describe("waivers", () => {
 
   it("have a JSON schema that says the same, and the project's file satisfies both", () => {
     const schema = JSON.parse(
-      readFileSync(new URL("../../policies/waivers/waivers.schema.json", import.meta.url), "utf8"),
+      readFileSync(new URL("../../policies/model/waivers.schema.json", import.meta.url), "utf8"),
     ) as unknown;
     expect(schema).toEqual(z.toJSONSchema(waiversFile));
     expect(refusals(readFileSync(new URL("../../policies/waivers.yaml", import.meta.url), "utf8"))).toEqual([]);

@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { parse, stringify } from "yaml";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import type { PrintedEvent } from "./localInstance.ts";
+import type { PrintedEvent } from "./local-instance.ts";
 
 /** What a checkout leaves out, and what it shares with this one. */
 const LEFT_OUT = [".git", ".exai", "node_modules"];

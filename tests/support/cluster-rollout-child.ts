@@ -2,13 +2,13 @@
  * A controller of a cluster's rollout in a process of its own, to be killed:
  * `node cluster-rollout-child.ts <settings as JSON> cutover|resume`.
  */
-import { openClusterRollout } from "../../cli/cluster/rollout.ts";
-import type { Overrides } from "../../cli/local/project.ts";
+import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
+import type { Overrides } from "../../platforms/compose/project.ts";
 import type { Verb } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { cutover } from "../../operations/rollout/cutover.ts";
+import { cutover } from "../../operations/rollout/commands/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { resume } from "../../operations/rollout/resume.ts";
+import { resume } from "../../operations/rollout/commands/resume.ts";
 import { CLUSTER_GATES, slotImages } from "./cluster-stack.ts";
 
 const [json = "", action = ""] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isColour, type Colour } from "../../contract/colours.ts";
+import { isColour, type Colour } from "../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 
 /** One request of a user. */

@@ -14,7 +14,7 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { Registries } from "../../operations/images/registry.ts";
 import { sourceOf } from "../../operations/images/sources.ts";
 import { readFileSync } from "node:fs";
-import { freePort } from "./freePorts.ts";
+import { freePort } from "./free-ports.ts";
 
 /** Hardening that Docker takes on the command line, as `hardenedContainer` gives it. */
 export const HARDENING = [

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { ExaiEvent } from "../../contract/events.ts";
-import type { Journal } from "../../operations/rollout/journal.ts";
-import { stateLabel } from "../../operations/rollout/machine.ts";
+import type { Journal } from "../../operations/rollout/model/journal.ts";
+import { stateLabel } from "../../operations/rollout/model/machine.ts";
 import type { Job, PrintedError } from "./rollout-child.ts";
 import { until, type RolloutStack } from "./rollout-stack.ts";
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { sameTable } from "../../contract/envoy/routes.ts";
-import type { Journal } from "../../operations/rollout/journal.ts";
-import type { StateName } from "../../operations/rollout/machine.ts";
+import type { Journal } from "../../operations/rollout/model/journal.ts";
+import type { StateName } from "../../operations/rollout/model/machine.ts";
 import { readJournal, type Controller } from "./rollout-controller.ts";
 import type { RolloutStack } from "./rollout-stack.ts";
 

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import { hostRoutesDirectory, slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
@@ -14,12 +14,12 @@ import { renderPrometheus } from "../../components/monitoring/prometheus.ts";
 import { renderRules } from "../../components/monitoring/rules.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
-import { localRollout, type LocalRollout, type RolloutContext } from "../../operations/rollout/context.ts";
-import type { SlotDeployer, SlotStatus } from "../../operations/rollout/deployer.ts";
-import type { GateSettings } from "../../operations/rollout/gates.ts";
-import { Prometheus } from "../../operations/rollout/prometheus.ts";
+import { localRollout, type LocalRollout, type RolloutContext } from "../../operations/rollout/ports/context.ts";
+import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
+import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
+import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
-import { freePorts } from "./freePorts.ts";
+import { freePorts } from "./free-ports.ts";
 
 /** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus with its rules. */
 export interface RolloutStack {

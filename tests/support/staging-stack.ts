@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { COLOURS, type Colour } from "../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../contract/slots.ts";
 import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../../operations/docker/cli.ts";
@@ -10,7 +10,7 @@ import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { Checkout } from "./checkout.ts";
 import { certificate, gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./cluster-stack.ts";
 import { KubernetesApi } from "./kubernetes.ts";
-import { PATIENT_GATES } from "./localInstance.ts";
+import { PATIENT_GATES } from "./local-instance.ts";
 import { startSupabaseApi, type SupabaseApi } from "./supabase-api/server.ts";
 
 /** The project that staging is a branch of. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/slots.ts";
 import { LISTENERS, ROUTING_NAMES, STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {

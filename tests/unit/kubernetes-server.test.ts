@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { COLOURS } from "../../contract/colours.ts";
+import { COLOURS } from "../../contract/slots.ts";
 import { STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";
 import { ClusterPlatform } from "../../components/platform/kubernetes.ts";

@@ -8,7 +8,7 @@ import { plan, planReports, renderPlan } from "../../cli/verbs/plan.ts";
 import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { MARKER } from "../../policies/report/markdown.ts";
-import { RULES } from "../../policies/rules.ts";
+import { RULES } from "../../policies/rules/index.ts";
 
 async function drive(verb: Verb): Promise<{ events: ExaiEvent[]; exit: number }> {
   const events: ExaiEvent[] = [];

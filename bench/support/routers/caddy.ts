@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import { clock } from "../load-clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";

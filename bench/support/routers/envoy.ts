@@ -1,4 +1,4 @@
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { DEFAULT_WS_PORT, HTTP_PORT } from "../../../contract/server.ts";
 import { ROUTER } from "../../../components/routing/docker.ts";

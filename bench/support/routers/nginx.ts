@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import { clock } from "../load-clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";

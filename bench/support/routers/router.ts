@@ -4,8 +4,8 @@ import { openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/colours.ts";
-import { freePorts } from "../../../tests/support/freePorts.ts";
+import type { Colour } from "../../../contract/slots.ts";
+import { freePorts } from "../../../tests/support/free-ports.ts";
 import { usageOf, type Usage } from "./usage.ts";
 
 /** Where a colour listens, reachable from this machine: `address:port`. */

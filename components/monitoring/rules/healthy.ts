@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS, type Eviction } from "../../../contract/envoy/metrics.ts";
 import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS } from "../../../contract/monitoring.ts";
 import type { RecordingRule, RuleGroup } from "./rule.ts";

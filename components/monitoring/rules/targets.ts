@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS, type Job } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";

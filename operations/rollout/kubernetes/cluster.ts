@@ -12,7 +12,7 @@ import { join } from "node:path";
 import type { RequestOptions } from "node:https";
 import { duplexPair, Writable, type Duplex } from "node:stream";
 import { UserError } from "../../../contract/errors.ts";
-import type { ApiObject, Found } from "./objects.ts";
+import type { ApiObject, Found } from "./api-types.ts";
 
 /** Which cluster, and where in it. */
 export interface ClusterPlace {

@@ -1,14 +1,14 @@
 import type { ListenerTls } from "./pod-agent.ts";
-import { DEFAULT_DEADLINES, type RolloutContext, type RolloutOptions } from "../context.ts";
-import { DEFAULT_GATES } from "../gates.ts";
-import { currentUser } from "../lease.ts";
-import { GatewayTraffic } from "../traffic/gateway.ts";
+import { DEFAULT_DEADLINES, type RolloutContext, type RolloutOptions } from "../ports/context.ts";
+import { DEFAULT_GATES } from "../gates/settings.ts";
+import { currentUser } from "../ports/lease.ts";
+import { GatewayTraffic } from "./gateway-traffic.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterControlStore } from "./control.ts";
-import { openDoor } from "./door.ts";
+import { openDoor } from "./port-forward.ts";
 import { ClusterJournalStore } from "./journal.ts";
 import { ClusterLeaseStore } from "./lease.ts";
-import { GatewayProxies, listenerPort } from "./proxies.ts";
+import { GatewayProxies, listenerPort } from "./gateway-proxies.ts";
 
 /** What the CLI knows of a stack on a cluster. */
 export interface ClusterRollout extends RolloutOptions {

@@ -1,6 +1,6 @@
-import type { ControlAnswer, ControlRequest, ControlStore } from "../control.ts";
+import type { ControlAnswer, ControlRequest, ControlStore } from "../ports/control.ts";
 import type { Cluster } from "./cluster.ts";
-import { Entries } from "./entries.ts";
+import { Entries } from "./config-map-store.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const CONTROL_NAME = "exai-rollout-control";

@@ -1,9 +1,9 @@
 import { UserError } from "../../../contract/errors.ts";
-import { FencedError } from "../fence.ts";
-import { parseJournal, type HistoryEntry, type Journal, type JournalStore, type JournalWriter } from "../journal.ts";
-import type { Lease } from "../lease.ts";
+import { FencedError } from "../local/fenced-directory.ts";
+import { parseJournal, type HistoryEntry, type Journal, type JournalStore, type JournalWriter } from "../model/journal.ts";
+import type { Lease } from "../ports/lease.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
-import type { ConfigMap, Found } from "./objects.ts";
+import type { ConfigMap, Found } from "./api-types.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const JOURNAL_NAME = "exai-rollout-journal";

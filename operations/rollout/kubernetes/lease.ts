@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT, UserError } from "../../../contract/errors.ts";
-import { currentUser, TakenError, type Holder, type Lease, type LeaseStore } from "../lease.ts";
-import { isGone, ownMark, type ProcessMark } from "../process-mark.ts";
+import { currentUser, TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
+import { isGone, ownMark, type ProcessMark } from "../host/process-identity.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
-import type { Found, Lease as LeaseObject } from "./objects.ts";
+import type { Found, Lease as LeaseObject } from "./api-types.ts";
 
 /** Name of the Lease, in the stack's namespace. */
 export const LEASE_NAME = "exai-rollout";

@@ -1,6 +1,6 @@
 import { parseStanding, type Outbox, type Standing } from "../../notify/outbox.ts";
 import type { Cluster } from "./cluster.ts";
-import { Entries } from "./entries.ts";
+import { Entries } from "./config-map-store.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const NOTIFIED_NAME = "exai-rollout-notified";

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import type { Cluster } from "./cluster.ts";
-import type { ContainerStatus, Deployment, Found, Pod } from "./objects.ts";
+import type { ContainerStatus, Deployment, Found, Pod } from "./api-types.ts";
 
 /** Why a container does not start; waiting mends none of them. */
 const HOPELESS = [

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { UserError } from "../../../contract/errors.ts";
-import type { SlotDeployer, SlotStatus } from "../deployer.ts";
+import type { SlotDeployer, SlotStatus } from "../ports/deployer.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Deployment } from "./objects.ts";
+import type { Deployment } from "./api-types.ts";
 import { containerOf, SlotObjects } from "./slot-objects.ts";
 
 /** What knows how a slot comes to an image. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import { keyId } from "../../../contract/jwt.ts";
 import { DEFAULT_WS_PORT } from "../../../contract/server.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";

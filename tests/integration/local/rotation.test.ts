@@ -6,9 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
-import type { Journal } from "../../../operations/rollout/journal.ts";
+import type { Journal } from "../../../operations/rollout/model/journal.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
-import { LocalInstance, PATIENT_GATES } from "../../support/localInstance.ts";
+import { LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
 import { roundTrip, signToken, TokenUsers, type IssuedToken } from "../../support/token-users.ts";
 
 /** Life of a token in this test, seconds: the run after the one that is killed in "age" must still find them alive. */

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { madeByCompose } from "../../../cli/local/engine.ts";
+import { madeByCompose } from "../../../platforms/compose/containers.ts";
 import { docker } from "../../../operations/docker/cli.ts";
-import { LocalInstance, type PrintedEvent } from "../../support/localInstance.ts";
+import { LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
 
 const SERVICES = [
   "alertmanager",

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
 import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName, OBSERVE_PATHS } from "../../../contract/envoy/names.ts";
 import { BACKUP_METRICS } from "../../../contract/monitoring.ts";

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderAlertmanager } from "../../../components/monitoring/alertmanager.ts";
 import { alertLabels, alertsOf, ruleGroups } from "../../../components/monitoring/rules.ts";
-import { freePort } from "../../support/freePorts.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { missing } from "../../support/missing.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";
 import { startDaemon, type Daemon } from "./tools.ts";

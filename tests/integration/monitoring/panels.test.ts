@@ -8,7 +8,7 @@ import { dashboards } from "../../../components/monitoring/grafana.ts";
 import { localJobs } from "../../../components/monitoring/local-jobs.ts";
 import { renderPrometheus } from "../../../components/monitoring/prometheus.ts";
 import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
-import { freePort } from "../../support/freePorts.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { missing } from "../../support/missing.ts";
 import { queriesOf } from "../../unit/monitoring/panel-queries.ts";
 import { RULES } from "../../unit/monitoring/stack.ts";

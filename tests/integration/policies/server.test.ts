@@ -9,7 +9,7 @@ import type { SqlFile } from "../../../policies/database/apply.ts";
 import type { Database } from "../../../policies/database/facts.ts";
 import { read } from "../../../policies/database/read.ts";
 import { evaluate } from "../../../policies/model/evaluate.ts";
-import { RULES } from "../../../policies/rules.ts";
+import { RULES } from "../../../policies/rules/index.ts";
 import { buildPostgresImage, HARDENING } from "../../support/postgres-stack.ts";
 
 const name = `exai-policies-${randomBytes(3).toString("hex")}`;

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { bundleReferenceServer } from "../../../operations/images/reference.ts";
-import { freePorts } from "../../support/freePorts.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 /** Polls until the check gives a value other than undefined or false. Throws after `seconds`. */
 export async function until<T>(what: string, check: () => Promise<T | undefined | false>, seconds = 10): Promise<T> {

@@ -5,7 +5,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
-import { freePort } from "../../support/freePorts.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { sample, Servers, until, type TestServer } from "./harness.ts";
 
 const servers = new Servers();

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { failures } from "../../../bench/support/figures.ts";
 import { Load } from "../../../bench/support/load.ts";
-import { LocalInstance, PATIENT_GATES } from "../../support/localInstance.ts";
+import { LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
 import { until } from "../../support/rollout-stack.ts";
 
 let instance: LocalInstance;

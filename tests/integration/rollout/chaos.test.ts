@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ROUTER } from "../../../components/routing/docker.ts";
-import { otherColour, type Colour } from "../../../contract/colours.ts";
+import { otherColour, type Colour } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
-import type { Journal } from "../../../operations/rollout/journal.ts";
-import { rollback } from "../../../operations/rollout/rollback.ts";
-import { abort } from "../../../operations/rollout/resume.ts";
+import type { Journal } from "../../../operations/rollout/model/journal.ts";
+import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import { abort } from "../../../operations/rollout/commands/resume.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";

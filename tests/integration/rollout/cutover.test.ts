@@ -4,12 +4,12 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
-import { cutover } from "../../../operations/rollout/cutover.ts";
-import { McpProbe } from "../../../operations/rollout/mcp.ts";
-import { history } from "../../../operations/rollout/history.ts";
-import { status } from "../../../operations/rollout/report.ts";
-import { abort, resume } from "../../../operations/rollout/resume.ts";
-import { rollback } from "../../../operations/rollout/rollback.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import { McpProbe } from "../../../operations/rollout/probes/mcp.ts";
+import { history } from "../../../operations/rollout/commands/history.ts";
+import { status } from "../../../operations/rollout/commands/status.ts";
+import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
+import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import {
   QUICK_CUTOVER,
   QUICK_GATES,

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROUTER } from "../../../components/routing/docker.ts";
-import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { RECORDS } from "../../../contract/monitoring.ts";
 import { docker } from "../../../operations/docker/cli.ts";
-import type { RolloutDeadlines } from "../../../operations/rollout/context.ts";
-import { cutover } from "../../../operations/rollout/cutover.ts";
-import { Prometheus } from "../../../operations/rollout/prometheus.ts";
-import { rollback } from "../../../operations/rollout/rollback.ts";
-import { finish } from "../../../operations/rollout/steer.ts";
+import type { RolloutDeadlines } from "../../../operations/rollout/ports/context.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import { Prometheus } from "../../../operations/rollout/gates/prometheus.ts";
+import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import { finish } from "../../../operations/rollout/commands/pause.ts";
 import {
   QUICK_CUTOVER,
   QUICK_GATES,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
-import { cutover } from "../../../operations/rollout/cutover.ts";
-import type { GateSettings } from "../../../operations/rollout/gates.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
 import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { rollback } from "../../../operations/rollout/rollback.ts";
-import { abort, resume } from "../../../operations/rollout/resume.ts";
+import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { expectSound, killIn } from "../../support/rollout-kill.ts";
 import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";

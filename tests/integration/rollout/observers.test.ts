@@ -5,11 +5,11 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
 import { FileOutbox } from "../../../operations/notify/outbox.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
-import { cutover } from "../../../operations/rollout/cutover.ts";
-import { outlook } from "../../../operations/rollout/outlook.ts";
-import { abort, resume } from "../../../operations/rollout/resume.ts";
-import { promote } from "../../../operations/rollout/steer.ts";
-import { watch } from "../../../operations/rollout/watch.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import { outlook } from "../../../operations/rollout/commands/plan.ts";
+import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
+import { promote } from "../../../operations/rollout/commands/pause.ts";
+import { watch } from "../../../operations/rollout/commands/watch.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import {
   QUICK_CUTOVER,

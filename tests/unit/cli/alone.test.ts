@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { alone, notBeingChanged, type Place } from "../../../cli/local/alone.ts";
+import { alone, notBeingChanged, type Place } from "../../../platforms/compose/stack-lock.ts";
 import { EXIT } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
-import { rolloutDirectory } from "../../../operations/rollout/context.ts";
-import { firstJournal } from "../../../operations/rollout/journal.ts";
-import { FileLeaseStore } from "../../../operations/rollout/lease.ts";
+import { rolloutDirectory } from "../../../operations/rollout/ports/context.ts";
+import { firstJournal } from "../../../operations/rollout/model/journal.ts";
+import { FileLeaseStore } from "../../../operations/rollout/ports/lease.ts";
 
 describe("what changes a local stack as a whole", () => {
   let place: Place;

@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openLocalRollout, type VerbKind } from "../../../cli/local/rollout.ts";
+import { openLocalRollout, type VerbKind } from "../../../platforms/compose/rollout.ts";
 import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";
-import { freePorts } from "../../support/freePorts.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 const INSTANCE = "exai-open";
 const path = process.env.PATH ?? "";

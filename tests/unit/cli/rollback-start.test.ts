@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { BUNDLED_LIBRARIES, bundleOf, bundlesDirectory } from "../../../cli/start/libraries.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
-import { freePorts } from "../../support/freePorts.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 /** Counts the modules of each library that a process loads, and says them as the last line. */
 const COUNTING = `

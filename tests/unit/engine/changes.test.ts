@@ -1,6 +1,6 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import { describe, expect, test } from "vitest";
-import { EngineStream } from "../../../operations/engine/changes.ts";
+import { EngineStream } from "../../../platforms/pulumi/changes.ts";
 
 const URN = "urn:pulumi:local::exai::exai:server:DockerServer$docker:index/container:Container::server-blue";
 

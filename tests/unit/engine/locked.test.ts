@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { whenUnlocked } from "../../../cli/cluster/engineImages.ts";
+import { whenUnlocked } from "../../../platforms/kubernetes/engine-images.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 
 const locked = () => new UserError("stack prod", "somebody else is changing it", "wait", EXIT.refused);

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { keptSlots } from "../../../cli/engine/open.ts";
+import { keptSlots } from "../../../platforms/pulumi/open.ts";
 import { UserError } from "../../../contract/errors.ts";
-import { backendEnvironment, configuredBackend } from "../../../operations/engine/backend.ts";
-import { findCli, pulumiCli } from "../../../operations/engine/cli.ts";
-import { effectiveStackFile, setInStackFile } from "../../../operations/engine/stackFile.ts";
+import { backendEnvironment, configuredBackend } from "../../../platforms/pulumi/backend.ts";
+import { findCli, pulumiCli } from "../../../platforms/pulumi/cli.ts";
+import { effectiveStackFile, setInStackFile } from "../../../platforms/pulumi/stack-file.ts";
 
 let root: string;
 beforeEach(() => {

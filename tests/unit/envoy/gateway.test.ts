@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
 import { EVICTIONS, evictionStat } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { envoyBootstrap } from "../../../contract/envoy/bootstrap.ts";
+import { envoyBootstrap } from "../../../components/routing/bootstrap.ts";
 import { evictionStat, ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName, OBSERVE_PATHS, parseClusterName } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, routesFile, sameTable, tableInForce, type RouteTable } from "../../../contract/envoy/routes.ts";

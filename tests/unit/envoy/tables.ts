@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
 
 /** Every table that a rollout may write: no slot is called emptied whose sessions are not sent away. */

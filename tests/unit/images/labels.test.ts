@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { locateRelease } from "../../../cli/cluster/locate.ts";
+import { locateRelease } from "../../../platforms/kubernetes/locate.ts";
 import { registryLabels } from "../../../operations/images/labels.ts";
 
 /** A registry that speaks the distribution API: private, with a token service, an index and two platforms. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { announcementOf } from "../../../operations/notify/announcement.ts";
-import type { HistoryEntry } from "../../../operations/rollout/journal.ts";
+import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { rolloutEntries } from "./entries.ts";
 
 const told = (entries: readonly HistoryEntry[]) =>

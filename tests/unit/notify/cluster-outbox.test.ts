@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openClusterRollout } from "../../../cli/cluster/rollout.ts";
+import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
-import type { HistoryEntry } from "../../../operations/rollout/journal.ts";
+import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
 import { ClusterOutbox, NOTIFIED_NAME } from "../../../operations/rollout/kubernetes/outbox.ts";
 import { startConfigMaps, type ConfigMaps } from "../../support/config-maps.ts";

@@ -1,5 +1,5 @@
-import type { HistoryEntry } from "../../../operations/rollout/journal.ts";
-import type { StateName } from "../../../operations/rollout/machine.ts";
+import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
+import type { StateName } from "../../../operations/rollout/model/machine.ts";
 
 /** The history of a rollout from blue to green; a number is a step with that share of the users. */
 export function rolloutEntries(...states: readonly (StateName | number)[]): HistoryEntry[] {

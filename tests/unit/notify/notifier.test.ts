@@ -7,7 +7,7 @@ import type { DeliveryTimes } from "../../../operations/notify/deliver.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
 import { FileOutbox } from "../../../operations/notify/outbox.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
-import type { HistoryEntry } from "../../../operations/rollout/journal.ts";
+import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import { rolloutEntries } from "./entries.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { notifierOf } from "../../../cli/notifications.ts";
+import { notifierOf } from "../../../platforms/notifications.ts";
 import type { Outbox } from "../../../operations/notify/outbox.ts";
 import { parseSettings } from "../../../stacks/settings.ts";
 import { DEFERRED, plainSource } from "../../../stacks/settings/source.ts";

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { WebSocketServer } from "ws";
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 
 /** What a colour does otherwise than a sound server. */

@@ -2,10 +2,10 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { controlRequest, FileControlStore } from "../../../operations/rollout/control.ts";
-import { FileJournalStore, firstJournal } from "../../../operations/rollout/journal.ts";
-import { FileLeaseStore } from "../../../operations/rollout/lease.ts";
-import { FencedError } from "../../../operations/rollout/fence.ts";
+import { controlRequest, FileControlStore } from "../../../operations/rollout/ports/control.ts";
+import { FileJournalStore, firstJournal } from "../../../operations/rollout/model/journal.ts";
+import { FileLeaseStore } from "../../../operations/rollout/ports/lease.ts";
+import { FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
 
 let directory: string;
 beforeEach(async () => {

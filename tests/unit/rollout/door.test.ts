@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it } from "vitest";
-import { openDoor } from "../../../operations/rollout/kubernetes/door.ts";
+import { openDoor } from "../../../operations/rollout/kubernetes/port-forward.ts";
 
 it("a door passes the head of an event stream on before the stream says anything", async () => {
   const server = createServer((_, response) => {

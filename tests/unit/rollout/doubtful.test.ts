@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { RolloutContext } from "../../../operations/rollout/context.ts";
-import { drive } from "../../../operations/rollout/controller.ts";
-import { rollback } from "../../../operations/rollout/rollback.ts";
-import { RolloutSession } from "../../../operations/rollout/session.ts";
-import { pause } from "../../../operations/rollout/steer.ts";
-import { conclude } from "../../../operations/rollout/turn.ts";
-import type { WorkOf } from "../../../operations/rollout/work.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { drive } from "../../../operations/rollout/controller/controller.ts";
+import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import { pause } from "../../../operations/rollout/commands/pause.ts";
+import { conclude } from "../../../operations/rollout/controller/outcome.ts";
+import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";

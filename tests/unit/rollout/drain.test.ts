@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { awaitQuiet } from "../../../operations/rollout/drain.ts";
-import type { Work } from "../../../operations/rollout/work.ts";
-import { RolloutSession } from "../../../operations/rollout/session.ts";
-import { stateWork } from "../../../operations/rollout/state-work.ts";
+import { awaitQuiet } from "../../../operations/rollout/controller/drain.ts";
+import type { Work } from "../../../operations/rollout/controller/step-result.ts";
+import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
 import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 

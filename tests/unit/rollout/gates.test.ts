@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../../../contract/server.ts";
-import { checkGates, DEFAULT_GATES, gateSettings, together } from "../../../operations/rollout/gates.ts";
-import { judge, type Observation, type ProbedRoundTrips } from "../../../operations/rollout/judge.ts";
-import type { Bin, Counts, Histogram } from "../../../operations/rollout/window.ts";
+import { checkGates, DEFAULT_GATES, gateSettings, together } from "../../../operations/rollout/gates/settings.ts";
+import { judge, type Observation, type ProbedRoundTrips } from "../../../operations/rollout/gates/judge.ts";
+import type { Bin, Counts, Histogram } from "../../../operations/rollout/gates/traffic-samples.ts";
 import { parseSettings } from "../../../stacks/settings.ts";
 import { plainSource } from "../../../stacks/settings/source.ts";
 import { generator } from "./random.ts";

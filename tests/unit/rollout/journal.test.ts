@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
-import { FencedError } from "../../../operations/rollout/fence.ts";
-import { FileJournalStore, firstJournal, type Journal } from "../../../operations/rollout/journal.ts";
-import type { Lease } from "../../../operations/rollout/lease.ts";
+import { FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
+import { FileJournalStore, firstJournal, type Journal } from "../../../operations/rollout/model/journal.ts";
+import type { Lease } from "../../../operations/rollout/ports/lease.ts";
 
 let directory: string;
 let store: FileJournalStore;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS, otherColour } from "../../../contract/colours.ts";
-import { emptyOnPurpose } from "../../../operations/rollout/emptied.ts";
+import { COLOURS, otherColour } from "../../../contract/slots.ts";
+import { emptyOnPurpose } from "../../../operations/rollout/model/emptied.ts";
 import {
   atRest,
   reduce,
@@ -13,8 +13,8 @@ import {
   type Readiness,
   type RolloutEvent,
   type StateName,
-} from "../../../operations/rollout/machine.ts";
-import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
+} from "../../../operations/rollout/model/machine.ts";
+import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
 
 const BOTH: Readiness = { blue: true, green: true };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { RolloutContext } from "../../../operations/rollout/context.ts";
-import { abort, resume } from "../../../operations/rollout/resume.ts";
-import { RolloutSession } from "../../../operations/rollout/session.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
+import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes, rolloutPlan } from "./plans.ts";
 import { Process, World } from "./world.ts";

@@ -3,9 +3,9 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gateQuery, type GateQuery } from "../../../contract/gates.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
-import { memoryGate } from "../../../operations/rollout/memory.ts";
-import { Prometheus, PrometheusError, type Series } from "../../../operations/rollout/prometheus.ts";
-import { judgeQuery, QueryGates } from "../../../operations/rollout/queries.ts";
+import { memoryGate } from "../../../operations/rollout/gates/memory.ts";
+import { Prometheus, PrometheusError, type Series } from "../../../operations/rollout/gates/prometheus.ts";
+import { judgeQuery, QueryGates } from "../../../operations/rollout/gates/custom-queries.ts";
 import { gateQueries } from "../../../stacks/settings/checks.ts";
 import { generator } from "./random.ts";
 

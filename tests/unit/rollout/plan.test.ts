@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseSeconds, parseSteps } from "../../../operations/rollout/plan.ts";
+import { parseSeconds, parseSteps } from "../../../operations/rollout/model/plan.ts";
 
 describe("the options of a cutover", () => {
   it("are read", () => {

@@ -1,6 +1,6 @@
-import type { RolloutPlan } from "../../../operations/rollout/plan.ts";
-import type { RolloutSession } from "../../../operations/rollout/session.ts";
-import type { WorkOf } from "../../../operations/rollout/work.ts";
+import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
+import type { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
 
 /** A rollout of exai:2 from blue to green. */
 export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {

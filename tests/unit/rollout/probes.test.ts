@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
-import { Prober } from "../../../operations/rollout/probes.ts";
+import { Prober } from "../../../operations/rollout/probes/http.ts";
 import { Colours } from "./colours.ts";
 
 let colours: Colours;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { COLOURS } from "../../../contract/colours.ts";
+import { COLOURS } from "../../../contract/slots.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 
 /** A Prometheus that has one fresh sample for every query, enough for a cutover to begin, and knows of no MCP session. */

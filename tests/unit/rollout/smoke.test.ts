@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SERVER_PATHS } from "../../../contract/server.ts";
-import type { RolloutContext } from "../../../operations/rollout/context.ts";
-import { smokeTest } from "../../../operations/rollout/smoke.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { smokeTest } from "../../../operations/rollout/probes/smoke.ts";
 import { Colours } from "./colours.ts";
 
 let colours: Colours;

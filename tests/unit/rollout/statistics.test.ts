@@ -8,8 +8,8 @@ import {
   riskRatio,
   type Share,
   type Stratum,
-} from "../../../operations/rollout/statistics.ts";
-import { mannKendall, theilSen, type Point } from "../../../operations/rollout/trend.ts";
+} from "../../../operations/rollout/gates/statistics.ts";
+import { mannKendall, theilSen, type Point } from "../../../operations/rollout/gates/trend.ts";
 import { generator } from "./random.ts";
 
 describe("the exact binomial test", () => {

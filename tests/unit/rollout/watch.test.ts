@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Glance } from "../../../operations/rollout/glance.ts";
-import { slotRows, SLOT_COLUMNS } from "../../../operations/rollout/glance.ts";
-import { summaryOf } from "../../../operations/rollout/history.ts";
-import { firstJournal, type Journal } from "../../../operations/rollout/journal.ts";
-import { viewOf } from "../../../operations/rollout/watch.ts";
+import type { Glance } from "../../../operations/rollout/commands/snapshot.ts";
+import { slotRows, SLOT_COLUMNS } from "../../../operations/rollout/commands/snapshot.ts";
+import { summaryOf } from "../../../operations/rollout/commands/history.ts";
+import { firstJournal, type Journal } from "../../../operations/rollout/model/journal.ts";
+import { viewOf } from "../../../operations/rollout/commands/watch.ts";
 import { rolloutEntries } from "../notify/entries.ts";
 import { rolloutPlan } from "./plans.ts";
 

@@ -3,10 +3,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
-import type { Colour } from "../../../contract/colours.ts";
+import type { Colour } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
-import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/judge.ts";
-import { RoundTripProber } from "../../../operations/rollout/websocket-probes.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/gates/judge.ts";
+import { RoundTripProber } from "../../../operations/rollout/probes/websocket.ts";
 
 /** Milliseconds above which a round trip counts as slow here. */
 const SLOW = 200;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
-import type { Series } from "../../../operations/rollout/prometheus.ts";
+import type { Series } from "../../../operations/rollout/gates/prometheus.ts";
 import {
   above,
   added,
@@ -10,7 +10,7 @@ import {
   TRAFFIC_SELECTOR,
   type Bin,
   type Counts,
-} from "../../../operations/rollout/window.ts";
+} from "../../../operations/rollout/gates/traffic-samples.ts";
 
 type Samples = readonly (readonly [number, number])[];
 

@@ -1,16 +1,16 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
-import { COLOURS, otherColour, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
-import type { RolloutContext } from "../../../operations/rollout/context.ts";
-import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/control.ts";
-import { stateWork } from "../../../operations/rollout/state-work.ts";
-import { FencedError } from "../../../operations/rollout/fence.ts";
-import { DEFAULT_GATES } from "../../../operations/rollout/gates.ts";
-import type { HistoryEntry, Journal } from "../../../operations/rollout/journal.ts";
-import { TakenError, type Lease } from "../../../operations/rollout/lease.ts";
-import type { Readiness } from "../../../operations/rollout/machine.ts";
-import type { WorkOf } from "../../../operations/rollout/work.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/ports/control.ts";
+import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
+import { FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
+import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
+import type { HistoryEntry, Journal } from "../../../operations/rollout/model/journal.ts";
+import { TakenError, type Lease } from "../../../operations/rollout/ports/lease.ts";
+import type { Readiness } from "../../../operations/rollout/model/machine.ts";
+import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
 
 /** What befalls a process at one of its boundaries: the moments just before and just after it changes something. */
 export type Fault =

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkKeys } from "../../../cli/cluster/keys.ts";
+import { checkKeys } from "../../../platforms/kubernetes/keys.ts";
 
 /** A slot's Secret whose server signs with this key. */
 const signing = (key: string) => ({ data: { "jwt-token": Buffer.from(key).toString("base64") } });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS, otherColour, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
 import { keysOf, type JwtKeyName, type JwtKeySet } from "../../../contract/jwt.ts";
 import { parseRotation } from "../../../operations/secrets/record.ts";
 import {

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { SettingsRotationStore, type StackConfig } from "../../../cli/engine/jwtKeys.ts";
-import { jwtSettings, LocalRotationStore } from "../../../cli/local/jwtKeys.ts";
-import { LocalState } from "../../../cli/local/state.ts";
+import { SettingsRotationStore, type StackConfig } from "../../../platforms/pulumi/jwt-keys.ts";
+import { jwtSettings, LocalRotationStore } from "../../../platforms/compose/jwt-keys.ts";
+import { LocalState } from "../../../platforms/compose/state.ts";
 import { jwtSecrets } from "../../../components/server/environment.ts";
-import { COLOURS, otherColour, type Colour } from "../../../contract/colours.ts";
+import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
 import { keyId, type JwtKeySet } from "../../../contract/jwt.ts";
 import {
   advanced,

@@ -1,0 +1,39 @@
+import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
+import type { Release, Standing } from "../../schema/decide.ts";
+import type { RolloutContext } from "../ports/context.ts";
+import { stateLabel } from "../model/machine.ts";
+import { usersColour } from "../controller/schema-check.ts";
+
+/** What of a rollout's context says which releases may get users. */
+export type StandingContext = Pick<RolloutContext, "journal" | "leases" | "schema" | "signal"> & {
+  readonly deployer: Pick<RolloutContext["deployer"], "status">;
+};
+
+/**
+ * The releases that may get users, and what the rollout is doing; undefined where no slot has ever run anything. Changes
+ * nothing.
+ */
+export async function standingOf(context: StandingContext): Promise<Standing | undefined> {
+  const journal = await context.journal.read();
+  const release = async (colour: Colour): Promise<Release | undefined> => {
+    const image = (await context.deployer.status(colour)).image ?? journal?.images[colour];
+    if (image === undefined) return undefined;
+    // What the rollout has read of the images counts, so that no registry is asked again.
+    const known = journal?.machine.plan?.schema?.[colour];
+    return { colour, image, range: known ?? (await context.schema?.range(colour, image, context.signal)) };
+  };
+  if (journal === undefined) {
+    const releases = await Promise.all(COLOURS.map((colour) => release(colour)));
+    // Before the first rollout both slots run the release of the settings, and blue has the users.
+    const active = releases.find((each) => each !== undefined);
+    return active === undefined ? undefined : { active, state: "idle" };
+  }
+  const { machine } = journal;
+  const users = usersColour(machine);
+  const [active, other] = await Promise.all([
+    release(users),
+    machine.plan === undefined ? undefined : release(otherColour(users)),
+  ]);
+  if (active === undefined) return undefined;
+  return { active, ...(other === undefined ? {} : { other }), state: stateLabel(machine) };
+}

@@ -1,0 +1,79 @@
+import type { UserError } from "../../../contract/errors.ts";
+import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { controlRequest, type ControlAction } from "../ports/control.ts";
+import type { RolloutContext } from "../ports/context.ts";
+import { drive } from "../controller/controller.ts";
+import { command } from "../controller/takeover.ts";
+import { attend } from "../controller/requests.ts";
+import type { RolloutSession } from "../controller/store.ts";
+import { conclude, notNow, turn } from "../controller/outcome.ts";
+
+/**
+ * Stops a rollout from going on: it stays at its weights, and its gates go on watching. Where nobody leads it, this process
+ * does from now on, and waits.
+ *
+ * @throws UserError with exit code 3 where there is nothing to pause.
+ */
+export async function* pause(context: RolloutContext, request: { readonly reason?: string }): Verb {
+  const why = request.reason ?? "asked for by ./exai rollout pause";
+  return yield* command(context, steering("rollout pause", { action: "pause" }, why));
+}
+
+/**
+ * Passes to the next step now, and is the approval where one is waited for; `full` goes on to all users. Time is skipped,
+ * and never a gate that fails.
+ *
+ * @throws UserError with exit code 3 where a gate fails, or nobody watches the gates.
+ */
+export async function* promote(
+  context: RolloutContext,
+  request: { readonly reason?: string; readonly full?: boolean },
+): Verb {
+  const why = request.reason ?? "asked for by ./exai rollout promote";
+  const action = { action: "promote", full: request.full === true } as const;
+  return yield* command(context, steering("rollout promote", action, why));
+}
+
+function steering(verb: string, action: ControlAction, why: string) {
+  return {
+    verb,
+    action,
+    why,
+    alone: async function* (session: RolloutSession): AsyncGenerator<ExaiEvent, number, void> {
+      const { plan } = session.machine;
+      if (plan === undefined) throw notNow(session, "no rollout is under way", "./exai rollout status");
+      const answer = await attend(session, controlRequest(action, plan.id, session.context.who, why));
+      if (!answer.accepted) throw notNow(session, answer.detail, "./exai rollout status");
+      yield* drive(session);
+      return yield* conclude(session, plan, "completed");
+    },
+  };
+}
+
+/**
+ * Ends a standby: waits until nothing is open on the old slot any more, or its time is over, and stops it. From then on a
+ * rollback has to deploy the old release again.
+ *
+ * @throws UserError with exit code 3 where there is no standby.
+ */
+export async function* finish(
+  context: RolloutContext,
+  request: { readonly drainSeconds?: number; readonly reason?: string },
+): Verb {
+  return yield* turn(context, "rollout finish", async function* (session) {
+    const { plan, state } = session.machine;
+    if (plan === undefined || (state.name !== "standby" && state.name !== "retire")) throw noStandby(session);
+    const drainSeconds = request.drainSeconds ?? plan.drainSeconds;
+    const why = request.reason ?? "asked for by ./exai rollout finish";
+    await session.happened({ type: "retire", drainSeconds }, { why });
+    yield* drive(session);
+    return yield* conclude(session, plan, "completed");
+  });
+}
+
+function noStandby(session: RolloutSession): UserError {
+  const { machine } = session;
+  return machine.plan === undefined
+    ? notNow(session, "no release is kept warm", "./exai rollout status")
+    : notNow(session, "the rollout is not complete", "./exai rollout status, then resume or abort");
+}

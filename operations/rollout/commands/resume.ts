@@ -1,0 +1,119 @@
+import { EXIT } from "../../../contract/errors.ts";
+import type { Verb } from "../../../contract/events.ts";
+import type { RolloutContext } from "../ports/context.ts";
+import { drive } from "../controller/controller.ts";
+import { summaryOf } from "./history.ts";
+import { atRest, stateLabel } from "../model/machine.ts";
+import { refuseOther } from "../controller/refuse-other.ts";
+import { command, type Command } from "../controller/takeover.ts";
+import type { RolloutSession } from "../controller/store.ts";
+import { conclude, isOver, notNow, standbyUntil, turn } from "../controller/outcome.ts";
+
+export interface ResumeRequest {
+  /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
+  readonly rollout?: string | undefined;
+  /** Only leads what nobody leads any more, as it is: a pause stays. For programs, which end no pause of a person. */
+  readonly lead?: boolean;
+}
+
+export interface AbortRequest {
+  readonly reason?: string;
+  readonly keepSessions?: boolean;
+  /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
+  readonly rollout?: string | undefined;
+}
+
+/**
+ * Lets a paused rollout go on, and goes on where one was left: killed, interrupted or cut off from its journal. A step
+ * begins anew, with a full hold, since nobody has watched it. At rest it only brings the router to the journal's table.
+ *
+ * @throws UserError with exit code 3 where another rollout is under way than the one that is meant, or there never was one
+ * of that name.
+ */
+export async function* resume(context: RolloutContext, request: ResumeRequest = {}): Verb {
+  const { rollout, lead = false } = request;
+  const wish: Command = {
+    verb: "rollout resume",
+    action: { action: "continue" },
+    why: "asked for by ./exai rollout resume",
+    ...(rollout === undefined ? {} : { rollout }),
+    alone: async function* (session) {
+      const { machine, journal } = session;
+      const { plan } = machine;
+      refuseOther(machine, rollout);
+      if (rollout !== undefined && plan?.id !== rollout) return yield* over(session, rollout);
+      if (machine.state.name === "standby" && plan !== undefined) {
+        if (isOver(standbyUntil(journal.entry?.at, plan))) await session.happened({ type: "finish" });
+      }
+      const milliseconds = await session.enforce();
+      if (atRest(session.machine) || plan === undefined) {
+        const mended = milliseconds > 0 ? "; the router had another table and has the journal's now" : "";
+        const message = `nothing to resume: ${stateLabel(session.machine)}, ${machine.active} has the users${mended}`;
+        yield { type: "note", level: "info", message };
+        return EXIT.ok;
+      }
+      const message = `resuming ${plan.id} of ${plan.by} in "${stateLabel(machine)}"`;
+      yield { type: "note", level: "info", message };
+      if (!lead) await session.happened({ type: "continue" });
+      yield* drive(session);
+      const automatic = session.machine.ending?.automatic === true;
+      // Going on with what a person has begun to take back is going on as well.
+      return yield* conclude(
+        session,
+        plan,
+        machine.state.name === "rollback" && !automatic ? "rolled-back" : "completed",
+      );
+    },
+  };
+  return yield* lead ? turn(context, wish.verb, wish.alone) : command(context, wish);
+}
+
+/** Says what became of a rollout that is not under way any more. */
+async function* over(session: RolloutSession, rollout: string): Verb {
+  const entries = (await session.context.journal.history()).filter((entry) => entry.rollout === rollout);
+  if (entries.length === 0)
+    throw notNow(
+      session,
+      `there is no rollout ${rollout === "" ? "without a name" : rollout}`,
+      "./exai rollout history",
+    );
+  await session.enforce();
+  const { outcome, ending } = summaryOf(entries);
+  const message = `nothing to resume: ${rollout} is over, ${outcome}${ending === "" ? "" : ` (${ending})`}`;
+  yield { type: "note", level: "info", message };
+  return outcome === "completed" ? EXIT.ok : EXIT.violations;
+}
+
+/**
+ * Takes an unfinished rollout back, also one that another process leads.
+ *
+ * @throws UserError with exit code 3 when the rollout is complete: that is what `rollback` is for; and where another one is
+ * under way than the one that is meant.
+ */
+export async function* abort(context: RolloutContext, request: AbortRequest): Verb {
+  const { rollout } = request;
+  const why = request.reason ?? "asked for by ./exai rollout abort";
+  const evict = request.keepSessions !== true;
+  return yield* command(context, {
+    verb: "rollout abort",
+    action: { action: "abort", evict },
+    why,
+    ...(rollout === undefined ? {} : { rollout }),
+    alone: async function* (session) {
+      const { plan, state } = session.machine;
+      refuseOther(session.machine, rollout);
+      if (plan === undefined || (rollout !== undefined && plan.id !== rollout)) {
+        await session.enforce();
+        yield { type: "note", level: "info", message: `nothing to abort: ${session.machine.active} has all users` };
+        return EXIT.ok;
+      }
+      if (state.name === "standby" || state.name === "retire") {
+        throw notNow(session, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "./exai rollback");
+      }
+      const ready = await session.lookQuickly(context.ahead?.readiness.answer());
+      await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
+      yield* drive(session);
+      return yield* conclude(session, plan, "rolled-back");
+    },
+  });
+}

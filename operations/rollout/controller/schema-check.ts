@@ -1,0 +1,120 @@
+import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import type { ExaiEvent } from "../../../contract/events.ts";
+import { checkExpands } from "../../schema/coupling.ts";
+import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../../schema/decide.ts";
+import type { SchemaRange } from "../../schema/range.ts";
+import type { RolloutContext } from "../ports/context.ts";
+import type { Machine } from "../model/machine.ts";
+import type { RolloutPlan } from "../model/plan.ts";
+
+/** Longest wait for the database before a rollback, in seconds: users wait for it. */
+export const ROLLBACK_SECONDS = 2;
+
+/** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
+export type PlannedRanges = Readonly<Partial<Record<Colour, SchemaRange>>>;
+
+/** The colour that has the users when the last rollout, if it is warm, is over for good. */
+export function usersColour({ active, plan, state }: Machine): Colour {
+  const over = state.name === "standby" || state.name === "retire";
+  return over && plan !== undefined ? plan.candidate : active;
+}
+
+/** What a cutover to the image would do to the schema; undefined where the stack has no database of its own. Changes nothing. */
+export async function plannedSchema(
+  context: RolloutContext,
+  machine: Machine,
+  image: string,
+): Promise<(CutoverSchema & { readonly range: SchemaRange | undefined }) | undefined> {
+  const { schema, signal } = context;
+  if (schema === undefined) return undefined;
+  const colour = otherColour(usersColour(machine));
+  const [state, range] = await Promise.all([schema.state(), schema.range(colour, image, signal)]);
+  checkExpands(state, schema.root);
+  return { ...cutoverSchema(state, { colour, image, range }, schema.unlabelled), range };
+}
+
+/**
+ * Asks before the first write whether the release can have users on the schema that results.
+ *
+ * @returns the ranges for the plan
+ * @throws UserError with exit code 3
+ */
+export async function* admitCandidate(
+  context: RolloutContext,
+  machine: Machine,
+  image: string,
+): AsyncGenerator<ExaiEvent, PlannedRanges, void> {
+  const planned = await plannedSchema(context, machine, image);
+  if (planned === undefined) return {};
+  yield* admit(planned.verdict);
+  const stable = usersColour(machine);
+  const { image: running } = await context.deployer.status(stable);
+  const before =
+    running === undefined
+      ? undefined
+      : await context.schema?.range(stable, running, context.signal).catch(() => undefined);
+  return {
+    ...(planned.range === undefined ? {} : { [otherColour(stable)]: planned.range }),
+    ...(before === undefined ? {} : { [stable]: before }),
+  };
+}
+
+/**
+ * Asks before a rollback whether the old release still works on the schema. A database that does not answer does not keep
+ * anybody from going back.
+ *
+ * @throws UserError with exit code 3
+ */
+export async function* admitRollback(
+  { schema, ahead }: RolloutContext,
+  plan: RolloutPlan,
+  accept: boolean,
+): AsyncGenerator<ExaiEvent, void, void> {
+  if (schema === undefined) return;
+  let verdict: SchemaVerdict;
+  try {
+    const state = await within(ROLLBACK_SECONDS, ahead?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS));
+    const release = (colour: Colour, image: string) => ({ colour, image, range: plan.schema?.[colour] });
+    verdict = rollbackSchema(
+      state,
+      release(plan.stable, plan.stableImage ?? "the old release"),
+      release(plan.candidate, plan.image),
+      schema.unlabelled,
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const message = `the schema cannot be compared with the old release: ${error.where} ${error.message}`;
+    yield { type: "note", level: "warning", message };
+    return;
+  }
+  if (!verdict.allowed && accept) {
+    yield { type: "note", level: "warning", message: `${verdict.problem}; accepted by --accept-schema` };
+    return;
+  }
+  yield* admit(verdict);
+}
+
+/** The connection string itself may take longer to be had than the database to answer. */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  const late = new UserError("database", `does not answer within ${String(seconds)} s`, "./exai migrate plan");
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          reject(late);
+        }, seconds * 1000);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined); // its late failure is nobody's
+  }
+}
+
+function* admit(verdict: SchemaVerdict): Generator<ExaiEvent, void, void> {
+  if (!verdict.allowed) throw new UserError("schema", verdict.problem, verdict.mend, EXIT.refused);
+  for (const message of verdict.notes) yield { type: "note", level: "warning", message };
+}

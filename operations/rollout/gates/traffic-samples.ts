@@ -1,0 +1,268 @@
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
+import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
+import type { Series } from "./prometheus.ts";
+import type { Share } from "./statistics.ts";
+
+/** A histogram's counts by upper bound, cumulative, rising; the last bound is Infinity. */
+export type Histogram = readonly (readonly [bound: number, count: number])[];
+
+/** What one colour did in a few seconds. */
+export interface Counts {
+  /** Answered plain requests. */
+  readonly requests: number;
+  /** Those of them with a status of 500 and above, or with no answer at all. */
+  readonly errors: number;
+  /** Time of plain requests, bounds in milliseconds. */
+  readonly latency: Histogram;
+  /** Event streams and dashboards' WebSockets that were asked for. How long they last says nothing about a release. */
+  readonly streams: number;
+  /** Those of them that failed, as {@link errors}. */
+  readonly streamErrors: number;
+  /** WebSockets asked for, but for the {@link denied} ones. */
+  readonly upgrades: number;
+  /** Those of them that were refused with 500 and above, or met nobody. */
+  readonly refused: number;
+  /** WebSockets that were refused with 400 to 499, which may be their clients' own fault. */
+  readonly denied: number;
+  /** Requests that the weights have dealt out, as the server counts them: those outside of MCP. */
+  readonly dealt: number;
+  /** Those of them that were answered with 400 to 499. */
+  readonly turnedAway: number;
+  /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
+  readonly roundTrips: Histogram;
+  /** CPU time of the server's processes. */
+  readonly cpuSeconds: number;
+}
+
+/** Both colours in the same few seconds, which end at `at` (seconds since 1970). */
+export interface Bin {
+  readonly at: number;
+  readonly of: Readonly<Record<Colour, Counts>>;
+}
+
+/** What both colours did, second by second. */
+export interface Traffic {
+  readonly bins: readonly Bin[];
+  /** Colours that the router was scraped for, at least twice and lately. Of others nothing is known. */
+  readonly known: readonly Colour[];
+  /** Colours whose servers count the requests that they answer. */
+  readonly counting: readonly Colour[];
+}
+
+/**
+ * Routes of which {@link Counts.dealt} has nothing. A session of MCP stays where it was opened, so its requests are not
+ * dealt out by the weights; the others are asked for by the machinery, and WebSockets are counted by the router.
+ */
+const NOT_DEALT: ReadonlySet<string> = new Set([
+  SERVER_PATHS.mcp,
+  SERVER_PATHS.health,
+  SERVER_PATHS.ready,
+  SERVER_PATHS.metrics,
+  SERVER_PATHS.dashboardWebSocket,
+  "websocket",
+]);
+
+const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
+const ROUND_TRIP = `${SERVER_METRICS.webSocketLatency}_bucket`;
+
+/** The router's plain requests of both colours: what no gate can do without. */
+export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
+
+/** Selector of all that {@link trafficOf} reads, for both colours, so that one answer holds the same seconds of both. */
+export const TRAFFIC_SELECTOR = `{__name__=~"${[
+  ENVOY_METRICS.requestsTotal,
+  ENVOY_METRICS.requests,
+  REQUEST_TIME,
+  ROUND_TRIP,
+  SERVER_METRICS.requests,
+  SERVER_METRICS.cpu,
+  SERVER_METRICS.residentMemory,
+].join("|")}",${ENVOY_LABELS.colour}=~"blue|green"}`;
+
+/** Seconds of a bin: one scrape of the router. */
+const BIN_SECONDS = ENVOY_SCRAPE_INTERVAL_SECONDS;
+
+/** Seconds after which the last scrape says nothing about now. */
+const STALE_SECONDS = 4 * ENVOY_SCRAPE_INTERVAL_SECONDS;
+
+/**
+ * What both colours did from the first scrape at or after `since` until `now` (seconds since 1970), from raw samples.
+ *
+ * A series that is born in between counts from 0: Envoy makes a counter when it first counts. A counter that falls was
+ * reset and counts from 0 as well.
+ */
+export function trafficOf(series: readonly Series[], since: number, now: number): Traffic {
+  const scrapes = scrapesOf(series, since);
+  const drafts = new Map<number, Record<Colour, Draft>>();
+  for (const each of series) {
+    const colour = COLOURS.find((candidate) => candidate === each.labels[ENVOY_LABELS.colour]);
+    const first = scrapes.get(target(each))?.first;
+    const count = counterOf(each);
+    if (colour === undefined || first === undefined || count === undefined) continue;
+    let before = 0;
+    for (const [time, value] of each.samples) {
+      if (time > first && time <= now) {
+        const grown = value >= before ? value - before : value;
+        const index = Math.floor((time - since) / BIN_SECONDS);
+        count(draftOf(drafts, index)[colour], grown);
+      }
+      if (time >= first) before = value;
+    }
+  }
+  const known = COLOURS.filter((colour) =>
+    [...scrapes.values()].some(
+      (scrape) =>
+        scrape.router && scrape.colours.has(colour) && scrape.last > scrape.first && now - scrape.last <= STALE_SECONDS,
+    ),
+  );
+  const bins = [...drafts].sort(([a], [b]) => a - b);
+  return {
+    bins: bins.map(([index, of]) => ({
+      at: since + (index + 1) * BIN_SECONDS,
+      of: { blue: finished(of.blue), green: finished(of.green) },
+    })),
+    known,
+    counting: COLOURS.filter((colour) =>
+      series.some(
+        ({ labels, samples }) =>
+          labels.__name__ === SERVER_METRICS.requests &&
+          labels[ENVOY_LABELS.colour] === colour &&
+          samples.some(([time]) => time >= since && time <= now),
+      ),
+    ),
+  };
+}
+
+interface Scrape {
+  first: number;
+  last: number;
+  router: boolean;
+  readonly colours: Set<string>;
+}
+
+/** The scrapes of each target, by the series that it has from its start. */
+function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string, Scrape> {
+  const scrapes = new Map<string, Scrape>();
+  for (const each of series) {
+    const router = each.labels.__name__ === ENVOY_METRICS.requestsTotal;
+    const server = each.labels.__name__ === SERVER_METRICS.cpu;
+    if (!router && !server) continue;
+    const times = each.samples.map(([time]) => time).filter((time) => time >= since);
+    const [first, last] = [times[0], times.at(-1)];
+    if (first === undefined || last === undefined) continue;
+    const scrape = scrapes.get(target(each)) ?? { first, last, router, colours: new Set() };
+    scrape.first = Math.min(scrape.first, first);
+    scrape.last = Math.max(scrape.last, last);
+    if (each.labels[ENVOY_LABELS.kind] === "plain") scrape.colours.add(each.labels[ENVOY_LABELS.colour] ?? "");
+    scrapes.set(target(each), scrape);
+  }
+  return scrapes;
+}
+
+function target(series: Series): string {
+  return `${series.labels.job ?? ""} ${series.labels.instance ?? ""}`;
+}
+
+/** The numbers of {@link Counts}. */
+type Counter = Exclude<keyof Counts, "latency" | "roundTrips">;
+
+interface Draft extends Record<Counter, number> {
+  readonly latency: Map<number, number>;
+  readonly roundTrips: Map<number, number>;
+}
+
+function draftOf(drafts: Map<number, Record<Colour, Draft>>, index: number): Record<Colour, Draft> {
+  const empty = (): Draft => ({
+    ...{ requests: 0, errors: 0, streams: 0, streamErrors: 0, upgrades: 0, refused: 0, denied: 0 },
+    ...{ dealt: 0, turnedAway: 0, cpuSeconds: 0 },
+    ...{ latency: new Map<number, number>(), roundTrips: new Map<number, number>() },
+  });
+  const draft = drafts.get(index) ?? { blue: empty(), green: empty() };
+  drafts.set(index, draft);
+  return draft;
+}
+
+type Counting = (draft: Draft, grown: number) => void;
+
+/** How a series' growth is counted; undefined for a series that is none of the counted ones. */
+function counterOf({ labels }: Series): Counting | undefined {
+  const kind = labels[ENVOY_LABELS.kind];
+  const histogram = (key: "latency" | "roundTrips"): Counting => {
+    const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
+    return (draft, grown) => {
+      draft[key].set(bound, (draft[key].get(bound) ?? 0) + grown);
+    };
+  };
+  switch (labels.__name__) {
+    case ENVOY_METRICS.requests:
+      return counting(answered(kind, labels[ENVOY_LABELS.responseClass]));
+    case REQUEST_TIME:
+      // The time of a stream's or a WebSocket's request is how long it stayed open.
+      return kind === "plain" ? histogram("latency") : undefined;
+    case ROUND_TRIP:
+      return histogram("roundTrips");
+    case SERVER_METRICS.requests:
+      if (NOT_DEALT.has(labels.route ?? "")) return undefined;
+      return counting(labels.status?.startsWith("4") === true ? ["dealt", "turnedAway"] : ["dealt"]);
+    case SERVER_METRICS.cpu:
+      return counting(["cpuSeconds"]);
+    default:
+      return undefined;
+  }
+}
+
+/** As what the router's answers of a class count. */
+function answered(kind: string | undefined, responseClass: string | undefined): readonly Counter[] {
+  const failed = responseClass === "5";
+  switch (kind) {
+    case "websocket":
+      if (responseClass === "4") return ["denied"];
+      return failed ? ["upgrades", "refused"] : ["upgrades"];
+    case "stream":
+      return failed ? ["streams", "streamErrors"] : ["streams"];
+    default:
+      return failed ? ["requests", "errors"] : ["requests"];
+  }
+}
+
+function counting(keys: readonly Counter[]): Counting {
+  return (draft, grown) => {
+    for (const key of keys) draft[key] += grown;
+  };
+}
+
+function finished({ latency, roundTrips, ...counts }: Draft): Counts {
+  return { ...counts, latency: sorted(latency), roundTrips: sorted(roundTrips) };
+}
+
+function sorted(histogram: ReadonlyMap<number, number>): Histogram {
+  return [...histogram].sort(([a], [b]) => a - b);
+}
+
+/** What is in a histogram, all bins added up. */
+export function added(histograms: readonly Histogram[]): Histogram {
+  const sum = new Map<number, number>();
+  for (const [bound, count] of histograms.flat()) sum.set(bound, (sum.get(bound) ?? 0) + count);
+  return sorted(sum);
+}
+
+/** Observations above `limit`, which must be a bound of the histogram. */
+export function above(histogram: Histogram, limit: number): Share {
+  const trials = histogram.at(-1)?.[1] ?? 0;
+  const within = histogram.findLast(([bound]) => bound <= limit)?.[1] ?? 0;
+  return { hits: Math.max(0, trials - within), trials };
+}
+
+/** A quantile, straight inside its bucket as Prometheus does it; NaN of nothing. */
+export function quantile(histogram: Histogram, q: number): number {
+  const rank = q * (histogram.at(-1)?.[1] ?? 0);
+  let [lower, below] = [0, 0];
+  for (const [bound, count] of histogram) {
+    if (count >= rank && count > below) {
+      return bound === Infinity ? lower : lower + ((bound - lower) * (rank - below)) / (count - below);
+    }
+    [lower, below] = [bound, count];
+  }
+  return NaN;
+}

@@ -1,0 +1,310 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
+import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
+import { UserError } from "../../../contract/errors.ts";
+import {
+  GATEWAY_API,
+  gatewayTable,
+  LISTENERS,
+  parseServiceCluster,
+  ROUTING_NAMES,
+  sharedRules,
+  streamsArePinned,
+  type Listener,
+} from "../../../contract/gateway.ts";
+import { FencedError } from "../local/fenced-directory.ts";
+import { ConflictError, type Cluster } from "./cluster.ts";
+import type { ApiObject, Deployment, Found } from "./api-types.ts";
+import type { GatewayProxies, Proxy } from "./gateway-proxies.ts";
+import type { Lease } from "../ports/lease.ts";
+import type { Readiness } from "../model/machine.ts";
+import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
+
+export interface GatewayTrafficOptions {
+  readonly cluster: Cluster;
+  readonly proxies: GatewayProxies;
+  /** EXAI_WS_PORT. */
+  readonly wsPort: number;
+  /** Until a table must be in force on every proxy. @default 30 */
+  readonly readBackSeconds?: number;
+}
+
+/** How long a write waits for the proxies' word on streams, milliseconds. */
+const PINNED_MS = 1000;
+
+/** Owner of the shared routes' rules. */
+const RULES_MANAGER = "exai-rollout";
+
+/** Owner of {@link TOKEN} alone, so that stamping it gives up nothing of the rules. */
+const FENCE_MANAGER = "exai-rollout-fence";
+
+/** Annotation with the fencing token of the last holder. */
+const TOKEN = "exai.rollout-token";
+
+/** An HTTPRoute, as far as it is read here. */
+interface HttpRoute extends ApiObject {
+  readonly status?: {
+    readonly parents?: readonly {
+      readonly parentRef: { readonly name: string };
+      readonly conditions?: readonly {
+        readonly type: string;
+        readonly status: string;
+        readonly message: string;
+        readonly observedGeneration?: number;
+      }[];
+    }[];
+  };
+}
+
+/**
+ * Envoy Gateway: the table is the rules of two HTTPRoutes, written by server-side apply with a field manager of its own.
+ * It is in force when the gateway has accepted them and every proxy shows them in its own configuration.
+ */
+export class GatewayTraffic implements TrafficDriver {
+  readonly #cluster: Cluster;
+  readonly #proxies: GatewayProxies;
+  readonly #wsPort: number;
+  readonly #readBackSeconds: number;
+  /** Whether the pinned routes lead event streams, when a proxy's routes were last read; undefined before that. */
+  #streamsPinned: boolean | undefined;
+
+  constructor(options: GatewayTrafficOptions) {
+    this.#cluster = options.cluster;
+    this.#proxies = options.proxies;
+    this.#wsPort = options.wsPort;
+    this.#readBackSeconds = options.readBackSeconds ?? 30;
+  }
+
+  async inForce(): Promise<RouteTable | undefined> {
+    const tables = await this.#ask((proxy) => this.#tableOf(proxy));
+    const [first] = tables;
+    if (first === undefined) return undefined;
+    for (const other of tables)
+      if (other === undefined || !sameTable(first, other))
+        throw new Error(`the gateway's proxies contradict each other: ${JSON.stringify(tables)}`);
+    return first;
+  }
+
+  async readiness(): Promise<Readiness> {
+    const [clusters, deployments] = await Promise.all([
+      this.#ask((proxy) => this.#clustersOf(proxy)),
+      Promise.all(COLOURS.map((colour) => this.#deployment(colour))),
+    ]);
+    const ready = (colour: Colour): boolean =>
+      (deployments[COLOURS.indexOf(colour)]?.status?.readyReplicas ?? 0) > 0 &&
+      clusters.every((each) => each.some((one) => one.colour === colour && one.kind === "plain" && one.healthy > 0));
+    return { blue: ready("blue"), green: ready("green") };
+  }
+
+  /** Where the routes are older than the rules of streams, those are counted as requests. */
+  async open(): Promise<Readonly<Record<Colour, OpenConnections>>> {
+    const clusters = (await this.#ask((proxy) => this.#clustersOf(proxy))).flat();
+    const active = (colour: Colour, kind: ClusterKind): number =>
+      clusters
+        .filter((one) => one.colour === colour && one.kind === kind)
+        .reduce((sum, one) => sum + one.activeRequests, 0);
+    const of = (colour: Colour): OpenConnections => ({
+      requests: active(colour, "plain"),
+      streams: active(colour, "stream"),
+      webSockets: active(colour, "websocket"),
+    });
+    return { blue: of("blue"), green: of("green") };
+  }
+
+  /** The highest token that the routes have seen; 0 where there are none. */
+  async token(): Promise<number> {
+    const names = LISTENERS.map((listener) => ROUTING_NAMES.shared[listener]);
+    const routes = await Promise.all(names.map((name) => this.#found(name)));
+    return Math.max(...routes.map((route) => (route === undefined ? 0 : tokenOf(route))));
+  }
+
+  async writer(lease: Lease): Promise<TrafficWriter> {
+    // What may be written depends on what the proxies have: somebody has to have read it.
+    const read = this.#streamsPinned === undefined ? this.inForce().catch(() => undefined) : undefined;
+    await Promise.all(LISTENERS.map((listener) => this.#stamp(listener, lease.token)));
+    return {
+      apply: async (table, signal) => {
+        if (this.#streamsPinned === undefined) await Promise.race([read, sleep(PINNED_MS, undefined, { ref: false })]);
+        return this.#apply(lease.token, table, signal);
+      },
+    };
+  }
+
+  async #apply(token: number, table: RouteTable, signal: AbortSignal): Promise<number> {
+    const started = performance.now();
+    // Where the proxies are silent, what any stack understands.
+    const streams = this.#streamsPinned ?? false;
+    const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table, streams)));
+    const deadline = started + this.#readBackSeconds * 1000;
+    for (;;) {
+      signal.throwIfAborted();
+      const last = (await this.#missing(table)) ?? (await this.#unaccepted(written));
+      if (last === undefined) {
+        // The proxies have spoken since, and there are streams to be led.
+        if (this.#streamsPinned && !streams) await this.#apply(token, table, signal);
+        return performance.now() - started;
+      }
+      if (performance.now() > deadline) {
+        throw new UserError(
+          `gateway ${this.#cluster.namespace}/${ROUTING_NAMES.gateway}`,
+          `has not taken generation ${String(table.generation)} within ${String(this.#readBackSeconds)} s: ${last}`,
+          `kubectl --context ${this.#cluster.context} --namespace ${this.#cluster.namespace} describe httproute ${ROUTING_NAMES.shared.http}; then: ./exai rollout resume (or abort)`,
+        );
+      }
+      await sleep(50, undefined, { signal });
+    }
+  }
+
+  /** What keeps a table from being in force on every proxy; undefined when nothing does. */
+  async #missing(table: RouteTable): Promise<string | undefined> {
+    try {
+      const tables = await this.#ask((proxy) => this.#tableOf(proxy));
+      const other = tables.find((each) => each === undefined || !sameTable(each, table));
+      if (tables.every((each) => each !== undefined && sameTable(each, table))) return undefined;
+      return `a proxy has generation ${String(other?.generation)}`;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** What keeps the gateway from accepting the routes. @throws UserError where it refuses them for good */
+  async #unaccepted(written: readonly Found<HttpRoute>[]): Promise<string | undefined> {
+    for (const route of await Promise.all(written.map(({ metadata }) => this.#route(metadata.name)))) {
+      const { name, generation } = route.metadata;
+      const parent = route.status?.parents?.find(({ parentRef }) => parentRef.name === ROUTING_NAMES.gateway);
+      for (const type of ["Accepted", "ResolvedRefs"]) {
+        const condition = parent?.conditions?.find((each) => each.type === type);
+        if (condition === undefined || condition.observedGeneration !== generation)
+          return `the status of HTTPRoute ${name} is an older one's`;
+        if (condition.status !== "True") return `HTTPRoute ${name} is not ${type}: ${condition.message}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Shuts older tokens out: their next write meets another version of the route, and then a newer token. */
+  async #stamp(listener: Listener, token: number): Promise<void> {
+    for (;;) {
+      const route = await this.#route(ROUTING_NAMES.shared[listener]);
+      refuse(route, token);
+      try {
+        await this.#cluster.apply(this.#object(route, { annotations: { [TOKEN]: String(token) } }), FENCE_MANAGER);
+        return;
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+      }
+    }
+  }
+
+  async #write(listener: Listener, token: number, table: RouteTable, streams: boolean): Promise<Found<HttpRoute>> {
+    const rules = sharedRules({ listener, table, wsPort: this.#wsPort, streams });
+    for (;;) {
+      const route = await this.#route(ROUTING_NAMES.shared[listener]);
+      refuse(route, token);
+      try {
+        return await this.#cluster.apply({ ...this.#object(route), spec: { rules } } as HttpRoute, RULES_MANAGER);
+      } catch (error) {
+        // The gateway writes the route's status, which is a new version too.
+        if (!(error instanceof ConflictError)) throw error;
+      }
+    }
+  }
+
+  /** Exactly this version of a route, for server-side apply. */
+  #object(route: Found<HttpRoute>, more: { annotations?: Record<string, string> } = {}): HttpRoute {
+    const { name, resourceVersion } = route.metadata;
+    return {
+      apiVersion: GATEWAY_API,
+      kind: "HTTPRoute",
+      metadata: { name, namespace: this.#cluster.namespace, resourceVersion, ...more },
+    };
+  }
+
+  async #route(name: string): Promise<Found<HttpRoute>> {
+    const route = await this.#found(name);
+    if (route !== undefined) return route;
+    throw new UserError(
+      `HTTPRoute ${this.#cluster.namespace}/${name}`,
+      "is not there",
+      "./exai up staging   (or prod) makes the routes",
+    );
+  }
+
+  async #found(name: string): Promise<Found<HttpRoute> | undefined> {
+    return this.#cluster.read<HttpRoute>({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
+  }
+
+  async #deployment(colour: Colour): Promise<Found<Deployment> | undefined> {
+    return this.#cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(colour) });
+  }
+
+  /** Asks every proxy. One that is about to go may fail to answer; a serving one may not. */
+  async #ask<Answer>(question: (proxy: Proxy) => Promise<Answer>): Promise<readonly Answer[]> {
+    const answers = await Promise.all(
+      (await this.#proxies.all()).map(async (proxy): Promise<readonly Answer[]> => {
+        try {
+          return [await question(proxy)];
+        } catch (error) {
+          if (proxy.serving) throw error;
+          return [];
+        }
+      }),
+    );
+    return answers.flat();
+  }
+
+  async #tableOf(proxy: Proxy): Promise<RouteTable | undefined> {
+    const dump = await proxy.get("/config_dump?resource=dynamic_route_configs");
+    this.#streamsPinned = streamsArePinned(dump, this.#cluster.namespace);
+    return gatewayTable(dump, this.#cluster.namespace);
+  }
+
+  async #clustersOf(proxy: Proxy): Promise<readonly SlotCluster[]> {
+    const answer = (await proxy.get("/clusters?format=json")) as ClustersAnswer;
+    return (answer.cluster_statuses ?? []).flatMap(({ name, host_statuses = [] }) => {
+      const parsed = parseServiceCluster(name, { namespace: this.#cluster.namespace, wsPort: this.#wsPort });
+      if (parsed === undefined) return [];
+      const healthy = host_statuses.filter(({ health_status }) => {
+        const { eds_health_status = "HEALTHY", failed_outlier_check = false } = health_status ?? {};
+        return eds_health_status === "HEALTHY" && !failed_outlier_check;
+      }).length;
+      const active = host_statuses
+        .flatMap(({ stats = [] }) => stats)
+        .filter((stat) => stat.name === "rq_active")
+        .reduce((sum, stat) => sum + Number(stat.value ?? 0), 0);
+      return [{ ...parsed, healthy, activeRequests: active }];
+    });
+  }
+}
+
+/** One cluster of a proxy: a slot's Service and port. */
+interface SlotCluster {
+  readonly colour: Colour;
+  readonly kind: ClusterKind;
+  /** Replicas that the proxy would send a request to. */
+  readonly healthy: number;
+  readonly activeRequests: number;
+}
+
+interface ClustersAnswer {
+  readonly cluster_statuses?: readonly {
+    readonly name: string;
+    readonly host_statuses?: readonly {
+      readonly stats?: readonly { readonly name: string; readonly value?: string }[];
+      readonly health_status?: { readonly eds_health_status?: string; readonly failed_outlier_check?: boolean };
+    }[];
+  }[];
+}
+
+function tokenOf(route: Found<HttpRoute>): number {
+  return Number(route.metadata.annotations?.[TOKEN] ?? 0);
+}
+
+function refuse(route: Found<HttpRoute>, token: number): void {
+  const newest = tokenOf(route);
+  if (newest > token)
+    throw new FencedError(
+      `HTTPRoute ${route.metadata.name}: token ${String(token)} has been superseded by ${String(newest)}`,
+    );
+}

@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import {
+  clusterName,
+  INSTANCE_HEADER,
+  OBSERVE_PATHS,
+  parseClusterName,
+  ROUTES_FILE,
+} from "../../../contract/envoy/names.ts";
+import {
+  rejection,
+  sameTable,
+  tableInForce,
+  type RouteTable,
+  type RouteTimeouts,
+} from "../../../contract/envoy/routes.ts";
+import { routesText } from "../../../contract/envoy/seed.ts";
+import { EXIT, isRefusal, UserError } from "../../../contract/errors.ts";
+import { FencedDirectory, unwritable } from "./fenced-directory.ts";
+import type { Lease } from "../ports/lease.ts";
+import type { Readiness } from "../model/machine.ts";
+import { getJson, type JsonAnswer } from "./get-json.ts";
+import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
+
+export interface EnvoyTrafficOptions {
+  /** The router's read-only view, e.g. `http://127.0.0.1:9901`. */
+  readonly observeUrl: string;
+  /** Whose router it must be: another one's answer is refused (exit code 3). Absent: anybody's. */
+  readonly instance?: string;
+  /** Host directory that the router's container has mounted. */
+  readonly routesDirectory: string;
+  readonly timeouts?: RouteTimeouts;
+  /** Until a table must be in force. @default 10 */
+  readonly readBackSeconds?: number;
+}
+
+/** Envoy on Docker: the table is a file, replaced by rename, and Envoy's own dump says when it is in force. */
+export class EnvoyTraffic implements TrafficDriver {
+  readonly #options: EnvoyTrafficOptions;
+
+  constructor(options: EnvoyTrafficOptions) {
+    this.#options = options;
+  }
+
+  async inForce(): Promise<RouteTable | undefined> {
+    return tableInForce(await this.#dump());
+  }
+
+  async readiness(): Promise<Readiness> {
+    const hosts = new Map<Colour, boolean>();
+    for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
+      const parsed = parseClusterName(cluster.name);
+      if (parsed?.kind !== "plain") continue;
+      const statuses = cluster.host_statuses ?? [];
+      const healthy = statuses.some((host) => {
+        const health = host.health_status ?? {};
+        return health.failed_active_health_check !== true && health.pending_active_hc !== true;
+      });
+      hosts.set(parsed.colour, healthy);
+    }
+    return { blue: hosts.get("blue") ?? false, green: hosts.get("green") ?? false };
+  }
+
+  async open(): Promise<Readonly<Record<Colour, OpenConnections>>> {
+    const active = new Map<string, number>();
+    for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
+      const stats = (cluster.host_statuses ?? []).flatMap((host) => host.stats ?? []);
+      const sum = stats.filter((stat) => stat.name === "rq_active").reduce((a, stat) => a + Number(stat.value ?? 0), 0);
+      active.set(cluster.name, sum);
+    }
+    const of = (colour: Colour): OpenConnections => ({
+      requests: active.get(clusterName(colour)) ?? 0,
+      streams: active.get(clusterName(colour, "stream")) ?? 0,
+      webSockets: active.get(clusterName(colour, "websocket")) ?? 0,
+    });
+    return { blue: of("blue"), green: of("green") };
+  }
+
+  async writer(lease: Lease): Promise<TrafficWriter> {
+    const directory = await FencedDirectory.open(this.#options.routesDirectory, lease.token);
+    return { apply: (table, signal) => this.#apply(directory, table, signal) };
+  }
+
+  async #apply(directory: FencedDirectory, table: RouteTable, signal: AbortSignal): Promise<number> {
+    const started = performance.now();
+    // The journal has the table already, so a disk that is slow to flush need not keep the users waiting.
+    try {
+      await directory.replace(ROUTES_FILE, routesText(table, this.#options.timeouts), "first");
+    } catch (error) {
+      const path = join(this.#options.routesDirectory, ROUTES_FILE);
+      throw unwritable(
+        error,
+        path,
+        (code) =>
+          `generation ${String(table.generation)} cannot be written (${code}); the router keeps the table it has`,
+      );
+    }
+    const deadline = started + (this.#options.readBackSeconds ?? 10) * 1000;
+    let last = "no answer";
+    for (;;) {
+      try {
+        const dump = await this.#dump(signal);
+        const present = tableInForce(dump);
+        if (present !== undefined && sameTable(present, table)) return performance.now() - started;
+        last = rejection(dump) ?? `generation ${String(present?.generation)} is in force`;
+      } catch (error) {
+        if (isRefusal(error)) throw error;
+        last = error instanceof Error ? error.message : String(error);
+      }
+      if (performance.now() > deadline) {
+        throw new UserError(
+          this.#options.observeUrl,
+          `the router has not taken generation ${String(table.generation)}: ${last}`,
+          "./exai status, ./exai logs router; then: ./exai rollout resume (or abort)",
+        );
+      }
+      await sleep(5, undefined, { signal });
+    }
+  }
+
+  async #dump(signal?: AbortSignal): Promise<unknown> {
+    return this.#get(`${OBSERVE_PATHS.configDump}?resource=dynamic_route_configs`, signal);
+  }
+
+  async #clusters(): Promise<ClustersAnswer> {
+    return (await this.#get(`${OBSERVE_PATHS.clusters}?format=json`)) as ClustersAnswer;
+  }
+
+  async #get(path: string, signal?: AbortSignal): Promise<unknown> {
+    const { observeUrl, instance } = this.#options;
+    const late = AbortSignal.timeout(5000);
+    let answer: JsonAnswer;
+    try {
+      answer = await getJson(new URL(path, observeUrl), signal === undefined ? late : AbortSignal.any([late, signal]));
+    } catch (error) {
+      const detail = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
+      throw new UserError(observeUrl, `the router does not answer (${detail})`, "./exai up, then ./exai status");
+    }
+    // A router of before it gave its name gives none.
+    const name = answer.headers[INSTANCE_HEADER];
+    if (instance === undefined || name === undefined || name === instance) return answer.body;
+    throw new UserError(
+      observeUrl,
+      `the router of ${String(name)} answers there, and not that of ${instance}`,
+      "./exai down on that one, or ./exai up with other ports: --set observePort=<port> and the like",
+      EXIT.refused,
+    );
+  }
+}
+
+interface ClustersAnswer {
+  readonly cluster_statuses?: readonly {
+    readonly name: string;
+    readonly host_statuses?: readonly {
+      readonly stats?: readonly { readonly name: string; readonly value?: string }[];
+      readonly health_status?: { readonly failed_active_health_check?: boolean; readonly pending_active_hc?: boolean };
+    }[];
+  }[];
+}
+
+/** A line for people: `blue 75 %, green 25 %`. */
+export function tableLabel(table: Pick<RouteTable, "weights">): string {
+  return COLOURS.map((colour) => `${colour} ${String(table.weights[colour])} %`).join(", ");
+}

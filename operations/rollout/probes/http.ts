@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Colour } from "../../../contract/slots.ts";
+import { SERVER_PATHS } from "../../../contract/server.ts";
+import type { ProbedAnswers } from "../gates/judge.ts";
+import { McpProbe } from "./mcp.ts";
+import { testerHeaders } from "./smoke.ts";
+
+/** Every so many probes, one opens an MCP session with its event stream and ends it. */
+const MCP_EVERY = 10;
+
+/** Every so many probes, one asks for the health, which a server answers without work: how long it takes is noted. */
+const HEALTH_EVERY = 3;
+
+/** Seconds of a bin. */
+const BIN_SECONDS = 2;
+
+/** How long a probe may take, seconds: longer than any latency limit, so that a slow answer is counted as slow. */
+const PROBE_SECONDS = 15;
+
+/**
+ * Tops up thin traffic: the same requests to both colours at the same moments through the tester's header, as many per
+ * second as are missing. They count in the router's series like those of users, and the gates read them there. Taken here
+ * are the time of the health checks, and what was refused: of users' requests the router does not know which are alike.
+ */
+export class Prober {
+  readonly #routerUrl: string;
+  readonly #colours: readonly Colour[];
+  readonly #stop = new AbortController();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #health: Record<Colour, TimedProbe[]> = { blue: [], green: [] };
+  readonly #bins = new Map<number, Record<Colour, Answers>>();
+  #perSecond = 0;
+  #sent = 0;
+
+  constructor(routerUrl: string, colours: readonly Colour[]) {
+    this.#routerUrl = routerUrl;
+    this.#colours = colours;
+    void this.#run();
+  }
+
+  /** Probes sent to each colour so far. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Sets the rate for each colour. */
+  aim(perSecond: number): void {
+    this.#perSecond = perSecond;
+  }
+
+  /** Milliseconds of the health checks since a moment (seconds of `performance.now()`), oldest first; older ones are forgotten. */
+  health(colour: Colour, since: number): readonly number[] {
+    this.#health[colour] = this.#health[colour].filter(({ at }) => at >= since);
+    return this.#health[colour].map(({ milliseconds }) => milliseconds);
+  }
+
+  /** What was answered since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten. */
+  answers(since: number): readonly ProbedAnswers[] {
+    for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < since) this.#bins.delete(bin);
+    return [...this.#bins.values()].map(({ blue, green }) => ({ blue: { ...blue }, green: { ...green } }));
+  }
+
+  /** Stops at once; probes in flight are given up. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#inFlight);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const rate = this.#perSecond;
+      if (rate > 0) {
+        this.#sent += 1;
+        const probe = Promise.allSettled(this.#colours.map((colour) => this.#probe(colour, this.#sent)));
+        this.#inFlight.add(probe);
+        void probe.then(() => this.#inFlight.delete(probe));
+      }
+      await sleep(rate > 0 ? 1000 / rate : 100, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  async #probe(colour: Colour, index: number): Promise<void> {
+    if (index % MCP_EVERY === 0) {
+      // Not waited for, and not given up halfway: a session that nobody ends would hold the slot up when it is drained.
+      void this.#probeMcp(colour).catch(() => undefined);
+      return;
+    }
+    const signal = (): AbortSignal => AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PROBE_SECONDS * 1000)]);
+    if (index % HEALTH_EVERY === 0) {
+      const started = performance.now();
+      const response = await fetch(new URL(SERVER_PATHS.health, this.#routerUrl), {
+        headers: testerHeaders(colour),
+        signal: signal(),
+      });
+      await response.arrayBuffer();
+      this.#answered(colour, response.status);
+      this.#health[colour].push({ at: performance.now() / 1000, milliseconds: performance.now() - started });
+      return;
+    }
+    const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
+    const response = await fetch(url, { headers: testerHeaders(colour), signal: signal() });
+    await response.arrayBuffer();
+    this.#answered(colour, response.status);
+  }
+
+  async #probeMcp(colour: Colour): Promise<void> {
+    const signal = (): AbortSignal => AbortSignal.timeout(PROBE_SECONDS * 1000);
+    const session = new McpProbe(this.#routerUrl, testerHeaders(colour), signal, (status) => {
+      this.#answered(colour, status);
+    });
+    await session.initialize();
+    try {
+      await session.listen();
+    } finally {
+      await session.end();
+    }
+  }
+
+  #answered(colour: Colour, status: number): void {
+    const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
+    const bin = this.#bins.get(index) ?? { blue: { answered: 0, refused: 0 }, green: { answered: 0, refused: 0 } };
+    this.#bins.set(index, bin);
+    bin[colour].answered += 1;
+    if (status >= 400 && status < 500) bin[colour].refused += 1;
+  }
+}
+
+interface Answers {
+  answered: number;
+  refused: number;
+}
+
+interface TimedProbe {
+  readonly at: number;
+  readonly milliseconds: number;
+}

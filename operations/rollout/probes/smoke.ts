@@ -1,0 +1,184 @@
+import { randomUUID } from "node:crypto";
+import type { Colour } from "../../../contract/slots.ts";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
+import type { RolloutContext } from "../ports/context.ts";
+import { McpProbe, ProbeError } from "./mcp.ts";
+
+/** One smoke check that has passed. */
+export interface SmokeCheck {
+  readonly name: string;
+  readonly milliseconds: number;
+  readonly detail: string;
+}
+
+/** Headers with which the router answers from one colour, whatever the weights are. */
+export function testerHeaders(colour: Colour): Record<string, string> {
+  return { [HEADERS.testerColour]: colour };
+}
+
+/**
+ * Uses the candidate as its users will, through the router and the tester's header: health, readiness, metrics, an MCP
+ * session with a tool call, its event stream, a WebSocket, the dashboard's WebSocket.
+ *
+ * @throws ProbeError that names the check, on the first one that fails.
+ */
+export async function* smokeTest(context: RolloutContext, colour: Colour): AsyncGenerator<SmokeCheck, void, void> {
+  const checks: readonly (readonly [string, () => Promise<string>])[] = [
+    [SERVER_PATHS.health, () => httpCheck(context, colour, SERVER_PATHS.health)],
+    [SERVER_PATHS.ready, () => httpCheck(context, colour, SERVER_PATHS.ready)],
+    [
+      SERVER_PATHS.metrics,
+      () => httpCheck(context, colour, SERVER_PATHS.metrics, /^# TYPE \S+ (counter|gauge|histogram)/m),
+    ],
+    ["MCP session and tool call", () => mcpCheck(context, colour)],
+    ["MCP event stream", () => streamCheck(context, colour)],
+    ["WebSocket round trip", () => webSocketCheck(context, colour)],
+    ["dashboard's WebSocket", () => dashboardCheck(context, colour)],
+  ];
+  for (const [name, check] of checks) {
+    const started = performance.now();
+    let detail: string;
+    try {
+      detail = await check();
+    } catch (error) {
+      context.signal.throwIfAborted();
+      throw new ProbeError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    yield { name, milliseconds: performance.now() - started, detail };
+  }
+}
+
+function limit(context: RolloutContext): AbortSignal {
+  return AbortSignal.any([context.signal, AbortSignal.timeout(context.deadlines.smokeSeconds * 1000)]);
+}
+
+async function httpCheck(context: RolloutContext, colour: Colour, path: string, expected?: RegExp): Promise<string> {
+  const url = new URL(path, context.routerUrl);
+  const response = await fetch(url, { headers: testerHeaders(colour), signal: limit(context) });
+  const body = await response.text();
+  if (!response.ok) throw new ProbeError(`HTTP ${String(response.status)}`);
+  checkColour(response.headers.get(HEADERS.servedBy), colour);
+  if (expected !== undefined && !expected.test(body)) throw new ProbeError("no metric in Prometheus' text format");
+  return `HTTP ${String(response.status)}`;
+}
+
+async function mcpCheck(context: RolloutContext, colour: Colour): Promise<string> {
+  const probe = new McpProbe(context.routerUrl, testerHeaders(colour), () => limit(context));
+  await probe.initialize();
+  checkColour(probe.servedBy, colour);
+  if (probe.session?.startsWith(`${colour}.`) !== true) {
+    throw new ProbeError(`the session identifier does not begin with "${colour}."`);
+  }
+  const { tools } = (await probe.request("tools/list")) as { tools?: readonly Tool[] };
+  const tool = tools?.find((each) => each.name === "echo") ?? tools?.find(takesNothing);
+  if (tool === undefined) throw new ProbeError("no tool that can be called without arguments, and none named echo");
+  const said = randomUUID();
+  const result = await probe.request("tools/call", {
+    name: tool.name,
+    arguments: tool.name === "echo" ? { text: said } : {},
+  });
+  if (result.isError === true) throw new ProbeError(`the tool ${tool.name} answered with an error`);
+  if (tool.name === "echo" && !JSON.stringify(result).includes(said)) throw new ProbeError("echo does not echo");
+  await probe.end();
+  return `tool ${tool.name}`;
+}
+
+/** The stream that clients of MCP hold open for what the server says by itself. */
+async function streamCheck(context: RolloutContext, colour: Colour): Promise<string> {
+  const probe = new McpProbe(context.routerUrl, testerHeaders(colour), () => limit(context));
+  await probe.initialize();
+  let stream: boolean;
+  try {
+    stream = await probe.listen();
+    checkColour(probe.servedBy, colour);
+  } finally {
+    await probe.end().catch(() => undefined);
+  }
+  return stream ? "open" : "HTTP 405: this server offers none";
+}
+
+interface Tool {
+  readonly name: string;
+  readonly inputSchema?: { readonly required?: readonly string[] };
+}
+
+function takesNothing(tool: Tool): boolean {
+  return (tool.inputSchema?.required ?? []).length === 0;
+}
+
+/** A ping frame and its pong (RFC 6455, 5.5.2): every server's WebSocket answers it, whatever its messages are. */
+async function webSocketCheck(context: RolloutContext, colour: Colour): Promise<string> {
+  // Loaded here alone: a rollback must not wait for it.
+  const { WebSocket } = await import("ws");
+  const token = await context.webSocketToken?.();
+  const headers = { ...testerHeaders(colour), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  const signal = limit(context);
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(context.webSocketUrl, { headers });
+    const payload = Buffer.from(randomUUID());
+    const fail = (error: unknown): void => {
+      socket.terminate();
+      reject(error instanceof Error ? error : new ProbeError(String(error)));
+    };
+    const abort = (): void => {
+      fail(new ProbeError("no answer in time"));
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    let sentAt = 0;
+    socket.on("upgrade", (response) => {
+      const servedBy = response.headers[HEADERS.servedBy];
+      if (servedBy !== colour) fail(new ProbeError(`answered by ${String(servedBy)}`));
+    });
+    socket.on("open", () => {
+      sentAt = performance.now();
+      socket.ping(payload);
+    });
+    socket.on("pong", (data) => {
+      if (!data.equals(payload)) return;
+      signal.removeEventListener("abort", abort);
+      socket.close(1000);
+      resolve(`pong after ${(performance.now() - sentAt).toFixed(1)} ms`);
+    });
+    socket.on("error", fail);
+    socket.on("close", (code) => {
+      fail(new ProbeError(`closed with ${String(code)}`));
+    });
+  });
+}
+
+/** It must open where there is a dashboard; a server without monitoring, or with another login, answers 4xx. */
+async function dashboardCheck(context: RolloutContext, colour: Colour): Promise<string> {
+  const { WebSocket } = await import("ws");
+  const url = new URL(SERVER_PATHS.dashboardWebSocket, context.routerUrl.replace(/^http/, "ws"));
+  const signal = limit(context);
+  const socket = new WebSocket(url, { headers: testerHeaders(colour) });
+  const abort = (): void => {
+    socket.terminate();
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.on("unexpected-response", (request, response) => {
+        request.destroy();
+        const status = response.statusCode ?? 0;
+        const answer = `HTTP ${String(status)}`;
+        if (status >= 400 && status < 500) resolve(`${answer}: no dashboard here`);
+        else reject(new ProbeError(answer));
+      });
+      socket.on("open", () => {
+        socket.close(1000);
+        resolve("open");
+      });
+      socket.on("error", reject);
+      socket.on("close", (code) => {
+        reject(new ProbeError(signal.aborted ? "no answer in time" : `closed with ${String(code)}`));
+      });
+    });
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function checkColour(servedBy: string | null | undefined, colour: Colour): void {
+  if (servedBy !== colour) throw new ProbeError(`answered by ${servedBy ?? "nobody knows whom"}, not by ${colour}`);
+}

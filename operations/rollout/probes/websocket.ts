@@ -1,0 +1,216 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "../gates/judge.ts";
+import { testerHeaders } from "./smoke.ts";
+
+/** Milliseconds between two round trips on one connection, and between two connections. */
+const PAUSE_MS = 250;
+
+/** Round trips on a connection; then another one is opened, since opening is what a bad release may refuse. */
+const ROUND_TRIPS = 4;
+
+/** After so many seconds an opening or a round trip counts as lost: far above any limit, so that late is only slow. */
+const LOST_SECONDS = 10;
+
+/** The status from which on a refusal is the server's failure, which the router counts. */
+const FAILED_STATUS = 500;
+
+/** Seconds of a bin. */
+const BIN_SECONDS = 2;
+
+/** How the WebSockets of both colours are probed. */
+export interface RoundTripOptions {
+  readonly webSocketUrl: string;
+  readonly stable: Colour;
+  /** What is sent besides the ping frame; empty: nothing. */
+  readonly message: string;
+  readonly token?: () => string | Promise<string>;
+}
+
+/**
+ * Tops up thin WebSocket traffic: opens connections to both colours through the tester's header and measures round trips
+ * of a ping frame and, where the stable colour answers messages, of a message. The server measures its own pings on these
+ * connections as on those of users. One that is refused with 500 and above is left to the router, which counts it as one of
+ * users; any other refusal is counted here, since users' ones may be their own fault, and that of a probe is not.
+ */
+export class RoundTripProber {
+  readonly #options: RoundTripOptions;
+  readonly #stop = new AbortController();
+  readonly #bins = new Map<number, Record<Colour, Probed>>();
+  readonly #work: Promise<void>[] = [];
+  #connections = 0;
+  /** Learnt from the stable colour: a candidate must not be silent where it is not. */
+  #answersMessages = false;
+  readonly #refusals: Partial<Record<Colour, string>> = {};
+
+  constructor(options: RoundTripOptions) {
+    this.#options = options;
+  }
+
+  /** Sets the number of connections to each colour. */
+  aim(connections: number): void {
+    this.#connections = connections;
+    for (let index = this.#work.length / COLOURS.length; index < connections; index += 1)
+      for (const colour of COLOURS) this.#work.push(this.#keep(colour, index));
+  }
+
+  /**
+   * What was measured since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten.
+   *
+   * @param limit milliseconds above which a round trip is slow.
+   */
+  since(seconds: number, limit: number): readonly ProbedSeconds[] {
+    for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < seconds) this.#bins.delete(bin);
+    const counted = ({ milliseconds, lost, refused }: Probed): ProbedRoundTrips => ({
+      done: milliseconds.length,
+      slow: milliseconds.filter((each) => each > limit).length,
+      lost,
+      refused,
+    });
+    return [...this.#bins.values()].map(({ blue, green }) => ({ blue: counted(blue), green: counted(green) }));
+  }
+
+  /**
+   * Milliseconds of the way from here to the servers and back: the quickest round trip of the stable colour. It is no
+   * latency of the servers' where a rollout is led from afar.
+   */
+  get way(): number {
+    const { stable } = this.#options;
+    return Math.min(...[...this.#bins.values()].flatMap((bin) => bin[stable].milliseconds));
+  }
+
+  /** How a colour refused the last probe that it refused, such as `HTTP 401`; undefined where it has refused none. */
+  refusal(colour: Colour): string | undefined {
+    return this.#refusals[colour];
+  }
+
+  /** Ends all connections. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#work);
+  }
+
+  async #keep(colour: Colour, index: number): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      if (index < this.#connections) {
+        await this.#connection(colour).catch((error: unknown) => {
+          if (!signal.aborted) this.#ended(colour, error);
+        });
+      }
+      await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Anything that ends a connection before its time is lost, or refused. */
+  #ended(colour: Colour, error: unknown): void {
+    if (!(error instanceof Refused)) {
+      this.#now(colour).lost += 1;
+      return;
+    }
+    this.#refusals[colour] = error.message;
+    if (error.status < FAILED_STATUS) this.#now(colour).refused += 1;
+  }
+
+  async #connection(colour: Colour): Promise<void> {
+    const token = await this.#options.token?.();
+    const headers = { ...testerHeaders(colour), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const socket = new WebSocket(this.#options.webSocketUrl, { headers, handshakeTimeout: LOST_SECONDS * 1000 });
+    const ended = new AbortController();
+    const end = (reason: Error): void => {
+      ended.abort(reason);
+    };
+    socket.on("unexpected-response", (request, response) => {
+      request.destroy();
+      end(new Refused(response.statusCode ?? FAILED_STATUS));
+    });
+    socket.on("error", end);
+    socket.on("close", (code) => {
+      end(new Error(`closed with ${String(code)}`));
+    });
+    const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
+    try {
+      await rejecting(once(socket, "open", { signal }), signal);
+      for (let count = 0; count < ROUND_TRIPS; count += 1) {
+        if (count > 0) await rejecting(sleep(PAUSE_MS, undefined, { signal }), signal);
+        const milliseconds = await this.#roundTrip(socket, colour, signal);
+        this.#now(colour).milliseconds.push(milliseconds);
+      }
+      socket.close(1000);
+      // The closing handshake has a second.
+      await sleep(1000, undefined, { signal }).catch(() => undefined);
+    } finally {
+      socket.terminate();
+    }
+  }
+
+  /** Milliseconds until the ping frame, and the message where it is answered, have come back. */
+  async #roundTrip(socket: WebSocket, colour: Colour, ended: AbortSignal): Promise<number> {
+    const { message, stable } = this.#options;
+    const signal = AbortSignal.any([ended, AbortSignal.timeout(LOST_SECONDS * 1000)]);
+    const payload = Buffer.from(randomUUID());
+    const pong = new Promise<void>((resolve) => {
+      socket.on("pong", function back(data) {
+        if (!data.equals(payload)) return;
+        socket.off("pong", back);
+        resolve();
+      });
+    });
+    const answer = new Promise<void>((resolve) => {
+      socket.once("message", () => {
+        if (colour === stable) this.#answersMessages = true;
+        resolve();
+      });
+    });
+    const expected = message !== "" && this.#answersMessages;
+    const sentAt = performance.now();
+    if (message !== "") socket.send(message);
+    socket.ping(payload);
+    const back = Promise.all([pong, ...(expected ? [answer] : [])]);
+    await Promise.race([back, aborted(signal)]);
+    return performance.now() - sentAt;
+  }
+
+  #now(colour: Colour): Probed {
+    const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
+    const empty = (): Probed => ({ milliseconds: [], lost: 0, refused: 0 });
+    const bin = this.#bins.get(index) ?? { blue: empty(), green: empty() };
+    this.#bins.set(index, bin);
+    return bin[colour];
+  }
+}
+
+/** Round trips in a bin. */
+interface Probed {
+  readonly milliseconds: number[];
+  lost: number;
+  refused: number;
+}
+
+/** The server answered the opening with HTTP. */
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`HTTP ${String(status)}`);
+    this.status = status;
+  }
+}
+
+/** Rejects with the reason of the signal, where a promise would reject with an AbortError that hides it. */
+async function rejecting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, "abort");
+  throw signal.reason;
+}

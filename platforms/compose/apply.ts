@@ -1,0 +1,253 @@
+import { chownSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { stringify } from "yaml";
+import { UserError } from "../../contract/errors.ts";
+import type { ExaiEvent } from "../../contract/events.ts";
+import { docker } from "../../operations/docker/cli.ts";
+import { runProgram } from "../../operations/docker/process.ts";
+import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
+import { containersOf, imageIds, type RunningContainer } from "./containers.ts";
+import type { LocalProject } from "./project.ts";
+import { writeDurably } from "./state.ts";
+
+/** What differs between the rendered project and what runs. */
+export interface Difference {
+  /** Services to be made or made anew, each with the reason. */
+  readonly changed: ReadonlyMap<string, string>;
+  /** Containers of the instance that the project no longer has. */
+  readonly orphans: readonly RunningContainer[];
+}
+
+/** Compares a project with the engine: definition, files and image of each service, and whether it runs. */
+export async function difference(project: LocalProject): Promise<Difference> {
+  const [running, images] = await Promise.all([
+    containersOf(project.settings.instance),
+    imageIds(project.compose.images),
+  ]);
+  const changed = new Map<string, string>();
+  for (const service of project.compose.services) {
+    const reason = reasonToChange(service, running.get(service.name), images.get(service.image));
+    if (reason !== undefined) changed.set(service.name, reason);
+  }
+  const wanted = new Set(project.compose.services.map((service) => service.name));
+  return { changed, orphans: [...running.values()].filter((container) => !wanted.has(container.component)) };
+}
+
+function reasonToChange(service: ComposeService, container: RunningContainer | undefined, imageId: string | undefined) {
+  if (container === undefined) return "new";
+  if (container.hash === "") return "was made by pulumi up";
+  if (container.hash !== service.hash) return "its definition changed";
+  if (imageId !== undefined && container.imageId !== imageId) return "its image changed";
+  if (container.state !== "running") return `was ${container.state}`;
+  if (container.health === "unhealthy") return "was unhealthy";
+  return undefined;
+}
+
+export interface ApplyOptions {
+  /** Services to bring up, each with the reason that the user is told. */
+  readonly services: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal;
+  /** Seconds until a service that is not healthy fails. @default 180 */
+  readonly timeoutSeconds?: number;
+  /** Also brings up what the services need, and removes what the project no longer has. @default true */
+  readonly dependencies?: boolean;
+  /** @default true */
+  readonly waitForHealth?: boolean;
+}
+
+/**
+ * Brings the named services up with Compose, or all of them, and waits until each is healthy.
+ *
+ * @throws UserError where Compose refuses, or a service does not become healthy in time
+ */
+export async function* apply(project: LocalProject, options: ApplyOptions): AsyncGenerator<ExaiEvent, void> {
+  const started = Date.now();
+  await writeProject(project);
+  const names = [...options.services.keys()];
+  for (const [name, reason] of options.services)
+    yield { type: "step", id: `start:${name}`, title: `start ${name}`, status: "started", detail: reason };
+  const command = await composeCommand();
+  // A container that the engine or an older project made has the same name, and Compose would not take it over.
+  const strangers = [...(await containersOf(project.settings.instance)).values()].filter(
+    (container) => container.hash === "" && options.services.has(container.component),
+  );
+  if (strangers.length > 0) await docker(["rm", "-f", ...strangers.map((container) => container.id)]);
+
+  const composing: Composing = { ended: false };
+  const finished = runProgram(
+    command[0] ?? "",
+    [
+      ...command.slice(1),
+      ...["--project-name", project.settings.instance, "--file", project.composePath],
+      ...["up", "--detach", "--no-build"],
+      ...(options.dependencies === false ? ["--no-deps"] : ["--remove-orphans"]),
+      ...names,
+    ],
+    { signal: options.signal },
+  ).then((ran) => {
+    composing.ended = true;
+    // A service that is unhealthy fails Compose's own wait as well; the health below names it and says why.
+    if (ran.code !== 0 && !/unhealthy|dependency failed/i.test(ran.stderr))
+      composing.fault = composeFault(project, ran.stderr);
+  });
+  try {
+    if (options.waitForHealth === false) {
+      await finished;
+      options.signal.throwIfAborted();
+      if (composing.fault !== undefined) throw composing.fault;
+    } else yield* healthy(project, names, composing, started, options.timeoutSeconds ?? 180, options.signal);
+  } finally {
+    await finished.catch(() => undefined);
+  }
+}
+
+/** How far Compose itself is. */
+interface Composing {
+  ended: boolean;
+  fault?: UserError;
+}
+
+/** Waits until the services are healthy, telling each as it is. */
+async function* healthy(
+  project: LocalProject,
+  services: readonly string[],
+  composing: Composing,
+  started: number,
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): AsyncGenerator<ExaiEvent, void> {
+  const waiting = new Set(services);
+  const images = await imageIds(project.compose.images);
+  const wanted = new Map(project.compose.services.map((service) => [service.name, service]));
+  // Until Compose has replaced it, the old container is there, and healthy.
+  const isNew = (name: string, container: RunningContainer | undefined): boolean => {
+    const service = wanted.get(name);
+    return container?.hash === service?.hash && container?.imageId === images.get(service?.image ?? "");
+  };
+  for (;;) {
+    if (composing.fault !== undefined) throw composing.fault;
+    // Read before the containers are: what Compose has not made when it ends will never be made.
+    const { ended } = composing;
+    const running = await containersOf(project.settings.instance);
+    for (const name of [...waiting].sort()) {
+      const found = running.get(name);
+      const container = isNew(name, found) ? found : undefined;
+      const seconds = (Date.now() - started) / 1000;
+      if (container?.health === "healthy") {
+        waiting.delete(name);
+        yield { type: "step", id: `start:${name}`, title: `start ${name}`, status: "done", detail: "healthy", seconds };
+      } else if ((ended && (container === undefined || container.state === "exited")) || seconds > timeoutSeconds) {
+        const log = container === undefined ? "" : await lastLog(container);
+        const state =
+          container === undefined
+            ? "was not made"
+            : container.state === "exited"
+              ? `exited with ${container.exitCode}`
+              : `is not healthy after ${timeoutSeconds} s`;
+        throw new UserError(name, `${state}${log === "" ? "" : `; its log ends with:\n${log}`}`, `./exai logs ${name}`);
+      }
+    }
+    if (waiting.size === 0) return;
+    const states = [...waiting].sort().map((name) => {
+      const container = running.get(name);
+      return `${name} ${container === undefined ? "waits" : isNew(name, container) ? container.health : "is replaced"}`;
+    });
+    yield { type: "step", id: "health", title: "wait for health", status: "progress", detail: states.join(", ") };
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    signal.throwIfAborted();
+  }
+}
+
+async function lastLog(container: RunningContainer): Promise<string> {
+  const ran = await runProgram("docker", ["logs", "--tail", "8", container.id]);
+  return `${ran.stdout}${ran.stderr}`.trim().replaceAll(/^/gm, "    ");
+}
+
+/** Compose's own words are for its own users: a port that is taken gets the setting that moves it. */
+function composeFault(project: LocalProject, stderr: string): UserError {
+  const taken = /(?:bind for|listen tcp4?) [\d.]*:(\d+)[^\n]*(?:already allocated|already in use)/i.exec(stderr);
+  if (taken !== null) {
+    const key = Object.entries(project.settings).find(
+      ([name, value]) => name.endsWith("Port") && String(value) === taken[1],
+    )?.[0];
+    const setting = key === undefined ? "the port's setting" : `exai:${key}`;
+    return new UserError(
+      `port ${taken[1] ?? ""}`,
+      `is taken by another program`,
+      `./exai up --set ${setting.replace("exai:", "")}=<free port>, or set ${setting} in Pulumi.${project.settings.stack}.yaml`,
+    );
+  }
+  const last = stderr.trim().split("\n").slice(-6).join("\n    ");
+  return new UserError("compose", `could not bring the stack up:\n    ${last}`, "./exai doctor");
+}
+
+/** Writes the Compose file and the files that its services mount. */
+export async function writeProject(project: LocalProject): Promise<void> {
+  mkdirSync(project.home, { recursive: true, mode: 0o700 });
+  const foreign: ComposeFile[] = [];
+  for (const file of project.compose.files) {
+    const path = join(project.home, file.path);
+    if (unchanged(path, file)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { force: true });
+    writeDurably(path, file.content, file.secret ? 0o600 : 0o644);
+    if (!file.secret) continue;
+    try {
+      chownSync(path, file.uid, file.gid);
+    } catch {
+      foreign.push(file);
+    }
+  }
+  await giveAway(project, foreign);
+  writeDurably(
+    project.composePath,
+    `# Written by ./exai from the program's resource graph; edits are lost.\n${stringify(project.compose.document)}`,
+    0o600,
+  );
+}
+
+/**
+ * Whether a file is as it has to be. One that belongs to a container's user cannot be read, and is written anew; so is a
+ * secret that an interrupted run wrote and did not give to its user.
+ */
+function unchanged(path: string, { content, secret, uid }: ComposeFile): boolean {
+  try {
+    return readFileSync(path, "utf8") === content && (!secret || statSync(path).uid === uid);
+  } catch {
+    return false;
+  }
+}
+
+/** Gives secrets to the user of their container where this process may not: the Docker engine may. */
+async function giveAway(project: LocalProject, files: readonly ComposeFile[]): Promise<void> {
+  const image = project.compose.services.find((service) => service.name === "postgres")?.image;
+  if (files.length === 0 || image === undefined) return;
+  const script = files.map((file) => `chown ${file.uid}:${file.gid} '/home-of-stack/${file.path}'`).join(" && ");
+  await docker([
+    ...["run", "--rm", "--user", "0:0", "--network", "none", "--volume", `${project.home}:/home-of-stack`],
+    ...["--entrypoint", "sh", image, "-c", script],
+  ]);
+}
+
+/** `docker compose` where the plug-in is there, else `docker-compose`. @throws UserError where neither is */
+export async function composeCommand(): Promise<readonly string[]> {
+  for (const command of [["docker", "compose"], ["docker-compose"]]) {
+    const [program = "", ...args] = command;
+    try {
+      if ((await runProgram(program, [...args, "version"], { timeoutMs: 20_000 })).code === 0) return command;
+    } catch {
+      continue; // not installed
+    }
+  }
+  throw new UserError(
+    "compose",
+    "neither `docker compose` nor `docker-compose` is installed",
+    "./exai doctor --install",
+  );
+}
+
+/** A path for a person: relative to where they stand. */
+export function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith("../../cli") ? path : short;
+}

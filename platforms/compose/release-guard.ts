@@ -1,0 +1,30 @@
+import { join } from "node:path";
+import { rolloutDirectory } from "../../operations/rollout/ports/context.ts";
+import { FileJournalStore } from "../../operations/rollout/model/journal.ts";
+import { FileLeaseStore } from "../../operations/rollout/ports/lease.ts";
+import { standingOf } from "../../operations/rollout/commands/active-releases.ts";
+import type { ReleaseGuard } from "../../operations/schema/apply.ts";
+import type { LocalStack } from "./project.ts";
+import { localSchema } from "./schema.ts";
+import { slotContainer, slotStatus } from "./slot-container.ts";
+
+/** The releases that stand on a local stack's database. */
+export function localGuard(local: LocalStack, signal: AbortSignal): ReleaseGuard {
+  const { settings, home, overrides } = local;
+  const leases = new FileLeaseStore(join(rolloutDirectory(home), "leases"));
+  return {
+    unlabelled: settings.unlabelledReleases,
+    standing: () =>
+      standingOf({
+        journal: new FileJournalStore(rolloutDirectory(home)),
+        leases,
+        schema: localSchema(local),
+        deployer: { status: async (colour) => slotStatus(await slotContainer(settings.stack, overrides, colour)) },
+        signal,
+      }),
+    exclude: async () => {
+      const lease = await leases.acquire("migrate apply");
+      return () => lease.release();
+    },
+  };
+}

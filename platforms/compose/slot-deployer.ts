@@ -1,0 +1,49 @@
+import type { Colour } from "../../contract/slots.ts";
+import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
+import { serverName } from "../../stacks/settings.ts";
+import { apply } from "./apply.ts";
+import { localProject, localStack, type Overrides } from "./project.ts";
+import { drainSlot, lastLines, locateImage, provideImage, slotContainer, slotStatus } from "./slot-container.ts";
+
+/** Puts images into the slots of a stack that Compose runs: only the slot's own container is made anew. */
+export class ComposeDeployer implements SlotDeployer {
+  readonly #stack: string;
+  readonly #overrides: Overrides;
+
+  constructor(stack: string, overrides: Overrides) {
+    this.#stack = stack;
+    this.#overrides = overrides;
+  }
+
+  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
+    await provideImage(image, signal);
+    const stack = localStack(this.#stack, this.#overrides);
+    // Remembered before the container is made: a later `up` has to come to the same stack.
+    stack.state.setSlot(colour, image);
+    const project = await localProject(localStack(this.#stack, { ...this.#overrides, [`${colour}Image`]: image }));
+    const events = apply(project, {
+      services: new Map([[serverName(colour), `runs ${image}`]]),
+      dependencies: false,
+      waitForHealth: false,
+      signal,
+    });
+    while ((await events.next()).done !== true); // its progress is the rollout's own
+    return this.status(colour);
+  }
+
+  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await drainSlot(await slotContainer(this.#stack, this.#overrides, colour), graceSeconds, signal);
+  }
+
+  async status(colour: Colour): Promise<SlotStatus> {
+    return slotStatus(await slotContainer(this.#stack, this.#overrides, colour));
+  }
+
+  locate(image: string, signal: AbortSignal): Promise<string> {
+    return locateImage(image, signal);
+  }
+
+  async logs(colour: Colour, lines: number): Promise<string> {
+    return lastLines(await slotContainer(this.#stack, this.#overrides, colour), lines);
+  }
+}

@@ -1,0 +1,37 @@
+import { createHmac } from "node:crypto";
+import { UserError } from "../../contract/errors.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { stackFileSource } from "../../synth/stack-file.ts";
+import { keyId } from "../../contract/jwt.ts";
+import { signingKey } from "../../operations/secrets/rotation.ts";
+import { readRotation } from "./jwt-keys.ts";
+import type { LocalStack } from "./project.ts";
+
+/** Lifetime of a token for a smoke test, in seconds. */
+const LIFETIME_SECONDS = 300;
+
+/**
+ * A token that the local servers accept on their WebSocket port: a JWT by HS256 (RFC 7519) with the signing key.
+ *
+ * @throws UserError where the key is encrypted in the stack file, which only the engine can read
+ */
+export function signToken({ settings, home, state, overrides }: LocalStack): string {
+  const source = stackFileSource(PROJECT_ROOT, settings.stack, { overrides });
+  const given = source.get(signingKey(readRotation(home)) === "next" ? "jwtSecretNext" : "jwtSecret");
+  if (typeof given === "symbol")
+    throw new UserError(
+      "exai:jwtSecret",
+      "is encrypted in the stack file, so the smoke test cannot sign a token with it",
+      `pulumi config rm --stack ${settings.stack} exai:jwtSecret   # local then generates one`,
+    );
+  const key = given === undefined || given === "" ? state.password("generated-jwt", 48) : given;
+  return smokeToken(key);
+}
+
+/** A token of some minutes by the key that signs the server's tokens. */
+export function smokeToken(key: string): string {
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "HS256", typ: "JWT", kid: keyId(key) })}.${part({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS })}`;
+  return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
+}

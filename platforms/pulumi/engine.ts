@@ -1,0 +1,294 @@
+import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi/pulumi/automation/index.js";
+import { join } from "node:path";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import type { ExaiEvent } from "../../contract/events.ts";
+import { runProgram, type Ran } from "../../operations/docker/process.ts";
+import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
+import { EngineStream } from "./changes.ts";
+import { pulumiCli } from "./cli.ts";
+import { effectiveStackFile, type EffectiveStackFile } from "./stack-file.ts";
+
+export interface EngineRequest {
+  /** Root of the project: Pulumi.yaml, the program and the stack files. */
+  readonly root: string;
+  /** Folder of the policy pack. @default `policies` in the root */
+  readonly policyPack?: string;
+  readonly stack: string;
+  /** Folder for the engine's own copy of the stack file. */
+  readonly folder: string;
+  /** Values that win over the stack file's, keys without `exai:`. */
+  readonly overrides?: Readonly<Record<string, string>>;
+  /** Folder of the backend that is made where none is configured, and that the stack is made in. */
+  readonly ownBackend?: string;
+}
+
+export interface OperationOptions {
+  /** Passed on to the CLI as SIGINT: it ends what it has begun and leaves its state whole. */
+  readonly signal?: AbortSignal;
+  /** URNs, with wildcards, to which the operation is confined. */
+  readonly target?: readonly string[];
+}
+
+export interface DestroyOptions {
+  /** Leaves what is protected, and what that needs, instead of failing on it. @default false */
+  readonly keepProtected?: boolean;
+}
+
+/** How an operation ended. */
+export interface Operation {
+  readonly stream: EngineStream;
+}
+
+/** A stack in the hands of the Pulumi engine. Every operation that may change something runs under the policy pack. */
+export class Engine {
+  readonly #request: EngineRequest;
+  readonly #stack: Stack;
+  #file: EffectiveStackFile;
+  readonly #policyPack: string;
+  readonly #environment: EngineEnvironment;
+
+  private constructor(request: EngineRequest, stack: Stack, file: EffectiveStackFile, environment: EngineEnvironment) {
+    this.#environment = environment;
+    this.#request = request;
+    this.#stack = stack;
+    this.#file = file;
+    this.#policyPack = request.policyPack ?? join(request.root, "policies");
+  }
+
+  /**
+   * Finds the CLI, the backend and the stack. A stack is made only in a backend of our own.
+   *
+   * @throws UserError where one of them is missing
+   */
+  static async open(request: EngineRequest): Promise<Engine> {
+    const cli = await pulumiCli();
+    const environment = backendEnvironment({
+      root: request.root,
+      stack: request.stack,
+      ...(request.ownBackend === undefined ? {} : { fallback: request.ownBackend }),
+    });
+    const file = copiedStackFile(request, environment);
+    const workspaceOf = (workDir: string, envVars: EngineEnvironment) =>
+      LocalWorkspace.create({ pulumiCommand: cli, workDir, envVars: { PULUMI_SKIP_UPDATE_CHECK: "true", ...envVars } });
+    const workspace = await workspaceOf(request.root, environment);
+
+    const explained = (error: unknown) => {
+      throw explain(error, request.stack, "preview");
+    };
+    const known = (await workspace.listStacks().catch(explained)).some(
+      ({ name }) => name.split("/").at(-1) === request.stack,
+    );
+    if (!known) {
+      if (request.ownBackend === undefined)
+        throw new UserError(
+          `stack ${request.stack}`,
+          "is not in the Pulumi backend",
+          `pulumi stack init ${request.stack}`,
+        );
+      await (await workspaceOf(file.folder, environment)).createStack(request.stack).catch(explained);
+    }
+    // What the user has selected stays selected: every command names its stack.
+    workspace.selectStack = () => Promise.resolve();
+    const stack = await Stack.select(request.stack, workspace);
+    // The SDK asks for the history after each operation, by way of the shared stack file; nobody here reads it.
+    stack.info = () => Promise.resolve(undefined);
+    return new Engine(request, stack, file, environment);
+  }
+
+  /** What would change, with the pack's findings. @throws UserError where it cannot be judged or is forbidden */
+  async *preview(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+    const stream = new EngineStream({ preview: true });
+    yield* this.#operation(stream, "preview", options, (common) =>
+      this.#stack.preview({ ...common, policyPacks: [this.#policyPack] }),
+    );
+    return { stream };
+  }
+
+  /** Applies the program. @throws UserError where it fails or is forbidden */
+  async *up(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+    const stream = new EngineStream({ preview: false });
+    yield* this.#operation(stream, "up", options, (common) =>
+      this.#stack.up({ ...common, policyPacks: [this.#policyPack] }),
+    );
+    return { stream };
+  }
+
+  /** Deletes everything that the stack made. @throws UserError where it fails, or where something is protected */
+  async *destroy(options: OperationOptions & DestroyOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+    const stream = new EngineStream({ preview: false });
+    yield* this.#operation(stream, "down", options, (common) =>
+      this.#stack.destroy({ ...common, excludeProtected: options.keepProtected ?? false }),
+    );
+    return { stream };
+  }
+
+  /** Takes the protection off everything, so that {@link destroy} deletes what holds data as well. */
+  async unprotect(): Promise<void> {
+    const ran = await this.#run(["state", "unprotect", "--all", "--yes", "--stack", this.#request.stack]);
+    if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "down");
+  }
+
+  /** The state as `pulumi stack export --show-secrets` writes it: it holds secrets in the clear. */
+  async state(): Promise<string> {
+    return JSON.stringify(await this.#stack.exportStack());
+  }
+
+  /** Outputs of the last `up`. */
+  outputs(): Promise<OutputMap> {
+    return this.#stack.outputs();
+  }
+
+  /**
+   * The stack's whole configuration as the stack file has it now, secrets in the clear; keys without `exai:`, the defaults of
+   * Pulumi.yaml left out.
+   */
+  async config(): Promise<Readonly<Record<string, string>>> {
+    this.#file = copiedStackFile(this.#request, this.#environment);
+    const args = [
+      "config",
+      "--json",
+      "--show-secrets",
+      "--stack",
+      this.#request.stack,
+      "--config-file",
+      this.#file.path,
+    ];
+    const ran = await this.#run(args);
+    if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
+    const values = JSON.parse(ran.stdout) as Record<string, { value?: string }>;
+    return Object.fromEntries(
+      Object.entries(values).flatMap(([key, { value }]) =>
+        key.startsWith("exai:") && value !== undefined && value !== "" ? [[key.slice("exai:".length), value]] : [],
+      ),
+    );
+  }
+
+  /**
+   * Sets values of the project's own stack file, keys without `exai:`; with `undefined` they are removed. What is no secret
+   * is written at once; a secret is encrypted by the CLI, and goes to it by its standard input.
+   */
+  async configure(
+    values: Readonly<Record<string, string | undefined>>,
+    options: { readonly secret?: boolean } = {},
+  ): Promise<void> {
+    const write = async (verb: string, args: readonly string[], input?: string): Promise<void> => {
+      const ran = await this.#run(["config", verb, "--stack", this.#request.stack, ...args], input);
+      if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
+    };
+    const plain: string[] = [];
+    const removed: string[] = [];
+    for (const [name, value] of Object.entries(values)) {
+      const key = `exai:${name}`;
+      if (value === undefined) removed.push(key);
+      else if (options.secret === true) await write("set", ["--secret", key], value);
+      else plain.push("--plaintext", `${key}=${value}`);
+    }
+    if (plain.length > 0) await write("set-all", plain);
+    if (removed.length > 0) await write("rm-all", removed);
+  }
+
+  #run(args: readonly string[], input?: string): Promise<Ran> {
+    const { workDir, envVars, pulumiCommand } = this.#stack.workspace;
+    return runProgram(pulumiCommand.command, [...args, "--non-interactive"], {
+      cwd: workDir,
+      env: envVars,
+      ...(input === undefined ? {} : { input }),
+    });
+  }
+
+  async *#operation(
+    stream: EngineStream,
+    verb: "preview" | "up" | "down",
+    options: OperationOptions,
+    start: (common: CommonOptions) => Promise<unknown>,
+  ): AsyncGenerator<ExaiEvent> {
+    const queue: EngineEvent[] = [];
+    let wake = (): void => undefined;
+    const state: { ended: boolean; failure?: unknown } = { ended: false };
+    const running = start({
+      configFile: this.#file.path,
+      color: "never",
+      onEvent: (event) => {
+        queue.push(event);
+        wake();
+      },
+      ...(options.target === undefined ? {} : { target: [...options.target] }),
+      // A terminal sends Ctrl-C to the CLI itself, and a second one would make it leave its state half written.
+      ...(options.signal === undefined || process.stdin.isTTY ? {} : { signal: options.signal }),
+    })
+      .catch((error: unknown) => {
+        state.failure = error ?? new Error("the engine failed");
+      })
+      .finally(() => {
+        state.ended = true;
+        wake();
+      });
+    for (;;) {
+      for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield* stream.read(event);
+      if (state.ended) break;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    await running;
+    options.signal?.throwIfAborted();
+    if (state.failure !== undefined) throw explain(state.failure, this.#request.stack, verb, stream);
+  }
+}
+
+/** The stack file as it is now, with the values of this run laid over. */
+function copiedStackFile(request: EngineRequest, environment: EngineEnvironment): EffectiveStackFile {
+  return effectiveStackFile(
+    request.root,
+    request.folder,
+    request.stack,
+    request.overrides ?? {},
+    environment.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined,
+  );
+}
+
+/** Turns a failure of the CLI into an error for the user. */
+function explain(
+  failure: unknown,
+  stack: string,
+  verb: "preview" | "up" | "down",
+  stream = new EngineStream({ preview: true }),
+): unknown {
+  if (!(failure instanceof Error)) return failure;
+  const said = failure.message;
+  const cause = { cause: failure };
+  if (/currently locked by|conflict: Another update/i.test(said))
+    return new UserError(
+      `stack ${stack}`,
+      "somebody else is changing it",
+      `wait; where its process is gone: pulumi cancel --stack ${stack}`,
+      EXIT.refused,
+      cause,
+    );
+  if (/passphrase must be set|incorrect passphrase/i.test(said))
+    return new UserError(
+      `stack ${stack}`,
+      /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
+      "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
+      undefined,
+      cause,
+    );
+  return stream.failure(stack, `mend it, then: ./exai ${verb} ${stack}   (it goes on where it ended)`, lastWords(said));
+}
+
+/** What every operation is started with. */
+interface CommonOptions {
+  readonly configFile: string;
+  readonly color: "never";
+  readonly onEvent: (event: EngineEvent) => void;
+  readonly target?: string[];
+  readonly signal?: AbortSignal;
+}
+
+/** The CLI's own error lines out of the long message of a failed command. */
+function lastWords(message: string): string {
+  const lines = message.split("\n").map((line) => line.trim());
+  const errors = lines.filter((line) => line.startsWith("error:")).map((line) => line.slice("error:".length).trim());
+  // The SDK repeats the CLI's words.
+  return errors.length > 0 ? [...new Set(errors)].join("\n  ") : lines.filter(Boolean).slice(-6).join("\n  ");
+}

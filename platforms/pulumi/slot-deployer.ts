@@ -1,0 +1,60 @@
+import type { Colour } from "../../contract/slots.ts";
+import { setInStackFile } from "./stack-file.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
+import { serverName } from "../../stacks/settings.ts";
+import { localStack, type Overrides } from "../compose/project.ts";
+import {
+  drainSlot,
+  lastLines,
+  locateImage,
+  provideImage,
+  slotContainer,
+  slotStatus,
+  startSlot,
+} from "../compose/slot-container.ts";
+
+/** Puts images into the slots of a local stack that the Pulumi engine made: an `up` that is confined to the slot. */
+export class EngineDeployer implements SlotDeployer {
+  readonly #stack: string;
+  readonly #overrides: Overrides;
+
+  constructor(stack: string, overrides: Overrides) {
+    this.#stack = stack;
+    this.#overrides = overrides;
+  }
+
+  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
+    await provideImage(image, signal);
+    // Remembered before the container is made: a later `up`, be it raw, has to come to the same stack.
+    localStack(this.#stack, this.#overrides).state.setSlot(colour, image);
+    if (Object.keys(this.#overrides).length === 0) setInStackFile(PROJECT_ROOT, this.#stack, `${colour}Image`, image);
+    // Loaded here alone: a rollback deploys nothing, and does not wait for Pulumi's SDK.
+    const { openEngine } = await import("./open.ts");
+    const { engine } = await openEngine(this.#stack, { ...this.#overrides, [`${colour}Image`]: image });
+    // The container, its image, and the carrier and volumes of its files; the rest of the stack is not looked at.
+    const events = engine.up({ signal, target: [`**::${serverName(colour)}*`] });
+    while ((await events.next()).done !== true); // its progress is the rollout's own
+    // The engine compares with its own state, which does not know that a drain has stopped the container.
+    await startSlot(await slotContainer(this.#stack, this.#overrides, colour), signal);
+    return this.status(colour);
+  }
+
+  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await drainSlot(await slotContainer(this.#stack, this.#overrides, colour), graceSeconds, signal);
+  }
+
+  async status(colour: Colour): Promise<SlotStatus> {
+    const container = await slotContainer(this.#stack, this.#overrides, colour);
+    // The engine makes containers from identifiers; the name that was asked for stands in the stack's own state.
+    return slotStatus(container, localStack(this.#stack, this.#overrides).state.slots()[colour]);
+  }
+
+  locate(image: string, signal: AbortSignal): Promise<string> {
+    return locateImage(image, signal);
+  }
+
+  async logs(colour: Colour, lines: number): Promise<string> {
+    return lastLines(await slotContainer(this.#stack, this.#overrides, colour), lines);
+  }
+}

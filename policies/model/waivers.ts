@@ -1,0 +1,159 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { LineCounter, parseDocument, isMap, isSeq } from "yaml";
+import { z } from "zod";
+import { UserError, UserErrors } from "../../contract/errors.ts";
+import type { Finding } from "./evaluate.ts";
+
+/** The file of the waivers, relative to the project's root. */
+export const WAIVERS_FILE = "policies/waivers.yaml";
+
+/** Days that a waiver may last from today. */
+export const LONGEST_DAYS = 90;
+
+const DAY = 86_400_000;
+
+const entry = z
+  .strictObject({
+    policy: z.string().min(1).meta({ description: "Name of the rule" }),
+    stack: z.string().min(1).meta({ description: "Name of the stack" }),
+    resource: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: "Name of the resource, or of the table, policy or function" }),
+    component: z
+      .string()
+      .regex(/^exai:[a-z]+:[A-Za-z]+$/)
+      .optional()
+      .meta({ description: "Type of the component whose resources are meant, e.g. exai:monitoring:ClusterMonitoring" }),
+    reason: z.string().min(20).meta({ description: "Why the rule is broken, and what will end it" }),
+    owner: z.string().min(2).meta({ description: "Who answers for it" }),
+    expires: z
+      .string()
+      .regex(/^\d{4}-\d{2}-\d{2}$/)
+      .meta({ description: `Last day on which it holds, at most ${LONGEST_DAYS} days from today` }),
+  })
+  .refine(
+    (waiver) => (waiver.resource === undefined) !== (waiver.component === undefined),
+    "names neither a resource nor a component, or both",
+  );
+
+/** The file's shape; `waivers.schema.json` is made from it. */
+export const waiversFile = z.strictObject({ waivers: z.array(entry) });
+
+/** An exception that somebody answers for. */
+export type Waiver = z.infer<typeof entry> & { readonly line: number };
+
+/** Reads the project's waivers; none where there is no file. @throws UserErrors on every malformed entry */
+export function readWaivers(root: string, policies: readonly string[], now: Date): Waiver[] {
+  const path = join(root, WAIVERS_FILE);
+  return existsSync(path) ? parseWaivers(readFileSync(path, "utf8"), policies, now) : [];
+}
+
+/**
+ * Parses the waivers' file. A malformed one fails the whole: what somebody meant to except is unclear then.
+ *
+ * @throws UserErrors that name every malformed entry by its line
+ */
+export function parseWaivers(text: string, policies: readonly string[], now: Date): Waiver[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const refuse = (line: number, problem: string) =>
+    new UserError(`${WAIVERS_FILE}:${line}`, problem, `edit ${WAIVERS_FILE} as its schema says`);
+  const fault = document.errors[0];
+  if (fault !== undefined)
+    throw new UserErrors([refuse(fault.linePos?.[0].line ?? 1, `is not YAML: ${fault.message.split("\n")[0] ?? ""}`)]);
+
+  const list = isMap(document.contents) ? document.contents.get("waivers", true) : undefined;
+  const lineOf = (index: number) => {
+    const item = isSeq(list) ? list.items[index] : undefined;
+    const range =
+      typeof item === "object" && item !== null && "range" in item
+        ? (item.range as readonly number[] | null | undefined)
+        : undefined;
+    return range?.[0] === undefined ? 1 : lines.linePos(range[0]).line;
+  };
+  const parsed = waiversFile.safeParse(document.toJS());
+  if (!parsed.success)
+    throw new UserErrors(
+      parsed.error.issues.map((issue) => {
+        const [, index, ...path] = issue.path;
+        return refuse(
+          typeof index === "number" ? lineOf(index) : 1,
+          `${path.join(".")}${path.length > 0 ? ": " : ""}${issue.message}`,
+        );
+      }),
+    );
+
+  const errors: UserError[] = [];
+  const waivers = parsed.data.waivers.map((waiver, index) => ({ ...waiver, line: lineOf(index) }));
+  for (const waiver of waivers) {
+    const end = Date.parse(`${waiver.expires}T00:00:00Z`);
+    if (!policies.includes(waiver.policy)) errors.push(refuse(waiver.line, `there is no rule ${waiver.policy}`));
+    if (Number.isNaN(end) || new Date(end).toISOString().slice(0, 10) !== waiver.expires)
+      errors.push(refuse(waiver.line, `${waiver.expires} is no day`));
+    else if (end > now.getTime() + LONGEST_DAYS * DAY)
+      errors.push(refuse(waiver.line, `it lasts longer than ${LONGEST_DAYS} days from today`));
+  }
+  if (errors.length > 0) throw new UserErrors(errors);
+  return waivers;
+}
+
+/** Matches findings with waivers, and remembers which ones were used. The same in every lane. */
+export class Waivers {
+  readonly #waivers: readonly Waiver[];
+  readonly #today: string;
+  readonly #used = new Set<Waiver>();
+
+  constructor(waivers: readonly Waiver[], now: Date) {
+    this.#waivers = waivers;
+    this.#today = now.toISOString().slice(0, 10);
+  }
+
+  /** The waiver that lets a finding through, if one does. One that has expired lets nothing through. */
+  match(finding: Finding, stack: string): Waiver | undefined {
+    const found = this.#waivers.find(
+      (waiver) =>
+        waiver.policy === finding.policy &&
+        waiver.stack === stack &&
+        !this.#isOver(waiver) &&
+        concerns(waiver, finding),
+    );
+    if (found !== undefined) this.#used.add(found);
+    return found;
+  }
+
+  /** Findings about the waivers themselves, after everything of these stacks was matched: expired ones and unused ones. */
+  findings(stack: string): Finding[] {
+    return this.#waivers
+      .filter((waiver) => waiver.stack === stack && (this.#isOver(waiver) || !this.#used.has(waiver)))
+      .map((waiver) => ({
+        policy: "waivers",
+        level: "mandatory",
+        place: {
+          object: `waiver of ${waiver.policy} for ${waiver.resource ?? waiver.component ?? ""}`,
+          path: "",
+          source: { file: WAIVERS_FILE, line: waiver.line },
+        },
+        message: this.#isOver(waiver) ? `it expired after ${waiver.expires}` : "nothing needs it any more",
+        mend: this.#isOver(waiver) ? "mend what it excepts, or have it renewed" : "remove it",
+      }));
+  }
+
+  #isOver(waiver: Waiver): boolean {
+    return waiver.expires < this.#today;
+  }
+}
+
+function concerns(waiver: Waiver, finding: Finding): boolean {
+  const { resource, object } = finding.place;
+  if (waiver.resource !== undefined) return waiver.resource === (resource?.name ?? object);
+  // A resource's URN carries the types of all its parents: `urn:pulumi:stack::project::parent$child::name`.
+  return (
+    resource?.urn
+      .split("::")[2]
+      ?.split("$")
+      .includes(waiver.component ?? "") ?? false
+  );
+}

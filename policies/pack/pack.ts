@@ -1,0 +1,205 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { PolicyResource, ReportViolation, ResourceValidationArgs } from "@pulumi/policy";
+import type { Inputs, Resource, ResourceGraph } from "../../contract/graph.ts";
+import { readDatabase } from "../database/read.ts";
+import { ENVIRONMENTS, environmentOf, environmentOfName, type Environment } from "../model/environment.ts";
+import { evaluate, levelOf, outcomeOf, type Finding } from "../model/evaluate.ts";
+import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
+import { subjectName } from "../report/model.ts";
+import { RULES } from "../rules/index.ts";
+import { readWaivers, Waivers } from "../model/waivers.ts";
+import { fromWire } from "../../contract/wire.ts";
+
+const require = createRequire(import.meta.url);
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What an entry of the graph looks like where the SDK hands it out; see {@link keepMarks}. */
+interface Struct {
+  toJavaScript(): Record<string, unknown>;
+}
+
+/**
+ * Serves the rules to the engine as a CrossGuard pack. Rules about single resources run before the resource is created;
+ * rules about the stack or the database run when all are known. Starts a server: call it once in a process.
+ */
+export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): void {
+  keepMarks();
+  const { PolicyPack } = require("@pulumi/policy") as typeof import("@pulumi/policy");
+  const lane = new Lane(rules, root);
+  new PolicyPack("exai-stack", {
+    enforcementLevel: "mandatory",
+    policies: [
+      ...rules.map((rule) => {
+        const about = { name: rule.name, description: rule.title, enforcementLevel: lane.level(rule) };
+        return rule.scope === "resource"
+          ? {
+              ...about,
+              validateResource: (args: ResourceValidationArgs, report: ReportViolation) => {
+                lane.judgeResource(rule, args, report);
+              },
+            }
+          : {
+              ...about,
+              validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) =>
+                lane.judgeStack(rule, args.resources, report),
+            };
+      }),
+      {
+        name: "pack-coverage",
+        description: "Every rule looked at something, or says why it had nothing to look at",
+        enforcementLevel: "mandatory" as const,
+        validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) => {
+          lane.judgeCoverage(args.resources, report);
+        },
+      },
+      {
+        name: "waivers",
+        description: "No waiver has expired, and each is needed",
+        enforcementLevel: "mandatory" as const,
+        validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) => {
+          lane.judgeWaivers(args.resources, report);
+        },
+      },
+    ],
+  });
+}
+
+/**
+ * Makes the SDK hand out properties with their marks: it drops the mark of every secret before a rule sees it, and
+ * throws on the first unknown value that is touched, which ends the rule. A test holds this against the SDK's version.
+ */
+function keepMarks(): void {
+  const module = require("@pulumi/policy/deserialize") as { deserializeProperties: (struct: Struct) => unknown };
+  module.deserializeProperties = (struct) => fromWire(struct.toJavaScript());
+}
+
+/** The judgement of one operation of the engine. */
+class Lane {
+  readonly #rules: readonly Rule[];
+  readonly #root: string;
+  readonly #waivers: Waivers;
+  /** Inputs by URN, as the program gave them: the stack's rules are handed outputs, and components have none of their inputs there. */
+  readonly #inputs = new Map<string, Inputs>();
+  /** Verdicts of each rule about resources. */
+  readonly #looked = new Map<string, number>();
+  #database: ReturnType<typeof readDatabase> | undefined;
+
+  constructor(rules: readonly Rule[], root: string) {
+    this.#rules = rules;
+    this.#root = root;
+    const now = new Date();
+    const names = rules.map((rule) => rule.name);
+    this.#waivers = new Waivers(readWaivers(root, names, now), now);
+  }
+
+  /** The level that the engine shall enforce; the strictest where the stack is not known yet. */
+  level(rule: Rule): "mandatory" | "advisory" {
+    const environment = environmentOfName(process.env.PULUMI_NODEJS_STACK ?? process.env.PULUMI_STACK ?? "");
+    const levels = (environment === undefined ? ENVIRONMENTS : [environment]).map((name) =>
+      levelOf(rule, { environment: name }),
+    );
+    return levels.includes("mandatory") ? "mandatory" : "advisory";
+  }
+
+  judgeResource(rule: ResourceRule, args: ResourceValidationArgs, report: ReportViolation): void {
+    const resource = resourceOf(args);
+    this.#inputs.set(resource.urn, resource.inputs);
+    const environment = this.#environment([resource]);
+    if (rule.only !== undefined && !rule.only.environments.includes(environment)) return;
+    if (!rule.concerns(resource)) return;
+    const scene = { graph: graphOf([resource]), environment };
+    const verdicts = [...rule.check(subjectOf(resource), environment)];
+    this.#looked.set(rule.name, (this.#looked.get(rule.name) ?? 0) + verdicts.length);
+    for (const finding of outcomeOf(rule, scene, verdicts, 0).findings)
+      if (this.#waivers.match(finding, scene.graph.stack) === undefined) report(messageOf(finding));
+  }
+
+  async judgeStack(rule: Rule, resources: readonly PolicyResource[], report: ReportViolation): Promise<void> {
+    const all = this.#all(resources);
+    const scene = { graph: graphOf(all), environment: this.#environment(all) };
+    const database =
+      rule.scope === "database" ? await (this.#database ??= readDatabase(this.#root)) : new Error("not asked");
+    const [outcome] = evaluate([rule], scene, database);
+    if (outcome?.unjudged !== undefined) report(`no judgement: ${outcome.unjudged}`);
+    for (const finding of outcome?.findings ?? []) {
+      if (this.#waivers.match(finding, scene.graph.stack) !== undefined) continue;
+      const { source, resource } = finding.place;
+      report(
+        source === undefined ? messageOf(finding) : `${source.file}:${source.line}: ${messageOf(finding)}`,
+        resource?.urn,
+      );
+    }
+  }
+
+  judgeCoverage(resources: readonly PolicyResource[], report: ReportViolation): void {
+    const all = this.#all(resources);
+    const scene = { graph: graphOf(all), environment: this.#environment(all) };
+    for (const rule of this.#rules) {
+      if (rule.scope !== "resource" || (this.#looked.get(rule.name) ?? 0) > 0) continue;
+      if (rule.only !== undefined && !rule.only.environments.includes(scene.environment)) continue;
+      if (rule.idle?.(scene) === undefined) report(`${rule.name} found nothing to look at in this stack`);
+    }
+  }
+
+  /** Runs last: by then every finding was matched. */
+  judgeWaivers(resources: readonly PolicyResource[], report: ReportViolation): void {
+    for (const finding of this.#waivers.findings(graphOf(this.#all(resources)).stack)) report(messageOf(finding));
+  }
+
+  #all(resources: readonly PolicyResource[]): Resource[] {
+    return resources
+      .filter((resource) => resource.type !== "pulumi:pulumi:Stack")
+      .map((resource) => {
+        const whole = resourceOf(resource);
+        return whole.custom ? whole : { ...whole, inputs: this.#inputs.get(whole.urn) ?? whole.inputs };
+      });
+  }
+
+  #environment(resources: readonly Resource[]): Environment {
+    return environmentOf(graphOf(resources));
+  }
+}
+
+function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
+  const whole = "dependencies" in given ? given : undefined;
+  const parent = whole?.parent?.urn ?? given.opts.parent;
+  return {
+    urn: given.urn,
+    type: given.type,
+    name: given.name,
+    // A component's type is of this project; providers and the stack itself are `pulumi:…`.
+    custom: !given.type.startsWith("exai:"),
+    inputs: unproxied(given.props),
+    ...(parent === undefined || parent.includes("pulumi:pulumi:Stack::") ? {} : { parent }),
+    dependencies: whole?.dependencies.map((resource) => resource.urn) ?? [],
+    propertyDependencies: Object.fromEntries(
+      Object.entries(whole?.propertyDependencies ?? {}).map(([key, resources]) => [
+        key,
+        resources.map((resource) => resource.urn),
+      ]),
+    ),
+    options: {
+      protect: given.opts.protect,
+      ignoreChanges: given.opts.ignoreChanges,
+      deleteBeforeReplace: given.opts.deleteBeforeReplace ?? false,
+      additionalSecretOutputs: given.opts.additionalSecretOutputs,
+    },
+  };
+}
+
+/** What stands behind the SDK's proxy, which would throw on unknown values. */
+function unproxied(props: Record<string, unknown>): Inputs {
+  return (props.__isSpecialProxy === true ? props.__getSpecialProxyTarget : props) as Inputs;
+}
+
+/** A graph of the stack that the resources' URNs name: `urn:pulumi:<stack>::<project>::<type>::<name>`. */
+function graphOf(resources: readonly Resource[]): ResourceGraph {
+  const [stack = "", project = ""] = resources[0]?.urn.replace(/^urn:pulumi:/, "").split("::") ?? [];
+  return { project, stack, resources, outputs: {} };
+}
+
+function messageOf(finding: Finding): string {
+  const { path } = finding.place;
+  return `${subjectName(finding.place)}${path === "" ? "" : ` ${path}`}: ${finding.message} (mend: ${finding.mend})`;
+}

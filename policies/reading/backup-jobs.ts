@@ -1,0 +1,110 @@
+import type { Resource } from "../../contract/graph.ts";
+import { LABELS } from "../../contract/labels.ts";
+import { componentOf, isContainer } from "./containers.ts";
+import { podsOf } from "./pods.ts";
+import { Reader } from "../model/reader.ts";
+import { subjectOf, type Scene, type Subject } from "../model/rule.ts";
+
+/** A container that takes backups, and what tells it how. */
+export interface BackupJob {
+  readonly subject: Subject;
+  /** The container, for findings. */
+  readonly reader: Reader;
+  /** The value of an environment variable; absent where it is not set. */
+  environment(name: string): Reader;
+  /** The volume that is mounted where `path` is; its name and the place that names it. */
+  volumeAt(path: string): { readonly volume: string | undefined; readonly source: Reader } | undefined;
+}
+
+/** Every container that takes backups, by its component label. */
+export function backupJobs(scene: Scene): readonly BackupJob[] {
+  return scene.graph.resources.flatMap((resource) => [...jobsOf(resource)]);
+}
+
+/** Every container that may write into a repository: also the server that archives its log there. */
+export function repositoryWriters(scene: Scene): readonly BackupJob[] {
+  const servers = scene.graph.resources.filter(isContainer).map((resource) => dockerJob(subjectOf(resource)));
+  const archiving = servers.filter(
+    (job) => componentOf(job.reader) !== "backup-runner" && job.volumeAt(POSTGRES_PLACES.repository) !== undefined,
+  );
+  return [...backupJobs(scene), ...archiving];
+}
+
+function* jobsOf(resource: Resource): Generator<BackupJob> {
+  const subject = subjectOf(resource);
+  if (isContainer(resource)) {
+    if (componentOf(subject.inputs) === "backup-runner") yield dockerJob(subject);
+    return;
+  }
+  for (const pod of podsOf(subject)) {
+    if (pod.metadata.at("labels", LABELS.component).is("backup") !== true) continue;
+    for (const { reader, role } of pod.containers) if (role === "container") yield podJob(subject, reader, pod.spec);
+  }
+}
+
+function dockerJob(subject: Subject): BackupJob {
+  const { inputs } = subject;
+  return {
+    subject,
+    reader: inputs,
+    environment(name) {
+      const list = inputs.at("envs");
+      const entry = list.each().find((variable) => variable.text?.startsWith(`${name}=`));
+      const open = list.each().find((variable) => variable.state === "unknown");
+      return entry === undefined
+        ? (open ?? Reader.of(undefined, list.path))
+        : Reader.of(entry.text?.slice(name.length + 1), entry.path);
+    },
+    volumeAt(path) {
+      const mount = inputs
+        .at("volumes")
+        .each()
+        .find((volume) => holds(volume.at("containerPath").text, path));
+      return mount === undefined
+        ? undefined
+        : { volume: mount.at("volumeName").text, source: mount.at("volumeName").or(mount.at("hostPath")) };
+    },
+  };
+}
+
+function podJob(subject: Subject, container: Reader, spec: Reader): BackupJob {
+  return {
+    subject,
+    reader: container,
+    environment(name) {
+      const variable = container
+        .at("env")
+        .each()
+        .find((entry) => entry.state === "unknown" || entry.at("name").text === name);
+      return variable === undefined
+        ? Reader.of(undefined, container.at("env").path)
+        : variable.state === "unknown"
+          ? variable
+          : variable.at("value").or(variable.at("valueFrom"));
+    },
+    volumeAt(path) {
+      const name = container
+        .at("volumeMounts")
+        .each()
+        .find((mount) => holds(mount.at("mountPath").text, path))
+        ?.at("name").text;
+      const source = spec
+        .at("volumes")
+        .each()
+        .find((volume) => name !== undefined && volume.at("name").text === name);
+      return source === undefined ? undefined : { volume: name, source };
+    },
+  };
+}
+
+function holds(mount: string | undefined, path: string): boolean {
+  return mount !== undefined && (path === mount || path.startsWith(`${mount.replace(/\/$/, "")}/`));
+}
+
+/** Where the backup runner of images/postgres has its volumes. */
+export const POSTGRES_PLACES = {
+  /** Files of the server in images/postgres. */
+  data: "/var/lib/postgresql/data",
+  /** Repository of pgBackRest in images/postgres. */
+  repository: "/var/lib/pgbackrest",
+} as const;

@@ -1,0 +1,29 @@
+import type { Resource } from "../../contract/graph.ts";
+import type { Reader } from "../model/reader.ts";
+import type { Subject } from "../model/rule.ts";
+import { isContainer } from "./containers.ts";
+import { bearsPods, podsOf } from "./pods.ts";
+
+/** Whether a resource runs images. */
+export function runsImages(resource: Resource): boolean {
+  return isContainer(resource) || isPulled(resource) || bearsPods(resource);
+}
+
+/** Every place of a resource that names an image to run. */
+export function imagesOf(subject: Subject): readonly Reader[] {
+  if (isPulled(subject.resource)) return [subject.inputs.at("name")];
+  if (isContainer(subject.resource)) return [subject.inputs.at("image")];
+  return podsOf(subject).flatMap((pod) => [
+    ...pod.containers.map((container) => container.reader.at("image")),
+    ...pod.spec
+      .at("volumes")
+      .each()
+      .filter((volume) => volume.at("image").isPresent === true)
+      .map((volume) => volume.at("image", "reference")),
+  ]);
+}
+
+/** Whether a resource is an image that containers of the stack refer to by what its name resolves to. */
+function isPulled(resource: Resource): boolean {
+  return resource.type === "docker:index/remoteImage:RemoteImage";
+}

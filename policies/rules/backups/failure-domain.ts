@@ -1,0 +1,77 @@
+import { isContainer } from "../../reading/containers.ts";
+import { bearsPods, podsOf } from "../../reading/pods.ts";
+import { judgeAt, placeOf, subjectOf, type Scene, type StackRule } from "../../model/rule.ts";
+import { all, type Truth } from "../../model/truth.ts";
+import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backup-jobs.ts";
+
+const REMOTE = /^(s3|rest|sftp|b2|azure|gs|swift|rclone):/;
+
+/** What takes the data leaves the backups. */
+export const failureDomain: StackRule = {
+  name: "backup-failure-domain",
+  title: "Backups stand in another failure domain than the data",
+  level: "mandatory",
+  // One machine is one failure domain, and development data is made again.
+  levelIn: { local: "advisory" },
+  scope: "stack",
+  onUnknown: "defer",
+  documentation:
+    "On a cluster the repository is remote (`exai:backupRepository`), or a claimed volume of the cluster while the database itself is elsewhere, at Supabase; a repository on an `emptyDir` or a directory of the node is none. On Docker the repository is another volume than the data; it is still the same machine, which the rule tells as an advisory.",
+  references: [
+    { standard: "NIST SP 800-53", item: "CP-6, CP-9(3)" },
+    { standard: "CISA", item: "3-2-1 rule" },
+  ],
+  *check(scene) {
+    const jobs = backupJobs(scene);
+    if (jobs.length === 0)
+      yield judgeAt({ object: "backups", path: "" }, false, "nothing takes backups", "add a component of exai:backups");
+    for (const job of jobs)
+      yield isContainer(job.subject.resource) ? onDocker(job) : onCluster(job, databaseIsElsewhere(scene));
+  },
+};
+
+function onDocker(job: BackupJob) {
+  const data = job.volumeAt(POSTGRES_PLACES.data);
+  const repository = job.volumeAt(POSTGRES_PLACES.repository);
+  const apart = repository !== undefined && (data === undefined || data.volume !== repository.volume);
+  return judgeAt(
+    placeOf(job.subject, "volumes"),
+    false,
+    apart
+      ? "the repository is on the machine that holds the data"
+      : "the repository is on the volume that holds the data",
+    apart ? "copy the repository elsewhere where the data matters" : "give the repository a volume of its own",
+  );
+}
+
+function onCluster(job: BackupJob, elsewhere: boolean) {
+  const repository = job.environment("RESTIC_REPOSITORY");
+  const text = repository.text;
+  const volume = text === undefined || REMOTE.test(text) ? undefined : job.volumeAt(text);
+  const claimed: Truth =
+    volume === undefined ? false : all(volume.source.at("persistentVolumeClaim").isPresent, elsewhere);
+  const holds: Truth = text === undefined ? repository.isPresent : REMOTE.test(text) ? true : claimed;
+  return judgeAt(
+    placeOf(job.subject, repository.path),
+    holds,
+    "the repository is lost together with the data, or with its pod",
+    "set exai:backupRepository to a remote repository, or give it a claimed volume beside a hosted database",
+  );
+}
+
+/** Whether the data is outside of the cluster: a Supabase database is declared, and no pod serves one. */
+function databaseIsElsewhere(scene: Scene): boolean {
+  const { resources } = scene.graph;
+  const hosted = resources.some((resource) => resource.type.startsWith("supabase:index/"));
+  const inside = resources.filter(bearsPods).some((resource) =>
+    podsOf(subjectOf(resource)).some((pod) =>
+      pod.containers.some(({ reader }) =>
+        reader
+          .at("volumeMounts")
+          .each()
+          .some((mount) => mount.at("mountPath").is(POSTGRES_PLACES.data) === true),
+      ),
+    ),
+  );
+  return hosted && !inside;
+}

@@ -1,0 +1,51 @@
+import { backupJobs } from "../../reading/backup-jobs.ts";
+import { isSchedule } from "../../reading/declared-backups.ts";
+import { objectsOf } from "../../reading/kubernetes-objects.ts";
+import type { Reader } from "../../model/reader.ts";
+import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
+import { all, any, type Truth } from "../../model/truth.ts";
+
+/** What is declared is what runs. */
+export const onTime: StackRule = {
+  name: "backup-jobs-on-time",
+  title: "A CronJob fires each declared backup, at its time and in its zone",
+  level: "mandatory",
+  scope: "stack",
+  onUnknown: "fail",
+  only: { environments: ["staging", "prod"], reason: "on Docker the database itself puts due backups into its queue" },
+  documentation:
+    "A `BackupSchedule` takes no backup, a CronJob does. For each enabled schedule there is one that takes backups, whose `schedule` and `timeZone` are the declared ones, which is not suspended, and which waits for its last run instead of meeting it (`concurrencyPolicy` other than `Allow`).",
+  references: [
+    { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
+    { standard: "NIST SP 800-53", item: "CP-9" },
+  ],
+  idle: (scene) =>
+    scene.graph.resources.some(isSchedule) ? undefined : "no schedule is declared, which backup-schedules tells",
+  *check(scene) {
+    const backups = new Set(backupJobs(scene).map(({ subject }) => subject.resource));
+    const jobs = objectsOf(scene, "CronJob").filter(({ resource }) => backups.has(resource));
+    for (const schedule of scene.graph.resources.filter(isSchedule).map(subjectOf)) {
+      const declared = schedule.inputs;
+      const off = declared.at("enabled").is(false);
+      const fires = jobs.map(({ inputs }) => {
+        const spec = inputs.at("spec");
+        return all(
+          same(spec.at("schedule"), declared.at("schedule")),
+          same(spec.at("timeZone"), declared.at("timeZone")),
+          spec.at("suspend").isAbsentOr(false),
+          spec.at("concurrencyPolicy").is("Forbid", "Replace"),
+        );
+      });
+      yield judgeAt(
+        placeOf(schedule, "schedule"),
+        any(off, ...fires),
+        `no CronJob takes the backup ${declared.at("name").shown} at ${declared.at("schedule").shown}, ${declared.at("timeZone").shown}`,
+        "give the CronJob of the schedule its time and zone, and do not suspend it",
+      );
+    }
+  },
+};
+
+function same(one: Reader, other: Reader): Truth {
+  return other.text === undefined ? all(other.isPresent, false) : one.is(other.text);
+}

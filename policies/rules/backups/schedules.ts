@@ -1,0 +1,52 @@
+import type { Reader } from "../../model/reader.ts";
+import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
+import { all, any, type Truth } from "../../model/truth.ts";
+import { isSchedule } from "../../reading/declared-backups.ts";
+import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
+
+/** The schedules that every stack has: their kinds, and the longest time between two backups in minutes. */
+const WANTED = [
+  { name: "full", kinds: ["full"], minutes: 1440, period: "day" },
+  { name: "incremental", kinds: ["incremental"], minutes: 60, period: "hour" },
+  { name: "weekly", kinds: ["differential", "weekly"], minutes: 7 * 1440, period: "week" },
+] as const;
+
+/** Every backup is on time. */
+export const schedules: StackRule = {
+  name: "backup-schedules",
+  title: "A full backup runs daily, an incremental one hourly and a long-lived one weekly",
+  level: "mandatory",
+  scope: "stack",
+  onUnknown: "fail",
+  documentation:
+    "The stack declares schedules of the kinds `full`, `incremental` and `differential` (the weekly one). A schedule counts for its kind when the longest time between two of its firings in 400 days is at most a day, an hour or a week, and it is enabled.",
+  references: [
+    { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
+    { standard: "NIST SP 800-53", item: "CP-9" },
+  ],
+  *check(scene) {
+    const subjects = scene.graph.resources.filter(isSchedule).map(subjectOf);
+    for (const { name, kinds, minutes, period } of WANTED) {
+      const answers = subjects.map((subject) => {
+        const enabled = subject.inputs.at("enabled").isAbsentOr(true);
+        return all(subject.inputs.at("kind").is(...kinds), enabled, firesEvery(subject.inputs.at("schedule"), minutes));
+      });
+      const named = subjects.find((subject) => subject.inputs.at("kind").is(...kinds) === true);
+      const place = named === undefined ? { object: "backups", path: "" } : placeOf(named, "schedule");
+      const found = named === undefined ? "there is none" : `its schedule is ${named.inputs.at("schedule").shown}`;
+      yield judgeAt(
+        place,
+        any(...answers),
+        `no ${name} backup runs at least once a ${period}: ${found}`,
+        `declare a BackupSchedule of kind ${kinds[0]} that does`,
+      );
+    }
+  },
+};
+
+function firesEvery(schedule: Reader, minutes: number): Truth {
+  return schedule.test((value) => {
+    const cron = typeof value === "string" ? parseCron(value) : undefined;
+    return cron !== undefined && longestGapMinutes(cron) <= minutes;
+  });
+}

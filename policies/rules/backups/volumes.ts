@@ -1,0 +1,95 @@
+import type { Resource } from "../../../contract/graph.ts";
+import { isContainer } from "../../reading/containers.ts";
+import { kindOf, podsOf } from "../../reading/pods.ts";
+import { Reader } from "../../model/reader.ts";
+import { judgeAt, placeOf, subjectOf, type Scene, type StackRule } from "../../model/rule.ts";
+import { any, type Truth } from "../../model/truth.ts";
+import { backupJobs } from "../../reading/backup-jobs.ts";
+
+/** What is kept is backed up, or somebody said that it need not be. */
+export const backedUpVolumes: StackRule = {
+  name: "backup-volumes",
+  title: "Every volume that keeps data is backed up, or is declared as not worth it",
+  level: "mandatory",
+  scope: "stack",
+  onUnknown: "defer",
+  documentation:
+    "Looks at Docker volumes that a running container may write, at claims, and at the claim templates of StatefulSets. A volume is in order where what takes backups mounts it (the data, or the repository itself), or where a component above it lists it in `withoutBackup`, by the name of its resource. Docker volumes that only a one-shot container fills are made anew by every deployment and do not count.",
+  references: [{ standard: "NIST SP 800-53", item: "CP-9" }],
+  idle: (scene) => (statefulVolumes(scene).next().done === true ? "no volume of this stack keeps data" : undefined),
+  *check(scene) {
+    const mounted = mountedByJobs(scene);
+    for (const { resource, name } of statefulVolumes(scene)) {
+      const subject = subjectOf(resource);
+      const covered: Truth = any(...mounted.map((reader) => (name === undefined ? false : reader.is(name))));
+      yield judgeAt(
+        placeOf(subject, ""),
+        any(declaredWithout(scene, resource), covered),
+        "no backup covers what it keeps",
+        "let a backup mount it, or list it in its component's withoutBackup",
+      );
+    }
+  },
+};
+
+interface StatefulVolume {
+  readonly resource: Resource;
+  /** What a mount calls it; undefined where none can. */
+  readonly name: string | undefined;
+}
+
+function* statefulVolumes(scene: Scene): Generator<StatefulVolume> {
+  const { resources } = scene.graph;
+  const written = resources.filter(isContainer).flatMap((resource) => writableVolumes(subjectOf(resource).inputs));
+  for (const resource of resources) {
+    const inputs = Reader.of(resource.inputs);
+    const name = inputs.at("name").text;
+    if (resource.type === "docker:index/volume:Volume") {
+      if (any(...written.map((volume) => (name === undefined ? true : volume.is(name)))) !== false)
+        yield { resource, name };
+    } else if (kindOf(resource) === "PersistentVolumeClaim")
+      yield { resource, name: inputs.at("metadata", "name").text };
+    else if (inputs.at("spec", "volumeClaimTemplates").each().length > 0 && kindOf(resource) === "StatefulSet")
+      yield { resource, name: undefined };
+  }
+}
+
+function writableVolumes(container: Reader): Reader[] {
+  if (container.at("start").is(false) === true) return [];
+  return container
+    .at("volumes")
+    .each()
+    .filter((volume) => volume.at("readOnly").is(true) !== true)
+    .map((volume) => volume.at("volumeName"));
+}
+
+/** Names of the volumes and claims that backups read or write. */
+function mountedByJobs(scene: Scene): Reader[] {
+  return backupJobs(scene).flatMap(({ subject }) =>
+    isContainer(subject.resource)
+      ? subject.inputs
+          .at("volumes")
+          .each()
+          .filter((volume) => volume.at("containerPath").matches(/^\/var\/lib\//) !== false)
+          .map((volume) => volume.at("volumeName"))
+      : podsOf(subject).flatMap((pod) =>
+          pod.spec
+            .at("volumes")
+            .each()
+            .map((volume) => volume.at("persistentVolumeClaim", "claimName")),
+        ),
+  );
+}
+
+/** Whether a component above says that nothing is lost with it. */
+function declaredWithout(scene: Scene, resource: Resource): Truth {
+  let parent = resource.parent;
+  while (parent !== undefined) {
+    const above = scene.graph.resources.find(({ urn }) => urn === parent);
+    if (above === undefined) return false;
+    const listed = Reader.of(above.inputs).at("withoutBackup").includes(resource.name);
+    if (listed !== false) return listed;
+    parent = above.parent;
+  }
+  return false;
+}

@@ -1,0 +1,24 @@
+import { databaseRule } from "./database-rule.ts";
+import { judgeAt } from "../../model/rule.ts";
+
+/** No way past the policies by membership. */
+export const bypassRoles = databaseRule(
+  {
+    name: "roles-no-bypass",
+    title: "No API role, and no role of the migrations, reaches a role that bypasses row-level security",
+    level: "mandatory",
+    documentation:
+      "A member of a role can take it on. Followed are all memberships, however long the way, to superusers and to roles with BYPASSRLS or CREATEROLE.",
+    references: [{ standard: "PostgreSQL manual", item: "21.3 Role Membership" }],
+  },
+  function* (database) {
+    if (database.memberships.length === 0) yield judgeAt({ object: "roles", path: "" }, true, "", "");
+    for (const membership of database.memberships)
+      yield judgeAt(
+        { object: `role ${membership.role}`, path: "" },
+        false,
+        `${membership.path.join(" is a member of ")} has ${membership.power}`,
+        `revoke ${membership.path[1] ?? "it"} from ${membership.role};`,
+      );
+  },
+);

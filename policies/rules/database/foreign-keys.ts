@@ -1,0 +1,24 @@
+import { about, databaseRule, splinter } from "./database-rule.ts";
+
+/** Deleting a parent does not scan its children. */
+export const foreignKeys = databaseRule(
+  {
+    name: "foreign-key-indexes",
+    title: "Foreign keys have an index",
+    level: "advisory",
+    documentation:
+      "Without an index on the referring columns every delete of a parent row, and every join along the key, reads the whole table.",
+    references: splinter("0001 unindexed_foreign_keys"),
+    idle: () => "the migrations make no foreign keys",
+  },
+  function* (database) {
+    for (const key of database.foreignKeys)
+      yield about(
+        key,
+        key.indexed,
+        `${key.name} of ${key.table} has no index`,
+        `create an index on the columns of ${key.name}`,
+        `${key.table} ${key.name}`,
+      );
+  },
+);

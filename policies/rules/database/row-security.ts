@@ -1,0 +1,22 @@
+import { about, databaseRule, splinter } from "./database-rule.ts";
+
+/** Every table has row-level security. */
+export const rowSecurity = databaseRule(
+  {
+    name: "rls-enabled",
+    title: "Row-level security is enabled on every table",
+    level: "mandatory",
+    documentation:
+      "After all migrations, `pg_class.relrowsecurity` is true for every table that they made, in every schema, partitions included: a partition that is named directly is judged by its own policies and not by its parent's. Foreign tables cannot have it and are refused.",
+    references: splinter("0013 rls_disabled_in_public", "0017 foreign_table_in_api", "0007 policy_exists_rls_disabled"),
+  },
+  function* (database) {
+    for (const table of database.tables)
+      yield about(
+        table,
+        table.rowSecurity && table.kind !== "foreign table",
+        `row-level security is off on ${table.kind} ${table.name}`,
+        `alter table ${table.name} enable row level security;`,
+      );
+  },
+);

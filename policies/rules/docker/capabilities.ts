@@ -1,0 +1,33 @@
+import { all, any } from "../../model/truth.ts";
+import { cisDocker, dockerRule } from "../../reading/containers.ts";
+
+/** All capabilities are dropped. */
+export const capabilities = dockerRule(
+  {
+    name: "docker-capabilities",
+    title: "Containers drop all capabilities and add none but NET_BIND_SERVICE",
+    level: "mandatory",
+    documentation: "Docker leaves a container fourteen capabilities unless `capabilities.drops` has `ALL`.",
+    references: cisDocker("5.4"),
+  },
+  function* (container) {
+    const drops = container.at("capabilities", "drops");
+    yield {
+      at: drops,
+      holds: drops.includes("ALL", "CAP_ALL"),
+      message: "the container keeps Docker's default capabilities",
+      mend: 'set capabilities.drops: ["ALL"]',
+    };
+    const adds = container.at("capabilities", "adds");
+    const holds = all(
+      any(adds.isAbsent, adds.isPresent),
+      ...adds.each().map((add) => add.is("NET_BIND_SERVICE", "CAP_NET_BIND_SERVICE")),
+    );
+    const shown = adds
+      .each()
+      .map((add) => add.shown)
+      .join(", ");
+    // A container whose capabilities are malformed fails above; what it adds is then malformed too, and fails.
+    yield { at: adds, holds, message: `the container adds capabilities: ${shown}`, mend: "remove capabilities.adds" };
+  },
+);

@@ -1,0 +1,26 @@
+import { all, any, not } from "../../model/truth.ts";
+import { cisDocker, dockerRule } from "../../reading/containers.ts";
+
+/** Containers stay out of the host's namespaces, and out of each other's. */
+export const hostNamespaces = dockerRule(
+  {
+    name: "docker-host-namespaces",
+    title: "Containers share no namespace with the host or with another container",
+    level: "mandatory",
+    documentation:
+      "`networkMode`, `pidMode`, `ipcMode`, `usernsMode`, `cgroupnsMode` and `uts` must not be `host`; the first three must not be `container:…` either.",
+    references: cisDocker("5.10", "5.16", "5.17", "5.21", "5.31"),
+  },
+  function* (container) {
+    for (const key of ["networkMode", "pidMode", "ipcMode", "usernsMode", "cgroupnsMode", "uts"]) {
+      const place = container.at(key);
+      const shared = place.matches(/^(host|container:.*)$/);
+      yield {
+        at: place,
+        holds: any(place.isAbsent, all(place.isPresent, not(shared))),
+        message: `${key} is ${place.shown}`,
+        mend: `remove ${key}`,
+      };
+    }
+  },
+);

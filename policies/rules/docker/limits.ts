@@ -1,0 +1,49 @@
+import { all, any } from "../../model/truth.ts";
+import { cisDocker, dockerRule, type Answer } from "../../reading/containers.ts";
+
+/** Nobody starves the host. */
+export const limits = dockerRule(
+  {
+    name: "docker-limits",
+    title: "Containers are limited in memory, swap, CPU and processes",
+    level: "mandatory",
+    documentation:
+      "`memory` (MiB) and `cpus` must be set; `memorySwap` must not exceed `memory`, or the container swaps past its limit. The provider has no cgroup limit of processes, so a `ulimits` entry `nproc` stands for it; the Compose file takes it as `pids_limit`.",
+    references: cisDocker("5.11", "5.12", "5.19", "5.29"),
+  },
+  function* (container): Generator<Answer> {
+    const memory = container.at("memory");
+    yield {
+      at: memory,
+      holds: memory.within(1, Infinity),
+      message: "the container has no memory limit",
+      mend: "set memory, in MiB",
+    };
+    const swap = container.at("memorySwap");
+    const limit = memory.number;
+    const bounded = limit === undefined ? all(memory.isPresent, swap.within(0, Infinity)) : swap.within(0, limit);
+    yield {
+      at: swap,
+      holds: bounded,
+      message: `memorySwap is ${swap.shown}, so the container swaps past its memory limit`,
+      mend: "set memorySwap to the value of memory",
+    };
+    const cpus = container.at("cpus");
+    yield {
+      at: cpus,
+      holds: cpus.within(0.001, Infinity),
+      message: "the container has no CPU limit",
+      mend: 'set cpus, e.g. "0.5"',
+    };
+    const ulimits = container.at("ulimits");
+    const bound = any(
+      ...ulimits.each().map((ulimit) => all(ulimit.at("name").is("nproc"), ulimit.at("hard").within(1, 1_000_000))),
+    );
+    yield {
+      at: ulimits,
+      holds: bound,
+      message: "the container has no limit of processes",
+      mend: 'add { name: "nproc", soft, hard } to ulimits',
+    };
+  },
+);

@@ -1,0 +1,47 @@
+import type { Reader } from "../../model/reader.ts";
+import { all, any, not } from "../../model/truth.ts";
+import { cisDocker, dockerRule, type Answer } from "../../reading/containers.ts";
+
+const SENSITIVE =
+  /^\/(|boot|dev|etc|lib|lib64|proc|root|run|sys|usr|bin|sbin|var|var\/run|var\/lib|var\/lib\/docker|var\/lib\/containerd|home)\/*$/;
+const SOCKET = /(docker|containerd|podman|crio)[^/]*\.sock$|\/(run|var\/run)\/(docker|containerd|podman|crio)(\/|$)/;
+
+/** The runtime's socket and the host's own directories stay outside. */
+export const mounts = dockerRule(
+  {
+    name: "docker-mounts",
+    title: "No container gets the runtime's socket or a system directory of the host",
+    level: "mandatory",
+    documentation:
+      "Whoever can write the Docker socket is root on the host; reading it gives every container's environment. Binds of directories such as `/`, `/etc`, `/proc`, `/var/lib/docker` are refused too. Named volumes are free.",
+    references: cisDocker("5.6", "5.32"),
+  },
+  function* (container): Generator<Answer> {
+    const volumes = container.at("volumes");
+    const mountList = container.at("mounts");
+    if (volumes.isAbsent === true && mountList.isAbsent === true)
+      yield { at: volumes, holds: true, message: "", mend: "" };
+    for (const volume of volumes.each()) yield sound(volume, volume.at("hostPath"));
+    for (const mount of mountList.each()) yield sound(mount, mount.at("source"));
+    // `volumesFrom` of old and `fromContainer` take over mounts that this rule may not see.
+    for (const volume of volumes.each()) {
+      const from = volume.at("fromContainer");
+      yield {
+        at: from,
+        holds: from.isAbsentOr(""),
+        message: `the container takes over the mounts of ${from.shown}`,
+        mend: "name the volumes that it needs",
+      };
+    }
+  },
+);
+
+function sound(entry: Reader, host: Reader): Answer {
+  const refused = any(host.matches(SENSITIVE), host.matches(SOCKET));
+  return {
+    at: host,
+    holds: any(host.isAbsent, all(host.isPresent, not(refused))),
+    message: `${host.shown} of the host is mounted at ${entry.at("containerPath").or(entry.at("target")).shown}`,
+    mend: "mount a named volume or a directory of the project",
+  };
+}

@@ -1,0 +1,35 @@
+import { every } from "../../model/reader.ts";
+import { all, any, not } from "../../model/truth.ts";
+import { cisDocker, dockerRule } from "../../reading/containers.ts";
+
+/** Processes gain no rights, and the filters stay on. */
+export const noNewPrivileges = dockerRule(
+  {
+    name: "docker-no-new-privileges",
+    title: "Containers cannot gain privileges, and keep their seccomp and AppArmor profiles",
+    level: "mandatory",
+    documentation:
+      "`securityOpts` must have `no-new-privileges` (or `no-new-privileges:true`) and must not have `seccomp=unconfined`, `apparmor=unconfined`, `label=disable` or `systempaths=unconfined`.",
+    references: cisDocker("5.2", "5.3", "5.22", "5.26"),
+  },
+  function* (container) {
+    const place = container.at("securityOpts");
+    const set = any(...place.each().map((option) => option.matches(/^no-new-privileges([:=]true)?$/)));
+    const unset = any(...place.each().map((option) => option.matches(/^no-new-privileges[:=]false$/)));
+    yield {
+      at: place,
+      holds: all(set, not(unset)),
+      message: "the container may gain privileges",
+      mend: 'add "no-new-privileges:true" to securityOpts',
+    };
+    const confined = every(place.each(), (option) =>
+      all(option.isPresent, not(option.matches(/^(seccomp|apparmor|systempaths)[:=]unconfined$|^label[:=]disable$/))),
+    );
+    yield {
+      at: place,
+      holds: confined,
+      message: "a security profile is switched off",
+      mend: "remove the unconfined profile from securityOpts",
+    };
+  },
+);

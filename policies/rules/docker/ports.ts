@@ -1,0 +1,39 @@
+import { any } from "../../model/truth.ts";
+import { cisDocker, componentOf, dockerRule, type Answer } from "../../reading/containers.ts";
+
+/** The component that may listen on other addresses than loopback, where a user wants that. */
+const EDGE = "router";
+
+/** Ports are the machine's own. */
+export const ports = dockerRule(
+  {
+    name: "docker-ports",
+    title: "Ports are published on loopback",
+    level: "mandatory",
+    documentation: `Docker publishes past the host's firewall. Only the component \`${EDGE}\` may listen on another address, and even it has to name one: an absent address is every address.`,
+    references: cisDocker("5.8", "5.9", "5.14"),
+  },
+  function* (container): Generator<Answer> {
+    const edge = componentOf(container) === EDGE;
+    const everything = container.at("publishAllPorts");
+    yield {
+      at: everything,
+      holds: everything.isAbsentOr(false),
+      message: "every exposed port is published",
+      mend: "remove publishAllPorts",
+    };
+    for (const port of container.at("ports").each()) {
+      const address = port.at("ip");
+      const loopback = address.matches(/^(127\.\d+\.\d+\.\d+|::1)$/);
+      const named = edge
+        ? address.test((value) => typeof value === "string" && value !== "" && value !== "0.0.0.0" && value !== "::")
+        : false;
+      yield {
+        at: address,
+        holds: any(loopback, named),
+        message: `port ${port.at("external").shown} is published on address ${address.shown}`,
+        mend: 'set ip: "127.0.0.1"',
+      };
+    }
+  },
+);

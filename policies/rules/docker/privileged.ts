@@ -1,0 +1,30 @@
+import { cisDocker, dockerRule } from "../../reading/containers.ts";
+
+/** No privileged containers. */
+export const privileged = dockerRule(
+  {
+    name: "docker-privileged",
+    title: "No container is privileged or gets devices of the host",
+    level: "mandatory",
+    documentation:
+      "A privileged container is root on the host. `devices` opens single ones, which a server does not need either.",
+    references: cisDocker("5.5", "5.18"),
+  },
+  function* (container) {
+    const place = container.at("privileged");
+    yield {
+      at: place,
+      holds: place.isAbsentOr(false),
+      message: "the container is privileged",
+      mend: "remove privileged",
+    };
+    const devices = container.at("devices");
+    const holds = devices.test((value) => Array.isArray(value) && value.length === 0);
+    yield {
+      at: devices,
+      holds: devices.isAbsent === true ? true : holds,
+      message: "the container gets devices of the host",
+      mend: "remove devices",
+    };
+  },
+);

@@ -1,0 +1,41 @@
+import { any } from "../../model/truth.ts";
+import { podRule, podSecurity } from "./pod-rule.ts";
+
+const PREFIX = "container.apparmor.security.beta.kubernetes.io/";
+
+/** AppArmor stays on. */
+export const appArmor = podRule(
+  {
+    name: "kubernetes-apparmor",
+    title: "AppArmor profiles are not switched off",
+    level: "mandatory",
+    documentation:
+      "`appArmorProfile.type` may be `RuntimeDefault` or `Localhost`; the older annotations may be empty, `runtime/default` or `localhost/…`.",
+    references: podSecurity("AppArmor"),
+  },
+  function* (pod) {
+    for (const [label, reader] of [
+      ["the pod", pod.spec] as const,
+      ...pod.containers.map((c) => [c.label, c.reader] as const),
+    ]) {
+      const profile = reader.at("securityContext", "appArmorProfile");
+      const type = profile.at("type");
+      yield {
+        at: type,
+        holds: any(profile.isAbsent, type.is("RuntimeDefault", "Localhost")),
+        message: `${label} has AppArmor profile ${type.shown}`,
+        mend: "set appArmorProfile.type: RuntimeDefault, or remove it",
+      };
+    }
+    for (const [key, value] of pod.metadata.at("annotations").entries()) {
+      // Under an unknown map the key is "*": such an annotation may be among it.
+      if (key !== "*" && !key.startsWith(PREFIX)) continue;
+      yield {
+        at: value,
+        holds: value.matches(/^(|runtime\/default|localhost\/.*)$/),
+        message: `the annotation sets AppArmor profile ${value.shown}`,
+        mend: "remove the annotation",
+      };
+    }
+  },
+);

@@ -1,0 +1,26 @@
+import { containerRule, podSecurity } from "./pod-rule.ts";
+
+/** No port of the node is taken. */
+export const hostPorts = containerRule(
+  {
+    name: "kubernetes-host-ports",
+    title: "No container takes a port of its node",
+    level: "mandatory",
+    documentation:
+      "A `hostPort` is reachable past Services, the gateway and often NetworkPolicies, and two such pods cannot share a node.",
+    references: podSecurity("Host Ports", "5.2.13"),
+  },
+  function* (container) {
+    const ports = container.reader.at("ports");
+    if (ports.isAbsent === true) yield { at: ports, holds: true, message: "", mend: "" };
+    for (const port of ports.each()) {
+      const place = port.at("hostPort");
+      yield {
+        at: place,
+        holds: place.isAbsentOr(0),
+        message: `${container.label} takes port ${place.shown} of its node`,
+        mend: "remove hostPort and use a Service",
+      };
+    }
+  },
+);

@@ -1,0 +1,36 @@
+import { containerRule, type Answer } from "./pod-rule.ts";
+
+const QUANTITY = /^\d+(\.\d+)?(e\d+|[numkMGTPE]|[KMGTPE]i)?$/;
+
+/** Nobody starves the node. */
+export const resources = containerRule(
+  {
+    name: "kubernetes-resources",
+    title: "Containers request and are limited in CPU and memory",
+    level: "mandatory",
+    documentation:
+      "Without requests the scheduler packs blindly; without limits one container starves its neighbours. Ephemeral containers cannot have them and are left out.",
+    references: [
+      { standard: "Polaris", item: "cpuLimitsMissing, memoryLimitsMissing" },
+      { standard: "Checkov", item: "CKV_K8S_10-13" },
+    ],
+  },
+  function* (container): Generator<Answer> {
+    if (container.role === "ephemeral container") return;
+    for (const kind of ["requests", "limits"])
+      for (const resource of ["cpu", "memory"]) {
+        const place = container.reader.at("resources", kind, resource);
+        const holds = place.test(
+          (value) =>
+            (typeof value === "number" && value > 0) ||
+            (typeof value === "string" && QUANTITY.test(value) && /[1-9]/.test(value)),
+        );
+        yield {
+          at: place,
+          holds,
+          message: `${container.label} has no ${resource} ${kind}`,
+          mend: `set resources.${kind}.${resource}`,
+        };
+      }
+  },
+);

@@ -1,0 +1,33 @@
+import { all, any } from "../../model/truth.ts";
+import { podRule, podSecurity } from "./pod-rule.ts";
+
+const FIELD = ["securityContext", "runAsNonRoot"] as const;
+const MEND = "set securityContext.runAsNonRoot: true";
+
+/** Containers run as non-root. */
+export const runAsNonRoot = podRule(
+  {
+    name: "kubernetes-run-as-non-root",
+    title: "Every container is required to run as a non-root user",
+    level: "mandatory",
+    documentation:
+      "The kubelet refuses to start a container as root where `securityContext.runAsNonRoot` is true, whatever the image says. " +
+      "The container's own value wins over the pod's; a pod that says `false` is refused even if its containers say `true`. " +
+      "A pod with a user namespace of its own (`hostUsers: false`) is let through, as Pod Security does since 1.35.",
+    references: podSecurity("Running as Non-root", "5.2.7"),
+  },
+  function* (pod) {
+    const own = pod.spec.at(...FIELD);
+    yield {
+      at: own,
+      holds: any(pod.userNamespace, own.isAbsentOr(true)),
+      message: "the pod allows root (runAsNonRoot is not true)",
+      mend: MEND,
+    };
+    for (const container of pod.containers) {
+      const place = container.reader.at(...FIELD);
+      const holds = any(place.is(true), all(place.isAbsent, own.is(true)), pod.userNamespace);
+      yield { at: place, holds, message: `${container.label} may run as root`, mend: MEND };
+    }
+  },
+);

@@ -1,0 +1,30 @@
+import { any } from "../../model/truth.ts";
+import { podRule, podSecurity } from "./pod-rule.ts";
+
+const FIELD = ["securityContext", "runAsUser"] as const;
+
+/** No pod or container asks for UID 0. */
+export const runAsUser = podRule(
+  {
+    name: "kubernetes-run-as-user",
+    title: "No pod or container asks for the root user",
+    level: "mandatory",
+    documentation:
+      "`securityContext.runAsUser: 0` is root by number; `runAsNonRoot` would stop it only when the container starts. " +
+      "A pod with a user namespace of its own (`hostUsers: false`) is let through, as Pod Security does since 1.35.",
+    references: podSecurity("Running as Non-root user", "5.2.7"),
+  },
+  function* (pod) {
+    const places = [["the pod", pod.spec] as const, ...pod.containers.map((c) => [c.label, c.reader] as const)];
+    for (const [label, reader] of places) {
+      const place = reader.at(...FIELD);
+      const sound = any(place.isAbsent, place.within(1, Infinity));
+      yield {
+        at: place,
+        holds: any(sound, pod.userNamespace),
+        message: `${label} asks for user ${place.shown}`,
+        mend: "set runAsUser to a UID other than 0",
+      };
+    }
+  },
+);

@@ -1,0 +1,29 @@
+import { podRule, podSecurity, type Answer } from "./pod-rule.ts";
+
+const TYPES = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
+
+/** SELinux keeps its container types. */
+export const seLinux = podRule(
+  {
+    name: "kubernetes-selinux",
+    title: "SELinux options keep the container types, and no user or role",
+    level: "mandatory",
+    documentation: "Another type, user or role can take a container out of its confinement on a node with SELinux.",
+    references: podSecurity("SELinux"),
+  },
+  function* (pod): Generator<Answer> {
+    for (const [label, reader] of [
+      ["the pod", pod.spec] as const,
+      ...pod.containers.map((c) => [c.label, c.reader] as const),
+    ]) {
+      const options = reader.at("securityContext", "seLinuxOptions");
+      const mend = "remove it from securityContext.seLinuxOptions";
+      const type = options.at("type");
+      yield { at: type, holds: type.isAbsentOr(...TYPES), message: `${label} has SELinux type ${type.shown}`, mend };
+      for (const key of ["user", "role"]) {
+        const place = options.at(key);
+        yield { at: place, holds: place.isAbsentOr(""), message: `${label} sets SELinux ${key} ${place.shown}`, mend };
+      }
+    }
+  },
+);

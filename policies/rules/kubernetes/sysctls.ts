@@ -1,0 +1,42 @@
+import { podRule, podSecurity } from "./pod-rule.ts";
+
+const SAFE = [
+  "kernel.shm_rmid_forced",
+  "net.ipv4.ip_local_port_range",
+  "net.ipv4.ip_local_reserved_ports",
+  "net.ipv4.ip_unprivileged_port_start",
+  "net.ipv4.ping_group_range",
+  "net.ipv4.tcp_fin_timeout",
+  "net.ipv4.tcp_keepalive_intvl",
+  "net.ipv4.tcp_keepalive_probes",
+  "net.ipv4.tcp_keepalive_time",
+  "net.ipv4.tcp_notsent_lowat",
+  "net.ipv4.tcp_rmem",
+  "net.ipv4.tcp_slow_start_after_idle",
+  "net.ipv4.tcp_syncookies",
+  "net.ipv4.tcp_wmem",
+];
+
+/** Only kernel parameters that are the pod's own. */
+export const sysctls = podRule(
+  {
+    name: "kubernetes-sysctls",
+    title: "Pods set safe kernel parameters only",
+    level: "mandatory",
+    documentation: `Safe are those that belong to the pod's own namespaces: ${SAFE.map((name) => `\`${name}\``).join(", ")}.`,
+    references: podSecurity("Sysctls"),
+  },
+  function* (pod) {
+    const list = pod.spec.at("securityContext", "sysctls");
+    if (list.isAbsent === true) yield { at: list, holds: true, message: "", mend: "" };
+    for (const sysctl of list.each()) {
+      const place = sysctl.at("name");
+      yield {
+        at: place,
+        holds: place.is(...SAFE),
+        message: `the pod sets ${place.shown}, which is not a safe parameter`,
+        mend: "remove it from securityContext.sysctls",
+      };
+    }
+  },
+);

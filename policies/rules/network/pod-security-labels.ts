@@ -1,0 +1,30 @@
+import { isObject } from "../../reading/kubernetes-objects.ts";
+import { onlyOnClusters } from "../../reading/pods.ts";
+import { judge, type ResourceRule } from "../../model/rule.ts";
+
+/** The API server holds pods to the same standard. */
+export const podSecurityLabels: ResourceRule = {
+  name: "namespace-pod-security",
+  title: "Namespaces enforce Pod Security restricted",
+  level: "mandatory",
+  scope: "resource",
+  onUnknown: "defer",
+  documentation:
+    "The label `pod-security.kubernetes.io/enforce: restricted` makes the API server refuse what these rules refuse, also from other hands than this program's.",
+  references: [
+    { standard: "Pod Security Standards, restricted (1.37)", item: "namespace labels" },
+    { standard: "CIS Kubernetes 1.11", item: "5.2.1" },
+  ],
+  idle: onlyOnClusters,
+  concerns: isObject("Namespace"),
+  *check(subject) {
+    const label = subject.inputs.at("metadata", "labels", "pod-security.kubernetes.io/enforce");
+    yield judge(
+      subject,
+      label,
+      label.is("restricted"),
+      `the namespace enforces ${label.shown}`,
+      "set the label pod-security.kubernetes.io/enforce: restricted",
+    );
+  },
+};

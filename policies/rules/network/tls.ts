@@ -1,0 +1,86 @@
+import { objectsOf } from "../../reading/kubernetes-objects.ts";
+import { onlyOnClusters } from "../../reading/pods.ts";
+import type { Reader } from "../../model/reader.ts";
+import { judge, type StackRule, type Subject } from "../../model/rule.ts";
+import { all, any, type Truth } from "../../model/truth.ts";
+
+/** Nothing of a user's crosses the internet in the clear. */
+export const tls: StackRule = {
+  name: "network-tls",
+  title: "The gateway's listeners have TLS; a plain one does nothing but redirect",
+  level: "mandatory",
+  scope: "stack",
+  onUnknown: "defer",
+  documentation:
+    "Each listener is of protocol HTTPS or TLS with a certificate, or every route of it redirects to https. A plain listener that no route names itself takes the routes that name none.",
+  references: [
+    { standard: "OWASP ASVS 4.0", item: "9.1.1" },
+    { standard: "Kubescape", item: "C-0263" },
+  ],
+  idle: onlyOnClusters,
+  *check(scene) {
+    const routes = objectsOf(scene, "HTTPRoute", "GRPCRoute");
+    for (const gateway of objectsOf(scene, "Gateway"))
+      for (const listener of gateway.inputs.at("spec", "listeners").eachRequired()) {
+        const encrypted = all(
+          listener.at("protocol").is("HTTPS", "TLS"),
+          any(
+            listener.at("tls", "mode").is("Passthrough"),
+            listener.at("tls", "certificateRefs").test((value) => Array.isArray(value) && value.length > 0),
+          ),
+        );
+        const plain = routes.filter((route) => attaches(route, gateway, listener));
+        const redirects = plain.length > 0 && all(...plain.map(redirectsOnly));
+        yield judge(
+          gateway,
+          listener.at("protocol"),
+          any(encrypted, redirects),
+          `listener ${listener.at("name").shown} takes requests without TLS`,
+          "set protocol: HTTPS with certificateRefs, or redirect all of it",
+        );
+      }
+    for (const ingress of objectsOf(scene, "Ingress")) {
+      const place = ingress.inputs.at("spec", "tls");
+      yield judge(
+        ingress,
+        place,
+        place.test((value) => Array.isArray(value) && value.length > 0),
+        "the Ingress has no TLS",
+        "set spec.tls",
+      );
+    }
+  },
+};
+
+/** Whether a route may be of a listener; one that names no section is of each. */
+function attaches(route: Subject, gateway: Subject, listener: Reader): boolean {
+  const name = gateway.inputs.at("metadata", "name").text;
+  return route.inputs
+    .at("spec", "parentRefs")
+    .each()
+    .some((parent) => {
+      const sections = parent.at("sectionName");
+      return (
+        (name === undefined || parent.at("name").is(name) !== false) &&
+        (sections.isAbsent !== false || sections.text === listener.at("name").text)
+      );
+    });
+}
+
+function redirectsOnly(route: Subject): Truth {
+  return all(
+    ...route.inputs
+      .at("spec", "rules")
+      .eachRequired()
+      .map((rule) =>
+        any(
+          ...rule
+            .at("filters")
+            .each()
+            .map((filter) =>
+              all(filter.at("type").is("RequestRedirect"), filter.at("requestRedirect", "scheme").is("https")),
+            ),
+        ),
+      ),
+  );
+}

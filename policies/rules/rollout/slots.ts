@@ -1,0 +1,59 @@
+import { COLOURS } from "../../../contract/slots.ts";
+import { LABELS } from "../../../contract/labels.ts";
+import { componentOf, isContainer } from "../../reading/containers.ts";
+import { objectsOf } from "../../reading/kubernetes-objects.ts";
+import { podsOf } from "../../reading/pods.ts";
+import { judgeAt, placeOf, subjectOf, type Scene, type StackRule, type Subject } from "../../model/rule.ts";
+import { any, type Truth } from "../../model/truth.ts";
+
+/** There is always a slot to go to. */
+export const slots: StackRule = {
+  name: "rollout-slots",
+  title: "Both slots of the server are declared",
+  level: "mandatory",
+  scope: "stack",
+  onUnknown: "fail",
+  documentation:
+    "A rollback shifts traffic and starts nothing: blue and green are both there, whatever their weights are.",
+  references: [{ standard: "Requirement", item: "blue-green deployment" }],
+  *check(scene) {
+    const servers = serversOf(scene);
+    for (const colour of COLOURS) {
+      const found = any(...servers.map((server) => server.isColour(colour)));
+      const first = servers[0]?.subject;
+      yield judgeAt(
+        first === undefined ? { object: "server", path: "" } : placeOf(first, ""),
+        found,
+        `the ${colour} slot is not declared`,
+        `declare the ${colour} slot of the server`,
+      );
+    }
+  },
+};
+
+function serversOf(scene: Scene): readonly { subject: Subject; isColour: (colour: string) => Truth }[] {
+  const containers = scene.graph.resources
+    .filter(isContainer)
+    .map(subjectOf)
+    .filter((subject) => componentOf(subject.inputs)?.startsWith("server") === true);
+  const deployments = objectsOf(scene, "Deployment", "StatefulSet").filter(
+    (subject) => podsOf(subject)[0]?.metadata.at("labels", LABELS.component).is("server") === true,
+  );
+  return [
+    ...containers.map((subject) => ({
+      subject,
+      isColour: (colour: string) =>
+        any(
+          ...subject.inputs
+            .at("labels")
+            .each()
+            .filter((label) => label.at("label").is(LABELS.colour) === true)
+            .map((label) => label.at("value").is(colour)),
+        ),
+    })),
+    ...deployments.map((subject) => ({
+      subject,
+      isColour: (colour: string) => podsOf(subject)[0]?.metadata.at("labels", LABELS.colour).is(colour) ?? false,
+    })),
+  ];
+}

@@ -1,0 +1,91 @@
+import { LABELS } from "../../../contract/labels.ts";
+import { componentOf, isContainer } from "../../reading/containers.ts";
+import { bearsPods, podsOf } from "../../reading/pods.ts";
+import type { Reader } from "../../model/reader.ts";
+import { judge, type ResourceRule, type Subject } from "../../model/rule.ts";
+import { all, not } from "../../model/truth.ts";
+import { environmentOf } from "../../reading/secret-places.ts";
+
+/** Components that act for the back end, and may hold the key that bypasses row-level security. */
+const TRUSTED = /^(server(-blue|-green)?|backup(-runner)?|migrations?)(-files)?$/;
+const KEY = /service[_-]?role/i;
+
+/** The key past every policy stays with the back end. */
+export const serviceRole: ResourceRule = {
+  name: "service-role-key",
+  title: "The service-role key reaches the server, its backups and its migrations alone",
+  level: "mandatory",
+  scope: "resource",
+  onUnknown: "defer",
+  documentation:
+    "The key bypasses row-level security. It must not be in the environment, the files or the volumes of a workload of another component (the router, dashboards, exporters), and not among the secrets of an edge function, which the internet calls.",
+  references: [
+    { standard: "Supabase documentation", item: "API keys: service_role" },
+    { standard: "CIS Kubernetes 1.11", item: "5.4.1" },
+  ],
+  concerns: (resource) =>
+    isContainer(resource) ||
+    bearsPods(resource) ||
+    resource.type === "supabase:index/edgeFunctionSecrets:EdgeFunctionSecrets",
+  *check(subject) {
+    const { resource, inputs } = subject;
+    if (resource.type.startsWith("supabase:")) {
+      for (const secret of inputs.at("secrets").each()) {
+        const name = secret.at("name");
+        yield judge(
+          subject,
+          name,
+          all(name.isPresent, not(name.matches(KEY))),
+          "an edge function gets the service-role key",
+          "give it a role of its own",
+        );
+      }
+      return;
+    }
+    const component = isContainer(resource)
+      ? componentOf(inputs)
+      : podsOf(subject)[0]?.metadata.at("labels", LABELS.component).text;
+    if (component !== undefined && TRUSTED.test(component)) {
+      yield judge(subject, "", true, "", "");
+      return;
+    }
+    yield judge(subject, "", true, "", "");
+    for (const { reader, name } of environmentOf(subject))
+      yield judge(
+        subject,
+        reader,
+        !KEY.test(name),
+        `environment variable ${name} is the service-role key`,
+        "leave it out",
+      );
+    for (const place of filesOf(subject))
+      yield judge(subject, place, not(place.matches(KEY)), "the service-role key is mounted", "leave it out");
+  },
+};
+
+function filesOf(subject: Subject): readonly Reader[] {
+  if (isContainer(subject.resource))
+    return subject.inputs
+      .at("uploads")
+      .each()
+      .map((upload) => upload.at("file"));
+  return podsOf(subject).flatMap((pod) => [
+    ...pod.spec
+      .at("volumes")
+      .each()
+      .flatMap((volume) =>
+        volume
+          .at("secret", "items")
+          .each()
+          .map((item) => item.at("key")),
+      ),
+    ...pod.containers
+      .flatMap((container) =>
+        container.reader
+          .at("env")
+          .each()
+          .map((variable) => variable.at("valueFrom", "secretKeyRef", "key")),
+      )
+      .filter((key) => key.isAbsent !== true),
+  ]);
+}

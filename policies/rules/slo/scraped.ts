@@ -1,0 +1,81 @@
+import { LABELS } from "../../../contract/labels.ts";
+import { componentOf, isContainer } from "../../reading/containers.ts";
+import { kindOf, podsOf } from "../../reading/pods.ts";
+import { Reader } from "../../model/reader.ts";
+import { judgeAt, placeOf, subjectOf, type Scene, type StackRule, type Subject } from "../../model/rule.ts";
+import { prometheusFiles, type Job } from "../../reading/prometheus.ts";
+
+const LASTING = ["Deployment", "StatefulSet", "DaemonSet"];
+
+/** Nobody serves unseen. */
+export const scraped: StackRule = {
+  name: "slo-scraped",
+  title: "Prometheus scrapes every service",
+  level: "mandatory",
+  scope: "stack",
+  onUnknown: "defer",
+  documentation:
+    "Reads the scrape jobs that the stack's ConfigMaps and containers carry. A Deployment, StatefulSet, DaemonSet or running container is scraped where a job has its component's name, selects its pods by their labels, or has its host among the targets. What takes backups is watched by their age (`slo-backup-age`); a component may list others in `withoutScrape`.",
+  references: [
+    { standard: "Google SRE workbook", item: "Monitoring" },
+    { standard: "NIST SP 800-53", item: "SI-4" },
+  ],
+  *check(scene) {
+    const files = prometheusFiles(scene);
+    const excepted = new Set(
+      scene.graph.resources.flatMap((resource) =>
+        Reader.of(resource.inputs)
+          .at("withoutScrape")
+          .each()
+          .flatMap(({ text }) => text ?? []),
+      ),
+    );
+    for (const { subject, component, hosts, labels } of services(scene)) {
+      const found = files.jobs.some((job) => watches(job, component, hosts, labels)) || excepted.has(component);
+      yield judgeAt(
+        placeOf(subject, ""),
+        found || (files.unsure ?? false),
+        "no scrape job watches it",
+        "add a scrape job to the monitoring component, or list it in withoutScrape",
+      );
+    }
+  },
+};
+
+interface Service {
+  readonly subject: Subject;
+  readonly component: string;
+  readonly hosts: readonly string[];
+  readonly labels: Reader;
+}
+
+function* services(scene: Scene): Generator<Service> {
+  for (const resource of scene.graph.resources) {
+    const subject = subjectOf(resource);
+    const { inputs } = subject;
+    if (isContainer(resource)) {
+      const component = componentOf(inputs) ?? "";
+      // One-shot containers and what takes backups serve nobody.
+      if (inputs.at("start").is(false) === true || component === "backup-runner") continue;
+      yield { subject, component, hosts: [component, inputs.at("hostname").text ?? ""], labels: Reader.of(undefined) };
+    } else if (LASTING.includes(kindOf(resource) ?? ""))
+      for (const pod of podsOf(subject)) {
+        const labels = pod.metadata.at("labels");
+        const component = labels.at(LABELS.component).text ?? "";
+        yield { subject, component, hosts: [component, inputs.at("metadata", "name").text ?? ""], labels };
+      }
+  }
+}
+
+function watches(job: Job, component: string, hosts: readonly string[], labels: Reader): boolean {
+  if (component !== "" && job.name === component && job.hosts.length + job.selectors.length > 0) return true;
+  if (job.hosts.some((host) => host !== "" && hosts.includes(host))) return true;
+  return job.selectors.some(
+    (selector) =>
+      selector.length > 0 &&
+      selector.every((pair) => {
+        const [key = "", value = ""] = pair.split("=");
+        return labels.at(key).is(value) === true;
+      }),
+  );
+}

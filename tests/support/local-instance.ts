@@ -1,0 +1,90 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { runProgram, type Ran } from "../../operations/docker/process.ts";
+import { freePorts } from "./free-ports.ts";
+
+/** What `--json` prints of an event. */
+export interface PrintedEvent {
+  readonly type: string;
+  readonly id?: string;
+  readonly status?: string;
+  readonly title?: string;
+  readonly data?: Record<string, unknown>;
+}
+
+/** Gates that do not judge the speed of a busy machine, for tests of something else than the gates. */
+export const PATIENT_GATES = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } as const;
+
+/** A local stack of its own, beside whatever else runs: another instance name, folder and ports. */
+export class LocalInstance {
+  readonly name: string;
+  readonly home: string;
+  readonly ports: Readonly<
+    Record<
+      "httpPort" | "wsPort" | "observePort" | "prometheusPort" | "alertmanagerPort" | "grafanaPort" | "postgresPort",
+      number
+    >
+  >;
+
+  private constructor(name: string, ports: LocalInstance["ports"]) {
+    this.name = name;
+    this.home = join(PROJECT_ROOT, ".exai", name);
+    this.ports = ports;
+  }
+
+  static async create(purpose: string): Promise<LocalInstance> {
+    const [
+      httpPort = 0,
+      wsPort = 0,
+      observePort = 0,
+      prometheusPort = 0,
+      alertmanagerPort = 0,
+      grafanaPort = 0,
+      postgresPort = 0,
+    ] = await freePorts(7);
+    const ports = { httpPort, wsPort, observePort, prometheusPort, alertmanagerPort, grafanaPort, postgresPort };
+    return new LocalInstance(`exai-${purpose}-${process.pid}`, ports);
+  }
+
+  /** Runs `./exai <words>` on this instance. */
+  async exai(words: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<Ran> {
+    return runProgram(process.execPath, this.#arguments(words, settings), { cwd: PROJECT_ROOT });
+  }
+
+  /** Starts `./exai <words>` on this instance, for a test that does something to its process. */
+  start(words: readonly string[], settings: Readonly<Record<string, string>> = {}): ChildProcess {
+    return spawn(process.execPath, this.#arguments(words, settings), {
+      cwd: PROJECT_ROOT,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+
+  #arguments(words: readonly string[], settings: Readonly<Record<string, string>>): string[] {
+    const all = { instance: this.name, homeDirectory: join(".exai", this.name), ...this.ports, ...settings };
+    const flags = Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+    return [join(PROJECT_ROOT, "cli", "main.ts"), "--json", ...words, ...flags];
+  }
+
+  /** Runs a verb and returns its events. @throws Error with what it printed, where its exit code is another */
+  async events(
+    words: readonly string[],
+    settings: Readonly<Record<string, string>> = {},
+    code = 0,
+  ): Promise<readonly PrintedEvent[]> {
+    const ran = await this.exai(words, settings);
+    if (ran.code !== code)
+      throw new Error(`exai ${words.join(" ")} ended with ${ran.code ?? "a signal"}:\n${ran.stdout}\n${ran.stderr}`);
+    return ran.stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as PrintedEvent);
+  }
+
+  /** Removes everything, whatever state it is in. */
+  async remove(): Promise<void> {
+    await this.exai(["down", "--volumes", "--yes"]);
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
