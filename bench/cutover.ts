@@ -16,7 +16,7 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { otherColour, type Colour } from "../contract/slots.ts";
+import { otherSlot, type Slot } from "../contract/slots.ts";
 import type { Verb } from "../contract/events.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { SERVER_PATHS } from "../contract/server.ts";
@@ -72,7 +72,7 @@ const rounds = Number(args.rounds ?? (args.peers ? 2 : 3));
 interface Change {
   readonly round: number;
   readonly kind: "cutover" | "rollback";
-  readonly candidate: Colour;
+  readonly candidate: Slot;
   /** The candidate's weight from here on. */
   readonly weight: number;
   /** When it began, milliseconds since 1970. */
@@ -86,7 +86,7 @@ interface Change {
 
 /**
  * When connections may be closed with 1012: from the deadline of a drain on, until its slot has been deployed anew; and by a
- * rollback, which sends the clients of the release that it leaves back to the other colour.
+ * rollback, which sends the clients of the release that it leaves back to the other slot.
  */
 type Closing = readonly [from: number, to: number];
 
@@ -123,8 +123,8 @@ async function cutovers(): Promise<void> {
 async function oneRound(target: Target, round: number, closings: Closing[]): Promise<readonly Change[]> {
   const { context } = target;
   const changes: Change[] = [];
-  const stable: Colour = (await context.traffic.inForce())?.weights.green === 100 ? "green" : "blue";
-  const candidate = otherColour(stable);
+  const stable: Slot = (await context.traffic.inForce())?.weights.green === 100 ? "green" : "blue";
+  const candidate = otherSlot(stable);
   const calledAt = clock();
   const steps = args.steps.split(",").map(Number);
   const request = {
@@ -247,7 +247,7 @@ async function report(
     .map((change, index) => ({ change, until: changes[index + 1]?.at ?? ended }))
     .filter(({ change }) => change.kind === "rollback" || change.weight === 100)
     .map(({ change, until }) => {
-      const to = change.kind === "rollback" ? otherColour(change.candidate) : change.candidate;
+      const to = change.kind === "rollback" ? otherSlot(change.candidate) : change.candidate;
       const flip = flipMilliseconds(load, change.at, until, to);
       return {
         round: change.round,
@@ -296,7 +296,7 @@ async function report(
       "WebSockets dropped",
       `${String(result.webSockets.dropped)} (${String(result.webSockets.restarted)} asked with 1012 to reconnect, ${String(early.length)} of them neither by a rollback nor after the drain deadline of ${String(DRAIN_SECONDS)} s, ${String(result.webSockets.refused)} refused, ${String(result.webSockets.messages)} messages)`,
     ],
-    ["MCP calls on the wrong colour", `${String(result.mcp.wrongColour)} of ${String(result.mcp.calls)}`],
+    ["MCP calls on the wrong slot", `${String(result.mcp.wrongSlot)} of ${String(result.mcp.calls)}`],
     [
       "MCP calls failed",
       `${String(result.mcp.failed)} (${String(result.mcp.initialisedAgain)} sessions initialised again after 404)`,
@@ -329,7 +329,7 @@ async function report(
   );
   for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
   await keep(result);
-  const lost = failed.length + result.webSockets.dropped + early.length + result.mcp.wrongColour + result.mcp.failed;
+  const lost = failed.length + result.webSockets.dropped + early.length + result.mcp.wrongSlot + result.mcp.failed;
   process.exitCode = lost === 0 && (result.worstWeightError ?? 0) <= 5 ? 0 : 1;
 }
 

@@ -2,8 +2,8 @@ import { createRequire } from "node:module";
 import type * as promql from "@prometheus-io/lezer-promql";
 import { z } from "zod";
 
-/** What a query of {@link GateQuery} writes where the colour belongs. */
-export const COLOUR_PLACEHOLDER = "$colour";
+/** What a query of {@link GateQuery} writes where the slot belongs. */
+export const SLOT_PLACEHOLDER = "$slot";
 
 const COMPARISONS = ["<", "<=", ">", ">="] as const;
 
@@ -11,18 +11,18 @@ const COMPARISONS = ["<", "<=", ">", ">="] as const;
 export const gateQuery = z.strictObject({
   /** What the verdicts call it. */
   name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "is not a name of lower-case letters, digits and hyphens"),
-  /** `$colour` stands for `blue` or `green`. Several series: each must keep to the limit. None: no data. */
+  /** `$slot` stands for `blue` or `green`. Several series: each must keep to the limit. None: no data. */
   query: z.string().superRefine((query, context) => {
-    if (!query.includes(COLOUR_PLACEHOLDER))
-      context.addIssue({ code: "custom", message: `does not say ${COLOUR_PLACEHOLDER}, so it judges no colour` });
-    const [error] = promqlErrors(query.replaceAll(COLOUR_PLACEHOLDER, "blue"));
+    if (!query.includes(SLOT_PLACEHOLDER))
+      context.addIssue({ code: "custom", message: `does not say ${SLOT_PLACEHOLDER}, so it judges no slot` });
+    const [error] = promqlErrors(query.replaceAll(SLOT_PLACEHOLDER, "blue"));
     if (error !== undefined) context.addIssue({ code: "custom", message: `is no PromQL near "${error}"` });
   }),
   /** How the value must compare with the limit for the gate to pass. */
   comparison: z.enum(COMPARISONS),
   limit: z.number(),
   /**
-   * How many times the stable colour's value, at the same moment, the candidate's may be (for `>`: at least must be).
+   * How many times the stable slot's value, at the same moment, the candidate's may be (for `>`: at least must be).
    * Absent: only the limit counts.
    */
   stableRatio: z.number().positive().optional(),

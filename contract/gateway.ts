@@ -1,4 +1,4 @@
-import { COLOURS, type Colour, type Weights } from "./slots.ts";
+import { SLOTS, type Slot, type Weights } from "./slots.ts";
 import { evictionStat } from "./envoy/metrics.ts";
 import { checkWeights, evictionOf, type RouteTable } from "./envoy/routes.ts";
 import { CLUSTER_KINDS, slotHost, type ClusterKind } from "./envoy/names.ts";
@@ -17,7 +17,7 @@ export const ROUTING_NAMES = {
   shared: { http: "server", websocket: "server-websocket" },
   pinned: { http: "server-pinned", websocket: "server-websocket-pinned" },
   redirect: "redirect-to-https",
-  /** HTTPRouteFilter that answers the sessions of an evicted colour. */
+  /** HTTPRouteFilter that answers the sessions of an evicted slot. */
   goneSession: "session-gone",
 } as const;
 
@@ -62,7 +62,7 @@ export interface SharedRules<Name = string> {
   /** EXAI_WS_PORT. */
   readonly wsPort: number;
   /** Names of the slots' Services. @default those of {@link slotHost} */
-  readonly services?: Readonly<Record<Colour, Name>>;
+  readonly services?: Readonly<Record<Slot, Name>>;
   /** Whether event streams have a rule of their own; only where {@link streamsArePinned}. @default true */
   readonly streams?: boolean;
 }
@@ -83,27 +83,27 @@ export function kindMatches(kind: ClusterKind): readonly Readonly<Record<string,
 }
 
 /**
- * The rules of a shared route: both slots with their weights, and before them the evicted colours' sessions. Each rule's
+ * The rules of a shared route: both slots with their weights, and before them the evicted slots' sessions. Each rule's
  * name says which table it is; Envoy Gateway hands it on to Envoy, so that the read-back proves that exactly this table
  * is in force, and by {@link ROUTE_STAT_NAME} to Envoy's statistics, which so say what it evicts.
  *
  * The order does not count: a longer path wins, then more conditions, the method being one. So a rule for a path wins over
- * any pinned one that names a colour alone, and needs pinned ones for the same path.
+ * any pinned one that names a slot alone, and needs pinned ones for the same path.
  */
 export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly RouteRule<Name>[] {
   const { listener, table, streams = true } = shared;
   checkWeights(table.weights);
   const name = tableName(table);
   return [
-    ...(listener === "http" ? COLOURS.filter((colour) => table.evicted.includes(colour)) : []).map((colour) => ({
-      name: `${name}-${evictionStat(evictionOf(table, colour), colour)}`,
-      // GET once more: with the method it has a condition more than the colour's pinned rule of streams.
+    ...(listener === "http" ? SLOTS.filter((slot) => table.evicted.includes(slot)) : []).map((slot) => ({
+      name: `${name}-${evictionStat(evictionOf(table, slot), slot)}`,
+      // GET once more: with the method it has a condition more than the slot's pinned rule of streams.
       matches: [{}, { method: "GET" }].map((method) => ({
         ...method,
         path: { type: "PathPrefix", value: SERVER_PATHS.mcp },
-        // What carried the colour's tag has it as the testers' header when Envoy chooses the route for good.
+        // What carried the slot's tag has it as the testers' header when Envoy chooses the route for good.
         headers: [
-          { type: "Exact", name: HEADERS.testerColour, value: colour },
+          { type: "Exact", name: HEADERS.testerSlot, value: slot },
           { type: "RegularExpression", name: HEADERS.mcpSessionId, value: ".+" },
         ],
       })),
@@ -124,7 +124,7 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
       .map((kind) => ({
         name: kind === "stream" ? `${name}-stream` : name,
         matches: kindMatches(kind),
-        backendRefs: COLOURS.map((colour) => backendRef(shared, kind, colour, table.weights[colour])),
+        backendRefs: SLOTS.map((slot) => backendRef(shared, kind, slot, table.weights[slot])),
         timeouts: ROUTE_TIMEOUTS,
       })),
   ];
@@ -134,21 +134,21 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
 export function backendRef<Name = string>(
   { wsPort, services }: Pick<SharedRules<Name>, "wsPort" | "services">,
   kind: ClusterKind,
-  colour: Colour,
+  slot: Slot,
   weight: number,
 ): { readonly kind: "Service"; readonly name: Name; readonly port: number; readonly weight: number } {
-  const name = services === undefined ? (slotHost(colour) as Name) : services[colour];
+  const name = services === undefined ? (slotHost(slot) as Name) : services[slot];
   return { kind: "Service", name, port: servicePorts(wsPort)[kind], weight };
 }
 
 /** Name of a pinned rule: what it leads, and by what. The kind comes first: {@link streamsArePinned} reads it back. */
-export function pinnedName(kind: ClusterKind, by: "session" | "tester", colour: Colour): string {
-  return `${kind}-${by}-${colour}`;
+export function pinnedName(kind: ClusterKind, by: "session" | "tester", slot: Slot): string {
+  return `${kind}-${by}-${slot}`;
 }
 
 /** MCP (Streamable HTTP, session management): a client that gets 404 for its session must initialise a new one. */
 export function goneSessionFilter(): Readonly<Record<string, unknown>> {
-  const message = "Session not found: its colour was rolled back; initialize a new session";
+  const message = "Session not found: its slot was rolled back; initialize a new session";
   return {
     directResponse: {
       statusCode: 404,
@@ -168,8 +168,8 @@ interface SharedRoute {
   readonly token: number;
   /** Of each of its weighted rules. */
   readonly weights: readonly Weights[];
-  readonly evicted: readonly Colour[];
-  readonly emptied: readonly Colour[];
+  readonly evicted: readonly Slot[];
+  readonly emptied: readonly Slot[];
 }
 
 /**
@@ -195,12 +195,12 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
     const before = found.get(listener);
     if (before !== undefined && (before.generation !== generation || before.token !== token))
       throw new Error(`the proxy has rules of two tables, ${before.generation} and ${generation}`);
-    const colour = name?.[4] as Colour | undefined;
-    const gone = colour !== undefined && field(route, "direct_response") !== undefined ? [colour] : [];
+    const slot = name?.[4] as Slot | undefined;
+    const gone = slot !== undefined && field(route, "direct_response") !== undefined ? [slot] : [];
     found.set(listener, {
       generation,
       token,
-      weights: [...(before?.weights ?? []), ...(colour === undefined ? [weightsOf(field(route, "route"))] : [])],
+      weights: [...(before?.weights ?? []), ...(slot === undefined ? [weightsOf(field(route, "route"))] : [])],
       evicted: [...(before?.evicted ?? []), ...gone],
       emptied: [...(before?.emptied ?? []), ...(name?.[3] === "emptied" ? gone : [])],
     });
@@ -212,12 +212,12 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
     weights === undefined ||
     http.generation !== websocket.generation ||
     http.token !== websocket.token ||
-    others.some((other) => COLOURS.some((colour) => other[colour] !== weights[colour]))
+    others.some((other) => SLOTS.some((slot) => other[slot] !== weights[slot]))
   )
     throw new Error(`the proxy's routes contradict each other: ${JSON.stringify(http)}, ${JSON.stringify(websocket)}`);
   const { generation, token } = http;
-  const evicted = COLOURS.filter((each) => http.evicted.includes(each));
-  const emptied = COLOURS.filter((each) => http.emptied.includes(each));
+  const evicted = SLOTS.filter((each) => http.evicted.includes(each));
+  const emptied = SLOTS.filter((each) => http.emptied.includes(each));
   return { generation, token, weights, evicted, emptied };
 }
 
@@ -233,16 +233,16 @@ export function streamsArePinned(configDump: unknown, namespace: string): boolea
   });
 }
 
-/** Colour and kind of a merged cluster, `service/<namespace>/server-<colour>/<port>/…`; undefined for any other. */
+/** Slot and kind of a merged cluster, `service/<namespace>/server-<slot>/<port>/…`; undefined for any other. */
 export function parseServiceCluster(
   name: string,
   { namespace, wsPort }: { readonly namespace: string; readonly wsPort: number },
-): { readonly colour: Colour; readonly kind: ClusterKind } | undefined {
+): { readonly slot: Slot; readonly kind: ClusterKind } | undefined {
   const [object, home, service, port] = name.split("/");
-  const colour = COLOURS.find((each) => slotHost(each) === service);
+  const slot = SLOTS.find((each) => slotHost(each) === service);
   const kind = CLUSTER_KINDS.find((each) => servicePorts(wsPort)[each] === Number(port));
-  if (object !== "service" || home !== namespace || colour === undefined || kind === undefined) return undefined;
-  return { colour, kind };
+  if (object !== "service" || home !== namespace || slot === undefined || kind === undefined) return undefined;
+  return { slot, kind };
 }
 
 function weightsOf(action: unknown): Weights {
@@ -254,9 +254,9 @@ function weightsOf(action: unknown): Weights {
       : children(field(field(action, "weighted_clusters"), "clusters"));
   for (const cluster of clusters) {
     const service = String(field(cluster, "name")).split("/")[2];
-    const colour = COLOURS.find((each) => slotHost(each) === service);
+    const slot = SLOTS.find((each) => slotHost(each) === service);
     // A weight of 0 may be left out of the dump: it is the default of its field.
-    if (colour !== undefined) weights[colour] += Number(field(cluster, "weight") ?? 0);
+    if (slot !== undefined) weights[slot] += Number(field(cluster, "weight") ?? 0);
   }
   return weights;
 }

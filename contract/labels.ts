@@ -7,7 +7,7 @@ export const LABELS = {
   /** What the container does: server, router, postgres, … */
   component: "exai.component",
   /** Slot of a server container. */
-  colour: "exai.colour",
+  slot: "exai.slot",
   /** SHA-256 over all that makes a container of Compose what it is. */
   configHash: "exai.config-hash",
 } as const;

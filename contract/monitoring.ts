@@ -16,39 +16,39 @@ export const JOBS = {
 export type Job = (typeof JOBS)[keyof typeof JOBS];
 
 /**
- * Series that Prometheus records, as the router saw the traffic. Those that start with `colour:` have the label `colour`
- * alone; those that start with `exai:` are what users met, whatever the colour. Rates are per second.
+ * Series that Prometheus records, as the router saw the traffic. Those that start with `slot:` have the label `slot`
+ * alone; those that start with `exai:` are what users met, whatever the slot. Rates are per second.
  */
 export const RECORDS = {
-  requests1m: "colour:exai_requests:rate1m",
-  requests5m: "colour:exai_requests:rate5m",
+  requests1m: "slot:exai_requests:rate1m",
+  requests5m: "slot:exai_requests:rate5m",
   /** Answers of class 5xx, the router's own included. */
-  errors1m: "colour:exai_errors:rate1m",
-  errors5m: "colour:exai_errors:rate5m",
-  /** The colour's share of all requests, 0 to 1; absent while there are none. */
-  requestShare1m: "colour:exai_requests:share1m",
-  /** Errors by requests, 0 to 1; absent while the colour has no requests. */
-  errorRatio1m: "colour:exai_error_ratio:rate1m",
-  errorRatio5m: "colour:exai_error_ratio:rate5m",
-  /** Cumulative histogram, labels colour and le; bounds in milliseconds. */
-  durationBuckets1m: "colour_le:exai_request_duration_milliseconds_bucket:rate1m",
-  durationBuckets5m: "colour_le:exai_request_duration_milliseconds_bucket:rate5m",
+  errors1m: "slot:exai_errors:rate1m",
+  errors5m: "slot:exai_errors:rate5m",
+  /** The slot's share of all requests, 0 to 1; absent while there are none. */
+  requestShare1m: "slot:exai_requests:share1m",
+  /** Errors by requests, 0 to 1; absent while the slot has no requests. */
+  errorRatio1m: "slot:exai_error_ratio:rate1m",
+  errorRatio5m: "slot:exai_error_ratio:rate5m",
+  /** Cumulative histogram, labels slot and le; bounds in milliseconds. */
+  durationBuckets1m: "slot_le:exai_request_duration_milliseconds_bucket:rate1m",
+  durationBuckets5m: "slot_le:exai_request_duration_milliseconds_bucket:rate5m",
   /** Seconds. */
-  p95Seconds1m: "colour:exai_request_duration_seconds:p95_rate1m",
-  p95Seconds5m: "colour:exai_request_duration_seconds:p95_rate5m",
-  p99Seconds1m: "colour:exai_request_duration_seconds:p99_rate1m",
-  p99Seconds5m: "colour:exai_request_duration_seconds:p99_rate5m",
+  p95Seconds1m: "slot:exai_request_duration_seconds:p95_rate1m",
+  p95Seconds5m: "slot:exai_request_duration_seconds:p95_rate5m",
+  p99Seconds1m: "slot:exai_request_duration_seconds:p99_rate1m",
+  p99Seconds5m: "slot:exai_request_duration_seconds:p99_rate5m",
   /** Seconds, from the server's own histogram. */
-  webSocketP95Seconds5m: "colour:exai_websocket_latency_seconds:p95_rate5m",
+  webSocketP95Seconds5m: "slot:exai_websocket_latency_seconds:p95_rate5m",
   /** Targets of the server that answer their scrape; 0 where the slot has none. */
-  slotTargetsUp: "colour:exai_targets_up:count",
+  slotTargetsUp: "slot:exai_targets_up:count",
   /**
-   * 1 while the tables of all routers that answer send the colour no users and no sessions, 0 while one does. While no
+   * 1 while the tables of all routers that answer send the slot no users and no sessions, 0 while one does. While no
    * router answers it is what they said last.
    */
-  slotEvicted: "colour:exai_slot_evicted:min",
+  slotEvicted: "slot:exai_slot_evicted:min",
   /** The same of tables that call the slot empty on purpose as well. */
-  slotEmptied: "colour:exai_slot_emptied:min",
+  slotEmptied: "slot:exai_slot_emptied:min",
   userRequests5m: "exai:requests:rate5m",
   userErrors5m: "exai:errors:rate5m",
   userErrorRatio5m: "exai:error_ratio:rate5m",

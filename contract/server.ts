@@ -28,11 +28,11 @@ export const SERVER_PATHS = {
 
 /** Headers that the router and the server agree on; HTTP header names in lower case. */
 export const HEADERS = {
-  /** MCP session identifier; the router prefixes its value with `<colour>.` on the way out. */
+  /** MCP session identifier; the router prefixes its value with `<slot>.` on the way out. */
   mcpSessionId: "mcp-session-id",
-  /** A tester names the colour that must answer, whatever the weights are. */
-  testerColour: "x-exai-colour",
-  /** Set on every response by the router: the colour that answered. */
+  /** A tester names the slot that must answer, whatever the weights are. */
+  testerSlot: "x-exai-slot",
+  /** Set on every response by the router: the slot that answered. */
   servedBy: "x-exai-served-by",
   /** Set on every response by the server: its release (variable RELEASE). */
   release: "x-exai-release",

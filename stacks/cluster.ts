@@ -13,7 +13,7 @@ import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
 import { CLUSTER_IMAGES } from "../contract/cluster-images.ts";
-import type { Colour } from "../contract/slots.ts";
+import type { Slot } from "../contract/slots.ts";
 import { UserError } from "../contract/errors.ts";
 import { ROUTING_NAMES } from "../contract/gateway.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
@@ -209,7 +209,7 @@ function monitoringImages(settings: Settings): ClusterMonitoringArgs["images"] {
 }
 
 /** Image of each slot: as the settings name it, else built from the given folder and pushed. */
-function slotImages(settings: Settings): Readonly<Record<Colour, pulumi.Input<string>>> {
+function slotImages(settings: Settings): Readonly<Record<Slot, pulumi.Input<string>>> {
   let built: pulumi.Output<string> | undefined;
   const build = (): pulumi.Output<string> => (built ??= builtImage(settings));
   return { blue: settings.slots.blue ?? build(), green: settings.slots.green ?? build() };

@@ -120,7 +120,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
       ...rest,
     };
   };
-  const names = new Set([...Object.keys(plain).filter((name) => name !== "EXAI_COLOUR"), "SUPABASE_URL"]);
+  const names = new Set([...Object.keys(plain).filter((name) => name !== "EXAI_SLOT"), "SUPABASE_URL"]);
   return [
     ...[...names].map((name) => {
       const value = plain[name];

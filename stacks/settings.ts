@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Colour } from "../contract/slots.ts";
+import type { Slot } from "../contract/slots.ts";
 import { environmentOf, parseValues, type Values } from "./settings/parse.ts";
 import type { ConfigSource } from "./settings/source.ts";
 import type { Environment } from "./settings/setting.ts";
@@ -13,7 +13,7 @@ export interface Settings extends Values {
   readonly stack: string;
   readonly environment: Environment;
   /** Image per slot; undefined where the stack builds it from `buildContext`. */
-  readonly slots: Readonly<Record<Colour, pulumi.Input<string> | undefined>>;
+  readonly slots: Readonly<Record<Slot, pulumi.Input<string> | undefined>>;
 }
 
 /**
@@ -37,6 +37,6 @@ export function parseSettings(stack: string, source: ConfigSource): Settings {
 }
 
 /** Names of the two slots' server on the network: `server-blue`, `server-green`. */
-export function serverName(colour: Colour): string {
-  return `server-${colour}`;
+export function serverName(slot: Slot): string {
+  return `server-${slot}`;
 }

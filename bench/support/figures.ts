@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { ROUTES_FILE } from "../../contract/envoy/names.ts";
 import type { LoadReport } from "./load.ts";
 import type { RequestRecord } from "./load-http.ts";
@@ -21,17 +21,17 @@ export function between(report: LoadReport, from: number, to: number): readonly 
   return report.requests.filter((record) => record.startedAt >= from && record.startedAt < to);
 }
 
-/** Share in percent of a colour among answered requests. */
-export function shareOf(requests: readonly RequestRecord[], colour: Colour): number {
+/** Share in percent of a slot among answered requests. */
+export function shareOf(requests: readonly RequestRecord[], slot: Slot): number {
   const answered = requests.filter((record) => record.servedBy !== undefined);
-  return (100 * answered.filter((record) => record.servedBy === colour).length) / answered.length;
+  return (100 * answered.filter((record) => record.servedBy === slot).length) / answered.length;
 }
 
 /**
- * Milliseconds after a change at which the last request began that the other colour still answered; 0 when none did.
+ * Milliseconds after a change at which the last request began that the other slot still answered; 0 when none did.
  * Requests that were not answered before the next change (`until`) belong to that one.
  */
-export function flipMilliseconds(report: LoadReport, changedAt: number, until: number, to: Colour): number {
+export function flipMilliseconds(report: LoadReport, changedAt: number, until: number, to: Slot): number {
   const wrong = between(report, changedAt, until).filter(
     (record) =>
       record.servedBy !== undefined && record.servedBy !== to && record.startedAt + record.milliseconds < until,

@@ -1,6 +1,6 @@
 import { Agent, request, type OutgoingHttpHeaders } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
-import { isColour, type Colour } from "../../contract/slots.ts";
+import { isSlot, type Slot } from "../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import { clock } from "./load-clock.ts";
 import { reachOptions, type Reach } from "./load-reach.ts";
@@ -11,14 +11,14 @@ export interface RequestRecord {
   readonly milliseconds: number;
   /** HTTP status; 0 when there was no answer. */
   readonly status: number;
-  readonly servedBy: Colour | undefined;
+  readonly servedBy: Slot | undefined;
 }
 
 /** What came back. */
 export interface Answer {
   /** 0 when there was none. */
   readonly status: number;
-  readonly servedBy: Colour | undefined;
+  readonly servedBy: Slot | undefined;
   readonly session: string | undefined;
   readonly body: string;
 }
@@ -64,11 +64,11 @@ export class HttpClient {
       if (body === undefined) response.resume();
       else response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       response.on("error", none).on("end", () => {
-        const colour = response.headers[HEADERS.servedBy];
+        const slot = response.headers[HEADERS.servedBy];
         const session = response.headers[HEADERS.mcpSessionId];
         end({
           status: response.statusCode ?? 0,
-          servedBy: typeof colour === "string" && isColour(colour) ? colour : undefined,
+          servedBy: typeof slot === "string" && isSlot(slot) ? slot : undefined,
           session: typeof session === "string" ? session : undefined,
           body: text,
         });

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import type { Answer, HttpClient } from "./load-http.ts";
 
@@ -8,10 +8,10 @@ export interface McpReport {
   /** Sessions that were opened, those after a 404 among them. */
   readonly sessions: number;
   readonly calls: number;
-  /** Calls answered by another colour than the one that opened the session. */
-  readonly wrongColour: number;
+  /** Calls answered by another slot than the one that opened the session. */
+  readonly wrongSlot: number;
   /** Sessions that had such a call. */
-  readonly sessionsOnWrongColour: number;
+  readonly sessionsOnWrongSlot: number;
   /** Sessions that were answered 404 and initialised again. */
   readonly initialisedAgain: number;
   readonly failed: readonly string[];
@@ -40,7 +40,7 @@ const CALL = JSON.stringify({
 
 interface Client {
   id: string | undefined;
-  openedOn: Colour | undefined;
+  openedOn: Slot | undefined;
   strayed: boolean;
   busy: boolean;
 }
@@ -49,7 +49,7 @@ interface Client {
 export class McpClients {
   readonly #http: HttpClient;
   readonly #clients: Client[];
-  readonly #report = { sessions: 0, calls: 0, wrongColour: 0, sessionsOnWrongColour: 0, initialisedAgain: 0 };
+  readonly #report = { sessions: 0, calls: 0, wrongSlot: 0, sessionsOnWrongSlot: 0, initialisedAgain: 0 };
   readonly #failed: string[] = [];
   #turn = 0;
 
@@ -122,8 +122,8 @@ export class McpClients {
 
   #judge(client: Client, { status, servedBy, body }: Answer, good: number[]): void {
     if (servedBy !== undefined && servedBy !== client.openedOn) {
-      this.#report.wrongColour += 1;
-      if (!client.strayed) this.#report.sessionsOnWrongColour += 1;
+      this.#report.wrongSlot += 1;
+      if (!client.strayed) this.#report.sessionsOnWrongSlot += 1;
       client.strayed = true;
     }
     if (good.includes(status) && (status !== 200 || body.includes('"result"'))) return;

@@ -147,7 +147,7 @@ Examples:
   const rollback = program
     .command("rollback")
     .description("take the users back to the other slot, now")
-    .option("--keep-sessions", "leave MCP sessions and connections on the colour that is left", false)
+    .option("--keep-sessions", "leave MCP sessions and connections on the slot that is left", false)
     .option("--accept-schema", "go back although the schema has moved past the old release", false);
   onStack(withReason(rollback))
     .addHelpText(

@@ -1,7 +1,7 @@
 import type { ExaiEvent } from "../../contract/events.ts";
 import { duration, tableLines, viewLines, type Renderer, type Streams } from "./renderer.ts";
 
-/** One line per event, without colours or cursor movements: for logs and pipes. */
+/** One line per event, without color or cursor movements: for logs and pipes. */
 export function plainRenderer({ out, err }: Streams): Renderer {
   let last = "";
   const view = viewLines(out);

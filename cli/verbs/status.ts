@@ -41,7 +41,7 @@ const DRAINED = "drained";
 /** The slots that a rollout has emptied. A journal that cannot be read is told by the rollout's own verbs. */
 async function drainedSlots(home: string): Promise<ReadonlySet<string>> {
   const journal = await new FileJournalStore(rolloutDirectory(home)).read().catch(() => undefined);
-  return new Set(journal?.machine.emptied.map((colour) => serverName(colour)));
+  return new Set(journal?.machine.emptied.map((slot) => serverName(slot)));
 }
 
 function since(started: string): string {

@@ -1,5 +1,5 @@
 import type { OutputMap } from "@pulumi/pulumi/automation/index.js";
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { Engine } from "../../platforms/pulumi/engine.ts";
@@ -56,8 +56,8 @@ async function* awaitSlots(settings: EngineStack["settings"], signal: AbortSigna
     import("../../operations/rollout/kubernetes/slot-objects.ts"),
   ]);
   const objects = new SlotObjects(clusterOf(settings), settings.instance);
-  for (const colour of COLOURS)
-    yield* timed(`ready:${colour}`, `slot ${colour} is ready`, () => objects.rolledOut(colour, signal));
+  for (const slot of SLOTS)
+    yield* timed(`ready:${slot}`, `slot ${slot} is ready`, () => objects.rolledOut(slot, signal));
 }
 
 async function* migrateLocal(local: LocalStack, signal: AbortSignal): AsyncGenerator<ExaiEvent, number> {
@@ -80,7 +80,7 @@ async function* provideImages(stack: string, given: Overrides, signal: AbortSign
 function* keptNotes({ kept, settings }: EngineStack): Generator<ExaiEvent> {
   const slots = Object.entries(kept);
   if (slots.length === 0) return;
-  const running = slots.map(([colour, image]) => `${colour} ${image}`).join(", ");
+  const running = slots.map(([slot, image]) => `${slot} ${image}`).join(", ");
   yield { type: "note", level: "info", message: `the slots keep what the last cutover put there: ${running}` };
   if (typeof settings.image === "string" && !slots.some(([, image]) => image === settings.image))
     yield {

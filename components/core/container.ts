@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { FILES_LABEL, mountedFiles, type MountedFiles } from "./files.ts";
 import { transformed, type Transform } from "./transform.ts";
 
@@ -49,7 +49,7 @@ export interface ContainerSpec {
   /** Role: the name on the network, the Compose service and the label. */
   readonly component: string;
   /** Slot, for a server's container. */
-  readonly colour?: Colour;
+  readonly slot?: Slot;
   readonly image: pulumi.Input<string>;
   /** Numeric `uid:gid`; never root. */
   readonly user: string;
@@ -130,7 +130,7 @@ export function containerArgs(
     [LABELS.instance]: platform.instance,
     [LABELS.stack]: platform.stack,
     [LABELS.component]: spec.component,
-    ...(spec.colour === undefined ? {} : { [LABELS.colour]: spec.colour }),
+    ...(spec.slot === undefined ? {} : { [LABELS.slot]: spec.slot }),
     ...(files === undefined ? {} : { [FILES_LABEL]: files.carrier }),
   };
   return {

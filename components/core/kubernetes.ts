@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { LABELS } from "../../contract/labels.ts";
 
 /** What every object of one cluster stack shares. */
@@ -18,7 +18,7 @@ export interface Part {
   /** Role, e.g. `server`, `prometheus`, `backup`: the value of the label {@link LABELS.component}. */
   readonly component: string;
   /** Slot, for what belongs to one slot of the server. */
-  readonly colour?: Colour;
+  readonly slot?: Slot;
 }
 
 /** Labels by which a Service, a policy or a Deployment finds the pods of a part. They never change once deployed. */
@@ -26,7 +26,7 @@ export function selectorLabels(platform: Pick<KubernetesPlatform, "instance">, p
   return {
     [LABELS.instance]: platform.instance,
     [LABELS.component]: part.component,
-    ...(part.colour === undefined ? {} : { [LABELS.colour]: part.colour }),
+    ...(part.slot === undefined ? {} : { [LABELS.slot]: part.slot }),
   };
 }
 

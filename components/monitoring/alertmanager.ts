@@ -65,7 +65,7 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
     global: { resolve_timeout: "5m" },
     route: {
       receiver: NOBODY,
-      group_by: ["alertname", "colour", "schedule"],
+      group_by: ["alertname", "slot", "schedule"],
       group_wait: "10s",
       group_interval: "1m",
       repeat_interval: "4h",
@@ -124,22 +124,22 @@ export function renderAlertmanager(receivers: Receivers = {}): string {
  * ask for them where they are meant.
  */
 function inhibitions(): readonly Record<string, unknown>[] {
-  const coloured = 'colour=~".+"';
+  const hasSlot = 'slot=~".+"';
   return [
     {
       // The slot that users are on is down: that it stands empty, and that its targets do not answer, is the same news.
-      source_matchers: ['severity="critical"', 'symptom="availability"', coloured],
-      target_matchers: ['severity="warning"', coloured],
-      equal: ["colour"],
+      source_matchers: ['severity="critical"', 'symptom="availability"', hasSlot],
+      target_matchers: ['severity="warning"', hasSlot],
+      equal: ["slot"],
     },
     {
-      source_matchers: ['alertname="SlotDown"', coloured],
-      target_matchers: ['alertname=~"TargetDown|MetricsAbsent"', coloured],
-      equal: ["colour"],
+      source_matchers: ['alertname="SlotDown"', hasSlot],
+      target_matchers: ['alertname=~"TargetDown|MetricsAbsent"', hasSlot],
+      equal: ["slot"],
     },
     {
       source_matchers: ['alertname="ErrorRatioHigh"'],
-      target_matchers: ['alertname="ColourErrorRatioHigh"'],
+      target_matchers: ['alertname="SlotErrorRatioHigh"'],
     },
     {
       // Without a router nothing is measured, and there is no traffic to measure.

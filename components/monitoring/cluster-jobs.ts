@@ -47,7 +47,7 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
         { source_labels: ["__meta_kubernetes_pod_container_port_number"], regex: String(HTTP_PORT), action: "keep" },
         // A pod that has ended, such as an evicted one, is no target that is down.
         { source_labels: ["__meta_kubernetes_pod_phase"], regex: "Failed|Succeeded", action: "drop" },
-        { source_labels: [metaLabel(LABELS.colour)], target_label: "colour" },
+        { source_labels: [metaLabel(LABELS.slot)], target_label: "slot" },
         { source_labels: ["__meta_kubernetes_pod_name"], target_label: "pod" },
       ],
     },
@@ -77,7 +77,7 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
   ];
 }
 
-/** Labels from the names of merged clusters, `service/<namespace>/server-<colour>/<port>/…`: the port says the kind. */
+/** Labels from the names of merged clusters, `service/<namespace>/server-<slot>/<port>/…`: the port says the kind. */
 export function gatewayRelabelling(
   targets: Pick<ClusterTargets, "namespace" | "webSocketPort">,
 ): readonly Relabelling[] {
@@ -90,7 +90,7 @@ export function gatewayRelabelling(
     replacement,
   });
   return [
-    rule(`${service}(blue|green)/\\d+`, "colour", "$1"),
+    rule(`${service}(blue|green)/\\d+`, "slot", "$1"),
     ...CLUSTER_KINDS.map((kind) => rule(`${service}(?:blue|green)/${String(ports[kind])}`, "kind", kind)),
   ];
 }

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { coloursDashboard } from "./dashboards/slots.ts";
+import { slotsDashboard } from "./dashboards/slots.ts";
 import { databaseDashboard } from "./dashboards/database.ts";
 import { overviewDashboard } from "./dashboards/overview.ts";
 import { DATASOURCE_UID, type ClassicDashboard } from "./dashboards/panels.ts";
@@ -13,7 +13,7 @@ export const GRAFANA_PATHS = {
 
 /** All dashboards of a stack. */
 export function dashboards(args: { readonly walArchive: boolean }): readonly ClassicDashboard[] {
-  return [overviewDashboard(), coloursDashboard(), databaseDashboard(args.walArchive)];
+  return [overviewDashboard(), slotsDashboard(), databaseDashboard(args.walArchive)];
 }
 
 /** The data source and the dashboards' folder, as Grafana's provisioning files: path to content. */

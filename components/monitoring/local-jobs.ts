@@ -1,4 +1,4 @@
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import {
   ENVOY_METRIC_RELABELLING,
   ENVOY_SCRAPE_INTERVAL_SECONDS,
@@ -27,7 +27,7 @@ export const MONITORING_HOSTS = {
 
 /** Addresses, `host:port`, of what the local Prometheus scrapes. The defaults are the names on the instance's network. */
 export interface LocalTargets {
-  readonly server?: Readonly<Record<(typeof COLOURS)[number], string>>;
+  readonly server?: Readonly<Record<(typeof SLOTS)[number], string>>;
   readonly router?: string;
   readonly postgresExporter?: string;
   readonly prometheus?: string;
@@ -44,9 +44,9 @@ export function localJobs(targets: LocalTargets = {}): readonly ScrapeJob[] {
       path: SERVER_PATHS.metrics,
       intervalSeconds: ENVOY_SCRAPE_INTERVAL_SECONDS,
       discovery: {
-        static: COLOURS.map((colour) => ({
-          targets: [targets.server?.[colour] ?? `${slotHost(colour)}:${HTTP_PORT}`],
-          labels: { colour },
+        static: SLOTS.map((slot) => ({
+          targets: [targets.server?.[slot] ?? `${slotHost(slot)}:${HTTP_PORT}`],
+          labels: { slot },
         })),
       },
     },
@@ -57,7 +57,7 @@ export function localJobs(targets: LocalTargets = {}): readonly ScrapeJob[] {
   ];
 }
 
-/** The router's job on either platform: a short interval for the gates, clusters and emptied slots turned into colours. */
+/** The router's job on either platform: a short interval for the gates, clusters and emptied slots turned into slots. */
 export function routerJob(
   discovery: ScrapeJob["discovery"],
   relabelSamples: NonNullable<ScrapeJob["relabelSamples"]>,

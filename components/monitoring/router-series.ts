@@ -5,9 +5,9 @@ import { selector } from "./promql.ts";
 /** Service levels are computed from plain requests: a stream or WebSocket lasts as long as its client likes. */
 const REQUESTS: ClusterKind = "plain";
 
-/** One of Envoy's series for the plain requests of both colours. */
+/** One of Envoy's series for the plain requests of both slots. */
 export function plainRequests(metric: string, ...matchers: readonly string[]): string {
-  return selector(metric, `${ENVOY_LABELS.kind}="${REQUESTS}"`, `${ENVOY_LABELS.colour}=~".+"`, ...matchers);
+  return selector(metric, `${ENVOY_LABELS.kind}="${REQUESTS}"`, `${ENVOY_LABELS.slot}=~".+"`, ...matchers);
 }
 
 /** Matcher of the answers of one class, e.g. "5". */

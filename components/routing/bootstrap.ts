@@ -15,7 +15,7 @@ import {
   type ClusterKind,
 } from "../../contract/envoy/names.ts";
 import { LISTENER_HEADER, SESSION_FILTER, SESSION_SCRIPT } from "../../contract/envoy/routes.ts";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 
 /** What differs between two routers. Defaults are those of a container of the local stack. */
 export interface EnvoyOptions {
@@ -34,12 +34,12 @@ export interface EnvoyOptions {
   /** Writes a JSON line per request to standard output. @default false */
   readonly accessLog?: boolean;
   /** Where a slot listens. @default its name on the network, port 8080 and the WebSocket port */
-  readonly upstream?: (colour: Colour, kind: ClusterKind) => { readonly host: string; readonly port: number };
+  readonly upstream?: (slot: Slot, kind: ClusterKind) => { readonly host: string; readonly port: number };
 }
 
 /**
  * Envoy's bootstrap configuration: two listeners for users, one read-only listener for the read-back and Prometheus,
- * and static clusters for both colours, which exist before any weight goes from 0 to n.
+ * and static clusters for both slots, which exist before any weight goes from 0 to n.
  */
 export function envoyBootstrap(options: EnvoyOptions): Json {
   const adminPort = options.adminPort ?? ADMIN_PORT;
@@ -52,7 +52,7 @@ export function envoyBootstrap(options: EnvoyOptions): Json {
         userListener("websocket", options.webSocketPort, options),
         observeListener(options.observePort ?? OBSERVE_PORT, options.instance),
       ],
-      clusters: [...CLUSTERS.map(({ colour, kind }) => slotCluster(colour, kind, options)), adminCluster(adminPort)],
+      clusters: [...CLUSTERS.map(({ slot, kind }) => slotCluster(slot, kind, options)), adminCluster(adminPort)],
     },
     // Histograms become visible at each flush, and gates read them every few seconds.
     stats_flush_interval: "1s",
@@ -170,18 +170,18 @@ end
     disabled: true, // only MCP's routes pay for it
     typed_config: typed("envoy.extensions.filters.http.lua.v3.Lua", {
       source_codes: { [SESSION_SCRIPT]: { inline_string: code } },
-      // Else the shortened identifier would be matched again, and half of the sessions would change their colour.
+      // Else the shortened identifier would be matched again, and half of the sessions would change their slot.
       clear_route_cache: false,
     }),
   };
 }
 
-function slotCluster(colour: Colour, kind: ClusterKind, options: EnvoyOptions): Json {
+function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json {
   const port = kind === "websocket" ? options.webSocketPort : HTTP_PORT;
-  const to = options.upstream?.(colour, kind) ?? { host: slotHost(colour), port };
-  const http = options.upstream?.(colour, "plain") ?? { host: to.host, port: HTTP_PORT };
+  const to = options.upstream?.(slot, kind) ?? { host: slotHost(slot), port };
+  const http = options.upstream?.(slot, "plain") ?? { host: to.host, port: HTTP_PORT };
   return {
-    name: clusterName(colour, kind),
+    name: clusterName(slot, kind),
     // A slot that is made anew has a new address: every address of the name, asked for each second.
     cluster_type: {
       name: "envoy.clusters.dns",
@@ -197,7 +197,7 @@ function slotCluster(colour: Colour, kind: ClusterKind, options: EnvoyOptions): 
     ignore_health_on_host_removal: true,
     connect_timeout: "2s",
     load_assignment: {
-      cluster_name: clusterName(colour, kind),
+      cluster_name: clusterName(slot, kind),
       endpoints: [
         {
           lb_endpoints: [
@@ -226,8 +226,8 @@ function slotCluster(colour: Colour, kind: ClusterKind, options: EnvoyOptions): 
         http_health_check: { path: SERVER_PATHS.ready },
       },
     ],
-    // The share of healthy hosts under which Envoy tries them all. A colour has one host here: a try is better than a
-    // certain 503, and whether a colour may take traffic is the controller's decision.
+    // The share of healthy hosts under which Envoy tries them all. A slot has one host here: a try is better than a
+    // certain 503, and whether a slot may take traffic is the controller's decision.
     common_lb_config: { healthy_panic_threshold: { value: 50 } },
     circuit_breakers: {
       thresholds: [

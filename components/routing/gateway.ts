@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { COLOURS, type Colour, type Weights } from "../../contract/slots.ts";
+import { SLOTS, type Slot, type Weights } from "../../contract/slots.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { FIRST_TABLE } from "../../contract/envoy/routes.ts";
 import {
@@ -28,7 +28,7 @@ export interface GatewayObject {
 /** What the routes are made from. */
 export interface RoutingSpec {
   /** Names of the slots' Services, in the routes' namespace. */
-  readonly services: Readonly<Record<Colour, pulumi.Input<string>>>;
+  readonly services: Readonly<Record<Slot, pulumi.Input<string>>>;
   /** Host name that the gateway answers. */
   readonly hostname: string;
   /** Port of the server's WebSockets, on the Services and on the gateway. */
@@ -42,7 +42,7 @@ export interface RoutingSpec {
   readonly serviceType: "LoadBalancer" | "ClusterIP" | "NodePort";
   /** Image of the proxy; what the controller was built with where absent. */
   readonly proxyImage: string | undefined;
-  /** Tag MCP sessions with their colour. Needs a controller with `extensionApis.enableLua: true`. */
+  /** Tag MCP sessions with their slot. Needs a controller with `extensionApis.enableLua: true`. */
   readonly sessionTags: boolean;
 }
 
@@ -53,7 +53,7 @@ function httpSection(spec: Pick<RoutingSpec, "tlsSecret">): "http" | "https" {
   return spec.tlsSecret === undefined ? "http" : "https";
 }
 
-/** The proxy: its scale, its Service, and one cluster per Service and port, so that metrics are per colour and kind. */
+/** The proxy: its scale, its Service, and one cluster per Service and port, so that metrics are per slot and kind. */
 export function envoyProxy(spec: RoutingSpec): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
@@ -136,19 +136,19 @@ export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weig
 }
 
 /**
- * Rules that name one colour each, whatever the weights are: a session's tag and the testers' header. They stand for
- * ever, so that both colours' clusters exist before any traffic is shifted to them.
+ * Rules that name one slot each, whatever the weights are: a session's tag and the testers' header. They stand for
+ * ever, so that both slots' clusters exist before any traffic is shifted to them.
  */
 export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
-  const rule = (kind: ClusterKind, by: "session" | "tester", colour: Colour): Record<string, unknown> => {
+  const rule = (kind: ClusterKind, by: "session" | "tester", slot: Slot): Record<string, unknown> => {
     const header =
       by === "session"
-        ? { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${colour}[.].+` }
-        : { type: "Exact", name: HEADERS.testerColour, value: colour };
+        ? { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${slot}[.].+` }
+        : { type: "Exact", name: HEADERS.testerSlot, value: slot };
     return {
-      name: pinnedName(kind, by, colour),
+      name: pinnedName(kind, by, slot),
       matches: kindMatches(kind).map((match) => ({ ...match, headers: [header] })),
-      backendRefs: [backendRef(spec, kind, colour, 1)],
+      backendRefs: [backendRef(spec, kind, slot, 1)],
       timeouts: ROUTE_TIMEOUTS,
     };
   };
@@ -157,8 +157,8 @@ export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObjec
     listener,
     LISTENER_KINDS[listener].flatMap((kind) => [
       // A tagged session stays where it is even under the testers' header: the policy that strips the tag sets the header.
-      ...(spec.sessionTags && listener === "http" ? COLOURS.map((colour) => rule(kind, "session", colour)) : []),
-      ...COLOURS.map((colour) => rule(kind, "tester", colour)),
+      ...(spec.sessionTags && listener === "http" ? SLOTS.map((slot) => rule(kind, "session", slot)) : []),
+      ...SLOTS.map((slot) => rule(kind, "tester", slot)),
     ]),
   );
 }
@@ -194,22 +194,22 @@ function route(spec: RoutingSpec, listener: Listener, rules: readonly unknown[])
   };
 }
 
-/** CEL that names the colour of the upstream cluster, `service/<namespace>/server-<colour>/<port>/<name>`. */
-const COLOUR_BY_CLUSTER = "(xds.cluster_name.contains('/server-blue/') ? 'blue' : 'green')";
+/** CEL that names the slot of the upstream cluster, `service/<namespace>/server-<slot>/<port>/<name>`. */
+const SLOT_BY_CLUSTER = "(xds.cluster_name.contains('/server-blue/') ? 'blue' : 'green')";
 
 /**
- * Format of a session's identifier for the client: `<colour>.<address of the replica>~<the server's own>`. The colour is
+ * Format of a session's identifier for the client: `<slot>.<address of the replica>~<the server's own>`. The slot is
  * what routes go by; the address takes the session back to the replica that holds it. A client that makes one up reaches
- * no more than a replica of that colour.
+ * no more than a replica of that slot.
  */
 function taggedSession(): string {
   const session = HEADERS.mcpSessionId;
   // Where the server set no session all parts are empty, and Envoy adds no empty header. It has no CEL concatenation.
   const part = (expression: string): string => `%CEL('${session}' in response.headers ? ${expression} : '')%`;
-  return `${part(COLOUR_BY_CLUSTER)}${part("'.'")}${part("upstream.address")}${part("'~'")}%RESP(${session})%`;
+  return `${part(SLOT_BY_CLUSTER)}${part("'.'")}${part("upstream.address")}${part("'~'")}%RESP(${session})%`;
 }
 
-/** How clients are treated: which colour answered is said on every response, and sessions are tagged with it. */
+/** How clients are treated: which slot answered is said on every response, and sessions are tagged with it. */
 export function clientPolicy(spec: RoutingSpec): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
@@ -221,7 +221,7 @@ export function clientPolicy(spec: RoutingSpec): GatewayObject {
       headers: {
         lateResponseHeaders: {
           set: [
-            { name: HEADERS.servedBy, value: `%CEL(${COLOUR_BY_CLUSTER})%` },
+            { name: HEADERS.servedBy, value: `%CEL(${SLOT_BY_CLUSTER})%` },
             ...(spec.sessionTags ? [{ name: HEADERS.mcpSessionId, value: taggedSession() }] : []),
             ...(spec.tlsSecret === undefined
               ? []
@@ -233,7 +233,7 @@ export function clientPolicy(spec: RoutingSpec): GatewayObject {
   };
 }
 
-/** What the rollout answers the sessions of an evicted colour with; nothing refers to it before. */
+/** What the rollout answers the sessions of an evicted slot with; nothing refers to it before. */
 export function goneSession(): GatewayObject {
   return { apiVersion: ENVOY_GATEWAY, kind: "HTTPRouteFilter", spec: goneSessionFilter() };
 }
@@ -266,15 +266,15 @@ export function sessionPolicy(): GatewayObject {
 
 /**
  * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
- * decide; the testers' header keeps it on its colour. A replica that is gone is no error: another one answers that it
+ * decide; the testers' header keeps it on its slot. A replica that is gone is no error: another one answers that it
  * does not know the session, and the client initialises again, as the protocol has it.
  */
 const UNTAG_SESSION = `function envoy_on_request(handle)
   local headers = handle:headers()
   local session = headers:get("${HEADERS.mcpSessionId}")
   if session == nil then return end
-  for _, colour in ipairs({"blue", "green"}) do
-    local tag = colour .. "."
+  for _, slot in ipairs({"blue", "green"}) do
+    local tag = slot .. "."
     if string.sub(session, 1, string.len(tag)) == tag then
       local rest = string.sub(session, string.len(tag) + 1)
       local _, stop, replica = string.find(rest, "^([%x%.:%[%]]+:%d+)~")
@@ -282,7 +282,7 @@ const UNTAG_SESSION = `function envoy_on_request(handle)
         handle:setUpstreamOverrideHost(replica, false)
         rest = string.sub(rest, stop + 1)
       end
-      headers:replace("${HEADERS.testerColour}", colour)
+      headers:replace("${HEADERS.testerSlot}", slot)
       headers:replace("${HEADERS.mcpSessionId}", rest)
       return
     end

@@ -33,7 +33,7 @@ export interface KubernetesRoutingArgs extends RoutingSpec {
   };
 }
 
-/** Envoy Gateway before the two slots: listeners, permanent rules for both colours, and the weighted routes. */
+/** Envoy Gateway before the two slots: listeners, permanent rules for both slots, and the weighted routes. */
 export class KubernetesRouting extends ExaiComponent {
   constructor(name: string, args: KubernetesRoutingArgs, opts?: pulumi.ComponentResourceOptions) {
     super(

@@ -1,6 +1,6 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
-import { COLOURS, type Colour } from "../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
@@ -11,7 +11,7 @@ import { plainEnvironment, secretFiles, type ServerEnvironment, type SlotSecrets
 export interface DockerServerArgs {
   readonly platform: DockerPlatform;
   /** Image of each slot. */
-  readonly images: Readonly<Record<Colour, pulumi.Input<string>>>;
+  readonly images: Readonly<Record<Slot, pulumi.Input<string>>>;
   readonly environment: ServerEnvironment;
   readonly secrets: SlotSecrets;
   /** Memory limit of one slot, MiB. */
@@ -29,15 +29,15 @@ export interface DockerServerArgs {
  * through the router, which reaches the slots as `server-blue` and `server-green`.
  */
 export class DockerServer extends ExaiComponent {
-  readonly containers: Readonly<Record<Colour, docker.Container>>;
+  readonly containers: Readonly<Record<Slot, docker.Container>>;
 
   constructor(name: string, args: DockerServerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:server:DockerServer", name, { slots: COLOURS }, opts);
-    const slot = (colour: Colour): docker.Container => {
-      const image = new LocalImage(`${name}-${colour}`, args.images[colour], { parent: this });
+    super("exai:server:DockerServer", name, { slots: SLOTS }, opts);
+    const slot = (slot: Slot): docker.Container => {
+      const image = new LocalImage(`${name}-${slot}`, args.images[slot], { parent: this });
       return hardenedContainer(
-        `${name}-${colour}`,
-        slotSpec(colour, image.id, args),
+        `${name}-${slot}`,
+        slotSpec(slot, image.id, args),
         args.platform,
         { parent: this },
         args.transform?.container,
@@ -50,17 +50,17 @@ export class DockerServer extends ExaiComponent {
 
 /** The container of one slot; pure. */
 export function slotSpec(
-  colour: Colour,
+  slot: Slot,
   image: pulumi.Input<string>,
   args: Pick<DockerServerArgs, "environment" | "secrets" | "memoryMegabytes" | "cpus" | "healthCommand">,
 ): ContainerSpec {
-  const secrets = secretFiles(args.secrets[colour]);
+  const secrets = secretFiles(args.secrets[slot]);
   return {
-    component: `server-${colour}`,
-    colour,
+    component: `server-${slot}`,
+    slot,
     image,
     user: `${SERVER_UID}:${SERVER_UID}`,
-    environment: plainEnvironment(args.environment, secrets, colour),
+    environment: plainEnvironment(args.environment, secrets, slot),
     files: secrets.map(({ file, content }) => ({ path: `${SECRETS_DIRECTORY}/${file}`, content, secret: true })),
     tmpfs: { "/tmp": "size=64m,mode=1777,nosuid,nodev,noexec" },
     memoryMegabytes: args.memoryMegabytes,

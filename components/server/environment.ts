@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { JWT_KEY_VARIABLES, SECRET_FILE_SUFFIX, SECRETS_DIRECTORY } from "../../contract/server.ts";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import type { JwtKeySet } from "../../contract/jwt.ts";
 
 /** What the server is told. Times are in seconds. */
@@ -35,7 +35,7 @@ export interface ServerSecrets {
 }
 
 /** The secrets of each slot: they differ while a key is rotated. */
-export type SlotSecrets = Readonly<Record<Colour, ServerSecrets>>;
+export type SlotSecrets = Readonly<Record<Slot, ServerSecrets>>;
 
 /** The keys for tokens that a stack has. */
 export interface JwtKeys {
@@ -89,10 +89,10 @@ export function secretFiles(secrets: ServerSecrets): readonly SecretFile[] {
 export function plainEnvironment(
   environment: ServerEnvironment,
   secrets: readonly SecretFile[],
-  colour: Colour,
+  slot: Slot,
 ): Readonly<Record<string, pulumi.Input<string>>> {
   return {
-    EXAI_COLOUR: colour,
+    EXAI_SLOT: slot,
     EXAI_WS_HOST: environment.wsHost,
     EXAI_WS_PORT: String(environment.wsPort),
     ...(environment.productionUrl === undefined ? {} : { EXAI_PRODUCTION_URL: environment.productionUrl }),

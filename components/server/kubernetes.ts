@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { COLOURS, type Colour } from "../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { STREAMS_PORT } from "../../contract/gateway.ts";
 import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
@@ -28,7 +28,7 @@ const PRE_STOP_SECONDS = 5;
 export interface KubernetesServerArgs {
   readonly platform: KubernetesPlatform;
   /** Image of each slot, by digest. */
-  readonly images: Readonly<Record<Colour, pulumi.Input<string>>>;
+  readonly images: Readonly<Record<Slot, pulumi.Input<string>>>;
   /** Replicas of each slot; both slots are always at full scale, so that a rollback needs no start. */
   readonly replicas: number;
   readonly environment: ServerEnvironment;
@@ -52,23 +52,23 @@ export interface KubernetesServerArgs {
 /** The EX-AI server on Kubernetes: a Deployment, a Service and a disruption budget for each of the two slots. */
 export class KubernetesServer extends ExaiComponent {
   /** Name of each slot's Service, as an output of the Service. */
-  readonly services: Readonly<Record<Colour, pulumi.Output<string>>>;
-  readonly deployments: Readonly<Record<Colour, k8s.apps.v1.Deployment>>;
+  readonly services: Readonly<Record<Slot, pulumi.Output<string>>>;
+  readonly deployments: Readonly<Record<Slot, k8s.apps.v1.Deployment>>;
 
   constructor(name: string, args: KubernetesServerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:server:KubernetesServer", name, { slots: COLOURS, replicas: args.replicas }, opts);
+    super("exai:server:KubernetesServer", name, { slots: SLOTS, replicas: args.replicas }, opts);
     const { platform, transform } = args;
     const part = { component: "server" } as const;
     const account = tokenlessAccount(`${name}-account`, "server", platform, part, { parent: this });
     opening(`${name}-network`, "server", platform, part, serverOpenings(args), { parent: this });
 
-    const slot = (colour: Colour): { service: k8s.core.v1.Service; deployment: k8s.apps.v1.Deployment } => {
-      const object = slotName(colour);
-      const slotPart = { ...part, colour };
+    const slot = (slot: Slot): { service: k8s.core.v1.Service; deployment: k8s.apps.v1.Deployment } => {
+      const object = slotName(slot);
+      const slotPart = { ...part, slot };
       const service = new k8s.core.v1.Service(
         ...transformed(
           transform?.service,
-          `${name}-${colour}-service`,
+          `${name}-${slot}-service`,
           {
             metadata: metadata(platform, slotPart, object),
             spec: {
@@ -92,20 +92,20 @@ export class KubernetesServer extends ExaiComponent {
       );
       // An object of its own, so that a slot's keys change with its deployment and the other slot's pods stay.
       const secrets = new MountedSecret(
-        `${name}-${colour}-secrets`,
+        `${name}-${slot}-secrets`,
         {
           platform,
           part: slotPart,
           name: `${object}-secrets`,
-          files: Object.fromEntries(secretFiles(args.secrets[colour]).map(({ file, content }) => [file, content])),
+          files: Object.fromEntries(secretFiles(args.secrets[slot]).map(({ file, content }) => [file, content])),
         },
         { parent: this },
       );
-      const spec = slotPod(colour, args.images[colour], account.metadata.name, secrets, args);
+      const spec = slotPod(slot, args.images[slot], account.metadata.name, secrets, args);
       const deployment = new k8s.apps.v1.Deployment(
         ...transformed(
           transform?.deployment,
-          `${name}-${colour}`,
+          `${name}-${slot}`,
           {
             metadata: {
               ...metadata(platform, slotPart, object),
@@ -134,7 +134,7 @@ export class KubernetesServer extends ExaiComponent {
       new k8s.policy.v1.PodDisruptionBudget(
         ...transformed(
           transform?.disruptionBudget,
-          `${name}-${colour}-budget`,
+          `${name}-${slot}-budget`,
           {
             metadata: metadata(platform, slotPart, object),
             spec: {
@@ -158,13 +158,13 @@ export class KubernetesServer extends ExaiComponent {
 }
 
 /** Name of a slot's Deployment and Service: what routes and rollouts refer to. */
-export function slotName(colour: Colour): string {
-  return `server-${colour}`;
+export function slotName(slot: Slot): string {
+  return `server-${slot}`;
 }
 
 /** Pod of one slot; pure. */
 export function slotPod(
-  colour: Colour,
+  slot: Slot,
   image: pulumi.Input<string>,
   serviceAccount: pulumi.Input<string>,
   mounted: Pick<MountedSecret, "secretName" | "digest">,
@@ -173,7 +173,7 @@ export function slotPod(
   const { environment } = args;
   return {
     component: "server",
-    colour,
+    slot,
     uid: SERVER_UID,
     serviceAccount,
     spread: true,
@@ -187,7 +187,7 @@ export function slotPod(
       {
         name: "server",
         image,
-        environment: plainEnvironment(environment, secretFiles(args.secrets[colour]), colour),
+        environment: plainEnvironment(environment, secretFiles(args.secrets[slot]), slot),
         ports: { http: HTTP_PORT, websocket: environment.wsPort },
         mounts: [{ volume: "secrets", path: SECRETS_DIRECTORY }],
         resources: {

@@ -1,16 +1,16 @@
-import { COLOURS, type Colour } from "../slots.ts";
+import { SLOTS, type Slot } from "../slots.ts";
 
 /**
  * The router's series: what Prometheus has to do with them, and how gates and dashboards name them.
  *
- * Envoy makes a counter when it first counts: a colour that never failed has no series of class 5, and a series may be
+ * Envoy makes a counter when it first counts: a slot that never failed has no series of class 5, and a series may be
  * born inside a window. Whoever computes with them must take "absent" for 0 while {@link ENVOY_METRICS.requestsTotal}
  * of the same cluster is there, and for "no data" otherwise.
  */
 export const ENVOY_METRICS = {
-  /** Counter, from the start of the process; every try to a colour. */
+  /** Counter, from the start of the process; every try to a slot. */
   requestsTotal: "envoy_cluster_upstream_rq_total",
-  /** Counter; label {@link ENVOY_LABELS.responseClass}: "2" to "5". A colour that cannot be reached counts as "5". */
+  /** Counter; label {@link ENVOY_LABELS.responseClass}: "2" to "5". A slot that cannot be reached counts as "5". */
   requests: "envoy_cluster_upstream_rq_xx",
   /** Histogram, in milliseconds; buckets {@link LATENCY_BUCKETS_MILLISECONDS}. */
   requestTime: "envoy_cluster_upstream_rq_time",
@@ -19,9 +19,9 @@ export const ENVOY_METRICS = {
   /** Gauge: hosts that pass the router's own check of /ready. */
   healthyHosts: "envoy_cluster_membership_healthy",
   /**
-   * Of a route that answers the sessions of an evicted colour, after {@link ROUTE_RELABELLING}: there while the table in
-   * force has such a route, whether anybody asks for it or not; labels {@link ENVOY_LABELS.colour} and
-   * {@link ENVOY_LABELS.slot}. Its value says nothing.
+   * Of a route that answers the sessions of an evicted slot, after {@link ROUTE_RELABELLING}: there while the table in
+   * force has such a route, whether anybody asks for it or not; labels {@link ENVOY_LABELS.slot} and
+   * {@link ENVOY_LABELS.eviction}. Its value says nothing.
    */
   eviction: "envoy_vhost_route_upstream_rq_total",
 } as const;
@@ -29,12 +29,12 @@ export const ENVOY_METRICS = {
 /** Labels of {@link ENVOY_METRICS} after {@link ENVOY_METRIC_RELABELLING}. */
 export const ENVOY_LABELS = {
   /** `blue` or `green`. */
-  colour: "colour",
+  slot: "slot",
   /** `plain`, `stream` or `websocket`. Service levels are computed from `plain`. */
   kind: "kind",
   responseClass: "envoy_response_code_class",
   /** One of {@link EVICTIONS}. */
-  slot: "slot",
+  eviction: "eviction",
 } as const;
 
 /** Upper bounds of {@link ENVOY_METRICS.requestTime}. A latency gate must name one of them. */
@@ -60,36 +60,36 @@ interface DropRule {
   readonly action: "drop";
 }
 
-/** Turns the name of Envoy's cluster into the labels `colour` and `kind`; goes into the router's scrape job. */
+/** Turns the name of Envoy's cluster into the labels `slot` and `kind`; goes into the router's scrape job. */
 export const ENVOY_METRIC_RELABELLING: readonly RelabelRule[] = [
-  rule("(blue|green)(?:-stream|-websocket)?", "colour", "$1"),
+  rule("(blue|green)(?:-stream|-websocket)?", "slot", "$1"),
   rule("blue|green", "kind", "plain"),
   rule("(?:blue|green)-(stream|websocket)", "kind", "$1"),
 ];
 
-/** What a table says of an evicted colour's slot: no more than that, or that it is empty on purpose as well. */
+/** What a table says of a slot without users: only that its sessions are evicted, or also that it is empty on purpose. */
 export const EVICTIONS = ["evicted", "emptied"] as const;
 
 /** One of {@link EVICTIONS}. */
 export type Eviction = (typeof EVICTIONS)[number];
 
-/** Name, or its end, of the statistics of a route that answers the sessions of an evicted colour. */
-export function evictionStat(eviction: Eviction, colour: Colour): string {
-  return `${eviction}-${colour}`;
+/** Name, or its end, of the statistics of a route that answers the sessions of an evicted slot. */
+export function evictionStat(eviction: Eviction, slot: Slot): string {
+  return `${eviction}-${slot}`;
 }
 
 /**
- * Keeps one series for each evicted colour, {@link ENVOY_METRICS.eviction}; goes into the router's scrape job. The names
+ * Keeps one series for each evicted slot, {@link ENVOY_METRICS.eviction}; goes into the router's scrape job. The names
  * of route and virtual host go: they carry the table's generation, and every table would be a new series.
  */
 export const ROUTE_RELABELLING: readonly (RelabelRule | DropRule)[] = [
-  ...[ENVOY_LABELS.slot, ENVOY_LABELS.colour].map((label, index) => ({
+  ...[ENVOY_LABELS.eviction, ENVOY_LABELS.slot].map((label, index) => ({
     source_labels: ["__name__", "envoy_route"],
-    regex: `${ENVOY_METRICS.eviction};(?:.*-)?(${EVICTIONS.join("|")})-(${COLOURS.join("|")})`,
+    regex: `${ENVOY_METRICS.eviction};(?:.*-)?(${EVICTIONS.join("|")})-(${SLOTS.join("|")})`,
     target_label: label,
     replacement: `$${String(index + 1)}`,
   })),
-  { source_labels: ["__name__", ENVOY_LABELS.slot], regex: "envoy_vhost_route_[^;]*;", action: "drop" },
+  { source_labels: ["__name__", ENVOY_LABELS.eviction], regex: "envoy_vhost_route_[^;]*;", action: "drop" },
   ...["envoy_route", "envoy_virtual_host"].map((label) => ({
     source_labels: ["__name__"],
     regex: ENVOY_METRICS.eviction,

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { COLOURS, isColour, type Colour } from "../slots.ts";
+import { SLOTS, isSlot, type Slot } from "../slots.ts";
 
 /**
  * What a cluster of the router carries. Each has its own series, so that gates see plain requests alone: a stream that
@@ -14,26 +14,26 @@ export const CLUSTER_KINDS = ["plain", "stream", "websocket"] as const;
 export type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
 /** Name of an Envoy cluster: `blue`, `blue-stream`, `blue-websocket`, and the same for green. */
-export function clusterName(colour: Colour, kind: ClusterKind = "plain"): string {
-  return kind === "plain" ? colour : `${colour}-${kind}`;
+export function clusterName(slot: Slot, kind: ClusterKind = "plain"): string {
+  return kind === "plain" ? slot : `${slot}-${kind}`;
 }
 
-/** Colour and kind of an Envoy cluster; undefined for a cluster that carries no users, such as the admin one. */
-export function parseClusterName(name: string): { readonly colour: Colour; readonly kind: ClusterKind } | undefined {
-  const [colour = "", kind = "plain", ...rest] = name.split("-");
-  if (!isColour(colour) || rest.length > 0) return undefined;
+/** Slot and kind of an Envoy cluster; undefined for a cluster that carries no users, such as the admin one. */
+export function parseClusterName(name: string): { readonly slot: Slot; readonly kind: ClusterKind } | undefined {
+  const [slot = "", kind = "plain", ...rest] = name.split("-");
+  if (!isSlot(slot) || rest.length > 0) return undefined;
   const known = CLUSTER_KINDS.find((each) => each === kind);
-  return known === undefined ? undefined : { colour, kind: known };
+  return known === undefined ? undefined : { slot, kind: known };
 }
 
-/** Every pair of colour and kind, in a fixed order. */
-export const CLUSTERS: readonly { readonly colour: Colour; readonly kind: ClusterKind }[] = COLOURS.flatMap((colour) =>
-  CLUSTER_KINDS.map((kind) => ({ colour, kind })),
+/** Every pair of slot and kind, in a fixed order. */
+export const CLUSTERS: readonly { readonly slot: Slot; readonly kind: ClusterKind }[] = SLOTS.flatMap((slot) =>
+  CLUSTER_KINDS.map((kind) => ({ slot, kind })),
 );
 
 /** Name of a slot's container on the instance's network. */
-export function slotHost(colour: Colour): string {
-  return `server-${colour}`;
+export function slotHost(slot: Slot): string {
+  return `server-${slot}`;
 }
 
 /** Name of the one route configuration, which both listeners share, so that one rename changes both at once. */

@@ -1,4 +1,4 @@
-import { COLOURS, isColour, type Colour, type Weights } from "../slots.ts";
+import { SLOTS, isSlot, type Slot, type Weights } from "../slots.ts";
 import { HEADERS, SERVER_PATHS } from "../server.ts";
 import { typed, type Json } from "./json.ts";
 import { evictionStat, type Eviction } from "./metrics.ts";
@@ -11,13 +11,13 @@ export interface RouteTable {
   /** Fencing token of the lease under which the table was written; 0 for the first one. */
   readonly token: number;
   readonly weights: Weights;
-  /** Colours whose MCP sessions are answered with 404, so that their clients initialise again elsewhere. */
-  readonly evicted: readonly Colour[];
+  /** Slots whose MCP sessions are answered with 404, so that their clients initialise again elsewhere. */
+  readonly evicted: readonly Slot[];
   /** Those of them whose slot stands empty on purpose: their routes have a {@link evictionStat statistic} that says so. */
-  readonly emptied: readonly Colour[];
+  readonly emptied: readonly Slot[];
 }
 
-/** Name of the Lua filter that takes the colour out of a session identifier; off where a route does not ask for it. */
+/** Name of the Lua filter that takes the slot out of a session identifier; off where a route does not ask for it. */
 export const SESSION_FILTER = "exai.session";
 
 /** Name of the filter's script. */
@@ -48,7 +48,7 @@ export const FIRST_TABLE: RouteTable = {
 /**
  * The RDS file of a table: one route configuration that both listeners share.
  *
- * Order: the tester's header, then the colour in front of an MCP session identifier, then the weights. An RDS change
+ * Order: the tester's header, then the slot in front of an MCP session identifier, then the weights. An RDS change
  * takes effect for new requests; upgraded connections and open streams stay where they are.
  *
  * @throws RangeError when the weights are no whole percentages that sum to 100.
@@ -106,31 +106,31 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
   const session = mcp ? { typed_per_filter_config: { [SESSION_FILTER]: untag() } } : {};
   const action = {
     timeout: `${String(requests.seconds)}s`,
-    // A try again only where the colour has seen nothing of the request: an error of the colour must reach the gates.
+    // A try again only where the slot has seen nothing of the request: an error of the slot must reach the gates.
     retry_policy: { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 1 },
     ...(requests.kind === "plain" ? {} : { idle_timeout: "0s" }),
   };
-  const toColour = (colour: Colour): Record<string, Json> => ({
-    route: { cluster: clusterName(colour, requests.kind), ...action },
-    response_headers_to_add: responseHeaders(colour, mcp),
+  const toSlot = (slot: Slot): Record<string, Json> => ({
+    route: { cluster: clusterName(slot, requests.kind), ...action },
+    response_headers_to_add: responseHeaders(slot, mcp),
     ...session,
   });
   return [
-    ...COLOURS.map((colour) => ({ match: match(exact(HEADERS.testerColour, colour)), ...toColour(colour) })),
+    ...SLOTS.map((slot) => ({ match: match(exact(HEADERS.testerSlot, slot)), ...toSlot(slot) })),
     ...(mcp
-      ? COLOURS.map((colour) => ({
-          match: match({ name: HEADERS.mcpSessionId, string_match: { prefix: `${colour}.` } }),
-          ...(table.evicted.includes(colour) ? goneSession(colour, evictionOf(table, colour)) : toColour(colour)),
+      ? SLOTS.map((slot) => ({
+          match: match({ name: HEADERS.mcpSessionId, string_match: { prefix: `${slot}.` } }),
+          ...(table.evicted.includes(slot) ? goneSession(slot, evictionOf(table, slot)) : toSlot(slot)),
         }))
       : []),
     {
       match: match(),
       route: {
         weighted_clusters: {
-          clusters: COLOURS.map((colour) => ({
-            name: clusterName(colour, requests.kind),
-            weight: table.weights[colour],
-            response_headers_to_add: responseHeaders(colour, mcp),
+          clusters: SLOTS.map((slot) => ({
+            name: clusterName(slot, requests.kind),
+            weight: table.weights[slot],
+            response_headers_to_add: responseHeaders(slot, mcp),
           })),
         },
         ...action,
@@ -140,13 +140,13 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
   ];
 }
 
-function responseHeaders(colour: Colour, mcp: boolean): Json[] {
+function responseHeaders(slot: Slot, mcp: boolean): Json[] {
   return [
-    { header: { key: HEADERS.servedBy, value: colour }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
+    { header: { key: HEADERS.servedBy, value: slot }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
     ...(mcp
       ? [
           {
-            header: { key: HEADERS.mcpSessionId, value: `${colour}.%RESP(${HEADERS.mcpSessionId})%` },
+            header: { key: HEADERS.mcpSessionId, value: `${slot}.%RESP(${HEADERS.mcpSessionId})%` },
             append_action: "OVERWRITE_IF_EXISTS",
           },
         ]
@@ -154,18 +154,18 @@ function responseHeaders(colour: Colour, mcp: boolean): Json[] {
   ];
 }
 
-/** What a table says of a colour that is evicted. */
-export function evictionOf({ emptied }: Pick<RouteTable, "emptied">, colour: Colour): Eviction {
-  return emptied.includes(colour) ? "emptied" : "evicted";
+/** What a table says of a slot that is evicted. */
+export function evictionOf({ emptied }: Pick<RouteTable, "emptied">, slot: Slot): Eviction {
+  return emptied.includes(slot) ? "emptied" : "evicted";
 }
 
 /** MCP (Streamable HTTP, session management): a client that gets 404 for its session must initialise a new one. */
-function goneSession(colour: Colour, eviction: Eviction): Record<string, Json> {
-  const message = `Session not found: ${colour} was rolled back; initialize a new session`;
+function goneSession(slot: Slot, eviction: Eviction): Record<string, Json> {
+  const message = `Session not found: ${slot} was rolled back; initialize a new session`;
   return {
     // Envoy makes a route's statistics when it takes the table: no request is needed. It drops them with the table, which a
     // request that began under it keeps until its answer begins.
-    stat_prefix: evictionStat(eviction, colour),
+    stat_prefix: evictionStat(eviction, slot),
     direct_response: {
       status: 404,
       body: { inline_string: JSON.stringify({ jsonrpc: "2.0", error: { code: -32001, message }, id: null }) },
@@ -177,7 +177,7 @@ function goneSession(colour: Colour, eviction: Eviction): Record<string, Json> {
   };
 }
 
-/** Switches the filter on that takes the colour off the session identifier. */
+/** Switches the filter on that takes the slot off the session identifier. */
 function untag(): Json {
   return typed("envoy.config.route.v3.FilterConfig", {
     config: typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", { name: SESSION_SCRIPT }),
@@ -190,7 +190,7 @@ function exact(name: string, value: string): Json {
 
 /** @throws RangeError when the weights are no whole percentages that sum to 100. */
 export function checkWeights(weights: Weights): void {
-  const values = COLOURS.map((colour) => weights[colour]);
+  const values = SLOTS.map((slot) => weights[slot]);
   if (values.some((value) => !Number.isInteger(value) || value < 0) || values.reduce((a, b) => a + b, 0) !== 100) {
     throw new RangeError(`weights must be whole percentages that sum to 100, not ${JSON.stringify(weights)}`);
   }
@@ -215,28 +215,28 @@ export function tableInForce(configDump: unknown): RouteTable | undefined {
   const name = /^exai-generation-(\d+)-token-(\d+)$/.exec(String(field(host, "name")));
   if (name === null || others.length > 0) throw new Error("the router's routes were not written by this project");
   const weights: Weights[] = [];
-  const evicted = new Set<Colour>();
-  const emptied = new Set<Colour>();
+  const evicted = new Set<Slot>();
+  const emptied = new Set<Slot>();
   for (const route of children(field(host, "routes"))) {
     const clusters = children(field(field(field(route, "route"), "weighted_clusters"), "clusters"));
     if (clusters.length > 0) weights.push(weightsOf(clusters));
     if (field(route, "direct_response") !== undefined) {
-      for (const colour of sessionColours(route)) {
-        evicted.add(colour);
-        if (field(route, "stat_prefix") === evictionStat("emptied", colour)) emptied.add(colour);
+      for (const slot of sessionSlots(route)) {
+        evicted.add(slot);
+        if (field(route, "stat_prefix") === evictionStat("emptied", slot)) emptied.add(slot);
       }
     }
   }
   const [first] = weights;
-  if (first === undefined || weights.some((each) => COLOURS.some((colour) => each[colour] !== first[colour]))) {
+  if (first === undefined || weights.some((each) => SLOTS.some((slot) => each[slot] !== first[slot]))) {
     throw new Error(`the router's routes contradict each other: ${JSON.stringify(weights)}`);
   }
   return {
     generation: Number(name[1]),
     token: Number(name[2]),
     weights: first,
-    evicted: COLOURS.filter((colour) => evicted.has(colour)),
-    emptied: COLOURS.filter((colour) => emptied.has(colour)),
+    evicted: SLOTS.filter((slot) => evicted.has(slot)),
+    emptied: SLOTS.filter((slot) => emptied.has(slot)),
   };
 }
 
@@ -254,11 +254,11 @@ export function sameTable(a: RouteTable, b: RouteTable): boolean {
   return (
     a.generation === b.generation &&
     a.token === b.token &&
-    COLOURS.every(
-      (colour) =>
-        a.weights[colour] === b.weights[colour] &&
-        a.evicted.includes(colour) === b.evicted.includes(colour) &&
-        a.emptied.includes(colour) === b.emptied.includes(colour),
+    SLOTS.every(
+      (slot) =>
+        a.weights[slot] === b.weights[slot] &&
+        a.evicted.includes(slot) === b.evicted.includes(slot) &&
+        a.emptied.includes(slot) === b.emptied.includes(slot),
     )
   );
 }
@@ -266,18 +266,18 @@ export function sameTable(a: RouteTable, b: RouteTable): boolean {
 function weightsOf(clusters: readonly unknown[]): Weights {
   const weights = { blue: 0, green: 0 };
   for (const cluster of clusters) {
-    const colour = parseClusterName(String(field(cluster, "name")))?.colour;
+    const slot = parseClusterName(String(field(cluster, "name")))?.slot;
     // A weight of 0 may be left out of the dump: it is the default of its field.
-    if (colour !== undefined) weights[colour] = Number(field(cluster, "weight") ?? 0);
+    if (slot !== undefined) weights[slot] = Number(field(cluster, "weight") ?? 0);
   }
   return weights;
 }
 
-function sessionColours(route: unknown): Colour[] {
+function sessionSlots(route: unknown): Slot[] {
   return children(field(field(route, "match"), "headers")).flatMap((header) => {
     const prefix = field(field(header, "string_match"), "prefix");
-    const colour = typeof prefix === "string" ? prefix.replace(/\.$/, "") : "";
-    return field(header, "name") === HEADERS.mcpSessionId && isColour(colour) ? [colour] : [];
+    const slot = typeof prefix === "string" ? prefix.replace(/\.$/, "") : "";
+    return field(header, "name") === HEADERS.mcpSessionId && isSlot(slot) ? [slot] : [];
   });
 }
 

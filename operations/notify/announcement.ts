@@ -1,4 +1,4 @@
-import { COLOURS, otherColour, type Colour, type Weights } from "../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot, type Weights } from "../../contract/slots.ts";
 import type { HistoryEntry } from "../rollout/model/journal.ts";
 import type { Verdict } from "../rollout/gates/settings.ts";
 
@@ -20,8 +20,8 @@ export interface Announcement {
   readonly who: string;
   /** Why: the reason given, or what failed. */
   readonly reason: string;
-  readonly stable: Colour;
-  readonly candidate: Colour;
+  readonly stable: Slot;
+  readonly candidate: Slot;
   /** The candidate's image. */
   readonly image: string;
   readonly weights: Weights;
@@ -44,8 +44,8 @@ export function announcementOf(
   // A pause, or a promotion from it, is in the history as well, and leaves the users where they are.
   if (last?.to === entry.to && sameWeights(last.weights, entry.weights)) return undefined;
   // The rollout's first entry is from before any user was moved.
-  const stable = COLOURS.find((colour) => first.weights[colour] === 100) ?? "blue";
-  const candidate = otherColour(stable);
+  const stable = SLOTS.find((slot) => first.weights[slot] === 100) ?? "blue";
+  const candidate = otherSlot(stable);
   const image = entry.images[candidate] ?? first.images[candidate] ?? "?";
   const told = tell(entry, stable, candidate, image);
   if (told === undefined) return undefined;
@@ -57,13 +57,13 @@ export function announcementOf(
 }
 
 function sameWeights(a: Weights, b: Weights): boolean {
-  return COLOURS.every((colour) => a[colour] === b[colour]);
+  return SLOTS.every((slot) => a[slot] === b[slot]);
 }
 
 function tell(
   entry: HistoryEntry,
-  stable: Colour,
-  candidate: Colour,
+  stable: Slot,
+  candidate: Slot,
   image: string,
 ): Pick<Announcement, "kind" | "title"> | undefined {
   const { from, to, weights } = entry;

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import type { Announcement } from "./announcement.ts";
 import { cut, type Channel } from "./channel.ts";
 
@@ -36,7 +36,7 @@ function detailsOf({ reason, verdicts }: Announcement): string {
 }
 
 function footer({ rollout, who, weights }: Announcement): string {
-  const shares = COLOURS.map((colour) => `${colour} ${String(weights[colour])} %`).join(", ");
+  const shares = SLOTS.map((slot) => `${slot} ${String(weights[slot])} %`).join(", ");
   return `${rollout} · ${who} · ${shares}`;
 }
 

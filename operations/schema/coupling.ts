@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { breaches } from "../../contract/sql/migration.ts";
@@ -17,7 +17,7 @@ export interface RolloutSchema {
   /** What is in place and what is pending. @throws UserError where the database cannot be read within the seconds */
   state(seconds?: number): Promise<SchemaState>;
   /** What a release in a slot declares; undefined where it declares nothing. */
-  range(colour: Colour, image: string, signal: AbortSignal): Promise<SchemaRange | undefined>;
+  range(slot: Slot, image: string, signal: AbortSignal): Promise<SchemaRange | undefined>;
   /** Applies the pending expand migrations up to the first contract one, and says what it did. */
   expand(signal: AbortSignal): Promise<string>;
 }
@@ -29,7 +29,7 @@ export interface DatabaseSchemaOptions {
   readonly root?: string;
   readonly unlabelled: Unlabelled;
   /** Ranges that win over what the images say. */
-  readonly ranges?: Readonly<Partial<Record<Colour, SchemaRange>>>;
+  readonly ranges?: Readonly<Partial<Record<Slot, SchemaRange>>>;
   /** Labels of an image, brought here first where that is needed; undefined where they cannot be had. */
   readonly labels: (image: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>> | undefined>;
 }
@@ -42,8 +42,8 @@ export function databaseSchema(options: DatabaseSchemaOptions): RolloutSchema {
     unlabelled: options.unlabelled,
     root,
     state,
-    range: async (colour, image, signal) =>
-      options.ranges?.[colour] ?? rangeOfLabels(image, (await options.labels(image, signal)) ?? {}),
+    range: async (slot, image, signal) =>
+      options.ranges?.[slot] ?? rangeOfLabels(image, (await options.labels(image, signal)) ?? {}),
     expand: async (signal) => {
       const url = await options.url();
       const events = applyExpand(url, { root, signal });

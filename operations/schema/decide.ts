@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import type { SchemaRange } from "./range.ts";
 import {
   expandable,
@@ -16,7 +16,7 @@ export type Unlabelled = "warn" | "refuse";
 
 /** A release in a slot. */
 export interface Release {
-  readonly colour: Colour;
+  readonly slot: Slot;
   readonly image: string;
   /** Undefined where it declares nothing. */
   readonly range: SchemaRange | undefined;
@@ -92,13 +92,13 @@ export function rollbackSchema(
       ],
     };
   }
-  const stays = current === undefined ? "" : `; ${current.colour} keeps the users`;
+  const stays = current === undefined ? "" : `; ${current.slot} keeps the users`;
   return {
     allowed: false,
     problem:
       lost === undefined
-        ? `${target.image} in ${target.colour} needs the schema from ${min} on, and it is ${level(state)}${stays}`
-        : `the schema has moved past ${target.image} in ${target.colour}, which knows it up to ${max ?? ""}: ${migrationLabel(lost)} has taken away what it may need${stays}`,
+        ? `${target.image} in ${target.slot} needs the schema from ${min} on, and it is ${level(state)}${stays}`
+        : `the schema has moved past ${target.image} in ${target.slot}, which knows it up to ${max ?? ""}: ${migrationLabel(lost)} has taken away what it may need${stays}`,
     mend:
       lost === undefined
         ? "./exai migrate apply, then ./exai rollback"
@@ -108,11 +108,11 @@ export function rollbackSchema(
 
 /** Which releases may get users, and what a rollout is doing. */
 export interface Standing {
-  /** The colour with the users, or the one that a rollout moves them to. */
+  /** The slot with the users, or the one that a rollout moves them to. */
   readonly active: Release;
-  /** The colour that a rollout came from and can go back to; absent when no rollout runs or is warm. */
+  /** The slot that a rollout came from and can go back to; absent when no rollout runs or is warm. */
   readonly other?: Release;
-  /** E.g. `shift 25 %`; `standby` when the rollout is done and its old colour warm; `idle` otherwise. */
+  /** E.g. `shift 25 %`; `standby` when the rollout is done and its old slot warm; `idle` otherwise. */
   readonly state: string;
 }
 
@@ -128,13 +128,13 @@ export function applySchema(state: SchemaState, standing: Standing, unlabelled: 
   if (other !== undefined && standing.state === "standby")
     return {
       allowed: false,
-      problem: `${which} is a contract migration, and ${other.image} in ${other.colour} is warm and may still need the old schema`,
-      mend: `./exai rollout finish   # gives up the way back to ${other.colour}; then ./exai migrate apply${alone}`,
+      problem: `${which} is a contract migration, and ${other.image} in ${other.slot} is warm and may still need the old schema`,
+      mend: `./exai rollout finish   # gives up the way back to ${other.slot}; then ./exai migrate apply${alone}`,
     };
   if (standing.state !== "idle")
     return {
       allowed: false,
-      problem: `${which} is a contract migration, and a rollout is in "${standing.state}"${other === undefined ? "" : `: ${other.image} in ${other.colour} may still need the old schema`}`,
+      problem: `${which} is a contract migration, and a rollout is in "${standing.state}"${other === undefined ? "" : `: ${other.image} in ${other.slot} may still need the old schema`}`,
       mend: `./exai rollout status; when it is over: ./exai rollout finish, then ./exai migrate apply${alone}`,
     };
   const unknown = undeclared(active, unlabelled);
@@ -145,7 +145,7 @@ export function applySchema(state: SchemaState, standing: Standing, unlabelled: 
     const past = state.pending.find(({ kind, version }) => kind === "contract" && version > max) ?? last;
     return {
       allowed: false,
-      problem: `${migrationLabel(past)} is a contract migration, and ${active.image} in ${active.colour}, which has the users, knows the schema up to ${max}`,
+      problem: `${migrationLabel(past)} is a contract migration, and ${active.image} in ${active.slot}, which has the users, knows the schema up to ${max}`,
       mend: `./exai cutover --image <an image whose exai.schema.max is at least ${last.version}>, ./exai rollout finish, then ./exai migrate apply${alone}`,
     };
   }

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import { UserError } from "../../contract/errors.ts";
 import { JWT_KEY_SETS } from "../../contract/jwt.ts";
 import type { Rotation } from "./rotation.ts";
@@ -31,7 +31,7 @@ export function parseRotation(text: string, where: string): Rotation {
     ["current", "next"].includes(record.signing ?? "") &&
     typeof record.lifetimeSeconds === "number" &&
     record.running !== undefined &&
-    COLOURS.every((colour) => JWT_KEY_SETS.some((set) => set === record.wanted?.[colour]));
+    SLOTS.every((slot) => JWT_KEY_SETS.some((set) => set === record.wanted?.[slot]));
   if (!whole) throw refused("is no complete record of a rotation");
   return modern(record as KeptRotation);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../rollout/ports/context.ts";
@@ -9,7 +9,7 @@ import { firstJournal } from "../rollout/model/journal.ts";
 import { currentUser, type LeaseStore } from "../rollout/ports/lease.ts";
 import { atRest, stateLabel, type Machine } from "../rollout/model/machine.ts";
 import { resume } from "../rollout/commands/resume.ts";
-import { usersColour } from "../rollout/controller/schema-check.ts";
+import { usersSlot } from "../rollout/controller/schema-check.ts";
 import {
   abortedRotation,
   advanced,
@@ -111,15 +111,15 @@ export async function* rotationStatus(context: Pick<RotationContext, "store" | "
     yield { type: "result", title, data: { rotation } };
     return EXIT.ok;
   }
-  const active = usersColour((yield* look(context)).machine);
+  const active = usersSlot((yield* look(context)).machine);
   yield {
     type: "table",
     columns: ["SLOT", "USERS", "KEYS (FIRST SIGNS)", "NEXT DEPLOYMENT"],
-    rows: (["blue", "green"] as const).map((colour) => [
-      colour,
-      colour === active ? "yes" : "",
-      rotation.running[colour] ?? "not known",
-      rotation.wanted[colour],
+    rows: (["blue", "green"] as const).map((slot) => [
+      slot,
+      slot === active ? "yes" : "",
+      rotation.running[slot] ?? "not known",
+      rotation.wanted[slot],
     ]),
   };
   const step = nextStep(rotation, active, now);
@@ -172,16 +172,16 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
     }
     const late = completed(rotation, machine);
     if (late !== undefined) await keep(deployed(rotation, late));
-    const active = usersColour(machine);
+    const active = usersSlot(machine);
     const step = nextStep(rotation, active, Date.now());
     switch (step.type) {
       case "cutover": {
         if (image === undefined)
           throw new UserError(active, "has the users and says no image", "./exai status", EXIT.refused);
-        await keep(deploying(rotation, step.colour, step.keys));
+        await keep(deploying(rotation, step.slot, step.keys));
         yield note(rotation, stepLabel(step));
         const wish: CutoverRequest = {
-          ...{ ...request.cutover, image, candidate: step.colour, reason: reasonOf(rotation, step.colour) },
+          ...{ ...request.cutover, image, candidate: step.slot, reason: reasonOf(rotation, step.slot) },
           // Who comes with a stolen key, or a token without an end, must not be able to keep the key in force.
           ...(rotation.phase === "retire" ? { retiresKey: true } : {}),
         };
@@ -190,7 +190,7 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
           yield* stopped(rotation);
           return code;
         }
-        await keep(deployed(rotation, step.colour));
+        await keep(deployed(rotation, step.slot));
         break;
       }
       case "wait": {
@@ -242,7 +242,7 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
 }
 
 /** A slot whose cutover ended well after the rotation that had begun it was killed. */
-function completed(rotation: Rotation, { state, plan }: Machine): Colour | undefined {
+function completed(rotation: Rotation, { state, plan }: Machine): Slot | undefined {
   if (state.name !== "standby" || plan === undefined) return undefined;
   const { candidate } = plan;
   return plan.reason === reasonOf(rotation, candidate) && rotation.running[candidate] === undefined
@@ -251,8 +251,8 @@ function completed(rotation: Rotation, { state, plan }: Machine): Colour | undef
 }
 
 /** Why a cutover is made; by this a rotation knows its own again. */
-function reasonOf(rotation: Rotation, colour: Colour): string {
-  return `${prefixOf(rotation)} ${colour} accepts ${rotation.wanted[colour]}`;
+function reasonOf(rotation: Rotation, slot: Slot): string {
+  return `${prefixOf(rotation)} ${slot} accepts ${rotation.wanted[slot]}`;
 }
 
 function prefixOf(rotation: Rotation): string {
@@ -284,7 +284,7 @@ async function* look(
   let found: { readonly machine: Machine; readonly image: string | undefined } | undefined;
   yield* context.rollout(async function* (rollout) {
     const { machine } = (await rollout.journal.read()) ?? firstJournal(await rollout.traffic.inForce());
-    found = { machine, image: (await rollout.deployer.status(usersColour(machine))).image };
+    found = { machine, image: (await rollout.deployer.status(usersSlot(machine))).image };
     return EXIT.ok;
   });
   if (found === undefined) throw new Error("the rollout ran no verb");
@@ -325,7 +325,7 @@ function note(rotation: Rotation, message: string): ExaiEvent {
 function stepLabel(step: RotationStep): string {
   switch (step.type) {
     case "cutover":
-      return `${step.colour} gets the keys ${step.keys}, and the users`;
+      return `${step.slot} gets the keys ${step.keys}, and the users`;
     case "wait":
       return `wait until ${step.until}, when the other key's tokens have expired`;
     case "sign":

@@ -1,4 +1,4 @@
-import { COLOURS, otherColour, type Colour } from "../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../contract/slots.ts";
 import { keysOf, type JwtKeyName, type JwtKeySet } from "../../contract/jwt.ts";
 
 /**
@@ -29,9 +29,9 @@ export interface Rotation {
   /** Longest life of a token. */
   readonly lifetimeSeconds: number;
   /** What each slot gets with its next deployment. */
-  readonly wanted: Readonly<Record<Colour, JwtKeySet>>;
+  readonly wanted: Readonly<Record<Slot, JwtKeySet>>;
   /** What each slot has; absent from the moment that it is to be deployed until its cutover has ended well. */
-  readonly running: Readonly<Partial<Record<Colour, JwtKeySet>>>;
+  readonly running: Readonly<Partial<Record<Slot, JwtKeySet>>>;
   /** Since when nothing signs with the other key, ISO 8601; of the last time that there was such an instant. */
   readonly signingSince?: string;
   readonly endedAt?: string;
@@ -40,7 +40,7 @@ export interface Rotation {
 /** What has to be done next. */
 export type RotationStep =
   /** Deploy the idle slot with these keys and move the users to it. */
-  | { readonly type: "cutover"; readonly colour: Colour; readonly keys: JwtKeySet }
+  | { readonly type: "cutover"; readonly slot: Slot; readonly keys: JwtKeySet }
   /** The target alone signs from now on. */
   | { readonly type: "sign" }
   /** A slot signs with the other key, with the users or for a rollback to find, or the begin of the wait is lost. */
@@ -80,21 +80,21 @@ export function signingKey(rotation: Rotation | undefined): JwtKeyName {
 }
 
 /**
- * The next step, from the record, the colour that has the users and the time (milliseconds since 1970). Pure.
+ * The next step, from the record, the slot that has the users and the time (milliseconds since 1970). Pure.
  *
  * A token is never refused for its key: no slot gets the target alone before the other key's tokens have expired, and no
  * key signs before every slot accepts it. The tokens' time runs only while no slot signs with the other key: a rollback
  * and one back again leave nothing in the record, so neither slot may be one that they must not reach.
  */
-export function nextStep(rotation: Rotation, active: Colour, now: number): RotationStep {
+export function nextStep(rotation: Rotation, active: Slot, now: number): RotationStep {
   const { target, signing, running, lifetimeSeconds } = rotation;
-  const all = (holds: (keys: JwtKeySet | undefined) => boolean) => COLOURS.every((colour) => holds(running[colour]));
-  const idle = otherColour(active);
+  const all = (holds: (keys: JwtKeySet | undefined) => boolean) => SLOTS.every((slot) => holds(running[slot]));
+  const idle = otherSlot(active);
   switch (rotation.phase) {
     case "introduce": {
       if (all((keys) => keys === both(target))) return { type: "sign" };
       // Only what the slot beside it accepts may sign in a slot.
-      return { type: "cutover", colour: idle, keys: both(acceptsBoth(running[active]) ? target : signing) };
+      return { type: "cutover", slot: idle, keys: both(acceptsBoth(running[active]) ? target : signing) };
     }
     case "age": {
       if (!all((keys) => signer(keys) === target)) return { type: "introduce" };
@@ -107,7 +107,7 @@ export function nextStep(rotation: Rotation, active: Colour, now: number): Rotat
       if (all((keys) => keys === target)) return { type: "settle" };
       // A slot that is not known here was on its way to the target alone, or comes from a time when only the target signed.
       if (!all((keys) => keys === undefined || signer(keys) === target)) return { type: "introduce" };
-      return { type: "cutover", colour: idle, keys: target };
+      return { type: "cutover", slot: idle, keys: target };
     case "settle":
       return { type: "settle" };
     case "done":
@@ -116,21 +116,21 @@ export function nextStep(rotation: Rotation, active: Colour, now: number): Rotat
 }
 
 /** The record before a slot is deployed with other keys: written first, so that a crash leaves no slot that it does not know. */
-export function deploying(rotation: Rotation, colour: Colour, keys: JwtKeySet): Rotation {
-  const slot = otherColour(colour);
-  const beside = rotation.running[slot];
+export function deploying(rotation: Rotation, slot: Slot, keys: JwtKeySet): Rotation {
+  const other = otherSlot(slot);
+  const beside = rotation.running[other];
   const nextSigned = rotation.nextSigned || signer(keys) === "next";
   return {
     ...rotation,
     nextSigned,
-    wanted: { ...rotation.wanted, [colour]: keys },
-    running: beside === undefined ? {} : { [slot]: beside },
+    wanted: { ...rotation.wanted, [slot]: keys },
+    running: beside === undefined ? {} : { [other]: beside },
   };
 }
 
 /** The record after the users have reached a slot that was deployed with the wanted keys. */
-export function deployed(rotation: Rotation, colour: Colour): Rotation {
-  return { ...rotation, running: { ...rotation.running, [colour]: rotation.wanted[colour] } };
+export function deployed(rotation: Rotation, slot: Slot): Rotation {
+  return { ...rotation, running: { ...rotation.running, [slot]: rotation.wanted[slot] } };
 }
 
 /** The record after a step that deploys nothing; `at` is ISO 8601. */

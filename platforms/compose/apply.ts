@@ -249,5 +249,5 @@ export async function composeCommand(): Promise<readonly string[]> {
 /** A path for a person: relative to where they stand. */
 export function shown(path: string): string {
   const short = relative(process.cwd(), path);
-  return short.startsWith("../../cli") ? path : short;
+  return short.startsWith("..") ? path : short;
 }

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
@@ -50,9 +50,9 @@ export function localStack(stack: string, given: Overrides): LocalStack {
     ...jwtSettings(state, stackFileSource(PROJECT_ROOT, stack, { overrides: given })),
     ...given,
   };
-  for (const colour of COLOURS) {
-    const image = slots[colour];
-    if (image !== undefined) overrides[`${colour}Image`] ??= image;
+  for (const slot of SLOTS) {
+    const image = slots[slot];
+    if (image !== undefined) overrides[`${slot}Image`] ??= image;
   }
   const settings = parseSettings(stack, stackFileSource(PROJECT_ROOT, stack, { overrides }));
   return { settings, home, state, overrides };

@@ -19,7 +19,7 @@ export function localGuard(local: LocalStack, signal: AbortSignal): ReleaseGuard
         journal: new FileJournalStore(rolloutDirectory(home)),
         leases,
         schema: localSchema(local),
-        deployer: { status: async (colour) => slotStatus(await slotContainer(settings.stack, overrides, colour)) },
+        deployer: { status: async (slot) => slotStatus(await slotContainer(settings.stack, overrides, slot)) },
         signal,
       }),
     exclude: async () => {

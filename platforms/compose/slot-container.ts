@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { UserError } from "../../contract/errors.ts";
 import { docker, imageLabels, tryDocker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
@@ -11,10 +11,10 @@ import { localStack, type Overrides } from "./project.ts";
 export async function slotContainer(
   stack: string,
   overrides: Overrides,
-  colour: Colour,
+  slot: Slot,
 ): Promise<RunningContainer | undefined> {
   const { settings } = localStack(stack, overrides);
-  return (await containersOf(settings.instance)).get(serverName(colour));
+  return (await containersOf(settings.instance)).get(serverName(slot));
 }
 
 /** A slot as the rollout sees it; `image` is what was asked for, where the container does not say it itself. */

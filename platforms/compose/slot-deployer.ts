@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { apply } from "./apply.ts";
@@ -15,35 +15,35 @@ export class ComposeDeployer implements SlotDeployer {
     this.#overrides = overrides;
   }
 
-  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
+  async deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus> {
     await provideImage(image, signal);
     const stack = localStack(this.#stack, this.#overrides);
     // Remembered before the container is made: a later `up` has to come to the same stack.
-    stack.state.setSlot(colour, image);
-    const project = await localProject(localStack(this.#stack, { ...this.#overrides, [`${colour}Image`]: image }));
+    stack.state.setSlot(slot, image);
+    const project = await localProject(localStack(this.#stack, { ...this.#overrides, [`${slot}Image`]: image }));
     const events = apply(project, {
-      services: new Map([[serverName(colour), `runs ${image}`]]),
+      services: new Map([[serverName(slot), `runs ${image}`]]),
       dependencies: false,
       waitForHealth: false,
       signal,
     });
     while ((await events.next()).done !== true); // its progress is the rollout's own
-    return this.status(colour);
+    return this.status(slot);
   }
 
-  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    await drainSlot(await slotContainer(this.#stack, this.#overrides, colour), graceSeconds, signal);
+  async drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await drainSlot(await slotContainer(this.#stack, this.#overrides, slot), graceSeconds, signal);
   }
 
-  async status(colour: Colour): Promise<SlotStatus> {
-    return slotStatus(await slotContainer(this.#stack, this.#overrides, colour));
+  async status(slot: Slot): Promise<SlotStatus> {
+    return slotStatus(await slotContainer(this.#stack, this.#overrides, slot));
   }
 
   locate(image: string, signal: AbortSignal): Promise<string> {
     return locateImage(image, signal);
   }
 
-  async logs(colour: Colour, lines: number): Promise<string> {
-    return lastLines(await slotContainer(this.#stack, this.#overrides, colour), lines);
+  async logs(slot: Slot, lines: number): Promise<string> {
+    return lastLines(await slotContainer(this.#stack, this.#overrides, slot), lines);
   }
 }

@@ -55,11 +55,11 @@ export class LocalState {
   }
 
   /** Remembers the image of a slot. */
-  setSlot(colour: "blue" | "green", image: string): void {
+  setSlot(slot: "blue" | "green", image: string): void {
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     writeDurably(
       join(this.home, "slots.json"),
-      `${JSON.stringify({ ...this.slots(), [colour]: image }, null, 2)}\n`,
+      `${JSON.stringify({ ...this.slots(), [slot]: image }, null, 2)}\n`,
       0o600,
     );
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
@@ -13,21 +13,17 @@ const WAIT_SECONDS = 600;
 const EVERY_SECONDS = 3;
 
 /** Looks at the stack's settings with their secrets before a slot is touched. @throws UserError */
-export type CheckSettings = (colour: Colour, config: Readonly<Record<string, string>>) => Promise<void>;
+export type CheckSettings = (slot: Slot, config: Readonly<Record<string, string>>) => Promise<void>;
 
 /** Images by an `up` of the engine that is confined to the slot's Deployment and the Secret that it mounts. */
 export function engineImages(stack: string, overrides: Overrides, check: CheckSettings): SlotImages {
-  const put: SlotImages["put"] = async (colour, image, signal) => {
+  const put: SlotImages["put"] = async (slot, image, signal) => {
     // Loaded here alone: a rollback to a warm slot deploys nothing, and does not wait for Pulumi's SDK.
     const { openEngine } = await import("../pulumi/open.ts");
     await whenUnlocked(signal, { waitSeconds: WAIT_SECONDS, everySeconds: EVERY_SECONDS }, async () => {
-      const { engine, config } = await openEngine(
-        stack,
-        { ...overrides, [`${colour}Image`]: image },
-        { confined: true },
-      );
-      await check(colour, config);
-      const target = [`**Deployment::${slotHost(colour)}`, `**Secret::${slotHost(colour)}-secrets`];
+      const { engine, config } = await openEngine(stack, { ...overrides, [`${slot}Image`]: image }, { confined: true });
+      await check(slot, config);
+      const target = [`**Deployment::${slotHost(slot)}`, `**Secret::${slotHost(slot)}-secrets`];
       const events = engine.up({ signal, target });
       while ((await events.next()).done !== true); // its progress is the rollout's own
     });

@@ -1,4 +1,4 @@
-import { otherColour, type Colour } from "../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../contract/slots.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { UserError } from "../../contract/errors.ts";
 import { JWT_KEY_SETS, keyId, keysOf } from "../../contract/jwt.ts";
@@ -9,8 +9,8 @@ import type { Secret } from "../../operations/rollout/kubernetes/api-types.ts";
 export const JWT_KEY = "jwt-token";
 
 /** A slot's Secret; undefined where the slot has none. */
-export async function slotSecret(cluster: Cluster, colour: Colour): Promise<Secret | undefined> {
-  return cluster.read<Secret>({ apiVersion: "v1", kind: "Secret", name: `${slotHost(colour)}-secrets` });
+export async function slotSecret(cluster: Cluster, slot: Slot): Promise<Secret | undefined> {
+  return cluster.read<Secret>({ apiVersion: "v1", kind: "Secret", name: `${slotHost(slot)}-secrets` });
 }
 
 /**
@@ -24,21 +24,21 @@ export async function slotSecret(cluster: Cluster, colour: Colour): Promise<Secr
  */
 export function checkKeys(
   stack: string,
-  colour: Colour,
+  slot: Slot,
   config: Readonly<Record<string, string>>,
   beside: Secret | undefined,
 ): void {
   const signing = beside?.data?.[JWT_KEY];
   if (signing === undefined) return;
-  const set = JWT_KEY_SETS.find((each) => each === config[`${colour}JwtKeys`]) ?? "current";
+  const set = JWT_KEY_SETS.find((each) => each === config[`${slot}JwtKeys`]) ?? "current";
   const given = keysOf(set).map((name) => (name === "current" ? config.jwtSecret : config.jwtSecretNext));
   if (given.includes(undefined)) return;
   const accepted = [...given, config.jwtSecretPrevious].flatMap((key) => (key === undefined ? [] : [keyId(key)]));
   const kid = keyId(Buffer.from(signing, "base64"));
   if (accepted.includes(kid)) return;
   throw new UserError(
-    `slot ${colour}`,
-    `would refuse the tokens that ${otherColour(colour)} signs (key ${kid.slice(0, 8)}): these settings are not those of the last change of the key`,
+    `slot ${slot}`,
+    `would refuse the tokens that ${otherSlot(slot)} signs (key ${kid.slice(0, 8)}): these settings are not those of the last change of the key`,
     `bring Pulumi.${stack}.yaml of that rotation here (git pull), or, where the key was changed here: ./exai up ${stack}; then the same command again`,
   );
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { COLOURS, otherColour } from "../../contract/slots.ts";
+import { SLOTS, otherSlot } from "../../contract/slots.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
@@ -38,8 +38,8 @@ export async function openClusterRollout(
   const cluster = clusterOf(settings);
   const announcer = await notifierOf(settings, source, new ClusterOutbox(cluster), () => decrypted(stack, overrides));
   const schema = clusterSchema(settings, overrides);
-  const check: CheckSettings = async (colour, config) => {
-    checkKeys(stack, colour, config, await slotSecret(cluster, otherColour(colour)));
+  const check: CheckSettings = async (slot, config) => {
+    checkKeys(stack, slot, config, await slotSecret(cluster, otherSlot(slot)));
   };
   return clusterRollout({
     cluster,
@@ -83,7 +83,7 @@ function rotationIn(stack: string, overrides: Overrides): Rotation | undefined {
 
 /** The key to sign with: in a rotation the one that every slot accepts, else the slots' only one. */
 async function jwtKey(cluster: Cluster, rotation: Rotation | undefined): Promise<string> {
-  const secrets = await Promise.all(COLOURS.map((colour) => slotSecret(cluster, colour)));
+  const secrets = await Promise.all(SLOTS.map((slot) => slotSecret(cluster, slot)));
   const keys = secrets.flatMap((secret) =>
     Object.entries(secret?.data ?? {}).flatMap(([entry, value]) =>
       entry.startsWith(JWT_KEY) ? [Buffer.from(value, "base64").toString("utf8")] : [],

@@ -174,7 +174,7 @@ function essence(message: string): string {
   return lines.filter((line) => line !== "" && !/\d+ errors? occurred:$/.test(line)).join("\n");
 }
 
-/** A message without the engine's colour marks. */
+/** A message without the engine's slot marks. */
 function plain(message: string): string {
   return message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
 }

@@ -27,7 +27,11 @@ export function findCli(env: Environment = process.env): string | undefined {
   const home = pulumiHome(env);
   const versions = join(home, "versions");
   const cached = existsSync(versions) ? readdirSync(versions).sort(newestFirst) : [];
-  const roots = [...onPath.map((folder) => join(folder, "../../operations")), home, ...cached.map((name) => join(versions, name))];
+  const roots = [
+    ...onPath.map((folder) => join(folder, "..")),
+    home,
+    ...cached.map((name) => join(versions, name)),
+  ];
   return roots.find((root) => isProgram(join(root, "bin", "pulumi")));
 }
 

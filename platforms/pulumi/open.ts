@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { COLOURS, type Colour } from "../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { Engine } from "./engine.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
@@ -15,7 +15,7 @@ export interface EngineStack {
   /** The stack's configuration with its secrets, keys without `exai:`. */
   readonly config: Readonly<Record<string, string>>;
   /** Images that the slots keep because the settings do not name others; empty before the first `up`. */
-  readonly kept: Readonly<Partial<Record<Colour, string>>>;
+  readonly kept: Readonly<Partial<Record<Slot, string>>>;
 }
 
 export interface OpenEngineOptions {
@@ -63,23 +63,23 @@ export function keptSlots(
   outputs: Readonly<Record<string, { readonly value: unknown }>>,
   config: Readonly<Record<string, string>>,
   confined = false,
-): Readonly<Partial<Record<Colour, string>>> {
+): Readonly<Partial<Record<Slot, string>>> {
   const slots: unknown = outputs.slots?.value;
-  const images = COLOURS.flatMap((colour) => {
+  const images = SLOTS.flatMap((slot) => {
     const image: unknown =
-      typeof slots === "object" && slots !== null ? (slots as Record<string, unknown>)[colour] : undefined;
-    return typeof image === "string" ? [[colour, image] as const] : [];
+      typeof slots === "object" && slots !== null ? (slots as Record<string, unknown>)[slot] : undefined;
+    return typeof image === "string" ? [[slot, image] as const] : [];
   });
-  if (images.length < COLOURS.length) return {};
+  if (images.length < SLOTS.length) return {};
   const [first, ...others] = new Set(images.map(([, image]) => image));
   const changed = config.image !== undefined && config.image !== outputs.image?.value;
   if (!confined && others.length === 0 && (changed || config.image === first)) return {};
-  return Object.fromEntries(images.filter(([colour]) => config[`${colour}Image`] === undefined));
+  return Object.fromEntries(images.filter(([slot]) => config[`${slot}Image`] === undefined));
 }
 
 /** Slot images as settings. */
-function imagesOf(slots: Readonly<Partial<Record<Colour, string>>>): Overrides {
-  return Object.fromEntries(Object.entries(slots).map(([colour, image]) => [`${colour}Image`, image]));
+function imagesOf(slots: Readonly<Partial<Record<Slot, string>>>): Overrides {
+  return Object.fromEntries(Object.entries(slots).map(([slot, image]) => [`${slot}Image`, image]));
 }
 
 /** Where the engine's copy of the stack file goes, its own backend, and the values of this run. */

@@ -1,4 +1,4 @@
-import type { Colour } from "../../contract/slots.ts";
+import type { Slot } from "../../contract/slots.ts";
 import { setInStackFile } from "./stack-file.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
@@ -24,37 +24,37 @@ export class EngineDeployer implements SlotDeployer {
     this.#overrides = overrides;
   }
 
-  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
+  async deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus> {
     await provideImage(image, signal);
     // Remembered before the container is made: a later `up`, be it raw, has to come to the same stack.
-    localStack(this.#stack, this.#overrides).state.setSlot(colour, image);
-    if (Object.keys(this.#overrides).length === 0) setInStackFile(PROJECT_ROOT, this.#stack, `${colour}Image`, image);
+    localStack(this.#stack, this.#overrides).state.setSlot(slot, image);
+    if (Object.keys(this.#overrides).length === 0) setInStackFile(PROJECT_ROOT, this.#stack, `${slot}Image`, image);
     // Loaded here alone: a rollback deploys nothing, and does not wait for Pulumi's SDK.
     const { openEngine } = await import("./open.ts");
-    const { engine } = await openEngine(this.#stack, { ...this.#overrides, [`${colour}Image`]: image });
+    const { engine } = await openEngine(this.#stack, { ...this.#overrides, [`${slot}Image`]: image });
     // The container, its image, and the carrier and volumes of its files; the rest of the stack is not looked at.
-    const events = engine.up({ signal, target: [`**::${serverName(colour)}*`] });
+    const events = engine.up({ signal, target: [`**::${serverName(slot)}*`] });
     while ((await events.next()).done !== true); // its progress is the rollout's own
     // The engine compares with its own state, which does not know that a drain has stopped the container.
-    await startSlot(await slotContainer(this.#stack, this.#overrides, colour), signal);
-    return this.status(colour);
+    await startSlot(await slotContainer(this.#stack, this.#overrides, slot), signal);
+    return this.status(slot);
   }
 
-  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    await drainSlot(await slotContainer(this.#stack, this.#overrides, colour), graceSeconds, signal);
+  async drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await drainSlot(await slotContainer(this.#stack, this.#overrides, slot), graceSeconds, signal);
   }
 
-  async status(colour: Colour): Promise<SlotStatus> {
-    const container = await slotContainer(this.#stack, this.#overrides, colour);
+  async status(slot: Slot): Promise<SlotStatus> {
+    const container = await slotContainer(this.#stack, this.#overrides, slot);
     // The engine makes containers from identifiers; the name that was asked for stands in the stack's own state.
-    return slotStatus(container, localStack(this.#stack, this.#overrides).state.slots()[colour]);
+    return slotStatus(container, localStack(this.#stack, this.#overrides).state.slots()[slot]);
   }
 
   locate(image: string, signal: AbortSignal): Promise<string> {
     return locateImage(image, signal);
   }
 
-  async logs(colour: Colour, lines: number): Promise<string> {
-    return lastLines(await slotContainer(this.#stack, this.#overrides, colour), lines);
+  async logs(slot: Slot, lines: number): Promise<string> {
+    return lastLines(await slotContainer(this.#stack, this.#overrides, slot), lines);
   }
 }

@@ -205,14 +205,14 @@ function crossChecks(
     );
   if (isGiven("rolloutWebhook") && !isGiven("rolloutWebhookSecret"))
     errors.push(refusal(stack, "rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned"));
-  for (const colour of ["blue", "green"] as const)
-    if ((plain[`${colour}JwtKeys`] ?? "current") !== "current" && !isGiven("jwtSecretNext"))
+  for (const slot of ["blue", "green"] as const)
+    if ((plain[`${slot}JwtKeys`] ?? "current") !== "current" && !isGiven("jwtSecretNext"))
       errors.push(
         refusal(
           stack,
-          `${colour}JwtKeys`,
-          `is "${plain[`${colour}JwtKeys`] ?? ""}", and there is no exai:jwtSecretNext`,
-          `pulumi config rm --stack ${stack} exai:${colour}JwtKeys`,
+          `${slot}JwtKeys`,
+          `is "${plain[`${slot}JwtKeys`] ?? ""}", and there is no exai:jwtSecretNext`,
+          `pulumi config rm --stack ${stack} exai:${slot}JwtKeys`,
         ),
       );
   if ((values.simpleToolTimeout ?? 0) > (values.workflowToolTimeout ?? Infinity))

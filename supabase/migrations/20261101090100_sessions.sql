@@ -29,7 +29,7 @@ create table public.mcp_sessions (
   user_id uuid not null references auth.users (id) on delete cascade,
   session_id uuid,
   mcp_session_id text not null check (length(mcp_session_id) between 1 and 200),
-  colour text check (colour in ('blue', 'green')),
+  slot text check (slot in ('blue', 'green')),
   protocol_version text,
   transport text not null default 'streamable-http' check (transport in ('streamable-http', 'websocket', 'stdio')),
   opened_at timestamptz not null default now(),
@@ -45,7 +45,7 @@ create table public.mcp_sessions (
     references public.sessions (id, user_id) on delete set null (session_id)
 );
 
-comment on table public.mcp_sessions is 'An MCP session, and the colour that opened it and keeps it';
+comment on table public.mcp_sessions is 'An MCP session, and the slot that opened it and keeps it';
 
 create index mcp_sessions_session_idx on public.mcp_sessions (session_id, user_id);
 

@@ -19,7 +19,7 @@ $$;
 
 insert into public.sessions (id, user_id, client_name)
   select pg_temp.id('session', w), pg_temp.person(w), 'test' from unnest(array['a', 'b']) as w;
-insert into public.mcp_sessions (id, user_id, session_id, mcp_session_id, colour)
+insert into public.mcp_sessions (id, user_id, session_id, mcp_session_id, slot)
   select pg_temp.id('mcp', w), pg_temp.person(w), pg_temp.id('session', w), 'blue.1', 'blue' from unnest(array['a', 'b']) as w;
 insert into public.conversations (id, user_id, session_id, title)
   select pg_temp.id('conversation', w), pg_temp.person(w), pg_temp.id('session', w), 'hello' from unnest(array['a', 'b']) as w;
@@ -79,7 +79,7 @@ insert into probe values
   (1, 'sessions', format('insert into public.sessions (user_id) values (%L)', pg_temp.person('a')),
       format('insert into public.sessions (user_id) values (%L)', pg_temp.person('b')), 'client_name = ''x'''),
   (2, 'mcp_sessions', format('insert into public.mcp_sessions (user_id, mcp_session_id) values (%L, ''new'')', pg_temp.person('a')),
-      format('insert into public.mcp_sessions (user_id, mcp_session_id) values (%L, ''new'')', pg_temp.person('b')), 'colour = ''green'''),
+      format('insert into public.mcp_sessions (user_id, mcp_session_id) values (%L, ''new'')', pg_temp.person('b')), 'slot = ''green'''),
   (3, 'conversations', format('insert into public.conversations (user_id) values (%L)', pg_temp.person('a')),
       format('insert into public.conversations (user_id) values (%L)', pg_temp.person('b')), 'title = ''x'''),
   (4, 'messages', format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('a'), pg_temp.id('conversation', 'a')),

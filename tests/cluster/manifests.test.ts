@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
@@ -93,9 +93,9 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
 
   async function slotsReady(namespace: string): Promise<Record<string, number>> {
     const ready: Record<string, number> = {};
-    for (const colour of COLOURS)
-      ready[colour] = await api.until(`server-${colour} in ${namespace}`, 180, async () => {
-        const deployment = await api.get("apps/v1", "Deployment", namespace, `server-${colour}`);
+    for (const slot of SLOTS)
+      ready[slot] = await api.until(`server-${slot} in ${namespace}`, 180, async () => {
+        const deployment = await api.get("apps/v1", "Deployment", namespace, `server-${slot}`);
         const wanted = deployment?.spec?.replicas;
         return deployment?.status?.readyReplicas === wanted && typeof wanted === "number" ? wanted : undefined;
       });
@@ -197,7 +197,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     test("its gateway serves blue alone at first, and the testers' header reaches green", async () => {
       await slotsReady(stack.namespace);
       await settled(stack.namespace, stack.host, (share) => share.blue === 20);
-      const testers = await traffic<Share>(stack.namespace, stack.host, "share", 20, { "x-exai-colour": "green" });
+      const testers = await traffic<Share>(stack.namespace, stack.host, "share", 20, { "x-exai-slot": "green" });
       expect(testers).toEqual({ blue: 0, green: 20, disagreed: 0, failed: 0 });
       for (const dashboard of [false, true])
         expect(await traffic(stack.namespace, stack.host, "webSockets", dashboard)).toEqual({
@@ -215,7 +215,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
       expect(Math.abs(share.green - 250)).toBeLessThan(56);
     });
 
-    test("MCP sessions and their event streams stay on the colour that opened them", async ({ skip }) => {
+    test("MCP sessions and their event streams stay on the slot that opened them", async ({ skip }) => {
       if (!tags) skip("the controller has no extensionApis.enableLua");
       const sessions = await traffic<Record<string, number>>(stack.namespace, stack.host, "sessions", 40, 5);
       expect(sessions).toMatchObject({ strayed: 0, failed: 0 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { isAlert } from "../../components/monitoring/rules/rule.ts";
 import { targetAlerts } from "../../components/monitoring/rules/targets.ts";
-import { COLOURS, otherColour, type Colour } from "../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { sameTable } from "../../contract/envoy/routes.ts";
@@ -30,7 +30,7 @@ import { disturbedTests } from "./rollout/disturbed.ts";
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 
 const ROOT = join(import.meta.dirname, "../..");
-const GREEN = { [HEADERS.testerColour]: "green" };
+const GREEN = { [HEADERS.testerSlot]: "green" };
 const QUICK = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
 
 /** A rule of an HTTPRoute as the API server has it. */
@@ -49,26 +49,26 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     await rollouts.down();
   });
 
-  /** What Prometheus has recorded of a colour. */
-  async function recorded(records: readonly string[], colour: Colour): Promise<(number | undefined)[]> {
+  /** What Prometheus has recorded of a slot. */
+  async function recorded(records: readonly string[], slot: Slot): Promise<(number | undefined)[]> {
     const prometheus = new Prometheus(rollouts.context.prometheusUrl);
-    const found = records.map((record) => prometheus.values(`${record}{colour="${colour}"}`));
+    const found = records.map((record) => prometheus.values(`${record}{slot="${slot}"}`));
     return (await Promise.all(found)).map(([value]) => value);
   }
 
-  /** Names of the alerts whose condition a colour meets now; how long it must last is promtool's to judge. */
-  async function alertsOn(colour: Colour): Promise<readonly string[]> {
+  /** Names of the alerts whose condition a slot meets now; how long it must last is promtool's to judge. */
+  async function alertsOn(slot: Slot): Promise<readonly string[]> {
     const prometheus = new Prometheus(rollouts.context.prometheusUrl);
     const alerts = targetAlerts({ jobs: Object.values(JOBS), backups: [] }).rules.filter(isAlert);
-    const about = `and on (colour) ${RECORDS.slotTargetsUp}{colour="${colour}"}`;
+    const about = `and on (slot) ${RECORDS.slotTargetsUp}{slot="${slot}"}`;
     const met = await Promise.all(alerts.map(({ expr }) => prometheus.values(`(${expr}) ${about}`)));
     return alerts.flatMap(({ alert }, index) => (met[index]?.length === 0 ? [] : [alert]));
   }
 
   /** How many requests of a kind have taken more than five seconds, as the gates' Prometheus has it. */
-  async function long(kind: ClusterKind, colour: Colour): Promise<number> {
+  async function long(kind: ClusterKind, slot: Slot): Promise<number> {
     const upTo = (bound: string): string =>
-      `sum(${ENVOY_METRICS.requestTime}_bucket{kind="${kind}",colour="${colour}",le="${bound}"})`;
+      `sum(${ENVOY_METRICS.requestTime}_bucket{kind="${kind}",slot="${slot}",le="${bound}"})`;
     const [count = 0] = await new Prometheus(rollouts.context.prometheusUrl).values(
       `${upTo("+Inf")} - ${upTo("5000")}`,
     );
@@ -90,10 +90,10 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     await rollouts.stack.cluster.apply(route, "somebody");
   }
 
-  test("event streams are counted per colour, and stand in the latency of no request", async ({ skip }) => {
+  test("event streams are counted per slot, and stand in the latency of no request", async ({ skip }) => {
     if (!rollouts.stack.sessionTags) skip("the controller has no extensionApis.enableLua");
     const { traffic, routerUrl } = rollouts.context;
-    const before = await Promise.all(COLOURS.map((colour) => long("plain", colour)));
+    const before = await Promise.all(SLOTS.map((slot) => long("plain", slot)));
     const streams = await Promise.all([
       ...[1, 2, 3].map(() => openSession(routerUrl)),
       openDashboard(routerUrl),
@@ -115,10 +115,10 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       return open.blue.streams + open.green.streams === 0;
     });
     await until("Prometheus to see their length", 30, async () => {
-      const [blue = 0, other = 0] = await Promise.all(COLOURS.map((colour) => long("stream", colour)));
+      const [blue = 0, other = 0] = await Promise.all(SLOTS.map((slot) => long("stream", slot)));
       return blue >= 3 && other >= 2;
     });
-    expect(await Promise.all(COLOURS.map((colour) => long("plain", colour)))).toEqual(before);
+    expect(await Promise.all(SLOTS.map((slot) => long("plain", slot)))).toEqual(before);
   });
 
   test("a stack that is older than the port of streams gets their rules with the first table after an up", async () => {
@@ -130,9 +130,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       const dashboards = [await openDashboard(routerUrl), await openDashboard(routerUrl, GREEN)];
       const open = await traffic.open();
       for (const dashboard of dashboards) await dashboard.end();
-      return COLOURS.flatMap((colour) =>
-        Object.entries(open[colour]).flatMap(([kind, count]) => (count > 0 ? [kind] : [])),
-      );
+      return SLOTS.flatMap((slot) => Object.entries(open[slot]).flatMap(([kind, count]) => (count > 0 ? [kind] : [])));
     };
     const counted = (kind: string) => async () => (await countedAs()).join() === `${kind},${kind}`;
     const lease = await leases.acquire("test");
@@ -198,7 +196,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
 
   test("a slot that somebody drained is missed, and gets its replicas back with the next deployment", async () => {
     const { deployer, traffic } = rollouts.context;
-    const idle = otherColour((await rollouts.state()).journal?.machine.active ?? "blue");
+    const idle = otherSlot((await rollouts.state()).journal?.machine.active ?? "blue");
     expect((await rollouts.state()).table?.emptied).toEqual([]);
     await deployer.drain(idle, 5, AbortSignal.timeout(120_000));
     expect(await slotPods(rollouts.stack.cluster, idle)).toEqual([]);

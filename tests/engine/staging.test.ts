@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import { GATEWAY_API } from "../../contract/gateway.ts";
 import { PARENT, prepareStaging, type StagingStack } from "../support/staging-stack.ts";
 import { rotationTests } from "./staging/rotation.ts";
@@ -52,9 +52,9 @@ describe.skipIf(!possible)(
 
     test("up makes the branch, its settings and functions, and both slots ready", async () => {
       await exai("up", "staging", "--yes");
-      for (const colour of COLOURS) {
-        const deployment = await object("apps/v1", "Deployment", `server-${colour}`);
-        expect(deployment?.status?.readyReplicas, colour).toBe(2);
+      for (const slot of SLOTS) {
+        const deployment = await object("apps/v1", "Deployment", `server-${slot}`);
+        expect(deployment?.status?.readyReplicas, slot).toBe(2);
       }
       const project = branch()?.project;
       expect(project?.auth.site_url).toBe(`https://${staging.hostname}`);

@@ -15,7 +15,7 @@ const found = (name: string, ...resources: readonly Resource[]) =>
 const object = (kind: string, inputs: Inputs, extra: Partial<Resource> = {}) =>
   resource(`kubernetes:x/v1:${kind}`, { metadata: { name: "thing", namespace: "exai" }, ...inputs }, extra);
 
-const deployment = (replicas: Value, labels: Inputs = { "exai.component": "server", "exai.colour": "blue" }) =>
+const deployment = (replicas: Value, labels: Inputs = { "exai.component": "server", "exai.slot": "blue" }) =>
   resource("kubernetes:apps/v1:Deployment", {
     metadata: { namespace: "exai" },
     spec: { replicas, template: { metadata: { labels }, spec: soundPodSpec() } },
@@ -111,14 +111,14 @@ describe("network rules", () => {
 });
 
 describe("rollout rules", () => {
-  const budget = (minAvailable: Value, labels: Inputs = { "exai.colour": "blue" }) =>
+  const budget = (minAvailable: Value, labels: Inputs = { "exai.slot": "blue" }) =>
     object("PodDisruptionBudget", { spec: { minAvailable, selector: { matchLabels: labels } } });
 
   it("a disruption budget keeps one and lets one go", () => {
     expect(found("workload-disruption-budgets", deployment(3), budget(2))).toEqual([]);
     expect(found("workload-disruption-budgets", deployment(3), budget("50%"))).toEqual([]);
     expect(found("workload-disruption-budgets", deployment(1))).toEqual([]);
-    for (const unsound of [[], [budget(3)], [budget(0)], [budget(2, { "exai.colour": "green" })]])
+    for (const unsound of [[], [budget(3)], [budget(0)], [budget(2, { "exai.slot": "green" })]])
       expect(found("workload-disruption-budgets", deployment(3), ...unsound)).toEqual(["spec.replicas"]);
   });
 
@@ -135,7 +135,7 @@ describe("rollout rules", () => {
   });
 
   it("both slots are there, and the engine leaves their weights alone", () => {
-    const green = deployment(2, { "exai.component": "server", "exai.colour": "green" });
+    const green = deployment(2, { "exai.component": "server", "exai.slot": "green" });
     expect(outcome(rule("rollout-slots"), "prod", deployment(2), green).findings).toEqual([]);
     expect(outcome(rule("rollout-slots"), "prod", deployment(2)).findings.map((finding) => finding.message)).toEqual([
       "the green slot is not declared",

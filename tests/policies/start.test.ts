@@ -16,7 +16,7 @@ function run(program: string): unknown {
 }
 
 const LOADED = `import { createRequire } from "node:module";
-import { loadLazily } from "./synth/lazyModules.ts";
+import { loadLazily } from "./synth/lazy-modules.ts";
 const cache = createRequire(import.meta.url + "/../package.json").cache;
 const loaded = (name) => Object.entries(cache).some(([file, module]) => file.includes(name) && module.children.length > 0);
 loadLazily();
@@ -27,7 +27,7 @@ describe("what a plan does not use", () => {
     expect(
       run(`${LOADED}
 const { capture } = await import("./synth/capture.ts");
-const { stackFileSource } = await import("./synth/stackFile.ts");
+const { stackFileSource } = await import("./synth/stack-file.ts");
 const { resources } = await capture("prod", stackFileSource(".", "prod", { defers: true }));
 console.log(JSON.stringify({ some: resources.length > 20, sdk: loaded("@pulumi/pulumi/index.js"), unused: ["/typescript/", "/automation/", "arborist", "createClosure", "dashboardv2"].filter(loaded) }));`),
     ).toEqual({ some: true, sdk: true, unused: [] });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
 import type { Overrides } from "../../platforms/compose/project.ts";
-import { COLOURS, type Colour } from "../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
@@ -57,7 +57,7 @@ export interface ClusterStack {
   readonly address: string;
   /** The image of the server as the cluster knows it. */
   readonly image: string;
-  /** Whether the gateway keeps MCP sessions on their colour. */
+  /** Whether the gateway keeps MCP sessions on their slot. */
   readonly sessionTags: boolean;
   open(options?: OpenOptions): Promise<OpenRollout>;
   down(): Promise<void>;
@@ -144,8 +144,8 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
 /** What the engine does to a slot, without the engine: the Deployment's image alone, which the node has already. */
 export function slotImages(cluster: Cluster): SlotImages {
   return {
-    put: async (colour, image) => {
-      const name = slotHost(colour);
+    put: async (slot, image) => {
+      const name = slotHost(slot);
       const containers = [{ name: "server", image }];
       const metadata = { name, namespace: cluster.namespace };
       const spec = { template: { spec: { containers } } };
@@ -179,8 +179,8 @@ export async function accountKubeconfig(
 }
 
 /** Running pods of a slot. */
-export async function slotPods(cluster: Cluster, colour: Colour): Promise<readonly Pod[]> {
-  const pods = await cluster.list<Pod>("v1", "Pod", { "exai.component": "server", "exai.colour": colour });
+export async function slotPods(cluster: Cluster, slot: Slot): Promise<readonly Pod[]> {
+  const pods = await cluster.list<Pod>("v1", "Pod", { "exai.component": "server", "exai.slot": slot });
   return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
@@ -190,21 +190,17 @@ export async function proxyPods(cluster: Cluster): Promise<readonly Pod[]> {
 }
 
 async function ready(context: RolloutContext): Promise<void> {
-  await until("both colours ready", 240, async () => {
+  await until("both slots ready", 240, async () => {
     const both = await context.traffic.readiness();
     return both.blue && both.green;
   });
   await until("the first table in force", 60, async () => (await context.traffic.inForce()) !== undefined);
   await until("the gateway scraped twice", 90, async () => {
-    // Envoy counts a colour from its first request on.
-    for (const colour of COLOURS)
-      await (
-        await fetch(new URL("/health", context.routerUrl), { headers: { "x-exai-colour": colour } })
-      ).arrayBuffer();
+    // Envoy counts a slot from its first request on.
+    for (const slot of SLOTS)
+      await (await fetch(new URL("/health", context.routerUrl), { headers: { "x-exai-slot": slot } })).arrayBuffer();
     const series = await new Prometheus(context.prometheusUrl).samples(WINDOW_SELECTOR, 30);
-    return COLOURS.every((colour) =>
-      series.some(({ labels, samples }) => labels.colour === colour && samples.length > 1),
-    );
+    return SLOTS.every((slot) => series.some(({ labels, samples }) => labels.slot === slot && samples.length > 1));
   });
 }
 
@@ -256,15 +252,15 @@ function withFoundTargets(object: ApiObject, namespace: string): ApiObject {
   const config = parse(map.data?.["prometheus.yml"] ?? "") as { scrape_configs: Record<string, unknown>[] };
   const found: Readonly<Record<string, { names: string[]; port: number }>> = {
     [JOBS.router]: { names: [`${namespace}.${GATEWAY_NAMESPACE}.svc.cluster.local`], port: 19_001 },
-    [JOBS.server]: { names: COLOURS.map((colour) => `${colour}.${namespace}.svc.cluster.local`), port: HTTP_PORT },
+    [JOBS.server]: { names: SLOTS.map((slot) => `${slot}.${namespace}.svc.cluster.local`), port: HTTP_PORT },
   };
   const scrape_configs = config.scrape_configs.flatMap((job) => {
     const targets = found[String(job.job_name)];
     if (targets === undefined) return [];
     const own = Object.entries(job).filter(([key]) => !/^(kubernetes_sd|relabel)_configs$/.test(key));
-    const colour = { source_labels: ["__meta_dns_name"], regex: "(blue|green)[.].*", target_label: "colour" };
+    const slot = { source_labels: ["__meta_dns_name"], regex: "(blue|green)[.].*", target_label: "slot" };
     const dns_sd_configs = [{ ...targets, type: "A", refresh_interval: "2s" }];
-    return [{ ...Object.fromEntries(own), dns_sd_configs, relabel_configs: [colour] }];
+    return [{ ...Object.fromEntries(own), dns_sd_configs, relabel_configs: [slot] }];
   });
   return { ...map, data: { ...map.data, "prometheus.yml": stringify({ ...config, scrape_configs }) } } as ApiObject;
 }
@@ -279,9 +275,7 @@ function headlessServices(namespace: string): readonly (Service & { metadata: { 
   });
   return [
     headless(namespace, GATEWAY_NAMESPACE, ownerLabels(namespace), 19_001),
-    ...COLOURS.map((colour) =>
-      headless(colour, namespace, { [LABELS.component]: "server", [LABELS.colour]: colour }, HTTP_PORT),
-    ),
+    ...SLOTS.map((slot) => headless(slot, namespace, { [LABELS.component]: "server", [LABELS.slot]: slot }, HTTP_PORT)),
   ];
 }
 

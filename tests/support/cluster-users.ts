@@ -1,6 +1,6 @@
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isColour, type Colour } from "../../contract/slots.ts";
+import { isSlot, type Slot } from "../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 
 /** One request of a user. */
@@ -9,7 +9,7 @@ export interface UserRequest {
   readonly startedAt: number;
   /** HTTP status; 0 when there was no answer. */
   readonly status: number;
-  readonly servedBy: Colour | undefined;
+  readonly servedBy: Slot | undefined;
 }
 
 /** Where users find a gateway. */
@@ -61,8 +61,8 @@ export class ClusterUsers {
     const { address, hostname, port } = this.#place;
     return new Promise((resolve) => {
       const startedAt = Date.now();
-      const end = (status: number, colour?: unknown): void => {
-        resolve({ startedAt, status, servedBy: typeof colour === "string" && isColour(colour) ? colour : undefined });
+      const end = (status: number, slot?: unknown): void => {
+        resolve({ startedAt, status, servedBy: typeof slot === "string" && isSlot(slot) ? slot : undefined });
       };
       const outgoing = request(
         {

@@ -7,7 +7,7 @@ type Headers = Readonly<Record<string, string>>;
 
 /** A client's event stream or dashboard, which lasts until somebody ends it. */
 export interface OpenStream {
-  /** The colour that the router says has answered. */
+  /** The slot that the router says has answered. */
   readonly servedBy: string | undefined;
   /** Has the server end it, or ends it, and waits for that. */
   end(): Promise<void>;

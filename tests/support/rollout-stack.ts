@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLOURS, type Colour } from "../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import { hostRoutesDirectory, slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
@@ -95,17 +95,17 @@ export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceSe
   try {
     await docker(["network", "create", "--label", name, name]);
     const signal = AbortSignal.timeout(120_000);
-    for (const colour of COLOURS) await deployer.deploy(colour, image, signal);
+    for (const slot of SLOTS) await deployer.deploy(slot, image, signal);
     await startRouter(facts, { http, webSocket, observe });
     await startPrometheus(facts, prometheus);
     const context = localRollout({ ...facts, deployer });
-    await until("both colours ready", 60, async () => {
+    await until("both slots ready", 60, async () => {
       const ready = await context.traffic.readiness();
       return ready.blue && ready.green;
     });
     await until("the router scraped twice", 30, async () => {
       const series = await new Prometheus(facts.prometheusUrl).samples(
-        `${ENVOY_METRICS.requestsTotal}{colour="green",kind="plain"}`,
+        `${ENVOY_METRICS.requestsTotal}{slot="green",kind="plain"}`,
         30,
       );
       return (series[0]?.samples.length ?? 0) >= 2;
@@ -126,51 +126,51 @@ export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceSe
 /** Slots as plain containers; the real one is Compose's. */
 export class PlainDeployer implements SlotDeployer {
   readonly #name: string;
-  readonly #published: ReadonlyMap<Colour, number>;
+  readonly #published: ReadonlyMap<Slot, number>;
 
-  constructor(name: string, published: ReadonlyMap<Colour, number> = new Map<Colour, number>()) {
+  constructor(name: string, published: ReadonlyMap<Slot, number> = new Map<Slot, number>()) {
     this.#name = name;
     this.#published = published;
   }
 
-  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
-    const container = this.container(colour);
+  async deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus> {
+    const container = this.container(slot);
     await tryDocker(["stop", "--time", "5", container], { signal });
     await tryDocker(["rm", "--force", container]);
-    const port = this.#published.get(colour);
+    const port = this.#published.get(slot);
     await docker(
       [
         // Nobody reads Docker's own health here, and asking for it starts a process in each slot every three seconds.
         ...["run", "--detach", "--no-healthcheck", "--name", container, "--label", this.#name],
-        ...["--network", this.#name, "--network-alias", slotHost(colour), ...HARDENING, "--restart", "on-failure:5"],
-        ...["--env", "EXAI_GRACE_SECONDS=2", "--env", `EXAI_COLOUR=${colour}`, "--env", "LOG_LEVEL=warning"],
+        ...["--network", this.#name, "--network-alias", slotHost(slot), ...HARDENING, "--restart", "on-failure:5"],
+        ...["--env", "EXAI_GRACE_SECONDS=2", "--env", `EXAI_SLOT=${slot}`, "--env", "LOG_LEVEL=warning"],
         ...(port === undefined ? [] : ["--publish", `127.0.0.1:${String(port)}:${String(HTTP_PORT)}`]),
         image,
       ],
       { signal },
     );
-    return this.status(colour);
+    return this.status(slot);
   }
 
-  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    await docker(["stop", "--time", String(graceSeconds), this.container(colour)], { signal });
+  async drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    await docker(["stop", "--time", String(graceSeconds), this.container(slot)], { signal });
   }
 
-  async status(colour: Colour): Promise<SlotStatus> {
+  async status(slot: Slot): Promise<SlotStatus> {
     const format = "{{.Id}} {{.Config.Image}} {{.Image}} {{.State.Running}} {{.RestartCount}}";
-    const ran = await tryDocker(["container", "inspect", "--format", format, this.container(colour)]);
+    const ran = await tryDocker(["container", "inspect", "--format", format, this.container(slot)]);
     if (ran.code !== 0) return { running: false, restarts: 0 };
     const [id = "", image = "", digest = "", running, restarts] = ran.stdout.trim().split(" ");
     return { id, image, digest, running: running === "true", restarts: Number(restarts) };
   }
 
-  async logs(colour: Colour, lines: number): Promise<string> {
-    const ran = await tryDocker(["logs", "--tail", String(lines), this.container(colour)]);
+  async logs(slot: Slot, lines: number): Promise<string> {
+    const ran = await tryDocker(["logs", "--tail", String(lines), this.container(slot)]);
     return `${ran.stdout}${ran.stderr}`;
   }
 
-  container(colour: Colour): string {
-    return `${this.#name}-${slotHost(colour)}`;
+  container(slot: Slot): string {
+    return `${this.#name}-${slotHost(slot)}`;
   }
 }
 

@@ -13,7 +13,7 @@ export interface Seen {
   readonly webSocketsRestarted: number;
   readonly mcpFailed: number;
   readonly mcpInitialisedAgain: number;
-  readonly mcpWrongColour: number;
+  readonly mcpWrongSlot: number;
 }
 
 /** Users of a stack while something breaks: 50 requests/s, 20 WebSockets and 10 MCP sessions. */
@@ -53,6 +53,6 @@ function seenIn({ requests, webSockets, mcp }: LoadReport): Seen {
     webSocketsRestarted: webSockets.restarted,
     mcpFailed: mcp.failed.length,
     mcpInitialisedAgain: mcp.initialisedAgain,
-    mcpWrongColour: mcp.wrongColour,
+    mcpWrongSlot: mcp.wrongSlot,
   };
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { COLOURS, type Colour } from "../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../../operations/docker/cli.ts";
@@ -32,7 +32,7 @@ export interface StagingStack {
   /** Weights of blue and green, as the shared route has them. */
   weights(): Promise<readonly number[]>;
   /** Pods of a slot that are not going, by identifier. */
-  pods(colour: Colour): Promise<readonly string[]>;
+  pods(slot: Slot): Promise<readonly string[]>;
   down(): Promise<void>;
 }
 
@@ -93,12 +93,12 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     weights: async () => {
       const route = await api.get(GATEWAY_API, "HTTPRoute", namespace, ROUTING_NAMES.shared.http);
       const rules = (route?.spec?.rules ?? []) as { backendRefs?: { weight: number }[] }[];
-      // A rule before it may answer an evicted colour's sessions, with no backend.
-      const shared = rules.find(({ backendRefs }) => backendRefs?.length === COLOURS.length);
+      // A rule before it may answer an evicted slot's sessions, with no backend.
+      const shared = rules.find(({ backendRefs }) => backendRefs?.length === SLOTS.length);
       return shared?.backendRefs?.map(({ weight }) => weight) ?? [];
     },
-    pods: async (colour) => {
-      const pods = await api.list("v1", "Pod", namespace, { "exai.component": "server", "exai.colour": colour });
+    pods: async (slot) => {
+      const pods = await api.list("v1", "Pod", namespace, { "exai.component": "server", "exai.slot": slot });
       const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
       return staying.map(({ metadata }) => String(metadata.uid)).sort();
     },

@@ -84,7 +84,7 @@ describe("a pod template", () => {
   });
 
   it("spreads over zones and nodes by its own labels, without ever blocking", () => {
-    const { spec, metadata } = rendered({ spread: true, colour: "blue" });
+    const { spec, metadata } = rendered({ spread: true, slot: "blue" });
     expect(spec.topologySpreadConstraints?.map(({ topologyKey }) => topologyKey)).toEqual([
       "topology.kubernetes.io/zone",
       "kubernetes.io/hostname",
@@ -93,7 +93,7 @@ describe("a pod template", () => {
       expect(constraint.whenUnsatisfiable).toBe("ScheduleAnyway");
       const { matchLabels } = constraint.labelSelector as { matchLabels: Record<string, string> };
       expect(metadata.labels).toMatchObject(matchLabels);
-      expect(matchLabels["exai.colour"]).toBe("blue");
+      expect(matchLabels["exai.slot"]).toBe("blue");
     }
   });
 

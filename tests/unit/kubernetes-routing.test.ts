@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import { LISTENERS, ROUTING_NAMES, STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {
@@ -53,15 +53,15 @@ describe("the shared route", () => {
 });
 
 describe("the pinned route", () => {
-  it("leads each colour's header, and each colour's sessions, to that colour alone", () => {
+  it("leads each slot's header, and each slot's sessions, to that slot alone", () => {
     const found = rules(pinnedRoute(spec, "http")).map(({ matches, backendRefs }) => ({
       headers: matches.map(({ headers }) => headers),
       to: backendRefs.map(({ name, port }) => `${name}:${String(port)}`),
     }));
     expect(found).toHaveLength(8);
-    for (const colour of COLOURS)
+    for (const slot of SLOTS)
       for (const port of [8080, STREAMS_PORT]) {
-        const mine = found.filter(({ to }) => to.includes(`server-${colour}:${String(port)}`));
+        const mine = found.filter(({ to }) => to.includes(`server-${slot}:${String(port)}`));
         for (const { to } of mine) expect(to).toHaveLength(1);
         const [session, tester, ...others] = mine.map(({ headers }) => {
           const [first, ...same] = headers;
@@ -69,9 +69,9 @@ describe("the pinned route", () => {
           return first?.[0];
         });
         expect(others).toEqual([]);
-        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}.10.0.0.1:8080~abc`)).toBe(true);
-        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${colour}xabc`)).toBe(false);
-        expect(tester).toEqual({ type: "Exact", name: "x-exai-colour", value: colour });
+        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${slot}.10.0.0.1:8080~abc`)).toBe(true);
+        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${slot}xabc`)).toBe(false);
+        expect(tester).toEqual({ type: "Exact", name: "x-exai-slot", value: slot });
       }
   });
 
@@ -137,7 +137,7 @@ describe("the policies", () => {
     (clientPolicy(given).spec.headers as { lateResponseHeaders: { set: { name: string; value: string }[] } })
       .lateResponseHeaders.set;
 
-  it("say which colour answered, and tag sessions only where that is on", () => {
+  it("say which slot answered, and tag sessions only where that is on", () => {
     expect(headers(spec).map(({ name }) => name)).toEqual([
       "x-exai-served-by",
       "mcp-session-id",
@@ -157,10 +157,10 @@ describe("the policies", () => {
     expect(backendPolicy().spec).toMatchObject({ telemetry: { metrics: { routeStatName: "%ROUTE_RULE_NAME%" } } });
   });
 
-  it("keep the colour when the tag is stripped", () => {
+  it("keep the slot when the tag is stripped", () => {
     const [{ inline } = { inline: "" }] = sessionPolicy().spec.lua as { inline: string }[];
-    expect(inline.indexOf('replace("x-exai-colour"')).toBeGreaterThan(0);
-    expect(inline.indexOf('replace("x-exai-colour"')).toBeLessThan(inline.indexOf('replace("mcp-session-id"'));
+    expect(inline.indexOf('replace("x-exai-slot"')).toBeGreaterThan(0);
+    expect(inline.indexOf('replace("x-exai-slot"')).toBeLessThan(inline.indexOf('replace("mcp-session-id"'));
   });
 });
 
@@ -191,7 +191,7 @@ describe("the routing of a stack", () => {
       expect(options.ignoreChanges, name).toEqual(shared.includes(name) ? ["spec.rules"] : []);
   });
 
-  it("makes the rules of both colours before any route has weights", async () => {
+  it("makes the rules of both slots before any route has weights", async () => {
     const found = routes(await build());
     for (const listener of ["http", "websocket"] as const) {
       const pinned = found[ROUTING_NAMES.pinned[listener]];

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { COLOURS } from "../../contract/slots.ts";
+import { SLOTS } from "../../contract/slots.ts";
 import { STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";
 import { ClusterPlatform } from "../../components/platform/kubernetes.ts";
@@ -65,8 +65,8 @@ const named = (graph: ResourceGraph, name: string): Resource => {
 };
 const specOf = (graph: ResourceGraph, name: string) =>
   named(graph, name).inputs.spec as unknown as Record<string, unknown>;
-const podOf = (graph: ResourceGraph, colour: string): Pod =>
-  (specOf(graph, `server-${colour}`) as { template: { spec: Pod } }).template.spec;
+const podOf = (graph: ResourceGraph, slot: string): Pod =>
+  (specOf(graph, `server-${slot}`) as { template: { spec: Pod } }).template.spec;
 
 describe("the server on Kubernetes", () => {
   let graph: ResourceGraph;
@@ -77,23 +77,23 @@ describe("the server on Kubernetes", () => {
   it("has two slots with an image each, at full scale", () => {
     expect(podOf(graph, "blue").containers[0]?.image).toBe("example.com/exai@sha256:b");
     expect(podOf(graph, "green").containers[0]?.image).toBe("example.com/exai@sha256:9");
-    for (const colour of COLOURS) expect(specOf(graph, `server-${colour}`).replicas).toBe(3);
+    for (const slot of SLOTS) expect(specOf(graph, `server-${slot}`).replicas).toBe(3);
   });
 
   it("selects each slot's own pods alone", () => {
-    for (const colour of COLOURS) {
-      const { selector } = specOf(graph, `server-${colour}-service`) as { selector: Record<string, string> };
-      const { template } = specOf(graph, `server-${colour}`) as {
+    for (const slot of SLOTS) {
+      const { selector } = specOf(graph, `server-${slot}-service`) as { selector: Record<string, string> };
+      const { template } = specOf(graph, `server-${slot}`) as {
         template: { metadata: { labels: Record<string, string> } };
       };
       expect(template.metadata.labels).toMatchObject(selector);
-      expect(selector["exai.colour"]).toBe(colour);
+      expect(selector["exai.slot"]).toBe(slot);
     }
   });
 
   it("has a port of their own for event streams, with the pods' HTTP port behind it", () => {
-    for (const colour of COLOURS) {
-      const { ports } = specOf(graph, `server-${colour}-service`) as {
+    for (const slot of SLOTS) {
+      const { ports } = specOf(graph, `server-${slot}-service`) as {
         ports: { name: string; port: number; targetPort: string }[];
       };
       expect(Object.fromEntries(ports.map(({ name, port, targetPort }) => [name, [port, targetPort]]))).toEqual({

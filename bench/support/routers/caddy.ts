@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import { clock } from "../load-clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";
@@ -9,7 +9,7 @@ import { RouterProcess, routerPorts, type Backends, type Peer } from "./router.t
 /**
  * Caddy: a new configuration by its admin interface. `stream_close_delay`, without which every load cuts all WebSockets,
  * is longer than the run. Its policies by header hash the header, which sends a session elsewhere than where it was opened,
- * so it gets our way: the colour in front of the identifier.
+ * so it gets our way: the slot in front of the identifier.
  */
 export const caddy: Peer = {
   name: "caddy",
@@ -23,7 +23,7 @@ export const caddy: Peer = {
     const running = await RouterProcess.start(program, args, directory, routerUrl);
     return {
       title: `Caddy ${await programVersion(program, "build-info", /caddy\/v2\s+v(\S+)/)}`,
-      how: "admin `/load`, `stream_close_delay` longer than the run; the colour in front of `Mcp-Session-Id` by `header_down`",
+      how: "admin `/load`, `stream_close_delay` longer than the run; the slot in front of `Mcp-Session-Id` by `header_down`",
       routerUrl,
       webSocketUrl: `ws://127.0.0.1:${String(ports.webSocket)}`,
       shift: async (green) => {
@@ -50,19 +50,19 @@ function configuration(
   ports: { http: number; webSocket: number; admin: number },
   green: number,
 ): string {
-  // A colour without weight is left out: the policy has no weight 0 in every version.
-  const weights = COLOURS.map((colour) => ({ colour, weight: colour === "green" ? green : 100 - green }));
+  // A slot without weight is left out: the policy has no weight 0 in every version.
+  const weights = SLOTS.map((slot) => ({ slot, weight: slot === "green" ? green : 100 - green }));
   const used = weights.filter(({ weight }) => weight > 0);
-  const to = (kind: "http" | "webSocket"): string => used.map(({ colour }) => backends[colour][kind]).join(" ");
+  const to = (kind: "http" | "webSocket"): string => used.map(({ slot }) => backends[slot][kind]).join(" ");
   const policy =
     used.length > 1 ? [`lb_policy weighted_round_robin ${used.map(({ weight }) => weight).join(" ")}`] : [];
-  const pinned = (colour: Colour): string[] => [
-    `@${colour} header_regexp ${colour} Mcp-Session-Id ^${colour}\\.(.+)$`,
-    `handle @${colour} {`,
-    `  reverse_proxy ${backends[colour].http} {`,
-    `    header_up Mcp-Session-Id {re.${colour}.1}`,
-    `    header_down ${HEADERS.servedBy} ${colour}`,
-    `    header_down Mcp-Session-Id ^(.+)$ ${colour}.$1`,
+  const pinned = (slot: Slot): string[] => [
+    `@${slot} header_regexp ${slot} Mcp-Session-Id ^${slot}\\.(.+)$`,
+    `handle @${slot} {`,
+    `  reverse_proxy ${backends[slot].http} {`,
+    `    header_up Mcp-Session-Id {re.${slot}.1}`,
+    `    header_down ${HEADERS.servedBy} ${slot}`,
+    `    header_down Mcp-Session-Id ^(.+)$ ${slot}.$1`,
     "    stream_close_delay 1h",
     "  }",
     "}",
@@ -78,15 +78,15 @@ function configuration(
     "}",
     `http://127.0.0.1:${String(ports.http)} {`,
     "  bind 127.0.0.1",
-    "  map {http.reverse_proxy.upstream.hostport} {colour} {",
-    ...COLOURS.map((colour) => `    ${backends[colour].http} ${colour}`),
+    "  map {http.reverse_proxy.upstream.hostport} {slot} {",
+    ...SLOTS.map((slot) => `    ${backends[slot].http} ${slot}`),
     "  }",
-    ...COLOURS.flatMap(pinned),
+    ...SLOTS.flatMap(pinned),
     "  handle {",
     `    reverse_proxy ${to("http")} {`,
     ...policy,
-    `      header_down ${HEADERS.servedBy} {colour}`,
-    "      header_down Mcp-Session-Id ^(.+)$ {colour}.$1",
+    `      header_down ${HEADERS.servedBy} {slot}`,
+    "      header_down Mcp-Session-Id ^(.+)$ {slot}.$1",
     "      stream_close_delay 1h",
     "    }",
     "  }",

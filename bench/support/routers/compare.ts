@@ -36,7 +36,7 @@ export interface Compared {
   readonly webSocketsRefused: number;
   readonly messagesUnanswered: number;
   readonly mcpCalls: number;
-  readonly mcpSessionsOnWrongColour: number;
+  readonly mcpSessionsOnWrongSlot: number;
   readonly mcpFailed: number;
   readonly flips: readonly number[];
   readonly worstWeightError: number;
@@ -122,7 +122,7 @@ async function measure(
     webSocketsRefused: load.webSockets.refused.length,
     messagesUnanswered: load.webSockets.unanswered,
     mcpCalls: load.mcp.calls,
-    mcpSessionsOnWrongColour: load.mcp.sessionsOnWrongColour,
+    mcpSessionsOnWrongSlot: load.mcp.sessionsOnWrongSlot,
     mcpFailed: load.mcp.failed.length + load.mcp.initialisedAgain,
     flips: steps
       .filter(({ green }) => green === 0 || green === 100)
@@ -145,14 +145,14 @@ export function comparison(
   rounds: number,
 ): string {
   const columns = [
-    ...["router", "HTTP errors", "WebSockets dropped", "MCP sessions on the wrong colour", "MCP calls failed"],
+    ...["router", "HTTP errors", "WebSockets dropped", "MCP sessions on the wrong slot", "MCP calls failed"],
     ...["flip, worst", "weights, worst error", "p50 / p99", "CPU", "memory, processes"],
   ];
   const rows = results.map((result) => [
     result.router,
     `${String(result.httpErrors)} of ${String(result.requests)}`,
     `${String(result.webSocketsDropped)} (${String(result.webSocketsRefused)} refused)`,
-    String(result.mcpSessionsOnWrongColour),
+    String(result.mcpSessionsOnWrongSlot),
     `${String(result.mcpFailed)} of ${String(result.mcpCalls)}`,
     `${Math.max(...result.flips).toFixed(0)} ms`,
     `${result.worstWeightError.toFixed(1)} points`,

@@ -1,4 +1,4 @@
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { DEFAULT_WS_PORT, HTTP_PORT } from "../../../contract/server.ts";
 import { ROUTER } from "../../../components/routing/docker.ts";
@@ -22,7 +22,7 @@ export async function envoyRouter(stack: RolloutStack): Promise<Router> {
   let generation = (await traffic.inForce())?.generation ?? 0;
   return {
     title: `Envoy ${/\/(\d+\.\d+\.\d+)\//.exec(version)?.[1] ?? "?"}, ours`,
-    how: "route table replaced by rename and read back; the colour in front of `Mcp-Session-Id`",
+    how: "route table replaced by rename and read back; the slot in front of `Mcp-Session-Id`",
     routerUrl: `http://${address}:${String(HTTP_PORT)}`,
     webSocketUrl: `ws://${address}:${String(DEFAULT_WS_PORT)}`,
     shift: async (green) => {
@@ -39,8 +39,8 @@ export async function envoyRouter(stack: RolloutStack): Promise<Router> {
 
 /** Where the stack's slots listen on Docker's network, without anything published in between. */
 export async function backendsOf(stack: RolloutStack): Promise<Backends> {
-  const backend = async (colour: Colour) => {
-    const address = await addressOf(`${stack.name}-${slotHost(colour)}`);
+  const backend = async (slot: Slot) => {
+    const address = await addressOf(`${stack.name}-${slotHost(slot)}`);
     return { http: `${address}:${String(HTTP_PORT)}`, webSocket: `${address}:${String(DEFAULT_WS_PORT)}` };
   };
   return { blue: await backend("blue"), green: await backend("green") };

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import { clock } from "../load-clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";
@@ -43,7 +43,7 @@ export const haproxy: Peer = {
 
 function configuration(backends: Backends, ports: { http: number; webSocket: number }, socket: string): string {
   const servers = (kind: "http" | "webSocket"): string[] =>
-    COLOURS.map((colour) => `  server ${colour} ${backends[colour][kind]} weight ${colour === "blue" ? "100" : "0"}`);
+    SLOTS.map((slot) => `  server ${slot} ${backends[slot][kind]} weight ${slot === "blue" ? "100" : "0"}`);
   return [
     "global",
     `  stats socket ${socket} mode 600 level admin`,

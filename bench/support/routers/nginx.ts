@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import { clock } from "../load-clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";
@@ -8,7 +8,7 @@ import { RouterProcess, routerPorts, type Backends, type Peer } from "./router.t
 
 /**
  * nginx: `split_clients` rewritten, then the reload that its documentation has for a new configuration. Its free edition has
- * no sticky sessions, so it gets our way: the colour in front of the session's identifier, by `map`.
+ * no sticky sessions, so it gets our way: the slot in front of the session's identifier, by `map`.
  */
 export const nginx: Peer = {
   name: "nginx",
@@ -27,7 +27,7 @@ export const nginx: Peer = {
     const running = await RouterProcess.start(program, args, directory, routerUrl);
     return {
       title: `nginx ${await programVersion(program, "-v", /nginx\/(\S+)/)}`,
-      how: "`split_clients` rewritten and SIGHUP, no `worker_shutdown_timeout`; the colour in front of `Mcp-Session-Id` by `map`",
+      how: "`split_clients` rewritten and SIGHUP, no `worker_shutdown_timeout`; the slot in front of `Mcp-Session-Id` by `map`",
       routerUrl,
       webSocketUrl: `ws://127.0.0.1:${String(ports.webSocket)}`,
       shift: async (green) => {
@@ -65,9 +65,9 @@ function configuration(
     "  map $http_mcp_session_id $pinned { ~^blue\\. blue; ~^green\\. green; default $split; }",
     '  map $http_mcp_session_id $bare { ~^(?:blue|green)\\.(?<id>.+)$ $id; default ""; }',
     `  map ${session} $tagged { "" ""; default "$pinned.${session}"; }`,
-    ...COLOURS.flatMap((colour) => [
-      `  upstream ${colour} { server ${backends[colour].http}; keepalive 256; }`,
-      `  upstream ${colour}_websocket { server ${backends[colour].webSocket}; }`,
+    ...SLOTS.flatMap((slot) => [
+      `  upstream ${slot} { server ${backends[slot].http}; keepalive 256; }`,
+      `  upstream ${slot}_websocket { server ${backends[slot].webSocket}; }`,
     ]),
     "  proxy_http_version 1.1;",
     "  server {",

@@ -4,19 +4,19 @@ import { openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { freePorts } from "../../../tests/support/free-ports.ts";
 import { usageOf, type Usage } from "./usage.ts";
 
-/** Where a colour listens, reachable from this machine: `address:port`. */
+/** Where a slot listens, reachable from this machine: `address:port`. */
 export interface Backend {
   readonly http: string;
   readonly webSocket: string;
 }
 
-export type Backends = Readonly<Record<Colour, Backend>>;
+export type Backends = Readonly<Record<Slot, Backend>>;
 
-/** A router under test: users on two ports, two colours behind it, and a way to move the weights. */
+/** A router under test: users on two ports, two slots behind it, and a way to move the weights. */
 export interface Router {
   /** Name and version. */
   readonly title: string;

@@ -7,7 +7,7 @@ import { board, curves, figure, heading, type ClassicDashboard } from "./panels.
 /** What users meet: rate, errors, latency, WebSockets, MCP sessions, model providers. */
 export function overviewDashboard(): ClassicDashboard {
   const metrics = SERVER_METRICS;
-  return board("exai-overview", "EX-AI: overview", "What users meet now, whatever the colour.")
+  return board("exai-overview", "EX-AI: overview", "What users meet now, whatever the slot.")
     .withPanel(
       figure({
         title: "Requests",
@@ -55,7 +55,7 @@ export function overviewDashboard(): ClassicDashboard {
     .withPanel(
       figure({
         title: "Open WebSockets",
-        description: "On both colours.",
+        description: "On both slots.",
         unit: "short",
         lines: [{ expr: `sum(${metrics.webSockets})`, legend: "open" }],
       }),
@@ -63,10 +63,10 @@ export function overviewDashboard(): ClassicDashboard {
     .withRow(heading("Traffic"))
     .withPanel(
       curves({
-        title: "Requests by colour",
+        title: "Requests by slot",
         description: "As the router counted the answers.",
         unit: "reqps",
-        lines: [{ expr: RECORDS.requests1m, legend: "{{colour}}" }],
+        lines: [{ expr: RECORDS.requests1m, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
@@ -85,7 +85,7 @@ export function overviewDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Latency",
-        description: "Plain requests, all colours; streams and WebSockets have none.",
+        description: "Plain requests, all slots; streams and WebSockets have none.",
         unit: "s",
         limits: { warning: 0.5, bad: 1 },
         lines: [
@@ -97,10 +97,10 @@ export function overviewDashboard(): ClassicDashboard {
     .withRow(heading("WebSockets and MCP"))
     .withPanel(
       curves({
-        title: "Open WebSockets by colour",
+        title: "Open WebSockets by slot",
         description: "As the servers count them.",
         unit: "short",
-        lines: [{ expr: `sum by (colour) (${metrics.webSockets})`, legend: "{{colour}}" }],
+        lines: [{ expr: `sum by (slot) (${metrics.webSockets})`, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
@@ -109,15 +109,15 @@ export function overviewDashboard(): ClassicDashboard {
         description: "Round trip of a ping. Objective: under 100 ms.",
         unit: "s",
         limits: { bad: 0.1 },
-        lines: [{ expr: RECORDS.webSocketP95Seconds5m, legend: "{{colour}}" }],
+        lines: [{ expr: RECORDS.webSocketP95Seconds5m, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
       curves({
-        title: "MCP sessions by colour",
-        description: "Sessions stay on the colour that opened them.",
+        title: "MCP sessions by slot",
+        description: "Sessions stay on the slot that opened them.",
         unit: "short",
-        lines: [{ expr: `sum by (colour) (${metrics.mcpSessions})`, legend: "{{colour}}" }],
+        lines: [{ expr: `sum by (slot) (${metrics.mcpSessions})`, legend: "{{slot}}" }],
       }),
     )
     .withRow(heading("Server and providers"))
@@ -174,9 +174,9 @@ export function overviewDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Releases",
-        description: "Servers by release and colour.",
+        description: "Servers by release and slot.",
         unit: "short",
-        lines: [{ expr: `count by (colour, release) (${metrics.buildInfo})`, legend: "{{colour}} {{release}}" }],
+        lines: [{ expr: `count by (slot, release) (${metrics.buildInfo})`, legend: "{{slot}} {{release}}" }],
       }),
     )
     .withPanel(

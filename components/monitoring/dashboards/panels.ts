@@ -36,8 +36,8 @@ export interface PanelArgs {
 
 const SOURCE: common.DataSourceRef = { type: "prometheus", uid: DATASOURCE_UID };
 
-/** Colours of the slots, everywhere the same. */
-const SLOT_COLOURS = { blue: "#3274D9", green: "#56A64B" } as const;
+/** Slots of the slots, everywhere the same. */
+const SLOT_COLORS = { blue: "#3274D9", green: "#56A64B" } as const;
 
 /** Curves over time. */
 export function curves(args: PanelArgs): timeseries.PanelBuilder {
@@ -64,8 +64,8 @@ export function curves(args: PanelArgs): timeseries.PanelBuilder {
       .thresholds(thresholds(args.limits))
       .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed));
   }
-  for (const [colour, fixedColor] of Object.entries(SLOT_COLOURS)) {
-    panel.overrideByRegexp(`\\b${colour}\\b`, [{ id: "color", value: { mode: "fixed", fixedColor } }]);
+  for (const [slot, fixedColor] of Object.entries(SLOT_COLORS)) {
+    panel.overrideByRegexp(`\\b${slot}\\b`, [{ id: "color", value: { mode: "fixed", fixedColor } }]);
   }
   return withLines(panel, args.lines);
 }

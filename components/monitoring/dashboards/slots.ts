@@ -1,70 +1,70 @@
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { RECORDS } from "../../../contract/monitoring.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 import { board, curves, figure, heading, type ClassicDashboard } from "./panels.ts";
 
 /** Both slots side by side: what one looks at during a cutover. */
-export function coloursDashboard(): ClassicDashboard {
+export function slotsDashboard(): ClassicDashboard {
   const dashboard = board(
-    "exai-colours",
+    "exai-slots",
     "EX-AI: blue and green",
     "Both slots over the same seconds, from the series that the rollout's gates and the alerts are built on.",
   ).time({ from: "now-15m", to: "now" });
-  for (const colour of COLOURS) {
-    const only = `{colour="${colour}"}`;
+  for (const slot of SLOTS) {
+    const only = `{slot="${slot}"}`;
     dashboard
-      .withRow(heading(colour))
+      .withRow(heading(slot))
       .withPanel(
         figure({
-          title: `${colour}: share of requests`,
+          title: `${slot}: share of requests`,
           description: "What the weights come to, over one minute; the tester's header and sessions included.",
           unit: "percentunit",
-          lines: [{ expr: `${RECORDS.requestShare1m}${only}`, legend: colour }],
+          lines: [{ expr: `${RECORDS.requestShare1m}${only}`, legend: slot }],
         }),
       )
       .withPanel(
         figure({
-          title: `${colour}: requests`,
+          title: `${slot}: requests`,
           description: "Per second.",
           unit: "reqps",
-          lines: [{ expr: `${RECORDS.requests1m}${only}`, legend: colour }],
+          lines: [{ expr: `${RECORDS.requests1m}${only}`, legend: slot }],
         }),
       )
       .withPanel(
         figure({
-          title: `${colour}: errors`,
+          title: `${slot}: errors`,
           description: "Share of 5xx answers.",
           unit: "percentunit",
           limits: { warning: 0.01, bad: 0.05 },
-          lines: [{ expr: `${RECORDS.errorRatio1m}${only}`, legend: colour }],
+          lines: [{ expr: `${RECORDS.errorRatio1m}${only}`, legend: slot }],
         }),
       )
       .withPanel(
         figure({
-          title: `${colour}: p95`,
+          title: `${slot}: p95`,
           description: "Objective: under 500 ms.",
           unit: "s",
           limits: { bad: 0.5 },
-          lines: [{ expr: `${RECORDS.p95Seconds1m}${only}`, legend: colour }],
+          lines: [{ expr: `${RECORDS.p95Seconds1m}${only}`, legend: slot }],
         }),
       )
       .withPanel(
         figure({
-          title: `${colour}: p99`,
+          title: `${slot}: p99`,
           description: "Objective: under 1 s.",
           unit: "s",
           limits: { bad: 1 },
-          lines: [{ expr: `${RECORDS.p99Seconds1m}${only}`, legend: colour }],
+          lines: [{ expr: `${RECORDS.p99Seconds1m}${only}`, legend: slot }],
         }),
       )
       .withPanel(
         figure({
-          title: `${colour}: servers up`,
+          title: `${slot}: servers up`,
           description: "That answer their scrape.",
           unit: "short",
           limits: { bad: 1, belowIsBad: true },
-          lines: [{ expr: `${RECORDS.slotTargetsUp}${only}`, legend: colour }],
+          lines: [{ expr: `${RECORDS.slotTargetsUp}${only}`, legend: slot }],
         }),
       );
   }
@@ -75,16 +75,16 @@ export function coloursDashboard(): ClassicDashboard {
         title: "Share of requests",
         description: "A cutover crosses here.",
         unit: "percentunit",
-        lines: [{ expr: RECORDS.requestShare1m, legend: "{{colour}}" }],
+        lines: [{ expr: RECORDS.requestShare1m, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
       curves({
         title: "Error ratio",
-        description: "Absent while a colour has no requests.",
+        description: "Absent while a slot has no requests.",
         unit: "percentunit",
         limits: { warning: 0.01, bad: 0.05 },
-        lines: [{ expr: RECORDS.errorRatio1m, legend: "{{colour}}" }],
+        lines: [{ expr: RECORDS.errorRatio1m, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
@@ -94,7 +94,7 @@ export function coloursDashboard(): ClassicDashboard {
         unit: "percentunit",
         lines: [
           {
-            expr: `sum(${RECORDS.errorRatio1m}{colour="green"}) - sum(${RECORDS.errorRatio1m}{colour="blue"})`,
+            expr: `sum(${RECORDS.errorRatio1m}{slot="green"}) - sum(${RECORDS.errorRatio1m}{slot="blue"})`,
             legend: "difference",
           },
         ],
@@ -106,7 +106,7 @@ export function coloursDashboard(): ClassicDashboard {
         description: "Objective: under 500 ms.",
         unit: "s",
         limits: { bad: 0.5 },
-        lines: [{ expr: RECORDS.p95Seconds1m, legend: "{{colour}}" }],
+        lines: [{ expr: RECORDS.p95Seconds1m, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
@@ -115,18 +115,18 @@ export function coloursDashboard(): ClassicDashboard {
         description: "Objective: under 1 s.",
         unit: "s",
         limits: { bad: 1 },
-        lines: [{ expr: RECORDS.p99Seconds1m, legend: "{{colour}}" }],
+        lines: [{ expr: RECORDS.p99Seconds1m, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
       curves({
         title: "Open streams and WebSockets",
-        description: "What a retiring colour still has to drain, as the router counts it.",
+        description: "What a retiring slot still has to drain, as the router counts it.",
         unit: "short",
         lines: [
           {
-            expr: `sum by (colour, kind) (${ENVOY_METRICS.active}{kind=~"stream|websocket"})`,
-            legend: "{{colour}} {{kind}}",
+            expr: `sum by (slot, kind) (${ENVOY_METRICS.active}{kind=~"stream|websocket"})`,
+            legend: "{{slot}} {{kind}}",
           },
         ],
       }),
@@ -136,15 +136,15 @@ export function coloursDashboard(): ClassicDashboard {
         title: "Requests in flight",
         description: "Plain requests that are being answered.",
         unit: "short",
-        lines: [{ expr: `sum by (colour) (${ENVOY_METRICS.active}{kind="plain"})`, legend: "{{colour}}" }],
+        lines: [{ expr: `sum by (slot) (${ENVOY_METRICS.active}{kind="plain"})`, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
       curves({
         title: "MCP sessions",
-        description: "Sessions stay on the colour that opened them.",
+        description: "Sessions stay on the slot that opened them.",
         unit: "short",
-        lines: [{ expr: `sum by (colour) (${SERVER_METRICS.mcpSessions})`, legend: "{{colour}}" }],
+        lines: [{ expr: `sum by (slot) (${SERVER_METRICS.mcpSessions})`, legend: "{{slot}}" }],
       }),
     )
     .withPanel(
@@ -152,7 +152,7 @@ export function coloursDashboard(): ClassicDashboard {
         title: "Healthy servers",
         description: "That pass the router's own check.",
         unit: "short",
-        lines: [{ expr: `min by (colour) (${ENVOY_METRICS.healthyHosts}{kind="plain"})`, legend: "{{colour}}" }],
+        lines: [{ expr: `min by (slot) (${ENVOY_METRICS.healthyHosts}{kind="plain"})`, legend: "{{slot}}" }],
       }),
     )
     .build();

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS, type Eviction } from "../../../contract/envoy/metrics.ts";
 import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
@@ -8,37 +8,37 @@ import type { RulesArgs } from "./args.ts";
 import type { Samples } from "./rule.ts";
 
 /** Labels of a server's series, as text. */
-export function serverLabels(colour: string): string {
-  return `job="${JOBS.server}",instance="server-${colour}:${HTTP_PORT}",colour="${colour}"`;
+export function serverLabels(slot: string): string {
+  return `job="${JOBS.server}",instance="server-${slot}:${HTTP_PORT}",slot="${slot}"`;
 }
 
-function routerLabels(colour: string): string {
-  return `job="${JOBS.router}",instance="router:9901",colour="${colour}",kind="plain"`;
+function routerLabels(slot: string): string {
+  return `job="${JOBS.router}",instance="router:9901",slot="${slot}",kind="plain"`;
 }
 
-/** The router's count of requests sent to a colour. */
-export function sentSeries(colour: string): string {
-  return `${ENVOY_METRICS.requestsTotal}{${routerLabels(colour)}}`;
+/** The router's count of requests sent to a slot. */
+export function sentSeries(slot: string): string {
+  return `${ENVOY_METRICS.requestsTotal}{${routerLabels(slot)}}`;
 }
 
-/** The router's count of answers of one class (2 for 2xx) from a colour. */
-export function answersSeries(colour: string, responseClass: number): string {
-  return `${ENVOY_METRICS.requests}{${routerLabels(colour)},${answerClass(String(responseClass))}}`;
+/** The router's count of answers of one class (2 for 2xx) from a slot. */
+export function answersSeries(slot: string, responseClass: number): string {
+  return `${ENVOY_METRICS.requests}{${routerLabels(slot)},${answerClass(String(responseClass))}}`;
 }
 
 /** One bucket of the router's latency histogram; `le` in milliseconds. */
-export function bucketSeries(colour: string, le: string): string {
-  return `${REQUEST_TIME_BUCKET}{${routerLabels(colour)},le="${le}"}`;
+export function bucketSeries(slot: string, le: string): string {
+  return `${REQUEST_TIME_BUCKET}{${routerLabels(slot)},le="${le}"}`;
 }
 
 /** `up` of a target of a job. */
-export function upSeries(job: string, colour?: string): string {
-  return colour === undefined ? `up{job="${job}",instance="${job}:1"}` : `up{${serverLabels(colour)}}`;
+export function upSeries(job: string, slot?: string): string {
+  return slot === undefined ? `up{job="${job}",instance="${job}:1"}` : `up{${serverLabels(slot)}}`;
 }
 
-/** The router's word that no user is sent to a colour, and whether its slot is empty on purpose. */
-export function evictionSeries(slot: Eviction, colour: string): string {
-  return `${ENVOY_METRICS.eviction}{job="${JOBS.router}",instance="${JOBS.router}:1",colour="${colour}",slot="${slot}"}`;
+/** The router's word that no user is sent to a slot, and whether it is empty on purpose. */
+export function evictionSeries(eviction: Eviction, slot: string): string {
+  return `${ENVOY_METRICS.eviction}{job="${JOBS.router}",instance="${JOBS.router}:1",slot="${slot}",eviction="${eviction}"}`;
 }
 
 /** A series of one backup schedule. */
@@ -56,19 +56,19 @@ export function healthyWorld(args: RulesArgs): Readonly<Record<string, Samples>>
     if (job === JOBS.server) continue;
     world[upSeries(job)] = steady(1);
   }
-  for (const colour of COLOURS) {
-    const labels = serverLabels(colour);
-    world[upSeries(JOBS.server, colour)] = steady(1);
+  for (const slot of SLOTS) {
+    const labels = serverLabels(slot);
+    world[upSeries(JOBS.server, slot)] = steady(1);
     world[`${SERVER_METRICS.buildInfo}{${labels},version="1.0.0",release="r1"}`] = steady(1);
     world[`${SERVER_METRICS.webSockets}{${labels}}`] = steady(20);
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.05"}`] = growing(20);
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.1"}`] = growing(20);
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.25"}`] = growing(20);
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="+Inf"}`] = growing(20);
-    world[sentSeries(colour)] = growing(150);
-    world[answersSeries(colour, 2)] = growing(150);
-    for (const le of ["50", "500", "1000", "2500", "+Inf"]) world[bucketSeries(colour, le)] = growing(150);
-    world[`${ENVOY_METRICS.healthyHosts}{${routerLabels(colour)}}`] = steady(1);
+    world[sentSeries(slot)] = growing(150);
+    world[answersSeries(slot, 2)] = growing(150);
+    for (const le of ["50", "500", "1000", "2500", "+Inf"]) world[bucketSeries(slot, le)] = growing(150);
+    world[`${ENVOY_METRICS.healthyHosts}{${routerLabels(slot)}}`] = steady(1);
   }
   world[`pg_up{job="${JOBS.postgres}",instance="postgres-exporter:9187"}`] = steady(1);
   for (const { schedule, kind } of args.backups) {

@@ -13,7 +13,7 @@ export type Severity = "critical" | "warning" | "none";
 export interface Alert {
   readonly alert: string;
   readonly severity: Severity;
-  /** What is wrong, for inhibition: a critical alert silences the warnings of the same symptom and colour. */
+  /** What is wrong, for inhibition: a critical alert silences the warnings of the same symptom and slot. */
   readonly symptom?: "errors" | "latency" | "availability" | "backup";
   /** Labels beside those of the expression, for alerts that several rules raise under one name. */
   readonly labels?: Readonly<Record<string, string>>;

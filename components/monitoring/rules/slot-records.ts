@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS } from "../../../contract/monitoring.ts";
 import type { RecordingRule, RuleGroup } from "./rule.ts";
@@ -8,29 +8,29 @@ import type { RecordingRule, RuleGroup } from "./rule.ts";
  * router's table says of it.
  */
 export function slotRecords(): RuleGroup {
-  const missing = COLOURS.map((colour) => ` or absent(up{job="${JOBS.server}",colour="${colour}"}) * 0`).join("");
+  const missing = SLOTS.map((slot) => ` or absent(up{job="${JOBS.server}",slot="${slot}"}) * 0`).join("");
   return {
     name: "exai-slots",
     intervalSeconds: 5,
     rules: [
       {
         record: RECORDS.slotTargetsUp,
-        expr: `sum by (colour) (up{job="${JOBS.server}",colour=~".+"}${missing})`,
+        expr: `sum by (slot) (up{job="${JOBS.server}",slot=~".+"}${missing})`,
       },
-      evictionRecord(RECORDS.slotEvicted, `colour=~".+"`),
-      evictionRecord(RECORDS.slotEmptied, `slot="emptied"`),
+      evictionRecord(RECORDS.slotEvicted, `slot=~".+"`),
+      evictionRecord(RECORDS.slotEmptied, `eviction="emptied"`),
     ],
   };
 }
 
 function evictionRecord(record: string, matcher: string): RecordingRule {
   const router = `job="${JOBS.router}"`;
-  const said = `group by (colour, instance) (${ENVOY_METRICS.eviction}{${router},${matcher}})`;
-  const answering = COLOURS.map((colour) => `label_replace(up{${router}} == 1, "colour", "${colour}", "", "") * 0`);
+  const said = `group by (slot, instance) (${ENVOY_METRICS.eviction}{${router},${matcher}})`;
+  const answering = SLOTS.map((slot) => `label_replace(up{${router}} == 1, "slot", "${slot}", "", "") * 0`);
   // Where routers have different tables for a moment, one that does not say it is enough. Without any router nobody knows
   // better than this record itself.
   return {
     record,
-    expr: `min by (colour) (${said} or on (colour, instance) (${answering.join(" or ")})) or ${record}`,
+    expr: `min by (slot) (${said} or on (slot, instance) (${answering.join(" or ")})) or ${record}`,
   };
 }

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { JOBS, RECORDS, type Job } from "../../../contract/monitoring.ts";
 import { HTTP_PORT, SERVER_METRICS } from "../../../contract/server.ts";
@@ -43,7 +43,7 @@ function targetDown(): Alert {
     alert: "TargetDown",
     severity: "warning",
     symptom: "availability",
-    expr: `up == 0 unless on (job, colour) label_replace(${EMPTIED}, "job", "${JOBS.server}", "", "")`,
+    expr: `up == 0 unless on (job, slot) label_replace(${EMPTIED}, "job", "${JOBS.server}", "", "")`,
     for: "2m",
     summary: "{{ $labels.instance }} does not answer its scrape",
     description: "Prometheus could not read {{ $labels.instance }} of the job {{ $labels.job }} for two minutes.",
@@ -64,7 +64,7 @@ function targetDown(): Alert {
       {
         name: "fires: another server than that of the emptied slot",
         series: { ...GREEN_EMPTIED, [upSeries(JOBS.server, "blue")]: steady(0) },
-        fires: [{ labels: { job: JOBS.server, instance: `server-blue:${HTTP_PORT}`, colour: "blue" } }],
+        fires: [{ labels: { job: JOBS.server, instance: `server-blue:${HTTP_PORT}`, slot: "blue" } }],
       },
       { name: "quiet here: target gone (TargetMissing says so)", without: [/^up\{job="alertmanager"/u], fires: [] },
     ],
@@ -92,25 +92,25 @@ function targetMissing(jobs: readonly Job[]): Alert {
 }
 
 function metricsAbsent(): Alert {
-  const sources: readonly (readonly [metric: string, job: Job, colour?: string])[] = [
+  const sources: readonly (readonly [metric: string, job: Job, slot?: string])[] = [
     [SERVER_METRICS.buildInfo, JOBS.server],
     // The one counter that Envoy has from the start; the others are born with their first answer.
-    ...COLOURS.map((colour) => [ENVOY_METRICS.requestsTotal, JOBS.router, colour] as const),
+    ...SLOTS.map((slot) => [ENVOY_METRICS.requestsTotal, JOBS.router, slot] as const),
   ];
-  const absent = sources.map(([metric, job, colour]) => {
-    const of = colour === undefined ? "" : `,colour="${colour}"`;
+  const absent = sources.map(([metric, job, slot]) => {
+    const of = slot === undefined ? "" : `,slot="${slot}"`;
     return `label_replace(absent(${metric}{job="${job}"${of}}), "metric", "${metric}", "", "")`;
   });
   return {
     alert: "MetricsAbsent",
     severity: "warning",
     symptom: "availability",
-    // A gateway may forget a colour that has no server.
-    expr: `(${absent.join(" or ")}) unless on (colour) ${EMPTIED}`,
+    // A gateway may forget a slot that has no server.
+    expr: `(${absent.join(" or ")}) unless on (slot) ${EMPTIED}`,
     for: "5m",
     summary: "{{ $labels.metric }} is not measured",
     description:
-      "The job {{ $labels.job }} gives no {{ $labels.metric }}{{ with $labels.colour }} of {{ . }}{{ end }}: gates get no data" +
+      "The job {{ $labels.job }} gives no {{ $labels.metric }}{{ with $labels.slot }} of {{ . }}{{ end }}: gates get no data" +
       " and alerts on it stay silent.",
     runbook: "metrics-absent",
     cases: [
@@ -121,20 +121,20 @@ function metricsAbsent(): Alert {
       },
       {
         name: "fires: the router does not know green",
-        without: [/^envoy_.*colour="green"/u],
-        fires: [{ labels: { job: JOBS.router, colour: "green", metric: ENVOY_METRICS.requestsTotal } }],
+        without: [/^envoy_.*slot="green"/u],
+        fires: [{ labels: { job: JOBS.router, slot: "green", metric: ENVOY_METRICS.requestsTotal } }],
       },
       { name: "quiet: healthy", fires: [] },
       {
         name: "quiet: the router does not know a slot that was emptied on purpose",
-        without: [/^envoy_cluster_.*colour="green"/u],
+        without: [/^envoy_cluster_.*slot="green"/u],
         series: GREEN_EMPTIED,
         fires: [],
       },
       {
         name: "quiet: zero traffic is not absence",
         without: [/^envoy_cluster_upstream_rq_(?:xx|time)/u],
-        series: Object.fromEntries(COLOURS.map((colour) => [sentSeries(colour), steady(0)])),
+        series: Object.fromEntries(SLOTS.map((slot) => [sentSeries(slot), steady(0)])),
         fires: [],
       },
     ],
@@ -182,20 +182,20 @@ function slotDown(): Alert {
     alert: "SlotDown",
     severity: "warning",
     symptom: "availability",
-    expr: `${RECORDS.slotTargetsUp} == 0 unless on (colour) ${EMPTIED}`,
+    expr: `${RECORDS.slotTargetsUp} == 0 unless on (slot) ${EMPTIED}`,
     for: "2m",
-    summary: "The slot {{ $labels.colour }} has no server that answers",
+    summary: "The slot {{ $labels.slot }} has no server that answers",
     description:
-      "No server of {{ $labels.colour }} answers its scrape, and no rollout has emptied the slot: there is nothing to roll" +
+      "No server of {{ $labels.slot }} answers its scrape, and no rollout has emptied the slot: there is nothing to roll" +
       " back to, or what was deployed there did not come up.",
     runbook: "slot-down",
     cases: [
-      { name: "fires: down", series: GREEN_DOWN, fires: [{ labels: { colour: "green" } }] },
-      { name: "fires: gone", without: [/^up\{job="server".*"green"/u], fires: [{ labels: { colour: "green" } }] },
+      { name: "fires: down", series: GREEN_DOWN, fires: [{ labels: { slot: "green" } }] },
+      { name: "fires: gone", without: [/^up\{job="server".*"green"/u], fires: [{ labels: { slot: "green" } }] },
       {
         name: "fires for both where nothing is left",
         without: [/^up\{job="server"/u],
-        fires: COLOURS.map((colour) => ({ labels: { colour } })),
+        fires: SLOTS.map((slot) => ({ labels: { slot } })),
       },
       { name: "quiet: healthy", fires: [] },
       { name: "quiet: emptied on purpose", series: GREEN_EMPTIED, fires: [] },
@@ -208,7 +208,7 @@ function slotDown(): Alert {
       {
         name: "fires: it died by itself, and the other one was emptied",
         series: { ...GREEN_DOWN, [evictionSeries("emptied", "blue")]: steady(0) },
-        fires: [{ labels: { colour: "green" } }],
+        fires: [{ labels: { slot: "green" } }],
       },
       {
         name: "fires: what was deployed into the emptied slot does not come up",
@@ -217,7 +217,7 @@ function slotDown(): Alert {
           [evictionSeries("emptied", "green")]: ending(LONG_AGO),
           [evictionSeries("evicted", "green")]: steady(0),
         },
-        fires: [{ labels: { colour: "green" } }],
+        fires: [{ labels: { slot: "green" } }],
       },
       {
         name: "quiet: emptied just now, from a slot that was down before",
@@ -227,7 +227,7 @@ function slotDown(): Alert {
       {
         name: "fires: one of two routers has another table",
         series: { ...GREEN_EMPTIED, [`up{job="${JOBS.router}",instance="other:1"}`]: steady(1) },
-        fires: [{ labels: { colour: "green" } }],
+        fires: [{ labels: { slot: "green" } }],
       },
       {
         name: "quiet: the router is gone since, with what it said",
@@ -242,7 +242,7 @@ function slotDown(): Alert {
         name: "fires: the router was gone before it said anything",
         series: GREEN_DOWN,
         without: [/^up\{job="router"/u],
-        fires: [{ labels: { colour: "green" } }],
+        fires: [{ labels: { slot: "green" } }],
       },
     ],
   };
@@ -253,20 +253,20 @@ function servingSlotDown(): Alert {
     alert: "ServingSlotDown",
     severity: "critical",
     symptom: "availability",
-    // Testers and the rollout's own looks ask a colour that is evicted, and its last users stand in the rate for a minute.
+    // Testers and the rollout's own looks ask a slot that is evicted, and its last users stand in the rate for a minute.
     expr:
-      `${RECORDS.slotTargetsUp} == 0 and on (colour) ${RECORDS.requests1m} > 0` +
-      ` unless on (colour) ${RECORDS.slotEvicted} == 1`,
+      `${RECORDS.slotTargetsUp} == 0 and on (slot) ${RECORDS.requests1m} > 0` +
+      ` unless on (slot) ${RECORDS.slotEvicted} == 1`,
     for: "30s",
-    summary: "The slot {{ $labels.colour }} is down and users are sent to it",
-    description: "No server of {{ $labels.colour }} answers its scrape, and the router still gives it requests.",
+    summary: "The slot {{ $labels.slot }} is down and users are sent to it",
+    description: "No server of {{ $labels.slot }} answers its scrape, and the router still gives it requests.",
     runbook: "serving-slot-down",
     cases: [
-      { name: "fires: down under traffic", series: GREEN_DOWN, fires: [{ labels: { colour: "green" } }] },
+      { name: "fires: down under traffic", series: GREEN_DOWN, fires: [{ labels: { slot: "green" } }] },
       {
         name: "fires: gone under traffic",
         without: [/^up\{job="server".*"green"/u],
-        fires: [{ labels: { colour: "green" } }],
+        fires: [{ labels: { slot: "green" } }],
       },
       { name: "quiet: healthy", fires: [] },
       { name: "quiet: emptied a moment ago, with its last users in the rate", series: GREEN_EMPTIED, fires: [] },
@@ -278,7 +278,7 @@ function servingSlotDown(): Alert {
       {
         name: "fires: down under traffic, and the other one is evicted",
         series: { ...GREEN_DOWN, [evictionSeries("evicted", "blue")]: steady(0) },
-        fires: [{ labels: { colour: "green" } }],
+        fires: [{ labels: { slot: "green" } }],
       },
       {
         name: "quiet: down at zero traffic",

@@ -9,7 +9,7 @@ import type { RecordingRule, RuleGroup } from "./rule.ts";
 const SLOW_MILLISECONDS = 500;
 
 /**
- * The traffic as the router saw it, by colour and in total. Every later series builds on the same three sums (requests,
+ * The traffic as the router saw it, by slot and in total. Every later series builds on the same three sums (requests,
  * errors, duration buckets), so a gate, a panel and an alert cannot disagree.
  */
 export function trafficRecords(): RuleGroup {
@@ -42,7 +42,7 @@ export function trafficRecords(): RuleGroup {
       },
       {
         record: RECORDS.webSocketP95Seconds5m,
-        expr: `histogram_quantile(0.95, sum by (colour, le) (rate(${SERVER_METRICS.webSocketLatency}_bucket[5m])))`,
+        expr: `histogram_quantile(0.95, sum by (slot, le) (rate(${SERVER_METRICS.webSocketLatency}_bucket[5m])))`,
       },
     ],
   };
@@ -57,17 +57,17 @@ function sums(window: string, names: { requests: string; errors: string; buckets
       // Counted by their answers: a request to a slot that cannot be reached has an answer (503), but never counts as
       // sent. A class appears with its first answer, so a slot that got none is 0 as long as the router knows it.
       expr:
-        `sum by (colour) (rate(${answers}[${window}]))` +
-        ` or sum by (colour) (rate(${plainRequests(ENVOY_METRICS.requestsTotal)}[${window}])) * 0`,
+        `sum by (slot) (rate(${answers}[${window}]))` +
+        ` or sum by (slot) (rate(${plainRequests(ENVOY_METRICS.requestsTotal)}[${window}])) * 0`,
     },
     {
       record: names.errors,
       // A slot that never failed has no series of class 5: that is no error, and not no data.
-      expr: `sum by (colour) (rate(${failed}[${window}])) or ${names.requests} * 0`,
+      expr: `sum by (slot) (rate(${failed}[${window}])) or ${names.requests} * 0`,
     },
     {
       record: names.buckets,
-      expr: `sum by (colour, le) (rate(${plainRequests(REQUEST_TIME_BUCKET)}[${window}]))`,
+      expr: `sum by (slot, le) (rate(${plainRequests(REQUEST_TIME_BUCKET)}[${window}]))`,
     },
   ];
 }

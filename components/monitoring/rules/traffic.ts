@@ -19,20 +19,20 @@ const FIVE_IN_FIVE_MINUTES = "5 / 300";
 /** Requests per second below which a percentile says nothing: thirty in five minutes. */
 const ENOUGH_REQUESTS = 0.1;
 
-/** What users meet: errors and latency, in total and by colour. */
+/** What users meet: errors and latency, in total and by slot. */
 export function trafficAlerts(): RuleGroup {
   return {
     name: "exai-traffic-alerts",
-    rules: [errorRatioHigh(), colourErrorRatioHigh(), ...latencyHigh(), webSocketLatencyHigh()],
+    rules: [errorRatioHigh(), slotErrorRatioHigh(), ...latencyHigh(), webSocketLatencyHigh()],
   };
 }
 
 const SILENT_ROUTER: Readonly<Record<string, Samples>> = Object.fromEntries(
-  ["blue", "green"].flatMap((colour) => [
-    [sentSeries(colour), steady(1000)],
-    [answersSeries(colour, 2), steady(1000)],
-    [answersSeries(colour, 5), steady(50)],
-    ...["50", "500", "1000", "+Inf"].map((le) => [bucketSeries(colour, le), steady(1000)] as const),
+  ["blue", "green"].flatMap((slot) => [
+    [sentSeries(slot), steady(1000)],
+    [answersSeries(slot, 2), steady(1000)],
+    [answersSeries(slot, 5), steady(50)],
+    ...["50", "500", "1000", "+Inf"].map((le) => [bucketSeries(slot, le), steady(1000)] as const),
   ]),
 );
 const NO_ROUTER = [/^envoy_/u];
@@ -79,25 +79,25 @@ function errorRatioHigh(): Alert {
   };
 }
 
-function colourErrorRatioHigh(): Alert {
+function slotErrorRatioHigh(): Alert {
   return {
-    alert: "ColourErrorRatioHigh",
+    alert: "SlotErrorRatioHigh",
     severity: "warning",
     symptom: "errors",
     expr:
       `${RECORDS.errorRatio5m} > ${OBJECTIVES.errorRatio}` +
-      ` and on (colour) ${RECORDS.errors5m} >= ${FIVE_IN_FIVE_MINUTES}`,
+      ` and on (slot) ${RECORDS.errors5m} >= ${FIVE_IN_FIVE_MINUTES}`,
     for: "2m",
-    summary: "The slot {{ $labels.colour }} answers with errors",
+    summary: "The slot {{ $labels.slot }} answers with errors",
     description:
-      "{{ $value | humanizePercentage }} of the requests that {{ $labels.colour }} got in the last five minutes failed" +
+      "{{ $value | humanizePercentage }} of the requests that {{ $labels.slot }} got in the last five minutes failed" +
       " with a 5xx answer.",
-    runbook: "colour-error-ratio-high",
+    runbook: "slot-error-ratio-high",
     cases: [
       {
-        name: "fires for the failing colour alone",
+        name: "fires for the failing slot alone",
         series: { [answersSeries("green", 2)]: growing(120), [answersSeries("green", 5)]: growing(30) },
-        fires: [{ labels: { colour: "green" }, value: "20%" }],
+        fires: [{ labels: { slot: "green" }, value: "20%" }],
       },
       { name: "quiet: healthy, and no series of class 5 at all", without: [/class="5"/u], fires: [] },
       { name: "quiet here: metric gone", without: NO_ROUTER, fires: [] },
@@ -110,12 +110,12 @@ function latencyHigh(): Alert[] {
   // Of 150 requests in a step, so many are within the bound: 95 % and 99 % stand for "just good enough".
   const slow = (within50: number, within500: number, within1000: number): Readonly<Record<string, Samples>> =>
     Object.fromEntries(
-      ["blue", "green"].flatMap((colour) => [
-        [bucketSeries(colour, "50"), growing(within50)],
-        [bucketSeries(colour, "500"), growing(within500)],
-        [bucketSeries(colour, "1000"), growing(within1000)],
-        [bucketSeries(colour, "2500"), growing(150)],
-        [bucketSeries(colour, "+Inf"), growing(150)],
+      ["blue", "green"].flatMap((slot) => [
+        [bucketSeries(slot, "50"), growing(within50)],
+        [bucketSeries(slot, "500"), growing(within500)],
+        [bucketSeries(slot, "1000"), growing(within1000)],
+        [bucketSeries(slot, "2500"), growing(150)],
+        [bucketSeries(slot, "+Inf"), growing(150)],
       ]),
     );
   /** Prometheus 3 writes the bounds with a fraction. */
@@ -124,11 +124,11 @@ function latencyHigh(): Alert[] {
       Object.entries(series).map(([text, samples]) => [text.replace(/le="(\d+)"/u, 'le="$1.0"'), samples]),
     );
   const thin = Object.fromEntries(
-    ["blue", "green"].flatMap((colour) => [
+    ["blue", "green"].flatMap((slot) => [
       // One request in five minutes, and it takes two seconds.
-      [answersSeries(colour, 2), growing(0.05)],
-      ...["50", "500", "1000"].map((le) => [bucketSeries(colour, le), growing(0)] as const),
-      ...["2500", "+Inf"].map((le) => [bucketSeries(colour, le), growing(0.05)] as const),
+      [answersSeries(slot, 2), growing(0.05)],
+      ...["50", "500", "1000"].map((le) => [bucketSeries(slot, le), growing(0)] as const),
+      ...["2500", "+Inf"].map((le) => [bucketSeries(slot, le), growing(0.05)] as const),
     ]),
   );
   const guard = ` and ${RECORDS.userRequests5m} > ${ENOUGH_REQUESTS}`;
@@ -185,31 +185,31 @@ function latencyHigh(): Alert[] {
 }
 
 function webSocketLatencyHigh(): Alert {
-  const bucket = (colour: string, le: string): string =>
-    `${SERVER_METRICS.webSocketLatency}_bucket{${serverLabels(colour)},le="${le}"}`;
+  const bucket = (slot: string, le: string): string =>
+    `${SERVER_METRICS.webSocketLatency}_bucket{${serverLabels(slot)},le="${le}"}`;
   return {
     alert: "WebSocketLatencyHigh",
     severity: "warning",
     symptom: "latency",
     expr:
       `${RECORDS.webSocketP95Seconds5m} > ${OBJECTIVES.webSocketSeconds}` +
-      ` and on (colour) sum by (colour) (${SERVER_METRICS.webSockets}{job="${JOBS.server}"}) > 0`,
+      ` and on (slot) sum by (slot) (${SERVER_METRICS.webSockets}{job="${JOBS.server}"}) > 0`,
     for: "5m",
-    summary: "WebSockets of {{ $labels.colour }} answer slowly",
+    summary: "WebSockets of {{ $labels.slot }} answer slowly",
     description:
-      "The 95th percentile of a ping's round trip on {{ $labels.colour }} is {{ $value | humanizeDuration }};" +
+      "The 95th percentile of a ping's round trip on {{ $labels.slot }} is {{ $value | humanizeDuration }};" +
       " the objective is 100 ms.",
     runbook: "websocket-latency-high",
     cases: [
       {
-        name: "fires for the slow colour alone",
+        name: "fires for the slow slot alone",
         series: {
           [bucket("green", "0.05")]: growing(0),
           [bucket("green", "0.1")]: growing(0),
           [bucket("green", "0.25")]: growing(20),
           [bucket("green", "+Inf")]: growing(20),
         },
-        fires: [{ labels: { colour: "green" }, value: "242.5ms" }],
+        fires: [{ labels: { slot: "green" }, value: "242.5ms" }],
       },
       { name: "quiet: healthy", fires: [] },
       { name: "quiet here: metric gone", without: [new RegExp(`^${SERVER_METRICS.webSocketLatency}`, "u")], fires: [] },
@@ -218,8 +218,8 @@ function webSocketLatencyHigh(): Alert {
         series: Object.fromEntries([
           [`${SERVER_METRICS.webSockets}{${serverLabels("blue")}}`, steady(0)],
           [`${SERVER_METRICS.webSockets}{${serverLabels("green")}}`, steady(0)],
-          ...["blue", "green"].flatMap((colour) =>
-            ["0.05", "0.1", "0.25", "+Inf"].map((le) => [bucket(colour, le), steady(20)] as const),
+          ...["blue", "green"].flatMap((slot) =>
+            ["0.05", "0.1", "0.25", "+Inf"].map((le) => [bucket(slot, le), steady(20)] as const),
           ),
         ]),
         fires: [],

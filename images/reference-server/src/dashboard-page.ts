@@ -53,7 +53,7 @@ function show(m) {
     put("top", "highest " + top.toFixed(1) + "/s in the last " + Math.round(rates.length * seconds) + " s");
   }
   last = { at: now, total: m.requests.total };
-  put("about", "release " + m.release + (m.colour ? " \\u00b7 " + m.colour : ""));
+  put("about", "release " + m.release + (m.slot ? " \\u00b7 " + m.slot : ""));
   put("total", m.requests.total.toLocaleString("en"));
   const share = m.requests.total ? (100 * m.requests.errors) / m.requests.total : 0;
   put("errors", m.requests.errors.toLocaleString("en") + " errors (" + share.toFixed(2) + " %)");

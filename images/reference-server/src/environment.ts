@@ -49,7 +49,7 @@ export interface Environment {
   /** Time between two pings of a WebSocket. */
   readonly pingSeconds: number;
   readonly release: string;
-  readonly colour?: string;
+  readonly slot?: string;
   readonly faults: Faults;
 }
 
@@ -243,7 +243,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     );
 
   const timeout = (name: string, fallback: number) => reader.number(name, fallback, 1, TIMEOUT_MAX_SECONDS, "seconds");
-  const colour = reader.text("EXAI_COLOUR");
+  const slot = reader.text("EXAI_SLOT");
   const environment: Environment = {
     httpHost: reader.host("EXAI_HTTP_HOST", "0.0.0.0"),
     httpPort,
@@ -268,7 +268,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     lameDuckSeconds,
     pingSeconds: reader.number("EXAI_WS_PING_SECONDS", 5, 0.1, 3600, "seconds"),
     release: reader.text("RELEASE") ?? "unreleased",
-    ...(colour === undefined ? {} : { colour }),
+    ...(slot === undefined ? {} : { slot }),
     faults: reader.attempt(() => parseFaults(reader.text("EXAI_FAULTS") ?? ""), {}),
   };
   if (/[^\x21-\x7e]/.test(environment.release))

@@ -53,7 +53,7 @@ function reading(handler: Handler): Handler {
 }
 
 function createRoutes({ environment, faults, lifecycle, metrics, sessions }: HttpParts): ReadonlyMap<string, Handler> {
-  const { release, colour = null } = environment;
+  const { release, slot = null } = environment;
   const monitored = (handler: Handler): Handler =>
     reading((request, response) => {
       if (environment.monitoring) return handler(request, response);
@@ -63,15 +63,15 @@ function createRoutes({ environment, faults, lifecycle, metrics, sessions }: Htt
     [
       SERVER_PATHS.health,
       reading((_request, response) => {
-        sendJson(response, 200, { status: "alive", release, colour });
+        sendJson(response, 200, { status: "alive", release, slot });
       }),
     ],
     [
       SERVER_PATHS.ready,
       reading((_request, response) => {
         const { phase } = lifecycle;
-        if (phase === "serving" && faults.ready()) sendJson(response, 200, { status: "ready", release, colour });
-        else sendJson(response, 503, { status: phase === "serving" ? "starting" : phase, release, colour });
+        if (phase === "serving" && faults.ready()) sendJson(response, 200, { status: "ready", release, slot });
+        else sendJson(response, 503, { status: phase === "serving" ? "starting" : phase, release, slot });
       }),
     ],
     [

@@ -23,8 +23,8 @@ function readOrRefuse(): Environment {
 }
 
 const environment = readOrRefuse();
-const { release, colour } = environment;
-const log = createLog(environment.logLevel, { release, ...(colour === undefined ? {} : { colour }) });
+const { release, slot } = environment;
+const log = createLog(environment.logLevel, { release, ...(slot === undefined ? {} : { slot }) });
 
 process.on("uncaughtException", (error) => {
   log.error("uncaught error", { error: error.stack });

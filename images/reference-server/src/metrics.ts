@@ -6,7 +6,7 @@ import { KEY_ROLES, type KeyRole } from "./jwt.ts";
 /** Numbers of the dashboard and of `/api/metrics`. Durations in seconds. */
 export interface MetricsSummary {
   readonly release: string;
-  readonly colour: string | null;
+  readonly slot: string | null;
   readonly uptimeSeconds: number;
   readonly memoryBytes: number;
   readonly requests: { readonly total: number; readonly errors: number; readonly byRoute: Record<string, number> };
@@ -62,7 +62,7 @@ export function quantile(share: number, cumulative: ReadonlyMap<number, number>)
 }
 
 /** Creates the registry. `version` and `release` stand on the build info. */
-export function createMetrics(about: { version: string; release: string; colour: string | undefined }): Metrics {
+export function createMetrics(about: { version: string; release: string; slot: string | undefined }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -136,7 +136,7 @@ export function createMetrics(about: { version: string; release: string; colour:
     const gauge = async (metric: Gauge) => (await metric.get()).values[0]?.value ?? 0;
     return {
       release: about.release,
-      colour: about.colour ?? null,
+      slot: about.slot ?? null,
       uptimeSeconds: Math.round(process.uptime() * 10) / 10,
       memoryBytes: process.memoryUsage.rss(),
       requests: { total, errors, byRoute },

@@ -55,7 +55,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const lifecycle = new Lifecycle();
   const faults = createFaultInjector(environment.faults, log, crash);
-  const metrics = createMetrics({ version, release: environment.release, colour: environment.colour });
+  const metrics = createMetrics({ version, release: environment.release, slot: environment.slot });
   const validator = new AjvJsonSchemaValidator();
   const sessions = new McpSessions(
     () => createMcpServer(environment, version, metrics, validator),

@@ -47,7 +47,7 @@ export function createMcpServer(
       description: "Release, slot and configuration of the server that answers.",
       outputSchema: {
         release: z.string(),
-        colour: z.string().nullable(),
+        slot: z.string().nullable(),
         version: z.string(),
         uptime_seconds: z.number(),
         providers: z.array(z.string()).describe("Providers that have a key."),
@@ -58,7 +58,7 @@ export function createMcpServer(
     () => {
       const info = {
         release: environment.release,
-        colour: environment.colour ?? null,
+        slot: environment.slot ?? null,
         version,
         uptime_seconds: process.uptime(),
         providers: PROVIDERS.filter((provider) => environment.providers[provider].apiKey !== undefined),

@@ -63,7 +63,7 @@ export function closeSpread(clients: Iterable<WebSocket>, windowMs: number): voi
     }, times[index]);
 }
 
-/** The WebSocket server of EXAI_WS_PORT: takes JSON objects and sends each back with release and colour. */
+/** The WebSocket server of EXAI_WS_PORT: takes JSON objects and sends each back with release and slot. */
 export class EchoWebSockets {
   readonly server: Server;
   readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX_BYTES });
@@ -155,9 +155,9 @@ export class EchoWebSockets {
         return;
       }
       const message = decode(data);
-      const { release, colour = null } = this.#environment;
+      const { release, slot = null } = this.#environment;
       const answer = JSON.stringify(
-        message ? { ...message, release, colour } : { error: "the message is not a JSON object", release, colour },
+        message ? { ...message, release, slot } : { error: "the message is not a JSON object", release, slot },
       );
       this.#late(() => {
         if (client.readyState === client.OPEN) client.send(answer);

@@ -1,8 +1,8 @@
-import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import type { Release, Standing } from "../../schema/decide.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { stateLabel } from "../model/machine.ts";
-import { usersColour } from "../controller/schema-check.ts";
+import { usersSlot } from "../controller/schema-check.ts";
 
 /** What of a rollout's context says which releases may get users. */
 export type StandingContext = Pick<RolloutContext, "journal" | "leases" | "schema" | "signal"> & {
@@ -15,24 +15,24 @@ export type StandingContext = Pick<RolloutContext, "journal" | "leases" | "schem
  */
 export async function standingOf(context: StandingContext): Promise<Standing | undefined> {
   const journal = await context.journal.read();
-  const release = async (colour: Colour): Promise<Release | undefined> => {
-    const image = (await context.deployer.status(colour)).image ?? journal?.images[colour];
+  const release = async (slot: Slot): Promise<Release | undefined> => {
+    const image = (await context.deployer.status(slot)).image ?? journal?.images[slot];
     if (image === undefined) return undefined;
     // What the rollout has read of the images counts, so that no registry is asked again.
-    const known = journal?.machine.plan?.schema?.[colour];
-    return { colour, image, range: known ?? (await context.schema?.range(colour, image, context.signal)) };
+    const known = journal?.machine.plan?.schema?.[slot];
+    return { slot, image, range: known ?? (await context.schema?.range(slot, image, context.signal)) };
   };
   if (journal === undefined) {
-    const releases = await Promise.all(COLOURS.map((colour) => release(colour)));
+    const releases = await Promise.all(SLOTS.map((slot) => release(slot)));
     // Before the first rollout both slots run the release of the settings, and blue has the users.
     const active = releases.find((each) => each !== undefined);
     return active === undefined ? undefined : { active, state: "idle" };
   }
   const { machine } = journal;
-  const users = usersColour(machine);
+  const users = usersSlot(machine);
   const [active, other] = await Promise.all([
     release(users),
-    machine.plan === undefined ? undefined : release(otherColour(users)),
+    machine.plan === undefined ? undefined : release(otherSlot(users)),
   ]);
   if (active === undefined) return undefined;
   return { active, ...(other === undefined ? {} : { other }), state: stateLabel(machine) };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { Verb } from "../../../contract/events.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
@@ -9,7 +9,7 @@ import { checkGates } from "../gates/settings.ts";
 import { atRest, stateLabel, type Machine } from "../model/machine.ts";
 import { timesOf, type PlanTimes, type RolloutPlan } from "../model/plan.ts";
 import { Prometheus } from "../gates/prometheus.ts";
-import { admitCandidate, usersColour, type PlannedRanges } from "../controller/schema-check.ts";
+import { admitCandidate, usersSlot, type PlannedRanges } from "../controller/schema-check.ts";
 import { RolloutSession } from "../controller/store.ts";
 import { testerHeaders } from "../probes/smoke.ts";
 import { conclude, turn } from "../controller/outcome.ts";
@@ -19,7 +19,7 @@ import { WINDOW_SELECTOR } from "../gates/traffic-samples.ts";
 export interface CutoverRequest extends Partial<PlanTimes> {
   readonly image: string;
   /** The slot that the image is meant for; refused where it has the users by then. @default the one without users */
-  readonly candidate?: Colour;
+  readonly candidate?: Slot;
   /** See {@link RolloutPlan.retiresKey}. */
   readonly retiresKey?: true;
   readonly reason?: string;
@@ -38,7 +38,7 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
   checkGates(context.gates);
   return yield* turn(context, "cutover", async function* (session) {
     if (!atRest(session.machine)) throw unfinished(session.machine);
-    if (request.candidate === usersColour(session.machine)) throw usersCame(request.candidate);
+    if (request.candidate === usersSlot(session.machine)) throw usersCame(request.candidate);
     await checkSurroundings(context);
     const schema = yield* admitCandidate(context, session.machine, request.image);
     // What cannot be deployed must not cost the standby, whose slot would be emptied for it. After the question for its schema,
@@ -65,7 +65,7 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
   return {
     id: `${startedAt.replace(/[-:]|\.\d+/g, "")}-${randomBytes(3).toString("hex")}`,
     stable,
-    candidate: otherColour(stable),
+    candidate: otherSlot(stable),
     image: request.image,
     ...(stableImage === undefined ? {} : { stableImage }),
     ...timesOf(request, defaults),
@@ -89,7 +89,7 @@ export function unfinished(machine: Machine): UserError {
 }
 
 /** Why no cutover begins to a slot that was without users when it was decided on. */
-function usersCame(candidate: Colour): UserError {
+function usersCame(candidate: Slot): UserError {
   return new UserError(
     candidate,
     "has got the users since this cutover to it was decided on",
@@ -98,11 +98,11 @@ function usersCame(candidate: Colour): UserError {
   );
 }
 
-/** Why no cutover begins without the colour that has the users. */
-export function stableNotReady(stable: Colour): UserError {
+/** Why no cutover begins without the slot that has the users. */
+export function stableNotReady(stable: Slot): UserError {
   return new UserError(
     stable,
-    "the colour that has the users is not ready, so nothing can be compared with it or fall back to it",
+    "the slot that has the users is not ready, so nothing can be compared with it or fall back to it",
     "./exai status, ./exai logs server",
     EXIT.refused,
   );
@@ -142,13 +142,13 @@ export async function checkSurroundings(context: RolloutContext): Promise<void> 
   );
 }
 
-/** One request to each colour, whatever comes of it. */
+/** One request to each slot, whatever comes of it. */
 async function askBoth({ routerUrl, signal }: RolloutContext): Promise<void> {
-  const ask = async (colour: Colour): Promise<void> => {
-    const headers = testerHeaders(colour);
+  const ask = async (slot: Slot): Promise<void> => {
+    const headers = testerHeaders(slot);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
     const answer = await fetch(new URL(SERVER_PATHS.health, routerUrl), { headers, signal: limit });
     await answer.arrayBuffer();
   };
-  await Promise.allSettled(COLOURS.map(ask));
+  await Promise.allSettled(SLOTS.map(ask));
 }

@@ -12,13 +12,13 @@ export function gateLimits(settings: GateSettings): readonly (readonly [gate: st
     ["p95", `below ${String(settings.p95Milliseconds)} ms`],
     ["p99", `below ${String(settings.p99Milliseconds)} ms`],
     ["websocket", `p95 of round trips below ${String(settings.webSocketMilliseconds)} ms, and WebSockets open`],
-    ["compared", "errors, refusals and slow requests no worse than on the other colour in the same seconds"],
+    ["compared", "errors, refusals and slow requests no worse than on the other slot in the same seconds"],
     ...(memoryGrowth === 0
       ? []
-      : ([["memory", `grows by less than ${String(memoryGrowth)} MB per minute beyond the other colour's`]] as const)),
+      : ([["memory", `grows by less than ${String(memoryGrowth)} MB per minute beyond the other slot's`]] as const)),
     ["restarts", `at most ${String(settings.restarts)} of the slot's containers`],
     ...settings.queries.map(({ name, query, comparison, limit, stableRatio }): readonly [string, string] => {
-      const beside = stableRatio === undefined ? "" : `, and ${String(stableRatio)} times the other colour's`;
+      const beside = stableRatio === undefined ? "" : `, and ${String(stableRatio)} times the other slot's`;
       return [name, `${query} ${comparison} ${String(limit)}${beside}`];
     }),
   ];

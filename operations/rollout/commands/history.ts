@@ -1,4 +1,4 @@
-import { COLOURS, otherColour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot } from "../../../contract/slots.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
@@ -88,7 +88,7 @@ export interface RolloutSummary {
   readonly outcome: "completed" | "taken back" | "rollback failed" | "under way";
   /** Where it was taken back and why, or where it is; empty when it completed. */
   readonly ending: string;
-  /** Until its candidate had all users for good, or the stable colour had them back. */
+  /** Until its candidate had all users for good, or the stable slot had them back. */
   readonly seconds: number;
 }
 
@@ -97,8 +97,8 @@ export function summaryOf(entries: readonly HistoryEntry[]): RolloutSummary {
   const [first] = entries;
   const last = entries.at(-1);
   if (first === undefined || last === undefined) throw new Error("a rollout has at least one entry");
-  const stable = COLOURS.find((colour) => first.weights[colour] === 100) ?? "blue";
-  const candidate = otherColour(stable);
+  const stable = SLOTS.find((slot) => first.weights[slot] === 100) ?? "blue";
+  const candidate = otherSlot(stable);
   const index = entries.findIndex(({ to }) => to === "rollback");
   const back = entries[index];
   const settled = entries.findLast(({ to }) => to === "standby" || (to === "idle" && back !== undefined)) ?? last;

@@ -1,8 +1,8 @@
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS, ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 
-/** How a colour does now, for people who look on; what judges a rollout are the gates. Absent: nothing is known. */
+/** How a slot does now, for people who look on; what judges a rollout are the gates. Absent: nothing is known. */
 export interface Figures {
   /** Plain requests per second. */
   readonly requestRate?: number;
@@ -16,18 +16,18 @@ export interface Figures {
 /** Seconds that the figures are over: some scrapes of the router. */
 const WINDOW = "20s";
 
-const PLAIN = `${ENVOY_LABELS.colour}=~"${COLOURS.join("|")}",${ENVOY_LABELS.kind}="plain"`;
+const PLAIN = `${ENVOY_LABELS.slot}=~"${SLOTS.join("|")}",${ENVOY_LABELS.kind}="plain"`;
 const rate = (metric: string, by: string, more = "") => `sum by (${by}) (rate(${metric}{${PLAIN}${more}}[${WINDOW}]))`;
-const COLOUR = ENVOY_LABELS.colour;
-const REQUESTS = rate(ENVOY_METRICS.requests, COLOUR);
-const FAILED = rate(ENVOY_METRICS.requests, COLOUR, `,${ENVOY_LABELS.responseClass}="5"`);
+const SLOT = ENVOY_LABELS.slot;
+const REQUESTS = rate(ENVOY_METRICS.requests, SLOT);
+const FAILED = rate(ENVOY_METRICS.requests, SLOT, `,${ENVOY_LABELS.responseClass}="5"`);
 
 const QUERIES: Readonly<Record<keyof Figures, string>> = {
   requestRate: REQUESTS,
   // Envoy makes the series of class 5 with the first failure: until then there are none.
   errorRatio: `(${FAILED} or ${REQUESTS} * 0) / ${REQUESTS}`,
-  p95Milliseconds: `histogram_quantile(0.95, ${rate(`${ENVOY_METRICS.requestTime}_bucket`, `le, ${COLOUR}`)})`,
-  mcpSessions: `sum by (${COLOUR}) (${SERVER_METRICS.mcpSessions}{${COLOUR}=~"${COLOURS.join("|")}"})`,
+  p95Milliseconds: `histogram_quantile(0.95, ${rate(`${ENVOY_METRICS.requestTime}_bucket`, `le, ${SLOT}`)})`,
+  mcpSessions: `sum by (${SLOT}) (${SERVER_METRICS.mcpSessions}{${SLOT}=~"${SLOTS.join("|")}"})`,
 };
 
 /** Label that tells the answers to the one question apart. */
@@ -38,7 +38,7 @@ const QUERY = Object.entries(QUERIES)
   .join(" or ");
 
 /** Asks Prometheus once for everything; undefined when it does not answer. */
-export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record<Colour, Figures>> | undefined> {
+export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record<Slot, Figures>> | undefined> {
   const url = new URL("/api/v1/query", prometheusUrl);
   url.searchParams.set("query", QUERY);
   let answer: Answer;
@@ -49,12 +49,12 @@ export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record
     return undefined;
   }
   if (answer.status !== "success" || answer.data?.resultType !== "vector") return undefined;
-  const found: Record<Colour, Partial<Record<string, number>>> = { blue: {}, green: {} };
+  const found: Record<Slot, Partial<Record<string, number>>> = { blue: {}, green: {} };
   for (const { metric, value } of answer.data.result) {
-    const colour = COLOURS.find((each) => each === metric[COLOUR]);
+    const slot = SLOTS.find((each) => each === metric[SLOT]);
     const number = Number(value[1]);
     // A share or a quantile of nothing.
-    if (colour !== undefined && Number.isFinite(number)) found[colour][metric[FIGURE] ?? ""] = number;
+    if (slot !== undefined && Number.isFinite(number)) found[slot][metric[FIGURE] ?? ""] = number;
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { EXIT, UserError, UserErrors } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import { migrationLabel } from "../../schema/state.ts";
@@ -12,7 +12,7 @@ import type { HistoryEntry } from "../model/journal.ts";
 import type { Holder } from "../ports/lease.ts";
 import { atRest } from "../model/machine.ts";
 import { timesOf, type PlanTimes } from "../model/plan.ts";
-import { plannedSchema, usersColour } from "../controller/schema-check.ts";
+import { plannedSchema, usersSlot } from "../controller/schema-check.ts";
 import { span } from "./span.ts";
 import { SETTLE_SECONDS } from "../controller/state-handlers.ts";
 
@@ -37,8 +37,8 @@ interface Stage {
 export async function* outlook(context: RolloutContext, request: OutlookRequest): Verb {
   const seen = await glance(context);
   const { machine } = seen.journal;
-  const stable = usersColour(machine);
-  const candidate = otherColour(stable);
+  const stable = usersSlot(machine);
+  const candidate = otherSlot(stable);
   const times = timesOf(request, context.defaults);
   const [blockers, schema, source, entries] = await Promise.all([
     blockersOf(context, seen, stable),
@@ -88,8 +88,8 @@ export async function* outlook(context: RolloutContext, request: OutlookRequest)
 
 function conclusion(facts: {
   readonly request: OutlookRequest;
-  readonly stable: Colour;
-  readonly candidate: Colour;
+  readonly stable: Slot;
+  readonly candidate: Slot;
   readonly times: PlanTimes;
   readonly stages: readonly Stage[];
   readonly limits: readonly (readonly string[])[];
@@ -122,7 +122,7 @@ function conclusion(facts: {
 }
 
 /** What a cutover would be refused for now, in the order in which it would meet it. */
-async function blockersOf(context: RolloutContext, seen: Glance, stable: Colour): Promise<UserError[]> {
+async function blockersOf(context: RolloutContext, seen: Glance, stable: Slot): Promise<UserError[]> {
   const { journal, holder, router } = seen;
   const blockers: UserError[] = [];
   const check = async (work: () => void | Promise<void>) => {
@@ -152,8 +152,8 @@ function held({ who, verb, pid }: Holder): UserError {
 function stagesOf(facts: {
   readonly context: RolloutContext;
   readonly seen: Glance;
-  readonly stable: Colour;
-  readonly candidate: Colour;
+  readonly stable: Slot;
+  readonly candidate: Slot;
   readonly times: PlanTimes;
   readonly image: string;
   readonly source: string | undefined;
@@ -185,17 +185,17 @@ function stagesOf(facts: {
   ];
 }
 
-function openOn({ router, figures }: Glance, colour: Colour): string {
-  const open = router?.open[colour];
-  if (open === undefined) return `what is open on ${colour} is not known`;
-  const sessions = figures?.[colour].mcpSessions;
+function openOn({ router, figures }: Glance, slot: Slot): string {
+  const open = router?.open[slot];
+  if (open === undefined) return `what is open on ${slot} is not known`;
+  const sessions = figures?.[slot].mcpSessions;
   return [
     `${String(open.webSockets)} WebSockets`,
     `${String(open.streams)} streams`,
     ...(sessions === undefined ? [] : [`${String(sessions)} MCP sessions`]),
   ]
     .join(", ")
-    .concat(` on ${colour}`);
+    .concat(` on ${slot}`);
 }
 
 function migrationOf(

@@ -1,4 +1,4 @@
-import { otherColour } from "../../../contract/slots.ts";
+import { otherSlot } from "../../../contract/slots.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import { Asked } from "../ports/prefetch.ts";
@@ -15,8 +15,8 @@ import { conclude, notNow } from "../controller/outcome.ts";
 export interface RollbackRequest {
   readonly reason?: string;
   /**
-   * Leaves the MCP sessions, event streams and WebSockets of the colour that is left where they are, until its slot is
-   * needed or their time is over. Without it they are sent away, so that their clients come back on the other colour.
+   * Leaves the MCP sessions, event streams and WebSockets of the slot that is left where they are, until its slot is
+   * needed or their time is over. Without it they are sent away, so that their clients come back on the other slot.
    */
   readonly keepSessions?: boolean;
   /** Goes back although the schema has moved past what the old release declares. */
@@ -24,7 +24,7 @@ export interface RollbackRequest {
 }
 
 /**
- * Gives the users back to the colour that had them before. While it is warm, this is one change of weights; where it is
+ * Gives the users back to the slot that had them before. While it is warm, this is one change of weights; where it is
  * not, its release is deployed again first, and that is said before anything is done. Reaches a rollout that another
  * process leads as well.
  *
@@ -68,7 +68,7 @@ function revocable({ plan, previous, active }: Machine): RolloutPlan | undefined
 
 function nothingToTakeBack(session: RolloutSession): UserError {
   const { machine, journal } = session;
-  const idle = otherColour(machine.active);
+  const idle = otherSlot(machine.active);
   return notNow(
     session,
     `there is no release to go back to: ${machine.active} has the users since ${journal.entry?.at ?? "the start"}`,

@@ -1,4 +1,4 @@
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
@@ -17,15 +17,15 @@ export interface Glance {
   readonly holder: Holder | undefined;
   /** The router's own word; undefined when it does not answer. */
   readonly router: Router | undefined;
-  readonly slots: Readonly<Record<Colour, SlotStatus>>;
+  readonly slots: Readonly<Record<Slot, SlotStatus>>;
   /** Undefined when Prometheus does not answer. */
-  readonly figures: Readonly<Record<Colour, Figures>> | undefined;
+  readonly figures: Readonly<Record<Slot, Figures>> | undefined;
 }
 
 interface Router {
   readonly table: RouteTable | undefined;
   readonly ready: Readiness;
-  readonly open: Readonly<Record<Colour, OpenConnections>>;
+  readonly open: Readonly<Record<Slot, OpenConnections>>;
 }
 
 /** Looks. `slots`: what an earlier look found, where asking for it again would cost more than it tells. */
@@ -99,21 +99,21 @@ export const SLOT_COLUMNS = [
 
 /** The cells of {@link SLOT_COLUMNS}; `?`: nobody answers; `-`: there is nothing to count. */
 export function slotRows({ journal, router, slots, figures }: Glance): readonly (readonly string[])[] {
-  return COLOURS.map((colour) => {
-    const open = router?.open[colour];
-    const own = figures?.[colour];
+  return SLOTS.map((slot) => {
+    const open = router?.open[slot];
+    const own = figures?.[slot];
     const unknown = figures === undefined ? "?" : "-";
     return [
-      colour,
-      `${String((router?.table ?? journal.table).weights[colour])} %`,
-      router === undefined ? "?" : router.ready[colour] ? "ready" : "not ready",
+      slot,
+      `${String((router?.table ?? journal.table).weights[slot])} %`,
+      router === undefined ? "?" : router.ready[slot] ? "ready" : "not ready",
       own?.requestRate === undefined ? unknown : own.requestRate.toFixed(own.requestRate < 10 ? 1 : 0),
       own?.errorRatio === undefined ? unknown : `${(own.errorRatio * 100).toFixed(2)} %`,
       own?.p95Milliseconds === undefined ? unknown : `${own.p95Milliseconds.toFixed(0)} ms`,
       ...(open === undefined ? ["?", "?"] : [open.webSockets, open.streams].map(String)),
       own?.mcpSessions === undefined ? unknown : String(own.mcpSessions),
-      String(slots[colour].restarts),
-      slots[colour].running ? (slots[colour].image ?? journal.images[colour] ?? "?") : "(stopped)",
+      String(slots[slot].restarts),
+      slots[slot].running ? (slots[slot].image ?? journal.images[slot] ?? "?") : "(stopped)",
     ];
   });
 }

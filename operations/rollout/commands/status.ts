@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import { EXIT } from "../../../contract/errors.ts";
 import type { Verb } from "../../../contract/events.ts";
@@ -45,7 +45,7 @@ export async function* status(context: RolloutContext): Verb {
       readiness: router?.ready,
       open: router?.open,
       figures,
-      slots: Object.fromEntries(COLOURS.map((colour) => [colour, slots[colour]])),
+      slots: Object.fromEntries(SLOTS.map((slot) => [slot, slots[slot]])),
     },
     next: unled
       ? ["./exai rollout resume", "./exai rollout abort"]

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { EXIT } from "../../../contract/errors.ts";
 import type { Verb, ViewEvent } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
@@ -91,14 +91,14 @@ export function viewOf(seen: Glance): ViewEvent {
       ? ["the router's table is not the journal's: ./exai rollout resume"]
       : []),
   ];
-  const left = COLOURS.map((colour) => {
-    const open = router?.open[colour];
-    return open === undefined ? "" : `${colour} ${String(open.webSockets)} WebSockets, ${String(open.streams)} streams`;
+  const left = SLOTS.map((slot) => {
+    const open = router?.open[slot];
+    return open === undefined ? "" : `${slot} ${String(open.webSockets)} WebSockets, ${String(open.streams)} streams`;
   }).filter((text) => text !== "");
   const ready =
     router === undefined
       ? ["the router does not answer"]
-      : COLOURS.filter((colour) => !router.ready[colour]).map((colour) => `${colour} is not ready`);
+      : SLOTS.filter((slot) => !router.ready[slot]).map((slot) => `${slot} is not ready`);
   const parts = [weights, ...ready, ...left, leader, ...(state.name === "rollback" ? [state.reason] : [])];
   return {
     type: "view",

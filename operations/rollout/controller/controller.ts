@@ -103,7 +103,7 @@ async function* turnOf(
     if (left()) return;
     throw error;
   }
-  // The work is done, but the next state must wait for a colour: look again shortly.
+  // The work is done, but the next state must wait for a slot: look again shortly.
   if (!moved && session.machine.state === state && !left()) await session.sleep(250);
 }
 

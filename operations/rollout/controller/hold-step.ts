@@ -7,7 +7,7 @@ import type { RolloutSession } from "./store.ts";
 import { StepGates } from "./step-gates.ts";
 import type { Work, Working } from "./step-result.ts";
 
-/** Milliseconds between two looks at the container and the colours' readiness, which cost little. */
+/** Milliseconds between two looks at the container and the slots' readiness, which cost little. */
 const PULSE_MS = 500;
 
 /**

@@ -1,4 +1,4 @@
-import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { ExaiEvent } from "../../../contract/events.ts";
 import { checkExpands } from "../../schema/coupling.ts";
@@ -12,10 +12,10 @@ import type { RolloutPlan } from "../model/plan.ts";
 export const ROLLBACK_SECONDS = 2;
 
 /** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
-export type PlannedRanges = Readonly<Partial<Record<Colour, SchemaRange>>>;
+export type PlannedRanges = Readonly<Partial<Record<Slot, SchemaRange>>>;
 
-/** The colour that has the users when the last rollout, if it is warm, is over for good. */
-export function usersColour({ active, plan, state }: Machine): Colour {
+/** The slot that has the users when the last rollout, if it is warm, is over for good. */
+export function usersSlot({ active, plan, state }: Machine): Slot {
   const over = state.name === "standby" || state.name === "retire";
   return over && plan !== undefined ? plan.candidate : active;
 }
@@ -28,10 +28,10 @@ export async function plannedSchema(
 ): Promise<(CutoverSchema & { readonly range: SchemaRange | undefined }) | undefined> {
   const { schema, signal } = context;
   if (schema === undefined) return undefined;
-  const colour = otherColour(usersColour(machine));
-  const [state, range] = await Promise.all([schema.state(), schema.range(colour, image, signal)]);
+  const slot = otherSlot(usersSlot(machine));
+  const [state, range] = await Promise.all([schema.state(), schema.range(slot, image, signal)]);
   checkExpands(state, schema.root);
-  return { ...cutoverSchema(state, { colour, image, range }, schema.unlabelled), range };
+  return { ...cutoverSchema(state, { slot, image, range }, schema.unlabelled), range };
 }
 
 /**
@@ -48,14 +48,14 @@ export async function* admitCandidate(
   const planned = await plannedSchema(context, machine, image);
   if (planned === undefined) return {};
   yield* admit(planned.verdict);
-  const stable = usersColour(machine);
+  const stable = usersSlot(machine);
   const { image: running } = await context.deployer.status(stable);
   const before =
     running === undefined
       ? undefined
       : await context.schema?.range(stable, running, context.signal).catch(() => undefined);
   return {
-    ...(planned.range === undefined ? {} : { [otherColour(stable)]: planned.range }),
+    ...(planned.range === undefined ? {} : { [otherSlot(stable)]: planned.range }),
     ...(before === undefined ? {} : { [stable]: before }),
   };
 }
@@ -75,7 +75,7 @@ export async function* admitRollback(
   let verdict: SchemaVerdict;
   try {
     const state = await within(ROLLBACK_SECONDS, ahead?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS));
-    const release = (colour: Colour, image: string) => ({ colour, image, range: plan.schema?.[colour] });
+    const release = (slot: Slot, image: string) => ({ slot, image, range: plan.schema?.[slot] });
     verdict = rollbackSchema(
       state,
       release(plan.stable, plan.stableImage ?? "the old release"),

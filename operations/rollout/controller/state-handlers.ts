@@ -156,7 +156,7 @@ async function* smoke(session: RolloutSession, plan: RolloutPlan): Working {
 }
 
 /**
- * Brings the stable colour back up while the candidate keeps the users. What fails is tried again until the deadline: a
+ * Brings the stable slot back up while the candidate keeps the users. What fails is tried again until the deadline: a
  * rollback has nowhere else to go, and one that cannot be done must end, so that something else can be.
  */
 async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
@@ -195,7 +195,7 @@ async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
   };
 }
 
-/** Deploys what the stable colour ran, where nothing runs there. @returns whether it did */
+/** Deploys what the stable slot ran, where nothing runs there. @returns whether it did */
 async function* startStable(session: RolloutSession, plan: RolloutPlan): AsyncGenerator<ExaiEvent, boolean, void> {
   const status = await session.context.deployer.status(plan.stable);
   const image = plan.stableImage ?? session.journal.images[plan.stable] ?? status.image;

@@ -17,10 +17,10 @@ import type { RoundTripProber } from "../probes/websocket.ts";
  */
 const EPOCH_SECONDS = 150;
 
-/** Seconds before the rollout in which the stable colour's latency with all users is read. */
+/** Seconds before the rollout in which the stable slot's latency with all users is read. */
 const BEFORE_SECONDS = 60;
 
-/** Probes per second and colour that go on as a control, where the stable colour has no users. */
+/** Probes per second and slot that go on as a control, where the stable slot has no users. */
 const CONTROL_PER_SECOND = 5;
 
 /** Connections that probe WebSockets while round trips are missing, and afterwards. */
@@ -33,7 +33,7 @@ interface Beginning {
 }
 
 /**
- * Sessions whose stable colour has refused probes. Once is enough for as long as their requests are compared: the router and
+ * Sessions whose stable slot has refused probes. Once is enough for as long as their requests are compared: the router and
  * the servers do not tell probes from users.
  */
 const REFUSED_PROBES = new WeakSet<RolloutSession>();
@@ -59,12 +59,12 @@ export class StepGates {
   /** The candidate's largest share of new requests while both had users, until now. */
   readonly #weight: number;
   #roundTrips: RoundTripProber | undefined;
-  /** When users came to both colours first. */
+  /** When users came to both slots first. */
   #firstShiftAt: number | undefined;
   #before: Observation["before"];
-  /** What both colours did while both had users, where that is over. */
+  /** What both slots did while both had users, where that is over. */
   #seen: Traffic | undefined;
-  /** Seconds in which the stable colour had the same trouble. */
+  /** Seconds in which the stable slot had the same trouble. */
   #sharedSeconds = 0;
   #lookedAt = seconds();
   #waitingSince = seconds();
@@ -99,7 +99,7 @@ export class StepGates {
     return seconds() - this.#waitingSince >= this.deadlineSeconds;
   }
 
-  /** Probes sent to each colour so far. */
+  /** Probes sent to each slot so far. */
   get probes(): number {
     return this.#prober.sent;
   }
@@ -173,7 +173,7 @@ export class StepGates {
     }
   }
 
-  /** What is asked for once: when the users came to both colours, and how the stable colour was before. */
+  /** What is asked for once: when the users came to both slots, and how the stable slot was before. */
   async #prepare(ahead: number): Promise<void> {
     const kept = BEGINNINGS.get(this.#session);
     if (kept !== undefined) [this.#firstShiftAt, this.#before] = [kept.firstShiftAt, kept.before];
@@ -207,7 +207,7 @@ export class StepGates {
 
   /**
    * Probes as long as samples are missing, or a suspicion is not cleared up: enough per second for the minimum within most
-   * of the hold, since what is sent last is scraped late. A stable colour without users goes on as a control.
+   * of the hold, since what is sent last is scraped late. A stable slot without users goes on as a control.
    */
   #aim(samples: number, suspicion: boolean, roundTrips = 0): void {
     const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#session.context.gates;

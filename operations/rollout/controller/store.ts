@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLOURS, type Colour, type Weights } from "../../../contract/slots.ts";
+import { SLOTS, type Slot, type Weights } from "../../../contract/slots.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { EXIT, isRefusal, UserError } from "../../../contract/errors.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
@@ -89,7 +89,7 @@ export class RolloutSession {
   }
 
   /**
-   * Takes the lease for a verb. Where no journal is, the router's own table says which colour has the users.
+   * Takes the lease for a verb. Where no journal is, the router's own table says which slot has the users.
    *
    * @param how `seize` takes it from a holder that does not answer.
    * @throws UserError with exit code 3 when somebody else holds the lease.
@@ -150,7 +150,7 @@ export class RolloutSession {
     return this.#journal;
   }
 
-  /** Looks at the colours anew, or takes the answer of a look that was begun before. */
+  /** Looks at the slots anew, or takes the answer of a look that was begun before. */
   async look(answer = this.context.traffic.readiness()): Promise<Readiness> {
     this.#ready = await answer;
     return this.#ready;
@@ -285,15 +285,15 @@ export class RolloutSession {
   }
 
   /** Puts an image into a slot. */
-  async deploy(colour: Colour, image: string): Promise<SlotStatus> {
+  async deploy(slot: Slot, image: string): Promise<SlotStatus> {
     await this.#stillOurs();
-    return this.context.deployer.deploy(colour, image, this.#signal);
+    return this.context.deployer.deploy(slot, image, this.#signal);
   }
 
   /** Stops what runs in a slot. */
-  async drain(colour: Colour): Promise<void> {
+  async drain(slot: Slot): Promise<void> {
     await this.#stillOurs();
-    await this.context.deployer.drain(colour, this.context.deadlines.graceSeconds, this.#signal);
+    await this.context.deployer.drain(slot, this.context.deadlines.graceSeconds, this.#signal);
   }
 
   /**
@@ -318,11 +318,11 @@ export class RolloutSession {
   }
 
   /**
-   * A colour's drain deadline counts from the write that takes its last users, or from the first wait for it.
+   * A slot's drain deadline counts from the write that takes its last users, or from the first wait for it.
    *
-   * @param deployed colour whose slot has just got a new server, which no user has met
+   * @param deployed slot whose slot has just got a new server, which no user has met
    */
-  #leftWith(weights: Weights, after: Machine, now: Moment, deployed: Colour | undefined): NonNullable<Journal["left"]> {
+  #leftWith(weights: Weights, after: Machine, now: Moment, deployed: Slot | undefined): NonNullable<Journal["left"]> {
     const before = this.#journal.left ?? {};
     const awaited =
       after.state.name === "drain"
@@ -331,13 +331,13 @@ export class RolloutSession {
           ? after.plan?.stable
           : undefined;
     return Object.fromEntries(
-      COLOURS.flatMap((colour) => {
-        if (weights[colour] > 0) return [];
-        const just = this.#journal.table.weights[colour] > 0;
-        const since = before[colour] ?? (just ? { ...now, users: true } : colour === awaited ? now : undefined);
+      SLOTS.flatMap((slot) => {
+        if (weights[slot] > 0) return [];
+        const just = this.#journal.table.weights[slot] > 0;
+        const since = before[slot] ?? (just ? { ...now, users: true } : slot === awaited ? now : undefined);
         if (since === undefined) return [];
         const { at, boot, uptime } = since;
-        return [[colour, colour === deployed ? { at, boot, uptime } : since]];
+        return [[slot, slot === deployed ? { at, boot, uptime } : since]];
       }),
     );
   }
@@ -360,7 +360,7 @@ export class RolloutSession {
   }
 }
 
-/** Without the router's word, the colour that had the users before is the better bet, unless its slot was emptied. */
+/** Without the router's word, the slot that had the users before is the better bet, unless its slot was emptied. */
 function blindly(machine: Machine): Readiness {
   const { stable, candidate } = machine.plan ?? machine.previous ?? {};
   const gone = stable !== undefined && (stableIsStopping(machine) || machine.emptied.includes(stable));
@@ -376,7 +376,7 @@ async function unlessRefused<Answer>(answer: Promise<Answer>): Promise<Answer | 
   });
 }
 
-/** Milliseconds that a rollback waits for the router's word on the colours. */
+/** Milliseconds that a rollback waits for the router's word on the slots. */
 const ROLLBACK_LOOK_MS = 500;
 
 function imagesOf(plan: RolloutPlan | undefined): Journal["images"] {

@@ -1,10 +1,10 @@
-import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import type { GateSettings } from "./settings.ts";
 import type { Observation } from "./judge.ts";
 import { binomialTail, evidenceNeeded, evidenceWorse, riskRatio, type Share, type Stratum } from "./statistics.ts";
 import { above, added, quantile, type Counts } from "./traffic-samples.ts";
 
-/** Observations of the stable colour with which it can stand as a control. */
+/** Observations of the stable slot with which it can stand as a control. */
 export const CONTROL_SAMPLES = 20;
 
 /** Health checks without which nothing can be said of them. */
@@ -19,13 +19,13 @@ export const BURST = Math.log(10);
 /** What surrounds one gate. */
 export interface Environment {
   readonly settings: GateSettings;
-  readonly stable: Colour;
+  readonly stable: Slot;
   readonly epoch: number;
   /** Milliseconds of the candidate's answers to health checks. */
   readonly health: readonly number[];
-  /** CPU time that a request takes on the candidate, as a multiple of the stable colour's; undefined if unknown. */
+  /** CPU time that a request takes on the candidate, as a multiple of the stable slot's; undefined if unknown. */
   readonly effort: number | undefined;
-  /** In which way the stable colour is slower than it was itself; undefined when it is not. */
+  /** In which way the stable slot is slower than it was itself; undefined when it is not. */
   readonly disturbed: string | undefined;
 }
 
@@ -35,13 +35,13 @@ export interface Trouble {
   readonly limit: number;
   /** What is too slow. Absent: it is not about time, and a busy machine alone cannot cause it. */
   readonly milliseconds?: number;
-  /** The stable colour's share when it had all users. */
+  /** The stable slot's share when it had all users. */
   readonly before?: Share;
 }
 
 /**
  * What besides the candidate explains that it is over a limit, and whether the candidate is worse all the same.
- * A busy machine shows in four ways: the stable colour is near the limit in the same seconds; it was over it when it had
+ * A busy machine shows in four ways: the stable slot is near the limit in the same seconds; it was over it when it had
  * all the users itself; it answers slower than it did then, although it has fewer; or the candidate lacks processor time.
  */
 export function sharedTrouble(
@@ -68,7 +68,7 @@ export function sharedTrouble(
 
 /**
  * Whether the candidate is slow because others have the processors: health checks, which need no work, are late like the
- * users' requests, so the process itself cannot run, yet a request takes no more processor time than on the stable colour.
+ * users' requests, so the process itself cannot run, yet a request takes no more processor time than on the stable slot.
  * A release that waits answers health checks at once, and one that computes more is seen by its processor time.
  */
 function starvation({ health, effort }: Environment, milliseconds: number, own: Share): string | undefined {
@@ -79,10 +79,10 @@ function starvation({ health, effort }: Environment, milliseconds: number, own: 
 }
 
 /** What surrounds the gates of an observation. */
-export function environmentOf(settings: GateSettings, candidate: Colour, observation: Observation): Environment {
+export function environmentOf(settings: GateSettings, candidate: Slot, observation: Observation): Environment {
   return {
     settings,
-    stable: otherColour(candidate),
+    stable: otherSlot(candidate),
     epoch: observation.step.epoch,
     health: observation.health,
     effort: effortOf(observation, candidate),
@@ -90,9 +90,9 @@ export function environmentOf(settings: GateSettings, candidate: Colour, observa
   };
 }
 
-/** CPU time of a request on the candidate by that of the stable colour with users, before and during the rollout. */
-function effortOf({ step, both, before }: Observation, candidate: Colour): number | undefined {
-  const stable = otherColour(candidate);
+/** CPU time of a request on the candidate by that of the stable slot with users, before and during the rollout. */
+function effortOf({ step, both, before }: Observation, candidate: Slot): number | undefined {
+  const stable = otherSlot(candidate);
   const cost = (parts: readonly Pick<Counts, "requests" | "cpuSeconds">[]): number => {
     const total = (key: "requests" | "cpuSeconds"): number => parts.reduce((sum, part) => sum + part[key], 0);
     return total("cpuSeconds") / total("requests");
@@ -103,11 +103,11 @@ function effortOf({ step, both, before }: Observation, candidate: Colour): numbe
 }
 
 /**
- * Whether the stable colour is slower than it was with all users: more than twice its p95 of then is exceeded by
+ * Whether the stable slot is slower than it was with all users: more than twice its p95 of then is exceeded by
  * significantly more than 5 % of its requests, by an exact binomial test, and by at least 10 %.
  */
-function disturbance({ step, before: counted }: Observation, candidate: Colour): string | undefined {
-  const stable = otherColour(candidate);
+function disturbance({ step, before: counted }: Observation, candidate: Slot): string | undefined {
+  const stable = otherSlot(candidate);
   const before = counted?.latency ?? [];
   if ((before.at(-1)?.[1] ?? 0) < CONTROL_SAMPLES) return undefined;
   const p95 = quantile(before, 0.95);

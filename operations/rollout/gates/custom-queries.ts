@@ -1,5 +1,5 @@
-import { otherColour, type Colour } from "../../../contract/slots.ts";
-import { COLOUR_PLACEHOLDER, type GateQuery } from "../../../contract/gates.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
+import { SLOT_PLACEHOLDER, type GateQuery } from "../../../contract/gates.ts";
 import type { Verdict } from "./settings.ts";
 import { PrometheusError, type Prometheus } from "./prometheus.ts";
 
@@ -10,10 +10,10 @@ const FAILING_LOOKS = 3;
 export class QueryGates {
   readonly #prometheus: Prometheus;
   readonly #queries: readonly GateQuery[];
-  readonly #candidate: Colour;
+  readonly #candidate: Slot;
   readonly #broken = new Map<string, number>();
 
-  constructor(prometheus: Prometheus, queries: readonly GateQuery[], candidate: Colour) {
+  constructor(prometheus: Prometheus, queries: readonly GateQuery[], candidate: Slot) {
     this.#prometheus = prometheus;
     this.#queries = queries;
     this.#candidate = candidate;
@@ -25,11 +25,11 @@ export class QueryGates {
   }
 
   async #ask(query: GateQuery): Promise<Verdict> {
-    const values = (colour: Colour): Promise<readonly number[]> =>
-      this.#prometheus.values(query.query.replaceAll(COLOUR_PLACEHOLDER, colour));
+    const values = (slot: Slot): Promise<readonly number[]> =>
+      this.#prometheus.values(query.query.replaceAll(SLOT_PLACEHOLDER, slot));
     let judged: Verdict;
     try {
-      const stable = query.stableRatio === undefined ? [] : values(otherColour(this.#candidate));
+      const stable = query.stableRatio === undefined ? [] : values(otherSlot(this.#candidate));
       judged = judgeQuery(query, ...(await Promise.all([values(this.#candidate), stable])));
     } catch (error) {
       if (!(error instanceof PrometheusError)) throw error;
@@ -45,7 +45,7 @@ export class QueryGates {
 
 /**
  * One query's verdict on the values of a moment; pure. It fails a candidate that breaks the limit, unless the stable
- * colour does so as well and the candidate keeps to the ratio, and one that breaks the ratio.
+ * slot does so as well and the candidate keeps to the ratio, and one that breaks the ratio.
  */
 export function judgeQuery(query: GateQuery, own: readonly number[], stable: readonly number[]): Verdict {
   const { name: gate, comparison, limit, stableRatio } = query;
@@ -64,13 +64,13 @@ export function judgeQuery(query: GateQuery, own: readonly number[], stable: rea
     return {
       gate,
       outcome,
-      detail: `${sentence}, and the query yields nothing for the stable colour`,
+      detail: `${sentence}, and the query yields nothing for the stable slot`,
       figures: { value, limit },
     };
   }
   const control = worst(stable);
   const figures = { value, limit, stable: control, ratio: stableRatio };
-  const detail = `${sentence}, on the stable colour ${control.toPrecision(3)} (ratio ${String(stableRatio)})`;
+  const detail = `${sentence}, on the stable slot ${control.toPrecision(3)} (ratio ${String(stableRatio)})`;
   const alike = smaller ? value <= stableRatio * control : value >= stableRatio * control;
   if (!alike) return { gate, outcome: "fail", detail, figures };
   return keeps

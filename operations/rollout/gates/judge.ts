@@ -1,4 +1,4 @@
-import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import type { GateSettings, Verdict } from "./settings.ts";
 import { refusals, refusedProbes } from "./refusals.ts";
 import { againstLimit, compared, noData, percent } from "./limit-test.ts";
@@ -10,7 +10,7 @@ import { above, added, quantile, type Bin, type Counts, type Traffic } from "./t
 export interface Observation {
   /** This step, or the last minutes of a long one. */
   readonly step: Period;
-  /** The rollout as long as users were on both colours, or the last minutes of it. Their requests are alike. */
+  /** The rollout as long as users were on both slots, or the last minutes of it. Their requests are alike. */
   readonly both: Period & {
     /** The largest share of new requests that the candidate had in it, 0 to 1. */
     readonly weight: number;
@@ -19,17 +19,17 @@ export interface Observation {
   readonly roundTripLimit: number;
   /** Round trips of the probes' WebSockets on this step, slow ones above that limit; a lost one is a failure. */
   readonly roundTrips: readonly ProbedSeconds[];
-  /** How the stable colour refused probes' WebSockets, such as `HTTP 401`; absent where it refused none. */
+  /** How the stable slot refused probes' WebSockets, such as `HTTP 401`; absent where it refused none. */
   readonly refusal?: string;
   /** What the probes' requests were answered on this step. */
   readonly probes: readonly ProbedAnswers[];
-  /** Whether the stable colour has refused probes in this rollout: then they are no users like others. */
+  /** Whether the stable slot has refused probes in this rollout: then they are no users like others. */
   readonly probesRefused: boolean;
-  /** Whether the candidate must refuse WebSockets that the stable colour takes: a key is retired. */
+  /** Whether the candidate must refuse WebSockets that the stable slot takes: a key is retired. */
   readonly retiresKey?: boolean;
   /** Milliseconds of the candidate's answers to health checks on this step. */
   readonly health: readonly number[];
-  /** The stable colour when it had all users, before the rollout. */
+  /** The stable slot when it had all users, before the rollout. */
   readonly before?: Pick<Counts, "requests" | "latency" | "cpuSeconds">;
 }
 
@@ -39,8 +39,8 @@ interface Period {
   readonly epoch: number;
 }
 
-/** Probes' round trips by colour in the same few seconds. */
-export type ProbedSeconds = Readonly<Record<Colour, ProbedRoundTrips>>;
+/** Probes' round trips by slot in the same few seconds. */
+export type ProbedSeconds = Readonly<Record<Slot, ProbedRoundTrips>>;
 
 export interface ProbedRoundTrips {
   readonly done: number;
@@ -52,17 +52,17 @@ export interface ProbedRoundTrips {
   readonly refused: number;
 }
 
-/** Answers to probes by colour in the same few seconds. */
-export type ProbedAnswers = Readonly<Record<Colour, { readonly answered: number; readonly refused: number }>>;
+/** Answers to probes by slot in the same few seconds. */
+export type ProbedAnswers = Readonly<Record<Slot, { readonly answered: number; readonly refused: number }>>;
 
-/** Seconds of a bin of what the server counts itself: it is scraped at other times than its other colour. */
+/** Seconds of a bin of what the server counts itself: it is scraped at other times than its other slot. */
 const SERVER_BIN_SECONDS = 6;
 
-/** The verdicts on both colours in the same seconds; pure. */
-export function judge(settings: GateSettings, candidate: Colour, observation: Observation): readonly Verdict[] {
+/** The verdicts on both slots in the same seconds; pure. */
+export function judge(settings: GateSettings, candidate: Slot, observation: Observation): readonly Verdict[] {
   const { step, both } = observation;
   const before = observation.before?.latency;
-  const stable = otherColour(candidate);
+  const stable = otherSlot(candidate);
   if (!step.traffic.known.includes(candidate)) {
     return [noData("data", "the router has not been scraped twice yet, or not lately")];
   }
@@ -129,12 +129,12 @@ export function judge(settings: GateSettings, candidate: Colour, observation: Ob
 }
 
 /** Round trips against their limit, and refused or dropped connections against the limit of errors. */
-function webSockets(environment: Environment, candidate: Colour, observation: Observation): readonly Verdict[] {
+function webSockets(environment: Environment, candidate: Slot, observation: Observation): readonly Verdict[] {
   const { settings, stable } = environment;
   const { bins } = observation.step.traffic;
   const limit = observation.roundTripLimit;
   const measured = inServerBins(bins).map((group): Stratum => {
-    const share = (colour: Colour): Share => above(added(group.map(({ of }) => of[colour].roundTrips)), limit / 1000);
+    const share = (slot: Slot): Share => above(added(group.map(({ of }) => of[slot].roundTrips)), limit / 1000);
     return { own: share(candidate), stable: share(stable) };
   });
   const probes = (share: (probed: ProbedRoundTrips) => Share): readonly Stratum[] =>
@@ -174,18 +174,18 @@ function webSockets(environment: Environment, candidate: Colour, observation: Ob
 }
 
 /**
- * Probes' WebSockets that both colours refuse say nothing about the candidate: their token is wrong, or their address is not
+ * Probes' WebSockets that both slots refuse say nothing about the candidate: their token is wrong, or their address is not
  * let in. They do not say that it is good either.
  */
 function refusedAlike(
   { settings, stable }: Environment,
-  candidate: Colour,
+  candidate: Slot,
   { roundTrips, refusal = "HTTP" }: Observation,
 ): Verdict | undefined {
-  const share = (colour: Colour): Share =>
+  const share = (slot: Slot): Share =>
     pooled(
       roundTrips.map((seconds) => {
-        const { done, lost, refused: hits } = seconds[colour];
+        const { done, lost, refused: hits } = seconds[slot];
         return { hits, trials: done + lost + hits };
       }),
     );

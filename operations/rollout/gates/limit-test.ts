@@ -19,9 +19,9 @@ interface Limited extends Trouble {
 
 /**
  * A quantile below a limit is a share above the limit that is small enough, so latency is judged as errors are. Failed:
- * the evidence that the true share is above the limit is enough, and the stable colour does not show the same in the same
+ * the evidence that the true share is above the limit is enough, and the stable slot does not show the same in the same
  * seconds. Passed: the measured share is below the limit, of enough samples. In between the step holds, and so it does in
- * a trouble that both colours have.
+ * a trouble that both slots have.
  */
 export function againstLimit(environment: Environment, limited: Limited): Verdict {
   const { settings, epoch } = environment;
@@ -83,7 +83,7 @@ export function compared(
   const least = Math.min(own.trials, control.trials);
   if (least < CONTROL_SAMPLES) {
     return {
-      ...noData(gate, `${String(least)} of ${String(CONTROL_SAMPLES)} requests needed on each colour`),
+      ...noData(gate, `${String(least)} of ${String(CONTROL_SAMPLES)} requests needed on each slot`),
       figures,
     };
   }

@@ -1,4 +1,4 @@
-import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 import type { Verdict } from "./settings.ts";
@@ -18,7 +18,7 @@ const MEGABYTE = 1e6;
 
 /**
  * Whether a server of the candidate takes more and more memory. A new process grows while it warms up, fast and then less
- * and less; a leak goes on. So it fails where the growth is beyond the limit and that of the stable colour over the same
+ * and less; a leak goes on. So it fails where the growth is beyond the limit and that of the stable slot over the same
  * seconds, by Mann and Kendall's test, and in both halves of the time; growth in the second half alone holds.
  *
  * @param limit MB per minute.
@@ -27,20 +27,18 @@ const MEGABYTE = 1e6;
  */
 export function memoryGate(
   series: readonly Series[],
-  candidate: Colour,
+  candidate: Slot,
   limit: number,
   since: number,
 ): Verdict | undefined {
-  const servers = (colour: Colour): readonly (readonly Point[])[] =>
+  const servers = (slot: Slot): readonly (readonly Point[])[] =>
     series
-      .filter(
-        ({ labels }) => labels.__name__ === SERVER_METRICS.residentMemory && labels[ENVOY_LABELS.colour] === colour,
-      )
+      .filter(({ labels }) => labels.__name__ === SERVER_METRICS.residentMemory && labels[ENVOY_LABELS.slot] === slot)
       .map(({ samples }) => thinned(samples.filter(([time]) => time >= since)))
       .filter(enough);
   const own = servers(candidate);
   if (own.length === 0) return undefined;
-  const stable = Math.max(0, ...servers(otherColour(candidate)).map(theilSen));
+  const stable = Math.max(0, ...servers(otherSlot(candidate)).map(theilSen));
   const allowed = (limit * MEGABYTE) / 60 + stable;
   const judged = own.map((points) => judgeGrowth(points, allowed)).sort((a, b) => b.late - a.late);
   const worst = judged.find(({ outcome }) => outcome === "fail") ?? judged[0];
@@ -51,7 +49,7 @@ export function memoryGate(
     ...{ stablePerMinute: perMinute(stable) },
   };
   const growth = `${perMinute(early).toFixed(1)}, then ${perMinute(late).toFixed(1)} MB per minute`;
-  const detail = `${megabytes.toFixed(0)} MB, growing by ${growth} (limit ${String(limit)} beyond ${perMinute(stable).toFixed(1)} of the stable colour; Mann-Kendall, p = ${p.toPrecision(2)})`;
+  const detail = `${megabytes.toFixed(0)} MB, growing by ${growth} (limit ${String(limit)} beyond ${perMinute(stable).toFixed(1)} of the stable slot; Mann-Kendall, p = ${p.toPrecision(2)})`;
   return { gate: "memory", outcome: worst.outcome, detail, figures };
 }
 

@@ -1,4 +1,4 @@
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 import type { Verdict } from "./settings.ts";
 import type { Observation, ProbedAnswers } from "./judge.ts";
@@ -8,12 +8,12 @@ import { CONTROL_SAMPLES, type Environment } from "./confounders.ts";
 import type { Counts } from "./traffic-samples.ts";
 
 /**
- * What users are refused (400 to 499), against the stable colour: how much of it is right, only the control knows. Like are
+ * What users are refused (400 to 499), against the stable slot: how much of it is right, only the control knows. Like are
  * compared with like: requests and WebSockets that the weights deal out. The requests of an MCP session are left out, since
- * it stays on its colour: one client that is refused all it asks would stand on one side alone, sessions of the release
- * that the candidate replaces are answered 404 by it, and the sessions of the stable colour are the older ones.
+ * it stays on its slot: one client that is refused all it asks would stand on one side alone, sessions of the release
+ * that the candidate replaces are answered 404 by it, and the sessions of the stable slot are the older ones.
  */
-export function refusals(environment: Environment, candidate: Colour, observation: Observation): readonly Verdict[] {
+export function refusals(environment: Environment, candidate: Slot, observation: Observation): readonly Verdict[] {
   const { stable } = environment;
   const { bins, counting } = observation.both.traffic;
   const fair = fairness(observation);
@@ -37,7 +37,7 @@ export function refusals(environment: Environment, candidate: Colour, observatio
 }
 
 /**
- * Probes are among what is counted, and are no users: of what sound colours refuse, the candidate's share is its weight where
+ * Probes are among what is counted, and are no users: of what sound slots refuse, the candidate's share is its weight where
  * probes are not refused, and half where only they are; its share of all that is counted lies in between. So the control
  * counts for no more than what leaves the candidate the larger of the two.
  */
@@ -51,13 +51,9 @@ function fairness({ both, probesRefused }: Observation): (stratum: Stratum) => S
   });
 }
 
-/** Probes that are refused (400 to 499): the same ones to both colours at the same moments, as their client saw it. */
-export function refusedProbes(
-  environment: Environment,
-  candidate: Colour,
-  observation: Observation,
-): readonly Verdict[] {
-  const share = ({ refused: hits, answered: trials }: ProbedAnswers[Colour]): Share => ({ hits, trials });
+/** Probes that are refused (400 to 499): the same ones to both slots at the same moments, as their client saw it. */
+export function refusedProbes(environment: Environment, candidate: Slot, observation: Observation): readonly Verdict[] {
+  const share = ({ refused: hits, answered: trials }: ProbedAnswers[Slot]): Share => ({ hits, trials });
   const strata = observation.probes.map((seconds): Stratum => ({
     own: share(seconds[candidate]),
     stable: share(seconds[environment.stable]),
@@ -66,7 +62,7 @@ export function refusedProbes(
   return [compared(environment, observation.step.epoch, "probes-compared", "probes refused (4xx)", strata)];
 }
 
-/** Whether both colours have enough; without, there is nothing to compare, and other gates ask for samples. */
+/** Whether both slots have enough; without, there is nothing to compare, and other gates ask for samples. */
 function comparable(strata: readonly Stratum[]): boolean {
   const trials = (key: keyof Stratum): number => pooled(strata.map((stratum) => stratum[key])).trials;
   return Math.min(trials("own"), trials("stable")) >= CONTROL_SAMPLES;

@@ -14,7 +14,7 @@ export interface GateSettings {
   /** p95 of WebSockets' round trips; a bound of the server's histogram, in milliseconds. @default 100 */
   readonly webSocketMilliseconds: number;
   /**
-   * What the probes send on a WebSocket besides a ping frame; a candidate must answer it where the stable colour does.
+   * What the probes send on a WebSocket besides a ping frame; a candidate must answer it where the stable slot does.
    * Empty: nothing. @default {"type":"ping"}
    */
   readonly webSocketMessage: string;
@@ -27,19 +27,19 @@ export interface GateSettings {
   readonly minimumRoundTrips: number;
   /** Seconds beyond a step's hold without a pass, after which the rollout rolls back. @default 60 */
   readonly noDataSeconds: number;
-  /** Seconds that are added to them while the stable colour has the same trouble. @default 600 */
+  /** Seconds that are added to them while the stable slot has the same trouble. @default 600 */
   readonly sharedTroubleSeconds: number;
   /** Seconds between two looks. @default 2 */
   readonly lookSeconds: number;
   /** Chance per step, over all its looks, of failing on a limit a candidate that sits exactly on it. @default 0.01 */
   readonly significance: number;
-  /** Chance per rollout, over all its looks, of failing a candidate that is as good as the stable colour. @default 0.001 */
+  /** Chance per rollout, over all its looks, of failing a candidate that is as good as the stable slot. @default 0.001 */
   readonly comparisonSignificance: number;
-  /** Most probes per second and colour that top up thin traffic; 0 switches them off. @default 50 */
+  /** Most probes per second and slot that top up thin traffic; 0 switches them off. @default 50 */
   readonly probesPerSecond: number;
   /** Restarts of the candidate's container that are forgiven. @default 0 */
   readonly restarts: number;
-  /** Growth of a server's memory beyond that of the stable colour, MB per minute; 0 leaves the gate out. @default 30 */
+  /** Growth of a server's memory beyond that of the stable slot, MB per minute; 0 leaves the gate out. @default 30 */
   readonly memoryGrowth: number;
   /** Gates of the user's own. @default none */
   readonly queries: readonly GateQuery[];
@@ -108,7 +108,7 @@ export interface Verdict {
   /** A sentence with the numbers. */
   readonly detail: string;
   readonly figures: Readonly<Record<string, number>>;
-  /** The stable colour has the same trouble: a rollback would mend nothing. */
+  /** The stable slot has the same trouble: a rollback would mend nothing. */
   readonly shared?: true;
 }
 

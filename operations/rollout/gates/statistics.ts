@@ -14,7 +14,7 @@ export interface Share {
   readonly trials: number;
 }
 
-/** Both colours in the same few seconds. */
+/** Both slots in the same few seconds. */
 export interface Stratum {
   readonly own: Share;
   readonly stable: Share;
@@ -43,7 +43,7 @@ export function evidenceAbove(shares: readonly Share[], limit: number, bound = I
 }
 
 /**
- * Log evidence that the odds of a bad request are higher on the candidate than on the stable colour. Where they are not,
+ * Log evidence that the odds of a bad request are higher on the candidate than on the stable slot. Where they are not,
  * the bad ones of a stratum fall on the candidate with its share of the requests, whatever the trouble and the weights
  * were in those seconds: the conditional test of M. Lindon, A. Malek, "Anytime-valid inference for multinomial count
  * data", NeurIPS 2022, on the strata of R. Turner, P. Grünwald, "Safe sequential testing and effect estimation in

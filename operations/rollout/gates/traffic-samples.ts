@@ -1,4 +1,4 @@
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
 import type { Series } from "./prometheus.ts";
@@ -7,7 +7,7 @@ import type { Share } from "./statistics.ts";
 /** A histogram's counts by upper bound, cumulative, rising; the last bound is Infinity. */
 export type Histogram = readonly (readonly [bound: number, count: number])[];
 
-/** What one colour did in a few seconds. */
+/** What one slot did in a few seconds. */
 export interface Counts {
   /** Answered plain requests. */
   readonly requests: number;
@@ -35,19 +35,19 @@ export interface Counts {
   readonly cpuSeconds: number;
 }
 
-/** Both colours in the same few seconds, which end at `at` (seconds since 1970). */
+/** Both slots in the same few seconds, which end at `at` (seconds since 1970). */
 export interface Bin {
   readonly at: number;
-  readonly of: Readonly<Record<Colour, Counts>>;
+  readonly of: Readonly<Record<Slot, Counts>>;
 }
 
-/** What both colours did, second by second. */
+/** What both slots did, second by second. */
 export interface Traffic {
   readonly bins: readonly Bin[];
-  /** Colours that the router was scraped for, at least twice and lately. Of others nothing is known. */
-  readonly known: readonly Colour[];
-  /** Colours whose servers count the requests that they answer. */
-  readonly counting: readonly Colour[];
+  /** Slots that the router was scraped for, at least twice and lately. Of others nothing is known. */
+  readonly known: readonly Slot[];
+  /** Slots whose servers count the requests that they answer. */
+  readonly counting: readonly Slot[];
 }
 
 /**
@@ -66,10 +66,10 @@ const NOT_DEALT: ReadonlySet<string> = new Set([
 const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
 const ROUND_TRIP = `${SERVER_METRICS.webSocketLatency}_bucket`;
 
-/** The router's plain requests of both colours: what no gate can do without. */
-export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.colour}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
+/** The router's plain requests of both slots: what no gate can do without. */
+export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.slot}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
 
-/** Selector of all that {@link trafficOf} reads, for both colours, so that one answer holds the same seconds of both. */
+/** Selector of all that {@link trafficOf} reads, for both slots, so that one answer holds the same seconds of both. */
 export const TRAFFIC_SELECTOR = `{__name__=~"${[
   ENVOY_METRICS.requestsTotal,
   ENVOY_METRICS.requests,
@@ -78,7 +78,7 @@ export const TRAFFIC_SELECTOR = `{__name__=~"${[
   SERVER_METRICS.requests,
   SERVER_METRICS.cpu,
   SERVER_METRICS.residentMemory,
-].join("|")}",${ENVOY_LABELS.colour}=~"blue|green"}`;
+].join("|")}",${ENVOY_LABELS.slot}=~"blue|green"}`;
 
 /** Seconds of a bin: one scrape of the router. */
 const BIN_SECONDS = ENVOY_SCRAPE_INTERVAL_SECONDS;
@@ -87,33 +87,33 @@ const BIN_SECONDS = ENVOY_SCRAPE_INTERVAL_SECONDS;
 const STALE_SECONDS = 4 * ENVOY_SCRAPE_INTERVAL_SECONDS;
 
 /**
- * What both colours did from the first scrape at or after `since` until `now` (seconds since 1970), from raw samples.
+ * What both slots did from the first scrape at or after `since` until `now` (seconds since 1970), from raw samples.
  *
  * A series that is born in between counts from 0: Envoy makes a counter when it first counts. A counter that falls was
  * reset and counts from 0 as well.
  */
 export function trafficOf(series: readonly Series[], since: number, now: number): Traffic {
   const scrapes = scrapesOf(series, since);
-  const drafts = new Map<number, Record<Colour, Draft>>();
+  const drafts = new Map<number, Record<Slot, Draft>>();
   for (const each of series) {
-    const colour = COLOURS.find((candidate) => candidate === each.labels[ENVOY_LABELS.colour]);
+    const slot = SLOTS.find((candidate) => candidate === each.labels[ENVOY_LABELS.slot]);
     const first = scrapes.get(target(each))?.first;
     const count = counterOf(each);
-    if (colour === undefined || first === undefined || count === undefined) continue;
+    if (slot === undefined || first === undefined || count === undefined) continue;
     let before = 0;
     for (const [time, value] of each.samples) {
       if (time > first && time <= now) {
         const grown = value >= before ? value - before : value;
         const index = Math.floor((time - since) / BIN_SECONDS);
-        count(draftOf(drafts, index)[colour], grown);
+        count(draftOf(drafts, index)[slot], grown);
       }
       if (time >= first) before = value;
     }
   }
-  const known = COLOURS.filter((colour) =>
+  const known = SLOTS.filter((slot) =>
     [...scrapes.values()].some(
       (scrape) =>
-        scrape.router && scrape.colours.has(colour) && scrape.last > scrape.first && now - scrape.last <= STALE_SECONDS,
+        scrape.router && scrape.slots.has(slot) && scrape.last > scrape.first && now - scrape.last <= STALE_SECONDS,
     ),
   );
   const bins = [...drafts].sort(([a], [b]) => a - b);
@@ -123,11 +123,11 @@ export function trafficOf(series: readonly Series[], since: number, now: number)
       of: { blue: finished(of.blue), green: finished(of.green) },
     })),
     known,
-    counting: COLOURS.filter((colour) =>
+    counting: SLOTS.filter((slot) =>
       series.some(
         ({ labels, samples }) =>
           labels.__name__ === SERVER_METRICS.requests &&
-          labels[ENVOY_LABELS.colour] === colour &&
+          labels[ENVOY_LABELS.slot] === slot &&
           samples.some(([time]) => time >= since && time <= now),
       ),
     ),
@@ -138,7 +138,7 @@ interface Scrape {
   first: number;
   last: number;
   router: boolean;
-  readonly colours: Set<string>;
+  readonly slots: Set<string>;
 }
 
 /** The scrapes of each target, by the series that it has from its start. */
@@ -151,10 +151,10 @@ function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string
     const times = each.samples.map(([time]) => time).filter((time) => time >= since);
     const [first, last] = [times[0], times.at(-1)];
     if (first === undefined || last === undefined) continue;
-    const scrape = scrapes.get(target(each)) ?? { first, last, router, colours: new Set() };
+    const scrape = scrapes.get(target(each)) ?? { first, last, router, slots: new Set() };
     scrape.first = Math.min(scrape.first, first);
     scrape.last = Math.max(scrape.last, last);
-    if (each.labels[ENVOY_LABELS.kind] === "plain") scrape.colours.add(each.labels[ENVOY_LABELS.colour] ?? "");
+    if (each.labels[ENVOY_LABELS.kind] === "plain") scrape.slots.add(each.labels[ENVOY_LABELS.slot] ?? "");
     scrapes.set(target(each), scrape);
   }
   return scrapes;
@@ -172,7 +172,7 @@ interface Draft extends Record<Counter, number> {
   readonly roundTrips: Map<number, number>;
 }
 
-function draftOf(drafts: Map<number, Record<Colour, Draft>>, index: number): Record<Colour, Draft> {
+function draftOf(drafts: Map<number, Record<Slot, Draft>>, index: number): Record<Slot, Draft> {
   const empty = (): Draft => ({
     ...{ requests: 0, errors: 0, streams: 0, streamErrors: 0, upgrades: 0, refused: 0, denied: 0 },
     ...{ dealt: 0, turnedAway: 0, cpuSeconds: 0 },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
@@ -89,25 +89,25 @@ export class GatewayTraffic implements TrafficDriver {
   async readiness(): Promise<Readiness> {
     const [clusters, deployments] = await Promise.all([
       this.#ask((proxy) => this.#clustersOf(proxy)),
-      Promise.all(COLOURS.map((colour) => this.#deployment(colour))),
+      Promise.all(SLOTS.map((slot) => this.#deployment(slot))),
     ]);
-    const ready = (colour: Colour): boolean =>
-      (deployments[COLOURS.indexOf(colour)]?.status?.readyReplicas ?? 0) > 0 &&
-      clusters.every((each) => each.some((one) => one.colour === colour && one.kind === "plain" && one.healthy > 0));
+    const ready = (slot: Slot): boolean =>
+      (deployments[SLOTS.indexOf(slot)]?.status?.readyReplicas ?? 0) > 0 &&
+      clusters.every((each) => each.some((one) => one.slot === slot && one.kind === "plain" && one.healthy > 0));
     return { blue: ready("blue"), green: ready("green") };
   }
 
   /** Where the routes are older than the rules of streams, those are counted as requests. */
-  async open(): Promise<Readonly<Record<Colour, OpenConnections>>> {
+  async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
     const clusters = (await this.#ask((proxy) => this.#clustersOf(proxy))).flat();
-    const active = (colour: Colour, kind: ClusterKind): number =>
+    const active = (slot: Slot, kind: ClusterKind): number =>
       clusters
-        .filter((one) => one.colour === colour && one.kind === kind)
+        .filter((one) => one.slot === slot && one.kind === kind)
         .reduce((sum, one) => sum + one.activeRequests, 0);
-    const of = (colour: Colour): OpenConnections => ({
-      requests: active(colour, "plain"),
-      streams: active(colour, "stream"),
-      webSockets: active(colour, "websocket"),
+    const of = (slot: Slot): OpenConnections => ({
+      requests: active(slot, "plain"),
+      streams: active(slot, "stream"),
+      webSockets: active(slot, "websocket"),
     });
     return { blue: of("blue"), green: of("green") };
   }
@@ -235,8 +235,8 @@ export class GatewayTraffic implements TrafficDriver {
     return this.#cluster.read<HttpRoute>({ apiVersion: GATEWAY_API, kind: "HTTPRoute", name });
   }
 
-  async #deployment(colour: Colour): Promise<Found<Deployment> | undefined> {
-    return this.#cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(colour) });
+  async #deployment(slot: Slot): Promise<Found<Deployment> | undefined> {
+    return this.#cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(slot) });
   }
 
   /** Asks every proxy. One that is about to go may fail to answer; a serving one may not. */
@@ -280,7 +280,7 @@ export class GatewayTraffic implements TrafficDriver {
 
 /** One cluster of a proxy: a slot's Service and port. */
 interface SlotCluster {
-  readonly colour: Colour;
+  readonly slot: Slot;
   readonly kind: ClusterKind;
   /** Replicas that the proxy would send a request to. */
   readonly healthy: number;

@@ -1,6 +1,12 @@
 import { UserError } from "../../../contract/errors.ts";
 import { FencedError } from "../local/fenced-directory.ts";
-import { parseJournal, type HistoryEntry, type Journal, type JournalStore, type JournalWriter } from "../model/journal.ts";
+import {
+  parseJournal,
+  type HistoryEntry,
+  type Journal,
+  type JournalStore,
+  type JournalWriter,
+} from "../model/journal.ts";
 import type { Lease } from "../ports/lease.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { ConfigMap, Found } from "./api-types.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { LABELS } from "../../../contract/labels.ts";
@@ -30,27 +30,27 @@ export class SlotObjects {
     this.#instance = instance;
   }
 
-  async deployment(colour: Colour): Promise<Found<Deployment> | undefined> {
-    return this.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(colour) });
+  async deployment(slot: Slot): Promise<Found<Deployment> | undefined> {
+    return this.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(slot) });
   }
 
   /** @throws UserError where there is none */
-  async existing(colour: Colour): Promise<Found<Deployment>> {
-    const deployment = await this.deployment(colour);
+  async existing(slot: Slot): Promise<Found<Deployment>> {
+    const deployment = await this.deployment(slot);
     if (deployment !== undefined) return deployment;
-    throw new UserError(`Deployment ${slotHost(colour)}`, "is not there", "./exai up staging   (or prod)");
+    throw new UserError(`Deployment ${slotHost(slot)}`, "is not there", "./exai up staging   (or prod)");
   }
 
   /** Those that are going as well, without the ones that have ended. */
-  async pods(colour: Colour): Promise<Found<Pod>[]> {
-    const labels = { [LABELS.instance]: this.#instance, [LABELS.component]: "server", [LABELS.colour]: colour };
+  async pods(slot: Slot): Promise<Found<Pod>[]> {
+    const labels = { [LABELS.instance]: this.#instance, [LABELS.component]: "server", [LABELS.slot]: slot };
     const pods = await this.cluster.list<Pod>("v1", "Pod", labels);
     return pods.filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed");
   }
 
   /** The last lines of the pod that has most to say about a failure. */
-  async logs(colour: Colour, lines: number): Promise<string> {
-    const pods = await this.pods(colour);
+  async logs(slot: Slot, lines: number): Promise<string> {
+    const pods = await this.pods(slot);
     const worst = pods.sort((a, b) => trouble(b) - trouble(a))[0];
     const container = worst?.spec?.containers[0]?.name;
     if (worst === undefined || container === undefined) return "";
@@ -63,10 +63,10 @@ export class SlotObjects {
    *
    * @throws UserError where that is hopeless or late, with the last lines of its log
    */
-  async rolledOut(colour: Colour, signal: AbortSignal, seconds = READY_SECONDS): Promise<void> {
+  async rolledOut(slot: Slot, signal: AbortSignal, seconds = READY_SECONDS): Promise<void> {
     const deadline = performance.now() + seconds * 1000;
     for (;;) {
-      const [{ metadata, spec, status }, pods] = await Promise.all([this.existing(colour), this.pods(colour)]);
+      const [{ metadata, spec, status }, pods] = await Promise.all([this.existing(slot), this.pods(slot)]);
       const wanted = spec?.replicas ?? 1;
       const { observedGeneration = 0, updatedReplicas = 0, availableReplicas = 0, replicas = 0 } = status ?? {};
       const settled = observedGeneration >= (metadata.generation ?? 0) && replicas === updatedReplicas;
@@ -75,11 +75,11 @@ export class SlotObjects {
         .map(stuckBecause)
         .find((reason) => reason !== undefined);
       if (stuck !== undefined || performance.now() > deadline) {
-        const lines = (await this.logs(colour, 3).catch(() => "")).trim();
+        const lines = (await this.logs(slot, 3).catch(() => "")).trim();
         throw new UserError(
-          `slot ${colour}`,
+          `slot ${slot}`,
           `${stuck ?? `${String(availableReplicas)} of ${String(wanted)} replicas are ready after ${String(seconds)} s`}${lines === "" ? "" : `; its last lines: ${lines}`}`,
-          `kubectl --namespace ${this.cluster.namespace} get pods --selector ${LABELS.colour}=${colour}`,
+          `kubectl --namespace ${this.cluster.namespace} get pods --selector ${LABELS.slot}=${slot}`,
         );
       }
       await sleep(500, undefined, { signal });

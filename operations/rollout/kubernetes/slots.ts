@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { UserError } from "../../../contract/errors.ts";
 import type { SlotDeployer, SlotStatus } from "../ports/deployer.ts";
@@ -10,7 +10,7 @@ import { containerOf, SlotObjects } from "./slot-objects.ts";
 /** What knows how a slot comes to an image. */
 export interface SlotImages {
   /** Makes a slot's Deployment have an image, and touches nothing else. */
-  put(colour: Colour, image: string, signal: AbortSignal): Promise<void>;
+  put(slot: Slot, image: string, signal: AbortSignal): Promise<void>;
   /** Says where an image would come from. @throws UserError when no slot could have it */
   locate(image: string, signal: AbortSignal): Promise<string>;
 }
@@ -41,33 +41,33 @@ export class ClusterSlots implements SlotDeployer {
     this.#objects = new SlotObjects(options.cluster, options.instance);
   }
 
-  async deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus> {
-    await this.#options.images.put(colour, image, signal);
-    const deployment = await this.#objects.existing(colour);
+  async deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus> {
+    await this.#options.images.put(slot, image, signal);
+    const deployment = await this.#objects.existing(slot);
     if (imageOf(deployment) !== image)
       throw new UserError(
-        `Deployment ${slotHost(colour)}`,
+        `Deployment ${slotHost(slot)}`,
         `has ${imageOf(deployment) ?? "no image"} where ${image} was asked for`,
         "./exai preview staging   (or prod) shows what the engine would change",
       );
     // It was drained, or the same image was put into an empty slot, where the engine sees nothing to change.
-    if (deployment.spec?.replicas === 0) await this.#scale(colour, this.#options.replicas);
-    await this.#objects.rolledOut(colour, signal, this.#options.readySeconds);
-    return this.status(colour);
+    if (deployment.spec?.replicas === 0) await this.#scale(slot, this.#options.replicas);
+    await this.#objects.rolledOut(slot, signal, this.#options.readySeconds);
+    return this.status(slot);
   }
 
-  async drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    const deployment = await this.#objects.deployment(colour);
+  async drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void> {
+    const deployment = await this.#objects.deployment(slot);
     if (deployment === undefined) return;
-    if (deployment.spec?.replicas !== 0) await this.#scale(colour, 0);
+    if (deployment.spec?.replicas !== 0) await this.#scale(slot, 0);
     const declared = deployment.spec?.template.spec?.terminationGracePeriodSeconds ?? graceSeconds;
     const deadline = performance.now() + (Math.max(declared, graceSeconds) + STUCK_SECONDS) * 1000;
     for (;;) {
-      const left = await this.#objects.pods(colour);
+      const left = await this.#objects.pods(slot);
       if (left.length === 0) return;
       if (performance.now() > deadline)
         throw new UserError(
-          `slot ${colour}`,
+          `slot ${slot}`,
           `${left.map(({ metadata }) => metadata.name).join(", ")} did not stop within the grace time`,
           `kubectl --namespace ${this.#options.cluster.namespace} describe pod ${left[0]?.metadata.name ?? ""}`,
         );
@@ -75,8 +75,8 @@ export class ClusterSlots implements SlotDeployer {
     }
   }
 
-  async status(colour: Colour): Promise<SlotStatus> {
-    const [deployment, pods] = await Promise.all([this.#objects.deployment(colour), this.#objects.pods(colour)]);
+  async status(slot: Slot): Promise<SlotStatus> {
+    const [deployment, pods] = await Promise.all([this.#objects.deployment(slot), this.#objects.pods(slot)]);
     if (deployment === undefined) return { running: false, restarts: 0 };
     const image = imageOf(deployment);
     const present = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
@@ -96,13 +96,13 @@ export class ClusterSlots implements SlotDeployer {
     return this.#options.images.locate(image, signal);
   }
 
-  logs(colour: Colour, lines: number): Promise<string> {
-    return this.#objects.logs(colour, lines);
+  logs(slot: Slot, lines: number): Promise<string> {
+    return this.#objects.logs(slot, lines);
   }
 
-  async #scale(colour: Colour, replicas: number): Promise<void> {
+  async #scale(slot: Slot, replicas: number): Promise<void> {
     const { cluster } = this.#options;
-    const metadata = { name: slotHost(colour), namespace: cluster.namespace };
+    const metadata = { name: slotHost(slot), namespace: cluster.namespace };
     await cluster.apply(
       { apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas } } as never,
       SCALE_MANAGER,

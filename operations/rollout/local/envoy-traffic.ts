@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import {
   clusterName,
   INSTANCE_HEADER,
@@ -48,7 +48,7 @@ export class EnvoyTraffic implements TrafficDriver {
   }
 
   async readiness(): Promise<Readiness> {
-    const hosts = new Map<Colour, boolean>();
+    const hosts = new Map<Slot, boolean>();
     for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
       const parsed = parseClusterName(cluster.name);
       if (parsed?.kind !== "plain") continue;
@@ -57,22 +57,22 @@ export class EnvoyTraffic implements TrafficDriver {
         const health = host.health_status ?? {};
         return health.failed_active_health_check !== true && health.pending_active_hc !== true;
       });
-      hosts.set(parsed.colour, healthy);
+      hosts.set(parsed.slot, healthy);
     }
     return { blue: hosts.get("blue") ?? false, green: hosts.get("green") ?? false };
   }
 
-  async open(): Promise<Readonly<Record<Colour, OpenConnections>>> {
+  async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
     const active = new Map<string, number>();
     for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
       const stats = (cluster.host_statuses ?? []).flatMap((host) => host.stats ?? []);
       const sum = stats.filter((stat) => stat.name === "rq_active").reduce((a, stat) => a + Number(stat.value ?? 0), 0);
       active.set(cluster.name, sum);
     }
-    const of = (colour: Colour): OpenConnections => ({
-      requests: active.get(clusterName(colour)) ?? 0,
-      streams: active.get(clusterName(colour, "stream")) ?? 0,
-      webSockets: active.get(clusterName(colour, "websocket")) ?? 0,
+    const of = (slot: Slot): OpenConnections => ({
+      requests: active.get(clusterName(slot)) ?? 0,
+      streams: active.get(clusterName(slot, "stream")) ?? 0,
+      webSockets: active.get(clusterName(slot, "websocket")) ?? 0,
     });
     return { blue: of("blue"), green: of("green") };
   }
@@ -161,5 +161,5 @@ interface ClustersAnswer {
 
 /** A line for people: `blue 75 %, green 25 %`. */
 export function tableLabel(table: Pick<RouteTable, "weights">): string {
-  return COLOURS.map((colour) => `${colour} ${String(table.weights[colour])} %`).join(", ");
+  return SLOTS.map((slot) => `${slot} ${String(table.weights[slot])} %`).join(", ");
 }

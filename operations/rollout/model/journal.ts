@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Colour, Weights } from "../../../contract/slots.ts";
+import type { Slot, Weights } from "../../../contract/slots.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { errorCode, FencedDirectory, unwritable } from "../local/fenced-directory.ts";
@@ -25,13 +25,13 @@ export interface HistoryEntry {
   readonly label: string;
   /** Why: the reason given, or what failed. */
   readonly reason: string;
-  readonly images: Readonly<Partial<Record<Colour, string>>>;
+  readonly images: Readonly<Partial<Record<Slot, string>>>;
   readonly weights: Weights;
   /** What the gates said with their numbers; empty where none was asked. */
   readonly verdicts: readonly Verdict[];
 }
 
-/** When a colour lost its users. */
+/** When a slot lost its users. */
 export interface Left extends Moment {
   /** Whether its present server has had users; otherwise nobody but testers has met it. */
   readonly users?: true;
@@ -48,11 +48,11 @@ export interface Journal {
   /** The last route table that was to be in force. */
   readonly table: RouteTable;
   /** The image that each slot was given last by a rollout. */
-  readonly images: Readonly<Partial<Record<Colour, string>>>;
+  readonly images: Readonly<Partial<Record<Slot, string>>>;
   /** The candidate's container right after its deployment: what restarts are counted from. */
   readonly deployed?: { readonly id?: string; readonly restarts: number };
-  /** Since when each colour has had no users: its drain deadline is counted from here. */
-  readonly left?: Readonly<Partial<Record<Colour, Left>>>;
+  /** Since when each slot has had no users: its drain deadline is counted from here. */
+  readonly left?: Readonly<Partial<Record<Slot, Left>>>;
   /** The transition that this write is; absent in the first journal. */
   readonly entry?: HistoryEntry;
 }
@@ -78,7 +78,7 @@ export interface JournalWriter {
 
 /** The journal of a stack that has never seen a rollout. */
 export function firstJournal(table: RouteTable = FIRST_TABLE): Journal {
-  const active: Colour = table.weights.green > table.weights.blue ? "green" : "blue";
+  const active: Slot = table.weights.green > table.weights.blue ? "green" : "blue";
   return {
     schema: 1,
     sequence: 0,
@@ -208,7 +208,7 @@ function modern(journal: OlderJournal): Journal {
   const { machine, table } = journal;
   // An older version took a slot for empty until its deployment was over.
   const deployed = machine.state.name === "deploy" ? machine.plan?.candidate : undefined;
-  const emptied = (machine.emptied ?? []).filter((colour) => colour !== deployed);
+  const emptied = (machine.emptied ?? []).filter((slot) => slot !== deployed);
   const evicted = [...new Set([...machine.evicted, ...emptied])];
   return {
     ...journal,

@@ -1,19 +1,19 @@
-import { allOn, type Colour, type Weights } from "../../../contract/slots.ts";
+import { allOn, type Slot, type Weights } from "../../../contract/slots.ts";
 import type { RolloutPlan } from "./plan.ts";
 
 /** States before the first user reaches the candidate, in their order. */
 type BeforeTraffic = "prepare" | "drain" | "deploy" | "ready" | "smoke" | "migrate";
 
 /**
- * - `prepare`: the router is brought to the stable colour, the plan is fixed.
+ * - `prepare`: the router is brought to the stable slot, the plan is fixed.
  * - `drain`: the candidate's slot still runs what an earlier rollout left; its connections may end by themselves.
  * - `deploy`: what is left of them is closed, and the slot gets the image. - `ready`: the router sees it ready.
  * - `smoke`: it answers testers. - `migrate`: the schema is expanded.
  * - `shift`: it has `plan.steps[step]` percent, under gates. - `approve`: it keeps the weight of that step (none: -1),
  *   under gates, until a person lets it have all. - `bake`: it has all, under gates.
- * - `standby`: done; the old colour stays warm, so that a rollback is a change of weights alone.
- * - `retire`: the standby ends; `wait` for the old colour's connections, then `stop` it.
- * - `rollback`: `revive` brings the stable colour back up first where it died; `flip` gives it the users; `drain` closes
+ * - `standby`: done; the old slot stays warm, so that a rollback is a change of weights alone.
+ * - `retire`: the standby ends; `wait` for the old slot's connections, then `stop` it.
+ * - `rollback`: `revive` brings the stable slot back up first where it died; `flip` gives it the users; `drain` closes
  *   what is still open on the candidate, so that those clients come back as well.
  */
 export type RolloutState =
@@ -30,14 +30,14 @@ export type RolloutState =
       readonly automatic: boolean;
       /**
        * Answer the candidate's MCP sessions with 404 and close its connections, so that their clients go to the stable
-       * colour as well.
+       * slot as well.
        */
       readonly evict: boolean;
     };
 
 export type StateName = RolloutState["name"];
 
-/** How a rollout ended. `kept`: it failed, but the stable colour could not be brought back, so the candidate stays. */
+/** How a rollout ended. `kept`: it failed, but the stable slot could not be brought back, so the candidate stays. */
 export type Outcome = "completed" | "rolled-back" | "kept";
 
 export interface Ending {
@@ -61,8 +61,8 @@ export interface Pause {
 /** The machine at rest or in a rollout. */
 export interface Machine {
   readonly state: RolloutState;
-  /** The colour that has the users when nothing goes on. */
-  readonly active: Colour;
+  /** The slot that has the users when nothing goes on. */
+  readonly active: Slot;
   /** The running rollout; absent when idle. */
   readonly plan?: RolloutPlan;
   /** The rollout stays where it is, under its gates, until somebody lets it go on. */
@@ -71,14 +71,14 @@ export interface Machine {
   readonly previous?: RolloutPlan;
   /** How the last one ended. */
   readonly ending?: Ending;
-  /** Colours whose MCP sessions are sent away, until their slot is deployed anew. */
-  readonly evicted: readonly Colour[];
-  /** Colours whose slot was emptied on purpose, until somebody begins to deploy into it. Each of them is evicted. */
-  readonly emptied: readonly Colour[];
+  /** Slots whose MCP sessions are sent away, until their slot is deployed anew. */
+  readonly evicted: readonly Slot[];
+  /** Slots whose slot was emptied on purpose, until somebody begins to deploy into it. Each of them is evicted. */
+  readonly emptied: readonly Slot[];
 }
 
-/** What the data plane says of the colours. Every event brings it, so that no transition rests on an old look. */
-export type Readiness = Readonly<Record<Colour, boolean>>;
+/** What the data plane says of the slots. Every event brings it, so that no transition rests on an old look. */
+export type Readiness = Readonly<Record<Slot, boolean>>;
 
 export type RolloutEvent =
   | { readonly type: "start"; readonly plan: RolloutPlan; readonly ready: Readiness }
@@ -101,7 +101,7 @@ export type RolloutEvent =
   | { readonly type: "retire"; readonly drainSeconds: number; readonly ready: Readiness };
 
 /** A stack that has never seen a rollout. */
-export function restingMachine(active: Colour): Machine {
+export function restingMachine(active: Slot): Machine {
   return { state: { name: "idle" }, active, evicted: [], emptied: [] };
 }
 
@@ -175,7 +175,7 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     case "drain": {
       // What runs there is about to go, and with it the sessions that an earlier rollout left: they hear it as 404 and
       // initialise again, instead of meeting a container that is not there. Nothing is left to go back to, either.
-      const evicted = withColour(machine.evicted, plan.candidate);
+      const evicted = withSlot(machine.evicted, plan.candidate);
       // From here on a slot without a server is one that did not come up.
       const emptied = without(machine.emptied, plan.candidate);
       return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied };
@@ -194,7 +194,7 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     case "retire":
       return state.phase === "stop"
         ? emptied(ended(machine, plan, "completed"), plan.stable)
-        : { ...at({ ...state, phase: "stop" }), evicted: withColour(machine.evicted, plan.stable) };
+        : { ...at({ ...state, phase: "stop" }), evicted: withSlot(machine.evicted, plan.stable) };
     case "rollback":
       if (state.phase === "drain") return emptied(ended(machine, plan, "rolled-back"), plan.candidate);
       if (state.phase === "flip")
@@ -260,7 +260,7 @@ function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, reason: s
       // The users are where they belong; a slot that could not be stopped is no reason to move them.
       return state.phase === "stop" ? ended(machine, plan, "completed") : machine;
     case "rollback":
-      // A flip that could not be written is tried again; a stable colour that does not come back ends the rollback.
+      // A flip that could not be written is tried again; a stable slot that does not come back ends the rollback.
       if (state.phase === "flip") return machine;
       if (state.phase === "drain") return ended(machine, plan, "rolled-back");
       // What was deployed there did not come up: that is no slot that stands empty on purpose.
@@ -283,7 +283,7 @@ function rolledBack(
   const carries = hasUsers(state);
   // Before the first step nobody is there to be sent away.
   const evict = wished && carries;
-  // A dead stable colour is no refuge while the candidate still answers.
+  // A dead stable slot is no refuge while the candidate still answers.
   const lost = !ready[plan.stable] || stableIsStopping(machine) || machine.emptied.includes(plan.stable);
   const rollback = { name: "rollback", from, reason, automatic, evict } as const;
   const next = { ...unpaused(machine), plan };
@@ -293,7 +293,7 @@ function rolledBack(
 }
 
 /**
- * Whether the end of the standby has begun to stop the stable colour's slot, which may look ready to the router for a moment
+ * Whether the end of the standby has begun to stop the stable slot's slot, which may look ready to the router for a moment
  * longer. As long as it only waits for connections, the slot is as good as in the standby.
  */
 export function stableIsStopping({ state, plan, evicted }: Machine): boolean {
@@ -307,19 +307,19 @@ function hasUsers(state: RolloutState): boolean {
   return hasGates(state) || state.name === "standby" || state.name === "retire" || state.name === "idle";
 }
 
-/** The stable colour has the users now; what was to be sent away from it is welcome again. */
+/** The stable slot has the users now; what was to be sent away from it is welcome again. */
 function flipped(machine: Machine, plan: RolloutPlan, state: Extract<RolloutState, { name: "rollback" }>): Machine {
   const evicted = without(machine.evicted, plan.stable);
   return {
     ...machine,
     state: { ...state, phase: "flip" },
-    evicted: state.evict ? withColour(evicted, plan.candidate) : evicted,
+    evicted: state.evict ? withSlot(evicted, plan.candidate) : evicted,
     emptied: without(machine.emptied, plan.stable),
   };
 }
 
-function emptied(machine: Machine, colour: Colour): Machine {
-  return { ...machine, emptied: withColour(machine.emptied, colour) };
+function emptied(machine: Machine, slot: Slot): Machine {
+  return { ...machine, emptied: withSlot(machine.emptied, slot) };
 }
 
 function ended(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
@@ -350,16 +350,16 @@ function dropped<Key extends "ending" | "pause" | "plan" | "previous">(machine: 
   return Object.fromEntries(left) as unknown as Omit<Machine, Key>;
 }
 
-function withColour(colours: readonly Colour[], colour: Colour): readonly Colour[] {
-  return colours.includes(colour) ? colours : [...colours, colour];
+function withSlot(slots: readonly Slot[], slot: Slot): readonly Slot[] {
+  return slots.includes(slot) ? slots : [...slots, slot];
 }
 
-function without(colours: readonly Colour[], colour: Colour): readonly Colour[] {
-  return colours.filter((each) => each !== colour);
+function without(slots: readonly Slot[], slot: Slot): readonly Slot[] {
+  return slots.filter((each) => each !== slot);
 }
 
 /**
- * The weights that belong to a machine. While shifting, a colour that is not ready gets nothing as long as the other
+ * The weights that belong to a machine. While shifting, a slot that is not ready gets nothing as long as the other
  * one is ready: users do not wait for the end of a step.
  */
 export function weightsOf(machine: Machine, ready: Readiness): Weights {

@@ -1,4 +1,4 @@
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { PlannedRanges } from "../controller/schema-check.ts";
 
@@ -6,12 +6,12 @@ import type { PlannedRanges } from "../controller/schema-check.ts";
 export interface RolloutPlan {
   /** Sortable and unique: start time and a random part. */
   readonly id: string;
-  /** The colour that has the users when the rollout starts, and after a rollback. */
-  readonly stable: Colour;
-  /** The colour that gets the new image. */
-  readonly candidate: Colour;
+  /** The slot that has the users when the rollout starts, and after a rollback. */
+  readonly stable: Slot;
+  /** The slot that gets the new image. */
+  readonly candidate: Slot;
   readonly image: string;
-  /** What the stable colour runs: needed to bring it up again. Absent when its slot could not say. */
+  /** What the stable slot runs: needed to bring it up again. Absent when its slot could not say. */
   readonly stableImage?: string;
   /** Candidate's weights in percent, rising; the last is 100. */
   readonly steps: readonly number[];
@@ -19,15 +19,15 @@ export interface RolloutPlan {
   readonly holdSeconds: number;
   /** Least time at 100 % under gates, after which the rollout counts as done. */
   readonly bakeSeconds: number;
-  /** How long the old colour stays warm afterwards. */
+  /** How long the old slot stays warm afterwards. */
   readonly standbySeconds: number;
-  /** The migrations between which the release of each colour works, where it says so. */
+  /** The migrations between which the release of each slot works, where it says so. */
   readonly schema?: PlannedRanges;
   /** How long a slot's connections may go on after it lost its users, before they are closed. */
   readonly drainSeconds: number;
   /** Whether a person has to agree before the candidate gets all users. */
   readonly approval: boolean;
-  /** The candidate has lost a key for tokens: that it refuses WebSockets which the stable colour takes is what is wanted. */
+  /** The candidate has lost a key for tokens: that it refuses WebSockets which the stable slot takes is what is wanted. */
   readonly retiresKey?: true;
   readonly reason: string;
   /** user@host of who started it. */

@@ -1,4 +1,4 @@
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 
 /** What runs in a slot. */
 export interface SlotStatus {
@@ -21,14 +21,14 @@ export interface SlotDeployer {
    *
    * @throws UserError when the image cannot be had or the container cannot be made.
    */
-  deploy(colour: Colour, image: string, signal: AbortSignal): Promise<SlotStatus>;
+  deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus>;
   /**
    * Asks what runs in the slot to stop (SIGTERM) and returns when it has: the server closes its WebSockets with 1012
    * spread over the grace time. What still runs after it is killed. The slot stays empty until the next deployment, and
    * the traffic stays as it is. Idempotent; a slot that is empty already is no error.
    */
-  drain(colour: Colour, graceSeconds: number, signal: AbortSignal): Promise<void>;
-  status(colour: Colour): Promise<SlotStatus>;
+  drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void>;
+  status(slot: Slot): Promise<SlotStatus>;
   /**
    * Where an image would come from, in a few words, without fetching it. A cutover asks before it touches anything. Absent
    * where only a deployment can tell.
@@ -37,5 +37,5 @@ export interface SlotDeployer {
    */
   locate?(image: string, signal: AbortSignal): Promise<string>;
   /** The last lines that the slot's container wrote, for the reader of a failure. */
-  logs?(colour: Colour, lines: number): Promise<string>;
+  logs?(slot: Slot, lines: number): Promise<string>;
 }

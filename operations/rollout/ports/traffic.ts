@@ -1,9 +1,9 @@
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import type { Lease } from "./lease.ts";
 import type { Readiness } from "../model/machine.ts";
 
-/** Open connections of one colour, as the data plane counts them. */
+/** Open connections of one slot, as the data plane counts them. */
 export interface OpenConnections {
   /** Plain requests in flight. */
   readonly requests: number;
@@ -17,9 +17,9 @@ export interface OpenConnections {
 export interface TrafficDriver {
   /** The table in force, from the data plane itself; undefined when it has none. */
   inForce(): Promise<RouteTable | undefined>;
-  /** Which colours the data plane itself sees ready. */
+  /** Which slots the data plane itself sees ready. */
   readiness(): Promise<Readiness>;
-  open(): Promise<Readonly<Record<Colour, OpenConnections>>>;
+  open(): Promise<Readonly<Record<Slot, OpenConnections>>>;
   /** Shuts earlier holders of the lease out and lets this one change the routes. */
   writer(lease: Lease): Promise<TrafficWriter>;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import type { ProbedAnswers } from "../gates/judge.ts";
 import { McpProbe } from "./mcp.ts";
@@ -18,40 +18,40 @@ const BIN_SECONDS = 2;
 const PROBE_SECONDS = 15;
 
 /**
- * Tops up thin traffic: the same requests to both colours at the same moments through the tester's header, as many per
+ * Tops up thin traffic: the same requests to both slots at the same moments through the tester's header, as many per
  * second as are missing. They count in the router's series like those of users, and the gates read them there. Taken here
  * are the time of the health checks, and what was refused: of users' requests the router does not know which are alike.
  */
 export class Prober {
   readonly #routerUrl: string;
-  readonly #colours: readonly Colour[];
+  readonly #slots: readonly Slot[];
   readonly #stop = new AbortController();
   readonly #inFlight = new Set<Promise<unknown>>();
-  readonly #health: Record<Colour, TimedProbe[]> = { blue: [], green: [] };
-  readonly #bins = new Map<number, Record<Colour, Answers>>();
+  readonly #health: Record<Slot, TimedProbe[]> = { blue: [], green: [] };
+  readonly #bins = new Map<number, Record<Slot, Answers>>();
   #perSecond = 0;
   #sent = 0;
 
-  constructor(routerUrl: string, colours: readonly Colour[]) {
+  constructor(routerUrl: string, slots: readonly Slot[]) {
     this.#routerUrl = routerUrl;
-    this.#colours = colours;
+    this.#slots = slots;
     void this.#run();
   }
 
-  /** Probes sent to each colour so far. */
+  /** Probes sent to each slot so far. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** Sets the rate for each colour. */
+  /** Sets the rate for each slot. */
   aim(perSecond: number): void {
     this.#perSecond = perSecond;
   }
 
   /** Milliseconds of the health checks since a moment (seconds of `performance.now()`), oldest first; older ones are forgotten. */
-  health(colour: Colour, since: number): readonly number[] {
-    this.#health[colour] = this.#health[colour].filter(({ at }) => at >= since);
-    return this.#health[colour].map(({ milliseconds }) => milliseconds);
+  health(slot: Slot, since: number): readonly number[] {
+    this.#health[slot] = this.#health[slot].filter(({ at }) => at >= since);
+    return this.#health[slot].map(({ milliseconds }) => milliseconds);
   }
 
   /** What was answered since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten. */
@@ -71,7 +71,7 @@ export class Prober {
       const rate = this.#perSecond;
       if (rate > 0) {
         this.#sent += 1;
-        const probe = Promise.allSettled(this.#colours.map((colour) => this.#probe(colour, this.#sent)));
+        const probe = Promise.allSettled(this.#slots.map((slot) => this.#probe(slot, this.#sent)));
         this.#inFlight.add(probe);
         void probe.then(() => this.#inFlight.delete(probe));
       }
@@ -79,34 +79,34 @@ export class Prober {
     }
   }
 
-  async #probe(colour: Colour, index: number): Promise<void> {
+  async #probe(slot: Slot, index: number): Promise<void> {
     if (index % MCP_EVERY === 0) {
       // Not waited for, and not given up halfway: a session that nobody ends would hold the slot up when it is drained.
-      void this.#probeMcp(colour).catch(() => undefined);
+      void this.#probeMcp(slot).catch(() => undefined);
       return;
     }
     const signal = (): AbortSignal => AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PROBE_SECONDS * 1000)]);
     if (index % HEALTH_EVERY === 0) {
       const started = performance.now();
       const response = await fetch(new URL(SERVER_PATHS.health, this.#routerUrl), {
-        headers: testerHeaders(colour),
+        headers: testerHeaders(slot),
         signal: signal(),
       });
       await response.arrayBuffer();
-      this.#answered(colour, response.status);
-      this.#health[colour].push({ at: performance.now() / 1000, milliseconds: performance.now() - started });
+      this.#answered(slot, response.status);
+      this.#health[slot].push({ at: performance.now() / 1000, milliseconds: performance.now() - started });
       return;
     }
     const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
-    const response = await fetch(url, { headers: testerHeaders(colour), signal: signal() });
+    const response = await fetch(url, { headers: testerHeaders(slot), signal: signal() });
     await response.arrayBuffer();
-    this.#answered(colour, response.status);
+    this.#answered(slot, response.status);
   }
 
-  async #probeMcp(colour: Colour): Promise<void> {
+  async #probeMcp(slot: Slot): Promise<void> {
     const signal = (): AbortSignal => AbortSignal.timeout(PROBE_SECONDS * 1000);
-    const session = new McpProbe(this.#routerUrl, testerHeaders(colour), signal, (status) => {
-      this.#answered(colour, status);
+    const session = new McpProbe(this.#routerUrl, testerHeaders(slot), signal, (status) => {
+      this.#answered(slot, status);
     });
     await session.initialize();
     try {
@@ -116,12 +116,12 @@ export class Prober {
     }
   }
 
-  #answered(colour: Colour, status: number): void {
+  #answered(slot: Slot, status: number): void {
     const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
     const bin = this.#bins.get(index) ?? { blue: { answered: 0, refused: 0 }, green: { answered: 0, refused: 0 } };
     this.#bins.set(index, bin);
-    bin[colour].answered += 1;
-    if (status >= 400 && status < 500) bin[colour].refused += 1;
+    bin[slot].answered += 1;
+    if (status >= 400 && status < 500) bin[slot].refused += 1;
   }
 }
 

@@ -24,7 +24,7 @@ export class McpProbe {
   readonly #answered: (status: number) => void;
   #session: string | undefined;
   #id = 0;
-  /** The colour that answered last. */
+  /** The slot that answered last. */
   servedBy: string | undefined;
 
   /** @param answered is told each HTTP status that the protocol does not leave to the server. */
@@ -40,7 +40,7 @@ export class McpProbe {
     this.#answered = answered;
   }
 
-  /** Identifier as the client sees it, colour in front. */
+  /** Identifier as the client sees it, slot in front. */
   get session(): string | undefined {
     return this.#session;
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { McpProbe, ProbeError } from "./mcp.ts";
@@ -11,9 +11,9 @@ export interface SmokeCheck {
   readonly detail: string;
 }
 
-/** Headers with which the router answers from one colour, whatever the weights are. */
-export function testerHeaders(colour: Colour): Record<string, string> {
-  return { [HEADERS.testerColour]: colour };
+/** Headers with which the router answers from one slot, whatever the weights are. */
+export function testerHeaders(slot: Slot): Record<string, string> {
+  return { [HEADERS.testerSlot]: slot };
 }
 
 /**
@@ -22,18 +22,18 @@ export function testerHeaders(colour: Colour): Record<string, string> {
  *
  * @throws ProbeError that names the check, on the first one that fails.
  */
-export async function* smokeTest(context: RolloutContext, colour: Colour): AsyncGenerator<SmokeCheck, void, void> {
+export async function* smokeTest(context: RolloutContext, slot: Slot): AsyncGenerator<SmokeCheck, void, void> {
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
-    [SERVER_PATHS.health, () => httpCheck(context, colour, SERVER_PATHS.health)],
-    [SERVER_PATHS.ready, () => httpCheck(context, colour, SERVER_PATHS.ready)],
+    [SERVER_PATHS.health, () => httpCheck(context, slot, SERVER_PATHS.health)],
+    [SERVER_PATHS.ready, () => httpCheck(context, slot, SERVER_PATHS.ready)],
     [
       SERVER_PATHS.metrics,
-      () => httpCheck(context, colour, SERVER_PATHS.metrics, /^# TYPE \S+ (counter|gauge|histogram)/m),
+      () => httpCheck(context, slot, SERVER_PATHS.metrics, /^# TYPE \S+ (counter|gauge|histogram)/m),
     ],
-    ["MCP session and tool call", () => mcpCheck(context, colour)],
-    ["MCP event stream", () => streamCheck(context, colour)],
-    ["WebSocket round trip", () => webSocketCheck(context, colour)],
-    ["dashboard's WebSocket", () => dashboardCheck(context, colour)],
+    ["MCP session and tool call", () => mcpCheck(context, slot)],
+    ["MCP event stream", () => streamCheck(context, slot)],
+    ["WebSocket round trip", () => webSocketCheck(context, slot)],
+    ["dashboard's WebSocket", () => dashboardCheck(context, slot)],
   ];
   for (const [name, check] of checks) {
     const started = performance.now();
@@ -52,22 +52,22 @@ function limit(context: RolloutContext): AbortSignal {
   return AbortSignal.any([context.signal, AbortSignal.timeout(context.deadlines.smokeSeconds * 1000)]);
 }
 
-async function httpCheck(context: RolloutContext, colour: Colour, path: string, expected?: RegExp): Promise<string> {
+async function httpCheck(context: RolloutContext, slot: Slot, path: string, expected?: RegExp): Promise<string> {
   const url = new URL(path, context.routerUrl);
-  const response = await fetch(url, { headers: testerHeaders(colour), signal: limit(context) });
+  const response = await fetch(url, { headers: testerHeaders(slot), signal: limit(context) });
   const body = await response.text();
   if (!response.ok) throw new ProbeError(`HTTP ${String(response.status)}`);
-  checkColour(response.headers.get(HEADERS.servedBy), colour);
+  checkSlot(response.headers.get(HEADERS.servedBy), slot);
   if (expected !== undefined && !expected.test(body)) throw new ProbeError("no metric in Prometheus' text format");
   return `HTTP ${String(response.status)}`;
 }
 
-async function mcpCheck(context: RolloutContext, colour: Colour): Promise<string> {
-  const probe = new McpProbe(context.routerUrl, testerHeaders(colour), () => limit(context));
+async function mcpCheck(context: RolloutContext, slot: Slot): Promise<string> {
+  const probe = new McpProbe(context.routerUrl, testerHeaders(slot), () => limit(context));
   await probe.initialize();
-  checkColour(probe.servedBy, colour);
-  if (probe.session?.startsWith(`${colour}.`) !== true) {
-    throw new ProbeError(`the session identifier does not begin with "${colour}."`);
+  checkSlot(probe.servedBy, slot);
+  if (probe.session?.startsWith(`${slot}.`) !== true) {
+    throw new ProbeError(`the session identifier does not begin with "${slot}."`);
   }
   const { tools } = (await probe.request("tools/list")) as { tools?: readonly Tool[] };
   const tool = tools?.find((each) => each.name === "echo") ?? tools?.find(takesNothing);
@@ -84,13 +84,13 @@ async function mcpCheck(context: RolloutContext, colour: Colour): Promise<string
 }
 
 /** The stream that clients of MCP hold open for what the server says by itself. */
-async function streamCheck(context: RolloutContext, colour: Colour): Promise<string> {
-  const probe = new McpProbe(context.routerUrl, testerHeaders(colour), () => limit(context));
+async function streamCheck(context: RolloutContext, slot: Slot): Promise<string> {
+  const probe = new McpProbe(context.routerUrl, testerHeaders(slot), () => limit(context));
   await probe.initialize();
   let stream: boolean;
   try {
     stream = await probe.listen();
-    checkColour(probe.servedBy, colour);
+    checkSlot(probe.servedBy, slot);
   } finally {
     await probe.end().catch(() => undefined);
   }
@@ -107,11 +107,11 @@ function takesNothing(tool: Tool): boolean {
 }
 
 /** A ping frame and its pong (RFC 6455, 5.5.2): every server's WebSocket answers it, whatever its messages are. */
-async function webSocketCheck(context: RolloutContext, colour: Colour): Promise<string> {
+async function webSocketCheck(context: RolloutContext, slot: Slot): Promise<string> {
   // Loaded here alone: a rollback must not wait for it.
   const { WebSocket } = await import("ws");
   const token = await context.webSocketToken?.();
-  const headers = { ...testerHeaders(colour), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  const headers = { ...testerHeaders(slot), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   const signal = limit(context);
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(context.webSocketUrl, { headers });
@@ -127,7 +127,7 @@ async function webSocketCheck(context: RolloutContext, colour: Colour): Promise<
     let sentAt = 0;
     socket.on("upgrade", (response) => {
       const servedBy = response.headers[HEADERS.servedBy];
-      if (servedBy !== colour) fail(new ProbeError(`answered by ${String(servedBy)}`));
+      if (servedBy !== slot) fail(new ProbeError(`answered by ${String(servedBy)}`));
     });
     socket.on("open", () => {
       sentAt = performance.now();
@@ -147,11 +147,11 @@ async function webSocketCheck(context: RolloutContext, colour: Colour): Promise<
 }
 
 /** It must open where there is a dashboard; a server without monitoring, or with another login, answers 4xx. */
-async function dashboardCheck(context: RolloutContext, colour: Colour): Promise<string> {
+async function dashboardCheck(context: RolloutContext, slot: Slot): Promise<string> {
   const { WebSocket } = await import("ws");
   const url = new URL(SERVER_PATHS.dashboardWebSocket, context.routerUrl.replace(/^http/, "ws"));
   const signal = limit(context);
-  const socket = new WebSocket(url, { headers: testerHeaders(colour) });
+  const socket = new WebSocket(url, { headers: testerHeaders(slot) });
   const abort = (): void => {
     socket.terminate();
   };
@@ -179,6 +179,6 @@ async function dashboardCheck(context: RolloutContext, colour: Colour): Promise<
   }
 }
 
-function checkColour(servedBy: string | null | undefined, colour: Colour): void {
-  if (servedBy !== colour) throw new ProbeError(`answered by ${servedBy ?? "nobody knows whom"}, not by ${colour}`);
+function checkSlot(servedBy: string | null | undefined, slot: Slot): void {
+  if (servedBy !== slot) throw new ProbeError(`answered by ${servedBy ?? "nobody knows whom"}, not by ${slot}`);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import type { ProbedRoundTrips, ProbedSeconds } from "../gates/judge.ts";
 import { testerHeaders } from "./smoke.ts";
 
@@ -21,40 +21,40 @@ const FAILED_STATUS = 500;
 /** Seconds of a bin. */
 const BIN_SECONDS = 2;
 
-/** How the WebSockets of both colours are probed. */
+/** How the WebSockets of both slots are probed. */
 export interface RoundTripOptions {
   readonly webSocketUrl: string;
-  readonly stable: Colour;
+  readonly stable: Slot;
   /** What is sent besides the ping frame; empty: nothing. */
   readonly message: string;
   readonly token?: () => string | Promise<string>;
 }
 
 /**
- * Tops up thin WebSocket traffic: opens connections to both colours through the tester's header and measures round trips
- * of a ping frame and, where the stable colour answers messages, of a message. The server measures its own pings on these
+ * Tops up thin WebSocket traffic: opens connections to both slots through the tester's header and measures round trips
+ * of a ping frame and, where the stable slot answers messages, of a message. The server measures its own pings on these
  * connections as on those of users. One that is refused with 500 and above is left to the router, which counts it as one of
  * users; any other refusal is counted here, since users' ones may be their own fault, and that of a probe is not.
  */
 export class RoundTripProber {
   readonly #options: RoundTripOptions;
   readonly #stop = new AbortController();
-  readonly #bins = new Map<number, Record<Colour, Probed>>();
+  readonly #bins = new Map<number, Record<Slot, Probed>>();
   readonly #work: Promise<void>[] = [];
   #connections = 0;
-  /** Learnt from the stable colour: a candidate must not be silent where it is not. */
+  /** Learnt from the stable slot: a candidate must not be silent where it is not. */
   #answersMessages = false;
-  readonly #refusals: Partial<Record<Colour, string>> = {};
+  readonly #refusals: Partial<Record<Slot, string>> = {};
 
   constructor(options: RoundTripOptions) {
     this.#options = options;
   }
 
-  /** Sets the number of connections to each colour. */
+  /** Sets the number of connections to each slot. */
   aim(connections: number): void {
     this.#connections = connections;
-    for (let index = this.#work.length / COLOURS.length; index < connections; index += 1)
-      for (const colour of COLOURS) this.#work.push(this.#keep(colour, index));
+    for (let index = this.#work.length / SLOTS.length; index < connections; index += 1)
+      for (const slot of SLOTS) this.#work.push(this.#keep(slot, index));
   }
 
   /**
@@ -74,7 +74,7 @@ export class RoundTripProber {
   }
 
   /**
-   * Milliseconds of the way from here to the servers and back: the quickest round trip of the stable colour. It is no
+   * Milliseconds of the way from here to the servers and back: the quickest round trip of the stable slot. It is no
    * latency of the servers' where a rollout is led from afar.
    */
   get way(): number {
@@ -82,9 +82,9 @@ export class RoundTripProber {
     return Math.min(...[...this.#bins.values()].flatMap((bin) => bin[stable].milliseconds));
   }
 
-  /** How a colour refused the last probe that it refused, such as `HTTP 401`; undefined where it has refused none. */
-  refusal(colour: Colour): string | undefined {
-    return this.#refusals[colour];
+  /** How a slot refused the last probe that it refused, such as `HTTP 401`; undefined where it has refused none. */
+  refusal(slot: Slot): string | undefined {
+    return this.#refusals[slot];
   }
 
   /** Ends all connections. */
@@ -93,12 +93,12 @@ export class RoundTripProber {
     await Promise.allSettled(this.#work);
   }
 
-  async #keep(colour: Colour, index: number): Promise<void> {
+  async #keep(slot: Slot, index: number): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       if (index < this.#connections) {
-        await this.#connection(colour).catch((error: unknown) => {
-          if (!signal.aborted) this.#ended(colour, error);
+        await this.#connection(slot).catch((error: unknown) => {
+          if (!signal.aborted) this.#ended(slot, error);
         });
       }
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
@@ -106,18 +106,18 @@ export class RoundTripProber {
   }
 
   /** Anything that ends a connection before its time is lost, or refused. */
-  #ended(colour: Colour, error: unknown): void {
+  #ended(slot: Slot, error: unknown): void {
     if (!(error instanceof Refused)) {
-      this.#now(colour).lost += 1;
+      this.#now(slot).lost += 1;
       return;
     }
-    this.#refusals[colour] = error.message;
-    if (error.status < FAILED_STATUS) this.#now(colour).refused += 1;
+    this.#refusals[slot] = error.message;
+    if (error.status < FAILED_STATUS) this.#now(slot).refused += 1;
   }
 
-  async #connection(colour: Colour): Promise<void> {
+  async #connection(slot: Slot): Promise<void> {
     const token = await this.#options.token?.();
-    const headers = { ...testerHeaders(colour), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const headers = { ...testerHeaders(slot), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const socket = new WebSocket(this.#options.webSocketUrl, { headers, handshakeTimeout: LOST_SECONDS * 1000 });
     const ended = new AbortController();
     const end = (reason: Error): void => {
@@ -136,8 +136,8 @@ export class RoundTripProber {
       await rejecting(once(socket, "open", { signal }), signal);
       for (let count = 0; count < ROUND_TRIPS; count += 1) {
         if (count > 0) await rejecting(sleep(PAUSE_MS, undefined, { signal }), signal);
-        const milliseconds = await this.#roundTrip(socket, colour, signal);
-        this.#now(colour).milliseconds.push(milliseconds);
+        const milliseconds = await this.#roundTrip(socket, slot, signal);
+        this.#now(slot).milliseconds.push(milliseconds);
       }
       socket.close(1000);
       // The closing handshake has a second.
@@ -148,7 +148,7 @@ export class RoundTripProber {
   }
 
   /** Milliseconds until the ping frame, and the message where it is answered, have come back. */
-  async #roundTrip(socket: WebSocket, colour: Colour, ended: AbortSignal): Promise<number> {
+  async #roundTrip(socket: WebSocket, slot: Slot, ended: AbortSignal): Promise<number> {
     const { message, stable } = this.#options;
     const signal = AbortSignal.any([ended, AbortSignal.timeout(LOST_SECONDS * 1000)]);
     const payload = Buffer.from(randomUUID());
@@ -161,7 +161,7 @@ export class RoundTripProber {
     });
     const answer = new Promise<void>((resolve) => {
       socket.once("message", () => {
-        if (colour === stable) this.#answersMessages = true;
+        if (slot === stable) this.#answersMessages = true;
         resolve();
       });
     });
@@ -174,12 +174,12 @@ export class RoundTripProber {
     return performance.now() - sentAt;
   }
 
-  #now(colour: Colour): Probed {
+  #now(slot: Slot): Probed {
     const index = Math.floor(performance.now() / 1000 / BIN_SECONDS);
     const empty = (): Probed => ({ milliseconds: [], lost: 0, refused: 0 });
     const bin = this.#bins.get(index) ?? { blue: empty(), green: empty() };
     this.#bins.set(index, bin);
-    return bin[colour];
+    return bin[slot];
   }
 }
 

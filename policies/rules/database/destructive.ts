@@ -10,7 +10,7 @@ export const destructive = databaseRule(
     level: "advisory",
     levelIn: { prod: "mandatory" },
     documentation:
-      "While two colours run, the old one reads the old schema. Tables, columns and types of earlier files are compared before and after each statement; TRUNCATE, and DELETE without WHERE, count too. A file with the word `contract` in its name (`…_contract_drop_title.sql`) says that no release needs them any more.",
+      "While two slots run, the old one reads the old schema. Tables, columns and types of earlier files are compared before and after each statement; TRUNCATE, and DELETE without WHERE, count too. A file with the word `contract` in its name (`…_contract_drop_title.sql`) says that no release needs them any more.",
     references: [{ standard: "squawk", item: "ban-drop-column, ban-drop-table, changing-column-type" }],
   },
   function* (database) {

@@ -1,4 +1,4 @@
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
 import { objectsOf } from "../../reading/kubernetes-objects.ts";
@@ -18,20 +18,20 @@ export const slots: StackRule = {
   references: [{ standard: "Requirement", item: "blue-green deployment" }],
   *check(scene) {
     const servers = serversOf(scene);
-    for (const colour of COLOURS) {
-      const found = any(...servers.map((server) => server.isColour(colour)));
+    for (const slot of SLOTS) {
+      const found = any(...servers.map((server) => server.isSlot(slot)));
       const first = servers[0]?.subject;
       yield judgeAt(
         first === undefined ? { object: "server", path: "" } : placeOf(first, ""),
         found,
-        `the ${colour} slot is not declared`,
-        `declare the ${colour} slot of the server`,
+        `the ${slot} slot is not declared`,
+        `declare the ${slot} slot of the server`,
       );
     }
   },
 };
 
-function serversOf(scene: Scene): readonly { subject: Subject; isColour: (colour: string) => Truth }[] {
+function serversOf(scene: Scene): readonly { subject: Subject; isSlot: (slot: string) => Truth }[] {
   const containers = scene.graph.resources
     .filter(isContainer)
     .map(subjectOf)
@@ -42,18 +42,18 @@ function serversOf(scene: Scene): readonly { subject: Subject; isColour: (colour
   return [
     ...containers.map((subject) => ({
       subject,
-      isColour: (colour: string) =>
+      isSlot: (slot: string) =>
         any(
           ...subject.inputs
             .at("labels")
             .each()
-            .filter((label) => label.at("label").is(LABELS.colour) === true)
-            .map((label) => label.at("value").is(colour)),
+            .filter((label) => label.at("label").is(LABELS.slot) === true)
+            .map((label) => label.at("value").is(slot)),
         ),
     })),
     ...deployments.map((subject) => ({
       subject,
-      isColour: (colour: string) => podsOf(subject)[0]?.metadata.at("labels", LABELS.colour).is(colour) ?? false,
+      isSlot: (slot: string) => podsOf(subject)[0]?.metadata.at("labels", LABELS.slot).is(slot) ?? false,
     })),
   ];
 }

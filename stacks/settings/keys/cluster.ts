@@ -51,7 +51,7 @@ export const CLUSTER_SETTINGS = {
   }),
   mcpSessionTags: define({
     check: check.boolean,
-    about: "Keep MCP sessions on their colour; needs Envoy Gateway with extensionApis.enableLua; clusters only",
+    about: "Keep MCP sessions on their slot; needs Envoy Gateway with extensionApis.enableLua; clusters only",
     fallback: "true",
     example: "true",
   }),

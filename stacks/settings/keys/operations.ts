@@ -158,7 +158,7 @@ export const OPERATIONS_SETTINGS = {
   }),
   gateMinimumSamples: define({
     check: check.integer(20, 100_000, "requests"),
-    about: "Rollout gate: requests of the new colour on a step, below which there is no data",
+    about: "Rollout gate: requests of the new slot on a step, below which there is no data",
     fallback: "300",
     example: "300",
   }),
@@ -170,29 +170,28 @@ export const OPERATIONS_SETTINGS = {
   }),
   gateProbes: define({
     check: check.integer(0, 500, "probes per second"),
-    about: "Most probes per second and colour that top up thin traffic; 0: none",
+    about: "Most probes per second and slot that top up thin traffic; 0: none",
     fallback: "50",
     example: "50",
   }),
   gateRestarts: define({
     check: check.integer(0, 100, "restarts"),
-    about: "Rollout gate: restarts of the new colour's containers that are forgiven",
+    about: "Rollout gate: restarts of the new slot's containers that are forgiven",
     fallback: "0",
     example: "0",
   }),
   gateMemoryGrowth: define({
     check: check.integer(0, 100_000, "MB per minute"),
-    about:
-      "Rollout gate: highest steady growth of a server's memory beyond the stable colour's, MB per minute; 0: none",
+    about: "Rollout gate: highest steady growth of a server's memory beyond the stable slot's, MB per minute; 0: none",
     fallback: "30",
     example: "30",
   }),
   gateQueries: define({
     check: check.gateQueries,
-    about: "Rollout gates of your own, as JSON: name, query in PromQL with $colour, comparison, limit, stableRatio",
+    about: "Rollout gates of your own, as JSON: name, query in PromQL with $slot, comparison, limit, stableRatio",
     fallback: "[]",
     example:
-      '[{"name":"providers","query":"sum(rate(exai_provider_requests_total{colour=\\"$colour\\",outcome=\\"error\\"}[1m]))","comparison":"<","limit":0.5,"stableRatio":2}]',
+      '[{"name":"providers","query":"sum(rate(exai_provider_requests_total{slot=\\"$slot\\",outcome=\\"error\\"}[1m]))","comparison":"<","limit":0.5,"stableRatio":2}]',
   }),
   blueSchema: define({
     check: check.migrationRange,
@@ -224,7 +223,7 @@ export const OPERATIONS_SETTINGS = {
   }),
   standbyMinutes: define({
     check: check.integer(1, 2880, "minutes"),
-    about: "How long the old colour stays warm after a cutover, minutes",
+    about: "How long the old slot stays warm after a cutover, minutes",
     fallback: "60",
     example: "60",
   }),

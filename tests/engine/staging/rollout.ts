@@ -83,7 +83,7 @@ export function rolloutTests(staging: () => StagingStack): void {
 
     const weights = () => staging().weights();
 
-    /** Runs something while users ask; none of them may fail. @returns the colour that served the last of them */
+    /** Runs something while users ask; none of them may fail. @returns the slot that served the last of them */
     async function underLoad(work: () => Promise<unknown>): Promise<string | undefined> {
       const users = new ClusterUsers({ address: await staging().address(), hostname: staging().hostname }, 20);
       try {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { keyId } from "../../../contract/jwt.ts";
 import { DEFAULT_WS_PORT } from "../../../contract/server.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
@@ -20,7 +20,7 @@ export function rotationTests(staging: () => StagingStack): void {
     async function keys(): Promise<readonly string[]> {
       const { api, namespace } = staging();
       const secrets = await Promise.all(
-        COLOURS.map((colour) => api.get("v1", "Secret", namespace, `server-${colour}-secrets`)),
+        SLOTS.map((slot) => api.get("v1", "Secret", namespace, `server-${slot}-secrets`)),
       );
       const found = secrets.flatMap((secret) =>
         Object.entries((secret?.data ?? {}) as Record<string, string>).flatMap(([entry, value]) =>

@@ -62,11 +62,11 @@ async function untilHealth(name: string, wanted: string): Promise<void> {
 
 describe("the image", () => {
   test("becomes healthy with a read-only root, without capabilities, as its own user", async () => {
-    const { name, url } = await run(tag, "--env=EXAI_COLOUR=green");
+    const { name, url } = await run(tag, "--env=EXAI_SLOT=green");
     await untilHealth(name, "healthy");
     const response = await fetch(url + SERVER_PATHS.ready);
     expect(response.headers.get("x-exai-release")).toBe("4.2.0");
-    expect(await response.json()).toEqual({ status: "ready", release: "4.2.0", colour: "green" });
+    expect(await response.json()).toEqual({ status: "ready", release: "4.2.0", slot: "green" });
     expect(await inspect(name, "{{.Config.User}}")).toBe(`${SERVER_UID}:${SERVER_UID}`);
     const status = await docker(["exec", name, "cat", "/proc/1/status"]);
     expect(status).toMatch(new RegExp(`^Uid:\\s+${SERVER_UID}\\s`, "m"));

@@ -72,7 +72,7 @@ describe("./exai up on this machine", () => {
       new Set(answers.map((answer) => `${answer.status} ${answer.headers.get("x-exai-served-by") ?? ""}`)),
     ).toEqual(new Set(["200 blue"]));
     const green = await fetch(`http://127.0.0.1:${instance.ports.httpPort}/`, {
-      headers: { "x-exai-colour": "green" },
+      headers: { "x-exai-slot": "green" },
     });
     expect(green.headers.get("x-exai-served-by")).toBe("green");
   });

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName, OBSERVE_PATHS } from "../../../contract/envoy/names.ts";
 import { BACKUP_METRICS } from "../../../contract/monitoring.ts";
@@ -9,15 +9,15 @@ import { LATENCY_BUCKETS_SECONDS, SERVER_METRICS, SERVER_PATHS } from "../../../
 /** How a histogram's bounds are written: by exporters and Prometheus 2, or by Prometheus 3 (`1.0`). */
 export type BoundSpelling = "plain" | "fractional";
 
-/** Requests per second of each colour, and the share that fails or takes 750 ms instead of 20 ms. */
-export const TRAFFIC: Readonly<Record<Colour, { rate: number; failing: number; slow: number }>> = {
+/** Requests per second of each slot, and the share that fails or takes 750 ms instead of 20 ms. */
+export const TRAFFIC: Readonly<Record<Slot, { rate: number; failing: number; slow: number }>> = {
   blue: { rate: 90, failing: 0.02, slow: 0.1 },
   green: { rate: 10, failing: 0, slow: 0.1 },
 };
 
 /** Where the parts of the pretended stack answer, `host:port`. */
 export interface PretendedStack {
-  readonly server: Readonly<Record<Colour, string>>;
+  readonly server: Readonly<Record<Slot, string>>;
   readonly router: string;
   readonly postgresExporter: string;
   close(): Promise<void>;
@@ -88,9 +88,9 @@ function histogram(
 
 function routerPage(seconds: number, spelling: BoundSpelling): string {
   const lines: string[] = [];
-  for (const { colour, kind } of CLUSTERS) {
-    const labels = { envoy_cluster_name: clusterName(colour, kind) };
-    const { rate, failing, slow } = TRAFFIC[colour];
+  for (const { slot, kind } of CLUSTERS) {
+    const labels = { envoy_cluster_name: clusterName(slot, kind) };
+    const { rate, failing, slow } = TRAFFIC[slot];
     const count = Math.floor(rate * seconds) + 100;
     const answers = (responseClass: string, value: number): string =>
       `${ENVOY_METRICS.requests}{${labelled({ ...labels, envoy_response_code_class: responseClass })}} ${value}`;
@@ -117,8 +117,8 @@ function routerPage(seconds: number, spelling: BoundSpelling): string {
   return `${lines.join("\n")}\n`;
 }
 
-function serverPage(colour: Colour, seconds: number, spelling: BoundSpelling): string {
-  const { rate } = TRAFFIC[colour];
+function serverPage(slot: Slot, seconds: number, spelling: BoundSpelling): string {
+  const { rate } = TRAFFIC[slot];
   const count = Math.floor(rate * seconds) + 100;
   const route = { method: "POST", route: "/mcp" };
   const metrics = SERVER_METRICS;
@@ -140,7 +140,7 @@ function serverPage(colour: Colour, seconds: number, spelling: BoundSpelling): s
       ),
     ]),
     `${metrics.providerRequests}{${labelled({ provider: "kimi", outcome: "error" })}} ${count / 10}`,
-    `${metrics.buildInfo}{${labelled({ version: "1.0.0", release: `r-${colour}` })}} 1`,
+    `${metrics.buildInfo}{${labelled({ version: "1.0.0", release: `r-${slot}` })}} 1`,
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -174,6 +174,6 @@ function postgresPage(seconds: number): string {
 
 /** Share of all pretended requests that fail. */
 export function failingShare(): number {
-  const total = COLOURS.reduce((sum, colour) => sum + TRAFFIC[colour].rate, 0);
-  return COLOURS.reduce((sum, colour) => sum + TRAFFIC[colour].rate * TRAFFIC[colour].failing, 0) / total;
+  const total = SLOTS.reduce((sum, slot) => sum + TRAFFIC[slot].rate, 0);
+  return SLOTS.reduce((sum, slot) => sum + TRAFFIC[slot].rate * TRAFFIC[slot].failing, 0) / total;
 }

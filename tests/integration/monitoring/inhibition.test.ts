@@ -28,29 +28,29 @@ function labelsOf(alertname: string, more: Labels = {}): Labels {
 
 /** Cause, then alert, then whether the cause holds the alert back. */
 const CASES: readonly (readonly [string, Labels, Labels, boolean])[] = [
-  ["the same slot", labelsOf("ServingSlotDown", { colour: "green" }), labelsOf("SlotDown", { colour: "green" }), true],
-  ["the other slot", labelsOf("ServingSlotDown", { colour: "green" }), labelsOf("SlotDown", { colour: "blue" }), false],
+  ["the same slot", labelsOf("ServingSlotDown", { slot: "green" }), labelsOf("SlotDown", { slot: "green" }), true],
+  ["the other slot", labelsOf("ServingSlotDown", { slot: "green" }), labelsOf("SlotDown", { slot: "blue" }), false],
   [
-    "a warning that has no colour, beside a cause that has none",
+    "a warning that has no slot, beside a cause that has none",
     labelsOf("RouterDown"),
     labelsOf("LatencyP95High"),
     false,
   ],
   [
     "the targets of a slot that is down",
-    labelsOf("SlotDown", { colour: "blue" }),
-    labelsOf("TargetDown", { colour: "blue", job: "server", instance: "server-blue:8080" }),
+    labelsOf("SlotDown", { slot: "blue" }),
+    labelsOf("TargetDown", { slot: "blue", job: "server", instance: "server-blue:8080" }),
     true,
   ],
   [
-    "errors of one colour within errors of all",
+    "errors of one slot within errors of all",
     labelsOf("ErrorRatioHigh"),
-    labelsOf("ColourErrorRatioHigh", { colour: "blue" }),
+    labelsOf("SlotErrorRatioHigh", { slot: "blue" }),
     true,
   ],
   [
-    "errors of all within errors of one colour",
-    labelsOf("ColourErrorRatioHigh", { colour: "blue" }),
+    "errors of all within errors of one slot",
+    labelsOf("SlotErrorRatioHigh", { slot: "blue" }),
     labelsOf("ErrorRatioHigh"),
     false,
   ],

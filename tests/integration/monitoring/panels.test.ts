@@ -95,9 +95,9 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
     });
 
     it("measures the shares, errors and latencies that the stack has", async () => {
-      expect(await number(`${RECORDS.requestShare1m}{colour="blue"}`)).toBeCloseTo(0.9, 1);
+      expect(await number(`${RECORDS.requestShare1m}{slot="blue"}`)).toBeCloseTo(0.9, 1);
       expect(await number(RECORDS.userErrorRatio5m)).toBeCloseTo(failingShare(), 3);
-      expect(await number(`${RECORDS.errorRatio5m}{colour="green"}`)).toBe(0);
+      expect(await number(`${RECORDS.errorRatio5m}{slot="green"}`)).toBe(0);
       // A literal bound, in whichever spelling.
       expect(await number(RECORDS.userSlowRatio5m)).toBeCloseTo(0.1, 2);
       const p95 = await number(RECORDS.userP95Seconds5m);
@@ -105,10 +105,10 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
       expect(p95).toBeLessThanOrEqual(1);
     });
 
-    it("shows the router's clusters as two colours of three kinds", async () => {
-      const kinds = await ask("count by (colour, kind) (envoy_cluster_upstream_rq_active)");
-      expect(kinds.map(({ metric }) => `${metric.colour ?? ""} ${metric.kind ?? ""}`).toSorted()).toEqual(
-        ["blue", "green"].flatMap((colour) => [`${colour} plain`, `${colour} stream`, `${colour} websocket`]),
+    it("shows the router's clusters as two slots of three kinds", async () => {
+      const kinds = await ask("count by (slot, kind) (envoy_cluster_upstream_rq_active)");
+      expect(kinds.map(({ metric }) => `${metric.slot ?? ""} ${metric.kind ?? ""}`).toSorted()).toEqual(
+        ["blue", "green"].flatMap((slot) => [`${slot} plain`, `${slot} stream`, `${slot} websocket`]),
       );
     });
 

@@ -6,7 +6,7 @@ const servers = new Servers();
 let server: TestServer;
 beforeAll(async () => {
   await servers.prepare();
-  server = await servers.start({ EXAI_COLOUR: "green", EXAI_PRODUCTION_URL: "https://exai.example/" });
+  server = await servers.start({ EXAI_SLOT: "green", EXAI_PRODUCTION_URL: "https://exai.example/" });
 });
 afterAll(() => {
   servers.stop();
@@ -19,7 +19,7 @@ describe("HTTP", () => {
     const response = await get(path);
     expect(response.status).toBe(200);
     expect(response.headers.get("x-exai-release")).toBe("test-1");
-    expect(await response.json()).toMatchObject({ release: "test-1", colour: "green" });
+    expect(await response.json()).toMatchObject({ release: "test-1", slot: "green" });
   });
 
   test("starts with well under a second of work", () => {
@@ -69,7 +69,7 @@ describe("HTTP", () => {
       requests: { total: number; byRoute: Record<string, number> };
       latency: { p99: number };
     };
-    expect(body).toMatchObject({ release: "test-1", colour: "green", mcpSessions: 0 });
+    expect(body).toMatchObject({ release: "test-1", slot: "green", mcpSessions: 0 });
     expect(body.requests.byRoute["/"]).toBeGreaterThan(0);
     expect(body.latency.p99).toBeGreaterThan(0);
   });

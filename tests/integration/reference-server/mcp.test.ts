@@ -33,7 +33,7 @@ beforeAll(async () => {
   providerUrl = `http://127.0.0.1:${port}/v1`;
   await servers.prepare();
   server = await servers.start({
-    EXAI_COLOUR: "blue",
+    EXAI_SLOT: "blue",
     SIMPLE_TOOL_TIMEOUT_SECS: "1",
     GLM_API_KEY: "glm-key",
     GLM_API_URL: providerUrl,
@@ -137,11 +137,11 @@ describe("tools", () => {
     expect(tools.map((tool) => tool.name).sort()).toEqual(["chat", "echo", "server_info"]);
   });
 
-  test("server_info names release and colour", async () => {
+  test("server_info names release and slot", async () => {
     const result = await client.callTool({ name: "server_info", arguments: {} });
     expect(result.structuredContent).toMatchObject({
       release: "test-1",
-      colour: "blue",
+      slot: "blue",
       providers: ["glm"],
       timeouts: { simpleToolSeconds: 1 },
     });

@@ -10,7 +10,7 @@ let open: TestServer;
 let guarded: TestServer;
 beforeAll(async () => {
   await servers.prepare();
-  open = await servers.start({ EXAI_COLOUR: "blue", EXAI_WS_PING_SECONDS: "0.2" });
+  open = await servers.start({ EXAI_SLOT: "blue", EXAI_WS_PING_SECONDS: "0.2" });
   guarded = await servers.start({
     EXAI_JWT_TOKEN: CURRENT,
     EXAI_JWT_TOKEN_PREVIOUS: PREVIOUS,
@@ -23,12 +23,12 @@ afterAll(() => {
 });
 
 describe("protocol", () => {
-  test("sends each JSON object back with release and colour", async () => {
+  test("sends each JSON object back with release and slot", async () => {
     const opened = await openWebSocket(open.webSocketUrl);
     if ("status" in opened) throw new Error(`refused with ${opened.status}`);
     const { socket, release } = opened;
     expect(release).toBe("test-1");
-    const answer = { release: "test-1", colour: "blue" };
+    const answer = { release: "test-1", slot: "blue" };
     expect(await exchange(socket, { id: 7, text: "ä", deep: { a: [1] } })).toEqual({
       id: 7,
       text: "ä",

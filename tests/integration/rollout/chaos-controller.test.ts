@@ -95,7 +95,7 @@ describe("the controller", () => {
         const seen = await users.leave();
         expect(resumed.code).toBe(0);
         expect((await atRest()).machine.state.name).toBe("standby");
-        expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+        expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
         expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
       } finally {
         // Its content moves to the folder beneath, so that what follows finds journal and lease.
@@ -145,7 +145,7 @@ describe("the controller", () => {
         // The jump did reach the controller.
         const off = (Date.parse(entry?.at ?? "") - Date.now()) / 1000;
         expect(Math.sign(Number(seconds)) * off).toBeGreaterThan(3000);
-        expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+        expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
       },
       180_000,
     );
@@ -162,7 +162,7 @@ describe("the controller", () => {
       expect(error).toContain(`process ${String(leader?.pid)}`);
     }
     expect((await atRest()).machine.state.name).toBe("standby");
-    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 180_000);
 
   it("sleeps through a takeover and wakes up: it writes nothing more, and says why", async () => {
@@ -181,6 +181,6 @@ describe("the controller", () => {
     expect(readJournal(stack.home)).toEqual(after);
     expect(await stack.context().traffic.inForce()).toEqual(inForce);
     expect((await atRest()).machine).toMatchObject({ state: { name: "idle" }, ending: { outcome: "rolled-back" } });
-    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 180_000);
 });

@@ -65,7 +65,7 @@ it("`up` in the middle of a rollout is refused while somebody leads it, and leav
   const { requests, mcp } = await load.stop();
   const failed = failures(requests).length;
   process.stdout.write(
-    `chaos: up at 25 %: ${JSON.stringify({ requests: requests.length, failed, mcpFailed: mcp.failed.length, mcpWrongColour: mcp.wrongColour })}\n`,
+    `chaos: up at 25 %: ${JSON.stringify({ requests: requests.length, failed, mcpFailed: mcp.failed.length, mcpWrongSlot: mcp.wrongSlot })}\n`,
   );
-  expect({ failed, mcpFailed: mcp.failed, wrong: mcp.wrongColour }).toEqual({ failed: 0, mcpFailed: [], wrong: 0 });
+  expect({ failed, mcpFailed: mcp.failed, wrong: mcp.wrongSlot }).toEqual({ failed: 0, mcpFailed: [], wrong: 0 });
 }, 300_000);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ROUTER } from "../../../components/routing/docker.ts";
-import { otherColour, type Colour } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
@@ -17,7 +17,7 @@ const REQUEST = { steps: [20, 100], holdSeconds: 12, bakeSeconds: 1 } as const;
 
 let stack: RolloutStack;
 let controller: Controller | undefined;
-let stable: Colour;
+let stable: Slot;
 beforeAll(async () => {
   stack = await startRolloutStack();
 }, 300_000);
@@ -31,7 +31,7 @@ afterEach(async () => {
   controller = undefined;
   await tryDocker(["unpause", container("prometheus")]);
   await docker(["start", container(ROUTER), container("prometheus"), ...slots()]);
-  await until("both colours ready", 60, async () => {
+  await until("both slots ready", 60, async () => {
     const ready = await stack.context().traffic.readiness();
     return ready.blue && ready.green;
   });
@@ -67,7 +67,7 @@ async function inMidRollout(title: string, gates: { noDataSeconds?: number } = {
   return users;
 }
 
-/** What must hold at the end of every case: at rest, all users on one colour, the router has the journal's table. */
+/** What must hold at the end of every case: at rest, all users on one slot, the router has the journal's table. */
 async function atRest(): Promise<Journal> {
   const journal = readJournal(stack.home);
   if (journal === undefined) throw new Error("no journal");
@@ -98,12 +98,12 @@ describe("in the middle of a rollout", () => {
     process.stdout.write(`chaos: end: exit code ${String(code)}, ${JSON.stringify(machine.ending)}\n`);
     expect([0, 1]).toContain(code);
     expect(seen.failedSeconds).toBeLessThan(10);
-    expect(seen.mcpWrongColour).toBe(0);
+    expect(seen.mcpWrongSlot).toBe(0);
   }, 300_000);
 
   it("the candidate's container crashes: the users are taken back at once", async () => {
     const users = await inMidRollout("the candidate is killed at 20 %");
-    await crash(slotHost(otherColour(stable)));
+    await crash(slotHost(otherSlot(stable)));
     const { code } = (await controller?.ended()) ?? {};
     const seen = await users.leave();
     expect(code).toBe(1);
@@ -120,9 +120,9 @@ describe("in the middle of a rollout", () => {
     ["crashes: the candidate carries the users until it is back", () => crash(slotHost(stable))],
     ["is gone for good: nobody stays without an answer", () => docker(["kill", container(slotHost(stable))])],
   ])(
-    "the stable colour's container %s",
+    "the stable slot's container %s",
     async (what, end) => {
-      const users = await inMidRollout(`the stable colour ${what.replace(/:.*/, "")} at 20 %`);
+      const users = await inMidRollout(`the stable slot ${what.replace(/:.*/, "")} at 20 %`);
       await end();
       const { code } = (await controller?.ended()) ?? {};
       const seen = await users.leave();
@@ -147,7 +147,7 @@ describe("in the middle of a rollout", () => {
     const seen = await users.leave();
     expect(code).toBe(0);
     expect((await atRest()).machine.state.name).toBe("standby");
-    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 300_000);
 
   it("Prometheus is gone: the step holds, and at its deadline the users are taken back", async () => {
@@ -161,6 +161,6 @@ describe("in the middle of a rollout", () => {
       ending: { outcome: "rolled-back", automatic: true, from: "shift" },
     });
     expect((await atRest()).machine.ending?.reason).toContain(stack.prometheusUrl);
-    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongColour: 0 });
+    expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 300_000);
 });

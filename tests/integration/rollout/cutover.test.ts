@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack.down();
 }, 60_000);
-// Whatever a test left behind, the next one begins at rest on some colour.
+// Whatever a test left behind, the next one begins at rest on some slot.
 afterEach(async () => {
   await runVerb(abort(stack.context(), {})).catch(() => undefined);
 }, 60_000);
@@ -150,7 +150,7 @@ describe("a cutover", () => {
     const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 100_000 } });
     const verb = cutover(context, GOOD);
     await runUntil(verb, startsStep("shift-20"));
-    const session = new McpProbe(stack.routerUrl, { [HEADERS.testerColour]: "green" }, () => AbortSignal.timeout(5000));
+    const session = new McpProbe(stack.routerUrl, { [HEADERS.testerSlot]: "green" }, () => AbortSignal.timeout(5000));
     await session.initialize();
     const id = session.session ?? "";
     await docker(["kill", `${stack.name}-server-green`]);
@@ -175,9 +175,9 @@ describe("a cutover", () => {
     expect(await userIsServedBy()).toBe(to);
   }, 180_000);
 
-  async function untilUnready(colour: "blue" | "green"): Promise<void> {
+  async function untilUnready(slot: "blue" | "green"): Promise<void> {
     const { traffic } = stack.context();
-    while ((await traffic.readiness())[colour]) await new Promise((resolve) => setTimeout(resolve, 200));
+    while ((await traffic.readiness())[slot]) await new Promise((resolve) => setTimeout(resolve, 200));
   }
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROUTER } from "../../../components/routing/docker.ts";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
@@ -34,38 +34,38 @@ afterAll(async () => {
   await stack.down();
 }, 60_000);
 
-/** The colours that a record has the value for now. */
-async function coloursWith(record: string, value: number): Promise<Colour[]> {
-  const found = await Promise.all(COLOURS.map((colour) => prometheus.values(`${record}{colour="${colour}"}`)));
-  return COLOURS.filter((_, index) => found[index]?.[0] === value);
+/** The slots that a record has the value for now. */
+async function slotsWith(record: string, value: number): Promise<Slot[]> {
+  const found = await Promise.all(SLOTS.map((slot) => prometheus.values(`${record}{slot="${slot}"}`)));
+  return SLOTS.filter((_, index) => found[index]?.[0] === value);
 }
 
 /**
- * Alerts about a colour's servers that were pending or firing in the last seconds; their two minutes are promtool's to wait
- * for. What a busy machine makes of the colour's latency is nothing of theirs.
+ * Alerts about a slot's servers that were pending or firing in the last seconds; their two minutes are promtool's to wait
+ * for. What a busy machine makes of the slot's latency is nothing of theirs.
  */
-async function raised(colour: Colour, seconds: number): Promise<string[]> {
-  const series = await prometheus.samples(`ALERTS{colour="${colour}",symptom="availability"}`, seconds);
+async function raised(slot: Slot, seconds: number): Promise<string[]> {
+  const series = await prometheus.samples(`ALERTS{slot="${slot}",symptom="availability"}`, seconds);
   return [...new Set(series.map(({ labels }) => labels.alertname ?? ""))].sort();
 }
 
 /** The slot has no server, the router says that this is meant, and no alert is about to be raised. */
-async function expectQuiet(colour: Colour): Promise<void> {
+async function expectQuiet(slot: Slot): Promise<void> {
   // Servers and router are scraped apart: until both are recorded, an evaluation may lie between them.
   await until("a slot without a server that the router calls empty", 30, async () => {
-    const both = await Promise.all([coloursWith(RECORDS.slotTargetsUp, 0), coloursWith(RECORDS.slotEmptied, 1)]);
-    return both.every((colours) => colours.includes(colour));
+    const both = await Promise.all([slotsWith(RECORDS.slotTargetsUp, 0), slotsWith(RECORDS.slotEmptied, 1)]);
+    return both.every((slots) => slots.includes(slot));
   });
   await sleep(EVALUATED_SECONDS * 1000);
-  expect(await coloursWith(RECORDS.slotEmptied, 1)).toEqual([colour]);
-  expect(await raised(colour, EVALUATED_SECONDS)).toEqual([]);
+  expect(await slotsWith(RECORDS.slotEmptied, 1)).toEqual([slot]);
+  expect(await raised(slot, EVALUATED_SECONDS)).toEqual([]);
 }
 
 /** Both alerts are about to be raised; Alertmanager holds the target's back behind the slot's. */
-async function expectRaised(colour: Colour): Promise<void> {
+async function expectRaised(slot: Slot): Promise<void> {
   let seen = "";
   const both = async (): Promise<boolean> => {
-    const [alerts, emptied] = [await raised(colour, 6), await coloursWith(RECORDS.slotEmptied, 1)];
+    const [alerts, emptied] = [await raised(slot, 6), await slotsWith(RECORDS.slotEmptied, 1)];
     seen = `${alerts.join(", ") || "none"}; called empty: ${emptied.join(", ") || "none"}`;
     return alerts.join() === "SlotDown,TargetDown" && emptied.length === 0;
   };
@@ -81,7 +81,7 @@ async function release(image: string, deadlines: Partial<RolloutDeadlines> = {})
 
 describe("a slot without a server, with the real Envoy and the real Prometheus", () => {
   it("is told of when it died by itself", async () => {
-    await until("a word on both slots", 30, async () => (await coloursWith(RECORDS.slotEmptied, 0)).length === 2);
+    await until("a word on both slots", 30, async () => (await slotsWith(RECORDS.slotEmptied, 0)).length === 2);
     const container = `${stack.name}-${slotHost("green")}`;
     await docker(["stop", "--time", "3", container]);
     await expectRaised("green");
@@ -97,7 +97,7 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     // One series, whatever table it is: no name of a table is in it.
     const job = { job: "router", instance: "router:9901", __name__: ENVOY_METRICS.eviction };
     const present = await prometheus.samples(ENVOY_METRICS.eviction, 4);
-    expect(present.map(({ labels }) => labels)).toEqual([{ ...job, colour: "blue", slot: "emptied" }]);
+    expect(present.map(({ labels }) => labels)).toEqual([{ ...job, slot: "blue", eviction: "emptied" }]);
     const ever = await prometheus.samples(ENVOY_METRICS.eviction, 600);
     expect(ever.map(({ labels }) => Object.keys(labels).length)).toEqual(ever.map(() => 5));
     await docker(["stop", "--time", "1", `${stack.name}-${ROUTER}`]);
@@ -121,7 +121,7 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
 
   it("is none to tell of when a rollback emptied it", async () => {
     expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
-    expect(await coloursWith(RECORDS.slotEmptied, 0)).toEqual([...COLOURS]);
+    expect(await slotsWith(RECORDS.slotEmptied, 0)).toEqual([...SLOTS]);
     expect((await runVerb(rollback(stack.context(), { reason: "test" }))).code).toBe(0);
     expect((await stack.context().traffic.inForce())?.emptied).toEqual(["blue"]);
     await expectQuiet("blue");

@@ -41,14 +41,14 @@ describe("a release that only a gate can find", () => {
     expect(await reasonOf(image, {})).toMatch(/errors(-compared)?: .* requests failed/);
   }, 180_000);
 
-  it("is taken back for requests that it does not find, where the stable colour does", async () => {
+  it("is taken back for requests that it does not find, where the stable slot does", async () => {
     const image = "exai/reference-server:test-not-found";
     await buildReferenceServer({ tag: image, faults: "refusals=0.3:404,sound-requests=20" });
     expect(await reasonOf(image, {})).toMatch(/(refusals|probes)-compared: .* refused \(4xx\), on blue 0 of/);
   }, 180_000);
 
   it("is taken back for a query of the user's own, asked of a real Prometheus", async () => {
-    const query = { name: "memory-limit", query: 'process_resident_memory_bytes{colour="$colour"}' } as const;
+    const query = { name: "memory-limit", query: 'process_resident_memory_bytes{slot="$slot"}' } as const;
     const queries = [{ ...query, comparison: "<", limit: 1e6 }] as const;
     expect(await reasonOf(LOCAL_IMAGES.referenceServer, { queries })).toMatch(/^memory-limit: .* is not < 1000000/);
   }, 180_000);

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { BOOTSTRAP_PATH, OBSERVE_PATHS, ROUTES_FILE } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
@@ -123,10 +123,10 @@ describe("the router, with the real Envoy", () => {
     await lease.release();
   }, 30_000);
 
-  it("lets testers choose the colour whatever the weights are", async () => {
+  it("lets testers choose the slot whatever the weights are", async () => {
     await apply({ blue: 100, green: 0 });
     expect(await servedBy()).toBe("blue");
-    for (const colour of COLOURS) expect(await servedBy(testerHeaders(colour))).toBe(colour);
+    for (const slot of SLOTS) expect(await servedBy(testerHeaders(slot))).toBe(slot);
   });
 
   it("follows the weights within 5 points", async () => {
@@ -137,12 +137,12 @@ describe("the router, with the real Envoy", () => {
     expect(Math.abs((100 * green) / 1200 - 25)).toBeLessThan(5);
   }, 60_000);
 
-  it("keeps MCP sessions on their colour while the weights move, and the server sees its own identifier", async () => {
+  it("keeps MCP sessions on their slot while the weights move, and the server sees its own identifier", async () => {
     await apply({ blue: 50, green: 50 });
     const sessions = Array.from({ length: 24 }, () => session());
     for (const each of sessions) await each.initialize();
-    const colours = sessions.map((each) => each.session?.split(".")[0]);
-    expect(new Set(colours)).toEqual(new Set(COLOURS));
+    const slots = sessions.map((each) => each.session?.split(".")[0]);
+    expect(new Set(slots)).toEqual(new Set(SLOTS));
     for (const weights of [
       { blue: 0, green: 100 },
       { blue: 100, green: 0 },
@@ -151,13 +151,13 @@ describe("the router, with the real Envoy", () => {
       await apply(weights);
       for (const [index, each] of sessions.entries()) {
         await each.request("tools/call", { name: "echo", arguments: { text: "x" } });
-        expect(each.servedBy).toBe(colours[index]);
+        expect(each.servedBy).toBe(slots[index]);
       }
     }
     for (const each of sessions) await each.end();
   }, 60_000);
 
-  it("answers the sessions of an evicted colour with 404, and their clients begin anew on the other one", async () => {
+  it("answers the sessions of an evicted slot with 404, and their clients begin anew on the other one", async () => {
     await apply({ blue: 0, green: 100 });
     const [doomed, kept] = [session(), session(testerHeaders("blue"))];
     await doomed.initialize();
@@ -169,13 +169,13 @@ describe("the router, with the real Envoy", () => {
     const again = session();
     await again.initialize();
     expect(again.session).toMatch(/^blue\./);
-    // A tester still reaches the colour that users were taken from.
+    // A tester still reaches the slot that users were taken from.
     const tester = session(testerHeaders("green"));
     await tester.initialize();
     expect(tester.servedBy).toBe("green");
   });
 
-  it("says in its series which colours the table evicts, from the table on and before any request, and no longer", async () => {
+  it("says in its series which slots the table evicts, from the table on and before any request, and no longer", async () => {
     const said = async (): Promise<string[]> => {
       const page = await (await fetch(new URL(OBSERVE_PATHS.metrics, stack.observeUrl))).text();
       const found = page.matchAll(new RegExp(`^${ENVOY_METRICS.eviction}\\{.*envoy_route="([^"]*)".*\\} 0$`, "gmu"));
@@ -201,14 +201,14 @@ describe("the router, with the real Envoy", () => {
       open(stack.webSocketUrl),
       open(`${stack.routerUrl.replace("http", "ws")}/ws/dashboard`),
     ]);
-    expect([old.colour, dashboard.colour]).toEqual(["blue", "blue"]);
+    expect([old.slot, dashboard.slot]).toEqual(["blue", "blue"]);
     await apply({ blue: 0, green: 100 });
     const young = await open(stack.webSocketUrl);
-    expect(young.colour).toBe("green");
+    expect(young.slot).toBe("green");
     const echoed = new Promise((resolve) => old.socket.once("message", resolve));
     old.socket.send("{}");
     await echoed;
-    await until("the open connections counted by colour", 10, async () => {
+    await until("the open connections counted by slot", 10, async () => {
       const { blue, green } = await stack.context().traffic.open();
       return blue.webSockets === 1 && blue.streams === 1 && green.webSockets === 1;
     });
@@ -216,7 +216,7 @@ describe("the router, with the real Envoy", () => {
     for (const each of [old, dashboard, young]) each.socket.close();
   }, 30_000);
 
-  it("sees a colour that went away, and says so in the series that gates read", async () => {
+  it("sees a slot that went away, and says so in the series that gates read", async () => {
     await apply({ blue: 100, green: 0 });
     const { traffic } = stack.context();
     await docker(["stop", "--time", "3", `${stack.name}-server-green`]);
@@ -226,7 +226,7 @@ describe("the router, with the real Envoy", () => {
     await response.arrayBuffer();
     expect(response.status).toBe(503);
     await until("the failure among green's errors", 15, async () => {
-      const selector = `${ENVOY_METRICS.requests}{colour="green",kind="plain",envoy_response_code_class="5"}`;
+      const selector = `${ENVOY_METRICS.requests}{slot="green",kind="plain",envoy_response_code_class="5"}`;
       const series = await new Prometheus(stack.prometheusUrl).samples(selector, 10);
       return (series[0]?.samples.at(-1)?.[1] ?? 0) >= 1;
     });
@@ -235,13 +235,13 @@ describe("the router, with the real Envoy", () => {
   }, 90_000);
 });
 
-function open(url: string): Promise<{ readonly socket: WebSocket; readonly colour: unknown }> {
+function open(url: string): Promise<{ readonly socket: WebSocket; readonly slot: unknown }> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
-    let colour: unknown;
-    socket.once("upgrade", (response) => (colour = response.headers[HEADERS.servedBy]));
+    let slot: unknown;
+    socket.once("upgrade", (response) => (slot = response.headers[HEADERS.servedBy]));
     socket.once("open", () => {
-      resolve({ socket, colour });
+      resolve({ socket, slot });
     });
     socket.once("error", reject);
   });

@@ -145,11 +145,11 @@ describe("DockerServer", () => {
       ["server-blue-image", "server:1"],
       ["server-green-image", "server:2"],
     ]);
-    for (const colour of ["blue", "green"]) {
-      const slot = (await graph).resources.find((resource) => resource.name === `server-${colour}`);
-      expect(slot?.inputs).toMatchObject({ hostname: `server-${colour}`, ports: [] });
-      expect(slot?.inputs.envs).toEqual(
-        expect.arrayContaining([`EXAI_COLOUR=${colour}`, "BROWSER_SECURITY_ENABLED=true"]),
+    for (const slot of ["blue", "green"]) {
+      const server = (await graph).resources.find((resource) => resource.name === `server-${slot}`);
+      expect(server?.inputs).toMatchObject({ hostname: `server-${slot}`, ports: [] });
+      expect(server?.inputs.envs).toEqual(
+        expect.arrayContaining([`EXAI_SLOT=${slot}`, "BROWSER_SECURITY_ENABLED=true"]),
       );
     }
   });

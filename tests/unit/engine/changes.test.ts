@@ -57,7 +57,7 @@ describe("an update", () => {
 });
 
 describe("diagnostics", () => {
-  test("a warning is a note without the engine's colour marks; debugging and progress are not shown", () => {
+  test("a warning is a note without the engine's slot marks; debugging and progress are not shown", () => {
     const stream = new EngineStream({ preview: false });
     expect([...stream.read(diagnostic("warning", "<{%fg 3%}>old <{%reset%}>"))]).toEqual([
       { type: "note", level: "warning", message: "server-blue: old" },

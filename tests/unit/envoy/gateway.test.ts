@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { EVICTIONS, evictionStat } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
@@ -121,11 +121,11 @@ function chosen(from: readonly Candidate[], request: Request, order: Order): Rul
 function untagged(request: Request): Request {
   const tag = /^(blue|green)[.](?:[\da-f.:[\]]+:\d+~)?(.*)$/i.exec(request.headers["mcp-session-id"] ?? "");
   if (tag === null) return request;
-  const [, colour = "", session = ""] = tag;
-  return { ...request, headers: { ...request.headers, "x-exai-colour": colour, "mcp-session-id": session } };
+  const [, slot = "", session = ""] = tag;
+  return { ...request, headers: { ...request.headers, "x-exai-slot": slot, "mcp-session-id": session } };
 }
 
-/** Where a request goes: `blue/stream`, `weights/plain`, or `gone` for the sessions of an evicted colour. */
+/** Where a request goes: `blue/stream`, `weights/plain`, or `gone` for the sessions of an evicted slot. */
 function destination(listener: Listener, routes: Routes, request: Request, order: Order): string {
   const rule = chosen(candidates(listener, routes), untagged(request), order);
   if (rule?.backendRefs === undefined) return rule === undefined ? "none" : "gone";
@@ -133,12 +133,12 @@ function destination(listener: Listener, routes: Routes, request: Request, order
   const kinds = new Set(
     rule.backendRefs.map(({ port }) => Object.entries(ports).find(([, each]) => each === port)?.[0]),
   );
-  const colours = rule.backendRefs.map(({ name }) => name.replace("server-", ""));
-  return `${colours.length > 1 ? "weights" : String(colours[0])}/${[...kinds].join()}`;
+  const slots = rule.backendRefs.map(({ name }) => name.replace("server-", ""));
+  return `${slots.length > 1 ? "weights" : String(slots[0])}/${[...kinds].join()}`;
 }
 
-const tester = (colour: Colour) => ({ "x-exai-colour": colour });
-const session = (colour: Colour) => ({ "mcp-session-id": `${colour}.10.88.0.7:8080~0b7e` });
+const tester = (slot: Slot) => ({ "x-exai-slot": slot });
+const session = (slot: Slot) => ({ "mcp-session-id": `${slot}.10.88.0.7:8080~0b7e` });
 
 describe.each([
   ["the Gateway API", byStandard],
@@ -228,14 +228,14 @@ describe("the read-back", () => {
     );
   });
 
-  it("has a rule for each evicted colour whose name, and so whose statistics, end with what the table says of it", () => {
+  it("has a rule for each evicted slot whose name, and so whose statistics, end with what the table says of it", () => {
     fc.assert(
       fc.property(tables, fc.boolean(), fc.boolean(), (table, streams, pinnedStreams) => {
         const rules = LISTENERS.flatMap((each) => candidates(each, { table, streams, pinnedStreams }));
         const names = [...new Set(rules.map(({ rule }) => String(rule.name)))];
-        const said = EVICTIONS.flatMap((eviction) => COLOURS.map((colour) => evictionStat(eviction, colour)));
+        const said = EVICTIONS.flatMap((eviction) => SLOTS.map((slot) => evictionStat(eviction, slot)));
         expect(said.filter((end) => names.some((name) => new RegExp(`^(?:.*-)?${end}$`).test(name)))).toEqual([
-          ...table.evicted.filter((colour) => !table.emptied.includes(colour)).map((each) => `evicted-${each}`),
+          ...table.evicted.filter((slot) => !table.emptied.includes(slot)).map((each) => `evicted-${each}`),
           ...table.emptied.map((each) => `emptied-${each}`),
         ]);
       }),
@@ -273,11 +273,11 @@ describe("the read-back", () => {
 describe("the name of a merged cluster", () => {
   const home = { namespace: NAMESPACE, wsPort: WS_PORT };
 
-  it("says colour and kind", () => {
-    for (const { colour, kind } of CLUSTERS) {
-      const name = `service/${NAMESPACE}/server-${colour}/${String(servicePorts(WS_PORT)[kind])}`;
-      expect(parseServiceCluster(name, home)).toEqual({ colour, kind });
-      expect(parseServiceCluster(`${name}/http`, home)).toEqual({ colour, kind });
+  it("says slot and kind", () => {
+    for (const { slot, kind } of CLUSTERS) {
+      const name = `service/${NAMESPACE}/server-${slot}/${String(servicePorts(WS_PORT)[kind])}`;
+      expect(parseServiceCluster(name, home)).toEqual({ slot, kind });
+      expect(parseServiceCluster(`${name}/http`, home)).toEqual({ slot, kind });
     }
   });
 

@@ -58,13 +58,13 @@ describe("a route table", () => {
 });
 
 describe("the router's configuration", () => {
-  it("has a cluster for each colour and kind, and names that read both ways", () => {
+  it("has a cluster for each slot and kind, and names that read both ways", () => {
     const { static_resources } = envoyBootstrap({ webSocketPort: 8079 }) as unknown as {
       static_resources: { clusters: { name: string }[] };
     };
     const names = static_resources.clusters.map((cluster) => cluster.name);
-    expect(names).toEqual([...CLUSTERS.map(({ colour, kind }) => clusterName(colour, kind)), "admin"]);
-    for (const each of CLUSTERS) expect(parseClusterName(clusterName(each.colour, each.kind))).toEqual(each);
+    expect(names).toEqual([...CLUSTERS.map(({ slot, kind }) => clusterName(slot, kind)), "admin"]);
+    for (const each of CLUSTERS) expect(parseClusterName(clusterName(each.slot, each.kind))).toEqual(each);
     for (const name of ["admin", "blue-", "blue-stream-x", "red", "plain"])
       expect(parseClusterName(name)).toBeUndefined();
   });
@@ -78,12 +78,12 @@ describe("the router's configuration", () => {
           return match === null ? [] : [[rule.target_label, rule.replacement.replace("$1", match[1] ?? "")]];
         }),
       );
-    for (const each of CLUSTERS) expect(labels(clusterName(each.colour, each.kind))).toEqual(each);
+    for (const each of CLUSTERS) expect(labels(clusterName(each.slot, each.kind))).toEqual(each);
     expect(labels("admin")).toEqual({});
     expect(labels("bluebird")).toEqual({});
   });
 
-  it("has a statistic for each evicted colour that says whether its slot is empty on purpose, and for nothing else", () => {
+  it("has a statistic for each evicted slot that says whether its slot is empty on purpose, and for nothing else", () => {
     fc.assert(
       fc.property(tables, (table) => {
         const routes = dumpOf(table).configs.flatMap(({ route_config }) => route_config.virtual_hosts[0]?.routes ?? []);

@@ -10,7 +10,7 @@ const queries = all.flatMap(queriesOf);
 
 describe("the dashboards", () => {
   it("have an identity that links can rely on", () => {
-    expect(all.map((one) => one.uid)).toEqual(["exai-overview", "exai-colours", "exai-database"]);
+    expect(all.map((one) => one.uid)).toEqual(["exai-overview", "exai-slots", "exai-database"]);
     for (const one of all) {
       const ids = (one.panels ?? []).map((panel) => panel.id);
       expect(new Set(ids).size).toBe(ids.length);
@@ -24,15 +24,15 @@ describe("the dashboards", () => {
   it("read records of the contract alone", () => {
     const known: ReadonlySet<string> = new Set(Object.values(RECORDS));
     for (const { expr } of queries) {
-      for (const [name] of expr.matchAll(/\b(?:exai|colour|colour_le):[a-z0-9_:]+/gu)) expect(known).toContain(name);
+      for (const [name] of expr.matchAll(/\b(?:exai|slot|slot_le):[a-z0-9_:]+/gu)) expect(known).toContain(name);
     }
   });
 
-  it("show both colours alike", () => {
-    const colours = all[1];
-    const titles = (colours?.panels ?? []).map((panel) => panel.title ?? "");
-    const of = (colour: string): string[] =>
-      titles.filter((title) => title.startsWith(`${colour}:`)).map((title) => title.slice(colour.length));
+  it("show both slots alike", () => {
+    const slots = all[1];
+    const titles = (slots?.panels ?? []).map((panel) => panel.title ?? "");
+    const of = (slot: string): string[] =>
+      titles.filter((title) => title.startsWith(`${slot}:`)).map((title) => title.slice(slot.length));
     expect(of("blue")).toEqual(of("green"));
     expect(of("blue").length).toBeGreaterThan(4);
   });

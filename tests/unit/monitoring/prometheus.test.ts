@@ -34,19 +34,19 @@ function relabelled(
 const cluster = { instance: "exai-prod", namespace: "exai-prod", webSocketPort: 8079, gateway: { name: "exai" } };
 
 describe("the local jobs", () => {
-  it("give each slot its colour", () => {
+  it("give each slot its slot", () => {
     expect(localJobs()[0]?.discovery).toEqual({
       static: [
-        { targets: ["server-blue:8080"], labels: { colour: "blue" } },
-        { targets: ["server-green:8080"], labels: { colour: "green" } },
+        { targets: ["server-blue:8080"], labels: { slot: "blue" } },
+        { targets: ["server-green:8080"], labels: { slot: "green" } },
       ],
     });
   });
 
-  it("turn every cluster of the router into its colour and kind", () => {
-    for (const { colour, kind } of CLUSTERS) {
-      expect(relabelled(ENVOY_METRIC_RELABELLING, { envoy_cluster_name: clusterName(colour, kind) })).toMatchObject({
-        colour,
+  it("turn every cluster of the router into its slot and kind", () => {
+    for (const { slot, kind } of CLUSTERS) {
+      expect(relabelled(ENVOY_METRIC_RELABELLING, { envoy_cluster_name: clusterName(slot, kind) })).toMatchObject({
+        slot,
         kind,
       });
     }
@@ -56,16 +56,16 @@ describe("the local jobs", () => {
   });
 
   it.each(
-    EVICTIONS.flatMap((slot) => [
-      ["exai-generation-7-token-3", slot, evictionStat(slot, "green")] as const,
-      ["exai-http/exai_test", slot, `generation-7-token-3-${evictionStat(slot, "green")}`] as const,
+    EVICTIONS.flatMap((eviction) => [
+      ["exai-generation-7-token-3", eviction, evictionStat(eviction, "green")] as const,
+      ["exai-http/exai_test", eviction, `generation-7-token-3-${evictionStat(eviction, "green")}`] as const,
     ]),
-  )("make one series of what %s says of an %s slot, whatever table it is", (host, slot, envoy_route) => {
+  )("make one series of what %s says of an %s slot, whatever table it is", (host, eviction, envoy_route) => {
     const labels = { __name__: ENVOY_METRICS.eviction, envoy_virtual_host: host, envoy_route };
     const router = localJobs().find((job) => job.name === "router");
     // A label without a value is none.
     expect(relabelled(router?.relabelSamples ?? [], labels)).toEqual({
-      ...{ __name__: ENVOY_METRICS.eviction, colour: "green", slot },
+      ...{ __name__: ENVOY_METRICS.eviction, slot: "green", eviction },
       ...{ envoy_virtual_host: "", envoy_route: "" },
     });
   });
@@ -106,15 +106,15 @@ describe("the cluster's jobs", () => {
     expect(JSON.stringify(config)).not.toContain('"role":"node"');
   });
 
-  it("take the HTTP port of a server's pod with its colour, and leave its other ports and ended pods", () => {
+  it("take the HTTP port of a server's pod with its slot, and leave its other ports and ended pods", () => {
     const pod = {
       __meta_kubernetes_pod_container_port_number: "8080",
       __meta_kubernetes_pod_phase: "Running",
-      __meta_kubernetes_pod_label_exai_colour: "green",
+      __meta_kubernetes_pod_label_exai_slot: "green",
       __meta_kubernetes_pod_name: "server-green-1",
     };
     const rules = jobs[0]?.relabel ?? [];
-    expect(relabelled(rules, pod)).toMatchObject({ colour: "green", pod: "server-green-1" });
+    expect(relabelled(rules, pod)).toMatchObject({ slot: "green", pod: "server-green-1" });
     expect(relabelled(rules, { ...pod, __meta_kubernetes_pod_container_port_number: "8079" })).toBeUndefined();
     expect(relabelled(rules, { ...pod, __meta_kubernetes_pod_phase: "Failed" })).toBeUndefined();
   });
@@ -133,11 +133,11 @@ describe("the cluster's jobs", () => {
   });
 
   it.each([
-    ["service/exai-prod/server-blue/8080", { colour: "blue", kind: "plain" }],
-    ["service/exai-prod/server-green/8080/http", { colour: "green", kind: "plain" }],
-    ["service/exai-prod/server-green/8079/http", { colour: "green", kind: "websocket" }],
-    ["service/exai-prod/server-blue/8078/http", { colour: "blue", kind: "stream" }],
-    ["service/exai-prod/server-blue/80781/http", { colour: "blue" }],
+    ["service/exai-prod/server-blue/8080", { slot: "blue", kind: "plain" }],
+    ["service/exai-prod/server-green/8080/http", { slot: "green", kind: "plain" }],
+    ["service/exai-prod/server-green/8079/http", { slot: "green", kind: "websocket" }],
+    ["service/exai-prod/server-blue/8078/http", { slot: "blue", kind: "stream" }],
+    ["service/exai-prod/server-blue/80781/http", { slot: "blue" }],
     ["service/another/server-blue/8080/http", {}],
     ["httproute/exai-prod/server/rule/0", {}],
   ])("read %s as %j", (envoy_cluster_name, labels) => {

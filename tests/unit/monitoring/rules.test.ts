@@ -21,7 +21,7 @@ describe("every rule", () => {
   });
 
   it("would be told apart from a broken one", () => {
-    expect(syntaxErrors("sum by (colour (rate(x[5m]))")).not.toEqual([]);
+    expect(syntaxErrors("sum by (slot (rate(x[5m]))")).not.toEqual([]);
   });
 
   it("records exactly the series of the contract", () => {
@@ -32,8 +32,7 @@ describe("every rule", () => {
   it("uses records of the contract alone, so that a renamed record leaves no alert that cannot fire", () => {
     const known: ReadonlySet<string> = new Set(Object.values(RECORDS));
     for (const rule of rules) {
-      for (const [name] of rule.expr.matchAll(/\b(?:exai|colour|colour_le):[a-z0-9_:]+/gu))
-        expect(known).toContain(name);
+      for (const [name] of rule.expr.matchAll(/\b(?:exai|slot|slot_le):[a-z0-9_:]+/gu)) expect(known).toContain(name);
     }
   });
 });

@@ -45,7 +45,7 @@ describe("announcements", () => {
     ]);
   });
 
-  it("tell when the stable colour did not come back", () => {
+  it("tell when the stable slot did not come back", () => {
     const entries = rolloutEntries("prepare", 25, "rollback", "idle");
     const kept = entries.map((entry, index) => (index === 3 ? { ...entry, weights: { blue: 0, green: 100 } } : entry));
     expect(told(kept).at(-1)).toMatchObject({ kind: "kept", title: expect.stringContaining("green keeps") as string });

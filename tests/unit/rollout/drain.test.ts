@@ -17,7 +17,7 @@ beforeAll(async () => {
   prometheus = createServer((_, response) => {
     const [count] = sessions;
     if (sessions.length > 1) sessions.shift();
-    const metric = { colour: "blue", figure: "mcpSessions" };
+    const metric = { slot: "blue", figure: "mcpSessions" };
     const result = count === undefined ? [] : [{ metric, value: [0, String(count)] }];
     response.end(JSON.stringify({ status: "success", data: { resultType: "vector", result } }));
   }).listen(0, "127.0.0.1");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../../../contract/server.ts";
 import { checkGates, DEFAULT_GATES, gateSettings, together } from "../../../operations/rollout/gates/settings.ts";
@@ -71,8 +71,8 @@ function bins(times: number, own: Seconds, stable: Seconds): readonly Bin[] {
 }
 
 function observed(step: readonly Bin[], options: Partial<Observation> = {}, both: readonly Bin[] = step): Observation {
-  const colours = ["blue", "green"] as const;
-  const known = { known: colours, counting: colours };
+  const slots = ["blue", "green"] as const;
+  const known = { known: slots, counting: slots };
   return {
     step: { traffic: { bins: step, ...known }, epoch: 1 },
     both: { traffic: { bins: both, ...known }, epoch: 1, weight: 0.5 },
@@ -121,7 +121,7 @@ describe("the gates", () => {
     expect(failing(observed([bin({ requests: 20, slow: 20 }, { requests: 380 }), ...quiet]))).toEqual([]);
   });
 
-  it("fail a candidate that keeps to the limits but is worse than the stable colour in the same seconds", () => {
+  it("fail a candidate that keeps to the limits but is worse than the stable slot in the same seconds", () => {
     const worse = bins(25, { requests: 200, errors: 1 }, { requests: 200 });
     expect(failing(observed(worse))).toEqual(["errors-compared"]);
     expect(failing(observed(bins(25, { requests: 200, errors: 1 }, { requests: 200, errors: 1 })))).toEqual([]);
@@ -145,7 +145,7 @@ describe("the gates", () => {
     expect(verdictOf(observed(cleared), "errors-compared")).toMatchObject({ outcome: "pass" });
   });
 
-  it("do not compare users with the probes of a colour that has none", () => {
+  it("do not compare users with the probes of a slot that has none", () => {
     const verdicts = verdictsOf(observed(bins(25, { requests: 200, errors: 1 }, { requests: 200 }), {}, []));
     expect(verdicts.map((verdict) => verdict.gate)).toEqual(["errors", "p95", "p99", "websocket", "websocket-errors"]);
     expect(together(verdicts)).toBe("pass");
@@ -172,7 +172,7 @@ describe("the gates", () => {
 describe("what users are refused", () => {
   const refusals = (observation: Observation) => verdictOf(observation, "refusals-compared");
 
-  it("is compared with the stable colour, without a limit of its own", () => {
+  it("is compared with the stable slot, without a limit of its own", () => {
     const worse = bins(6, { requests: 100, turnedAway: 10 }, { requests: 300 });
     expect(failing(observed(worse))).toEqual(["refusals-compared"]);
     const alike = bins(60, { requests: 100, turnedAway: 10 }, { requests: 300, turnedAway: 30 });
@@ -190,7 +190,7 @@ describe("what users are refused", () => {
   });
 
   it("is not known of a candidate that stops counting it, and left out where neither counts", () => {
-    const of = (counting: readonly Colour[]): Observation => {
+    const of = (counting: readonly Slot[]): Observation => {
       const quiet = bins(6, { requests: 100, roundTrips: 0 }, { requests: 300, roundTrips: 0 }).map(({ at, of }) => ({
         at,
         of: { green: { ...of.green, dealt: 0 }, blue: { ...of.blue, dealt: 0 } },
@@ -232,7 +232,7 @@ describe("event streams", () => {
     expect(open?.figures.samples).toBe(480);
   });
 
-  it("that are few, and all failed, are seen beside the stable colour's", () => {
+  it("that are few, and all failed, are seen beside the stable slot's", () => {
     const few = bins(10, { requests: 300, streams: 1, streamErrors: 1 }, { requests: 900, streams: 3 });
     expect(failing(observed(few))).toEqual(["errors-compared"]);
   });
@@ -276,7 +276,7 @@ describe("probes' WebSockets that are refused", () => {
   });
 });
 
-describe("a trouble of both colours", () => {
+describe("a trouble of both slots", () => {
   const slow = { requests: 50, slow: 10 } as const;
 
   it("holds, and says that it is shared: a rollback would mend nothing", () => {
@@ -295,7 +295,7 @@ describe("a trouble of both colours", () => {
   const before = (requests: number, late: number): Counts => counts({ requests, slow: late });
 
   it("holds with all users on the candidate where the probed control is slower than it was with users", () => {
-    // Probes of a colour without users are quicker than users on a busy machine, but slower than they used to be.
+    // Probes of a slot without users are quicker than users on a busy machine, but slower than they used to be.
     const busy = (late: number): Bin["of"]["blue"] => ({
       ...counts({ requests: 10, roundTrips: 60 }),
       latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 250, 10, late),
@@ -311,7 +311,7 @@ describe("a trouble of both colours", () => {
     expect(failing(with_(0))).toContain("p95");
   });
 
-  it("holds with all users on the candidate where the stable colour was no better with them", () => {
+  it("holds with all users on the candidate where the stable slot was no better with them", () => {
     const step = bins(6, { requests: 200, slow: 40 }, { requests: 10 });
     expect(verdictOf(observed(step, { before: before(10_000, 1500) }, []), "p95")).toMatchObject({
       outcome: "no-data",
@@ -462,7 +462,7 @@ describe("simulated rollouts", () => {
 describe("simulated refusals", () => {
   interface Site {
     readonly weights: readonly number[];
-    /** Users' requests in the two seconds of a scrape, probes of each colour, and the share of them that both refuse. */
+    /** Users' requests in the two seconds of a scrape, probes of each slot, and the share of them that both refuse. */
     readonly users: number;
     readonly probes: number;
     readonly probesRefused?: number;
@@ -528,7 +528,7 @@ describe("the settings of the gates", () => {
     const gates = (values: Record<string, string>) => gateSettings(parseSettings("local", plainSource(values)));
     expect(gates({})).toEqual(DEFAULT_GATES);
     const query = {
-      ...{ name: "providers", query: 'sum(rate(exai_provider_requests_total{colour="$colour"}[1m]))' },
+      ...{ name: "providers", query: 'sum(rate(exai_provider_requests_total{slot="$slot"}[1m]))' },
       ...{ comparison: "<", limit: 0.5, stableRatio: 2 },
     };
     const set = gates({

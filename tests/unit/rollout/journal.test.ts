@@ -97,7 +97,7 @@ describe("the journal on files", () => {
     await expect(store.read()).rejects.toThrow("schema undefined");
   });
 
-  it("begins with the colour that the router's table names", () => {
+  it("begins with the slot that the router's table names", () => {
     const table: RouteTable = {
       ...{ generation: 7, token: 3, weights: { blue: 0, green: 100 }, evicted: ["blue"], emptied: ["blue"] },
     };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS, otherColour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot } from "../../../contract/slots.ts";
 import { emptyOnPurpose } from "../../../operations/rollout/model/emptied.ts";
 import {
   atRest,
@@ -22,7 +22,7 @@ function planFrom(machine: Machine, steps: readonly number[]): RolloutPlan {
   return {
     id: "r",
     stable: machine.active,
-    candidate: otherColour(machine.active),
+    candidate: otherSlot(machine.active),
     image: "image",
     steps,
     holdSeconds: 0,
@@ -60,7 +60,7 @@ function eventOf(type: Plain | "observe", plan: RolloutPlan, ready: Readiness): 
   }
 }
 
-/** Applies events that all see both colours ready. */
+/** Applies events that all see both slots ready. */
 function after(machine: Machine, ...types: Plain[]): Machine {
   return types.reduce((present, type) => reduce(present, eventOf(type, planFrom(present, [5, 100]), BOTH)), machine);
 }
@@ -165,7 +165,7 @@ describe("the rollout's machine", () => {
     expect(machine.evicted).toEqual([]);
   });
 
-  it("revives a stable colour that died before it gives it the users", () => {
+  it("revives a stable slot that died before it gives it the users", () => {
     const onlyGreen: Readiness = { blue: false, green: true };
     const reviving = reduce(until("bake"), { type: "fail", reason: "slow", ready: onlyGreen });
     expect(reviving.state).toMatchObject({ phase: "revive" });
@@ -249,7 +249,7 @@ describe("the rollout's machine", () => {
     expect(reduce(stopped, { type: "observe", ready: BOTH })).toBe(stopped);
   });
 
-  it("refuses to start while the colour with the users is not ready", () => {
+  it("refuses to start while the slot with the users is not ready", () => {
     const idle = restingMachine("blue");
     const ready: Readiness = { blue: false, green: true };
     expect(reduce(idle, { type: "start", plan: planFrom(idle, [100]), ready })).toBe(idle);
@@ -273,7 +273,7 @@ describe("the rollout's machine", () => {
     maxLength: 60,
   });
 
-  it("keeps its promises under any sequence of events, crashes and dying colours", () => {
+  it("keeps its promises under any sequence of events, crashes and dying slots", () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(fc.constantFrom("prepare", "standby"), steps, fc.boolean(), run, (begin, plan, approval, events) => {
@@ -293,7 +293,7 @@ describe("the rollout's machine", () => {
           seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
           expectSound(machine, ready);
         }
-        // Left alone with healthy colours, or with broken ones, every run ends at rest, and the next finish ends idle.
+        // Left alone with healthy slots, or with broken ones, every run ends at rest, and the next finish ends idle.
         for (const ready of [BOTH, { blue: false, green: false }]) {
           let last = machine;
           for (let turn = 0; turn < 60 && last.state.name !== "idle"; turn += 1) {
@@ -319,19 +319,19 @@ describe("the rollout's machine", () => {
   });
 });
 
-/** What must hold of a machine when its colours are as given and it has had a look at them. */
+/** What must hold of a machine when its slots are as given and it has had a look at them. */
 function expectSound(machine: Machine, ready: Readiness): void {
   const weights = weightsOf(machine, ready);
   const { plan, state } = machine;
-  // Only the route of an evicted colour can say that its slot is empty, and no user is there.
-  for (const colour of [...machine.emptied, ...emptyOnPurpose(machine)]) {
-    expect(machine.evicted, state.name).toContain(colour);
-    expect(weights[colour], state.name).toBe(0);
+  // Only the route of an evicted slot can say that its slot is empty, and no user is there.
+  for (const slot of [...machine.emptied, ...emptyOnPurpose(machine)]) {
+    expect(machine.evicted, state.name).toContain(slot);
+    expect(weights[slot], state.name).toBe(0);
   }
   expect(weights.blue + weights.green).toBe(100);
-  expect(COLOURS.every((colour) => Number.isInteger(weights[colour]) && weights[colour] >= 0)).toBe(true);
+  expect(SLOTS.every((slot) => Number.isInteger(weights[slot]) && weights[slot] >= 0)).toBe(true);
   // Nobody is sent away from where the users are.
-  for (const colour of machine.evicted) expect(weights[colour], state.name).toBe(0);
+  for (const slot of machine.evicted) expect(weights[slot], state.name).toBe(0);
   expect(machine.pause === undefined || plan !== undefined).toBe(true);
   if (plan === undefined) {
     expect(weights[machine.active]).toBe(100);
@@ -344,7 +344,7 @@ function expectSound(machine: Machine, ready: Readiness): void {
   }
   const flipping = state.name === "rollback" && state.phase !== "revive";
   if (weights[stable] > 0 && ["shift", "approve", "rollback"].includes(state.name)) {
-    expect(ready[stable] || !ready[candidate] || flipping, `${state.name}: users on a dead stable colour`).toBe(true);
+    expect(ready[stable] || !ready[candidate] || flipping, `${state.name}: users on a dead stable slot`).toBe(true);
   }
   const mayHaveUsers = ["shift", "approve", "bake", "standby", "retire", "rollback"].includes(state.name);
   expect(weights[candidate] === 0 || mayHaveUsers, state.name).toBe(true);

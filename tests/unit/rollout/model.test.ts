@@ -45,7 +45,7 @@ const PATIENCE_MS = 60;
 /** What one turn of the event loop counts for at most: what it takes longer, the machine had other work. */
 const TURN_MS = 1;
 
-/** The checks of a state: they look at the colours, stay in a pause, and end as they are told. */
+/** The checks of a state: they look at the slots, stay in a pause, and end as they are told. */
 function checks(outcomes: Act["outcomes"][number][]): WorkOf {
   return async function* (session, state) {
     session.judge = () => Promise.resolve([]);
@@ -223,7 +223,7 @@ const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
 
 /** What earlier runs have found, run first: nothing of it may come back. */
 const FOUND: [Act[], boolean][] = [
-  // The end of the standby dies while it waits, and the old colour is ill: the rollback stopped it with its sessions.
+  // The end of the standby dies while it waits, and the old slot is ill: the rollback stopped it with its sessions.
   ...[1, 2, 3, 4, 5, 6].map((moment): [Act[], boolean] => [
     [
       plain("cutover"),
@@ -262,8 +262,7 @@ describe("session and controller over a world with faults", () => {
         expect(sameTable(journal.table, table)).toBe(true);
         expect(table.emptied).toEqual(journal.machine.emptied);
         // The other way round there are slots that a deployment left without a server when it died.
-        for (const colour of table.emptied)
-          expect(world.slots[colour].running, `${colour} is called empty`).toBe(false);
+        for (const slot of table.emptied) expect(world.slots[slot].running, `${slot} is called empty`).toBe(false);
         expect([0, 100]).toContain(table.weights.blue);
         expect(world.history.map((entry) => entry.sequence)).toEqual(world.history.map((_, index) => index + 1));
       }),

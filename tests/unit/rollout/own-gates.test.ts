@@ -11,7 +11,7 @@ import { generator } from "./random.ts";
 
 const QUERY: GateQuery = {
   name: "providers",
-  query: 'sum(rate(exai_provider_requests_total{colour="$colour",outcome="error"}[1m]))',
+  query: 'sum(rate(exai_provider_requests_total{slot="$slot",outcome="error"}[1m]))',
   comparison: "<",
   limit: 0.5,
 };
@@ -32,7 +32,7 @@ describe("a query of the user's own", () => {
     expect(outcome({ comparison: ">" }, [0.9, 0.1])).toBe("fail");
   });
 
-  it("is compared with the stable colour where it says so", () => {
+  it("is compared with the stable slot where it says so", () => {
     expect(outcome({ stableRatio: 2 }, [0.4], [0.3])).toBe("pass");
     expect(outcome({ stableRatio: 2 }, [0.4], [0.1])).toBe("fail");
     expect(outcome({ stableRatio: 2 }, [0.4], [])).toBe("no-data");
@@ -46,8 +46,8 @@ describe("a query of the user's own", () => {
     const refusal = (changed: object): string | undefined =>
       gateQueries.safeParse(JSON.stringify([{ ...QUERY, ...changed }])).error?.issues[0]?.message;
     expect(refusal({})).toBeUndefined();
-    expect(refusal({ query: 'sum(rate(x{colour="$colour"}[1m])' })).toContain("is no PromQL near");
-    expect(refusal({ query: "vector(1)" })).toContain("$colour");
+    expect(refusal({ query: 'sum(rate(x{slot="$slot"}[1m])' })).toContain("is no PromQL near");
+    expect(refusal({ query: "vector(1)" })).toContain("$slot");
     expect(refusal({ comparison: "==" })).toContain("0.comparison");
     expect(refusal({ limit: "1" })).toContain("0.limit");
     expect(refusal({ name: "Not A Name" })).toContain("0.name");
@@ -82,7 +82,7 @@ describe("queries to a Prometheus", () => {
     data: { resultType: "vector", result: values.map((value) => ({ metric: {}, value: [1, value] })) },
   });
 
-  it("name the colour, and fail after the third look in a row", async () => {
+  it("name the slot, and fail after the third look in a row", async () => {
     const gates = new QueryGates(prometheus, [QUERY], "green");
     const outcomes: string[] = [];
     for (const value of ["0.7", "0.7", "0.1", "0.7", "0.7", "0.7"]) {
@@ -90,15 +90,15 @@ describe("queries to a Prometheus", () => {
       outcomes.push(...(await gates.look()).map((verdict) => verdict.outcome));
     }
     expect(outcomes).toEqual(["no-data", "no-data", "pass", "no-data", "no-data", "fail"]);
-    expect(asked[0]).toBe(QUERY.query.replace("$colour", "green"));
+    expect(asked[0]).toBe(QUERY.query.replace("$slot", "green"));
   });
 
-  it("ask for the stable colour where they are compared with it", async () => {
+  it("ask for the stable slot where they are compared with it", async () => {
     asked.length = 0;
     answer = vector("0.1");
     const [verdict] = await new QueryGates(prometheus, [{ ...QUERY, stableRatio: 2 }], "green").look();
     expect(verdict?.outcome).toBe("pass");
-    expect(asked.map((query) => /colour="(\w+)"/.exec(query)?.[1]).sort()).toEqual(["blue", "green"]);
+    expect(asked.map((query) => /slot="(\w+)"/.exec(query)?.[1]).sort()).toEqual(["blue", "green"]);
   });
 
   it("have no data where Prometheus refuses", async () => {
@@ -117,8 +117,8 @@ describe("the gate of memory", () => {
   const MB = 1e6;
   const random = generator(3);
   /** Megabytes every 2 s. */
-  const memory = (colour: string, megabytes: (seconds: number) => number, seconds = 60): Series => ({
-    labels: { __name__: SERVER_METRICS.residentMemory, colour, job: "server", instance: `${colour}:8080` },
+  const memory = (slot: string, megabytes: (seconds: number) => number, seconds = 60): Series => ({
+    labels: { __name__: SERVER_METRICS.residentMemory, slot, job: "server", instance: `${slot}:8080` },
     samples: Array.from({ length: seconds / 2 + 1 }, (_, index) => [index * 2, (megabytes(index * 2) + random()) * MB]),
   });
   const steady = memory("blue", () => 90);
@@ -165,7 +165,7 @@ describe("the gate of memory", () => {
     expect(outcome(steady)).toBeUndefined();
   });
 
-  it("takes no offence at what the stable colour does as well", () => {
+  it("takes no offence at what the stable slot does as well", () => {
     expect(
       outcome(
         memory("green", (t) => 75 + t),

@@ -1,23 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { Prober } from "../../../operations/rollout/probes/http.ts";
-import { Colours } from "./colours.ts";
+import { Slots } from "./slots.ts";
 
-let colours: Colours;
+let slots: Slots;
 beforeEach(async () => {
-  colours = await Colours.start();
+  slots = await Slots.start();
 });
 afterEach(() => {
-  colours.stop();
+  slots.stop();
 });
 
 describe("the probes of requests", () => {
-  const probed = async (enough: number): Promise<Record<Colour, { answered: number; refused: number }>> => {
-    const prober = new Prober(colours.url, ["green", "blue"]);
-    const sum = (colour: Colour) => ({
-      answered: prober.answers(0).reduce((total, bin) => total + bin[colour].answered, 0),
-      refused: prober.answers(0).reduce((total, bin) => total + bin[colour].refused, 0),
+  const probed = async (enough: number): Promise<Record<Slot, { answered: number; refused: number }>> => {
+    const prober = new Prober(slots.url, ["green", "blue"]);
+    const sum = (slot: Slot) => ({
+      answered: prober.answers(0).reduce((total, bin) => total + bin[slot].answered, 0),
+      refused: prober.answers(0).reduce((total, bin) => total + bin[slot].refused, 0),
     });
     prober.aim(100);
     try {
@@ -29,15 +29,15 @@ describe("the probes of requests", () => {
   };
 
   it("open event streams, and note what is refused", async () => {
-    colours.behaviour = { green: { status: (_, path) => (path === SERVER_PATHS.dashboard ? 404 : undefined) } };
+    slots.behaviour = { green: { status: (_, path) => (path === SERVER_PATHS.dashboard ? 404 : undefined) } };
     const { blue, green } = await probed(60);
     expect(green.refused).toBeGreaterThan(10);
     expect(blue.refused).toBe(0);
-    expect(colours.asked).toContain("GET /mcp");
+    expect(slots.asked).toContain("GET /mcp");
   });
 
   it("take no offence at what the protocol leaves to the server, nor at what the router counts", async () => {
-    colours.behaviour = {
+    slots.behaviour = {
       green: {
         status: (method, path) =>
           path !== SERVER_PATHS.mcp ? undefined : { GET: 405, DELETE: 405, POST: 500 }[method],

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 
 /** A Prometheus that has one fresh sample for every query, enough for a cutover to begin, and knows of no MCP session. */
@@ -15,7 +15,7 @@ export async function quietPrometheus(): Promise<{ readonly url: string; close()
     const data = decodeURIComponent(request.url ?? "").includes(SERVER_METRICS.mcpSessions)
       ? {
           resultType: "vector",
-          result: COLOURS.map((colour) => ({ metric: { colour, figure: "mcpSessions" }, value: [now, "0"] })),
+          result: SLOTS.map((slot) => ({ metric: { slot, figure: "mcpSessions" }, value: [now, "0"] })),
         }
       : { resultType: "matrix", result: [{ metric: {}, values }] };
     response.setHeader("content-type", "application/json");

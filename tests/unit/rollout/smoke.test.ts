@@ -2,20 +2,20 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { smokeTest } from "../../../operations/rollout/probes/smoke.ts";
-import { Colours } from "./colours.ts";
+import { Slots } from "./slots.ts";
 
-let colours: Colours;
+let slots: Slots;
 beforeEach(async () => {
-  colours = await Colours.start();
+  slots = await Slots.start();
 });
 afterEach(() => {
-  colours.stop();
+  slots.stop();
 });
 
 describe("the smoke test", () => {
   const run = async (): Promise<Record<string, string>> => {
     const { signal } = new AbortController();
-    const { url } = colours;
+    const { url } = slots;
     const context = { routerUrl: url, webSocketUrl: url.replace("http", "ws"), signal, deadlines: { smokeSeconds: 5 } };
     const checks: Record<string, string> = {};
     for await (const { name, detail } of smokeTest(context as unknown as RolloutContext, "green"))
@@ -29,29 +29,29 @@ describe("the smoke test", () => {
 
   it("opens an event stream and the dashboard's WebSocket, and leaves both", async () => {
     expect(await run()).toMatchObject({ "MCP event stream": "open", "dashboard's WebSocket": "open" });
-    expect(colours.asked.filter((each) => each === "DELETE /mcp")).toHaveLength(2);
-    await expect.poll(() => colours.streams, { timeout: 5000 }).toBe(0);
+    expect(slots.asked.filter((each) => each === "DELETE /mcp")).toHaveLength(2);
+    await expect.poll(() => slots.streams, { timeout: 5000 }).toBe(0);
   });
 
   it("accepts a server that offers no event stream, as the protocol lets it, and says so", async () => {
-    colours.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, 405) } };
+    slots.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, 405) } };
     expect(await run()).toMatchObject({ "MCP event stream": "HTTP 405: this server offers none" });
   });
 
   it.each([500, 403, 404])("fails on an event stream that is answered with %d", async (status) => {
-    colours.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, status) } };
+    slots.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, status) } };
     await expect(run()).rejects.toThrow(`MCP event stream: HTTP ${String(status)}`);
   });
 
   it("fails on an event stream that is none", async () => {
-    colours.behaviour = { green: { stream: "application/json" } };
+    slots.behaviour = { green: { stream: "application/json" } };
     await expect(run()).rejects.toThrow("MCP event stream: application/json instead of text/event-stream");
   });
 
   it("fails on a dashboard that fails, and accepts that there is none", async () => {
-    colours.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 500) } };
+    slots.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 500) } };
     await expect(run()).rejects.toThrow("dashboard's WebSocket: HTTP 500");
-    colours.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 404) } };
+    slots.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 404) } };
     expect(await run()).toMatchObject({ "dashboard's WebSocket": "HTTP 404: no dashboard here" });
   });
 });

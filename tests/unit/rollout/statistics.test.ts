@@ -50,7 +50,7 @@ describe("the evidence", () => {
   });
 
   it("is expected not to grow where nothing is wrong: its mean under the null hypothesis is at most 1", () => {
-    // All outcomes of a hypergeometric draw: 6 bad requests among 40 of the candidate and 60 of the stable colour.
+    // All outcomes of a hypergeometric draw: 6 bad requests among 40 of the candidate and 60 of the stable slot.
     const choose = (n: number, k: number): number => (k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k);
     let mean = 0;
     for (let hits = 0; hits <= 6; hits += 1) {
@@ -68,7 +68,7 @@ describe("the evidence", () => {
     expect(above).toBeCloseTo(1, 9);
   });
 
-  it("never falls with one more bad request of the candidate, never rises with one more of the stable colour", () => {
+  it("never falls with one more bad request of the candidate, never rises with one more of the stable slot", () => {
     const property = fc.property(fc.array(stratum, { minLength: 1, maxLength: 8 }), fc.nat(), (strata, at) => {
       const index = at % strata.length;
       const more = (key: keyof Stratum): readonly Stratum[] =>

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { cutoverVerb } from "../../../cli/verbs/cutover.ts";
-import { COLOURS } from "../../../contract/slots.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { checkSurroundings } from "../../../operations/rollout/commands/cutover.ts";
@@ -24,7 +24,7 @@ beforeEach(async () => {
   server = createServer((request, response) => {
     response.setHeader("content-type", "application/json");
     if (request.url?.startsWith("/api/v1/") !== true) {
-      asked.push(String(request.headers[HEADERS.testerColour]));
+      asked.push(String(request.headers[HEADERS.testerSlot]));
       response.writeHead(503).end("{}");
       return;
     }
@@ -45,11 +45,11 @@ function context(world = new World()): RolloutContext {
   return { ...own, routerUrl: url };
 }
 
-it("a router that nobody has asked yet is asked once for each colour, whatever it answers", async () => {
+it("a router that nobody has asked yet is asked once for each slot, whatever it answers", async () => {
   await checkSurroundings(context());
-  expect(asked.sort()).toEqual([...COLOURS].sort());
+  expect(asked.sort()).toEqual([...SLOTS].sort());
   await checkSurroundings(context());
-  expect(asked).toHaveLength(COLOURS.length);
+  expect(asked).toHaveLength(SLOTS.length);
 });
 
 it("a Prometheus that does not get the router's figures refuses the cutover", async () => {

@@ -45,7 +45,7 @@ function seen(changes: Partial<Glance> = {}): Glance {
 }
 
 describe("the view of a rollout", () => {
-  it("has both colours' weight, rate, errors, p95 and what is open", () => {
+  it("has both slots' weight, rate, errors, p95 and what is open", () => {
     const [blue = [], green = []] = slotRows(seen());
     const row = (cells: readonly string[]) =>
       Object.fromEntries(SLOT_COLUMNS.map((name, index) => [name, cells[index]]));

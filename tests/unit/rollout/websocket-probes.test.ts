@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/gates/judge.ts";
 import { RoundTripProber } from "../../../operations/rollout/probes/websocket.ts";
@@ -11,7 +11,7 @@ import { RoundTripProber } from "../../../operations/rollout/probes/websocket.ts
 /** Milliseconds above which a round trip counts as slow here. */
 const SLOW = 200;
 
-/** What a colour does with a WebSocket. */
+/** What a slot does with a WebSocket. */
 interface Behaviour {
   /** Status line with which it refuses. */
   readonly refuses?: string;
@@ -21,7 +21,7 @@ interface Behaviour {
 }
 
 let server: Server;
-let behaviour: Record<Colour, Behaviour>;
+let behaviour: Record<Slot, Behaviour>;
 const tokens: (string | undefined)[] = [];
 
 beforeEach(async () => {
@@ -29,7 +29,7 @@ beforeEach(async () => {
   const sockets = new WebSocketServer({ noServer: true });
   server = createServer();
   server.on("upgrade", (request, socket, head) => {
-    const own = behaviour[request.headers[HEADERS.testerColour] as Colour];
+    const own = behaviour[request.headers[HEADERS.testerSlot] as Slot];
     tokens.push(request.headers.authorization);
     if (own.refuses !== undefined) {
       socket.end(`HTTP/1.1 ${own.refuses}\r\nconnection: close\r\n\r\n`);
@@ -69,8 +69,8 @@ async function probed(message: string, enough: (bins: readonly ProbedSeconds[]) 
   }
 }
 
-const sum = (bins: readonly ProbedSeconds[], colour: Colour, key: keyof ProbedRoundTrips): number =>
-  bins.reduce((total, bin) => total + bin[colour][key], 0);
+const sum = (bins: readonly ProbedSeconds[], slot: Slot, key: keyof ProbedRoundTrips): number =>
+  bins.reduce((total, bin) => total + bin[slot][key], 0);
 
 describe("the probes of WebSockets", () => {
   it("measure a ping frame on a server that answers no message", async () => {
@@ -85,7 +85,7 @@ describe("the probes of WebSockets", () => {
     expect(way).toBeLessThan(1000);
   });
 
-  it("measure the answer of a message where the stable colour gives one", async () => {
+  it("measure the answer of a message where the stable slot gives one", async () => {
     behaviour = { blue: { answers: 0 }, green: { answers: 2 * SLOW } };
     const { bins } = await probed("hello", (all) => sum(all, "blue", "done") >= 8 && sum(all, "green", "slow") >= 3);
     expect(sum(bins, "green", "slow")).toBeGreaterThan(sum(bins, "blue", "slow"));

@@ -15,7 +15,7 @@ import {
 type Samples = readonly (readonly [number, number])[];
 
 const series = (name: string, samples: Samples, labels: Record<string, string> = {}): Series => ({
-  labels: { __name__: name, job: "router", instance: "router:9901", colour: "green", kind: "plain", ...labels },
+  labels: { __name__: name, job: "router", instance: "router:9901", slot: "green", kind: "plain", ...labels },
   samples,
 });
 const scraped = (...times: number[]): Series =>
@@ -28,7 +28,7 @@ const answers = (code: string, samples: Samples, labels: Record<string, string> 
 const sum = (bins: readonly Bin[], key: Exclude<keyof Counts, "latency" | "roundTrips">): number =>
   bins.reduce((total, { of }) => total + of.green[key], 0);
 
-describe("the traffic of both colours", () => {
+describe("the traffic of both slots", () => {
   it("counts what a counter had counted before its first scrape", () => {
     const all = [
       scraped(100, 102, 104),
@@ -167,7 +167,7 @@ describe("the traffic of both colours", () => {
         counted("/", "401", 4),
         counted("other", "404", 3),
         counted("/", "500", 2),
-        // Sessions stay on their colour; the machinery is no user; WebSockets are the router's.
+        // Sessions stay on their slot; the machinery is no user; WebSockets are the router's.
         counted("/mcp", "404", 100),
         counted("/ready", "200", 100),
         counted("websocket", "401", 100),
@@ -180,7 +180,7 @@ describe("the traffic of both colours", () => {
     expect(trafficOf([scraped(100, 102), cpu], 100, 104).counting).toEqual([]);
   });
 
-  it("does not know a colour with one scrape, with stale scrapes, or another one", () => {
+  it("does not know a slot with one scrape, with stale scrapes, or another one", () => {
     const two = [scraped(100, 102)];
     expect(trafficOf([scraped(100)], 99, 101).known).toEqual([]);
     expect(trafficOf(two, 99, 120).known).toEqual([]);

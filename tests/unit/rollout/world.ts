@@ -1,5 +1,5 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
-import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
@@ -38,7 +38,7 @@ export class Process {
   hanging = false;
   /** Whether it is about to change the router's table. */
   applying = false;
-  /** What it has last been told of the colours; undefined where it was told nothing. */
+  /** What it has last been told of the slots; undefined where it was told nothing. */
   lastLook: Readiness | undefined;
 
   constructor(name: string, faults: ReadonlyMap<number, Fault> = new Map()) {
@@ -57,7 +57,7 @@ const SILENCE = 6;
 
 class Crash extends Error {}
 
-interface Slot {
+interface SlotState {
   running: boolean;
   image: string;
   healthy: boolean;
@@ -71,7 +71,7 @@ interface Slot {
  */
 export class World {
   readonly broken: string[] = [];
-  readonly slots: Record<Colour, Slot> = {
+  readonly slots: Record<Slot, SlotState> = {
     blue: { running: true, image: "one", healthy: true, open: 3 },
     green: { running: true, image: "one", healthy: true, open: 0 },
   };
@@ -105,7 +105,7 @@ export class World {
   }
 
   get healthy(): Readiness {
-    const ready = ({ running, healthy }: Slot): boolean => running && healthy;
+    const ready = ({ running, healthy }: SlotState): boolean => running && healthy;
     return { blue: ready(this.slots.blue), green: ready(this.slots.green) };
   }
 
@@ -185,16 +185,16 @@ export class World {
         answerTo: (id) => this.#alive(process, () => this.#answers.get(id)),
       },
       deployer: {
-        deploy: (colour, image) => this.#change(process, () => this.#deploy(colour, image), "awake"),
-        drain: (colour) =>
+        deploy: (slot, image) => this.#change(process, () => this.#deploy(slot, image), "awake"),
+        drain: (slot) =>
           this.#change(
             process,
             () => {
-              this.#drain(colour);
+              this.#drain(slot);
             },
             "awake",
           ),
-        status: (colour) => this.#alive(process, () => ({ ...this.slots[colour], id: colour, restarts: 0 })),
+        status: (slot) => this.#alive(process, () => ({ ...this.slots[slot], id: slot, restarts: 0 })),
       },
       routerUrl: "http://127.0.0.1:9",
       webSocketUrl: "ws://127.0.0.1:9",
@@ -319,15 +319,13 @@ export class World {
     const { entry, machine, table } = journal;
     this.#promise(journal.sequence === (this.journal?.sequence ?? 0) + 1, "the journal's writes are numbered");
     this.#promise(table.weights.blue + table.weights.green === 100, "weights sum to 100");
-    for (const colour of COLOURS) {
-      const before = (this.journal?.table ?? this.table).weights[colour];
-      const other = process.lastLook?.[otherColour(colour)] ?? false;
-      if (table.weights[colour] > before && process.lastLook?.[colour] === false)
-        this.#promise(!other, `${machine.state.name}: ${colour} gets users and is not ready`);
-      if (table.evicted.includes(colour))
-        this.#promise(table.weights[colour] === 0, `${colour} is evicted and has users`);
-      if (machine.emptied.includes(colour))
-        this.#promise(table.weights[colour] === 0, `${colour} is empty and has users`);
+    for (const slot of SLOTS) {
+      const before = (this.journal?.table ?? this.table).weights[slot];
+      const other = process.lastLook?.[otherSlot(slot)] ?? false;
+      if (table.weights[slot] > before && process.lastLook?.[slot] === false)
+        this.#promise(!other, `${machine.state.name}: ${slot} gets users and is not ready`);
+      if (table.evicted.includes(slot)) this.#promise(table.weights[slot] === 0, `${slot} is evicted and has users`);
+      if (machine.emptied.includes(slot)) this.#promise(table.weights[slot] === 0, `${slot} is empty and has users`);
     }
     const { state } = machine;
     this.seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
@@ -341,43 +339,43 @@ export class World {
       this.journal !== undefined && sameTable(this.journal.table, table),
       "a table is journalled before it is in force",
     );
-    for (const colour of table.emptied)
-      this.#promise(table.evicted.includes(colour), `${colour} is called empty, and no route could say so`);
+    for (const slot of table.emptied)
+      this.#promise(table.evicted.includes(slot), `${slot} is called empty, and no route could say so`);
     // Its users stay connected where they are when new ones go elsewhere.
-    for (const colour of COLOURS) if (table.weights[colour] > 0) this.slots[colour].open += 2;
+    for (const slot of SLOTS) if (table.weights[slot] > 0) this.slots[slot].open += 2;
     this.table = table;
   }
 
-  #deploy(colour: Colour, image: string) {
-    this.#promise(this.table.weights[colour] === 0 || !this.healthy[colour], `${colour} is deployed and has users`);
-    this.#promise(!this.table.emptied.includes(colour), `${colour} is deployed and still called empty on purpose`);
+  #deploy(slot: Slot, image: string) {
+    this.#promise(this.table.weights[slot] === 0 || !this.healthy[slot], `${slot} is deployed and has users`);
+    this.#promise(!this.table.emptied.includes(slot), `${slot} is deployed and still called empty on purpose`);
     if (!this.#images) throw new UserError(image, "cannot be had", "push it");
-    this.slots[colour] = { running: true, image, healthy: true, open: 0 };
-    return { ...this.slots[colour], id: colour, restarts: 0 };
+    this.slots[slot] = { running: true, image, healthy: true, open: 0 };
+    return { ...this.slots[slot], id: slot, restarts: 0 };
   }
 
-  #drain(colour: Colour): void {
+  #drain(slot: Slot): void {
     const { machine, table } = this.journal ?? {};
-    this.#promise(this.table.weights[colour] === 0, `${colour} is stopped and has users`);
-    this.#promise(table?.evicted.includes(colour) === true, `${colour} is stopped and its sessions are not sent away`);
+    this.#promise(this.table.weights[slot] === 0, `${slot} is stopped and has users`);
+    this.#promise(table?.evicted.includes(slot) === true, `${slot} is stopped and its sessions are not sent away`);
     const { state } = machine ?? {};
     const emptying = state?.name === "retire" || (state?.name === "rollback" && state.phase === "drain");
-    this.#promise(!emptying || this.table.emptied.includes(colour), `${colour} is emptied and not called empty`);
+    this.#promise(!emptying || this.table.emptied.includes(slot), `${slot} is emptied and not called empty`);
     const planned = state?.name === "deploy" || state?.name === "retire";
     const patient = (machine?.plan?.drainSeconds ?? 0) > 0;
     this.#promise(
-      !planned || !patient || this.slots[colour].open === 0,
-      `${colour}'s connections are cut before their time`,
+      !planned || !patient || this.slots[slot].open === 0,
+      `${slot}'s connections are cut before their time`,
     );
-    this.slots[colour] = { ...this.slots[colour], running: false, open: 0 };
+    this.slots[slot] = { ...this.slots[slot], running: false, open: 0 };
   }
 
-  /** One more user of a colour without weight leaves with each look. */
+  /** One more user of a slot without weight leaves with each look. */
   #open() {
-    const of = (colour: Colour) => {
-      const slot = this.slots[colour];
-      if (this.table.weights[colour] === 0 && slot.open > 0) slot.open -= 1;
-      return { requests: 0, streams: 0, webSockets: slot.open };
+    const of = (slot: Slot) => {
+      const state = this.slots[slot];
+      if (this.table.weights[slot] === 0 && state.open > 0) state.open -= 1;
+      return { requests: 0, streams: 0, webSockets: state.open };
     };
     return { blue: of("blue"), green: of("green") };
   }

@@ -36,7 +36,7 @@ function release(min?: number, max?: number): Release {
           ...(min === undefined ? {} : { min: version(min) }),
           ...(max === undefined ? {} : { max: version(max) }),
         };
-  return { colour: "green", image: "server:2", range };
+  return { slot: "green", image: "server:2", range };
 }
 
 describe("a cutover", () => {
@@ -75,7 +75,7 @@ describe("a cutover", () => {
 
 describe("a rollback", () => {
   const back = (state: string, target: Release, unlabelled: "warn" | "refuse" = "refuse") =>
-    rollbackSchema(schema(state), target, { ...release(1), colour: "blue" }, unlabelled);
+    rollbackSchema(schema(state), target, { ...release(1), slot: "blue" }, unlabelled);
 
   it("is refused when a contract migration has passed the old release, with the two ways on", () => {
     expect(back("e1 c2 |", release(1, 1))).toMatchObject({
@@ -98,8 +98,8 @@ describe("a rollback", () => {
 });
 
 describe("migrate apply", () => {
-  const active: Release = { colour: "green", image: "server:2", range: { max: version(9) } };
-  const other: Release = { colour: "blue", image: "server:1", range: { max: version(1) } };
+  const active: Release = { slot: "green", image: "server:2", range: { max: version(9) } };
+  const other: Release = { slot: "blue", image: "server:1", range: { max: version(1) } };
 
   it("refuses a contract migration while a standby is warm, naming image and command", () => {
     expect(applySchema(schema("e1 | e2 c3"), { active, other, state: "standby" }, "warn")).toMatchObject({

@@ -37,7 +37,7 @@ it("a rotation whose slot gets the users before its cutover begins leaves them w
   await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "green" });
   expect(world.journal).toBeUndefined();
   expect(record?.running).toEqual({ blue: "current" });
-  expect(record && nextStep(record, "green", 0)).toEqual({ type: "cutover", colour: "blue", keys: "current+next" });
+  expect(record && nextStep(record, "green", 0)).toEqual({ type: "cutover", slot: "blue", keys: "current+next" });
 });
 
 it("tells the cutovers that retire a key from the others, whose gates judge refused WebSockets", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { keysOf, type JwtKeyName, type JwtKeySet } from "../../../contract/jwt.ts";
 import { parseRotation } from "../../../operations/secrets/record.ts";
 import {
@@ -28,16 +28,16 @@ const start = () =>
 const at = (seconds: number) => new Date(seconds * 1000).toISOString();
 
 /** Runs a rotation without trouble and returns what happened. */
-function run(from: Rotation, active: Colour = "blue"): readonly string[] {
+function run(from: Rotation, active: Slot = "blue"): readonly string[] {
   const said: string[] = [];
   let [rotation, now] = [from, 0];
   for (let turns = 0; turns < 30; turns += 1) {
     const step = nextStep(rotation, active, now * 1000);
-    said.push(step.type === "cutover" ? `${step.colour}: ${step.keys}` : step.type);
+    said.push(step.type === "cutover" ? `${step.slot}: ${step.keys}` : step.type);
     switch (step.type) {
       case "cutover":
-        rotation = deployed(deploying(rotation, step.colour, step.keys), step.colour);
-        active = step.colour;
+        rotation = deployed(deploying(rotation, step.slot, step.keys), step.slot);
+        active = step.slot;
         break;
       case "wait":
         now = Date.parse(step.until) / 1000;
@@ -120,7 +120,7 @@ describe("a rotation", () => {
     (phase) => {
       const running = { blue: "next+current", green: "current+next" } as const;
       const record: Rotation = { ...advanced(start(), "sign", at(0)), phase, running, wanted: running };
-      for (const active of COLOURS) expect(nextStep(record, active, 1e15)).toEqual({ type: "introduce" });
+      for (const active of SLOTS) expect(nextStep(record, active, 1e15)).toEqual({ type: "introduce" });
       expect(run({ ...record, phase: "introduce" })).toEqual(
         expect.arrayContaining(["green: next+current", "sign", "wait"]),
       );
@@ -144,16 +144,16 @@ type Event =
  */
 class World {
   record = start();
-  actual: Record<Colour, JwtKeySet> = { blue: "current", green: "current" };
-  users = new Set<Colour>(["blue"]);
-  active: Colour = "blue";
+  actual: Record<Slot, JwtKeySet> = { blue: "current", green: "current" };
+  users = new Set<Slot>(["blue"]);
+  active: Slot = "blue";
   now = 0;
   lastSigned: Partial<Record<JwtKeyName, number>> = { current: 0 };
 
   sign(): void {
     this.lastSigned[signingKey(this.record)] = this.now;
-    for (const colour of this.users) {
-      const [first] = keysOf(this.actual[colour]);
+    for (const slot of this.users) {
+      const [first] = keysOf(this.actual[slot]);
       if (first !== undefined && this.record.phase !== "done") this.lastSigned[first] = this.now;
     }
   }
@@ -163,8 +163,8 @@ class World {
     for (const key of ["current", "next"] as const) {
       const last = this.lastSigned[key];
       if (last === undefined || this.now - last >= LIFETIME) continue;
-      for (const colour of this.users)
-        expect(keysOf(this.actual[colour]), `${colour} at ${String(this.now)} s, token of ${key}`).toContain(key);
+      for (const slot of this.users)
+        expect(keysOf(this.actual[slot]), `${slot} at ${String(this.now)} s, token of ${key}`).toContain(key);
     }
   }
 
@@ -181,7 +181,7 @@ class World {
         break;
       case "release": {
         // The idle slot is deployed with the keys that are wanted for it.
-        const idle = otherColour(this.active);
+        const idle = otherSlot(this.active);
         this.actual[idle] = this.record.wanted[idle];
         this.moveUsers();
         break;
@@ -193,7 +193,7 @@ class World {
 
   /** Somebody moves the users to the other slot, as it is. */
   moveUsers(): void {
-    this.active = otherColour(this.active);
+    this.active = otherSlot(this.active);
     this.users = new Set([this.active]);
   }
 
@@ -212,27 +212,26 @@ class World {
     const step = nextStep(this.record, this.active, this.now * 1000);
     switch (step.type) {
       case "cutover": {
-        const { colour, keys } = step;
-        expect(colour).toBe(otherColour(this.active));
-        if (!effect(() => (this.record = deploying(this.record, colour, keys)))) break;
+        const { slot, keys } = step;
+        expect(slot).toBe(otherSlot(this.active));
+        if (!effect(() => (this.record = deploying(this.record, slot, keys)))) break;
         if (crossed) {
           this.moveUsers();
           break;
         }
-        const all =
-          effect(() => (this.actual[colour] = this.record.wanted[colour])) && effect(() => this.users.add(colour));
+        const all = effect(() => (this.actual[slot] = this.record.wanted[slot])) && effect(() => this.users.add(slot));
         if (!all || rolledBack) {
           this.users = new Set([this.active]);
           break;
         }
         if (
           !effect(() => {
-            this.active = colour;
-            this.users = new Set([colour]);
+            this.active = slot;
+            this.users = new Set([slot]);
           })
         )
           break;
-        effect(() => (this.record = deployed(this.record, colour)));
+        effect(() => (this.record = deployed(this.record, slot)));
         break;
       }
       case "wait":
@@ -288,7 +287,7 @@ describe("a record of schema 1, whose wait began while the standby signed with t
     expect(kept(waiting)).toEqual({ ...waiting, phase: "introduce" });
     expect(run(kept(waiting))).toEqual(expect.arrayContaining(["green: next+current", "sign", "wait", "retire"]));
     // The users may have been taken back to the slot that is not known.
-    expect(nextStep(kept(waiting), "green", 1e15)).toEqual({ type: "cutover", colour: "blue", keys: "next+current" });
+    expect(nextStep(kept(waiting), "green", 1e15)).toEqual({ type: "cutover", slot: "blue", keys: "next+current" });
   });
 
   it("goes on from any other phase, and from a way back that needed no wait", () => {
@@ -327,7 +326,7 @@ describe("for any order of turns, kills, rollbacks, releases, aborts and times",
         }
         expect(world.record.phase).toBe("settle");
         const target = world.record.target;
-        for (const colour of COLOURS) expect(world.actual[colour]).toBe(target);
+        for (const slot of SLOTS) expect(world.actual[slot]).toBe(target);
       }),
     );
   });

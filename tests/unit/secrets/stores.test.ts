@@ -6,7 +6,7 @@ import { SettingsRotationStore, type StackConfig } from "../../../platforms/pulu
 import { jwtSettings, LocalRotationStore } from "../../../platforms/compose/jwt-keys.ts";
 import { LocalState } from "../../../platforms/compose/state.ts";
 import { jwtSecrets } from "../../../components/server/environment.ts";
-import { COLOURS, otherColour, type Colour } from "../../../contract/slots.ts";
+import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { keyId, type JwtKeySet } from "../../../contract/jwt.ts";
 import {
   advanced,
@@ -32,9 +32,9 @@ interface World {
   readonly generated: string;
 }
 
-async function slotFiles(world: World, colour: Colour): Promise<Readonly<Record<string, unknown>>> {
+async function slotFiles(world: World, slot: Slot): Promise<Readonly<Record<string, unknown>>> {
   const settings = await world.settings();
-  const set = (settings[`${colour}JwtKeys`] ?? "current") as JwtKeySet;
+  const set = (settings[`${slot}JwtKeys`] ?? "current") as JwtKeySet;
   const secrets = jwtSecrets(set, { current: settings.jwtSecret ?? world.generated, next: settings.jwtSecretNext });
   return Object.fromEntries(Object.entries(secrets).filter(([, value]) => value !== undefined));
 }
@@ -52,29 +52,29 @@ async function rotate(world: World): Promise<readonly string[]> {
   });
   await world.store.write(rotation);
   const said: string[] = [];
-  let active: Colour = "blue";
-  const beside = async (colour: Colour, work: () => Promise<void>) => {
-    const before = await slotFiles(world, otherColour(colour));
+  let active: Slot = "blue";
+  const beside = async (slot: Slot, work: () => Promise<void>) => {
+    const before = await slotFiles(world, otherSlot(slot));
     await work();
     // A slot that is not deployed keeps the files that it runs with, so an `up` leaves it alone.
-    expect(await slotFiles(world, otherColour(colour))).toEqual(before);
+    expect(await slotFiles(world, otherSlot(slot))).toEqual(before);
   };
   for (;;) {
     const step = nextStep(rotation, active, Date.parse("2027-01-01"));
     if (step.type === "cutover") {
-      const { colour, keys } = step;
-      rotation = deploying(rotation, colour, keys);
-      await beside(colour, () => world.store.write(rotation));
-      said.push(`${colour} ${Object.keys(await slotFiles(world, colour)).join("+")}`);
-      rotation = deployed(rotation, colour);
+      const { slot, keys } = step;
+      rotation = deploying(rotation, slot, keys);
+      await beside(slot, () => world.store.write(rotation));
+      said.push(`${slot} ${Object.keys(await slotFiles(world, slot)).join("+")}`);
+      rotation = deployed(rotation, slot);
       await world.store.write(rotation);
-      active = colour;
+      active = slot;
     } else if (step.type === "settle") {
       rotation = advanced(rotation, "settle", "");
       await world.store.write(rotation);
-      const before = await Promise.all(COLOURS.map((colour) => slotFiles(world, colour)));
+      const before = await Promise.all(SLOTS.map((slot) => slotFiles(world, slot)));
       await world.store.settle(ended(rotation, "2027-01-01T00:00:00Z"), rotation.target);
-      expect(await Promise.all(COLOURS.map((colour) => slotFiles(world, colour)))).toEqual(before);
+      expect(await Promise.all(SLOTS.map((slot) => slotFiles(world, slot)))).toEqual(before);
       return said;
     } else if (step.type !== "wait" && step.type !== "done") {
       rotation = advanced(rotation, step.type, "2026-01-01T00:00:00Z");

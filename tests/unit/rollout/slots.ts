@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { WebSocketServer } from "ws";
-import type { Colour } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 
-/** What a colour does otherwise than a sound server. */
+/** What a slot does otherwise than a sound server. */
 export interface Behaviour {
   /** Status with which a request is answered; undefined: soundly. The method of a WebSocket is `upgrade`. */
   readonly status?: (method: string, path: string) => number | undefined;
@@ -14,9 +14,9 @@ export interface Behaviour {
   readonly stream?: string;
 }
 
-/** Router and both colours in one process: whom the tester's header names answers. */
-export class Colours {
-  behaviour: Partial<Record<Colour, Behaviour>> = {};
+/** Router and both slots in one process: whom the tester's header names answers. */
+export class Slots {
+  behaviour: Partial<Record<Slot, Behaviour>> = {};
   /** Requests by method and path. */
   readonly asked: string[] = [];
   readonly #sockets = new WebSocketServer({ noServer: true });
@@ -24,17 +24,17 @@ export class Colours {
     void this.#answer(request, response);
   });
 
-  static async start(): Promise<Colours> {
-    const colours = new Colours();
-    colours.#server.listen(0, "127.0.0.1");
-    await once(colours.#server, "listening");
-    return colours;
+  static async start(): Promise<Slots> {
+    const slots = new Slots();
+    slots.#server.listen(0, "127.0.0.1");
+    await once(slots.#server, "listening");
+    return slots;
   }
 
   constructor() {
-    this.#sockets.on("headers", (headers, request) => headers.push(`${HEADERS.servedBy}: ${colourOf(request)}`));
+    this.#sockets.on("headers", (headers, request) => headers.push(`${HEADERS.servedBy}: ${slotOf(request)}`));
     this.#server.on("upgrade", (request, socket, head) => {
-      const status = this.behaviour[colourOf(request)]?.status?.("upgrade", request.url ?? "");
+      const status = this.behaviour[slotOf(request)]?.status?.("upgrade", request.url ?? "");
       if (status !== undefined) socket.end(`HTTP/1.1 ${String(status)} No\r\nconnection: close\r\n\r\n`);
       else this.#sockets.handleUpgrade(request, socket, head, () => undefined);
     });
@@ -54,10 +54,10 @@ export class Colours {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "", url: path = "" } = request;
-    const colour = colourOf(request);
+    const slot = slotOf(request);
     this.asked.push(`${method} ${path}`);
-    response.setHeader(HEADERS.servedBy, colour);
-    const { status, stream } = this.behaviour[colour] ?? {};
+    response.setHeader(HEADERS.servedBy, slot);
+    const { status, stream } = this.behaviour[slot] ?? {};
     const wanted = status?.(method, path);
     if (wanted !== undefined) {
       request.resume();
@@ -75,7 +75,7 @@ export class Colours {
         "tools/list": { tools: [{ name: "echo" }] },
         "tools/call": { content: [{ type: "text", text: params?.arguments?.text }] },
       };
-      response.setHeader(HEADERS.mcpSessionId, `${colour}.session`);
+      response.setHeader(HEADERS.mcpSessionId, `${slot}.session`);
       if (id === undefined) response.writeHead(202).end();
       else response.end(JSON.stringify({ jsonrpc: "2.0", id, result: results[call] }));
     }
@@ -95,8 +95,8 @@ export class Colours {
   }
 }
 
-function colourOf(request: IncomingMessage): Colour {
-  return request.headers[HEADERS.testerColour] as Colour;
+function slotOf(request: IncomingMessage): Slot {
+  return request.headers[HEADERS.testerSlot] as Slot;
 }
 
 interface Call {
