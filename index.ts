@@ -9,7 +9,7 @@ async function main(): Promise<Record<string, unknown>> {
   try {
     return await buildStack(parseSettings(pulumi.getStack(), engineSource()));
   } catch (error) {
-    // A RunError is printed without a stack trace: the reader mends a setting, not the program.
+    // A RunError is printed without a stack trace: the reader fixes a setting, not the program.
     if (error instanceof UserError) throw new pulumi.RunError(error.render());
     if (error instanceof UserErrors) throw new pulumi.RunError(error.message);
     throw error;

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { EXIT, UserError } from "../contract/errors.ts";
+import { UserError } from "../contract/errors.ts";
 
 /**
  * Asks on the terminal for a name to be typed.
@@ -9,12 +9,12 @@ import { EXIT, UserError } from "../contract/errors.ts";
  */
 export async function confirmByName(name: string, question: string, command: string): Promise<void> {
   if (!process.stdin.isTTY)
-    throw new UserError(name, `there is no terminal to ask at: ${question}`, command, EXIT.refused);
+    throw new UserError("state-conflict", name, `there is no terminal to ask at: ${question}`, command);
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await prompt.question(`${question} Type "${name}" to go on: `);
     if (answer.trim() !== name)
-      throw new UserError(name, "stays as it is: the answer was not its name", command, EXIT.refused);
+      throw new UserError("state-conflict", name, "stays as it is: the answer was not its name", command);
   } finally {
     prompt.close();
   }

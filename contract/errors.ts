@@ -1,3 +1,5 @@
+import { Fix, type Command } from "./fix.ts";
+
 /** Exit codes of every `./exai` verb; documented in README.md and by `./exai --help`. */
 export const EXIT = {
   /** Done, or nothing to do. */
@@ -16,26 +18,64 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /**
- * An error whose reader is the user: printed without a stack trace, always with the command or edit that mends it.
+ * What kind of error it is, for programs, and the exit code that goes with it. `docs/events.md` lists them.
  *
- * `where` names the key, file or resource at fault.
+ * An operation that can be refused for several reasons says which one in its own typed result.
  */
+export const ERROR_CODES = {
+  /** An option or an argument of the command line has a wrong value. */
+  "invalid-argument": EXIT.failed,
+  /** A setting of the stack file has a wrong value, or a required one is missing. */
+  "invalid-setting": EXIT.failed,
+  /** A file cannot be read, or its content is damaged or of an unknown version. */
+  "invalid-file": EXIT.failed,
+  /** A stack, image, release, file or object does not exist. */
+  "not-found": EXIT.failed,
+  /** A program that the command needs is not installed, or too old. */
+  "missing-tool": EXIT.failed,
+  /** A service does not answer, or answers with an error. */
+  unavailable: EXIT.failed,
+  /** The user has no access to a file, a socket or an API. */
+  "permission-denied": EXIT.failed,
+  /** Something did not finish in time. */
+  timeout: EXIT.failed,
+  /** A program, or a step, failed. */
+  failed: EXIT.failed,
+  /** Another operation holds the lock. */
+  "lock-held": EXIT.refused,
+  /** The present state does not allow the operation. */
+  "state-conflict": EXIT.refused,
+  /** The user did not confirm. */
+  "not-confirmed": EXIT.refused,
+  /** The policies do not allow it. */
+  "policy-violation": EXIT.violations,
+} as const satisfies Readonly<Record<string, ExitCode>>;
+
+/** One of {@link ERROR_CODES}. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error whose reader is the user: printed without a stack trace, always with the command or the edit that fixes it. */
 export class UserError extends Error {
   override readonly name = "UserError";
+  readonly code: ErrorCode;
+  /** The key, file, argument or resource at fault. */
   readonly where: string;
-  readonly mend: string;
-  readonly exitCode: ExitCode;
+  readonly fix: Fix;
 
-  constructor(where: string, problem: string, mend: string, exitCode: ExitCode = EXIT.failed, options?: ErrorOptions) {
+  constructor(code: ErrorCode, where: string, problem: string, fix: Fix | string, options?: ErrorOptions) {
     super(problem, options);
+    this.code = code;
     this.where = where;
-    this.mend = mend;
-    this.exitCode = exitCode;
+    this.fix = typeof fix === "string" ? new Fix([fix]) : fix;
   }
 
-  /** The whole message on three lines or fewer: where, what is wrong, and the mend. */
-  render(): string {
-    return `${this.where}: ${this.message}\n  mend: ${this.mend}`;
+  get exitCode(): ExitCode {
+    return ERROR_CODES[this.code];
+  }
+
+  /** The whole message on three lines or fewer: where, what is wrong, and the fix. */
+  render(write?: (command: Command) => string): string {
+    return `${this.where}: ${this.message}\n  fix: ${write === undefined ? this.fix.toString() : this.fix.render(write)}`;
   }
 }
 

@@ -26,7 +26,7 @@ Keys are \`exai:<key>\` in \`Pulumi.<stack>.yaml\`.
   \`.env.example\`.
 
 An empty string counts as "not set" ([ADR 0012](adr/0012-one-table-of-settings.md)). A value that is refused stops
-everything before the first resource, with the key, the reason and the command that mends it.
+everything before the first resource, with the key, the reason and the command that fixes it.
 
 Rules that need more than one setting: ports on this machine differ from each other; \`wsPort\` is not 8080; \`staging\` and
 \`prod\` need \`image\`, or \`buildContext\` with \`buildRepository\`, and take images by digest alone; \`productionUrl\` is

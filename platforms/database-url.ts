@@ -38,6 +38,7 @@ export async function verifiedDatabase(stack: string, overrides: Overrides, give
   const url = given ?? environmentUrl() ?? (await read("databaseUrl"));
   if (url === undefined)
     throw new UserError(
+      "invalid-setting",
       "exai:databaseUrl",
       `is not set, and stack ${stack} has its database elsewhere`,
       `pulumi config set --secret --stack ${stack} exai:databaseUrl   # asks for it; or ${VARIABLE}, or --url`,

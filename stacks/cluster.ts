@@ -191,6 +191,7 @@ function databaseLogin(connection: DatabaseConnection, stack: string): DatabaseL
   const { password } = connection;
   if (password === undefined)
     throw new UserError(
+      "invalid-setting",
       "exai:supabaseDatabasePassword",
       "is not set, and the backups of an existing project need it",
       `pulumi config set --secret --stack ${stack} exai:supabaseDatabasePassword "<password>"`,
@@ -221,6 +222,7 @@ function builtImage(settings: Settings): pulumi.Output<string> {
   if (buildContext === undefined || buildRepository === undefined) {
     const key = buildContext === undefined ? "buildContext" : "buildRepository";
     throw new UserError(
+      "invalid-setting",
       `exai:${key}`,
       "is not set, and a slot has no image",
       `pulumi config set --stack ${stack} exai:image "<registry>/<name>@sha256:<64 hex digits>"`,

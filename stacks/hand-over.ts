@@ -12,6 +12,7 @@ import { UserError } from "../contract/errors.ts";
 export function refuseCompose(home: string): void {
   if (pulumi.runtime.isDryRun() || !existsSync(join(home, "compose.yaml"))) return;
   throw new UserError(
+    "failed",
     home,
     "belongs to a stack that Docker Compose runs; the engine would make it anew with other passwords",
     "go on with ./exai up; or give its data up first: ./exai down --volumes",

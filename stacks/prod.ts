@@ -11,6 +11,7 @@ export function prod(settings: Settings): Record<string, unknown> {
   const { supabaseProjectRef: ref, supabaseOrganization: organization, supabaseDatabasePassword, stack } = settings;
   if (ref === undefined && organization === undefined)
     throw new UserError(
+      "invalid-setting",
       "exai:supabaseProjectRef",
       "is not set, and there is no exai:supabaseOrganization to make a project in",
       `pulumi config set --stack ${stack} exai:supabaseProjectRef <reference>`,

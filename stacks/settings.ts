@@ -19,7 +19,7 @@ export interface Settings extends Values {
 /**
  * Parses and checks the configuration of one stack.
  *
- * @throws UserError or UserErrors with the key, the reason and the mending command, before any resource is registered
+ * @throws UserError or UserErrors with the key, the reason and the fixing command, before any resource is registered
  */
 export function parseSettings(stack: string, source: ConfigSource): Settings {
   const environment = environmentOf(stack, source);

@@ -11,6 +11,7 @@ export function staging(settings: Settings): Record<string, unknown> {
   const { supabaseProjectRef: parentRef, supabaseBranch, supabaseRegion, stack } = settings;
   if (parentRef === undefined)
     throw new UserError(
+      "invalid-setting",
       "exai:supabaseProjectRef",
       "is not set, and staging runs on a branch of that project",
       `pulumi config set --stack ${stack} exai:supabaseProjectRef <reference of the production project>`,

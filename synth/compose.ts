@@ -263,6 +263,7 @@ function refuseSecretsInDefinition(container: Resource): void {
   for (const key of ["envs", "labels", "command", "entrypoints"])
     if (holdsSecret(container.inputs[key] ?? null))
       throw new UserError(
+        "failed",
         container.name,
         `its ${key} carry a secret`,
         `mount it as a file (files: in ${container.source?.file ?? "the component"})`,

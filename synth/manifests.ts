@@ -91,6 +91,7 @@ function manifest(resource: Resource, files: readonly string[], options: Manifes
     return { id, note: secretNote(name, resource.inputs, files), unknown: [] };
   if (resource.type !== SECRET && holdsSecret(resource.inputs))
     throw new UserError(
+      "failed",
       resource.name,
       `the ${kind} ${name} carries a secret outside of a Secret object`,
       `mount it as a file (${resource.source?.file ?? "components"}:${resource.source?.line ?? 1})`,

@@ -23,6 +23,7 @@ export function stackFileSource(root: string, stack: string, options: StackFileO
   const path = join(root, file);
   if (!existsSync(path))
     throw new UserError(
+      "not-found",
       file,
       "there is no such stack file",
       `use one of the stacks of this project, or: pulumi stack init ${stack}`,
@@ -31,13 +32,14 @@ export function stackFileSource(root: string, stack: string, options: StackFileO
   const fault = document.errors[0];
   if (fault !== undefined)
     throw new UserError(
+      "failed",
       `${file}:${fault.linePos?.[0].line ?? 1}`,
       `is not YAML: ${fault.message.split("\n")[0] ?? ""}`,
       `edit ${file}`,
     );
   const config = ((document.toJS() as { config?: unknown } | null)?.config ?? {}) as unknown;
   if (typeof config !== "object" || config === null || Array.isArray(config))
-    throw new UserError(file, "its config is not a mapping", `edit ${file}`);
+    throw new UserError("failed", file, "its config is not a mapping", `edit ${file}`);
 
   const values: Record<string, string | typeof DEFERRED> = {};
   for (const [key, value] of Object.entries(config)) {

@@ -4,7 +4,7 @@ import type { Register } from "./command.ts";
 export const registerDoctor: Register = (program, run) => {
   program
     .command("doctor")
-    .description("check what this machine needs, each with its mend")
+    .description("check what this machine needs, each with its fix")
     .option("--install", "install what is missing, on Debian and Ubuntu as root", false)
     .action(async (flags: { install: boolean }) => {
       const { doctor } = await import("../verbs/doctor.ts");

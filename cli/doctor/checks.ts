@@ -12,8 +12,8 @@ export interface Finding {
   /** Whether `./exai up` or `./exai test` cannot do without it. */
   readonly needed: boolean;
   readonly found: string;
-  readonly mend: string;
-  /** Debian packages that mend it; empty where only something has to be started. */
+  readonly fix: string;
+  /** Debian packages that fix it; empty where only something has to be started. */
   readonly packages?: readonly string[];
   /** Whether nothing but the tests asks for it. @default false */
   readonly testsOnly?: boolean;
@@ -51,7 +51,7 @@ function program(check: ProgramCheck): () => Promise<Finding> {
       ok: found !== undefined,
       needed: check.needed ?? true,
       found: found ?? `not installed (${check.purpose})`,
-      mend: `apt-get install ${check.packages.join(" ")}`,
+      fix: `apt-get install ${check.packages.join(" ")}`,
       packages: check.packages,
       testsOnly: check.testsOnly === true,
     };
@@ -59,7 +59,7 @@ function program(check: ProgramCheck): () => Promise<Finding> {
 }
 
 async function node(): Promise<Finding> {
-  return Promise.resolve({ name: "node", ok: true, needed: true, found: process.version, mend: "" });
+  return Promise.resolve({ name: "node", ok: true, needed: true, found: process.version, fix: "" });
 }
 
 async function dockerDaemon(): Promise<Finding> {
@@ -71,7 +71,7 @@ async function dockerDaemon(): Promise<Finding> {
     ok: version !== undefined,
     needed: true,
     found: version ?? (installed ? "no daemon answers" : "not installed"),
-    mend: installed ? "systemctl start docker, or as root: dockerd &" : "apt-get install docker.io",
+    fix: installed ? "systemctl start docker, or as root: dockerd &" : "apt-get install docker.io",
     packages: installed ? [] : ["docker.io"],
   };
 }
@@ -84,7 +84,7 @@ async function disk(): Promise<Finding> {
     ok: free >= DISK_GIB,
     needed: true,
     found: `${free.toFixed(1)} GiB free`,
-    mend: `free ${DISK_GIB} GiB; docker system prune`,
+    fix: `free ${DISK_GIB} GiB; docker system prune`,
   };
 }
 
@@ -109,7 +109,7 @@ async function ports(): Promise<Finding> {
     ok: taken.length === 0,
     needed: true,
     found: taken.length === 0 ? wanted.map(([, port]) => port).join(", ") : `taken: ${taken.join(", ")}`,
-    mend: "set another port in Pulumi.local.yaml, or: ./exai up --set httpPort=8090",
+    fix: "set another port in Pulumi.local.yaml, or: ./exai up --set httpPort=8090",
   };
 }
 
@@ -136,7 +136,7 @@ async function pulumi(): Promise<Finding> {
     ok: version !== undefined,
     needed: false,
     found: version ?? "not installed (staging and prod need it)",
-    mend: "curl -fsSL https://get.pulumi.com | sh",
+    fix: "curl -fsSL https://get.pulumi.com | sh",
   };
 }
 

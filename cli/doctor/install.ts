@@ -19,11 +19,13 @@ const UNWANTED_SERVICES = ["prometheus", "prometheus-alertmanager", "prometheus-
 export async function* install(findings: readonly Finding[], signal: AbortSignal): AsyncGenerator<ExaiEvent, void> {
   if (!existsSync("/usr/bin/apt-get"))
     throw new UserError(
+      "failed",
       "doctor --install",
       "knows Debian's and Ubuntu's packages alone",
       "install what `./exai doctor` lists by hand",
     );
-  if (process.getuid?.() !== 0) throw new UserError("doctor --install", "needs root", "sudo ./exai doctor --install");
+  if (process.getuid?.() !== 0)
+    throw new UserError("failed", "doctor --install", "needs root", "sudo ./exai doctor --install");
 
   const packages = [...new Set(findings.flatMap((finding) => finding.packages ?? []))];
   if (packages.length > 0) {
@@ -42,7 +44,12 @@ async function apt(args: readonly string[], signal: AbortSignal): Promise<void> 
     env: { DEBIAN_FRONTEND: "noninteractive" },
   });
   if (ran.code !== 0)
-    throw new UserError("apt-get", ran.stderr.trim().split("\n").slice(-3).join("; "), `apt-get ${args.join(" ")}`);
+    throw new UserError(
+      "failed",
+      "apt-get",
+      ran.stderr.trim().split("\n").slice(-3).join("; "),
+      `apt-get ${args.join(" ")}`,
+    );
 }
 
 /** Installs without the tools' own services: only their programs are wanted. One that was here before is its owner's. */
@@ -82,8 +89,13 @@ async function startDocker(signal: AbortSignal): Promise<void> {
   }
   for (let attempt = 0; attempt < 60; attempt += 1) {
     if (await answers()) return;
-    if (failure !== undefined) throw new UserError("dockerd", failure, "apt-get install docker.io");
+    if (failure !== undefined) throw new UserError("failed", "dockerd", failure, "apt-get install docker.io");
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  throw new UserError("dockerd", "did not start within 30 s", "see .exai/dockerd.log, or: journalctl -u docker");
+  throw new UserError(
+    "failed",
+    "dockerd",
+    "did not start within 30 s",
+    "see .exai/dockerd.log, or: journalctl -u docker",
+  );
 }

@@ -35,14 +35,20 @@ async function graphOf(
   path: string | undefined,
 ): Promise<ResourceGraph> {
   if (stack !== undefined && path !== undefined)
-    throw new UserError("--state", "is given together with a stack", `./exai audit ${stack}`);
+    throw new UserError("invalid-argument", "--state", "is given together with a stack", `./exai audit ${stack}`);
   if (path !== undefined) {
     const file = resolve(path);
-    if (!existsSync(file)) throw new UserError(path, "there is no such file", `pulumi stack export --file ${path}`);
+    if (!existsSync(file))
+      throw new UserError("not-found", path, "there is no such file", `pulumi stack export --file ${path}`);
     return graphOfState(readFileSync(file, "utf8"), path);
   }
   if (stack === undefined)
-    throw new UserError("audit", "no stack is named", "./exai audit staging, or: ./exai audit --state <file>");
+    throw new UserError(
+      "failed",
+      "audit",
+      "no stack is named",
+      "./exai audit staging, or: ./exai audit --state <file>",
+    );
   const { openEngine } = await import("../../platforms/pulumi/open.ts");
   const { engine } = await openEngine(stack, overrides);
   return graphOfState(await engine.state(), `stack ${stack}`, `./exai up ${stack}`);

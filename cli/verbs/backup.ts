@@ -70,6 +70,7 @@ export function refuseCluster(stack: string, verb: "now" | "list"): void {
   if (stack !== "staging" && stack !== "prod") return;
   const kubectl = `kubectl --namespace exai-${stack}`;
   throw new UserError(
+    "failed",
     `stack ${stack}`,
     "is on a cluster, where backups are jobs of Kubernetes",
     verb === "now"

@@ -27,6 +27,7 @@ export async function* cutoverVerb(context: RolloutContext, options: CutoverOpti
   const { image } = options;
   if (image === undefined || image.trim() === "") {
     throw new UserError(
+      "invalid-argument",
       "--image",
       "a cutover needs the image to put into the idle slot",
       "./exai cutover --image IMAGE",
@@ -49,6 +50,7 @@ function identifierFile(path: string): (rollout: string) => void {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new UserError(
+        "invalid-argument",
         `--id-file ${path}`,
         `cannot be written (${why})`,
         "name a file in a directory that is yours",

@@ -3,22 +3,22 @@ import type { Verb } from "../../contract/events.ts";
 import { CHECKS, type Finding } from "../doctor/checks.ts";
 import { install } from "../doctor/install.ts";
 
-/** Checks the machine; with `install`, mends what Debian's and Ubuntu's packages can mend. Exit 1 where something is amiss. */
+/** Checks the machine; with `install`, fixes what Debian's and Ubuntu's packages can fix. Exit 1 where something is amiss. */
 export async function* doctor(options: { readonly install: boolean }, signal: AbortSignal): Verb {
   let findings = await examine();
-  const mendable = findings.filter((finding) => !finding.ok && finding.packages !== undefined);
-  if (options.install && mendable.length > 0) {
-    yield* install(mendable, signal);
+  const fixable = findings.filter((finding) => !finding.ok && finding.packages !== undefined);
+  if (options.install && fixable.length > 0) {
+    yield* install(fixable, signal);
     findings = await examine();
   }
   yield {
     type: "table",
-    columns: ["CHECK", "STATE", "FOUND", "MEND"],
+    columns: ["CHECK", "STATE", "FOUND", "FIX"],
     rows: findings.map((finding) => [
       finding.name,
       finding.ok ? "ok" : finding.needed ? "missing" : "optional",
       finding.found,
-      finding.ok ? "" : finding.mend,
+      finding.ok ? "" : finding.fix,
     ]),
   };
   const amiss = findings.filter((finding) => !finding.ok && finding.needed);

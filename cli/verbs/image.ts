@@ -6,7 +6,12 @@ import { buildReferenceServer, type ReferenceServerOptions } from "../../operati
 /** `./exai image build`: builds the reference server, sound or with faults that a rehearsal needs. */
 export async function* imageBuild(options: ReferenceServerOptions): Verb {
   if (options.faults && options.tag === LOCAL_IMAGES.referenceServer)
-    throw new UserError("--tag", `${options.tag} is the sound release`, `add --tag ${options.tag}-bad`);
+    throw new UserError(
+      "invalid-argument",
+      "--tag",
+      `${options.tag} is the sound release`,
+      `add --tag ${options.tag}-bad`,
+    );
   const step = { type: "step", id: "image", title: `image ${options.tag}` } as const;
   const started = performance.now();
   yield { ...step, status: "started" };

@@ -17,7 +17,7 @@ export interface LogsOptions {
 /** Log lines of one service or of all, each with its service's name in front. */
 export async function* logsLocal(stack: string, overrides: Overrides, options: LogsOptions, signal: AbortSignal): Verb {
   if (!Number.isInteger(options.tail) || options.tail < 0)
-    throw new UserError("--tail", "is no number of lines", "./exai logs --tail 50");
+    throw new UserError("invalid-argument", "--tail", "is no number of lines", "./exai logs --tail 50");
   const { settings } = localStack(stack, overrides);
   const running = await containersOf(settings.instance);
   const chosen = [...running.values()].filter(
@@ -26,6 +26,7 @@ export async function* logsLocal(stack: string, overrides: Overrides, options: L
   if (chosen.length === 0) {
     const known = [...running.keys()].sort().join(", ");
     throw new UserError(
+      "failed",
       options.service ?? stack,
       known === "" ? "nothing runs" : `is no service that runs; there are: ${known}`,
       known === "" ? "./exai up" : "./exai status",

@@ -65,7 +65,7 @@ async function* releasesSay(
   const standing = state.pending.length === 0 ? undefined : await guard?.standing();
   if (guard === undefined || standing === undefined) return;
   const verdict = applySchema(state, standing, guard.unlabelled);
-  const messages = verdict.allowed ? verdict.notes : [`${verdict.problem}: ${verdict.mend}`];
+  const messages = verdict.allowed ? verdict.notes : [`${verdict.problem}: ${verdict.fix}`];
   for (const message of messages) yield { type: "note", level: "warning", message };
 }
 

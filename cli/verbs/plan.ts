@@ -111,6 +111,7 @@ function stackFiles(root: string): string[] {
     : [];
   if (found.length === 0)
     throw new UserError(
+      "not-found",
       join(root, "Pulumi.<stack>.yaml"),
       "there is no stack file",
       "run ./exai in the project's folder",

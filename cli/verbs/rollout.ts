@@ -64,6 +64,7 @@ function parseEvery(text: string): number {
   const seconds = parseSeconds(text, "--every");
   if (seconds >= 0.2) return seconds;
   throw new UserError(
+    "invalid-argument",
     "--every",
     `"${text}" is too often`,
     "./exai rollout status --watch --every 1s   # 200ms or more",
@@ -72,5 +73,10 @@ function parseEvery(text: string): number {
 
 function parseCount(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new UserError("--last", `"${text}" is no number of rollouts`, "./exai rollout history --last 10");
+  throw new UserError(
+    "invalid-argument",
+    "--last",
+    `"${text}" is no number of rollouts`,
+    "./exai rollout history --last 10",
+  );
 }

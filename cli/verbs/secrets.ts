@@ -34,7 +34,12 @@ export async function* secretsRotate(
   options: SecretsRotateOptions,
 ): Verb {
   if (!ROTATABLE.some((known) => known === what))
-    throw new UserError("secrets", `there is no rotation of "${what}"`, `./exai secrets rotate ${ROTATABLE.join("|")}`);
+    throw new UserError(
+      "not-found",
+      "secrets",
+      `there is no rotation of "${what}"`,
+      `./exai secrets rotate ${ROTATABLE.join("|")}`,
+    );
   const { steps, hold, bake, drain, lifetime, reason } = options;
   const request: RotateRequest = {
     lifetimeSeconds: lifetime === undefined ? lifetimeMinutes * 60 : parseSeconds(lifetime, "--lifetime"),

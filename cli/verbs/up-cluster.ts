@@ -71,6 +71,7 @@ async function* provideImages(stack: string, given: Overrides, signal: AbortSign
   if (missing.length === 0) return;
   const grafana = missing.every((image) => image.includes("grafana"));
   throw new UserError(
+    "not-found",
     `image ${missing.join(", ")}`,
     "cannot be pulled, and there is nothing to build it from",
     grafana ? `./exai up ${stack} --engine --set grafana=false` : "./exai doctor",

@@ -49,7 +49,12 @@ async function* without(project: LocalProject, missing: readonly string[]): Asyn
   const grafana = missing.filter((image) => image.includes("grafana"));
   const needed = missing.find((image) => !grafana.includes(image));
   if (needed !== undefined)
-    throw new UserError(`image ${needed}`, "cannot be pulled, and there is nothing to build it from", "./exai doctor");
+    throw new UserError(
+      "not-found",
+      `image ${needed}`,
+      "cannot be pulled, and there is nothing to build it from",
+      "./exai doctor",
+    );
   yield {
     type: "note",
     level: "info",

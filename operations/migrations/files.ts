@@ -28,13 +28,15 @@ export function migrationFiles(root: string): readonly MigrationFile[] {
   try {
     names = readdirSync(directory).filter((name) => name.endsWith(".sql"));
   } catch (cause) {
-    throw new UserError(directory, "cannot be read", "run this in a checkout of the project", undefined, { cause });
+    throw new UserError("failed", directory, "cannot be read", "run this in a checkout of the project", { cause });
   }
-  if (names.length === 0) throw new UserError(directory, "holds no migration", "supabase migration new <name>");
+  if (names.length === 0)
+    throw new UserError("failed", directory, "holds no migration", "supabase migration new <name>");
   const files = names.sort().map((file) => {
     const [, version, name] = /^(\d{14})_([a-z0-9_]+)\.sql$/.exec(file) ?? [];
     if (version === undefined || name === undefined)
       throw new UserError(
+        "failed",
         join(directory, file),
         "is not named <yyyymmddhhmmss>_<name>.sql, so the Supabase CLI would pass it over",
         `supabase migration new ${file
@@ -46,7 +48,12 @@ export function migrationFiles(root: string): readonly MigrationFile[] {
   });
   const twice = files.find((file, index) => file.version === files[index - 1]?.version);
   if (twice !== undefined)
-    throw new UserError(join(directory, twice.file), "has the version of another migration", "give it a later version");
+    throw new UserError(
+      "failed",
+      join(directory, twice.file),
+      "has the version of another migration",
+      "give it a later version",
+    );
   return files;
 }
 

@@ -23,7 +23,7 @@ export async function* runPgtap(url: string, root = PROJECT_ROOT): AsyncGenerato
   const files = readdirSync(directory)
     .filter((name) => name.endsWith(".sql"))
     .sort();
-  if (files.length === 0) throw new UserError(directory, "holds no test", "supabase test new <name>");
+  if (files.length === 0) throw new UserError("failed", directory, "holds no test", "supabase test new <name>");
   const database = databaseUrl(url);
   for (const file of files) {
     // A connection each: what one file sets must not reach the next.
@@ -35,7 +35,7 @@ export async function* runPgtap(url: string, root = PROJECT_ROOT): AsyncGenerato
     } catch (cause) {
       if (cause instanceof UserError) throw cause;
       const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
-      throw new UserError(database.display, `cannot be tested: ${reason}`, "./exai up", undefined, { cause });
+      throw new UserError("failed", database.display, `cannot be tested: ${reason}`, "./exai up", { cause });
     } finally {
       await client.end().catch(() => undefined);
     }
@@ -45,7 +45,7 @@ export async function* runPgtap(url: string, root = PROJECT_ROOT): AsyncGenerato
 async function requirePgtap(client: pg.Client, display: string): Promise<void> {
   const { rowCount } = await client.query("select from pg_available_extensions where name = 'pgtap'");
   if (rowCount === 0)
-    throw new UserError(display, "has no extension pgtap", "test against ./exai up, whose image brings it");
+    throw new UserError("failed", display, "has no extension pgtap", "test against ./exai up, whose image brings it");
 }
 
 async function runFile(client: pg.Client, sql: string): Promise<TapResult> {

@@ -81,7 +81,7 @@ function answer(output: string, lines: readonly string[]): SupabaseAnswer {
   } catch (cause) {
     const said = [...lines, output.trim()].filter((line) => line !== "").slice(-5);
     const problem = `answered nothing that can be read: ${said.join(" / ") || "no output"}`;
-    throw new UserError("Supabase CLI", problem, "npx supabase --version", undefined, { cause });
+    throw new UserError("failed", "Supabase CLI", problem, "npx supabase --version", { cause });
   }
   const fault = parsed.error;
   if (fault !== undefined && fault !== null) {
@@ -101,6 +101,6 @@ function program(): string {
     if (entry === undefined) throw new Error("it names no program");
     return join(dirname(manifest), entry);
   } catch (cause) {
-    throw new UserError("Supabase CLI", "is not installed", "npm ci", undefined, { cause });
+    throw new UserError("missing-tool", "Supabase CLI", "is not installed", "npm ci", { cause });
   }
 }

@@ -44,6 +44,7 @@ export function verifiedUrl(text: string, certificates?: string): string {
   const mode = url.searchParams.get("sslmode") ?? "verify-full";
   if (!VERIFIED.includes(mode))
     throw new UserError(
+      "failed",
       `${url.host}${url.pathname}`,
       `sslmode=${mode} does not verify who answers, and the password would go to whoever does`,
       "sslmode=verify-full in the URL; exai:databaseCa holds the certificate that Supabase's dashboard offers under Database, SSL",
@@ -66,8 +67,8 @@ function parsed(text: string): URL {
 }
 
 function notPostgres(cause?: unknown): UserError {
-  const mend = "give postgres://<user>:<password>@<host>:<port>/<database>, special characters percent-encoded";
-  return new UserError("database URL", "is not a PostgreSQL URL", mend, undefined, { cause });
+  const fix = "give postgres://<user>:<password>@<host>:<port>/<database>, special characters percent-encoded";
+  return new UserError("failed", "database URL", "is not a PostgreSQL URL", fix, { cause });
 }
 
 /** What PostgreSQL's client is given; `seconds` is the longest wait for the connection. */

@@ -1,4 +1,4 @@
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { applyMigrations } from "../migrations/apply.ts";
 import { applyExpand, checkExpands, schemaState } from "./coupling.ts";
@@ -67,10 +67,10 @@ export async function* applyPending(
       for (const message of verdict.notes) yield { type: "note", level: "warning", message };
       return yield* applyMigrations(url, where);
     }
-    if (contract === "refuse") throw new UserError("schema", verdict.problem, verdict.mend, EXIT.refused);
+    if (contract === "refuse") throw new UserError("state-conflict", "schema", verdict.problem, verdict.fix);
     yield* left(
       state.pending.slice(expandable(state).length).map(migrationLabel),
-      `${verdict.problem}: ${verdict.mend}`,
+      `${verdict.problem}: ${verdict.fix}`,
     );
   } finally {
     await release();

@@ -1,5 +1,5 @@
 import type { Slot } from "../../contract/slots.ts";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { breaches } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
@@ -103,10 +103,10 @@ export function checkExpands(state: SchemaState, root = PROJECT_ROOT): void {
     const [breach] = breaches(migrationSql(root, file));
     if (breach === undefined) continue;
     throw new UserError(
+      "state-conflict",
       `supabase/migrations/${file.file}:${breach.line}`,
       `${breach.what}, which a release that runs may need; an expand migration only adds`,
       "move the statement to a later file with the word contract in its name: npx supabase migration new contract_<name>",
-      EXIT.refused,
     );
   }
 }

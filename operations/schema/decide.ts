@@ -25,7 +25,7 @@ export interface Release {
 /** Whether something may be done to the schema, or with it. */
 export type SchemaVerdict =
   | { readonly allowed: true; readonly notes: readonly string[] }
-  | { readonly allowed: false; readonly problem: string; readonly mend: string };
+  | { readonly allowed: false; readonly problem: string; readonly fix: string };
 
 /** What a cutover would do to the schema. */
 export interface CutoverSchema {
@@ -54,7 +54,7 @@ export function cutoverSchema(state: SchemaState, candidate: Release, unlabelled
     return answer({
       allowed: false,
       problem: `${candidate.image} needs the schema from ${min} on, and it would be ${level(after)}`,
-      mend:
+      fix:
         known && blocking !== undefined
           ? `./exai migrate apply   # applies the contract migration ${migrationLabel(blocking)}, which stands before it; then cut over`
           : `git pull   # supabase/migrations has no migration ${min}; or release an image that needs no more than ${level(after)}`,
@@ -65,7 +65,7 @@ export function cutoverSchema(state: SchemaState, candidate: Release, unlabelled
     return answer({
       allowed: false,
       problem: `${candidate.image} knows the schema up to ${max ?? ""}, and ${migrationLabel(lost)} has taken away what it may need`,
-      mend: `./exai cutover --image <an image whose exai.schema.max is at least ${lost.version}>`,
+      fix: `./exai cutover --image <an image whose exai.schema.max is at least ${lost.version}>`,
     });
   return answer({ allowed: true, notes: [] });
 }
@@ -99,7 +99,7 @@ export function rollbackSchema(
       lost === undefined
         ? `${target.image} in ${target.slot} needs the schema from ${min} on, and it is ${level(state)}${stays}`
         : `the schema has moved past ${target.image} in ${target.slot}, which knows it up to ${max ?? ""}: ${migrationLabel(lost)} has taken away what it may need${stays}`,
-    mend:
+    fix:
       lost === undefined
         ? "./exai migrate apply, then ./exai rollback"
         : `./exai cutover --image <an image whose exai.schema.max is at least ${lost.version}>; if you know that the old one works: ./exai rollback --accept-schema`,
@@ -129,13 +129,13 @@ export function applySchema(state: SchemaState, standing: Standing, unlabelled: 
     return {
       allowed: false,
       problem: `${which} is a contract migration, and ${other.image} in ${other.slot} is warm and may still need the old schema`,
-      mend: `./exai rollout finish   # gives up the way back to ${other.slot}; then ./exai migrate apply${alone}`,
+      fix: `./exai rollout finish   # gives up the way back to ${other.slot}; then ./exai migrate apply${alone}`,
     };
   if (standing.state !== "idle")
     return {
       allowed: false,
       problem: `${which} is a contract migration, and a rollout is in "${standing.state}"${other === undefined ? "" : `: ${other.image} in ${other.slot} may still need the old schema`}`,
-      mend: `./exai rollout status; when it is over: ./exai rollout finish, then ./exai migrate apply${alone}`,
+      fix: `./exai rollout status; when it is over: ./exai rollout finish, then ./exai migrate apply${alone}`,
     };
   const unknown = undeclared(active, unlabelled);
   if (unknown !== undefined && !unknown.allowed) return unknown;
@@ -146,7 +146,7 @@ export function applySchema(state: SchemaState, standing: Standing, unlabelled: 
     return {
       allowed: false,
       problem: `${migrationLabel(past)} is a contract migration, and ${active.image} in ${active.slot}, which has the users, knows the schema up to ${max}`,
-      mend: `./exai cutover --image <an image whose exai.schema.max is at least ${last.version}>, ./exai rollout finish, then ./exai migrate apply${alone}`,
+      fix: `./exai cutover --image <an image whose exai.schema.max is at least ${last.version}>, ./exai rollout finish, then ./exai migrate apply${alone}`,
     };
   }
   return { allowed: true, notes: unknown?.allowed === true ? unknown.notes : [] };
@@ -166,6 +166,6 @@ function undeclared({ image, range }: Release, unlabelled: Unlabelled): SchemaVe
     : {
         allowed: false,
         problem,
-        mend: "build the image with the labels; or exai:blueSchema, exai:greenSchema; or exai:unlabelledReleases warn",
+        fix: "build the image with the labels; or exai:blueSchema, exai:greenSchema; or exai:unlabelledReleases warn",
       };
 }

@@ -31,17 +31,17 @@ export function rangeOfLabels(image: string, labels: Readonly<Record<string, str
  * @throws UserError that names where it stands
  */
 export function parseRange(text: string, where: string): SchemaRange | undefined {
-  const mend = `${where} "<lowest migration>..<highest migration>", fourteen digits each; either may be left out`;
+  const fix = `${where} "<lowest migration>..<highest migration>", fourteen digits each; either may be left out`;
   const [, min = "", max = ""] = /^\s*(\d*)\s*\.\.\s*(\d*)\s*$/.exec(text) ?? [];
-  if (!text.includes("..")) throw new UserError(where, `"${text}" is no range of migrations`, mend);
-  return rangeOf(min, max, where, mend);
+  if (!text.includes("..")) throw new UserError("failed", where, `"${text}" is no range of migrations`, fix);
+  return rangeOf(min, max, where, fix);
 }
 
-function rangeOf(min: string, max: string, where: string, mend: string): SchemaRange | undefined {
+function rangeOf(min: string, max: string, where: string, fix: string): SchemaRange | undefined {
   for (const version of [min, max])
     if (version !== "" && !/^\d{14}$/.test(version))
-      throw new UserError(where, `"${version}" is no version of a migration`, mend);
-  if (min !== "" && max !== "" && min > max) throw new UserError(where, `${min} is above ${max}`, mend);
+      throw new UserError("failed", where, `"${version}" is no version of a migration`, fix);
+  if (min !== "" && max !== "" && min > max) throw new UserError("failed", where, `${min} is above ${max}`, fix);
   if (min === "" && max === "") return undefined;
   return { ...(min === "" ? {} : { min }), ...(max === "" ? {} : { max }) };
 }

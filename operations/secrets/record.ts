@@ -13,7 +13,12 @@ type KeptRotation = Omit<Rotation, "schema"> & { readonly schema: 1 | 2 };
  */
 export function parseRotation(text: string, where: string): Rotation {
   const refused = (problem: string) =>
-    new UserError(where, problem, "restore it from a backup: without it nobody knows which keys the slots have");
+    new UserError(
+      "failed",
+      where,
+      problem,
+      "restore it from a backup: without it nobody knows which keys the slots have",
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);

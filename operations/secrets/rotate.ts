@@ -79,14 +79,14 @@ export async function* abortRotation(context: RotationContext, request: RotateRe
   return yield* held(context, async function* () {
     const rotation = await context.store.read();
     if (!unfinishedRotation(rotation))
-      throw new UserError("secrets", "no rotation is under way", "./exai secrets status", EXIT.refused);
+      throw new UserError("state-conflict", "secrets", "no rotation is under way", "./exai secrets status");
     const aborted = abortedRotation(rotation);
     if (aborted === undefined)
       throw new UserError(
+        "state-conflict",
         `rotation ${rotation.id}`,
         "both slots have the new key alone, so there is nothing to go back to",
         "./exai secrets rotate jwt ends it; a second one replaces the key again",
-        EXIT.refused,
       );
     if (aborted !== rotation) await context.store.write(aborted);
     const message = aborted.nextSigned
@@ -177,7 +177,7 @@ async function* drive(context: RotationContext, from: Rotation, request: RotateR
     switch (step.type) {
       case "cutover": {
         if (image === undefined)
-          throw new UserError(active, "has the users and says no image", "./exai status", EXIT.refused);
+          throw new UserError("state-conflict", active, "has the users and says no image", "./exai status");
         await keep(deploying(rotation, step.slot, step.keys));
         yield note(rotation, stepLabel(step));
         const wish: CutoverRequest = {
@@ -266,6 +266,7 @@ function refuseOthers({ plan, state, ...machine }: Machine, rotation: Rotation |
   // The cutovers of an earlier rotation were to the image that both slots have.
   if (warm && plan.image === plan.stableImage) return;
   throw new UserError(
+    "state-conflict",
     `rollout ${plan.id}`,
     warm
       ? `is complete, and ${plan.stable} is kept warm for a rollback; a rotation needs its slot`
@@ -273,7 +274,6 @@ function refuseOthers({ plan, state, ...machine }: Machine, rotation: Rotation |
     warm
       ? `./exai rollout finish   # gives up the way back to ${plan.stableImage ?? plan.stable}; then ./exai secrets rotate jwt`
       : "./exai rollout resume, or ./exai rollout abort; then ./exai secrets rotate jwt",
-    EXIT.refused,
   );
 }
 

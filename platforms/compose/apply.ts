@@ -144,7 +144,12 @@ async function* healthy(
             : container.state === "exited"
               ? `exited with ${container.exitCode}`
               : `is not healthy after ${timeoutSeconds} s`;
-        throw new UserError(name, `${state}${log === "" ? "" : `; its log ends with:\n${log}`}`, `./exai logs ${name}`);
+        throw new UserError(
+          "failed",
+          name,
+          `${state}${log === "" ? "" : `; its log ends with:\n${log}`}`,
+          `./exai logs ${name}`,
+        );
       }
     }
     if (waiting.size === 0) return;
@@ -172,13 +177,14 @@ function composeFault(project: LocalProject, stderr: string): UserError {
     )?.[0];
     const setting = key === undefined ? "the port's setting" : `exai:${key}`;
     return new UserError(
+      "failed",
       `port ${taken[1] ?? ""}`,
       `is taken by another program`,
       `./exai up --set ${setting.replace("exai:", "")}=<free port>, or set ${setting} in Pulumi.${project.settings.stack}.yaml`,
     );
   }
   const last = stderr.trim().split("\n").slice(-6).join("\n    ");
-  return new UserError("compose", `could not bring the stack up:\n    ${last}`, "./exai doctor");
+  return new UserError("failed", "compose", `could not bring the stack up:\n    ${last}`, "./exai doctor");
 }
 
 /** Writes the Compose file and the files that its services mount. */
@@ -240,6 +246,7 @@ export async function composeCommand(): Promise<readonly string[]> {
     }
   }
   throw new UserError(
+    "missing-tool",
     "compose",
     "neither `docker compose` nor `docker-compose` is installed",
     "./exai doctor --install",

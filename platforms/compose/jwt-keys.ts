@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import { keyId, type JwtKeyName } from "../../contract/jwt.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
@@ -59,10 +59,10 @@ export class LocalRotationStore implements RotationStore {
     for (const key of ["jwtSecret", "jwtSecretPrevious", "jwtSecretNext"])
       if ((this.#source.get(key) ?? "") !== "")
         throw new UserError(
+          "state-conflict",
           `exai:${key}`,
           "is in the stack file, and a rotation of a local stack changes the key that it generates",
           `remove exai:${key} from the stack file, then ./exai up`,
-          EXIT.refused,
         );
     const next = randomPassword(GENERATED.length);
     this.#state.setPasswords({ [NEXT]: next });

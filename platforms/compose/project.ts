@@ -39,6 +39,7 @@ export function localStack(stack: string, given: Overrides): LocalStack {
   const first = parseSettings(stack, stackFileSource(PROJECT_ROOT, stack, { overrides: given }));
   if (first.environment !== "local")
     throw new UserError(
+      "failed",
       `stack ${stack}`,
       `is ${first.environment}, and this works on stacks of this machine alone`,
       "name a local stack",

@@ -55,7 +55,7 @@ export async function openLocalRollout(
 function madeByComposeOnce({ settings: { stack, instance } }: LocalStack): () => Promise<boolean> {
   const ask = async () => {
     const byCompose = await madeByCompose(instance, "router");
-    if (byCompose === undefined) throw new UserError(`stack ${stack}`, "is not up", "./exai up");
+    if (byCompose === undefined) throw new UserError("not-found", `stack ${stack}`, "is not up", "./exai up");
     return byCompose;
   };
   let asked: Promise<boolean> | undefined;

@@ -82,6 +82,7 @@ export async function provideImage(image: string, signal: AbortSignal): Promise<
 
 function cannotBeHad(image: string): UserError {
   return new UserError(
+    "not-found",
     `image ${image}`,
     "is not on this machine and cannot be pulled",
     `docker pull ${image}, or: ./exai image build --tag ${image}`,

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { rolloutDirectory } from "../../operations/rollout/ports/context.ts";
 import { FileJournalStore } from "../../operations/rollout/model/journal.ts";
@@ -49,8 +49,8 @@ function changesOf(home: string): FileLeaseStore {
   return new FileLeaseStore(join(home, "changes"));
 }
 
-function busy({ stack }: Place, { who, verb, pid }: Holder, mend: string): UserError {
-  return new UserError(`stack ${stack}`, `${who} is changing it: \`${verb}\`, process ${pid}`, mend, EXIT.refused);
+function busy({ stack }: Place, { who, verb, pid }: Holder, fix: string): UserError {
+  return new UserError("state-conflict", `stack ${stack}`, `${who} is changing it: \`${verb}\`, process ${pid}`, fix);
 }
 
 /** Names a rollout that was left in the middle. A journal that cannot be read is its own verbs' failure, not this one's. */

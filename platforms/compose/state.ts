@@ -84,19 +84,19 @@ export function writeDurably(path: string, content: string, mode: number): void 
   renameSync(temporary, path);
 }
 
-/** What mends each file. Without the passwords the data that they guard cannot be opened, so it goes with them. */
-const MENDS = {
+/** What fixes each file. Without the passwords the data that they guard cannot be opened, so it goes with them. */
+const FIXES = {
   "secrets.json": (path: string) => `restore ${path}, or give up the data: rm ${path} && ./exai down --volumes`,
   "slots.json": (path: string) =>
     `write {"blue": "<image>", "green": "<image>"} to ${path}, with the images that \`docker ps\` shows`,
 } as const;
 
 /** @throws UserError where the file is not an object of texts */
-function readState(home: string, name: keyof typeof MENDS): Record<string, string> {
+function readState(home: string, name: keyof typeof FIXES): Record<string, string> {
   const path = join(home, name);
   if (!existsSync(path)) return {};
   const refused = (problem: string, cause?: unknown) =>
-    new UserError(path, `${problem}; it holds the local stack's own state`, MENDS[name](path), undefined, { cause });
+    new UserError("failed", path, `${problem}; it holds the local stack's own state`, FIXES[name](path), { cause });
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(path, "utf8"));

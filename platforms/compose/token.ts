@@ -20,6 +20,7 @@ export function signToken({ settings, home, state, overrides }: LocalStack): str
   const given = source.get(signingKey(readRotation(home)) === "next" ? "jwtSecretNext" : "jwtSecret");
   if (typeof given === "symbol")
     throw new UserError(
+      "invalid-setting",
       "exai:jwtSecret",
       "is encrypted in the stack file, so the smoke test cannot sign a token with it",
       `pulumi config rm --stack ${settings.stack} exai:jwtSecret   # local then generates one`,

@@ -49,10 +49,10 @@ export async function whenUnlocked<T>(
       if (!(error instanceof UserError) || error.exitCode !== EXIT.refused) throw error;
       if (performance.now() + everySeconds * 1000 > deadline)
         throw new UserError(
+          "failed",
           error.where,
           `${error.message}, for longer than ${String(waitSeconds)} s`,
-          error.mend,
-          EXIT.failed,
+          error.fix,
           { cause: error },
         );
     }

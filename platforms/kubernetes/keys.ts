@@ -37,6 +37,7 @@ export function checkKeys(
   const kid = keyId(Buffer.from(signing, "base64"));
   if (accepted.includes(kid)) return;
   throw new UserError(
+    "failed",
     `slot ${slot}`,
     `would refuse the tokens that ${otherSlot(slot)} signs (key ${kid.slice(0, 8)}): these settings are not those of the last change of the key`,
     `bring Pulumi.${stack}.yaml of that rotation here (git pull), or, where the key was changed here: ./exai up ${stack}; then the same command again`,

@@ -12,6 +12,7 @@ import { hasDigest } from "../../stacks/settings/checks.ts";
 export async function locateRelease(image: string, options: RegistryOptions): Promise<string> {
   if (!hasDigest(image))
     throw new UserError(
+      "failed",
       `image ${image}`,
       "has no digest; a tag can be moved, so staging and prod take images by digest",
       `docker buildx imagetools inspect ${image} --format '{{.Manifest.Digest}}', then --image ${image}@<digest>`,

@@ -94,6 +94,7 @@ async function jwtKey(cluster: Cluster, rotation: Rotation | undefined): Promise
     : keys[0];
   if (key === undefined)
     throw new UserError(
+      "failed",
       `Secrets of the slots in ${cluster.namespace}`,
       `have no entry ${JWT_KEY} to sign a token with`,
       "./exai up staging   (or prod)",

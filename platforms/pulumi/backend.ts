@@ -29,6 +29,7 @@ export function backendEnvironment(request: BackendRequest): EngineEnvironment {
   if (configuredBackend(request.root, env) !== undefined) return {};
   if (request.fallback === undefined)
     throw new UserError(
+      "failed",
       `stack ${request.stack}`,
       "no Pulumi backend is configured; its state must be where the whole team finds it",
       `pulumi login   (or: pulumi login s3://<bucket>), then: pulumi stack init ${request.stack}`,

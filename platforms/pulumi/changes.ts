@@ -1,5 +1,5 @@
 import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 
 /** One operation on one resource. */
@@ -101,25 +101,26 @@ export class EngineStream {
   /**
    * The error behind an operation that failed. Mandatory findings come first: they are why the engine stopped.
    *
-   * @param retry the command to run again once the cause is mended
+   * @param retry the command to run again once the cause is fixed
    */
   failure(stack: string, retry: string, fallback: string): UserError {
     const mandatory = this.findings.filter((finding) => finding.mandatory);
     if (mandatory.length > 0)
       return new UserError(
+        "policy-violation",
         `stack ${stack}`,
         `the policies forbid it:\n  ${mandatory.map(findingLine).join("\n  ")}`,
-        `./exai plan ${stack}   # every finding, with its mend`,
-        EXIT.violations,
+        `./exai plan ${stack}   # every finding, with its fix`,
       );
     const telling = this.errors.filter(
       // Neither the engine's closing words nor a provider's log line say what its other errors do not.
       ({ message }) => !/^(update|preview|destroy) failed$|^sdk-v2\/provider2\.go:/.test(message),
     );
     const [first] = telling;
-    if (first === undefined) return new UserError(`stack ${stack}`, fallback, retry);
+    if (first === undefined) return new UserError("failed", `stack ${stack}`, fallback, retry);
     const rest = telling.slice(1).map(({ where, message }) => `\n  ${where}: ${message}`);
     return new UserError(
+      "failed",
       first.where === "" ? `stack ${stack}` : first.where,
       `${first.message}${rest.join("")}`,
       retry,

@@ -27,11 +27,7 @@ export function findCli(env: Environment = process.env): string | undefined {
   const home = pulumiHome(env);
   const versions = join(home, "versions");
   const cached = existsSync(versions) ? readdirSync(versions).sort(newestFirst) : [];
-  const roots = [
-    ...onPath.map((folder) => join(folder, "..")),
-    home,
-    ...cached.map((name) => join(versions, name)),
-  ];
+  const roots = [...onPath.map((folder) => join(folder, "..")), home, ...cached.map((name) => join(versions, name))];
   return roots.find((root) => isProgram(join(root, "bin", "pulumi")));
 }
 
@@ -43,11 +39,16 @@ export function findCli(env: Environment = process.env): string | undefined {
 export async function pulumiCli(env: Environment = process.env): Promise<PulumiCommand> {
   const root = findCli(env);
   if (root === undefined)
-    throw new UserError("pulumi", "the Pulumi CLI is neither on PATH nor under ~/.pulumi", INSTALL_HINT);
+    throw new UserError(
+      "missing-tool",
+      "pulumi",
+      "the Pulumi CLI is neither on PATH nor under ~/.pulumi",
+      INSTALL_HINT,
+    );
   const cli = await PulumiCommand.get({ root, skipVersionCheck: true });
   const version = cli.version?.version ?? "0.0.0";
   if (cli.version?.compare(OLDEST_CLI) === -1)
-    throw new UserError(cli.command, `is version ${version}; at least ${OLDEST_CLI} is needed`, INSTALL_HINT);
+    throw new UserError("failed", cli.command, `is version ${version}; at least ${OLDEST_CLI} is needed`, INSTALL_HINT);
   return cli;
 }
 

@@ -1,6 +1,6 @@
 import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi/pulumi/automation/index.js";
 import { join } from "node:path";
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
@@ -81,6 +81,7 @@ export class Engine {
     if (!known) {
       if (request.ownBackend === undefined)
         throw new UserError(
+          "not-found",
           `stack ${request.stack}`,
           "is not in the Pulumi backend",
           `pulumi stack init ${request.stack}`,
@@ -259,21 +260,21 @@ function explain(
   const cause = { cause: failure };
   if (/currently locked by|conflict: Another update/i.test(said))
     return new UserError(
+      "state-conflict",
       `stack ${stack}`,
       "somebody else is changing it",
       `wait; where its process is gone: pulumi cancel --stack ${stack}`,
-      EXIT.refused,
       cause,
     );
   if (/passphrase must be set|incorrect passphrase/i.test(said))
     return new UserError(
+      "failed",
       `stack ${stack}`,
       /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
       "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
-      undefined,
       cause,
     );
-  return stream.failure(stack, `mend it, then: ./exai ${verb} ${stack}   (it goes on where it ended)`, lastWords(said));
+  return stream.failure(stack, `fix it, then: ./exai ${verb} ${stack}   (it goes on where it ended)`, lastWords(said));
 }
 
 /** What every operation is started with. */

@@ -1,4 +1,4 @@
-import { EXIT, UserError } from "../../contract/errors.ts";
+import { UserError } from "../../contract/errors.ts";
 import { keyId, type JwtKeyName } from "../../contract/jwt.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import type { Rotation } from "../../operations/secrets/rotation.ts";
@@ -37,10 +37,10 @@ export class SettingsRotationStore implements RotationStore {
     const { jwtSecret, jwtSecretPrevious } = await this.#config.read();
     if (jwtSecretPrevious !== undefined)
       throw new UserError(
+        "state-conflict",
         "exai:jwtSecretPrevious",
         "is set: a rotation by hand is not over, and this one would drop that key at once",
         `when its tokens have expired: pulumi config rm --stack ${this.#stack} exai:jwtSecretPrevious, ./exai up ${this.#stack}`,
-        EXIT.refused,
       );
     const next = randomPassword(LENGTH);
     await this.#config.set({ jwtSecretNext: next }, { secret: true });

@@ -8,7 +8,7 @@ export interface Finding {
   readonly level: Level;
   readonly place: Place;
   readonly message: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 /** A place that a rule could not judge yet. */
@@ -84,7 +84,7 @@ export function outcomeOf(rule: Rule, scene: Scene, verdicts: readonly Verdict[]
   for (const verdict of verdicts) {
     const { place } = verdict;
     if (verdict.outcome === "fail") {
-      findings.push({ policy: rule.name, level, place, message: verdict.message, mend: verdict.mend });
+      findings.push({ policy: rule.name, level, place, message: verdict.message, fix: verdict.fix });
     } else if (verdict.outcome === "unknown") {
       if (rule.onUnknown === "defer") {
         deferred.push({ policy: rule.name, level, place, message: verdict.message, because: verdict.because });
@@ -95,7 +95,7 @@ export function outcomeOf(rule: Rule, scene: Scene, verdicts: readonly Verdict[]
           level,
           place,
           message: `cannot be judged before apply (${verdict.message})`,
-          mend: `give ${open === "" ? "it" : open} a value that the program knows`,
+          fix: `give ${open === "" ? "it" : open} a value that the program knows`,
         });
       }
     }

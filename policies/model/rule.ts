@@ -27,7 +27,7 @@ export interface Place {
 /** One answer of a rule about one place. */
 export type Verdict =
   | { readonly outcome: "pass"; readonly place: Place }
-  | { readonly outcome: "fail"; readonly place: Place; readonly message: string; readonly mend: string }
+  | { readonly outcome: "fail"; readonly place: Place; readonly message: string; readonly fix: string }
   | {
       readonly outcome: "unknown";
       readonly place: Place;
@@ -99,8 +99,8 @@ export function subjectOf(resource: Resource): Subject {
 }
 
 /** Turns an answer into the verdict about a place of a resource. */
-export function judge(subject: Subject, at: Reader | string, holds: Truth, message: string, mend: string): Verdict {
-  return judgeAt(placeOf(subject, typeof at === "string" ? at : at.path), holds, message, mend);
+export function judge(subject: Subject, at: Reader | string, holds: Truth, message: string, fix: string): Verdict {
+  return judgeAt(placeOf(subject, typeof at === "string" ? at : at.path), holds, message, fix);
 }
 
 /** The place of a path inside a resource. */
@@ -110,7 +110,7 @@ export function placeOf(subject: Subject, path: string): Place {
 }
 
 /** Turns an answer into the verdict about any place. */
-export function judgeAt(place: Place, holds: Truth, message: string, mend: string): Verdict {
+export function judgeAt(place: Place, holds: Truth, message: string, fix: string): Verdict {
   if (holds instanceof Unsure) return { outcome: "unknown", place, message, because: holds.paths };
-  return holds ? { outcome: "pass", place } : { outcome: "fail", place, message, mend };
+  return holds ? { outcome: "pass", place } : { outcome: "fail", place, message, fix };
 }

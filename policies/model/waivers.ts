@@ -60,7 +60,7 @@ export function parseWaivers(text: string, policies: readonly string[], now: Dat
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const refuse = (line: number, problem: string) =>
-    new UserError(`${WAIVERS_FILE}:${line}`, problem, `edit ${WAIVERS_FILE} as its schema says`);
+    new UserError("failed", `${WAIVERS_FILE}:${line}`, problem, `edit ${WAIVERS_FILE} as its schema says`);
   const fault = document.errors[0];
   if (fault !== undefined)
     throw new UserErrors([refuse(fault.linePos?.[0].line ?? 1, `is not YAML: ${fault.message.split("\n")[0] ?? ""}`)]);
@@ -137,7 +137,7 @@ export class Waivers {
           source: { file: WAIVERS_FILE, line: waiver.line },
         },
         message: this.#isOver(waiver) ? `it expired after ${waiver.expires}` : "nothing needs it any more",
-        mend: this.#isOver(waiver) ? "mend what it excepts, or have it renewed" : "remove it",
+        fix: this.#isOver(waiver) ? "fix what it excepts, or have it renewed" : "remove it",
       }));
   }
 

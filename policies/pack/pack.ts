@@ -201,5 +201,5 @@ function graphOf(resources: readonly Resource[]): ResourceGraph {
 
 function messageOf(finding: Finding): string {
   const { path } = finding.place;
-  return `${subjectName(finding.place)}${path === "" ? "" : ` ${path}`}: ${finding.message} (mend: ${finding.mend})`;
+  return `${subjectName(finding.place)}${path === "" ? "" : ` ${path}`}: ${finding.message} (fix: ${finding.fix})`;
 }

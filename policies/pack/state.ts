@@ -9,11 +9,11 @@ type Json = Readonly<Record<string, unknown>>;
  * their deletion are left out. Secrets that the file has encrypted are secrets of unknown content.
  *
  * @param where the file or the stack, for errors
- * @param mend the command that gets a better one
+ * @param fix the command that gets a better one
  * @throws UserError where the text is no such file, or the stack is empty
  */
-export function graphOfState(text: string, where: string, mend = `pulumi stack export --file ${where}`): ResourceGraph {
-  const refuse = (problem: string) => new UserError(where, problem, mend);
+export function graphOfState(text: string, where: string, fix = `pulumi stack export --file ${where}`): ResourceGraph {
+  const refuse = (problem: string) => new UserError("failed", where, problem, fix);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

@@ -36,7 +36,7 @@ export interface Answer {
   readonly at: Reader;
   readonly holds: Truth;
   readonly message: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 type Text = Pick<ResourceRule, "name" | "title" | "documentation" | "references" | "level"> &
@@ -53,7 +53,7 @@ export function dockerRule(text: Text, check: (container: Reader) => Answer | It
     *check(subject) {
       const answers = check(subject.inputs);
       for (const answer of Symbol.iterator in answers ? answers : [answers])
-        yield judge(subject, answer.at, answer.holds, answer.message, answer.mend);
+        yield judge(subject, answer.at, answer.holds, answer.message, answer.fix);
     },
   };
 }

@@ -33,13 +33,13 @@ function section(report: StackReport): string[] {
   const lines = [`### ${escape(report.stack)}`, ""];
   if (report.findings.length > 0) {
     lines.push("| | where | what | policy |", "|---|---|---|---|", ...report.findings.map(findingRow), "");
-    const mends = [
-      ...new Map(report.findings.map((finding) => [`${finding.policy}\0${finding.mend}`, finding])).values(),
+    const fixes = [
+      ...new Map(report.findings.map((finding) => [`${finding.policy}\0${finding.fix}`, finding])).values(),
     ];
     lines.push(
-      "<details><summary>How to mend</summary>",
+      "<details><summary>How to fix</summary>",
       "",
-      ...mends.map((finding) => `- \`${finding.policy}\`: ${escape(finding.mend)}`),
+      ...fixes.map((finding) => `- \`${finding.policy}\`: ${escape(finding.fix)}`),
       "",
       "</details>",
       "",

@@ -23,9 +23,9 @@ export interface Entry {
   readonly source?: SourcePosition;
 }
 
-/** A violation and how to mend it. */
+/** A violation and how to fix it. */
 export interface FindingEntry extends Entry {
-  readonly mend: string;
+  readonly fix: string;
 }
 
 /** A finding that a waiver lets through. */
@@ -104,12 +104,12 @@ export function reportOf(
   const findings: FindingEntry[] = [];
   const waived: WaivedEntry[] = [];
   for (const finding of outcomes.flatMap((outcome) => outcome.findings)) {
-    const entry = { ...entryOf(finding), mend: finding.mend };
+    const entry = { ...entryOf(finding), fix: finding.fix };
     const waiver = waivers.match(finding, graph.stack);
     if (waiver === undefined) findings.push(entry);
     else waived.push({ ...entry, waiver: { reason: waiver.reason, owner: waiver.owner, expires: waiver.expires } });
   }
-  for (const finding of waivers.findings(graph.stack)) findings.push({ ...entryOf(finding), mend: finding.mend });
+  for (const finding of waivers.findings(graph.stack)) findings.push({ ...entryOf(finding), fix: finding.fix });
   const deferred = outcomes
     .flatMap((outcome) => outcome.deferred)
     .map((open) => ({ ...entryOf(open), because: open.because }));

@@ -50,7 +50,7 @@ function result(finding: FindingEntry | WaivedEntry, rules: readonly Rule[]): un
     ruleId: finding.policy,
     ...(ruleIndex === -1 ? {} : { ruleIndex }),
     level: levelOf(finding.level),
-    message: { text: `${subjectOf(finding)}: ${finding.message}. Mend: ${finding.mend}` },
+    message: { text: `${subjectOf(finding)}: ${finding.message}. Fix: ${finding.fix}` },
     locations: [
       {
         ...(finding.source === undefined

@@ -95,7 +95,7 @@ function findingLines(finding: FindingEntry): string[] {
   return [
     `  ${finding.level === "mandatory" ? "x" : "!"} ${whereOf(finding)}  ${finding.policy}${finding.level === "advisory" ? " (advisory)" : ""}`,
     `      ${subjectOf(finding)}: ${finding.message}`,
-    `      mend: ${finding.mend}`,
+    `      fix: ${finding.fix}`,
   ];
 }
 

@@ -34,15 +34,16 @@ function setMarked(values: object, key: SettingKey, mark: (sdk: typeof pulumi) =
   Object.defineProperty(values, key, { get, enumerable: true });
 }
 
-/** Refuses one setting, with the command that mends it. */
-function refusal(stack: string, key: string, problem: string, mend?: string): UserError {
+/** Refuses one setting, with the command that fixes it. */
+function refusal(stack: string, key: string, problem: string, fix?: string): UserError {
   const setting = (SETTINGS as Record<string, Setting>)[key];
   const secret = setting?.secret === true ? "--secret " : "";
   const example = setting?.example ?? "";
   return new UserError(
+    "invalid-setting",
     `exai:${key}`,
     problem,
-    mend ?? `pulumi config set ${secret}--stack ${stack} exai:${key} "${example}"`,
+    fix ?? `pulumi config set ${secret}--stack ${stack} exai:${key} "${example}"`,
   );
 }
 
@@ -62,7 +63,7 @@ export function environmentOf(stack: string, source: ConfigSource): Environment 
 /**
  * Validates a stack's whole configuration.
  *
- * @throws UserErrors that name every refused key, the reason and the mending command
+ * @throws UserErrors that name every refused key, the reason and the fixing command
  */
 export function parseValues(stack: string, environment: Environment, source: ConfigSource): Values {
   const errors: UserError[] = [];

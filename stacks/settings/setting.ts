@@ -17,7 +17,7 @@ export interface Setting<Parsed = unknown> {
   readonly required?: readonly Environment[];
   /** Whether a plan without credentials may run before the deployment has supplied it. */
   readonly deferrable?: true;
-  /** A value that a user could set, for the mending command. */
+  /** A value that a user could set, for the fixing command. */
   readonly example: string;
 }
 

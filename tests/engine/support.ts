@@ -6,7 +6,7 @@ import { findCli, INSTALL_HINT } from "../../platforms/pulumi/cli.ts";
 /** Whether these tests can run. Says why not, once per file. */
 export function engineMissing(): boolean {
   const missing = findCli() === undefined;
-  if (missing) console.warn(`tests/engine are skipped: there is no Pulumi CLI. Mend: ${INSTALL_HINT}`);
+  if (missing) console.warn(`tests/engine are skipped: there is no Pulumi CLI. Fix: ${INSTALL_HINT}`);
   return missing;
 }
 

@@ -109,9 +109,9 @@ describe("the three lanes", () => {
   const engineLane = async (one: Resource): Promise<string[]> =>
     (await pack.resource(one))
       .map(({ policy, message }) => {
-        // The engine's text is ours after the name and path: "thing path: message (mend: …)".
+        // The engine's text is ours after the name and path: "thing path: message (fix: …)".
         const ours = message.slice(message.lastIndexOf("\nthing") + 1);
-        return `${policy}: ${/^\S+(?: \S+)?: (.*) \(mend: /s.exec(ours)?.[1] ?? message}`;
+        return `${policy}: ${/^\S+(?: \S+)?: (.*) \(fix: /s.exec(ours)?.[1] ?? message}`;
       })
       .sort();
 

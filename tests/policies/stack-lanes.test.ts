@@ -45,15 +45,15 @@ function sayings(report: StackReport): string[] {
   ].sort();
 }
 
-/** The same of what the engine is told: a text of the SDK's, whose last line is ours, `[file:line: ]place: message (mend: …)`. */
+/** The same of what the engine is told: a text of the SDK's, whose last line is ours, `[file:line: ]place: message (fix: …)`. */
 function engineSayings(said: readonly Diagnostic[]): string[] {
   return said
     .map(({ policy, message }) => {
       const [, unjudged] = /^(\S+) found nothing to look at/m.exec(message) ?? [];
       if (policy === "pack-coverage") return `${unjudged ?? message}: no judgement`;
       if (/^no judgement/m.test(message)) return `${policy}: no judgement`;
-      const ours = message.split("\n").findLast((line) => line.includes(" (mend: ")) ?? message;
-      return `${policy}: ${ours.replace(/^\S+:\d+: /, "").replace(/ \(mend: .*$/, "")}`;
+      const ours = message.split("\n").findLast((line) => line.includes(" (fix: ")) ?? message;
+      return `${policy}: ${ours.replace(/^\S+:\d+: /, "").replace(/ \(fix: .*$/, "")}`;
     })
     .sort();
 }

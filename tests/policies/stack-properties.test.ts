@@ -86,7 +86,7 @@ describe.each(["prod", "local"])("all rules over the whole stack %s", (name) => 
           const about = (because: string) => because === marker || because.startsWith(`${resource.name} `);
           const open =
             now.deferred.some(({ because }) => because.some(about)) ||
-            now.findings.some(({ message, mend }) => message.startsWith("cannot be judged") && mend.includes(marker)) ||
+            now.findings.some(({ message, fix }) => message.startsWith("cannot be judged") && fix.includes(marker)) ||
             now.unjudged !== undefined;
           for (const finding of before.findings)
             if (!stays.has(keyOf(finding)))

@@ -304,7 +304,7 @@ describe("secret rules", () => {
     expect(found("secret-literals", container)).toEqual(["envs[0]", "command[1]", "uploads[0].content"]);
     expect(
       JSON.stringify(
-        outcome(rule("secret-literals"), "prod", map, container).findings.map(({ message, mend }) => [message, mend]),
+        outcome(rule("secret-literals"), "prod", map, container).findings.map(({ message, fix }) => [message, fix]),
       ),
     ).not.toContain(random);
   });

@@ -17,7 +17,7 @@ export function missing(...programs: (keyof typeof PACKAGES)[]): string | false 
   const absent = programs.filter((program) => !isInstalled(program));
   if (absent.length === 0) return false;
   const packages = [...new Set(absent.map((program) => PACKAGES[program]))].join(" ");
-  const reason = `${absent.join(" and ")} not found; mend: ./exai doctor --install, or apt-get install ${packages}`;
+  const reason = `${absent.join(" and ")} not found; fix: ./exai doctor --install, or apt-get install ${packages}`;
   if (process.env.CI === "true") throw new Error(reason);
   process.stderr.write(`skipped: ${reason}\n`);
   return reason;

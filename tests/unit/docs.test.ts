@@ -114,7 +114,17 @@ describe("decisions", () => {
 });
 
 describe("docs/troubleshooting.md", () => {
-  const sources = ["cli", "components", "contract", "operations", "platforms", "policies", "stacks", "synth", "images/postgres/bin"]
+  const sources = [
+    "cli",
+    "components",
+    "contract",
+    "operations",
+    "platforms",
+    "policies",
+    "stacks",
+    "synth",
+    "images/postgres/bin",
+  ]
     .flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())

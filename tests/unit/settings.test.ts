@@ -88,13 +88,13 @@ describe("settings that are accepted", () => {
 });
 
 describe("settings that are refused before any resource", () => {
-  const cases: readonly { name: string; stack?: string; values: Raw; key: string; says: RegExp; mend?: RegExp }[] = [
+  const cases: readonly { name: string; stack?: string; values: Raw; key: string; says: RegExp; fix?: RegExp }[] = [
     {
       name: "a missing secret",
       values: without(PROD, "kimiApiKey"),
       key: "kimiApiKey",
       says: /secret that is not set/,
-      mend: /config set --secret --stack prod exai:kimiApiKey/,
+      fix: /config set --secret --stack prod exai:kimiApiKey/,
     },
     {
       name: "a malformed URL",
@@ -135,7 +135,7 @@ describe("settings that are refused before any resource", () => {
       values: { prometheusPort: "8080" },
       key: "prometheusPort",
       says: /same as exai:httpPort/,
-      mend: /exai:prometheusPort 8081/,
+      fix: /exai:prometheusPort 8081/,
     },
     {
       name: "the WebSocket port on the HTTP port",
@@ -154,7 +154,7 @@ describe("settings that are refused before any resource", () => {
       values: { ...PROD, jwtSecret: "x".repeat(31) },
       key: "jwtSecret",
       says: /shorter than 32 bytes/,
-      mend: /openssl rand/,
+      fix: /openssl rand/,
     },
     {
       name: "a previous JWT secret like the current one",
@@ -167,7 +167,7 @@ describe("settings that are refused before any resource", () => {
       values: { ...PROD, rolloutSlackWebhook: "http://hooks.slack.com/services/x" },
       key: "rolloutSlackWebhook",
       says: /http: to another machine/,
-      mend: /config set --secret --stack prod exai:rolloutSlackWebhook/,
+      fix: /config set --secret --stack prod exai:rolloutSlackWebhook/,
     },
     {
       name: "a PagerDuty key of another length",
@@ -186,7 +186,7 @@ describe("settings that are refused before any resource", () => {
       values: { ...PROD, rolloutWebhook: "https://example.com/hook" },
       key: "rolloutWebhookSecret",
       says: /nothing unsigned/,
-      mend: /whsec_\$\(openssl rand -base64 32\)/,
+      fix: /whsec_\$\(openssl rand -base64 32\)/,
     },
     {
       name: "a signing key that is too short",
@@ -199,7 +199,7 @@ describe("settings that are refused before any resource", () => {
       values: { ...PROD, image: "ghcr.io/org/exai:1.0" },
       key: "image",
       says: /no digest/,
-      mend: /exai:image "\$\(docker buildx/,
+      fix: /exai:image "\$\(docker buildx/,
     },
     {
       name: "an image without digest in staging",
@@ -228,7 +228,7 @@ describe("settings that are refused before any resource", () => {
       values: { httpprot: "8080" },
       key: "httpprot",
       says: /unknown key; did you mean exai:httpPort/,
-      mend: /config rm --stack local exai:httpprot/,
+      fix: /config rm --stack local exai:httpprot/,
     },
     {
       name: "a time-out of zero",
@@ -306,10 +306,10 @@ describe("settings that are refused before any resource", () => {
     },
   ];
 
-  it.each(cases)("$name", ({ stack = "prod", values, key, says, mend }) => {
+  it.each(cases)("$name", ({ stack = "prod", values, key, says, fix }) => {
     const refused = refusals(stack, values).get(`exai:${key}`);
     expect(refused?.message).toMatch(says);
-    expect(refused?.mend).toMatch(mend ?? new RegExp(`exai:${key}`));
+    expect(refused?.fix).toMatch(fix ?? new RegExp(`exai:${key}`));
     expect(refused?.exitCode).toBe(2);
   });
 

@@ -26,9 +26,9 @@ export async function requireProgram(name: "haproxy" | "nginx" | "caddy"): Promi
   const present = await find(name);
   if (present !== undefined) return present;
   process.stderr.write(`installing ${name}\n`);
-  const mend = name === "caddy" ? await installCaddy() : await installDebian(name);
+  const fix = name === "caddy" ? await installCaddy() : await installDebian(name);
   const installed = await find(name);
-  if (installed === undefined) throw new MissingProgram(`${name} is missing: ${mend}`);
+  if (installed === undefined) throw new MissingProgram(`${name} is missing: ${fix}`);
   return installed;
 }
 
@@ -59,11 +59,11 @@ async function installCaddy(): Promise<string> {
 }
 
 async function installDebian(name: string): Promise<string> {
-  const mend = `apt-get install ${name}`;
-  if (process.getuid?.() !== 0 || (await find("apt-get")) === undefined) return mend;
+  const fix = `apt-get install ${name}`;
+  if (process.getuid?.() !== 0 || (await find("apt-get")) === undefined) return fix;
   // invoke-rc.d starts no service in run level 1: only the program is wanted.
   const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   await runProgram("apt-get", ["update", "-qq"], { env });
   const ran = await runProgram("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name], { env });
-  return ran.code === 0 ? mend : `${mend}: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`;
+  return ran.code === 0 ? fix : `${fix}: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`;
 }

@@ -70,8 +70,8 @@ class Reader {
     this.#env = env;
   }
 
-  fail(name: string, problem: string, mend: string): void {
-    this.errors.push(new UserError(name, problem, mend));
+  fail(name: string, problem: string, fix: string): void {
+    this.errors.push(new UserError("failed", name, problem, fix));
   }
 
   /** Runs a part that throws a `UserError`, and keeps the error for the report at the end. */
@@ -190,7 +190,7 @@ function readSupabase(reader: Reader): boolean {
 /**
  * Reads and validates the server's environment. Each variable may also come from the file that `<NAME>_FILE` names.
  *
- * Throws `UserErrors` with every problem found: the variable, what is wrong and how to mend it.
+ * Throws `UserErrors` with every problem found: the variable, what is wrong and how to fix it.
  */
 export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   const reader = new Reader(env);

@@ -54,7 +54,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 function refuse(knob: string, problem: string): UserError {
   const known = Object.values(FAULT_KNOBS).join(", ");
-  return new UserError("EXAI_FAULTS", `'${knob}': ${problem}`, `write a comma-separated list of: ${known}`);
+  return new UserError("failed", "EXAI_FAULTS", `'${knob}': ${problem}`, `write a comma-separated list of: ${known}`);
 }
 
 function parseShare(knob: string, text: string): number {

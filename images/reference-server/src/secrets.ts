@@ -12,13 +12,14 @@ export function readVariable(env: NodeJS.ProcessEnv, name: string): string | und
   if (file === undefined || file === "") return plain;
   const fileVariable = `${name}${SECRET_FILE_SUFFIX}`;
   if (plain !== undefined)
-    throw new UserError(name, `is given twice, by ${name} and by ${fileVariable}`, `unset one of the two`);
+    throw new UserError("failed", name, `is given twice, by ${name} and by ${fileVariable}`, `unset one of the two`);
   try {
     const value = readFileSync(file, "utf8").replace(/\r?\n$/, "");
     return value === "" ? undefined : value;
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new UserError(
+      "failed",
       fileVariable,
       `the file ${file} cannot be read (${reason})`,
       `mount the secret at ${file}, readable for the server's user, or unset ${fileVariable}`,

@@ -32,7 +32,12 @@ async function listen(server: Server, port: number, host: string, variable: stri
     await once(server, "listening");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new UserError(variable, `cannot listen on ${host}:${port} (${code})`, `set ${variable} to a free port`);
+    throw new UserError(
+      "failed",
+      variable,
+      `cannot listen on ${host}:${port} (${code})`,
+      `set ${variable} to a free port`,
+    );
   }
 }
 

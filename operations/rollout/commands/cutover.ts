@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import type { Verb } from "../../../contract/events.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
@@ -81,30 +81,30 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
 export function unfinished(machine: Machine): UserError {
   const { plan } = machine;
   return new UserError(
+    "state-conflict",
     "rollout",
     `${plan?.by ?? "somebody"} left rollout ${plan?.id ?? ""} in "${stateLabel(machine)}"`,
     "./exai rollout resume, or ./exai rollout abort",
-    EXIT.refused,
   );
 }
 
 /** Why no cutover begins to a slot that was without users when it was decided on. */
 function usersCame(candidate: Slot): UserError {
   return new UserError(
+    "state-conflict",
     candidate,
     "has got the users since this cutover to it was decided on",
     "./exai rollout history says why; then the same command again",
-    EXIT.refused,
   );
 }
 
 /** Why no cutover begins without the slot that has the users. */
 export function stableNotReady(stable: Slot): UserError {
   return new UserError(
+    "state-conflict",
     stable,
     "the slot that has the users is not ready, so nothing can be compared with it or fall back to it",
     "./exai status, ./exai logs server",
-    EXIT.refused,
   );
 }
 
@@ -115,7 +115,7 @@ const FIRST_FIGURES_SECONDS = 10;
 export async function checkSurroundings(context: RolloutContext): Promise<void> {
   const { prometheusUrl, traffic } = context;
   if ((await traffic.inForce()) === undefined) {
-    throw new UserError("router", "it has no route table", "./exai up");
+    throw new UserError("failed", "router", "it has no route table", "./exai up");
   }
   const prometheus = new Prometheus(prometheusUrl);
   const seen = async () => (await prometheus.samples(WINDOW_SELECTOR, 30)).length > 0;
@@ -130,12 +130,14 @@ export async function checkSurroundings(context: RolloutContext): Promise<void> 
   } catch (error) {
     context.signal.throwIfAborted();
     throw new UserError(
+      "failed",
       "gates",
       error instanceof Error ? error.message : String(error),
       "./exai up, then ./exai status",
     );
   }
   throw new UserError(
+    "failed",
     "gates",
     `${prometheusUrl} holds no sample of the router of the last 30 s`,
     "see its targets: ./exai status, ./exai logs prometheus",

@@ -139,6 +139,7 @@ function named(rollouts: readonly (readonly HistoryEntry[])[], name: string): re
   const [only, ...others] = fitting;
   if (only !== undefined && others.length === 0) return only;
   throw new UserError(
+    "not-found",
     `rollout ${name}`,
     only === undefined ? "there is none" : `${String(fitting.length)} rollouts go by that name`,
     "./exai rollout history   # lists them",

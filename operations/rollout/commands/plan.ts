@@ -47,8 +47,8 @@ export async function* outlook(context: RolloutContext, request: OutlookRequest)
     context.journal.history(),
   ]);
   if (schema.value?.verdict.allowed === false) {
-    const { problem, mend } = schema.value.verdict;
-    blockers.push(new UserError("schema", problem, mend, EXIT.refused));
+    const { problem, fix } = schema.value.verdict;
+    blockers.push(new UserError("state-conflict", "schema", problem, fix));
   }
   for (const { error } of [schema, source]) if (error !== undefined) blockers.push(error);
 
@@ -115,7 +115,7 @@ function conclusion(facts: {
       slots: seen.slots,
       open: seen.router?.open,
       holder: seen.holder,
-      blockers: blockers.map(({ where, message, mend, exitCode }) => ({ where, problem: message, mend, exitCode })),
+      blockers: blockers.map(({ where, message, fix, exitCode }) => ({ where, problem: message, fix, exitCode })),
     },
     ...(first === undefined ? { next: [command] } : {}),
   };
@@ -141,10 +141,10 @@ async function blockersOf(context: RolloutContext, seen: Glance, stable: Slot): 
 
 function held({ who, verb, pid }: Holder): UserError {
   return new UserError(
+    "state-conflict",
     "rollout lease",
     `${who} holds it: \`${verb}\`, process ${String(pid)}`,
     "./exai rollout status --watch   # until it ends",
-    EXIT.refused,
   );
 }
 

@@ -47,8 +47,8 @@ export async function* resume(context: RolloutContext, request: ResumeRequest = 
       }
       const milliseconds = await session.enforce();
       if (atRest(session.machine) || plan === undefined) {
-        const mended = milliseconds > 0 ? "; the router had another table and has the journal's now" : "";
-        const message = `nothing to resume: ${stateLabel(session.machine)}, ${machine.active} has the users${mended}`;
+        const fixed = milliseconds > 0 ? "; the router had another table and has the journal's now" : "";
+        const message = `nothing to resume: ${stateLabel(session.machine)}, ${machine.active} has the users${fixed}`;
         yield { type: "note", level: "info", message };
         return EXIT.ok;
       }

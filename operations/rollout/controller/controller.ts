@@ -167,9 +167,9 @@ function failureOf(error: unknown, session: RolloutSession, state: RolloutState)
   const emptying = (state.name === "rollback" && state.phase === "drain") || state.name === "retire";
   // The rollback itself has nowhere to fall back to, and a lost lease must not be answered with another write.
   if ((state.name === "rollback" && !emptying) || isRefusal(error)) throw error;
-  // One line, with what it is about and the mend: the history keeps nothing else of it.
+  // One line, with what it is about and the fix: the history keeps nothing else of it.
   if (error instanceof UserError)
-    return { outcome: "fail", detail: `${error.where}: ${error.message}; mend: ${error.mend}` };
+    return { outcome: "fail", detail: `${error.where}: ${error.message}; fix: ${error.fix}` };
   return { outcome: "fail", detail: error instanceof Error ? error.message : String(error) };
 }
 

@@ -148,6 +148,6 @@ function secondsSince(plan: RolloutPlan): number {
 }
 
 /** The error of a verb that the present state does not allow. */
-export function notNow(session: RolloutSession, problem: string, mend: string): UserError {
-  return new UserError(`rollout (${stateLabel(session.machine)})`, problem, mend, EXIT.refused);
+export function notNow(session: RolloutSession, problem: string, fix: string): UserError {
+  return new UserError("state-conflict", `rollout (${stateLabel(session.machine)})`, problem, fix);
 }

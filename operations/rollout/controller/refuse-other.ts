@@ -1,4 +1,4 @@
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import { atRest, stateLabel, type Machine } from "../model/machine.ts";
 
 /**
@@ -11,9 +11,9 @@ export function refuseOther(machine: Machine, meant: string | undefined): void {
   const { plan } = machine;
   if (meant === undefined || plan === undefined || plan.id === meant || atRest(machine)) return;
   throw new UserError(
+    "state-conflict",
     `rollout (${stateLabel(machine)})`,
     `${plan.id} of ${plan.by} is under way, and not ${meant === "" ? "one without a name" : meant}`,
     "./exai rollout status; ./exai rollout history says what became of the other one",
-    EXIT.refused,
   );
 }

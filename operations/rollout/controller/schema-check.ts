@@ -1,5 +1,5 @@
 import { otherSlot, type Slot } from "../../../contract/slots.ts";
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import type { ExaiEvent } from "../../../contract/events.ts";
 import { checkExpands } from "../../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../../schema/decide.ts";
@@ -97,7 +97,12 @@ export async function* admitRollback(
 
 /** The connection string itself may take longer to be had than the database to answer. */
 async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
-  const late = new UserError("database", `does not answer within ${String(seconds)} s`, "./exai migrate plan");
+  const late = new UserError(
+    "unavailable",
+    "database",
+    `does not answer within ${String(seconds)} s`,
+    "./exai migrate plan",
+  );
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
@@ -115,6 +120,6 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
 }
 
 function* admit(verdict: SchemaVerdict): Generator<ExaiEvent, void, void> {
-  if (!verdict.allowed) throw new UserError("schema", verdict.problem, verdict.mend, EXIT.refused);
+  if (!verdict.allowed) throw new UserError("state-conflict", "schema", verdict.problem, verdict.fix);
   for (const message of verdict.notes) yield { type: "note", level: "warning", message };
 }

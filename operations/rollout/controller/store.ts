@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SLOTS, type Slot, type Weights } from "../../../contract/slots.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
-import { EXIT, isRefusal, UserError } from "../../../contract/errors.ts";
+import { isRefusal, UserError } from "../../../contract/errors.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
 import { emptyOnPurpose } from "../model/emptied.ts";
@@ -396,17 +396,17 @@ function reasonOf(event: Happening, before: Machine, after: Machine): string {
 export function lostLease(cause: unknown): UserError {
   if (!(cause instanceof TakenError || cause instanceof FencedError))
     return new UserError(
+      "failed",
       "rollout lease",
       `it could not be renewed in time (${cause instanceof Error ? cause.message : String(cause)}), so this process has stopped writing`,
       "./exai rollout status; where nobody leads it: ./exai rollout resume (or abort)",
-      EXIT.failed,
       { cause },
     );
   return new UserError(
+    "state-conflict",
     "rollout lease",
     "it was lost: another process has taken the rollout over, and this one has stopped writing",
     "./exai rollout status",
-    EXIT.refused,
     { cause },
   );
 }

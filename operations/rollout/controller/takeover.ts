@@ -54,7 +54,7 @@ export async function* command(context: RolloutContext, wish: Command): Verb {
     return yield* turn(context, verb, alone, "seize");
   }
   if (!answer.accepted) {
-    throw new UserError("rollout", `${name} refuses: ${answer.detail}`, "./exai rollout status", EXIT.refused);
+    throw new UserError("state-conflict", "rollout", `${name} refuses: ${answer.detail}`, "./exai rollout status");
   }
   if (takesBack) return yield* follow(context, wish, plan, holder);
   yield {
@@ -68,10 +68,10 @@ export async function* command(context: RolloutContext, wish: Command): Verb {
 
 function unheard(name: string): UserError {
   return new UserError(
+    "state-conflict",
     "rollout lease",
     `${name} holds it and does not answer`,
     "./exai rollback takes it over, whatever that process does; or end the process, then: ./exai rollout resume",
-    EXIT.refused,
   );
 }
 

@@ -108,7 +108,7 @@ export interface Verdict {
   /** A sentence with the numbers. */
   readonly detail: string;
   readonly figures: Readonly<Record<string, number>>;
-  /** The stable slot has the same trouble: a rollback would mend nothing. */
+  /** The stable slot has the same trouble: a rollback would fix nothing. */
   readonly shared?: true;
 }
 
@@ -128,13 +128,14 @@ export function checkGates(settings: GateSettings): void {
   for (const [key, bounds, whose] of limits) {
     if (bounds.includes(settings[key])) continue;
     throw new UserError(
+      "failed",
       `gates.${key}`,
       `${String(settings[key])} ms is no bound of ${whose} histogram`,
       `use one of ${bounds.join(", ")}`,
     );
   }
   if (!(settings.errorRatio > 0 && settings.errorRatio < 1)) {
-    throw new UserError("gates.errorRatio", `${String(settings.errorRatio)} is no share`, "use 0.01 for 1 %");
+    throw new UserError("failed", "gates.errorRatio", `${String(settings.errorRatio)} is no share`, "use 0.01 for 1 %");
   }
 }
 

@@ -62,12 +62,18 @@ export class Cluster {
       else config.loadFromFile(path);
     } catch (error) {
       const where = path ?? process.env.KUBECONFIG ?? join(homedir(), ".kube/config");
-      throw new UserError(where, `cannot be read (${causeOf(error)})`, "export KUBECONFIG=<path of the kubeconfig>");
+      throw new UserError(
+        "failed",
+        where,
+        `cannot be read (${causeOf(error)})`,
+        "export KUBECONFIG=<path of the kubeconfig>",
+      );
     }
     if (place.context !== undefined) {
       if (config.getContextObject(place.context) === null) {
         const known = config.contexts.map(({ name }) => name).join(", ");
         throw new UserError(
+          "invalid-setting",
           `exai:kubeContext ${place.context}`,
           `the kubeconfig has no such context; it has: ${known === "" ? "none" : known}`,
           "export KUBECONFIG=<path of the kubeconfig that has it>",
@@ -236,15 +242,15 @@ export class Cluster {
       const where = `cluster ${this.context}, namespace ${this.namespace}`;
       if (isStatus(error, 401) || isStatus(error, 403))
         throw new UserError(
+          "failed",
           where,
           `${what} is not allowed: ${messageOf(error)}`,
           "docs/deploy.md lists the rights that a rollout needs; kubectl auth can-i --list shows yours",
-          undefined,
           { cause: error },
         );
       const problem =
         error instanceof ApiException ? messageOf(error) : `the API server does not answer (${causeOf(error)})`;
-      throw new UserError(where, `${what}: ${problem}`, `kubectl --context ${this.context} cluster-info`, undefined, {
+      throw new UserError("failed", where, `${what}: ${problem}`, `kubectl --context ${this.context} cluster-info`, {
         cause: error,
       });
     } finally {

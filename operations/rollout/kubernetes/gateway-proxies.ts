@@ -44,6 +44,7 @@ export class GatewayProxies {
     const running = pods.filter(({ status }) => status?.phase === "Running");
     if (!running.some(isServing))
       throw new UserError(
+        "failed",
         `gateway ${this.#cluster.namespace}/${ROUTING_NAMES.gateway}`,
         `no Envoy proxy of it is ready in ${this.#namespace}`,
         `kubectl --context ${this.#cluster.context} --namespace ${this.#namespace} get pods`,

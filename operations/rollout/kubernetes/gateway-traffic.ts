@@ -147,6 +147,7 @@ export class GatewayTraffic implements TrafficDriver {
       }
       if (performance.now() > deadline) {
         throw new UserError(
+          "failed",
           `gateway ${this.#cluster.namespace}/${ROUTING_NAMES.gateway}`,
           `has not taken generation ${String(table.generation)} within ${String(this.#readBackSeconds)} s: ${last}`,
           `kubectl --context ${this.#cluster.context} --namespace ${this.#cluster.namespace} describe httproute ${ROUTING_NAMES.shared.http}; then: ./exai rollout resume (or abort)`,
@@ -225,6 +226,7 @@ export class GatewayTraffic implements TrafficDriver {
     const route = await this.#found(name);
     if (route !== undefined) return route;
     throw new UserError(
+      "failed",
       `HTTPRoute ${this.#cluster.namespace}/${name}`,
       "is not there",
       "./exai up staging   (or prod) makes the routes",

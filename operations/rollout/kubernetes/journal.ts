@@ -64,10 +64,10 @@ export class ClusterJournalStore implements JournalStore {
         } catch (error) {
           if (!(error instanceof UserError)) throw error;
           throw new UserError(
+            error.code,
             this.#place(),
             `the journal cannot be written, so nothing was changed after ${journal.entry?.from ?? "the start"}: ${error.message}`,
-            `${error.mend}; then: ./exai rollout resume (or abort)`,
-            error.exitCode,
+            `${error.fix}; then: ./exai rollout resume (or abort)`,
             { cause: error },
           );
         }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import { currentUser, TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
 import { isGone, ownMark, type ProcessMark } from "../host/process-identity.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
@@ -192,9 +192,9 @@ function holderOf(lease: Found<LeaseObject>): Holder & ProcessMark {
 function refused(lease: Found<LeaseObject>): UserError {
   const { who, verb, pid } = holderOf(lease);
   return new UserError(
+    "state-conflict",
     "rollout lease",
     `${who} holds it: \`${verb}\`, process ${String(pid)}, token ${String(lease.spec?.leaseTransitions)}`,
     `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(durationOf(lease))} s after its last renewal`,
-    EXIT.refused,
   );
 }

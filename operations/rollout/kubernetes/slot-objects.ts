@@ -6,7 +6,7 @@ import { LABELS } from "../../../contract/labels.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ContainerStatus, Deployment, Found, Pod } from "./api-types.ts";
 
-/** Why a container does not start; waiting mends none of them. */
+/** Why a container does not start; waiting fixes none of them. */
 const HOPELESS = [
   "CrashLoopBackOff",
   "CreateContainerConfigError",
@@ -38,7 +38,7 @@ export class SlotObjects {
   async existing(slot: Slot): Promise<Found<Deployment>> {
     const deployment = await this.deployment(slot);
     if (deployment !== undefined) return deployment;
-    throw new UserError(`Deployment ${slotHost(slot)}`, "is not there", "./exai up staging   (or prod)");
+    throw new UserError("failed", `Deployment ${slotHost(slot)}`, "is not there", "./exai up staging   (or prod)");
   }
 
   /** Those that are going as well, without the ones that have ended. */
@@ -77,6 +77,7 @@ export class SlotObjects {
       if (stuck !== undefined || performance.now() > deadline) {
         const lines = (await this.logs(slot, 3).catch(() => "")).trim();
         throw new UserError(
+          "failed",
           `slot ${slot}`,
           `${stuck ?? `${String(availableReplicas)} of ${String(wanted)} replicas are ready after ${String(seconds)} s`}${lines === "" ? "" : `; its last lines: ${lines}`}`,
           `kubectl --namespace ${this.cluster.namespace} get pods --selector ${LABELS.slot}=${slot}`,

@@ -46,6 +46,7 @@ export class ClusterSlots implements SlotDeployer {
     const deployment = await this.#objects.existing(slot);
     if (imageOf(deployment) !== image)
       throw new UserError(
+        "failed",
         `Deployment ${slotHost(slot)}`,
         `has ${imageOf(deployment) ?? "no image"} where ${image} was asked for`,
         "./exai preview staging   (or prod) shows what the engine would change",
@@ -67,6 +68,7 @@ export class ClusterSlots implements SlotDeployer {
       if (left.length === 0) return;
       if (performance.now() > deadline)
         throw new UserError(
+          "failed",
           `slot ${slot}`,
           `${left.map(({ metadata }) => metadata.name).join(", ")} did not stop within the grace time`,
           `kubectl --namespace ${this.#options.cluster.namespace} describe pod ${left[0]?.metadata.name ?? ""}`,

@@ -16,7 +16,7 @@ import {
   type RouteTimeouts,
 } from "../../../contract/envoy/routes.ts";
 import { routesText } from "../../../contract/envoy/seed.ts";
-import { EXIT, isRefusal, UserError } from "../../../contract/errors.ts";
+import { isRefusal, UserError } from "../../../contract/errors.ts";
 import { FencedDirectory, unwritable } from "./fenced-directory.ts";
 import type { Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
@@ -110,6 +110,7 @@ export class EnvoyTraffic implements TrafficDriver {
       }
       if (performance.now() > deadline) {
         throw new UserError(
+          "failed",
           this.#options.observeUrl,
           `the router has not taken generation ${String(table.generation)}: ${last}`,
           "./exai status, ./exai logs router; then: ./exai rollout resume (or abort)",
@@ -135,16 +136,21 @@ export class EnvoyTraffic implements TrafficDriver {
       answer = await getJson(new URL(path, observeUrl), signal === undefined ? late : AbortSignal.any([late, signal]));
     } catch (error) {
       const detail = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
-      throw new UserError(observeUrl, `the router does not answer (${detail})`, "./exai up, then ./exai status");
+      throw new UserError(
+        "unavailable",
+        observeUrl,
+        `the router does not answer (${detail})`,
+        "./exai up, then ./exai status",
+      );
     }
     // A router of before it gave its name gives none.
     const name = answer.headers[INSTANCE_HEADER];
     if (instance === undefined || name === undefined || name === instance) return answer.body;
     throw new UserError(
+      "state-conflict",
       observeUrl,
       `the router of ${String(name)} answers there, and not that of ${instance}`,
       "./exai down on that one, or ./exai up with other ports: --set observePort=<port> and the like",
-      EXIT.refused,
     );
   }
 }

@@ -53,7 +53,7 @@ export class FencedDirectory {
    * Replaces a file by rename; when it returns, the content survives a crash of the machine.
    *
    * @param visible `first` renames before the content is flushed, for a reader who waits: what a crash of the machine in
-   * between leaves behind must be mendable from elsewhere.
+   * between leaves behind must be fixable from elsewhere.
    * @throws FencedError when a newer token has shut this one out.
    */
   async replace(name: string, content: string, visible: "first" | "when safe" = "when safe"): Promise<void> {
@@ -103,15 +103,15 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** What a person mends, and not this program: no room, a quota, a read-only file system, a lack of permission. */
+/** What a person fixes, and not this program: no room, a quota, a read-only file system, a lack of permission. */
 const UNWRITABLE = ["ENOSPC", "EDQUOT", "EROFS", "EACCES"];
 
-/** The error of a file that cannot be written, as its reader mends it; any other error as it is. */
+/** The error of a file that cannot be written, as its reader fixes it; any other error as it is. */
 export function unwritable(error: unknown, path: string, problem: (code: string) => string): unknown {
   const code = errorCode(error);
   if (code === undefined || !UNWRITABLE.includes(code)) return error;
-  const mend = "make room or mend the permissions, then: ./exai rollout resume (or abort)";
-  return new UserError(path, problem(code), mend, undefined, { cause: error });
+  const fix = "make room or fix the permissions, then: ./exai rollout resume (or abort)";
+  return new UserError("failed", path, problem(code), fix, { cause: error });
 }
 
 /** Whether it is an error of {@link unwritable}: the same write would meet it again. */

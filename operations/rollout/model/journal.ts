@@ -178,6 +178,7 @@ export function parseJournal(text: string, path: string): Journal {
     value = JSON.parse(text);
   } catch {
     throw new UserError(
+      "failed",
       path,
       "is no JSON",
       "restore it from a backup, or move it away: the router's table stays in force",
@@ -186,13 +187,14 @@ export function parseJournal(text: string, path: string): Journal {
   const journal = value as Partial<Journal> | null;
   if (journal?.schema !== 1) {
     throw new UserError(
+      "failed",
       path,
       `has schema ${String(journal?.schema)}, and this version knows schema 1`,
       "use the version of exai that wrote it",
     );
   }
   if (journal.machine === undefined || journal.table === undefined || typeof journal.sequence !== "number") {
-    throw new UserError(path, "is no complete journal", "restore it from a backup, or move it away");
+    throw new UserError("failed", path, "is no complete journal", "restore it from a backup, or move it away");
   }
   return modern(journal as OlderJournal);
 }

@@ -1,5 +1,5 @@
 import type { Slot } from "../../../contract/slots.ts";
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import type { PlannedRanges } from "../controller/schema-check.ts";
 
 /** One rollout, decided before its first transition and never changed afterwards. */
@@ -83,10 +83,10 @@ export function parseSteps(text: string): readonly number[] {
   const rising = steps.every((step, index) => step > (steps[index - 1] ?? 0) && step <= 100);
   if (!rising || steps.at(-1) !== 100) {
     throw new UserError(
+      "invalid-argument",
       "--steps",
       `"${text}" is no list of rising percentages that ends with 100`,
       "./exai cutover --image IMAGE --steps 5,25,50,100",
-      EXIT.failed,
     );
   }
   return steps;
@@ -100,7 +100,7 @@ export function parseSteps(text: string): readonly number[] {
 export function parseSeconds(text: string, option: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*$/.exec(text);
   if (match === null)
-    throw new UserError(option, `"${text}" is no duration`, `${option} 10s (ms, s, m or h)`, EXIT.failed);
+    throw new UserError("failed", option, `"${text}" is no duration`, `${option} 10s (ms, s, m or h)`);
   const factors: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
   return Number(match[1]) * (factors[match[2] ?? "s"] ?? 1);
 }

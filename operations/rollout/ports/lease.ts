@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { hostname, uptime, userInfo } from "node:os";
 import { join } from "node:path";
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import { errorCode, syncDirectory, unwritable } from "../local/fenced-directory.ts";
 import { isGone, isSameBoot, ownMark } from "../host/process-identity.ts";
 
@@ -243,10 +243,10 @@ async function alive(record: LeaseRecord): Promise<boolean> {
 function refused(record: LeaseRecord): UserError {
   const { holder } = record;
   return new UserError(
+    "state-conflict",
     "rollout lease",
     `${holder.who} holds it: \`${holder.verb}\`, process ${String(holder.pid)}, token ${String(record.token)}`,
     `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(record.seconds)} s after its last renewal`,
-    EXIT.refused,
   );
 }
 

@@ -17,8 +17,8 @@ export function placeOf(located: Located, object = located.name): Place {
 }
 
 /** The verdict about something of the database. */
-export function about(located: Located, holds: boolean, message: string, mend: string, object = located.name): Verdict {
-  return judgeAt(placeOf(located, object), holds, message, mend);
+export function about(located: Located, holds: boolean, message: string, fix: string, object = located.name): Verdict {
+  return judgeAt(placeOf(located, object), holds, message, fix);
 }
 
 /** A question that the database did not answer. */

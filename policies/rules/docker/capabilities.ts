@@ -16,7 +16,7 @@ export const capabilities = dockerRule(
       at: drops,
       holds: drops.includes("ALL", "CAP_ALL"),
       message: "the container keeps Docker's default capabilities",
-      mend: 'set capabilities.drops: ["ALL"]',
+      fix: 'set capabilities.drops: ["ALL"]',
     };
     const adds = container.at("capabilities", "adds");
     const holds = all(
@@ -28,6 +28,6 @@ export const capabilities = dockerRule(
       .map((add) => add.shown)
       .join(", ");
     // A container whose capabilities are malformed fails above; what it adds is then malformed too, and fails.
-    yield { at: adds, holds, message: `the container adds capabilities: ${shown}`, mend: "remove capabilities.adds" };
+    yield { at: adds, holds, message: `the container adds capabilities: ${shown}`, fix: "remove capabilities.adds" };
   },
 );

@@ -21,7 +21,7 @@ export const healthCheck = dockerRule(
       at: tests,
       holds,
       message: "the container has no health check",
-      mend: 'set healthcheck.tests, e.g. ["CMD", "program", …]',
+      fix: 'set healthcheck.tests, e.g. ["CMD", "program", …]',
     };
   },
 );

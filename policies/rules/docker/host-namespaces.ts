@@ -19,7 +19,7 @@ export const hostNamespaces = dockerRule(
         at: place,
         holds: any(place.isAbsent, all(place.isPresent, not(shared))),
         message: `${key} is ${place.shown}`,
-        mend: `remove ${key}`,
+        fix: `remove ${key}`,
       };
     }
   },

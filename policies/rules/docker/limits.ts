@@ -17,7 +17,7 @@ export const limits = dockerRule(
       at: memory,
       holds: memory.within(1, Infinity),
       message: "the container has no memory limit",
-      mend: "set memory, in MiB",
+      fix: "set memory, in MiB",
     };
     const swap = container.at("memorySwap");
     const limit = memory.number;
@@ -26,14 +26,14 @@ export const limits = dockerRule(
       at: swap,
       holds: bounded,
       message: `memorySwap is ${swap.shown}, so the container swaps past its memory limit`,
-      mend: "set memorySwap to the value of memory",
+      fix: "set memorySwap to the value of memory",
     };
     const cpus = container.at("cpus");
     yield {
       at: cpus,
       holds: cpus.within(0.001, Infinity),
       message: "the container has no CPU limit",
-      mend: 'set cpus, e.g. "0.5"',
+      fix: 'set cpus, e.g. "0.5"',
     };
     const ulimits = container.at("ulimits");
     const bound = any(
@@ -43,7 +43,7 @@ export const limits = dockerRule(
       at: ulimits,
       holds: bound,
       message: "the container has no limit of processes",
-      mend: 'add { name: "nproc", soft, hard } to ulimits',
+      fix: 'add { name: "nproc", soft, hard } to ulimits',
     };
   },
 );

@@ -20,7 +20,7 @@ export const logs = dockerRule(
       at: driver,
       holds: any(bounded, elsewhere),
       message: "the container's log grows without a bound",
-      mend: "set logOpts max-size and max-file",
+      fix: "set logOpts max-size and max-file",
     };
   },
 );

@@ -20,7 +20,7 @@ export const mounts = dockerRule(
     const volumes = container.at("volumes");
     const mountList = container.at("mounts");
     if (volumes.isAbsent === true && mountList.isAbsent === true)
-      yield { at: volumes, holds: true, message: "", mend: "" };
+      yield { at: volumes, holds: true, message: "", fix: "" };
     for (const volume of volumes.each()) yield sound(volume, volume.at("hostPath"));
     for (const mount of mountList.each()) yield sound(mount, mount.at("source"));
     // `volumesFrom` of old and `fromContainer` take over mounts that this rule may not see.
@@ -30,7 +30,7 @@ export const mounts = dockerRule(
         at: from,
         holds: from.isAbsentOr(""),
         message: `the container takes over the mounts of ${from.shown}`,
-        mend: "name the volumes that it needs",
+        fix: "name the volumes that it needs",
       };
     }
   },
@@ -42,6 +42,6 @@ function sound(entry: Reader, host: Reader): Answer {
     at: host,
     holds: any(host.isAbsent, all(host.isPresent, not(refused))),
     message: `${host.shown} of the host is mounted at ${entry.at("containerPath").or(entry.at("target")).shown}`,
-    mend: "mount a named volume or a directory of the project",
+    fix: "mount a named volume or a directory of the project",
   };
 }

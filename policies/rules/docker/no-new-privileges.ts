@@ -20,7 +20,7 @@ export const noNewPrivileges = dockerRule(
       at: place,
       holds: all(set, not(unset)),
       message: "the container may gain privileges",
-      mend: 'add "no-new-privileges:true" to securityOpts',
+      fix: 'add "no-new-privileges:true" to securityOpts',
     };
     const confined = every(place.each(), (option) =>
       all(option.isPresent, not(option.matches(/^(seccomp|apparmor|systempaths)[:=]unconfined$|^label[:=]disable$/))),
@@ -29,7 +29,7 @@ export const noNewPrivileges = dockerRule(
       at: place,
       holds: confined,
       message: "a security profile is switched off",
-      mend: "remove the unconfined profile from securityOpts",
+      fix: "remove the unconfined profile from securityOpts",
     };
   },
 );

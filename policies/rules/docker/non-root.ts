@@ -17,7 +17,7 @@ export const nonRoot = dockerRule(
       at: place,
       holds,
       message: `the container runs as user ${place.shown}`,
-      mend: 'set user to "uid:gid", neither of them 0',
+      fix: 'set user to "uid:gid", neither of them 0',
     };
   },
 );

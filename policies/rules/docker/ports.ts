@@ -20,7 +20,7 @@ export const ports = dockerRule(
       at: everything,
       holds: everything.isAbsentOr(false),
       message: "every exposed port is published",
-      mend: "remove publishAllPorts",
+      fix: "remove publishAllPorts",
     };
     for (const port of container.at("ports").each()) {
       const address = port.at("ip");
@@ -32,7 +32,7 @@ export const ports = dockerRule(
         at: address,
         holds: any(loopback, named),
         message: `port ${port.at("external").shown} is published on address ${address.shown}`,
-        mend: 'set ip: "127.0.0.1"',
+        fix: 'set ip: "127.0.0.1"',
       };
     }
   },

@@ -16,7 +16,7 @@ export const privileged = dockerRule(
       at: place,
       holds: place.isAbsentOr(false),
       message: "the container is privileged",
-      mend: "remove privileged",
+      fix: "remove privileged",
     };
     const devices = container.at("devices");
     const holds = devices.test((value) => Array.isArray(value) && value.length === 0);
@@ -24,7 +24,7 @@ export const privileged = dockerRule(
       at: devices,
       holds: devices.isAbsent === true ? true : holds,
       message: "the container gets devices of the host",
-      mend: "remove devices",
+      fix: "remove devices",
     };
   },
 );

@@ -18,7 +18,7 @@ export const readOnlyRoot = dockerRule(
       at: place,
       holds: any(place.is(true), neverRuns),
       message: "the container can write its root file system",
-      mend: "set readOnly: true and mount what it writes",
+      fix: "set readOnly: true and mount what it writes",
     };
   },
 );

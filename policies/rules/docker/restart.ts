@@ -18,7 +18,7 @@ export const restart = dockerRule(
       at: place,
       holds: any(place.isAbsentOr("no"), bounded),
       message: `restart is ${place.shown} without a bound of 5`,
-      mend: 'set restart: "on-failure" and maxRetryCount: 5',
+      fix: 'set restart: "on-failure" and maxRetryCount: 5',
     };
   },
 );

@@ -17,7 +17,7 @@ export const allowPrivilegeEscalation = containerRule(
       at: place,
       holds: any(place.is(false), pod.windows),
       message: `${container.label} may gain privileges (allowPrivilegeEscalation is ${place.shown})`,
-      mend: "set securityContext.allowPrivilegeEscalation: false",
+      fix: "set securityContext.allowPrivilegeEscalation: false",
     };
   },
 );

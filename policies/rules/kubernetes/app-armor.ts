@@ -24,7 +24,7 @@ export const appArmor = podRule(
         at: type,
         holds: any(profile.isAbsent, type.is("RuntimeDefault", "Localhost")),
         message: `${label} has AppArmor profile ${type.shown}`,
-        mend: "set appArmorProfile.type: RuntimeDefault, or remove it",
+        fix: "set appArmorProfile.type: RuntimeDefault, or remove it",
       };
     }
     for (const [key, value] of pod.metadata.at("annotations").entries()) {
@@ -34,7 +34,7 @@ export const appArmor = podRule(
         at: value,
         holds: value.matches(/^(|runtime\/default|localhost\/.*)$/),
         message: `the annotation sets AppArmor profile ${value.shown}`,
-        mend: "remove the annotation",
+        fix: "remove the annotation",
       };
     }
   },

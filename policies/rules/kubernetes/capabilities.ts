@@ -19,7 +19,7 @@ export const capabilities = containerRule(
       at: drop,
       holds: any(drop.includes("ALL"), pod.windows),
       message: `${container.label} keeps capabilities (drop lacks "ALL")`,
-      mend: 'set securityContext.capabilities.drop: ["ALL"]',
+      fix: 'set securityContext.capabilities.drop: ["ALL"]',
     };
     const add = place.at("add");
     const sound = all(
@@ -34,7 +34,7 @@ export const capabilities = containerRule(
       at: add,
       holds: any(sound, pod.windows),
       message: `${container.label} adds capabilities: ${added}`,
-      mend: "remove all but NET_BIND_SERVICE from securityContext.capabilities.add",
+      fix: "remove all but NET_BIND_SERVICE from securityContext.capabilities.add",
     };
   },
 );

@@ -22,7 +22,7 @@ export const highUserId = containerRule(
       at: place,
       holds: any(place.within(10_000, Infinity), pod.userNamespace),
       message: `${container.label} runs with UID ${place.shown}`,
-      mend: "set securityContext.runAsUser to 10000 or more",
+      fix: "set securityContext.runAsUser to 10000 or more",
     };
   },
 );

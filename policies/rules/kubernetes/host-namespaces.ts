@@ -13,7 +13,7 @@ export const hostNamespaces = podRule(
   function* (pod) {
     for (const key of ["hostNetwork", "hostPID", "hostIPC"]) {
       const place = pod.spec.at(key);
-      yield { at: place, holds: place.isAbsentOr(false), message: `${key} is ${place.shown}`, mend: `remove ${key}` };
+      yield { at: place, holds: place.isAbsentOr(false), message: `${key} is ${place.shown}`, fix: `remove ${key}` };
     }
   },
 );

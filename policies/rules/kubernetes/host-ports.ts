@@ -12,14 +12,14 @@ export const hostPorts = containerRule(
   },
   function* (container) {
     const ports = container.reader.at("ports");
-    if (ports.isAbsent === true) yield { at: ports, holds: true, message: "", mend: "" };
+    if (ports.isAbsent === true) yield { at: ports, holds: true, message: "", fix: "" };
     for (const port of ports.each()) {
       const place = port.at("hostPort");
       yield {
         at: place,
         holds: place.isAbsentOr(0),
         message: `${container.label} takes port ${place.shown} of its node`,
-        mend: "remove hostPort and use a Service",
+        fix: "remove hostPort and use a Service",
       };
     }
   },

@@ -25,7 +25,7 @@ export const hostProbes = containerRule(
           at: place,
           holds: place.isAbsentOr(""),
           message: `${container.label}: the kubelet would ask host ${place.shown}`,
-          mend: "remove host: the pod itself is asked then",
+          fix: "remove host: the pod itself is asked then",
         };
       }
   },

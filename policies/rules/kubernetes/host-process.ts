@@ -19,7 +19,7 @@ export const hostProcess = podRule(
         at: place,
         holds: place.isAbsentOr(false),
         message: `${label} is a HostProcess`,
-        mend: "remove windowsOptions.hostProcess",
+        fix: "remove windowsOptions.hostProcess",
       };
     }
   },

@@ -8,7 +8,7 @@ export interface Answer {
   readonly at: Reader;
   readonly holds: Truth;
   readonly message: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 type Text = Pick<ResourceRule, "name" | "title" | "documentation" | "references" | "level"> &
@@ -24,7 +24,7 @@ export function podRule(text: Text, check: (pod: Pod) => Iterable<Answer>): Reso
     idle: noPods,
     *check(subject) {
       for (const pod of podsOf(subject))
-        for (const answer of check(pod)) yield judge(subject, answer.at, answer.holds, answer.message, answer.mend);
+        for (const answer of check(pod)) yield judge(subject, answer.at, answer.holds, answer.message, answer.fix);
     },
   };
 }

@@ -16,7 +16,7 @@ export const privileged = containerRule(
       at: place,
       holds: place.isAbsentOr(false),
       message: `${container.label} is privileged`,
-      mend: "remove securityContext.privileged",
+      fix: "remove securityContext.privileged",
     };
   },
 );

@@ -16,7 +16,7 @@ export const procMount = containerRule(
       at: place,
       holds: place.isAbsentOr("Default"),
       message: `${container.label} has procMount ${place.shown}`,
-      mend: "remove securityContext.procMount",
+      fix: "remove securityContext.procMount",
     };
   },
 );

@@ -20,7 +20,7 @@ export const readOnlyRoot = containerRule(
       at: place,
       holds: any(place.is(true), pod.windows),
       message: `${container.label} can write its root file system`,
-      mend: "set securityContext.readOnlyRootFilesystem: true and mount what it writes",
+      fix: "set securityContext.readOnlyRootFilesystem: true and mount what it writes",
     };
   },
 );

@@ -29,7 +29,7 @@ export const resources = containerRule(
           at: place,
           holds,
           message: `${container.label} has no ${resource} ${kind}`,
-          mend: `set resources.${kind}.${resource}`,
+          fix: `set resources.${kind}.${resource}`,
         };
       }
   },

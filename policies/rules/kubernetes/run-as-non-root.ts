@@ -2,7 +2,7 @@ import { all, any } from "../../model/truth.ts";
 import { podRule, podSecurity } from "./pod-rule.ts";
 
 const FIELD = ["securityContext", "runAsNonRoot"] as const;
-const MEND = "set securityContext.runAsNonRoot: true";
+const FIX = "set securityContext.runAsNonRoot: true";
 
 /** Containers run as non-root. */
 export const runAsNonRoot = podRule(
@@ -22,12 +22,12 @@ export const runAsNonRoot = podRule(
       at: own,
       holds: any(pod.userNamespace, own.isAbsentOr(true)),
       message: "the pod allows root (runAsNonRoot is not true)",
-      mend: MEND,
+      fix: FIX,
     };
     for (const container of pod.containers) {
       const place = container.reader.at(...FIELD);
       const holds = any(place.is(true), all(place.isAbsent, own.is(true)), pod.userNamespace);
-      yield { at: place, holds, message: `${container.label} may run as root`, mend: MEND };
+      yield { at: place, holds, message: `${container.label} may run as root`, fix: FIX };
     }
   },
 );

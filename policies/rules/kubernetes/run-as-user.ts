@@ -23,7 +23,7 @@ export const runAsUser = podRule(
         at: place,
         holds: any(sound, pod.userNamespace),
         message: `${label} asks for user ${place.shown}`,
-        mend: "set runAsUser to a UID other than 0",
+        fix: "set runAsUser to a UID other than 0",
       };
     }
   },

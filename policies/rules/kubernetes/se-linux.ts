@@ -17,12 +17,12 @@ export const seLinux = podRule(
       ...pod.containers.map((c) => [c.label, c.reader] as const),
     ]) {
       const options = reader.at("securityContext", "seLinuxOptions");
-      const mend = "remove it from securityContext.seLinuxOptions";
+      const fix = "remove it from securityContext.seLinuxOptions";
       const type = options.at("type");
-      yield { at: type, holds: type.isAbsentOr(...TYPES), message: `${label} has SELinux type ${type.shown}`, mend };
+      yield { at: type, holds: type.isAbsentOr(...TYPES), message: `${label} has SELinux type ${type.shown}`, fix };
       for (const key of ["user", "role"]) {
         const place = options.at(key);
-        yield { at: place, holds: place.isAbsentOr(""), message: `${label} sets SELinux ${key} ${place.shown}`, mend };
+        yield { at: place, holds: place.isAbsentOr(""), message: `${label} sets SELinux ${key} ${place.shown}`, fix };
       }
     }
   },

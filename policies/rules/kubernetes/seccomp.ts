@@ -2,7 +2,7 @@ import { all, any } from "../../model/truth.ts";
 import { podRule, podSecurity } from "./pod-rule.ts";
 
 const PROFILES = ["RuntimeDefault", "Localhost"];
-const MEND = "set securityContext.seccompProfile.type: RuntimeDefault";
+const FIX = "set securityContext.seccompProfile.type: RuntimeDefault";
 
 /** System calls are filtered. */
 export const seccomp = podRule(
@@ -20,7 +20,7 @@ export const seccomp = podRule(
       at: own.at("type"),
       holds: any(own.isAbsent, own.at("type").is(...PROFILES), pod.windows),
       message: `the pod's seccomp profile is ${own.at("type").shown}`,
-      mend: MEND,
+      fix: FIX,
     };
     for (const container of pod.containers) {
       const place = container.reader.at("securityContext", "seccompProfile");
@@ -30,7 +30,7 @@ export const seccomp = podRule(
         at: type,
         holds,
         message: `${container.label} has no seccomp profile that filters (it is ${type.shown})`,
-        mend: MEND,
+        fix: FIX,
       };
     }
   },

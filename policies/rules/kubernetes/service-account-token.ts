@@ -19,15 +19,15 @@ export const serviceAccountToken: ResourceRule = {
   idle: noPods,
   concerns: (resource) => isAccount(resource) || bearsPods(resource),
   *check(subject) {
-    const mend = "set automountServiceAccountToken: false";
+    const fix = "set automountServiceAccountToken: false";
     if (isAccount(subject.resource)) {
       const place = subject.inputs.at("automountServiceAccountToken");
-      yield judge(subject, place, place.is(false), "pods of the account mount its token", mend);
+      yield judge(subject, place, place.is(false), "pods of the account mount its token", fix);
       return;
     }
     for (const pod of podsOf(subject)) {
       const place = pod.spec.at("automountServiceAccountToken");
-      yield judge(subject, place, place.is(false), "the pod mounts a service-account token", mend);
+      yield judge(subject, place, place.is(false), "the pod mounts a service-account token", fix);
       for (const volume of pod.spec.at("volumes").each())
         for (const source of volume.at("projected", "sources").each()) {
           const token = source.at("serviceAccountToken");

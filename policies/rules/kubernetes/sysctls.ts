@@ -28,14 +28,14 @@ export const sysctls = podRule(
   },
   function* (pod) {
     const list = pod.spec.at("securityContext", "sysctls");
-    if (list.isAbsent === true) yield { at: list, holds: true, message: "", mend: "" };
+    if (list.isAbsent === true) yield { at: list, holds: true, message: "", fix: "" };
     for (const sysctl of list.each()) {
       const place = sysctl.at("name");
       yield {
         at: place,
         holds: place.is(...SAFE),
         message: `the pod sets ${place.shown}, which is not a safe parameter`,
-        mend: "remove it from securityContext.sysctls",
+        fix: "remove it from securityContext.sysctls",
       };
     }
   },

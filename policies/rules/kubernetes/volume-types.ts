@@ -25,14 +25,14 @@ export const volumeTypes = podRule(
   },
   function* (pod) {
     const volumes = pod.spec.at("volumes");
-    if (volumes.isAbsent === true) yield { at: volumes, holds: true, message: "", mend: "" };
+    if (volumes.isAbsent === true) yield { at: volumes, holds: true, message: "", fix: "" };
     for (const volume of volumes.each()) {
       yield {
         at: volume,
         // Kubernetes makes an emptyDir of a volume that names no kind.
         holds: any(onlyNamed(volume), ...ALLOWED.map((type) => volume.at(type).isPresent)),
         message: `volume ${volume.at("name").shown} is of type ${typeOf(volume)}`,
-        mend: `use one of ${ALLOWED.join(", ")}`,
+        fix: `use one of ${ALLOWED.join(", ")}`,
       };
     }
   },

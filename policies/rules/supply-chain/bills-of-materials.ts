@@ -21,8 +21,8 @@ export const billsOfMaterials: StackRule = {
   ],
   *check(scene) {
     if (!verifiesAny(scene)) {
-      const mend = "ask for one in the ClusterImagePolicy that verifies the image's signature";
-      yield judgeAt({ object: "images", path: "" }, false, "no bill of materials is asked for anywhere", mend);
+      const fix = "ask for one in the ClusterImagePolicy that verifies the image's signature";
+      yield judgeAt({ object: "images", path: "" }, false, "no bill of materials is asked for anywhere", fix);
       return;
     }
     for (const image of runImages(scene))

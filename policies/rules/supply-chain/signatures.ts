@@ -19,9 +19,8 @@ export const signatures: StackRule = {
   *check(scene) {
     if (!verifiesAny(scene)) {
       // One place for all of them: who declares nothing is told once.
-      const mend =
-        "install sigstore's policy-controller, and declare a ClusterImagePolicy for the images of this stack";
-      yield judgeAt({ object: "images", path: "" }, false, "no signature of an image is verified anywhere", mend);
+      const fix = "install sigstore's policy-controller, and declare a ClusterImagePolicy for the images of this stack";
+      yield judgeAt({ object: "images", path: "" }, false, "no signature of an image is verified anywhere", fix);
       return;
     }
     for (const { reader, resource } of unwatched(scene))

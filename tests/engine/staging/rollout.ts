@@ -157,7 +157,7 @@ export function rolloutTests(staging: () => StagingStack): void {
       expect(blue?.status?.readyReplicas).toBe(2);
     });
 
-    test("a release that cannot be had is taken back at once, and leaves nothing for the next up to mend", async () => {
+    test("a release that cannot be had is taken back at once, and leaves nothing for the next up to fix", async () => {
       const nowhere = `docker.io/exai/reference-server@sha256:${"0".repeat(64)}`;
       const before = await staging().pods("blue");
       const events = await exai(["cutover", "--stack", "staging", "--image", nowhere], 1);

@@ -73,7 +73,7 @@ async function pauseInBackup(): Promise<void> {
 }
 
 describe("backups of the local database", () => {
-  it("are refused, with the mend, where the migrations are missing", async () => {
+  it("are refused, with the fix, where the migrations are missing", async () => {
     await expect(run(backupNow(stack.url, { kind: "full" }))).rejects.toThrow(/no history of backups yet/);
   });
 

@@ -120,11 +120,11 @@ describe("dashboard", () => {
 });
 
 describe("settings", () => {
-  test("wrong ones are refused with name, problem and mend, all at once", async () => {
+  test("wrong ones are refused with name, problem and fix, all at once", async () => {
     const refused = await servers.spawn({ EXAI_JWT_TOKEN: "short", LOG_LEVEL: "loud", EXAI_FAULTS: "errors=2" });
     expect(await refused.exited).toBe(2);
-    expect(refused.output()).toMatch(/^EXAI_JWT_TOKEN: is 5 bytes long.*\n {2}mend: .*openssl rand/m);
-    expect(refused.output()).toMatch(/^LOG_LEVEL: 'loud' .*\n {2}mend: .*debug, info, warning, error/m);
+    expect(refused.output()).toMatch(/^EXAI_JWT_TOKEN: is 5 bytes long.*\n {2}fix: .*openssl rand/m);
+    expect(refused.output()).toMatch(/^LOG_LEVEL: 'loud' .*\n {2}fix: .*debug, info, warning, error/m);
     expect(refused.output()).toMatch(/^EXAI_FAULTS: 'errors=2'/m);
   });
 

@@ -88,7 +88,7 @@ describe("the controller", () => {
         // Without room, going on is refused in the same words.
         await expect(runVerb(resume(stack.context({ gates: QUICK_GATES })))).rejects.toMatchObject({
           exitCode: 2,
-          mend: expect.stringContaining("make room") as string,
+          fix: expect.stringContaining("make room") as string,
         });
         await rm(filler);
         const resumed = await runVerb(resume(stack.context({ gates: QUICK_GATES })));

@@ -119,7 +119,7 @@ describe("releases and the schema", () => {
     await expect(apply()).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining(`${OLD} in blue is warm`) as string,
-      mend: expect.stringMatching(/rollout finish.*migrate apply/) as string,
+      fix: expect.stringMatching(/rollout finish.*migrate apply/) as string,
     });
     expect((await apply(true)).events.at(-1)).toMatchObject({ data: { applied: 0 } });
     expect(await applied()).toBe(EXPAND);
@@ -132,7 +132,7 @@ describe("releases and the schema", () => {
     await expect(runVerb(rollback(context(), {}))).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining("has moved past") as string,
-      mend: expect.stringContaining("--accept-schema") as string,
+      fix: expect.stringContaining("--accept-schema") as string,
     });
     expect(await users()).toEqual({ blue: 0, green: 100 });
 
@@ -146,7 +146,7 @@ describe("releases and the schema", () => {
   it("a release that the schema has moved past, or that says nothing, gets no users", async () => {
     await expect(runVerb(cutover(context(), { ...QUICK_CUTOVER, image: NEW }))).rejects.toMatchObject({
       exitCode: 3,
-      mend: expect.stringContaining(`exai.schema.max is at least ${CONTRACT}`) as string,
+      fix: expect.stringContaining(`exai.schema.max is at least ${CONTRACT}`) as string,
     });
     const silent = runVerb(cutover(context(), { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer }));
     await expect(silent).rejects.toMatchObject({
@@ -172,7 +172,7 @@ describe("releases and the schema", () => {
       message: expect.stringContaining(
         `${OLD} in blue, which has the users, knows the schema up to ${FIRST}`,
       ) as string,
-      mend: expect.stringContaining(`at least ${LATER}`) as string,
+      fix: expect.stringContaining(`at least ${LATER}`) as string,
     });
     expect((await runVerb(cutover(context(), { ...QUICK_CUTOVER, image: NEWEST }))).code).toBe(0);
     const at = context();

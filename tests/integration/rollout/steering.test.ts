@@ -34,7 +34,7 @@ describe("a controller that is killed", () => {
     const context = stack.context({ gates: QUICK_GATES });
     expect((await runVerb(resume(context))).code).toBe(0);
     expect((await expectSound(stack)).machine.state.name).toBe("standby");
-    await expect(runVerb(abort(context, {}))).rejects.toMatchObject({ exitCode: 3, mend: "./exai rollback" });
+    await expect(runVerb(abort(context, {}))).rejects.toMatchObject({ exitCode: 3, fix: "./exai rollback" });
     expect((await runVerb(rollback(context, {}))).code).toBe(0);
     expect((await expectSound(stack)).machine.state.name).toBe("idle");
   }, 180_000);

@@ -70,7 +70,7 @@ describe("what changes a local stack as a whole", () => {
     await up.next();
   });
 
-  it("goes on under a rollout that was left in the middle, and names what mends it", async () => {
+  it("goes on under a rollout that was left in the middle, and names what fixes it", async () => {
     leaveRolloutIn("bake");
     expect(await events(alone(place, "up", nothing))).toEqual([
       {

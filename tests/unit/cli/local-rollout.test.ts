@@ -68,7 +68,7 @@ describe("a verb that users wait for", () => {
   });
 
   it("asks Docker where nobody answers, and refuses a stack that is not up", async () => {
-    await expect(open({ urgent: true })).rejects.toMatchObject({ message: "is not up", mend: "./exai up" });
+    await expect(open({ urgent: true })).rejects.toMatchObject({ message: "is not up", fix: "./exai up" });
     expect(await dockerWasAsked()).toBe("ps\n");
   });
 

@@ -41,11 +41,11 @@ describe("the command line", () => {
     },
   );
 
-  it("refuses settings with the key, the reason and the mend, and no stack trace", async () => {
+  it("refuses settings with the key, the reason and the fix, and no stack trace", async () => {
     const { code, stderr } = await exai("up", "--set", "httpPort=80", "--set", "nope=1");
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /exai:httpPort: is a privileged port[^\n]*\n {2}mend: pulumi config set --stack local exai:httpPort/,
+      /exai:httpPort: is a privileged port[^\n]*\n {2}fix: pulumi config set --stack local exai:httpPort/,
     );
     expect(stderr).toMatch(/exai:nope: is an unknown key/);
     expect(stderr).not.toMatch(/\n {4}at /);
@@ -138,7 +138,7 @@ describe("the launcher", () => {
       ]);
       const ran = await runProgram(join(folder, "exai"), ["up"], { env: { PATH: bin } });
       expect(ran.code).toBe(2);
-      expect(ran.stderr).toMatch(/Node >= 22.18 is missing[\s\S]*mend: install Node 24/);
+      expect(ran.stderr).toMatch(/Node >= 22.18 is missing[\s\S]*fix: install Node 24/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

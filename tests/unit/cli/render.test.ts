@@ -76,13 +76,15 @@ describe("report", () => {
     return { code, text: messages.join("\n") };
   };
 
-  it("prints where, what and the mend of a user error, without a stack trace", () => {
-    const { code, text } = said(new UserError("exai:httpPort", "is taken", "choose another", 3));
-    expect({ code, text }).toEqual({ code: 3, text: "exai:httpPort: is taken\n  mend: choose another" });
+  it("prints where, what and the fix of a user error, without a stack trace", () => {
+    const { code, text } = said(new UserError("lock-held", "exai:httpPort", "is taken", "choose another"));
+    expect({ code, text }).toEqual({ code: 3, text: "exai:httpPort: is taken\n  fix: choose another" });
   });
 
   it("prints each of several", () => {
-    const { code, text } = said(new UserErrors([new UserError("a", "x", "m"), new UserError("b", "y", "n")]));
+    const { code, text } = said(
+      new UserErrors([new UserError("failed", "a", "x", "m"), new UserError("failed", "b", "y", "n")]),
+    );
     expect(code).toBe(2);
     expect(text).toMatch(/a: x[\s\S]*b: y/);
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { whenUnlocked } from "../../../platforms/kubernetes/engine-images.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 
-const locked = () => new UserError("stack prod", "somebody else is changing it", "wait", EXIT.refused);
+const locked = () => new UserError("state-conflict", "stack prod", "somebody else is changing it", "wait");
 const times = { waitSeconds: 0.2, everySeconds: 0.01 };
 
 describe("what is done to a stack that somebody else changes", () => {
@@ -15,14 +15,14 @@ describe("what is done to a stack that somebody else changes", () => {
 
   test("fails, which a rollout answers by taking itself back, when they never are", async () => {
     const waiting = whenUnlocked(AbortSignal.timeout(5000), times, () => Promise.reject(locked()));
-    await expect(waiting).rejects.toMatchObject({ exitCode: EXIT.failed, where: "stack prod", mend: "wait" });
+    await expect(waiting).rejects.toMatchObject({ exitCode: EXIT.failed, where: "stack prod", fix: "wait" });
   });
 
   test("does not try again what fails otherwise, and ends when it is told to", async () => {
     let tries = 0;
     const broken = () => {
       tries += 1;
-      return Promise.reject(new UserError("pods", "are broken", "mend them"));
+      return Promise.reject(new UserError("failed", "pods", "are broken", "fix them"));
     };
     await expect(whenUnlocked(AbortSignal.timeout(5000), times, broken)).rejects.toThrow("are broken");
     expect(tries).toBe(1);

@@ -43,7 +43,7 @@ describe("the CLI", () => {
     fakeCli(join(root, "home/bin"), "v3.100.0");
     await expect(pulumiCli(env)).rejects.toMatchObject({
       message: "is version 3.100.0; at least 3.206.0 is needed",
-      mend: expect.stringContaining("npx --yes pulumi version") as string,
+      fix: expect.stringContaining("npx --yes pulumi version") as string,
       exitCode: 2,
     });
   });

@@ -15,7 +15,7 @@ test.each([
 ])("docker's user is told what to do when %s", async (_name, env) => {
   const failed = tryDocker(["version"], { env });
   await expect(failed).rejects.toBeInstanceOf(UserError);
-  await expect(failed).rejects.toMatchObject({ where: "docker", mend: "./exai doctor --install" });
+  await expect(failed).rejects.toMatchObject({ where: "docker", fix: "./exai doctor --install" });
 });
 
 test("a program gets its input, and its outcome is told whole", async () => {

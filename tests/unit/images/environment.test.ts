@@ -113,7 +113,7 @@ describe("readEnvironment", () => {
   ])("refuses a wrong %s", (name, env) => {
     const found = problems(env);
     expect(found.map((error) => error.where)).toEqual([name]);
-    expect(found[0]?.mend).not.toBe("");
+    expect(found[0]?.fix).not.toBe("");
   });
 
   test("names every problem at once, and never a secret's value", () => {

@@ -84,8 +84,8 @@ describe("the labels of an image in its registry", () => {
   });
 
   it("are refused with what to do", async () => {
-    const mend = expect.stringMatching(/docker login .*exai:blueSchema/) as string;
-    await expect(labels("private/exai:1.0")).rejects.toMatchObject({ mend });
+    const fix = expect.stringMatching(/docker login .*exai:blueSchema/) as string;
+    await expect(labels("private/exai:1.0")).rejects.toMatchObject({ fix });
     await expect(labels("public/exai:absent")).rejects.toThrow("HTTP 404");
     await expect(registryLabels("127.0.0.1:9/exai:1", { scheme: "http" })).rejects.toThrow("does not answer");
   });
@@ -103,7 +103,7 @@ describe("where a cluster would get a release from", () => {
   it("is nowhere for a tag, and for what its registry does not have", async () => {
     await expect(locate(`${host}/public/exai:1.0`)).rejects.toMatchObject({
       message: expect.stringContaining("has no digest") as string,
-      mend: expect.stringContaining("imagetools inspect") as string,
+      fix: expect.stringContaining("imagetools inspect") as string,
     });
     await expect(locate(`${host}/public/exai@${absent}`)).rejects.toThrow("has no such image");
   });

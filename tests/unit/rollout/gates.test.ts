@@ -279,7 +279,7 @@ describe("probes' WebSockets that are refused", () => {
 describe("a trouble of both slots", () => {
   const slow = { requests: 50, slow: 10 } as const;
 
-  it("holds, and says that it is shared: a rollback would mend nothing", () => {
+  it("holds, and says that it is shared: a rollback would fix nothing", () => {
     const shared = observed(bins(6, slow, { requests: 150, slow: 30 }));
     expect(failing(shared)).toEqual([]);
     expect(verdictOf(shared, "p95")).toMatchObject({ outcome: "no-data", shared: true });

@@ -51,7 +51,7 @@ describe("the journal on files", () => {
     expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2]);
   });
 
-  it("mends a history that a crash cut off or tore", async () => {
+  it("fixes a history that a crash cut off or tore", async () => {
     const writer = await store.open(lease(1));
     await writer.write(journal(1));
     await writer.write(journal(2));
@@ -87,7 +87,7 @@ describe("the journal on files", () => {
     expect((await store.read())?.sequence).toBe(1);
   });
 
-  it("refuses a journal that it does not understand, naming the file and the mend", async () => {
+  it("refuses a journal that it does not understand, naming the file and the fix", async () => {
     const path = join(directory, "journal.json");
     await writeFile(path, JSON.stringify({ ...journal(1), schema: 2 }));
     await expect(store.read()).rejects.toMatchObject({ name: "UserError", where: path });

@@ -247,10 +247,10 @@ describe("session and controller over a world with faults", () => {
         for (const each of acts) {
           await perform(world, each);
           expect(world.broken).toEqual([]);
-          // Between two verbs somebody mends what is broken, or nobody does.
-          if (resumes) world.mend();
+          // Between two verbs somebody fixes what is broken, or nobody does.
+          if (resumes) world.fix();
         }
-        world.mend();
+        world.fix();
         const code = await insist(world, (context) => (resumes ? resume(context) : abort(context, {})));
         // Abort refuses what is complete, and resume goes on with it.
         if (code instanceof Error) expect(await insist(world, resume)).toBe(0);

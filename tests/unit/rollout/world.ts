@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { UserError } from "../../../contract/errors.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/ports/control.ts";
 import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
@@ -98,8 +98,8 @@ export class World {
     for (const go of this.#hung.splice(0)) go();
   }
 
-  /** Somebody mends what is broken, but for images that are gone. */
-  mend(): void {
+  /** Somebody fixes what is broken, but for images that are gone. */
+  fix(): void {
     this.#silence = 0;
     for (const slot of [this.slots.blue, this.slots.green]) slot.healthy = true;
   }
@@ -268,7 +268,7 @@ export class World {
         process.hanging = false;
         return;
       case "refuse":
-        throw new UserError("world", "no space left", "make room");
+        throw new UserError("failed", "world", "no space left", "make room");
       case "unready-blue":
       case "unready-green":
         this.slots[fault === "unready-blue" ? "blue" : "green"].healthy = false;
@@ -289,7 +289,7 @@ export class World {
   #lease(process: Process, verb: string, seize: boolean): Lease {
     const living = this.#living;
     if (living !== undefined && !seize)
-      throw new UserError("lease", `held by ${living.process.name}`, "wait", EXIT.refused);
+      throw new UserError("state-conflict", "lease", `held by ${living.process.name}`, "wait");
     living?.lost.abort(new TakenError());
     this.#token += 1;
     const lost = new AbortController();
@@ -349,7 +349,7 @@ export class World {
   #deploy(slot: Slot, image: string) {
     this.#promise(this.table.weights[slot] === 0 || !this.healthy[slot], `${slot} is deployed and has users`);
     this.#promise(!this.table.emptied.includes(slot), `${slot} is deployed and still called empty on purpose`);
-    if (!this.#images) throw new UserError(image, "cannot be had", "push it");
+    if (!this.#images) throw new UserError("failed", image, "cannot be had", "push it");
     this.slots[slot] = { running: true, image, healthy: true, open: 0 };
     return { ...this.slots[slot], id: slot, restarts: 0 };
   }

@@ -51,13 +51,13 @@ describe("a cutover", () => {
 
   it("refuses a release that needs what no file has", () => {
     const { verdict } = cut("e1 | e2", release(9));
-    expect(verdict).toMatchObject({ allowed: false, mend: expect.stringContaining("git pull") as string });
+    expect(verdict).toMatchObject({ allowed: false, fix: expect.stringContaining("git pull") as string });
   });
 
   it("says which contract migration stands before what a release needs", () => {
     const { verdict } = cut("e1 | c2 e3", release(3));
-    expect(verdict).toMatchObject({ allowed: false, mend: expect.stringContaining("./exai migrate apply") as string });
-    expect(verdict).toMatchObject({ mend: expect.stringContaining("_c2") as string });
+    expect(verdict).toMatchObject({ allowed: false, fix: expect.stringContaining("./exai migrate apply") as string });
+    expect(verdict).toMatchObject({ fix: expect.stringContaining("_c2") as string });
   });
 
   it("lets a release run on later expand migrations, and refuses it on a later contract one", () => {
@@ -81,7 +81,7 @@ describe("a rollback", () => {
     expect(back("e1 c2 |", release(1, 1))).toMatchObject({
       allowed: false,
       problem: expect.stringMatching(/moved past server:2 .*_c2.*blue keeps the users/) as string,
-      mend: expect.stringMatching(/exai\.schema\.max is at least \d{12}02.*--accept-schema/) as string,
+      fix: expect.stringMatching(/exai\.schema\.max is at least \d{12}02.*--accept-schema/) as string,
     });
   });
 
@@ -105,7 +105,7 @@ describe("migrate apply", () => {
     expect(applySchema(schema("e1 | e2 c3"), { active, other, state: "standby" }, "warn")).toMatchObject({
       allowed: false,
       problem: expect.stringContaining("server:1 in blue is warm") as string,
-      mend: expect.stringMatching(/rollout finish.*migrate apply.*--expand/) as string,
+      fix: expect.stringMatching(/rollout finish.*migrate apply.*--expand/) as string,
     });
   });
 
@@ -119,7 +119,7 @@ describe("migrate apply", () => {
   it("refuses one that the release with the users does not know", () => {
     expect(applySchema(schema("e1 | c3"), { active: other, state: "idle" }, "warn")).toMatchObject({
       allowed: false,
-      mend: expect.stringContaining(`at least ${version(3)}`) as string,
+      fix: expect.stringContaining(`at least ${version(3)}`) as string,
     });
     expect(applySchema(schema("e1 | c3"), { active, state: "idle" }, "warn").allowed).toBe(true);
   });

@@ -13,7 +13,7 @@ describe("the keys that a slot is to get", () => {
     expect(check({ jwtSecret: "old" }, "new")).toThrow(/would refuse the tokens that green signs/);
     expect(check({ jwtSecret: "old", jwtSecretNext: "new" }, "new")).toThrow(/would refuse/);
     expect(check({ jwtSecret: "old" }, "new")).toThrow(
-      expect.objectContaining({ where: "slot blue", mend: expect.stringContaining("git pull") as string }),
+      expect.objectContaining({ where: "slot blue", fix: expect.stringContaining("git pull") as string }),
     );
   });
 
