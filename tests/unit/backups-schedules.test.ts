@@ -30,7 +30,7 @@ describe("the stack's schedules", () => {
       backupSchedules({ ...settings, weeklyRetentionDays: 91 });
       expect.unreachable();
     } catch (error) {
-      expect((error as UserError).fix).toContain("exai:weeklyRetentionDays");
+      expect(String((error as UserError).fix)).toContain("exai:weeklyRetentionDays");
     }
   });
 

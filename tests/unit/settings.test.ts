@@ -309,7 +309,7 @@ describe("settings that are refused before any resource", () => {
   it.each(cases)("$name", ({ stack = "prod", values, key, says, fix }) => {
     const refused = refusals(stack, values).get(`exai:${key}`);
     expect(refused?.message).toMatch(says);
-    expect(refused?.fix).toMatch(fix ?? new RegExp(`exai:${key}`));
+    expect(String(refused?.fix)).toMatch(fix ?? new RegExp(`exai:${key}`));
     expect(refused?.exitCode).toBe(2);
   });
 

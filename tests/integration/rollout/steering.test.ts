@@ -17,6 +17,7 @@ import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { expectSound, killIn } from "../../support/rollout-kill.ts";
 import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {
@@ -34,7 +35,7 @@ describe("a controller that is killed", () => {
     const context = stack.context({ gates: QUICK_GATES });
     expect((await runVerb(resume(context))).code).toBe(0);
     expect((await expectSound(stack)).machine.state.name).toBe("standby");
-    await expect(runVerb(abort(context, {}))).rejects.toMatchObject({ exitCode: 3, fix: "./exai rollback" });
+    await expect(runVerb(abort(context, {}))).rejects.toMatchObject({ exitCode: 3, fix: fixSaying("exai rollback") });
     expect((await runVerb(rollback(context, {}))).code).toBe(0);
     expect((await expectSound(stack)).machine.state.name).toBe("idle");
   }, 180_000);

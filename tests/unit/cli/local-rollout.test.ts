@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openLocalRollout, type VerbKind } from "../../../platforms/compose/rollout.ts";
 import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";
 import { freePorts } from "../../support/free-ports.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 
 const INSTANCE = "exai-open";
 const path = process.env.PATH ?? "";
@@ -68,7 +69,7 @@ describe("a verb that users wait for", () => {
   });
 
   it("asks Docker where nobody answers, and refuses a stack that is not up", async () => {
-    await expect(open({ urgent: true })).rejects.toMatchObject({ message: "is not up", fix: "./exai up" });
+    await expect(open({ urgent: true })).rejects.toMatchObject({ message: "is not up", fix: fixSaying("exai up") });
     expect(await dockerWasAsked()).toBe("ps\n");
   });
 

@@ -97,7 +97,7 @@ describe("a failure", () => {
 
   test("without a word of the engine the given reason stands", () => {
     const error = new EngineStream({ preview: false }).failure("prod", "./exai up prod", "no such plugin");
-    expect([error.where, error.message, error.fix]).toEqual(["stack prod", "no such plugin", "./exai up prod"]);
+    expect([error.where, error.message, String(error.fix)]).toEqual(["stack prod", "no such plugin", "./exai up prod"]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { whenUnlocked } from "../../../platforms/kubernetes/engine-images.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 
 const locked = () => new UserError("state-conflict", "stack prod", "somebody else is changing it", "wait");
 const times = { waitSeconds: 0.2, everySeconds: 0.01 };
@@ -15,7 +16,7 @@ describe("what is done to a stack that somebody else changes", () => {
 
   test("fails, which a rollout answers by taking itself back, when they never are", async () => {
     const waiting = whenUnlocked(AbortSignal.timeout(5000), times, () => Promise.reject(locked()));
-    await expect(waiting).rejects.toMatchObject({ exitCode: EXIT.failed, where: "stack prod", fix: "wait" });
+    await expect(waiting).rejects.toMatchObject({ exitCode: EXIT.failed, where: "stack prod", fix: fixSaying("wait") });
   });
 
   test("does not try again what fails otherwise, and ends when it is told to", async () => {

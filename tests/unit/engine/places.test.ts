@@ -8,6 +8,7 @@ import { UserError } from "../../../contract/errors.ts";
 import { backendEnvironment, configuredBackend } from "../../../platforms/pulumi/backend.ts";
 import { findCli, pulumiCli } from "../../../platforms/pulumi/cli.ts";
 import { effectiveStackFile, setInStackFile } from "../../../platforms/pulumi/stack-file.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 
 let root: string;
 beforeEach(() => {
@@ -43,7 +44,7 @@ describe("the CLI", () => {
     fakeCli(join(root, "home/bin"), "v3.100.0");
     await expect(pulumiCli(env)).rejects.toMatchObject({
       message: "is version 3.100.0; at least 3.206.0 is needed",
-      fix: expect.stringContaining("npx --yes pulumi version") as string,
+      fix: fixSaying("npx --yes pulumi version"),
       exitCode: 2,
     });
   });

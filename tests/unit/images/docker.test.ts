@@ -8,6 +8,7 @@ import { tryDocker } from "../../../operations/docker/cli.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { NODE_VERSION } from "../../../operations/images/node.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 
 test.each([
   ["its daemon does not answer", { DOCKER_HOST: "unix:///nowhere/docker.sock" }],
@@ -15,7 +16,7 @@ test.each([
 ])("docker's user is told what to do when %s", async (_name, env) => {
   const failed = tryDocker(["version"], { env });
   await expect(failed).rejects.toBeInstanceOf(UserError);
-  await expect(failed).rejects.toMatchObject({ where: "docker", fix: "./exai doctor --install" });
+  await expect(failed).rejects.toMatchObject({ where: "docker", fix: fixSaying("exai doctor --install") });
 });
 
 test("a program gets its input, and its outcome is told whole", async () => {

@@ -72,7 +72,7 @@ describe("parseFaults", () => {
       parseFaults("nonsense");
       expect.unreachable();
     } catch (error) {
-      for (const grammar of Object.values(FAULT_KNOBS)) expect((error as UserError).fix).toContain(grammar);
+      for (const grammar of Object.values(FAULT_KNOBS)) expect(String((error as UserError).fix)).toContain(grammar);
     }
   });
 

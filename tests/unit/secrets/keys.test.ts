@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkKeys } from "../../../platforms/kubernetes/keys.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 
 /** A slot's Secret whose server signs with this key. */
 const signing = (key: string) => ({ data: { "jwt-token": Buffer.from(key).toString("base64") } });
@@ -13,7 +14,7 @@ describe("the keys that a slot is to get", () => {
     expect(check({ jwtSecret: "old" }, "new")).toThrow(/would refuse the tokens that green signs/);
     expect(check({ jwtSecret: "old", jwtSecretNext: "new" }, "new")).toThrow(/would refuse/);
     expect(check({ jwtSecret: "old" }, "new")).toThrow(
-      expect.objectContaining({ where: "slot blue", fix: expect.stringContaining("git pull") as string }),
+      expect.objectContaining({ where: "slot blue", fix: fixSaying("git pull") }),
     );
   });
 
