@@ -85,7 +85,7 @@ describe("the labels of an image in its registry", () => {
   });
 
   it("are refused with what to do", async () => {
-    const fix = expect.stringMatching(/docker login .*exai:blueSchema/) as string;
+    const fix = fixSaying(/docker login .*exai:blueSchema/);
     await expect(labels("private/exai:1.0")).rejects.toMatchObject({ fix });
     await expect(labels("public/exai:absent")).rejects.toThrow("HTTP 404");
     await expect(registryLabels("127.0.0.1:9/exai:1", { scheme: "http" })).rejects.toThrow("does not answer");
