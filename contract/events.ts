@@ -43,3 +43,9 @@ export type StepStatus = "started" | "progress" | "done" | "unchanged" | "skippe
 
 /** A verb: yields its events and returns the exit code. */
 export type Verb = AsyncGenerator<ExaiEvent, number, void>;
+
+/** How far an operation is. */
+export type ProgressEvent = Extract<ExaiEvent, { readonly type: "step" | "note" }>;
+
+/** What stands below `cli`: yields its progress and returns its result, which holds data and reason codes but no sentences. */
+export type Operation<Result> = AsyncGenerator<ProgressEvent, Result, void>;
