@@ -1,17 +1,18 @@
 import type { Slot } from "../../../contract/slots.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** Why a transition of a rollout happened: data, no sentence. `cli/format/reasons.ts` words it. */
-export type Reason =
-  /** A person gave it as text: of a release, a pause, a rollback. */
-  | { readonly code: "requested"; readonly text: string }
-  /** Gates failed: those alone. */
+/**
+ * Why a state of a rollout failed: data, no sentence. `cli/format/failures.ts` words it. What a person gives as a reason is
+ * text, and is kept apart from it.
+ */
+export type Failure =
+  /** Gates failed. `verdicts`: those that failed. */
   | { readonly code: "gate-failed"; readonly verdicts: readonly Verdict[] }
-  /** Gates did not pass in time: those alone that had not. */
+  /** The gates did not pass in time. `verdicts`: those that did not pass at the last check. */
   | { readonly code: "gates-timeout"; readonly seconds: number; readonly verdicts: readonly Verdict[] }
-  /** The router saw the slot ready, and sees it unready now. */
+  /** The candidate is not ready any more, or not ready at the end of its step. */
   | { readonly code: "unready"; readonly slot: Slot }
-  /** The slot did not become ready in time. `last`: what the last check found; `log`: last lines of its container. */
+  /** The slot did not become ready in time. `last`: what the last check found; `log`: the last lines of its container. */
   | {
       readonly code: "not-ready";
       readonly slot: Slot;
@@ -19,7 +20,7 @@ export type Reason =
       readonly last: string;
       readonly log?: string;
     }
-  /** The container restarted, was replaced or stopped before it was ready. */
+  /** The candidate's container restarted, was replaced or stopped before it was ready. */
   | { readonly code: "container-failed"; readonly slot: Slot; readonly verdict: Verdict; readonly log?: string }
   /** A smoke check failed. */
   | { readonly code: "smoke-failed"; readonly check: string; readonly message: string }
