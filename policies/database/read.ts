@@ -129,7 +129,7 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
     hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
   const here = fileURLToPath(new URL(".", import.meta.url));
-  const readers = readdirSync(here).filter((name) => /^(apply|catalog|engine|facts|probe|read|rows)\.ts$/.test(name));
+  const readers = readdirSync(here).filter((name) => name.endsWith(".ts"));
   for (const name of [...readers.sort(), "../../contract/sql/statements.ts"]) add(name, readFileSync(join(here, name)));
   for (const name of ["pglite", "pglite-prepopulatedfs"]) {
     const file = fileURLToPath(new URL(`../../node_modules/@electric-sql/${name}/package.json`, import.meta.url));

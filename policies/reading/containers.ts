@@ -1,7 +1,7 @@
 import type { Resource } from "../../contract/graph.ts";
 import { LABELS } from "../../contract/labels.ts";
 import type { Reader } from "../model/reader.ts";
-import { judge, type Reference, type ResourceRule, type Scene } from "../model/rule.ts";
+import type { Scene } from "../model/rule.ts";
 import { all, any, type Truth } from "../model/truth.ts";
 
 /** Whether a resource is a container of @pulumi/docker. */
@@ -29,36 +29,4 @@ export function noContainers(scene: Scene): string | undefined {
   return scene.environment === "local"
     ? undefined
     : `${scene.environment} runs on Kubernetes and makes no Docker containers`;
-}
-
-/** One answer about a container's inputs. */
-export interface Answer {
-  readonly at: Reader;
-  readonly holds: Truth;
-  readonly message: string;
-  readonly fix: string;
-}
-
-type Text = Pick<ResourceRule, "name" | "title" | "documentation" | "references" | "level"> &
-  Partial<Pick<ResourceRule, "levelIn" | "onUnknown" | "only">>;
-
-/** A rule about every Docker container. */
-export function dockerRule(text: Text, check: (container: Reader) => Answer | Iterable<Answer>): ResourceRule {
-  return {
-    onUnknown: "defer",
-    ...text,
-    scope: "resource",
-    concerns: isContainer,
-    idle: noContainers,
-    *check(subject) {
-      const answers = check(subject.inputs);
-      for (const answer of Symbol.iterator in answers ? answers : [answers])
-        yield judge(subject, answer.at, answer.holds, answer.message, answer.fix);
-    },
-  };
-}
-
-/** Items of the CIS Docker Benchmark. */
-export function cisDocker(...items: readonly string[]): readonly Reference[] {
-  return items.map((item) => ({ standard: "CIS Docker 1.6.0", item }));
 }

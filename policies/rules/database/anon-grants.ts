@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter } from "./database-rule.ts";
+import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** Tables that `anon` may use, with the privileges: none. Whoever opens one declares it here. */
 const DECLARED: Readonly<Record<string, readonly string[]>> = {};

@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter, unanswered } from "./database-rule.ts";
+import { about, databaseRule, splinter, unanswered } from "../../model/database-rule.ts";
 
 /** Policies of the API's roles let a user at nobody else's rows. */
 export const boundPolicies = databaseRule(

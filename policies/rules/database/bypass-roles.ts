@@ -1,4 +1,4 @@
-import { databaseRule } from "./database-rule.ts";
+import { databaseRule } from "../../model/database-rule.ts";
 import { judgeAt } from "../../model/rule.ts";
 
 /** No way past the policies by membership. */

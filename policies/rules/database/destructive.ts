@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { migrationKind } from "../../../contract/sql/migration.ts";
-import { about, databaseRule } from "./database-rule.ts";
+import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** Nothing is removed that a running release may read. */
 export const destructive = databaseRule(

@@ -1,4 +1,4 @@
-import { about, databaseRule, unanswered } from "./database-rule.ts";
+import { about, databaseRule, unanswered } from "../../model/database-rule.ts";
 
 const VERBS = {
   select: "reads",

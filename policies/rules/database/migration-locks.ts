@@ -1,4 +1,4 @@
-import { about, databaseRule } from "./database-rule.ts";
+import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** Migrations do not queue the users behind them. */
 export const migrationLocks = databaseRule(

@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter } from "./database-rule.ts";
+import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** How PostgreSQL writes a call that is evaluated once per statement. */
 const ONCE =

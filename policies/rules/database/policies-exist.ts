@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter } from "./database-rule.ts";
+import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** Whoever may use a table can use some of its rows. */
 export const tablesWithPolicies = databaseRule(

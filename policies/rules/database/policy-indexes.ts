@@ -1,4 +1,4 @@
-import { about, databaseRule } from "./database-rule.ts";
+import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** Policies do not make every query a scan. */
 export const policyIndexes = databaseRule(

@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter } from "./database-rule.ts";
+import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** A function is called by those it was written for. */
 export const publicFunctions = databaseRule(

@@ -1,4 +1,4 @@
-import { about, databaseRule } from "./database-rule.ts";
+import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** Row-level security holds for the tables' owner too. */
 export const rowSecurityForced = databaseRule(

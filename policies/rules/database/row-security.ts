@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter } from "./database-rule.ts";
+import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** Every table has row-level security. */
 export const rowSecurity = databaseRule(

@@ -1,4 +1,4 @@
-import { about, databaseRule } from "./database-rule.ts";
+import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** Privileges that no policy filters. */
 const UNFILTERED = ["truncate", "references", "trigger", "maintain"];

@@ -1,4 +1,4 @@
-import { about, databaseRule, splinter } from "./database-rule.ts";
+import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 const EDITABLE = /user_metadata|raw_user_meta_data/i;
 

@@ -1,4 +1,4 @@
-import { about, databaseRule } from "./database-rule.ts";
+import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** What is written is judged as it will be. */
 export const writeChecks = databaseRule(

@@ -1,8 +1,8 @@
 import { all, any } from "../../model/truth.ts";
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** All capabilities are dropped. */
-export const capabilities = dockerRule(
+export const dockerCapabilities = dockerRule(
   {
     name: "docker-capabilities",
     title: "Containers drop all capabilities and add none but NET_BIND_SERVICE",

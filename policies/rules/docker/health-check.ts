@@ -1,5 +1,5 @@
 import { all } from "../../model/truth.ts";
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** Health is checked. */
 export const healthCheck = dockerRule(

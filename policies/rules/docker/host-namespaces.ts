@@ -1,8 +1,8 @@
 import { all, any, not } from "../../model/truth.ts";
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** Containers stay out of the host's namespaces, and out of each other's. */
-export const hostNamespaces = dockerRule(
+export const dockerHostNamespaces = dockerRule(
   {
     name: "docker-host-namespaces",
     title: "Containers share no namespace with the host or with another container",

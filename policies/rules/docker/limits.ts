@@ -1,5 +1,6 @@
 import { all, any } from "../../model/truth.ts";
-import { cisDocker, dockerRule, type Answer } from "../../reading/containers.ts";
+import type { Answer } from "../../model/answer.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** Nobody starves the host. */
 export const limits = dockerRule(

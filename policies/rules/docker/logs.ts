@@ -1,5 +1,5 @@
 import { all, any } from "../../model/truth.ts";
-import { dockerRule } from "../../reading/containers.ts";
+import { dockerRule } from "../../reading/docker-rule.ts";
 
 /** Logs do not fill the disk. */
 export const logs = dockerRule(

@@ -1,6 +1,7 @@
 import type { Reader } from "../../model/reader.ts";
 import { all, any, not } from "../../model/truth.ts";
-import { cisDocker, dockerRule, type Answer } from "../../reading/containers.ts";
+import type { Answer } from "../../model/answer.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 const SENSITIVE =
   /^\/(|boot|dev|etc|lib|lib64|proc|root|run|sys|usr|bin|sbin|var|var\/run|var\/lib|var\/lib\/docker|var\/lib\/containerd|home)\/*$/;

@@ -1,6 +1,6 @@
 import { every } from "../../model/reader.ts";
 import { all, any, not } from "../../model/truth.ts";
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** Processes gain no rights, and the filters stay on. */
 export const noNewPrivileges = dockerRule(

@@ -1,4 +1,4 @@
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** Containers run as a numeric user other than root. */
 export const nonRoot = dockerRule(

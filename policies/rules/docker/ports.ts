@@ -1,5 +1,7 @@
 import { any } from "../../model/truth.ts";
-import { cisDocker, componentOf, dockerRule, type Answer } from "../../reading/containers.ts";
+import type { Answer } from "../../model/answer.ts";
+import { componentOf } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** The component that may listen on other addresses than loopback, where a user wants that. */
 const EDGE = "router";

@@ -1,7 +1,7 @@
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** No privileged containers. */
-export const privileged = dockerRule(
+export const dockerPrivileged = dockerRule(
   {
     name: "docker-privileged",
     title: "No container is privileged or gets devices of the host",

@@ -1,8 +1,8 @@
 import { all, any } from "../../model/truth.ts";
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** The image cannot be changed while it runs. */
-export const readOnlyRoot = dockerRule(
+export const dockerReadOnlyRoot = dockerRule(
   {
     name: "docker-read-only-root",
     title: "Containers have a read-only root file system",

@@ -1,5 +1,5 @@
 import { all, any } from "../../model/truth.ts";
-import { cisDocker, dockerRule } from "../../reading/containers.ts";
+import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
 /** A crash loop ends. */
 export const restart = dockerRule(

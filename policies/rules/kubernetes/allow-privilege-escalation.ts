@@ -1,5 +1,5 @@
 import { any } from "../../model/truth.ts";
-import { containerRule, podSecurity } from "./pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
 /** No process gains rights that its parent has not. */
 export const allowPrivilegeEscalation = containerRule(

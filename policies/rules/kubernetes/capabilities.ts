@@ -1,9 +1,9 @@
 import { every } from "../../model/reader.ts";
 import { all, any } from "../../model/truth.ts";
-import { containerRule, podSecurity } from "./pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
 /** All capabilities are dropped; at most NET_BIND_SERVICE is added back. */
-export const capabilities = containerRule(
+export const kubernetesCapabilities = containerRule(
   {
     name: "kubernetes-capabilities",
     title: "Containers drop all capabilities and add at most NET_BIND_SERVICE",

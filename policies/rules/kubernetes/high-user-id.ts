@@ -1,5 +1,5 @@
 import { any } from "../../model/truth.ts";
-import { containerRule } from "./pod-rule.ts";
+import { containerRule } from "../../reading/pod-rule.ts";
 
 /** UIDs beyond those that a node gives to its own users. */
 export const highUserId = containerRule(

@@ -1,7 +1,7 @@
-import { podRule, podSecurity } from "./pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
 /** Pods stay out of the node's namespaces. */
-export const hostNamespaces = podRule(
+export const kubernetesHostNamespaces = podRule(
   {
     name: "kubernetes-host-namespaces",
     title: "Pods do not share the node's network, process or IPC namespace",

@@ -1,4 +1,4 @@
-import { containerRule, podSecurity } from "./pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
 /** No port of the node is taken. */
 export const hostPorts = containerRule(

@@ -1,4 +1,5 @@
-import { containerRule, podSecurity, type Answer } from "./pod-rule.ts";
+import type { Answer } from "../../model/answer.ts";
+import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
 const HOOKS = ["postStart", "preStop"];

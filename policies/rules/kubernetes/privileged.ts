@@ -1,7 +1,7 @@
-import { containerRule, podSecurity } from "./pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
 /** No privileged containers. */
-export const privileged = containerRule(
+export const kubernetesPrivileged = containerRule(
   {
     name: "kubernetes-privileged",
     title: "No container is privileged",

@@ -1,4 +1,4 @@
-import { containerRule, podSecurity } from "./pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
 /** The masks over /proc stay. */
 export const procMount = containerRule(

@@ -1,8 +1,8 @@
 import { any } from "../../model/truth.ts";
-import { containerRule } from "./pod-rule.ts";
+import { containerRule } from "../../reading/pod-rule.ts";
 
 /** The image cannot be changed while it runs. */
-export const readOnlyRoot = containerRule(
+export const kubernetesReadOnlyRoot = containerRule(
   {
     name: "kubernetes-read-only-root",
     title: "Containers have a read-only root file system",

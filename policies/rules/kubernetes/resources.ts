@@ -1,4 +1,5 @@
-import { containerRule, type Answer } from "./pod-rule.ts";
+import type { Answer } from "../../model/answer.ts";
+import { containerRule } from "../../reading/pod-rule.ts";
 
 const QUANTITY = /^\d+(\.\d+)?(e\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 

@@ -1,6 +1,6 @@
 import type { Reader } from "../../model/reader.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
-import { podRule, podSecurity } from "./pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
 const ALLOWED = [
   "configMap",

@@ -1,7 +1,7 @@
-import type { DatabaseRule, Place, Reference, Verdict } from "../../model/rule.ts";
-import { judgeAt } from "../../model/rule.ts";
-import { Unsure } from "../../model/truth.ts";
-import type { Located } from "../../database/facts.ts";
+import type { DatabaseRule, Place, Reference, Verdict } from "./rule.ts";
+import { judgeAt } from "./rule.ts";
+import { Unsure } from "./truth.ts";
+import type { Located } from "../database/facts.ts";
 
 type Text = Pick<DatabaseRule, "name" | "title" | "documentation" | "references" | "level"> &
   Partial<Pick<DatabaseRule, "levelIn" | "idle">>;

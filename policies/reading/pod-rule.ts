@@ -1,21 +1,9 @@
-import type { Reader } from "../../model/reader.ts";
-import { judge, type Reference, type ResourceRule } from "../../model/rule.ts";
-import type { Truth } from "../../model/truth.ts";
-import { bearsPods, noPods, podsOf, type Container, type Pod } from "../../reading/pods.ts";
-
-/** One answer about a pod: the place, whether it holds, and what to say where it does not. */
-export interface Answer {
-  readonly at: Reader;
-  readonly holds: Truth;
-  readonly message: string;
-  readonly fix: string;
-}
-
-type Text = Pick<ResourceRule, "name" | "title" | "documentation" | "references" | "level"> &
-  Partial<Pick<ResourceRule, "levelIn" | "onUnknown" | "only">>;
+import { judgeAnswers, type Answer, type RuleText } from "../model/answer.ts";
+import type { Reference, ResourceRule } from "../model/rule.ts";
+import { bearsPods, noPods, podsOf, type Container, type Pod } from "./pods.ts";
 
 /** A rule about every pod and pod template. */
-export function podRule(text: Text, check: (pod: Pod) => Iterable<Answer>): ResourceRule {
+export function podRule(text: RuleText, check: (pod: Pod) => Iterable<Answer>): ResourceRule {
   return {
     onUnknown: "defer",
     ...text,
@@ -23,15 +11,14 @@ export function podRule(text: Text, check: (pod: Pod) => Iterable<Answer>): Reso
     concerns: bearsPods,
     idle: noPods,
     *check(subject) {
-      for (const pod of podsOf(subject))
-        for (const answer of check(pod)) yield judge(subject, answer.at, answer.holds, answer.message, answer.fix);
+      for (const pod of podsOf(subject)) yield* judgeAnswers(subject, check(pod));
     },
   };
 }
 
 /** A rule about every container of every pod: plain, init and ephemeral ones. */
 export function containerRule(
-  text: Text,
+  text: RuleText,
   check: (container: Container, pod: Pod) => Answer | Iterable<Answer>,
 ): ResourceRule {
   return podRule(text, function* (pod) {

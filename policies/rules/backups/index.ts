@@ -1,0 +1,23 @@
+import type { Rule } from "../../model/rule.ts";
+import { drills } from "./drills.ts";
+import { encryption } from "./encryption.ts";
+import { failureDomain } from "./failure-domain.ts";
+import { onTime } from "./on-time.ts";
+import { recoveryPoint } from "./recovery-point.ts";
+import { retention } from "./retention.ts";
+import { schedules } from "./schedules.ts";
+import { timeZones } from "./time-zones.ts";
+import { backedUpVolumes } from "./volumes.ts";
+
+/** Rules about backups. In the order of reports. */
+export const BACKUP_RULES: readonly Rule[] = [
+  schedules,
+  onTime,
+  timeZones,
+  retention,
+  recoveryPoint,
+  drills,
+  failureDomain,
+  encryption,
+  backedUpVolumes,
+];

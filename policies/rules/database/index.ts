@@ -1,0 +1,43 @@
+import type { Rule } from "../../model/rule.ts";
+import { anonGrants } from "./anon-grants.ts";
+import { boundPolicies } from "./bound-policies.ts";
+import { bypassRoles } from "./bypass-roles.ts";
+import { definerFunctions } from "./definer-functions.ts";
+import { destructive } from "./destructive.ts";
+import { foreignKeys } from "./foreign-keys.ts";
+import { isolation } from "./isolation.ts";
+import { migrationLocks } from "./migration-locks.ts";
+import { perRowCalls } from "./per-row-calls.ts";
+import { tablesWithPolicies } from "./policies-exist.ts";
+import { policyIndexes } from "./policy-indexes.ts";
+import { publicFunctions } from "./public-functions.ts";
+import { rowSecurityForced } from "./row-security-forced.ts";
+import { rowSecurity } from "./row-security.ts";
+import { searchPaths } from "./search-paths.ts";
+import { unfilteredGrants } from "./unfiltered-grants.ts";
+import { userClaims } from "./user-claims.ts";
+import { views } from "./views.ts";
+import { writeChecks } from "./write-checks.ts";
+
+/** Rules about the database after all migrations. In the order of reports. */
+export const DATABASE_RULES: readonly Rule[] = [
+  rowSecurity,
+  rowSecurityForced,
+  boundPolicies,
+  isolation,
+  writeChecks,
+  userClaims,
+  views,
+  definerFunctions,
+  searchPaths,
+  publicFunctions,
+  anonGrants,
+  unfilteredGrants,
+  bypassRoles,
+  tablesWithPolicies,
+  policyIndexes,
+  perRowCalls,
+  foreignKeys,
+  migrationLocks,
+  destructive,
+];

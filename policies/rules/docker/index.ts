@@ -1,0 +1,29 @@
+import type { Rule } from "../../model/rule.ts";
+import { dockerCapabilities } from "./capabilities.ts";
+import { healthCheck } from "./health-check.ts";
+import { dockerHostNamespaces } from "./host-namespaces.ts";
+import { limits } from "./limits.ts";
+import { logs } from "./logs.ts";
+import { mounts } from "./mounts.ts";
+import { noNewPrivileges } from "./no-new-privileges.ts";
+import { nonRoot } from "./non-root.ts";
+import { ports } from "./ports.ts";
+import { dockerPrivileged } from "./privileged.ts";
+import { dockerReadOnlyRoot } from "./read-only-root.ts";
+import { restart } from "./restart.ts";
+
+/** Rules about Docker containers. In the order of reports. */
+export const DOCKER_RULES: readonly Rule[] = [
+  nonRoot,
+  dockerPrivileged,
+  dockerCapabilities,
+  noNewPrivileges,
+  dockerReadOnlyRoot,
+  dockerHostNamespaces,
+  mounts,
+  limits,
+  ports,
+  healthCheck,
+  restart,
+  logs,
+];
