@@ -1,3 +1,6 @@
+import type { Failure } from "./failure.ts";
+import type { Verdict } from "./verdict.ts";
+
 /**
  * What a verb says while it works. Handlers are async generators of these events; the renderers in `cli/render`
  * print them for a terminal, for a log, or as NDJSON. Nothing else writes to standard output.
@@ -9,6 +12,10 @@ export type ExaiEvent =
       readonly title: string;
       readonly status: StepStatus;
       readonly detail?: string;
+      /** Verdicts of the gates that watch the step. */
+      readonly verdicts?: readonly Verdict[];
+      /** Why the step failed. */
+      readonly failure?: Failure;
       readonly seconds?: number;
     }
   | { readonly type: "note"; readonly level: "info" | "warning"; readonly message: string }

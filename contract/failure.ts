@@ -1,4 +1,4 @@
-import type { Slot } from "../../../contract/slots.ts";
+import type { Slot } from "./slots.ts";
 import type { Verdict } from "./verdict.ts";
 
 /**
