@@ -1,5 +1,5 @@
 /**
- * Upstream images that staging and prod run, by digest of the multi-architecture index. The tag is for the reader: a
+ * Upstream images that staging and prod run, by digest of the multi-architecture index. The tag is informative: a
  * runtime resolves the digest alone. `local` pins by tag instead, so that a stand-in can take an image's place.
  */
 export const CLUSTER_IMAGES = {

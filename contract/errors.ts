@@ -1,6 +1,6 @@
 import { Fix, type Command } from "./fix.ts";
 
-/** Exit codes of every `./exai` verb; documented in README.md and by `./exai --help`. */
+/** Exit codes of every command of the CLI; README.md and `--help` document them. */
 export const EXIT = {
   /** Done, or nothing to do. */
   ok: 0,
@@ -8,7 +8,7 @@ export const EXIT = {
   violations: 1,
   /** The verb could not do its work: bad settings, a missing part, an unreachable service. */
   failed: 2,
-  /** Somebody else holds the lease, or the state does not allow the verb now. */
+  /** Another operation holds the lock, or the present state does not allow the command. */
   refused: 3,
   /** Interrupted by the user; the state is resumable. */
   interrupted: 130,

@@ -27,7 +27,7 @@ export const GATEWAY_API = "gateway.networking.k8s.io/v1";
 /** Group and version of Envoy Gateway's own objects. */
 export const ENVOY_GATEWAY = "gateway.envoyproxy.io/v1alpha1";
 
-/** The gateway's two ways in. Each has a shared route of its own. */
+/** The gateway's two listeners. Each has its own shared route. */
 export const LISTENERS = ["http", "websocket"] as const;
 
 /** `http`: requests and MCP. `websocket`: EXAI_WS_PORT. */
@@ -41,7 +41,7 @@ export const LISTENER_KINDS: Readonly<Record<Listener, readonly ClusterKind[]>> 
 
 /**
  * Port of event streams on the slots' Services; behind it is the pods' HTTP port. Envoy Gateway makes one cluster of each
- * Service and port, so a port of their own gives streams a cluster of their own.
+ * Service and port, so a separate port gives streams a separate cluster.
  */
 export const STREAMS_PORT = 8078;
 
@@ -50,7 +50,7 @@ export function servicePorts(wsPort: number): Readonly<Record<ClusterKind, numbe
   return { plain: HTTP_PORT, stream: STREAMS_PORT, websocket: wsPort };
 }
 
-/** A rule of an HTTPRoute, as far as it is written here. `Name` is a Service's name, or the program's output of it. */
+/** The part of an HTTPRoute's rule that is written here. `Name` is a Service's name, or the program's output of it. */
 export type RouteRule<Name = string> = Readonly<Record<string, unknown>> & {
   readonly backendRefs?: readonly { readonly name: Name; readonly port: number; readonly weight: number }[];
 };
@@ -63,14 +63,14 @@ export interface SharedRules<Name = string> {
   readonly wsPort: number;
   /** Names of the slots' Services. @default those of {@link slotHost} */
   readonly services?: Readonly<Record<Slot, Name>>;
-  /** Whether event streams have a rule of their own; only where {@link streamsArePinned}. @default true */
+  /** Whether event streams have a separate rule; only if {@link streamsArePinned}. @default true */
   readonly streams?: boolean;
 }
 
 /** How Envoy Gateway names the statistics of a route: after the rule that it was made from. */
 export const ROUTE_STAT_NAME = "%ROUTE_RULE_NAME%";
 
-/** No time-out of the route: event streams and WebSockets last; the server has time-outs of its own. */
+/** The route has no time-out: event streams and WebSockets last, and the server has its own time-outs. */
 export const ROUTE_TIMEOUTS = { request: "0s" } as const;
 
 /** What an HTTPRoute matches for each kind. */
@@ -101,7 +101,7 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
       matches: [{}, { method: "GET" }].map((method) => ({
         ...method,
         path: { type: "PathPrefix", value: SERVER_PATHS.mcp },
-        // What carried the slot's tag has it as the testers' header when Envoy chooses the route for good.
+        // When Envoy selects the final route, a request with a slot's tag carries the testers' header instead.
         headers: [
           { type: "Exact", name: HEADERS.testerSlot, value: slot },
           { type: "RegularExpression", name: HEADERS.mcpSessionId, value: ".+" },

@@ -1,6 +1,6 @@
 /**
  * The resource graph: what the program registers, as data. `synth/capture.ts` makes it without an engine; the policy
- * pack makes the same shape from what the engine tells its analyzer and from a state file.
+ * pack builds the same shape from the engine's analyzer requests and from a state file.
  */
 
 /** A value whose content only the engine will know. `path` is where it stands inside the resource's inputs. */

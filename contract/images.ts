@@ -9,7 +9,7 @@ export const LOCAL_IMAGES = {
   postgresExporter: "quay.io/prometheuscommunity/postgres-exporter:v0.17.1",
 } as const;
 
-/** Those that tests start: no test needs Grafana, which `up` makes where it can be had. */
+/** The images that tests start. No test needs Grafana. */
 export const TEST_IMAGES: readonly string[] = Object.values(LOCAL_IMAGES).filter(
   (image) => image !== LOCAL_IMAGES.grafana,
 );

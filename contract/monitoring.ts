@@ -17,7 +17,7 @@ export type Job = (typeof JOBS)[keyof typeof JOBS];
 
 /**
  * Series that Prometheus records, as the router saw the traffic. Those that start with `slot:` have the label `slot`
- * alone; those that start with `exai:` are what users met, whatever the slot. Rates are per second.
+ * alone; those that start with `exai:` cover both slots, as users experience them. Rates are per second.
  */
 export const RECORDS = {
   requests1m: "slot:exai_requests:rate1m",
@@ -47,7 +47,7 @@ export const RECORDS = {
    * router answers it is what they said last.
    */
   slotEvicted: "slot:exai_slot_evicted:min",
-  /** The same of tables that call the slot empty on purpose as well. */
+  /** The same for tables that also call the slot intentionally empty. */
   slotEmptied: "slot:exai_slot_emptied:min",
   userRequests5m: "exai:requests:rate5m",
   userErrors5m: "exai:errors:rate5m",

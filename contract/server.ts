@@ -30,7 +30,7 @@ export const SERVER_PATHS = {
 export const HEADERS = {
   /** MCP session identifier; the router prefixes its value with `<slot>.` on the way out. */
   mcpSessionId: "mcp-session-id",
-  /** A tester names the slot that must answer, whatever the weights are. */
+  /** A tester names the slot that must answer, regardless of the weights. */
   testerSlot: "x-exai-slot",
   /** Set on every response by the router: the slot that answered. */
   servedBy: "x-exai-served-by",

@@ -4,7 +4,7 @@ export const SLOTS = ["blue", "green"] as const;
 /** Name of a slot. */
 export type Slot = (typeof SLOTS)[number];
 
-/** The slot beside the given one. */
+/** The other slot. */
 export function otherSlot(slot: Slot): Slot {
   return slot === "blue" ? "green" : "blue";
 }

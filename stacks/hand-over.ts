@@ -14,7 +14,7 @@ export function refuseCompose(home: string): void {
   throw new UserError(
     "failed",
     home,
-    "belongs to a stack that Docker Compose runs; the engine would make it anew with other passwords",
+    "belongs to a stack that Docker Compose runs; the engine would recreate it with other passwords",
     "go on with ./exai up; or give its data up first: ./exai down --volumes",
   );
 }

@@ -19,7 +19,7 @@ export interface CaptureOptions {
   readonly outputs?: OutputsOf;
 }
 
-/** The part of a `RegisterResourceRequest` that is read here; generated code without types of its own. */
+/** The part of a `RegisterResourceRequest` that is read here; the generated code has no types. */
 interface RegisterRequest {
   getType(): string;
   getName(): string;
@@ -50,7 +50,7 @@ let turn: Promise<unknown> = Promise.resolve();
 /**
  * Runs the real program of a stack without an engine and returns everything it registers.
  *
- * The program runs under the SDK's own mocks in preview mode, so an output that nobody set is unknown and not absent.
+ * The program runs under the SDK's own mocks in preview mode, so an output without a value is unknown and not absent.
  * The monitor is listened to, and not the mocks, because only its requests carry parents, options, secret marks and
  * source positions.
  *
@@ -84,7 +84,7 @@ async function run(
       newResource: ({ type, name, inputs }) => {
         const plain = inputs as Record<string, unknown>;
         const state: Record<string, unknown> = { ...plain, ...options.outputs?.({ type, name, inputs: plain }) };
-        // An engine marks these outputs; the mocks leave it to us. One that nobody set is unknown, and secret too.
+        // The engine marks these outputs; the mocks do not. One without a value is unknown, and also secret.
         for (const key of secretOutputs.get(`${type} ${name}`) ?? [])
           state[key] = pulumi.secret(state[key] ?? pulumi.unknown);
         return { id: undefined, state };

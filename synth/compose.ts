@@ -53,7 +53,7 @@ export function composeOutputs(password: (name: string, length: number) => strin
 }
 
 /**
- * Renders the docker resources of a captured graph as a Compose project. Uploads become files beside the Compose file,
+ * Renders the docker resources of a captured graph as a Compose project. Uploads become files next to the Compose file,
  * mounted read-only; a secret never becomes part of the document.
  *
  * @throws UserError where a resource has a secret in its environment, labels or command
@@ -88,7 +88,7 @@ export function compose(graph: ResourceGraph): ComposeProject {
 
 /**
  * A container with the files of its carriers as its own uploads: what never starts only brings files for the engine
- * (components/core/files.ts), and Compose mounts them by itself.
+ * (components/core/files.ts), and Compose mounts them itself.
  */
 function withFiles(
   container: Resource,
@@ -287,6 +287,6 @@ function serviceName(container: Resource): string {
 
 function text(resource: Resource, key: string): string {
   const value = reveal(resource.inputs[key] ?? null, resource.name);
-  if (typeof value !== "string") throw new TypeError(`${resource.name}: ${key} is no text`);
+  if (typeof value !== "string") throw new TypeError(`${resource.name}: ${key} is not a string`);
   return value;
 }

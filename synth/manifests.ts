@@ -140,7 +140,7 @@ function secretFileNames(resource: Resource, graph: ResourceGraph): readonly str
   return Array.isArray(declared) ? (declared as readonly Value[]).map(String) : [];
 }
 
-/** A Secret's inputs with an unknown of its own for each entry, where the mapping is unknown as a whole. */
+/** A Secret's inputs with a separate unknown for each entry, if the mapping is unknown as a whole. */
 function withEntries(inputs: Inputs, files: readonly string[]): Inputs {
   if (files.length === 0 || !(bare(inputs.stringData ?? null) instanceof Unknown)) return inputs;
   const entries = files.map((file) => [file, new Unknown(`stringData.${file}`)] as const);

@@ -25,7 +25,7 @@ export function stackFileSource(root: string, stack: string, options: StackFileO
     throw new UserError(
       "not-found",
       file,
-      "there is no such stack file",
+      "does not exist",
       `use one of the stacks of this project, or: pulumi stack init ${stack}`,
     );
   const document = parseDocument(readFileSync(path, "utf8"));

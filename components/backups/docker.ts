@@ -30,7 +30,7 @@ export const BACKUP_RUNNER = "backup-runner";
 
 /**
  * Backups of the local database: the declared schedules, and the container that works off the queue which pg_cron
- * fills. It makes the repository and a first full backup by itself.
+ * fills. It creates the repository and a first full backup automatically.
  */
 export class DockerBackups extends ExaiComponent {
   readonly container: docker.Container;

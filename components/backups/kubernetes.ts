@@ -32,9 +32,9 @@ export interface KubernetesBackupsArgs {
   readonly schedules: readonly Schedule[];
   /** postgres:// URL of a role that may read everything and passes row level security. */
   readonly databaseUrl: pulumi.Input<string>;
-  /** Certificates (PEM) of who vouches for the database; the URL names them as {@link DATABASE_CA_PATH}. */
+  /** CA certificates (PEM) that verify the database server; the URL names them as {@link DATABASE_CA_PATH}. */
   readonly databaseCa?: string | undefined;
-  /** Password of the encrypted repository. Whoever loses it has lost the backups. */
+  /** Password of the encrypted repository. Without it, the backups cannot be read. */
   readonly repositoryPassword: pulumi.Input<string>;
   readonly repository: DumpRepository;
   /** Disk for one uncompressed dump, in Kubernetes' units. @default "10Gi" */
@@ -161,7 +161,7 @@ export function cronJobArgs(
     spec: {
       schedule: schedule.cron,
       timeZone: schedule.timeZone,
-      // A dump that takes longer than its period must not run beside the next.
+      // A dump that takes longer than its period must not overlap the next one.
       concurrencyPolicy: "Forbid",
       // A controller that was away for less than this catches up.
       startingDeadlineSeconds: 1800,
@@ -226,7 +226,7 @@ export function dumpPod(
           cpuLimit: "1",
           memoryRequest: "256Mi",
           memoryLimit: "1Gi",
-          // The dump, and restic's cache and the logs beside it.
+          // The dump, restic's cache and the logs.
           diskLimit: withMargin(scratch),
         },
       },

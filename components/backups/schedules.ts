@@ -112,7 +112,7 @@ export function checkSchedule(schedule: Schedule): void {
 }
 
 function isTimeZone(name: string): boolean {
-  // Offsets such as +02:00 are no zones: they know no summer time, and neither pg_cron's check nor Kubernetes takes them.
+  // Offsets such as +02:00 are not time zones: they have no daylight saving time, and pg_cron's check and Kubernetes reject them.
   if (!/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(name)) return false;
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });

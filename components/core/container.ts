@@ -44,7 +44,7 @@ export interface HealthCheck {
   readonly startPeriodSeconds?: number;
 }
 
-/** A container as the components describe it. What is not here (privileges, capabilities, …) is hardened for all. */
+/** A container as a component describes it. Everything else (privileges, capabilities, …) is hardened for all containers. */
 export interface ContainerSpec {
   /** Role: the name on the network, the Compose service and the label. */
   readonly component: string;
@@ -103,7 +103,7 @@ export function hardenedContainer(
       : mountedFiles(name, spec, spec.files, containerArgs(spec, platform), platform, opts);
   return new docker.Container(
     ...transformed(transform, name, containerArgs(spec, platform, files), {
-      // Host ports are fixed, and the provider would otherwise create the new container beside the old one.
+      // Host ports are fixed, and the provider would otherwise create the new container before it deletes the old one.
       deleteBeforeReplace: true,
       ...opts,
     }),

@@ -69,7 +69,7 @@ export function mountedFiles(
       uploads: files.map((file) => ({
         file: file.path,
         content: file.secret === true ? pulumi.secret(file.content) : file.content,
-        // The process that reads them is not root, and nobody else can reach the volume.
+        // The process that reads them is not root, and no other container mounts the volume.
         permissions: "0444",
       })),
       ports: [],

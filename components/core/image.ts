@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * An image on the local engine: taken as it is there, else pulled. Containers refer to it by its identifier, so that a
+ * An image of the local Docker daemon: used if it exists, else pulled. Containers refer to it by its identifier, so that a
  * tag which moved replaces them; the image itself stays when the stack goes.
  */
 export class LocalImage {

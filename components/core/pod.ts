@@ -15,7 +15,7 @@ export interface Resources {
   readonly diskLimit?: string;
 }
 
-/** One container of a pod as the components describe it; what is not here is hardened for all. */
+/** One container of a pod as a component describes it; everything else is hardened for all containers. */
 export interface PodContainer {
   readonly name: string;
   readonly image: pulumi.Input<string>;
@@ -39,14 +39,14 @@ export interface PodContainer {
   readonly liveness?: Probe;
   /**
    * Seconds between the removal from the endpoints and SIGTERM, in which routers learn of the removal. Kubernetes >= 1.30
-   * sleeps by itself, so the image needs no shell.
+   * sleeps, so the image needs no shell.
    */
   readonly preStopSeconds?: number;
 }
 
-/** A pod as the components describe it. */
+/** A pod as a component describes it. */
 export interface PodSpec extends Part {
-  /** UID and GID of all processes and of the volumes; at least 10000, so that it is nobody's on the node. */
+  /** UID and GID of all processes and of the volumes; at least 10000, so that no account of the node has it. */
   readonly uid: number;
   readonly serviceAccount: pulumi.Input<string>;
   readonly containers: readonly PodContainer[];

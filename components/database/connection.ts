@@ -6,7 +6,7 @@ export interface DatabaseAddress {
   readonly port: number;
   /** Of the database. */
   readonly name: string;
-  /** Whether {@link DATABASE_CA_PATH} holds who vouches for it. Without, the connection is encrypted and no more. */
+  /** Whether {@link DATABASE_CA_PATH} holds the CA certificates that verify the server. Without them, the connection is encrypted but not verified. */
   readonly verified: boolean;
 }
 

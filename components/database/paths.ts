@@ -18,7 +18,7 @@ export const POSTGRES_PATHS = {
   passphrase: "/run/secrets/exai/backup-passphrase",
 } as const;
 
-/** Certificates that vouch for a hosted database, in the containers of whoever connects to it. */
+/** CA certificates that verify a hosted database, in the containers of its clients. */
 export const DATABASE_CA_PATH = `${SECRETS_DIRECTORY}/database-ca.pem`;
 
 /** Names of the volumes that the server and the backup runner share. */

@@ -15,7 +15,7 @@ export interface LocalPostgresArgs {
   readonly password: pulumi.Input<string>;
   /** Password of `exai_monitor`, as which Prometheus' exporter connects; set when the database is first made. */
   readonly monitorPassword: pulumi.Input<string>;
-  /** Passphrase of the encrypted repository that takes the log and the backups. */
+  /** Passphrase of the encrypted repository that stores the WAL and the backups. */
   readonly backupPassphrase: pulumi.Input<string>;
   /** Port on loopback. */
   readonly port: number;
@@ -37,7 +37,7 @@ export const POSTGRES = "postgres";
 
 /**
  * The local database: PostgreSQL with pg_cron and pgTAP, prepared as a Supabase project is before its first migration,
- * with its log archived continuously into an encrypted repository. Migrations are applied by `./exai migrate apply`.
+ * with its log archived continuously into an encrypted repository. Migrations are applied by `exai migrate apply`.
  */
 export class LocalPostgres extends ExaiComponent {
   readonly container: docker.Container;
@@ -49,7 +49,7 @@ export class LocalPostgres extends ExaiComponent {
     super(
       "exai:database:LocalPostgres",
       name,
-      // The socket's volume keeps nothing: the server makes it anew.
+      // The volume of the socket holds no data: the server creates the socket at each start.
       { port: args.port, walArchiving: true, withoutBackup: [`${name}-socket`] },
       opts,
     );

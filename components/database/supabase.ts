@@ -16,9 +16,9 @@ export interface NewProject {
 /** Where the database lives. */
 export type SupabaseTarget =
   | { readonly kind: "new"; readonly project: NewProject; readonly password: pulumi.Input<string> }
-  /** A project that somebody made before; its password is needed for connections alone. */
+  /** An existing project; its password is needed only for connections. */
   | { readonly kind: "existing"; readonly ref: string; readonly password: pulumi.Input<string> | undefined }
-  /** A branch of a project, with a database of its own. */
+  /** A branch of a project, with its own database. */
   | { readonly kind: "branch"; readonly parentRef: string; readonly gitBranch: string; readonly region: string };
 
 /** Edge function as the engine uploads it. Paths are relative to the project, so that they are the same everywhere. */

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 
-/** Who is told. Secrets are files that Alertmanager reads; without any receiver alerts are seen in its page alone. */
+/** The receivers of alerts. Secrets are files that Alertmanager reads; without a receiver, alerts appear only on its page. */
 export interface Receivers {
   /** Slack gets critical alerts and warnings. */
   readonly slack?: {
@@ -15,7 +15,7 @@ export interface Receivers {
   };
   /** Any receiver of Alertmanager's webhook format; gets critical alerts and warnings. */
   readonly webhook?: WebhookReceiver;
-  /** Gets the Watchdog every minute, and must raise the alarm by itself when that stops (a dead man's switch). */
+  /** Receives the Watchdog every minute and must raise the alarm when it stops (a dead man's switch). */
   readonly heartbeat?: WebhookReceiver;
 }
 
@@ -34,8 +34,8 @@ interface Route {
   readonly repeat_interval?: string;
 }
 
-/** Receives what nobody else does; always there. */
-const NOBODY = "page-only";
+/** Receives the alerts that no other receiver takes; always present. */
+const PAGE_ONLY = "page-only";
 
 /** The configuration of Alertmanager as data, for version 0.25 and later. */
 export function alertmanagerConfig(receivers: Receivers = {}): Record<string, unknown> {
@@ -56,7 +56,7 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
           },
         ]),
     // Without a heartbeat the Watchdog must not reach people.
-    ...(heartbeat === undefined ? [{ receiver: NOBODY, matchers: ['alertname="Watchdog"'] }] : []),
+    ...(heartbeat === undefined ? [{ receiver: PAGE_ONLY, matchers: ['alertname="Watchdog"'] }] : []),
     ...(pagerduty === undefined ? [] : [{ receiver: "pagerduty", matchers: [critical], continue: true as const }]),
     ...(slack === undefined ? [] : [{ receiver: "slack", matchers: [human], continue: true as const }]),
     ...(webhook === undefined ? [] : [{ receiver: "webhook", matchers: [human], continue: true as const }]),
@@ -64,7 +64,7 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
   return {
     global: { resolve_timeout: "5m" },
     route: {
-      receiver: NOBODY,
+      receiver: PAGE_ONLY,
       group_by: ["alertname", "slot", "schedule"],
       group_wait: "10s",
       group_interval: "1m",
@@ -73,7 +73,7 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
     },
     inhibit_rules: inhibitions(),
     receivers: [
-      { name: NOBODY },
+      { name: PAGE_ONLY },
       ...(heartbeat === undefined
         ? []
         : [{ name: "heartbeat", webhook_configs: [{ ...webhookConfig(heartbeat), send_resolved: false }] }]),
@@ -142,7 +142,7 @@ function inhibitions(): readonly Record<string, unknown>[] {
       target_matchers: ['alertname="SlotErrorRatioHigh"'],
     },
     {
-      // Without a router nothing is measured, and there is no traffic to measure.
+      // Without a router there is no traffic to measure.
       source_matchers: ['alertname="RouterDown"'],
       target_matchers: ['alertname=~"TargetDown|TargetMissing|MetricsAbsent"', 'job="router"'],
     },

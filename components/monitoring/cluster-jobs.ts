@@ -12,7 +12,7 @@ export interface ClusterTargets {
   readonly instance: string;
   /** Namespace of the stack. */
   readonly namespace: string;
-  /** EXAI_WS_PORT: tells the clusters of WebSockets from the others. */
+  /** EXAI_WS_PORT: identifies the clusters of WebSockets. */
   readonly webSocketPort: number;
   /** Envoy Gateway's proxies. */
   readonly gateway: {
@@ -23,7 +23,7 @@ export interface ClusterTargets {
   };
 }
 
-/** Namespace in which Envoy Gateway runs its proxies unless it is told otherwise. */
+/** Namespace in which Envoy Gateway runs its proxies by default. */
 export const GATEWAY_NAMESPACE = "envoy-gateway-system";
 
 /** Port of the proxies' metrics; fixed by Envoy Gateway. */
@@ -45,7 +45,7 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
       relabel: [
         // Discovery yields a target for each port of each container.
         { source_labels: ["__meta_kubernetes_pod_container_port_number"], regex: String(HTTP_PORT), action: "keep" },
-        // A pod that has ended, such as an evicted one, is no target that is down.
+        // A pod that has ended, such as an evicted one, does not count as a target that is down.
         { source_labels: ["__meta_kubernetes_pod_phase"], regex: "Failed|Succeeded", action: "drop" },
         { source_labels: [metaLabel(LABELS.slot)], target_label: "slot" },
         { source_labels: ["__meta_kubernetes_pod_name"], target_label: "pod" },
@@ -61,7 +61,7 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
       ),
       relabel: [
         { source_labels: ["__meta_kubernetes_pod_phase"], regex: "Failed|Succeeded", action: "drop" },
-        // One target for each pod, whatever ports it declares: equal targets are one.
+        // One target for each pod, for any number of ports: equal targets are merged.
         {
           source_labels: ["__meta_kubernetes_pod_ip"],
           regex: "(.+)",

@@ -17,7 +17,7 @@ const ALERTMANAGER = { component: MONITORING_HOSTS.alertmanager };
 const EXPORTER = { component: MONITORING_HOSTS.postgresExporter };
 const GRAFANA = { component: MONITORING_HOSTS.grafana };
 
-/** Prometheus reads everything that is scraped, asks the API server for pods and tells Alertmanager. */
+/** Prometheus scrapes all targets, reads pods from the API server and sends alerts to Alertmanager. */
 export function prometheusOpenings(
   platform: Platform,
   gateway: ClusterTargets["gateway"],
@@ -57,7 +57,7 @@ function apiServer(cidrs: readonly string[] | undefined): k8s.types.input.networ
   ];
 }
 
-/** Alertmanager hears Prometheus, and speaks to receivers on the internet. */
+/** Alertmanager receives alerts from Prometheus and sends to receivers on the internet. */
 export function alertmanagerOpenings(platform: Platform): Openings {
   return {
     ingress: [{ from: [peer(platform, PROMETHEUS)], ports: tcp(MONITORING_PORTS.alertmanager) }],

@@ -42,9 +42,9 @@ type Secret = Pick<MountedSecret, "secretName" | "digest">;
 const CONFIG_DIGEST = "exai.config-digest";
 
 /** `nobody` in the images of Prometheus, Alertmanager and the exporter. */
-const NOBODY = 65_534;
+const NOBODY_UID = 65_534;
 
-/** Grafana's own 472 may be somebody's on the node; the image runs as anybody who owns its data directory. */
+/** Grafana's own 472 may belong to an account of the node; the image runs as any user that owns its data directory. */
 const GRAFANA_UID = 10_472;
 
 /** Where Kubernetes' clients look for the account's token. */
@@ -69,7 +69,7 @@ export function prometheusPod(
 ): PodSpec {
   return {
     component: MONITORING_HOSTS.prometheus,
-    uid: NOBODY,
+    uid: NOBODY_UID,
     serviceAccount: args.account,
     graceSeconds: 60,
     annotations: { [CONFIG_DIGEST]: args.digest },
@@ -123,7 +123,7 @@ export function alertmanagerPod(
 ): PodSpec {
   return {
     component: MONITORING_HOSTS.alertmanager,
-    uid: NOBODY,
+    uid: NOBODY_UID,
     serviceAccount: args.account,
     annotations: annotations(args.digest, args.secret),
     volumes: [configVolume(args.config), ...secretVolume(args.secret), ...ephemeral(args.storage)],
@@ -155,7 +155,7 @@ export function alertmanagerPod(
 export function exporterPod(args: PodArgs & { readonly secret: Secret; readonly database: ExporterDatabase }): PodSpec {
   return {
     component: MONITORING_HOSTS.postgresExporter,
-    uid: NOBODY,
+    uid: NOBODY_UID,
     serviceAccount: args.account,
     annotations: annotations(args.digest, args.secret),
     volumes: [configVolume(args.config), ...secretVolume(args.secret)],

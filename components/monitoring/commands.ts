@@ -17,7 +17,7 @@ export interface Retention {
   readonly gigabytes: number;
 }
 
-/** Arguments of Prometheus. A new configuration is a new container: nobody reloads or stops it over HTTP. */
+/** Arguments of Prometheus. A new configuration is a new container, so reload and shutdown over HTTP are disabled. */
 export function prometheusArguments(retention: Retention, externalUrl?: string): readonly string[] {
   return [
     `--config.file=${CONFIG_PATHS.prometheus}`,
@@ -44,7 +44,7 @@ export function alertmanagerArguments(externalUrl?: string): readonly string[] {
 /** File that holds the password of Grafana's administrator. */
 export const GRAFANA_PASSWORD_FILE = "/run/secrets/exai/grafana-admin";
 
-/** Environment of Grafana: everything is provisioned, nobody signs up, nothing is sent home. */
+/** Environment of Grafana: everything is provisioned, sign-up and telemetry are off. */
 export const GRAFANA_ENVIRONMENT: Readonly<Record<string, string>> = {
   GF_SECURITY_ADMIN_USER: "admin",
   GF_SECURITY_ADMIN_PASSWORD__FILE: GRAFANA_PASSWORD_FILE,

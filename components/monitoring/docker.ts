@@ -59,7 +59,7 @@ export interface LocalMonitoringArgs {
 }
 
 /** UID and GID of Prometheus, Alertmanager and the exporter: `nobody` in their images. */
-const NOBODY = "65534:65534";
+const NOBODY_UID = "65534:65534";
 
 /** UID and GID of Grafana in its image. */
 const GRAFANA_USER = "472:472";
@@ -84,7 +84,7 @@ export class LocalMonitoring extends ExaiComponent {
       name,
       {
         jobs: Object.values(JOBS),
-        // Nobody but its reader misses a dashboard.
+        // Only readers depend on a dashboard.
         withoutScrape: [MONITORING_HOSTS.grafana],
         // Figures and silences expire by themselves; dashboards and rules come from the program.
         withoutBackup: [MONITORING_HOSTS.prometheus, MONITORING_HOSTS.alertmanager, MONITORING_HOSTS.grafana].map(
@@ -154,7 +154,7 @@ export function prometheusSpec(args: LocalMonitoringArgs, data: pulumi.Input<str
   return {
     component: hosts.prometheus,
     image: args.images.prometheus,
-    user: NOBODY,
+    user: NOBODY_UID,
     command: prometheusArguments(
       { days: args.retentionDays, gigabytes: args.retentionGigabytes ?? 2 },
       `http://127.0.0.1:${args.ports.prometheus}/`,
@@ -180,7 +180,7 @@ export function alertmanagerSpec(args: LocalMonitoringArgs, data: pulumi.Input<s
   return {
     component: MONITORING_HOSTS.alertmanager,
     image: args.images.alertmanager,
-    user: NOBODY,
+    user: NOBODY_UID,
     command: alertmanagerArguments(`http://127.0.0.1:${args.ports.alertmanager}/`),
     files: [{ path: CONFIG_PATHS.alertmanager, content: renderAlertmanager(receivers) }, ...secret(files)],
     volumes: [{ name: data, path: CONFIG_PATHS.alertmanagerData }],
@@ -198,7 +198,7 @@ export function exporterSpec(args: LocalMonitoringArgs): ContainerSpec {
   return {
     component: MONITORING_HOSTS.postgresExporter,
     image: args.images.postgresExporter,
-    user: NOBODY,
+    user: NOBODY_UID,
     command: exporterArguments(),
     environment: exporterEnvironment(args.database),
     files: [

@@ -45,7 +45,7 @@ export interface ClusterMonitoringArgs {
   readonly memoryMegabytes?: number;
   readonly database: ExporterDatabase & {
     readonly password: pulumi.Input<string>;
-    /** Certificates (PEM) of who vouches for the database; the URI names them as `DATABASE_CA_PATH`. */
+    /** CA certificates (PEM) that verify the database server; the URI names them as `DATABASE_CA_PATH`. */
     readonly ca?: string | undefined;
     /** The exporter's own queries, as its YAML. */
     readonly queries: string;
@@ -80,7 +80,7 @@ const PARTS = {
 /** Silences and the log of notifications are small. */
 const ALERTMANAGER_GIGABYTES = 1;
 
-/** Prometheus, Alertmanager, Grafana and the Postgres exporter in the stack's namespace; nobody outside reaches them. */
+/** Prometheus, Alertmanager, Grafana and the Postgres exporter in the stack's namespace, not reachable from outside. */
 export class ClusterMonitoring extends ExaiComponent {
   /** URL of Prometheus inside the cluster. */
   readonly prometheusUrl: string;
@@ -94,7 +94,7 @@ export class ClusterMonitoring extends ExaiComponent {
       name,
       {
         jobs: Object.values(JOBS),
-        // Nobody but its reader misses a dashboard.
+        // Only readers depend on a dashboard.
         withoutScrape: [MONITORING_HOSTS.grafana],
         // Figures and silences expire by themselves; dashboards and rules come from the program.
         withoutBackup: [MONITORING_HOSTS.prometheus, MONITORING_HOSTS.alertmanager].map((role) => `${name}-${role}`),

@@ -18,7 +18,7 @@ export function alertsOf(groups: readonly RuleGroup[]): readonly Alert[] {
   return groups.flatMap((group) => group.rules.filter(isAlert));
 }
 
-/** Labels that an alert carries beside those of its expression. */
+/** Labels that an alert carries in addition to those of its expression. */
 export function alertLabels(alert: Alert): Record<string, string> {
   return {
     severity: alert.severity,

@@ -24,7 +24,7 @@ export interface ReceiverFiles {
   readonly files: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** Puts each secret into a file of its own under {@link SECRETS_DIRECTORY} and refers to the file; pure. */
+/** Puts each secret into its own file under {@link SECRETS_DIRECTORY} and refers to the file; pure. */
 export function receiverFiles(targets: AlertTargets): ReceiverFiles {
   const files: Record<string, pulumi.Input<string>> = {};
   const file = (name: string, content: pulumi.Input<string>): string => {

@@ -126,7 +126,7 @@ function userListener(name: "http" | "websocket", port: number, options: EnvoyOp
             normalize_path: true,
             merge_slashes: true,
             server_header_transformation: "PASS_THROUGH",
-            // A stream without traffic lives as long as its peers; routes of plain requests have a time-out of their own.
+            // A stream without traffic lives as long as its peers; routes of plain requests have their own time-out.
             stream_idle_timeout: "0s",
             request_headers_timeout: "10s",
             common_http_protocol_options: { idle_timeout: "300s" },
@@ -182,7 +182,7 @@ function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json
   const http = options.upstream?.(slot, "plain") ?? { host: to.host, port: HTTP_PORT };
   return {
     name: clusterName(slot, kind),
-    // A slot that is made anew has a new address: every address of the name, asked for each second.
+    // A new container has a new address, so all addresses of the name are resolved every second.
     cluster_type: {
       name: "envoy.clusters.dns",
       typed_config: typed("envoy.extensions.clusters.dns.v3.DnsCluster", {
@@ -193,7 +193,7 @@ function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json
         all_addresses_in_single_endpoint: false,
       }),
     },
-    // An address that the name no longer has belongs to a container that is gone, whatever its last check said.
+    // An address that the name no longer resolves to belongs to a deleted container, regardless of its last health check.
     ignore_health_on_host_removal: true,
     connect_timeout: "2s",
     load_assignment: {
@@ -204,7 +204,7 @@ function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json
             {
               endpoint: {
                 address: address(to.host, to.port),
-                // Ready is ready: the WebSocket port has no check of its own.
+                // Readiness covers both ports: the WebSocket port has no separate check.
                 ...(http.port === to.port ? {} : { health_check_config: { port_value: http.port } }),
               },
             },

@@ -136,7 +136,7 @@ export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weig
 }
 
 /**
- * Rules that name one slot each, whatever the weights are: a session's tag and the testers' header. They stand for
+ * Rules that select one slot regardless of the weights: a session's tag and the testers' header. They stand for
  * ever, so that both slots' clusters exist before any traffic is shifted to them.
  */
 export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
@@ -163,7 +163,7 @@ export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObjec
   );
 }
 
-/** Sends plain HTTP to HTTPS, for good. */
+/** Redirects plain HTTP to HTTPS permanently. */
 export function redirectRoute(spec: RoutingSpec): GatewayObject {
   return {
     apiVersion: GATEWAY_API,
@@ -199,7 +199,7 @@ const SLOT_BY_CLUSTER = "(xds.cluster_name.contains('/server-blue/') ? 'blue' : 
 
 /**
  * Format of a session's identifier for the client: `<slot>.<address of the replica>~<the server's own>`. The slot is
- * what routes go by; the address takes the session back to the replica that holds it. A client that makes one up reaches
+ * what routes go by; the address routes the session to the replica that holds it. A client that makes one up reaches
  * no more than a replica of that slot.
  */
 function taggedSession(): string {
@@ -255,7 +255,7 @@ export function backendPolicy(): GatewayObject {
   };
 }
 
-/** Takes a session back to its replica, and strips the tag before the server sees it. */
+/** Routes a session to its replica, and strips the tag before the server sees it. */
 export function sessionPolicy(): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
@@ -266,7 +266,7 @@ export function sessionPolicy(): GatewayObject {
 
 /**
  * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
- * decide; the testers' header keeps it on its slot. A replica that is gone is no error: another one answers that it
+ * decide; the testers' header keeps it on its slot. A missing replica is not an error: another one answers that it
  * does not know the session, and the client initialises again, as the protocol has it.
  */
 const UNTAG_SESSION = `function envoy_on_request(handle)

@@ -11,8 +11,8 @@ export interface GeneratedSecretsArgs {
 }
 
 /**
- * Secrets that nobody has to supply: 48 letters and digits each (285 bits), made once and kept in the stack's state.
- * To make one anew: `pulumi up --replace <urn>`.
+ * Generated secrets: 48 letters and digits each (285 bits), created once and kept in the stack's state.
+ * To replace one: `pulumi up --replace <urn>`.
  */
 export class GeneratedSecrets extends ExaiComponent {
   private readonly values: Readonly<Record<string, pulumi.Output<string>>>;

@@ -45,7 +45,7 @@ export class MountedSecret extends ExaiComponent {
       ),
     );
     this.secretName = secret.metadata.name;
-    // Half a hash over all contents together tells nothing of any of them.
+    // Half of a hash over all contents together reveals none of them.
     this.digest = pulumi.unsecret(pulumi.output({ ...args.files }).apply(secretsDigest));
     this.registerOutputs({});
   }

@@ -3,7 +3,7 @@ import { JWT_KEY_VARIABLES, SECRET_FILE_SUFFIX, SECRETS_DIRECTORY } from "../../
 import type { Slot } from "../../contract/slots.ts";
 import type { JwtKeySet } from "../../contract/jwt.ts";
 
-/** What the server is told. Times are in seconds. */
+/** The settings of the server. Times are in seconds. */
 export interface ServerEnvironment {
   readonly wsHost: string;
   readonly wsPort: number;
@@ -19,7 +19,7 @@ export interface ServerEnvironment {
   readonly kimiUrl: string;
   readonly glmUrl: string;
   readonly graceSeconds: number;
-  /** Not set where there is no Supabase API, as on this machine. */
+  /** Not set if there is no Supabase API, as on `local`. */
   readonly supabaseUrl?: pulumi.Input<string> | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface JwtKeys {
   readonly current: pulumi.Input<string>;
   /** Replaces `current`; absent when no rotation is under way. */
   readonly next?: pulumi.Input<string> | undefined;
-  /** Accepted beside `current`, when no rotation is under way. */
+  /** Accepted in addition to `current`, when no rotation is in progress. */
   readonly previous?: pulumi.Input<string> | undefined;
 }
 
@@ -52,7 +52,7 @@ export function jwtSecrets(
   { current, next, previous }: JwtKeys,
 ): Pick<ServerSecrets, "jwtSecret" | "jwtSecretPrevious" | "jwtSecretNext"> {
   if (set === "current") return { jwtSecret: current, jwtSecretPrevious: previous };
-  if (next === undefined) throw new Error(`a slot is to have the keys ${set}, and there is no next key`);
+  if (next === undefined) throw new Error(`the keys ${set} of a slot need a next key, which is not set`);
   if (set === "current+next") return { jwtSecret: current, jwtSecretPrevious: previous, jwtSecretNext: next };
   return { jwtSecret: next, jwtSecretPrevious: set === "next" ? undefined : current };
 }

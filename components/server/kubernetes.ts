@@ -90,7 +90,7 @@ export class KubernetesServer extends ExaiComponent {
           { parent: this },
         ),
       );
-      // An object of its own, so that a slot's keys change with its deployment and the other slot's pods stay.
+      // A separate object, so that a slot's keys change with its deployment and the pods of the other slot stay.
       const secrets = new MountedSecret(
         `${name}-${slot}-secrets`,
         {
@@ -110,7 +110,7 @@ export class KubernetesServer extends ExaiComponent {
             metadata: {
               ...metadata(platform, slotPart, object),
               annotations: {
-                // A rollout that drains the slot takes its replicas over; an `up` that changes the slot takes them back.
+                // A rollout that drains the slot takes over its replicas; an `up` that changes the slot restores them.
                 "pulumi.com/patchForce": "true",
                 // The engine would wait ten minutes for a release that never starts, hold the stack's lock for so long, and
                 // try it again with each `up` after that. Rollouts and `exai up` wait for the slots themselves.
@@ -181,7 +181,7 @@ export function slotPod(
     graceSeconds: environment.graceSeconds + PRE_STOP_SECONDS + 5,
     annotations: { [SECRETS_DIGEST]: mounted.digest },
     scratch: { "/tmp": "64Mi" },
-    // 0440 and the pod's group: readable for the server's process, for nobody else in the container.
+    // 0440 and the pod's group: readable only by the server's process.
     volumes: [{ name: "secrets", secret: { secretName: mounted.secretName, defaultMode: 0o440 } }],
     containers: [
       {

@@ -4,7 +4,7 @@ import { SLOTS, type Slot } from "../slots.ts";
  * The router's series: what Prometheus has to do with them, and how gates and dashboards name them.
  *
  * Envoy makes a counter when it first counts: a slot that never failed has no series of class 5, and a series may be
- * born inside a window. Whoever computes with them must take "absent" for 0 while {@link ENVOY_METRICS.requestsTotal}
+ * born inside a window. A query must take "absent" for 0 while {@link ENVOY_METRICS.requestsTotal}
  * of the same cluster is there, and for "no data" otherwise.
  */
 export const ENVOY_METRICS = {
@@ -67,7 +67,7 @@ export const ENVOY_METRIC_RELABELLING: readonly RelabelRule[] = [
   rule("(?:blue|green)-(stream|websocket)", "kind", "$1"),
 ];
 
-/** What a table says of a slot without users: only that its sessions are evicted, or also that it is empty on purpose. */
+/** What a table says of a slot without users: only that its sessions are evicted, or also that it was emptied intentionally. */
 export const EVICTIONS = ["evicted", "emptied"] as const;
 
 /** One of {@link EVICTIONS}. */

@@ -13,7 +13,7 @@ export interface RouteTable {
   readonly weights: Weights;
   /** Slots whose MCP sessions are answered with 404, so that their clients initialise again elsewhere. */
   readonly evicted: readonly Slot[];
-  /** Those of them whose slot stands empty on purpose: their routes have a {@link evictionStat statistic} that says so. */
+  /** Those of them whose slot was emptied intentionally: their routes have a {@link evictionStat statistic} that says so. */
   readonly emptied: readonly Slot[];
 }
 
@@ -51,7 +51,7 @@ export const FIRST_TABLE: RouteTable = {
  * Order: the tester's header, then the slot in front of an MCP session identifier, then the weights. An RDS change
  * takes effect for new requests; upgraded connections and open streams stay where they are.
  *
- * @throws RangeError when the weights are no whole percentages that sum to 100.
+ * @throws RangeError if the weights are not whole percentages with the sum 100.
  */
 export function routesFile(table: RouteTable, timeouts: RouteTimeouts = DEFAULT_ROUTE_TIMEOUTS): Json {
   return {
@@ -188,7 +188,7 @@ function exact(name: string, value: string): Json {
   return { name, string_match: { exact: value } };
 }
 
-/** @throws RangeError when the weights are no whole percentages that sum to 100. */
+/** @throws RangeError if the weights are not whole percentages with the sum 100. */
 export function checkWeights(weights: Weights): void {
   const values = SLOTS.map((slot) => weights[slot]);
   if (values.some((value) => !Number.isInteger(value) || value < 0) || values.reduce((a, b) => a + b, 0) !== 100) {
@@ -205,7 +205,7 @@ function hostName(table: RouteTable): string {
  * read from the routes themselves: the weights of every weighted route must agree.
  *
  * @returns undefined when Envoy has no route configuration of ours yet.
- * @throws Error when the routes contradict each other, so that nobody trusts half a table.
+ * @throws Error if the routes contradict each other: an inconsistent table is never used.
  */
 export function tableInForce(configDump: unknown): RouteTable | undefined {
   const configs = children(field(configDump, "configs"));

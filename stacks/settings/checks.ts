@@ -65,7 +65,7 @@ export function url(...schemes: readonly string[]) {
 export const secretUrl = url("https", "http").refine((value) => {
   const { protocol, hostname } = URL.parse(value) ?? { protocol: "", hostname: "" };
   return protocol !== "http:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
-}, issue("is http: to another machine, where everybody between could read it: use https:"));
+}, issue("uses http: to another machine, where traffic can be intercepted: use https:"));
 
 /** PagerDuty's key of an integration on a service; keys of rulesets begin with R and take no change events. */
 export const changeEventKey = z
@@ -130,14 +130,14 @@ export const migrationRange = z
   .string()
   .refine(
     (value) => /^(\d{14})?\.\.(\d{14})?$/.test(value) && value !== "..",
-    issue("is no range of migrations, 20261101090000..20261101090600"),
+    issue("is not a range of migrations such as 20261101090000..20261101090600"),
   );
 
 /** A connection string of PostgreSQL with user and host. The message must not repeat it. */
 export const postgresUrl = z.string().refine((value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== "" && url.username !== "";
-}, issue("is no connection string of PostgreSQL with user and host"));
+}, issue("is not a PostgreSQL connection string with user and host"));
 
 /** X.509 certificates in PEM. */
 export const certificates = z.string().superRefine((value, context) => {
@@ -186,7 +186,7 @@ export const gateQueries = z.string().transform((value, context) => {
   try {
     json = JSON.parse(value);
   } catch {
-    return refuse("is no JSON");
+    return refuse("is not JSON");
   }
   const { data, error } = z.array(gateQuery).safeParse(json);
   if (error !== undefined) {

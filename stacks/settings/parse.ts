@@ -25,7 +25,7 @@ type Absent<Precise extends Setting> = Precise extends { fallback: string | Reco
 export type Values = { readonly [Key in SettingKey]: Parsed<Table[Key]> | Absent<Table[Key]> };
 
 /**
- * Sets a value that carries a mark of the SDK's. It is made when somebody reads it, and only then the SDK is loaded: a
+ * Sets a value that carries a mark of the SDK's. It is made at its first read, and only then the SDK is loaded: a
  * rollout reads none of them, and must not wait for it.
  */
 function setMarked(values: object, key: SettingKey, mark: (sdk: typeof pulumi) => unknown): void {
@@ -56,7 +56,7 @@ export function environmentOf(stack: string, source: ConfigSource): Environment 
   throw refusal(
     stack,
     "environment",
-    `the stack "${stack}" is no environment by its name, and the setting does not name one of ${ENVIRONMENTS.join(", ")}`,
+    `the name of stack "${stack}" is not an environment, and the setting does not name one of ${ENVIRONMENTS.join(", ")}`,
   );
 }
 
@@ -221,7 +221,7 @@ function crossChecks(
   return errors;
 }
 
-/** The next port above one that nobody in the map has. */
+/** The next port above one that is not in the map. */
 function freePort(port: number, taken: ReadonlyMap<number, unknown>): number {
   let next = port + 1;
   while (taken.has(next)) next += 1;

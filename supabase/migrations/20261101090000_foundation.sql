@@ -1,9 +1,9 @@
--- Schema of the project's own functions, the roles that work beside the API, and minimal default privileges.
+-- Schema of the project's own functions, the roles that work outside the API, and minimal default privileges.
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
 -- Roles belong to the cluster and not to the database, so they may already be there. Neither can log in here: the local
--- image lets them in through its socket, and a hosted project grants a login when somebody decides so.
+-- image lets them in through its socket, and a hosted project grants a login explicitly.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'exai_backup') then

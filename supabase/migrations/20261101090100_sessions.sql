@@ -39,7 +39,7 @@ create table public.mcp_sessions (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint mcp_sessions_closes_after_opening check (closed_at is null or closed_at >= opened_at),
-  -- Unique per owner: unique over all would tell one user which identifiers another one has.
+  -- Unique per owner: a global constraint would reveal the identifiers of other users.
   constraint mcp_sessions_owner_identifier_key unique (user_id, mcp_session_id),
   constraint mcp_sessions_session_fkey foreign key (session_id, user_id)
     references public.sessions (id, user_id) on delete set null (session_id)
@@ -54,7 +54,7 @@ create trigger sessions_touch before update on public.sessions
 create trigger mcp_sessions_touch before update on public.mcp_sessions
   for each row execute function exai.touch_updated_at();
 
--- Closed from the start: until the policies of a later file come, nobody but the owner's superuser sees a row.
+-- Closed by default: until a later file adds policies, only a superuser sees a row.
 alter table public.sessions enable row level security;
 alter table public.sessions force row level security;
 alter table public.mcp_sessions enable row level security;

@@ -101,7 +101,7 @@ create trigger files_touch before update on public.files
 create trigger provider_file_uploads_touch before update on public.provider_file_uploads
   for each row execute function exai.touch_updated_at();
 
--- Closed from the start: until the policies of a later file come, nobody but the owner's superuser sees a row.
+-- Closed by default: until a later file adds policies, only a superuser sees a row.
 alter table public.conversations enable row level security;
 alter table public.conversations force row level security;
 alter table public.messages enable row level security;

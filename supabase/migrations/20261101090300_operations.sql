@@ -122,7 +122,7 @@ create table public.performance_benchmarks (
   unit text not null check (length(unit) between 1 and 50),
   threshold double precision,
   better text not null default 'lower' check (better in ('lower', 'higher')),
-  -- Computed, so that no report can claim a pass that its own figures deny. Null where there is no threshold.
+  -- Computed, so that a report cannot claim a pass that its figures contradict. Null if there is no threshold.
   passed boolean generated always as (
     case better when 'lower' then result <= threshold else result >= threshold end
   ) stored,
@@ -139,7 +139,7 @@ create trigger exai_issues_touch before update on public.exai_issues
 create trigger production_incidents_touch before update on public.production_incidents
   for each row execute function exai.touch_updated_at();
 
--- Closed from the start: until the policies of a later file come, nobody but the owner's superuser sees a row.
+-- Closed by default: until a later file adds policies, only a superuser sees a row.
 alter table public.monitoring_events enable row level security;
 alter table public.monitoring_events force row level security;
 alter table public.auditor_observations enable row level security;

@@ -79,7 +79,7 @@ create index backup_verification_backup_idx on public.backup_verification (backu
 create trigger backup_schedules_touch before update on public.backup_schedules
   for each row execute function exai.touch_updated_at();
 
--- Closed from the start: until the policies of a later file come, nobody but the owner's superuser sees a row.
+-- Closed by default: until a later file adds policies, only a superuser sees a row.
 alter table public.backup_schedules enable row level security;
 alter table public.backup_schedules force row level security;
 alter table public.backup_history enable row level security;

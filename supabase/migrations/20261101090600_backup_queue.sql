@@ -219,7 +219,7 @@ $$;
 -- Labels whose retention has passed and which no younger backup still needs, newest first.
 --
 -- A pgBackRest label starts with the label of its full backup. A full one is needed by all of its chain; another one by
--- the later incremental ones of the chain. The newest full backup stays whatever its age.
+-- the later incremental ones of the chain. The newest full backup stays regardless of its age.
 create function exai.backup_expirable() returns table (id uuid, label text)
   language sql stable
   security invoker

@@ -22,6 +22,6 @@ revoke insert, update on public.provider_file_uploads from authenticated;
 grant insert (id, user_id, file_id, provider, metadata), update (metadata) on public.provider_file_uploads
   to authenticated;
 
--- PostgreSQL lets everybody call a new function. What the schema has so far is closed; a later file closes its own, and
+-- PostgreSQL grants execution of a new function to PUBLIC. The present functions are closed; a later file closes its own, and
 -- supabase/tests/05_functions.sql looks.
 revoke all on all functions in schema exai from public;

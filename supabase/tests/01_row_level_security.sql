@@ -43,11 +43,11 @@ select is_empty(
 );
 select is_empty(
   $$ select policyname from pg_policies where schemaname = 'public' and roles && array['public', 'anon']::name[] $$,
-  'no policy is for everybody or for anon'
+  'no policy is for PUBLIC or anon'
 );
 select is_empty(
   $$ select policyname from pg_policies where schemaname = 'public' and permissive <> 'PERMISSIVE' $$,
-  'policies only permit, so each can be read by itself'
+  'all policies are permissive, so each can be read alone'
 );
 select is_empty(
   $$ select policyname from pg_policies where schemaname = 'public' and cmd in ('INSERT', 'UPDATE') and with_check is null $$,

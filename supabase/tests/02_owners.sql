@@ -92,7 +92,7 @@ insert into probe values
 select t.result from probe as p cross join lateral (
   values
     (1, is(pg_temp.outcome('a', format('select from public.%I', p.tab)), '1', format('a user sees the own row of %s', p.tab))),
-    (2, is(pg_temp.outcome('a', format('select from public.%I where user_id = %L', p.tab, pg_temp.person('b'))), '0', format('a user sees nobody else''s rows of %s', p.tab))),
+    (2, is(pg_temp.outcome('a', format('select from public.%I where user_id = %L', p.tab, pg_temp.person('b'))), '0', format('a user sees no rows of other users in %s', p.tab))),
     (3, is(pg_temp.outcome('a', p.own_insert), '1', format('a user inserts own rows into %s', p.tab))),
     (4, is(pg_temp.outcome('a', p.foreign_insert), 'refused', format('a user inserts no rows of others into %s', p.tab))),
     (5, is(pg_temp.outcome('a', format('update public.%I set %s', p.tab, p.harmless)), '1', format('a user updates the own row of %s alone', p.tab))),
@@ -111,11 +111,11 @@ select t.result from probe as p cross join lateral (
 -- Rows hang together within one owner: a foreign key sees past row level security, so the key itself names the owner.
 select throws_ok(
   format('insert into public.messages (user_id, conversation_id, role, content) values (%L, %L, ''user'', ''x'')', pg_temp.person('a'), pg_temp.id('conversation', 'b')),
-  '23503', null, 'a message cannot hang on somebody else''s conversation'
+  '23503', null, 'a message cannot reference another user''s conversation'
 );
 select throws_ok(
   format('insert into public.provider_file_uploads (user_id, file_id, provider) values (%L, %L, ''kimi'')', pg_temp.person('a'), pg_temp.id('file', 'b')),
-  '23503', null, 'an upload cannot hang on somebody else''s file'
+  '23503', null, 'an upload cannot reference another user''s file'
 );
 
 -- Issues: reported and followed by users, decided by operators.

@@ -17,7 +17,7 @@ select is_empty(
       -- What an extension brings is the extension's.
       and not exists (select from pg_depend as d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
   $$,
-  'no function may be called by everybody'
+  'PUBLIC may not call a function'
 );
 select is_empty(
   $$
@@ -34,7 +34,7 @@ create function pg_temp.file(path text) returns text language sql as $$
 $$;
 select lives_ok(pg_temp.file('00000000-0000-4000-8000-00000000000a/' || p), format('own path: %s', p))
 from unnest(array['x', 'a/b.txt', '.hidden', 'a..b']) as p;
-select throws_ok(pg_temp.file(p), '23514', null, format('no path of somebody else: %s', p))
+select throws_ok(pg_temp.file(p), '23514', null, format('not a path of another user: %s', p))
 from unnest(array[
   'x',
   '00000000-0000-4000-8000-00000000000b/x',
@@ -44,7 +44,7 @@ from unnest(array[
 ]) as p;
 select throws_ok(
   $$ update public.files set storage_path = '00000000-0000-4000-8000-00000000000b/x' where storage_path = '00000000-0000-4000-8000-00000000000a/x' $$,
-  '23514', null, 'no change to somebody else''s path'
+  '23514', null, 'no change to another user''s path'
 );
 
 select ok(not has_column_privilege('authenticated', 'public.provider_file_uploads', c, p), format('users cannot %s %s', p, c))

@@ -7,7 +7,7 @@ import { board, curves, figure, heading, type ClassicDashboard } from "./panels.
 /** What users meet: rate, errors, latency, WebSockets, MCP sessions, model providers. */
 export function overviewDashboard(): ClassicDashboard {
   const metrics = SERVER_METRICS;
-  return board("exai-overview", "EX-AI: overview", "What users meet now, whatever the slot.")
+  return board("exai-overview", "EX-AI: overview", "What users experience now, across both slots.")
     .withPanel(
       figure({
         title: "Requests",

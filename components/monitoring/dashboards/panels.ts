@@ -93,7 +93,7 @@ export function figure(args: PanelArgs): stat.PanelBuilder {
 export type ClassicDashboard = dashboard.Dashboard;
 
 /* eslint-disable @typescript-eslint/no-deprecated -- see ClassicDashboard */
-/** A classic dashboard whose panels get numbers of their own; Grafana keys its links to panels by them. */
+/** A classic dashboard whose panels have explicit ids, which Grafana uses in links to panels. */
 class Board extends dashboard.DashboardBuilder {
   override build(): ClassicDashboard {
     const built = super.build();

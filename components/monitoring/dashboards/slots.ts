@@ -18,7 +18,7 @@ export function slotsDashboard(): ClassicDashboard {
       .withPanel(
         figure({
           title: `${slot}: share of requests`,
-          description: "What the weights come to, over one minute; the tester's header and sessions included.",
+          description: "The effective share of each slot over one minute, including the tester's header and sessions.",
           unit: "percentunit",
           lines: [{ expr: `${RECORDS.requestShare1m}${only}`, legend: slot }],
         }),

@@ -40,7 +40,7 @@ function backupStale(backup: WatchedBackup): Alert {
     summary: `No ${schedule} backup (${kind}) within ${duration(maxAgeSeconds)}`,
     description:
       `The last good ${schedule} backup (${kind}) is older than ${duration(maxAgeSeconds)}, there was never one,` +
-      " or nobody reports it.",
+      " or no series reports it.",
     runbook: "backup-stale",
     cases: [
       { name: `fires: ${schedule} is stale`, ...late, series: { [own]: steady(1) }, fires: [{ labels }] },
@@ -106,7 +106,7 @@ function walArchiveStale(maxAgeSeconds: number): Alert {
     expr: `time() - max(${metric}) > ${maxAgeSeconds} or max(${metric}) == 0 or absent(${metric})`,
     for: "5m",
     summary: "The WAL archive stands still: the recovery point grows older",
-    description: `No WAL segment reached the archive within ${duration(maxAgeSeconds)}, or nobody reports it.`,
+    description: `No WAL segment reached the archive within ${duration(maxAgeSeconds)}, or no series reports it.`,
     runbook: "wal-archive-stale",
     cases: [
       { name: "fires: stale", series: { [own]: steady(1) }, atSeconds: maxAgeSeconds + 900, fires: [{}] },

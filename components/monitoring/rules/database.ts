@@ -15,7 +15,7 @@ function postgresDown(): Alert {
     symptom: "availability",
     expr: `max(${series}) == 0 or absent(${series})`,
     for: "2m",
-    summary: "Postgres does not answer, or nobody can tell",
+    summary: "Postgres does not answer, or its state is unknown",
     description: "The exporter could not connect to Postgres for two minutes, or the exporter itself is gone.",
     runbook: "postgres-down",
     cases: [

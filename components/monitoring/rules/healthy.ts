@@ -36,7 +36,7 @@ export function upSeries(job: string, slot?: string): string {
   return slot === undefined ? `up{job="${job}",instance="${job}:1"}` : `up{${serverLabels(slot)}}`;
 }
 
-/** The router's word that no user is sent to a slot, and whether it is empty on purpose. */
+/** The router's series for a slot without users, and whether the slot was emptied intentionally. */
 export function evictionSeries(eviction: Eviction, slot: string): string {
   return `${ENVOY_METRICS.eviction}{job="${JOBS.router}",instance="${JOBS.router}:1",slot="${slot}",eviction="${eviction}"}`;
 }

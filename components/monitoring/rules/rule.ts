@@ -6,7 +6,7 @@ export interface RecordingRule {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** `critical` wakes somebody, `warning` is looked at in working hours, `none` is for machines. */
+/** `critical` pages the on-call engineer, `warning` waits for working hours, `none` is for machines. */
 export type Severity = "critical" | "warning" | "none";
 
 /** An alert with the cases that prove it. */
@@ -15,7 +15,7 @@ export interface Alert {
   readonly severity: Severity;
   /** What is wrong, for inhibition: a critical alert silences the warnings of the same symptom and slot. */
   readonly symptom?: "errors" | "latency" | "availability" | "backup";
-  /** Labels beside those of the expression, for alerts that several rules raise under one name. */
+  /** Labels in addition to those of the expression, for alerts that several rules raise under one name. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly expr: string;
   /** How long the expression must hold, in Prometheus' form; absent: at once. */

@@ -29,7 +29,7 @@ function watchdog(): Alert {
     severity: "none",
     expr: "vector(1)",
     summary: "The chain of alerts works",
-    description: "Always firing. Whoever receives it outside must raise the alarm when it stops coming.",
+    description: "Always firing. The external receiver must raise the alarm when it stops arriving.",
     runbook: "watchdog",
     cases: [
       { name: "fires always", fires: [{}] },
@@ -60,7 +60,7 @@ function targetDown(): Alert {
         series: { [upSeries(JOBS.alertmanager)]: (steps) => `1+0x${steps - 5} 0 1 1 1 1` },
         fires: [],
       },
-      { name: "quiet: the server of a slot that was emptied on purpose", series: GREEN_EMPTIED, fires: [] },
+      { name: "quiet: the server of a slot that was emptied intentionally", series: GREEN_EMPTIED, fires: [] },
       {
         name: "fires: another server than that of the emptied slot",
         series: { ...GREEN_EMPTIED, [upSeries(JOBS.server, "blue")]: steady(0) },
@@ -126,7 +126,7 @@ function metricsAbsent(): Alert {
       },
       { name: "quiet: healthy", fires: [] },
       {
-        name: "quiet: the router does not know a slot that was emptied on purpose",
+        name: "quiet: the router does not know a slot that was emptied intentionally",
         without: [/^envoy_cluster_.*slot="green"/u],
         series: GREEN_EMPTIED,
         fires: [],
@@ -198,15 +198,15 @@ function slotDown(): Alert {
         fires: SLOTS.map((slot) => ({ labels: { slot } })),
       },
       { name: "quiet: healthy", fires: [] },
-      { name: "quiet: emptied on purpose", series: GREEN_EMPTIED, fires: [] },
+      { name: "quiet: emptied intentionally", series: GREEN_EMPTIED, fires: [] },
       {
-        name: "quiet: emptied on purpose, and no target is left of it",
+        name: "quiet: emptied intentionally, without remaining targets",
         series: { [evictionSeries("emptied", "green")]: steady(0) },
         without: [/^up\{job="server".*"green"/u],
         fires: [],
       },
       {
-        name: "fires: it died by itself, and the other one was emptied",
+        name: "fires: it died, and the other slot was emptied",
         series: { ...GREEN_DOWN, [evictionSeries("emptied", "blue")]: steady(0) },
         fires: [{ labels: { slot: "green" } }],
       },

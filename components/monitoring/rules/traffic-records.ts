@@ -62,7 +62,7 @@ function sums(window: string, names: { requests: string; errors: string; buckets
     },
     {
       record: names.errors,
-      // A slot that never failed has no series of class 5: that is no error, and not no data.
+      // A slot that never failed has no series of class 5: that means no errors, not missing data.
       expr: `sum by (slot) (rate(${failed}[${window}])) or ${names.requests} * 0`,
     },
     {
@@ -72,7 +72,7 @@ function sums(window: string, names: { requests: string; errors: string; buckets
   ];
 }
 
-/** Without requests there is no ratio, rather than a ratio of 0 that looks like health. */
+/** Without requests there is no ratio: a ratio of 0 would look healthy. */
 function ratio(errors: string, requests: string): string {
   return `${errors} / (${requests} > 0)`;
 }

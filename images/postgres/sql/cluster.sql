@@ -1,5 +1,5 @@
 -- What only a superuser of the local server can set up: logins over the socket, the job scheduler, and the right to
--- take a physical backup. A hosted project has none of this, so it is no migration.
+-- take a physical backup. A hosted project has none of this, so it is not a migration.
 
 create role exai_backup login inherit;
 create role exai_monitor nologin inherit;

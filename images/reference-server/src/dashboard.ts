@@ -40,7 +40,7 @@ export class Dashboard {
     if (!this.#lifecycle.accepting) {
       refuseUpgrade(socket, "503 Service Unavailable", "the server is shutting down", release);
     } else if (this.#faults.failsDashboard()) {
-      refuseUpgrade(socket, "500 Internal Server Error", "failed, as told by EXAI_FAULTS", release);
+      refuseUpgrade(socket, "500 Internal Server Error", "failed by EXAI_FAULTS", release);
     } else if (!isSameSite({ origin, host }, productionOrigin)) {
       refuseUpgrade(socket, "403 Forbidden", "this origin may not read the dashboard", release);
     } else {

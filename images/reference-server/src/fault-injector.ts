@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Faults } from "./faults.ts";
 import type { Log } from "./log.ts";
 
-/** Carries out the faults of a server that is told to be bad. */
+/** Injects the configured faults. */
 export interface FaultInjector {
   /** Whether user HTTP requests have to pass {@link beforeRequest}. */
   readonly touchesRequests: boolean;
@@ -64,15 +64,15 @@ export function createFaultInjector(
     ready: () => !faults.neverReady && performance.now() - startedAt >= (faults.readyAfterMs ?? 0),
     start() {
       startedAt = performance.now();
-      if (Object.keys(faults).length > 0) log.warning("this server has faults, as told by EXAI_FAULTS", { faults });
+      if (Object.keys(faults).length > 0) log.warning("EXAI_FAULTS injects faults into this server", { faults });
       if (faults.crashAfterMs !== undefined)
         setTimeout(() => {
-          log.error("crashing, as told by EXAI_FAULTS");
+          log.error("EXAI_FAULTS crashes this server");
           crash();
         }, faults.crashAfterMs).unref();
       if (faults.leakBytesPerSecond !== undefined) {
         const step = Math.ceil((faults.leakBytesPerSecond * LEAK_STEP_MS) / 1000);
-        // Filled, not only reserved: pages that nobody writes to take no memory.
+        // Filled, not only reserved: unwritten pages take no memory.
         setInterval(() => leaked.push(Buffer.alloc(step, 1)), LEAK_STEP_MS).unref();
       }
     },

@@ -1,6 +1,6 @@
 import { UserError } from "../../../contract/errors.ts";
 
-/** Faults that a server was told to have. Absent: the server is sound. Times in milliseconds, shares from 0 to 1. */
+/** The faults of a server. Absent: the server has none. Times in milliseconds, shares from 0 to 1. */
 export interface Faults {
   /** Share of user HTTP requests that are answered with 500. */
   readonly errors?: number;
@@ -159,7 +159,7 @@ export function parseFaults(text: string): Faults {
   if (faults.soundRequests !== undefined && putOff.every((fault) => fault === undefined))
     throw refuse(
       "sound-requests",
-      "there is no fault that it puts off; give errors, latency, refusals, stream-errors or ws-reject too",
+      "has no fault to delay; also set errors, latency, refusals, stream-errors or ws-reject",
     );
   return faults;
 }

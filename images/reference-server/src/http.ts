@@ -125,7 +125,7 @@ export function createHttpServer(parts: HttpParts): Server {
       const status = await faults.beforeRequest(path === SERVER_PATHS.mcp && request.method === "GET");
       if (status !== undefined) {
         request.resume();
-        sendJson(response, status, { error: "failed, as told by EXAI_FAULTS" });
+        sendJson(response, status, { error: "failed by EXAI_FAULTS" });
         return;
       }
     }

@@ -41,14 +41,14 @@ function isTimeOrAbsent(value: unknown): value is number | undefined {
 /** The keys in the order in which they are tried: the one that the token names, then as they are. */
 function inOrder(keys: readonly JwtKey[], kid: unknown): readonly JwtKey[] {
   const named = typeof kid === "string" ? keys.find(({ secret }) => keyId(secret) === kid) : undefined;
-  // A name of somebody else's is no reason to refuse: issuers may name keys as they like, or not at all.
+  // An unknown key id is not a reason to refuse: issuers may name keys as they like, or not at all.
   return named === undefined ? keys : [named, ...keys.filter((key) => key !== named)];
 }
 
 /**
  * Checks a compact JWT signed with HS256 (RFC 7515, RFC 7519) against the keys, the one that its `kid` names first.
  *
- * Only HS256 is taken, whatever the header says, so `none` and asymmetric algorithms are refused. `exp` and `nbf` are
+ * Only HS256 is accepted, regardless of the header, so `none` and asymmetric algorithms are refused. `exp` and `nbf` are
  * honoured; `nowSeconds` is the time since the epoch.
  */
 export function verifyToken(token: string, keys: readonly JwtKey[], nowSeconds: number): TokenVerdict {

@@ -31,7 +31,7 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-// The event loop may be full of user requests, so the crash is an exit and not an exception that somebody catches.
+// The event loop may be full of user requests, so the crash is an exit and not an exception that could be caught.
 const server = await startServer(environment, VERSION, log, () => process.exit(1)).catch((error: unknown) => {
   if (error instanceof UserError) refuse([error]);
   throw error;

@@ -103,7 +103,7 @@ export class McpSessions {
     };
     await server.connect(transport);
     await this.#pass(session, request, response);
-    // Whatever this request was, it opened no session: the SDK has answered 400.
+    // The request opened no session: the SDK has answered 400.
     if (transport.sessionId === undefined) await server.close();
   }
 

@@ -12,7 +12,7 @@ function parse(origin: string): URL | undefined {
   return URL.canParse(origin) ? new URL(origin) : undefined;
 }
 
-/** Whether a name cannot be re-bound by somebody's DNS server: an address, or localhost. */
+/** Whether a name is safe from DNS rebinding: an address, or localhost. */
 function isFixedName(hostname: string): boolean {
   return hostname === "localhost" || isIP(hostname.replace(/^\[|\]$/g, "")) !== 0;
 }
@@ -20,7 +20,7 @@ function isFixedName(hostname: string): boolean {
 /**
  * Whether a request may reach a page's own endpoints (`/mcp`, the dashboard's WebSocket).
  *
- * Requests without `Origin` are no browser's. A browser must come from the production origin, or from the very host it
+ * Requests without `Origin` do not come from a browser. A browser must come from the production origin, or from the very host it
  * talks to; that host must be an address or localhost, since any other name can be re-bound to this server by DNS.
  */
 export function isSameSite(request: BrowserRequest, productionOrigin: string | undefined): boolean {
@@ -31,7 +31,7 @@ export function isSameSite(request: BrowserRequest, productionOrigin: string | u
   return origin.host === request.host && isFixedName(origin.hostname);
 }
 
-/** Whether a browser's WebSocket comes from the production origin; no `Origin` means that it is no browser's. */
+/** Whether a browser's WebSocket comes from the production origin; no `Origin` means that the client is not a browser. */
 export function isProductionBrowser(request: BrowserRequest, productionOrigin: string | undefined): boolean {
   if (request.origin === undefined) return true;
   return productionOrigin !== undefined && parse(request.origin)?.origin === productionOrigin;

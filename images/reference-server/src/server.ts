@@ -89,7 +89,7 @@ export async function startServer(
       dashboard.closeAll(windowMs);
       const left = async () => (await connections(http)) + (await connections(webSockets.server));
       while ((await left()) > 0 && performance.now() < deadline) {
-        // A connection whose last answer is out is idle now, and Node does not close it by itself.
+        // A connection whose last response was sent is idle now, and Node does not close it.
         http.closeIdleConnections();
         webSockets.server.closeIdleConnections();
         await sleep(DRAIN_POLL_MS);

@@ -111,7 +111,7 @@ export class EchoWebSockets {
     if (!this.#lifecycle.accepting) return ["503 Service Unavailable", "the server is shutting down"];
     const status = this.#faults.refusesWebSocket();
     if (status !== undefined)
-      return [`${status} ${STATUS_CODES[status] ?? "Refused"}`, "refused, as told by EXAI_FAULTS"];
+      return [`${status} ${STATUS_CODES[status] ?? "Refused"}`, "refused by EXAI_FAULTS"];
     const { origin, host } = request.headers;
     if (browserSecurity && !isProductionBrowser({ origin, host }, productionOrigin))
       return ["403 Forbidden", "this origin may not open WebSockets"];

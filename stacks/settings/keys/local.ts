@@ -14,7 +14,7 @@ export const LOCAL_SETTINGS = {
   postgresPort: localPort("PostgreSQL", "5432"),
   grafana: define({
     check: check.boolean,
-    about: "Whether Grafana runs; local leaves it out by itself where its image cannot be had",
+    about: "Whether Grafana runs; local omits it automatically if its image is not available",
     fallback: "true",
     example: "false",
   }),

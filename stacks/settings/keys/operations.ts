@@ -158,13 +158,13 @@ export const OPERATIONS_SETTINGS = {
   }),
   gateMinimumSamples: define({
     check: check.integer(20, 100_000, "requests"),
-    about: "Rollout gate: requests of the new slot on a step, below which there is no data",
+    about: "Rollout gate: requests of the new slot on a step, below which the gate reports no data",
     fallback: "300",
     example: "300",
   }),
   gateNoDataSeconds: define({
     check: check.integer(5, 86_400, "seconds"),
-    about: "Seconds that a rollout waits for gates that have not passed before it takes itself back",
+    about: "Seconds that a rollout waits for gates to pass before it rolls back",
     fallback: "60",
     example: "60",
   }),

@@ -7,7 +7,7 @@ import { CLUSTERS, define, ENVIRONMENTS, type Setting } from "../setting.ts";
 const timeout = (about: string, fallback: string) =>
   define({ check: check.integer(1, 3600, "seconds"), about: `${about}, seconds`, fallback, example: fallback });
 
-/** The releases and what the server is told. */
+/** The releases and the settings of the server. */
 export const SERVER_SETTINGS = {
   environment: define({
     check: check.oneOf(...ENVIRONMENTS),

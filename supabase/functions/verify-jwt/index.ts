@@ -9,7 +9,7 @@
 interface Settings {
   /** Key that tokens are signed with. */
   readonly current: string | undefined;
-  /** Key of before the last rotation: its tokens hold until they expire. */
+  /** The key before the last rotation: its tokens are valid until they expire. */
   readonly previous: string | undefined;
   /** Origins that a browser may ask from, separated by commas; none where absent. */
   readonly origins?: string | undefined;
@@ -21,7 +21,7 @@ const LONGEST_BODY = 16_384;
 /**
  * Answers 200 with the claims of a valid token, 401 for any other, 400 where there is none to judge, 405 and 413 for
  * requests of another form, 503 while the function has no key. The token is the bearer of the request or, for a caller
- * that has a token of its own there, `{"token": "…"}` in a POST.
+ * that has its own token there, `{"token": "…"}` in a POST.
  */
 function handler(settings: Settings, now: () => number = () => Date.now() / 1000) {
   const keys = [settings.current, settings.previous].filter((key): key is string => key !== undefined && key !== "");
@@ -132,7 +132,7 @@ interface Claims {
   readonly [claim: string]: unknown;
 }
 
-/** Why a token is not valid; the message tells its owner nothing that a forger could use. */
+/** Why a token is not valid; the message reveals nothing that a forger could use. */
 class TokenError extends Error {}
 
 /** How far the clocks of issuer and verifier may be apart, in seconds. */
