@@ -18,7 +18,7 @@ export const TEST_IMAGES: readonly string[] = Object.values(LOCAL_IMAGES).filter
  * Stands for Prometheus on a cluster that gets its images from this machine: Debian's, which stands in on `local`, is built
  * without the discovery of a cluster's targets. Its release is that of `prom/prometheus` above.
  */
-export const CLUSTER_PROMETHEUS = "exai/prometheus:v3.5.0";
+export const KUBERNETES_PROMETHEUS = "exai/prometheus:v3.5.0";
 
 /** Labels of images that this project builds. */
 export const IMAGE_LABELS = {

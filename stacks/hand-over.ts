@@ -2,26 +2,27 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../contract/errors.ts";
+import { command, fix } from "../contract/fix.ts";
 
 /**
- * Refuses a deployment by the engine onto a stack that was brought up without it: the data there knows other passwords.
- * A preview may look.
+ * Refuses a deployment by the engine onto a stack that Docker Compose runs: its data has other passwords. A preview is
+ * allowed.
  *
  * @throws UserError
  */
 export function refuseCompose(home: string): void {
   if (pulumi.runtime.isDryRun() || !existsSync(join(home, "compose.yaml"))) return;
   throw new UserError(
-    "failed",
+    "state-conflict",
     home,
     "belongs to a stack that Docker Compose runs; the engine would recreate it with other passwords",
-    "go on with ./exai up; or give its data up first: ./exai down --volumes",
+    fix`keep Compose: ${command("up")}; or delete the data first: ${command("down --volumes")}`,
   );
 }
 
 /**
- * Leaves generated secrets in `<home>/secrets.json`, mode 0600, for what works on the running stack from this machine:
- * migrations, backups, smoke tests. Only a deployment writes; a preview does not.
+ * Writes generated secrets to `<home>/secrets.json`, mode 0600, for operations on the running stack from this machine:
+ * migrations, backups, smoke tests. A preview does not write.
  *
  * @param secrets values by the name of the resource that generates them
  */

@@ -4,11 +4,11 @@ import * as docker from "@pulumi/docker";
 import { DockerBackups } from "../components/backups/docker.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
 import type { DockerPlatform } from "../components/core/container.ts";
-import { LocalImage } from "../components/core/image.ts";
-import { LocalPostgres } from "../components/database/postgres.ts";
+import { DockerImage } from "../components/core/image.ts";
+import { DockerPostgres } from "../components/database/postgres.ts";
 import { backupQueries } from "../components/backups/queries.ts";
-import { LocalMonitoring } from "../components/monitoring/docker.ts";
-import { EnvoyRouter } from "../components/routing/docker.ts";
+import { DockerMonitoring } from "../components/monitoring/docker.ts";
+import { DockerRouting } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
@@ -39,8 +39,8 @@ export function local(settings: Settings): Record<string, unknown> {
   const generated = new GeneratedSecrets("generated", { names });
   handOver(home, Object.fromEntries(names.map((name) => [`generated-${name}`, generated.get(name)])));
 
-  const postgresImage = new LocalImage("postgres", LOCAL_IMAGES.postgres, {}).id;
-  const postgres = new LocalPostgres("postgres", {
+  const postgresImage = new DockerImage("postgres", LOCAL_IMAGES.postgres, {}).id;
+  const postgres = new DockerPostgres("postgres", {
     platform,
     image: postgresImage,
     password: generated.get("postgres"),
@@ -79,16 +79,16 @@ export function local(settings: Settings): Record<string, unknown> {
     cpus: settings.serverCpus,
     healthCommand: settings.healthCommand.split(" "),
   });
-  const router = new EnvoyRouter("router", {
+  const router = new DockerRouting("router", {
     platform,
-    image: new LocalImage("router", LOCAL_IMAGES.envoy, {}).id,
+    image: new DockerImage("router", LOCAL_IMAGES.envoy, {}).id,
     webSocketPort: settings.wsPort,
     routesDirectory: hostRoutesDirectory(home),
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
   });
 
-  const image = (role: string, reference: string) => new LocalImage(role, reference, {}).id;
-  const monitoring = new LocalMonitoring(
+  const image = (role: string, reference: string) => new DockerImage(role, reference, {}).id;
+  const monitoring = new DockerMonitoring(
     "monitoring",
     {
       platform,
@@ -121,7 +121,7 @@ export function local(settings: Settings): Record<string, unknown> {
     urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl, ...monitoring.urls },
     slots: { blue: settings.slots.blue, green: settings.slots.green },
     containers: { blue: server.containers.blue.name, green: server.containers.green.name },
-    // The engine declares the database; what is in it is migrated by its own tool.
-    next: "./exai migrate apply",
+    // The engine declares the database; the CLI migrates its schema.
+    next: "exai migrate apply",
   };
 }

@@ -1,5 +1,5 @@
 import { UserError } from "../contract/errors.ts";
-import { cluster } from "./cluster.ts";
+import { cluster } from "./kubernetes.ts";
 import type { Settings } from "./settings.ts";
 
 /**

@@ -7,7 +7,7 @@ import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../c
 import { transformed, type Transform } from "../core/transform.ts";
 import { POSTGRES_PATHS, POSTGRES_UID, type PostgresVolumes } from "./paths.ts";
 
-export interface LocalPostgresArgs {
+export interface DockerPostgresArgs {
   readonly platform: DockerPlatform;
   /** Built from images/postgres. */
   readonly image: pulumi.Input<string>;
@@ -39,15 +39,15 @@ export const POSTGRES = "postgres";
  * The local database: PostgreSQL with pg_cron and pgTAP, prepared as a Supabase project is before its first migration,
  * with its log archived continuously into an encrypted repository. Migrations are applied by `exai migrate apply`.
  */
-export class LocalPostgres extends ExaiComponent {
+export class DockerPostgres extends ExaiComponent {
   readonly container: docker.Container;
   readonly volumes: PostgresVolumes;
   /** How the exporter connects, inside the instance's network. */
   readonly monitorUrl: pulumi.Output<string>;
 
-  constructor(name: string, args: LocalPostgresArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: DockerPostgresArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
-      "exai:database:LocalPostgres",
+      "exai:database:DockerPostgres",
       name,
       // The volume of the socket holds no data: the server creates the socket at each start.
       { port: args.port, walArchiving: true, withoutBackup: [`${name}-socket`] },
@@ -95,7 +95,7 @@ function prelude(): string {
 
 /** The database's container; pure. */
 export function postgresSpec(
-  args: Omit<LocalPostgresArgs, "platform" | "transform" | "protect">,
+  args: Omit<DockerPostgresArgs, "platform" | "transform" | "protect">,
   volumes: PostgresVolumes,
   preludeSql: string,
 ): ContainerSpec {

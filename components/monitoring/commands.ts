@@ -1,4 +1,4 @@
-import { MONITORING_PORTS } from "./local-jobs.ts";
+import { MONITORING_PORTS } from "./docker-jobs.ts";
 
 /** Paths inside the containers of Prometheus and Alertmanager. */
 export const CONFIG_PATHS = {

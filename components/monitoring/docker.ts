@@ -15,13 +15,13 @@ import {
 } from "./commands.ts";
 import { exporterArguments, exporterEnvironment, EXPORTER_PATHS, type ExporterDatabase } from "./exporter.ts";
 import { grafanaFiles } from "./grafana.ts";
-import { localJobs, MONITORING_HOSTS, MONITORING_PORTS, type LocalTargets } from "./local-jobs.ts";
+import { dockerJobs, MONITORING_HOSTS, MONITORING_PORTS, type DockerTargets } from "./docker-jobs.ts";
 import { renderPrometheus } from "./prometheus.ts";
 import { renderRules } from "./rules.ts";
 import type { RulesArgs, WatchedBackup } from "./rules/args.ts";
 import { receiverFiles, type AlertTargets } from "./secrets.ts";
 
-export interface LocalMonitoringArgs {
+export interface DockerMonitoringArgs {
   readonly platform: DockerPlatform;
   readonly images: {
     readonly prometheus: pulumi.Input<string>;
@@ -46,7 +46,7 @@ export interface LocalMonitoringArgs {
   readonly backups: readonly WatchedBackup[];
   /** Oldest WAL segment that may not be in the archive yet, seconds; absent: the log is not archived. @default 900 */
   readonly walMaxAgeSeconds?: number;
-  readonly targets?: LocalTargets;
+  readonly targets?: DockerTargets;
   readonly alerts?: AlertTargets;
   /** Escape hatches. */
   readonly transform?: {
@@ -70,7 +70,7 @@ const PIDS = 400;
 const TMP = { "/tmp": "size=32m,mode=1777,nosuid,nodev,noexec" } as const;
 
 /** Prometheus, Alertmanager, the Postgres exporter and, where its image is to be had, Grafana, on Docker. */
-export class LocalMonitoring extends ExaiComponent {
+export class DockerMonitoring extends ExaiComponent {
   readonly prometheus: docker.Container;
   readonly alertmanager: docker.Container;
   readonly postgresExporter: docker.Container;
@@ -78,9 +78,9 @@ export class LocalMonitoring extends ExaiComponent {
   /** Where they are reached from this machine. */
   readonly urls: { readonly prometheus: string; readonly alertmanager: string; readonly grafana?: string };
 
-  constructor(name: string, args: LocalMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: DockerMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
-      "exai:monitoring:LocalMonitoring",
+      "exai:monitoring:DockerMonitoring",
       name,
       {
         jobs: Object.values(JOBS),
@@ -133,7 +133,7 @@ export class LocalMonitoring extends ExaiComponent {
 }
 
 /** What the rules of the local stack are made for. */
-export function localRules(args: Pick<LocalMonitoringArgs, "backups" | "walMaxAgeSeconds">): RulesArgs {
+export function localRules(args: Pick<DockerMonitoringArgs, "backups" | "walMaxAgeSeconds">): RulesArgs {
   return {
     jobs: Object.values(JOBS),
     backups: args.backups,
@@ -142,12 +142,12 @@ export function localRules(args: Pick<LocalMonitoringArgs, "backups" | "walMaxAg
 }
 
 /** Prometheus' container; pure. */
-export function prometheusSpec(args: LocalMonitoringArgs, data: pulumi.Input<string>): ContainerSpec {
+export function prometheusSpec(args: DockerMonitoringArgs, data: pulumi.Input<string>): ContainerSpec {
   const { platform } = args;
   const hosts = MONITORING_HOSTS;
   const config = renderPrometheus({
     externalLabels: { stack: platform.stack, exai_instance: platform.instance },
-    jobs: localJobs(args.targets),
+    jobs: dockerJobs(args.targets),
     alertmanagers: [args.targets?.alertmanager ?? `${hosts.alertmanager}:${MONITORING_PORTS.alertmanager}`],
     ruleFiles: [CONFIG_PATHS.rules],
   });
@@ -175,7 +175,7 @@ export function prometheusSpec(args: LocalMonitoringArgs, data: pulumi.Input<str
 }
 
 /** Alertmanager's container; pure. */
-export function alertmanagerSpec(args: LocalMonitoringArgs, data: pulumi.Input<string>): ContainerSpec {
+export function alertmanagerSpec(args: DockerMonitoringArgs, data: pulumi.Input<string>): ContainerSpec {
   const { receivers, files } = receiverFiles(args.alerts ?? {});
   return {
     component: MONITORING_HOSTS.alertmanager,
@@ -194,7 +194,7 @@ export function alertmanagerSpec(args: LocalMonitoringArgs, data: pulumi.Input<s
 }
 
 /** The Postgres exporter's container; pure. It is alive without a database: that Postgres is down is what it reports. */
-export function exporterSpec(args: LocalMonitoringArgs): ContainerSpec {
+export function exporterSpec(args: DockerMonitoringArgs): ContainerSpec {
   return {
     component: MONITORING_HOSTS.postgresExporter,
     image: args.images.postgresExporter,
@@ -215,7 +215,7 @@ export function exporterSpec(args: LocalMonitoringArgs): ContainerSpec {
 
 /** Grafana's container; pure. */
 export function grafanaSpec(
-  args: LocalMonitoringArgs,
+  args: DockerMonitoringArgs,
   image: pulumi.Input<string>,
   data: pulumi.Input<string>,
 ): ContainerSpec {

@@ -15,19 +15,26 @@ import { transformed, type Transform } from "../core/transform.ts";
 import { DATABASE_CA_PATH } from "../database/paths.ts";
 import { MountedSecret } from "../secrets/kubernetes.ts";
 import { renderAlertmanager } from "./alertmanager.ts";
-import { clusterJobs, GATEWAY_NAMESPACE, type ClusterTargets } from "./cluster-jobs.ts";
-import { alertmanagerPod, configDigest, exporterPod, grafanaPod, prometheusPod, type Storage } from "./cluster-pods.ts";
-import { alertmanagerOpenings, exporterOpenings, grafanaOpenings, prometheusOpenings } from "./cluster-openings.ts";
+import { kubernetesJobs, GATEWAY_NAMESPACE, type KubernetesTargets } from "./kubernetes-jobs.ts";
+import {
+  alertmanagerPod,
+  configDigest,
+  exporterPod,
+  grafanaPod,
+  prometheusPod,
+  type Storage,
+} from "./kubernetes-pods.ts";
+import { alertmanagerOpenings, exporterOpenings, grafanaOpenings, prometheusOpenings } from "./network-policies.ts";
 import { CONFIG_PATHS } from "./commands.ts";
 import { EXPORTER_PATHS, type ExporterDatabase } from "./exporter.ts";
 import { baseName, grafanaFiles } from "./grafana.ts";
-import { MONITORING_HOSTS, MONITORING_PORTS } from "./local-jobs.ts";
+import { MONITORING_HOSTS, MONITORING_PORTS } from "./docker-jobs.ts";
 import { renderPrometheus } from "./prometheus.ts";
 import { renderRules } from "./rules.ts";
 import type { WatchedBackup } from "./rules/args.ts";
 import { receiverFiles, type AlertTargets } from "./secrets.ts";
 
-export interface ClusterMonitoringArgs {
+export interface KubernetesMonitoringArgs {
   readonly platform: KubernetesPlatform;
   /** Images by digest. */
   readonly images: {
@@ -55,7 +62,7 @@ export interface ClusterMonitoringArgs {
   readonly backups: readonly WatchedBackup[];
   /** EXAI_WS_PORT. */
   readonly webSocketPort: number;
-  readonly gateway: ClusterTargets["gateway"];
+  readonly gateway: KubernetesTargets["gateway"];
   /** Where the runbooks can be read, without a final slash. @default "docs/runbooks" */
   readonly runbooks?: string | undefined;
   readonly alerts?: AlertTargets;
@@ -81,16 +88,16 @@ const PARTS = {
 const ALERTMANAGER_GIGABYTES = 1;
 
 /** Prometheus, Alertmanager, Grafana and the Postgres exporter in the stack's namespace, not reachable from outside. */
-export class ClusterMonitoring extends ExaiComponent {
+export class KubernetesMonitoring extends ExaiComponent {
   /** URL of Prometheus inside the cluster. */
   readonly prometheusUrl: string;
 
   readonly #name: string;
   readonly #platform: KubernetesPlatform;
 
-  constructor(name: string, args: ClusterMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: KubernetesMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
-      "exai:monitoring:ClusterMonitoring",
+      "exai:monitoring:KubernetesMonitoring",
       name,
       {
         jobs: Object.values(JOBS),
@@ -111,7 +118,7 @@ export class ClusterMonitoring extends ExaiComponent {
     this.registerOutputs({ prometheusUrl: this.prometheusUrl });
   }
 
-  #prometheus(args: ClusterMonitoringArgs): void {
+  #prometheus(args: KubernetesMonitoringArgs): void {
     const part = PARTS.prometheus;
     const { platform } = args;
     const files = prometheusFiles(args);
@@ -135,7 +142,7 @@ export class ClusterMonitoring extends ExaiComponent {
     );
   }
 
-  #alertmanager(args: ClusterMonitoringArgs): void {
+  #alertmanager(args: KubernetesMonitoringArgs): void {
     const part = PARTS.alertmanager;
     const { receivers, files: secrets } = receiverFiles(args.alerts ?? {});
     const files = { [baseName(CONFIG_PATHS.alertmanager)]: renderAlertmanager(receivers) };
@@ -157,7 +164,7 @@ export class ClusterMonitoring extends ExaiComponent {
     );
   }
 
-  #exporter(args: ClusterMonitoringArgs): void {
+  #exporter(args: KubernetesMonitoringArgs): void {
     const part = PARTS.postgresExporter;
     const files = { [baseName(EXPORTER_PATHS.queries)]: args.database.queries };
     this.#open(part, exporterOpenings(args.platform));
@@ -179,7 +186,7 @@ export class ClusterMonitoring extends ExaiComponent {
     );
   }
 
-  #grafana(args: ClusterMonitoringArgs, image: pulumi.Input<string>): void {
+  #grafana(args: KubernetesMonitoringArgs, image: pulumi.Input<string>): void {
     const part = PARTS.grafana;
     const paths = grafanaFiles({ prometheusUrl: this.prometheusUrl, walArchive: false });
     const files = Object.fromEntries(Object.entries(paths).map(([path, content]) => [configKey(path), content]));
@@ -328,7 +335,7 @@ export class ClusterMonitoring extends ExaiComponent {
 
 /** Configuration and rules of the cluster's Prometheus, by file name; pure. */
 export function prometheusFiles(
-  args: Pick<ClusterMonitoringArgs, "backups" | "webSocketPort" | "gateway" | "runbooks"> & {
+  args: Pick<KubernetesMonitoringArgs, "backups" | "webSocketPort" | "gateway" | "runbooks"> & {
     readonly platform: Pick<KubernetesPlatform, "instance" | "stack">;
   },
 ): Readonly<Record<string, string>> {
@@ -337,7 +344,7 @@ export function prometheusFiles(
     [baseName(CONFIG_PATHS.prometheus)]: renderPrometheus({
       externalLabels: { stack, exai_instance: instance },
       // The platform names its namespace after the instance.
-      jobs: clusterJobs({ instance, namespace: instance, webSocketPort: args.webSocketPort, gateway: args.gateway }),
+      jobs: kubernetesJobs({ instance, namespace: instance, webSocketPort: args.webSocketPort, gateway: args.gateway }),
       alertmanagers: [`${MONITORING_HOSTS.alertmanager}:${MONITORING_PORTS.alertmanager}`],
       ruleFiles: [CONFIG_PATHS.rules],
     }),

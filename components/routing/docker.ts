@@ -41,11 +41,11 @@ export interface EnvoyRouterArgs {
 /** Name of the router on the instance's network. */
 export const ROUTER = "router";
 
-/** What {@link EnvoyRouter} runs when the settings name no image. */
+/** What {@link DockerRouting} runs when the settings name no image. */
 export const DEFAULT_ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0";
 
 /** The router of the local platform: Envoy with both slots as static clusters, and routes that it is handed in a file. */
-export class EnvoyRouter extends ExaiComponent {
+export class DockerRouting extends ExaiComponent {
   readonly container: docker.Container;
   /** Where users reach HTTP and MCP. */
   readonly url: pulumi.Output<string>;
@@ -55,7 +55,7 @@ export class EnvoyRouter extends ExaiComponent {
   readonly observeUrl: pulumi.Output<string>;
 
   constructor(name: string, args: EnvoyRouterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:routing:EnvoyRouter", name, { webSocketPort: args.webSocketPort }, opts);
+    super("exai:routing:DockerRouting", name, { webSocketPort: args.webSocketPort }, opts);
     const address = args.address ?? "127.0.0.1";
     this.container = hardenedContainer(
       `${name}-container`,

@@ -4,7 +4,7 @@ import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
-import { LocalImage } from "../core/image.ts";
+import { DockerImage } from "../core/image.ts";
 import type { Transform } from "../core/transform.ts";
 import { plainEnvironment, secretFiles, type ServerEnvironment, type SlotSecrets } from "./environment.ts";
 
@@ -34,7 +34,7 @@ export class DockerServer extends ExaiComponent {
   constructor(name: string, args: DockerServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("exai:server:DockerServer", name, { slots: SLOTS }, opts);
     const slot = (slot: Slot): docker.Container => {
-      const image = new LocalImage(`${name}-${slot}`, args.images[slot], { parent: this });
+      const image = new DockerImage(`${name}-${slot}`, args.images[slot], { parent: this });
       return hardenedContainer(
         `${name}-${slot}`,
         slotSpec(slot, image.id, args),

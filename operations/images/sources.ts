@@ -1,6 +1,6 @@
 import { chmod, cp, readdir, readFile, rename } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
+import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { buildImage, type BuildOutcome } from "./build.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 import { buildPrometheus, moduleVersion, prometheusModule, prometheusPlugins } from "./prometheus.ts";
@@ -145,7 +145,7 @@ export function sourceOf(reference: string): ImageSource | undefined {
     const version = /^v(\d+\.\d+\.\d+)$/.exec(tag)?.[1];
     return version === undefined ? undefined : envoySource(version);
   }
-  if (repository === repositoryOf(CLUSTER_PROMETHEUS)) {
+  if (repository === repositoryOf(KUBERNETES_PROMETHEUS)) {
     const release = tag.replace(/^v/, "");
     return moduleVersion(release) === undefined ? undefined : prometheusSource(release);
   }

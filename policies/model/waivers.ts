@@ -26,7 +26,7 @@ const entry = z
       .string()
       .regex(/^exai:[a-z]+:[A-Za-z]+$/)
       .optional()
-      .meta({ description: "Type of the component whose resources are meant, e.g. exai:monitoring:ClusterMonitoring" }),
+      .meta({ description: "Type of the component whose resources are meant, e.g. exai:monitoring:KubernetesMonitoring" }),
     reason: z.string().min(20).meta({ description: "Why the rule is broken, and what will end it" }),
     owner: z.string().min(2).meta({ description: "Who answers for it" }),
     expires: z

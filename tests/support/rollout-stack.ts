@@ -9,7 +9,7 @@ import { hostRoutesDirectory, slotHost } from "../../contract/envoy/names.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { JOBS, type Job } from "../../contract/monitoring.ts";
 import { DEFAULT_WS_PORT, HTTP_PORT } from "../../contract/server.ts";
-import { localJobs } from "../../components/monitoring/local-jobs.ts";
+import { dockerJobs } from "../../components/monitoring/docker-jobs.ts";
 import { renderPrometheus } from "../../components/monitoring/prometheus.ts";
 import { renderRules } from "../../components/monitoring/rules.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
@@ -205,7 +205,7 @@ async function startRouter(
 
 async function startPrometheus(facts: StackFacts, port: number): Promise<void> {
   const jobs: readonly Job[] = [JOBS.server, JOBS.router];
-  const scraped = localJobs().filter(({ name }) => jobs.some((job) => job === name));
+  const scraped = dockerJobs().filter(({ name }) => jobs.some((job) => job === name));
   const files = {
     "prometheus.yml": renderPrometheus({
       ...{ externalLabels: {}, jobs: scraped, alertmanagers: [], ruleFiles: ["rules.yml"], intervalSeconds: 5 },

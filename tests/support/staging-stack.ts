@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
-import { CLUSTER_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
+import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../../operations/docker/cli.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { buildReferenceServer } from "../../operations/images/reference.ts";
@@ -118,13 +118,13 @@ async function stagingImages() {
   await buildReferenceServer({ tag: second, release: "second" });
   // Debian's Prometheus, which stands in on machines without a registry, cannot find a cluster's targets.
   const stoodIn = (await imageLabels(prometheus))?.[IMAGE_LABELS.standIn] !== undefined;
-  if (stoodIn) await provided([CLUSTER_PROMETHEUS]);
+  if (stoodIn) await provided([KUBERNETES_PROMETHEUS]);
   return {
     first: load(referenceServer),
     second: load(second),
     alertmanager: load(alertmanager),
     postgresExporter: load(postgresExporter),
-    prometheus: load(stoodIn ? CLUSTER_PROMETHEUS : prometheus),
+    prometheus: load(stoodIn ? KUBERNETES_PROMETHEUS : prometheus),
   };
 }
 

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
 import { STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";
-import { ClusterPlatform } from "../../components/platform/kubernetes.ts";
+import { KubernetesNamespace } from "../../components/platform/namespace.ts";
 import { secretsDigest } from "../../components/secrets/kubernetes.ts";
 import { KubernetesServer, type KubernetesServerArgs } from "../../components/server/kubernetes.ts";
 import { captureProgram } from "../../synth/capture.ts";
@@ -26,7 +26,7 @@ const environment = {
 
 function build(more: Partial<KubernetesServerArgs> = {}): Promise<ResourceGraph> {
   return captureProgram("staging", () => {
-    const platform = new ClusterPlatform("platform", { instance: "exai-test", stack: "staging" });
+    const platform = new KubernetesNamespace("platform", { instance: "exai-test", stack: "staging" });
     new KubernetesServer("server", {
       platform,
       images: { blue: "example.com/exai@sha256:b", green: "example.com/exai@sha256:9" },

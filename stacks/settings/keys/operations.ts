@@ -1,10 +1,10 @@
-import { CLUSTER_IMAGES } from "../../../contract/cluster-images.ts";
+import { KUBERNETES_IMAGES } from "../../../contract/kubernetes-images.ts";
 import * as check from "../checks.ts";
 import { CLUSTERS, define, type Setting } from "../setting.ts";
 
 const retention = (about: string, fallback: string) =>
   define({ check: check.integer(7, 90, "days"), about: `${about}, days (7-90)`, fallback, example: fallback });
-const clusterImage = (name: string, fallback: string) =>
+const kubernetesImage = (name: string, fallback: string) =>
   define({
     check: check.imageReference,
     about: `Image of ${name}, by digest; clusters only`,
@@ -32,10 +32,10 @@ export const OPERATIONS_SETTINGS = {
     fallback: "volume",
     example: "volume",
   }),
-  prometheusImage: clusterImage("Prometheus", CLUSTER_IMAGES.prometheus),
-  alertmanagerImage: clusterImage("Alertmanager", CLUSTER_IMAGES.alertmanager),
-  grafanaImage: clusterImage("Grafana", CLUSTER_IMAGES.grafana),
-  postgresExporterImage: clusterImage("the Postgres exporter", CLUSTER_IMAGES.postgresExporter),
+  prometheusImage: kubernetesImage("Prometheus", KUBERNETES_IMAGES.prometheus),
+  alertmanagerImage: kubernetesImage("Alertmanager", KUBERNETES_IMAGES.alertmanager),
+  grafanaImage: kubernetesImage("Grafana", KUBERNETES_IMAGES.grafana),
+  postgresExporterImage: kubernetesImage("the Postgres exporter", KUBERNETES_IMAGES.postgresExporter),
   slackWebhook: define({
     check: check.url("https"),
     about: "Slack's incoming webhook for alerts",

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RECORDS } from "../../../contract/monitoring.ts";
 import { dashboards } from "../../../components/monitoring/grafana.ts";
-import { localJobs } from "../../../components/monitoring/local-jobs.ts";
+import { dockerJobs } from "../../../components/monitoring/docker-jobs.ts";
 import { renderPrometheus } from "../../../components/monitoring/prometheus.ts";
 import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
 import { freePort } from "../../support/free-ports.ts";
@@ -50,7 +50,7 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
         renderPrometheus({
           externalLabels: { stack: "test" },
           // Prometheus answers for Alertmanager too: what matters here is a target that is up.
-          jobs: localJobs({ ...stack, prometheus: address, alertmanager: address }).map((job) => ({
+          jobs: dockerJobs({ ...stack, prometheus: address, alertmanager: address }).map((job) => ({
             ...job,
             intervalSeconds: 1,
           })),

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderAlertmanager, type Receivers } from "../../../components/monitoring/alertmanager.ts";
-import { clusterJobs } from "../../../components/monitoring/cluster-jobs.ts";
-import { localJobs } from "../../../components/monitoring/local-jobs.ts";
+import { kubernetesJobs } from "../../../components/monitoring/kubernetes-jobs.ts";
+import { dockerJobs } from "../../../components/monitoring/docker-jobs.ts";
 import { renderPrometheus, type ScrapeJob } from "../../../components/monitoring/prometheus.ts";
 import { renderRuleTests } from "../../../components/monitoring/promtool.ts";
 import { alertsOf, renderRules, ruleGroups } from "../../../components/monitoring/rules.ts";
@@ -32,10 +32,10 @@ const said = (ran: Ran): string => `${ran.stdout}${ran.stderr}`;
 
 describe.skipIf(missing("promtool"))("promtool", () => {
   it.each<[string, readonly ScrapeJob[]]>([
-    ["local", localJobs()],
+    ["local", dockerJobs()],
     [
       "cluster",
-      clusterJobs({ instance: "exai-prod", namespace: "exai-prod", webSocketPort: 8079, gateway: { name: "exai" } }),
+      kubernetesJobs({ instance: "exai-prod", namespace: "exai-prod", webSocketPort: 8079, gateway: { name: "exai" } }),
     ],
   ])("accepts the configuration of %s with its rules", async (name, jobs) => {
     await file("rules.yml", renderRules(RULES));

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { CLUSTER_PROMETHEUS, LOCAL_IMAGES } from "../../../contract/images.ts";
+import { KUBERNETES_PROMETHEUS, LOCAL_IMAGES } from "../../../contract/images.ts";
 import { contentHash } from "../../../operations/images/build.ts";
 import { merge } from "../../../operations/images/merge.ts";
 import { isSilence, Registries, registryOf } from "../../../operations/images/registry.ts";
@@ -35,9 +35,9 @@ describe("sourceOf", () => {
   });
 
   test("makes a cluster's Prometheus from the Go module of its release, and never pulls it", () => {
-    expect(tagOf(CLUSTER_PROMETHEUS)).toBe(tagOf(LOCAL_IMAGES.prometheus));
-    expect(sourceOf(CLUSTER_PROMETHEUS)).toMatchObject({ lane: "other" });
-    expect(sourceOf(CLUSTER_PROMETHEUS)?.standIn).toBeUndefined();
+    expect(tagOf(KUBERNETES_PROMETHEUS)).toBe(tagOf(LOCAL_IMAGES.prometheus));
+    expect(sourceOf(KUBERNETES_PROMETHEUS)).toMatchObject({ lane: "other" });
+    expect(sourceOf(KUBERNETES_PROMETHEUS)?.standIn).toBeUndefined();
     expect(sourceOf("exai/prometheus:v2.55.0")).toBeUndefined();
     expect([moduleVersion("3.5.0"), moduleVersion("3.12.1"), moduleVersion("latest")]).toEqual([
       ...["v0.305.0", "v0.312.1"],

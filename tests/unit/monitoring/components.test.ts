@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LocalMonitoring, type LocalMonitoringArgs } from "../../../components/monitoring/docker.ts";
-import { ClusterMonitoring, type ClusterMonitoringArgs } from "../../../components/monitoring/kubernetes.ts";
+import { DockerMonitoring, type DockerMonitoringArgs } from "../../../components/monitoring/docker.ts";
+import { KubernetesMonitoring, type KubernetesMonitoringArgs } from "../../../components/monitoring/kubernetes.ts";
 import { Secret, type Resource, type ResourceGraph } from "../../../contract/graph.ts";
 import { captureProgram } from "../../../synth/capture.ts";
 import { RULES } from "./stack.ts";
@@ -30,9 +30,9 @@ function expectNoSecretInPlain(graph: ResourceGraph): void {
   for (const secret of SECRETS) expect(text).not.toContain(secret);
 }
 
-const local = (args: Partial<LocalMonitoringArgs> = {}): Promise<ResourceGraph> =>
+const local = (args: Partial<DockerMonitoringArgs> = {}): Promise<ResourceGraph> =>
   captureProgram("local", () => {
-    new LocalMonitoring("monitoring", {
+    new DockerMonitoring("monitoring", {
       platform: { instance: "i", stack: "local", network: "i" },
       images,
       ports: { prometheus: 19_090, alertmanager: 19_093, grafana: 13_000 },
@@ -52,7 +52,7 @@ const named = (graph: ResourceGraph, name: string): Resource => {
   return found;
 };
 
-describe("LocalMonitoring", () => {
+describe("DockerMonitoring", () => {
   it("runs four containers under one component, each hardened and on loopback", async () => {
     const graph = await local();
     // Beside each stands a short-lived helper that hands it its files.
@@ -63,7 +63,7 @@ describe("LocalMonitoring", () => {
       ["alertmanager", "grafana", "postgres-exporter", "prometheus"].map((part) => `monitoring-${part}`),
     );
     for (const { inputs, parent } of containers) {
-      expect(parent).toContain("exai:monitoring:LocalMonitoring");
+      expect(parent).toContain("exai:monitoring:DockerMonitoring");
       expect(inputs.user).toMatch(/^(?:65534:65534|472:472)$/u);
       expect(inputs).toMatchObject({ readOnly: true, privileged: false });
       expect(JSON.stringify(inputs.ports)).not.toContain("0.0.0.0");
@@ -93,9 +93,9 @@ describe("LocalMonitoring", () => {
   });
 });
 
-const inCluster = (args: Partial<ClusterMonitoringArgs> = {}): Promise<ResourceGraph> =>
+const inCluster = (args: Partial<KubernetesMonitoringArgs> = {}): Promise<ResourceGraph> =>
   captureProgram("prod", () => {
-    new ClusterMonitoring("monitoring", {
+    new KubernetesMonitoring("monitoring", {
       platform: { instance: "exai-prod", stack: "prod", namespace: "exai-prod" },
       images,
       retentionDays: 30,
@@ -125,7 +125,7 @@ interface PodTemplate {
 const specOf = (graph: ResourceGraph, name: string): PodTemplate =>
   named(graph, name).inputs.spec as unknown as PodTemplate;
 
-describe("ClusterMonitoring", () => {
+describe("KubernetesMonitoring", () => {
   it("gives a token to Prometheus alone, bounded and for pods in two namespaces", async () => {
     const graph = await inCluster();
     const parts = ["prometheus", "alertmanager", "grafana", "postgres-exporter"];

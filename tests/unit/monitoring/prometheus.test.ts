@@ -7,8 +7,8 @@ import {
   ROUTE_RELABELLING,
 } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName } from "../../../contract/envoy/names.ts";
-import { clusterJobs, gatewayRelabelling } from "../../../components/monitoring/cluster-jobs.ts";
-import { localJobs } from "../../../components/monitoring/local-jobs.ts";
+import { kubernetesJobs, gatewayRelabelling } from "../../../components/monitoring/kubernetes-jobs.ts";
+import { dockerJobs } from "../../../components/monitoring/docker-jobs.ts";
 import { prometheusConfig, type Relabelling } from "../../../components/monitoring/prometheus.ts";
 
 /** Prometheus' relabelling of one label set, as far as our rules use it. */
@@ -35,7 +35,7 @@ const cluster = { instance: "exai-prod", namespace: "exai-prod", webSocketPort: 
 
 describe("the local jobs", () => {
   it("give each slot its slot", () => {
-    expect(localJobs()[0]?.discovery).toEqual({
+    expect(dockerJobs()[0]?.discovery).toEqual({
       static: [
         { targets: ["server-blue:8080"], labels: { slot: "blue" } },
         { targets: ["server-green:8080"], labels: { slot: "green" } },
@@ -62,7 +62,7 @@ describe("the local jobs", () => {
     ]),
   )("make one series of what %s says of an %s slot, whatever table it is", (host, eviction, envoy_route) => {
     const labels = { __name__: ENVOY_METRICS.eviction, envoy_virtual_host: host, envoy_route };
-    const router = localJobs().find((job) => job.name === "router");
+    const router = dockerJobs().find((job) => job.name === "router");
     // A label without a value is none.
     expect(relabelled(router?.relabelSamples ?? [], labels)).toEqual({
       ...{ __name__: ENVOY_METRICS.eviction, slot: "green", eviction },
@@ -85,7 +85,7 @@ describe("the local jobs", () => {
   });
 
   it("read the router every two seconds, for the gates", () => {
-    const config = prometheusConfig({ externalLabels: {}, jobs: localJobs(), alertmanagers: [], ruleFiles: [] });
+    const config = prometheusConfig({ externalLabels: {}, jobs: dockerJobs(), alertmanagers: [], ruleFiles: [] });
     expect(config.scrape_configs).toContainEqual(
       expect.objectContaining({ job_name: "router", scrape_interval: "2s", metrics_path: "/stats/prometheus" }),
     );
@@ -93,10 +93,10 @@ describe("the local jobs", () => {
 });
 
 describe("the cluster's jobs", () => {
-  const jobs = clusterJobs(cluster);
+  const jobs = kubernetesJobs(cluster);
 
   it("are the same as on one machine", () => {
-    expect(jobs.map((job) => job.name)).toEqual(localJobs().map((job) => job.name));
+    expect(jobs.map((job) => job.name)).toEqual(dockerJobs().map((job) => job.name));
   });
 
   it("look pods up in two namespaces and nowhere else", () => {

@@ -4,7 +4,7 @@ import { ExaiComponent } from "../core/component.ts";
 import { metadata, partLabels, type KubernetesPlatform } from "../core/kubernetes.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 
-export interface ClusterPlatformArgs {
+export interface KubernetesNamespaceArgs {
   /** Name of the instance and of its namespace. */
   readonly instance: string;
   readonly stack: string;
@@ -20,13 +20,13 @@ const PART = { component: "platform" } as const;
  * The ground of a cluster stack: a namespace under Pod Security "restricted", in which nothing may speak or listen that
  * no other component opens, save for name resolution.
  */
-export class ClusterPlatform extends ExaiComponent implements KubernetesPlatform {
+export class KubernetesNamespace extends ExaiComponent implements KubernetesPlatform {
   readonly instance: string;
   readonly stack: string;
   readonly namespace: pulumi.Output<string>;
 
-  constructor(name: string, args: ClusterPlatformArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:platform:ClusterPlatform", name, { instance: args.instance, stack: args.stack }, opts);
+  constructor(name: string, args: KubernetesNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("exai:platform:KubernetesNamespace", name, { instance: args.instance, stack: args.stack }, opts);
     this.instance = args.instance;
     this.stack = args.stack;
     const namespace = new k8s.core.v1.Namespace(
@@ -40,7 +40,7 @@ export class ClusterPlatform extends ExaiComponent implements KubernetesPlatform
   }
 }
 
-function namespaceArgs(args: ClusterPlatformArgs): k8s.core.v1.NamespaceArgs {
+function namespaceArgs(args: KubernetesNamespaceArgs): k8s.core.v1.NamespaceArgs {
   const level = "restricted";
   return {
     metadata: {

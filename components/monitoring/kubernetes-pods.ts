@@ -13,7 +13,7 @@ import {
   type Retention,
 } from "./commands.ts";
 import { exporterArguments, exporterEnvironment, EXPORTER_PATHS, type ExporterDatabase } from "./exporter.ts";
-import { MONITORING_HOSTS, MONITORING_PORTS } from "./local-jobs.ts";
+import { MONITORING_HOSTS, MONITORING_PORTS } from "./docker-jobs.ts";
 
 type Volume = k8s.types.input.core.v1.Volume;
 

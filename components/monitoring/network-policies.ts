@@ -1,8 +1,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { HTTP_PORT } from "../../contract/server.ts";
 import { internet, peer, tcp, type KubernetesPlatform } from "../core/kubernetes.ts";
-import { GATEWAY_METRICS_PORT, GATEWAY_NAMESPACE, type ClusterTargets } from "./cluster-jobs.ts";
-import { MONITORING_HOSTS, MONITORING_PORTS } from "./local-jobs.ts";
+import { GATEWAY_METRICS_PORT, GATEWAY_NAMESPACE, type KubernetesTargets } from "./kubernetes-jobs.ts";
+import { MONITORING_HOSTS, MONITORING_PORTS } from "./docker-jobs.ts";
 
 /** What the namespace's default deny lets through for one part of the monitoring. */
 export interface Openings {
@@ -20,7 +20,7 @@ const GRAFANA = { component: MONITORING_HOSTS.grafana };
 /** Prometheus scrapes all targets, reads pods from the API server and sends alerts to Alertmanager. */
 export function prometheusOpenings(
   platform: Platform,
-  gateway: ClusterTargets["gateway"],
+  gateway: KubernetesTargets["gateway"],
   apiServerCidrs: readonly string[] | undefined,
 ): Openings {
   const ports = MONITORING_PORTS;

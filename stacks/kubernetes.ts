@@ -7,12 +7,12 @@ import { backupQueries } from "../components/backups/queries.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
 import { connectionUri, connectionUrl, type DatabaseAddress } from "../components/database/connection.ts";
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
-import { ClusterMonitoring, type ClusterMonitoringArgs } from "../components/monitoring/kubernetes.ts";
-import { ClusterPlatform } from "../components/platform/kubernetes.ts";
+import { KubernetesMonitoring, type KubernetesMonitoringArgs } from "../components/monitoring/kubernetes.ts";
+import { KubernetesNamespace } from "../components/platform/namespace.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
-import { CLUSTER_IMAGES } from "../contract/cluster-images.ts";
+import { KUBERNETES_IMAGES } from "../contract/kubernetes-images.ts";
 import type { Slot } from "../contract/slots.ts";
 import { UserError } from "../contract/errors.ts";
 import { ROUTING_NAMES } from "../contract/gateway.ts";
@@ -21,7 +21,7 @@ import { serverEnvironment, slotSecrets } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
 /** In what staging and prod differ; everything else is settings. */
-export interface ClusterChoices {
+export interface KubernetesChoices {
   /** Where the database lives. `password` makes one for a new project. */
   readonly database: (password: () => pulumi.Output<string>) => SupabaseTarget;
   /** Refuse to delete what holds data. */
@@ -31,8 +31,8 @@ export interface ClusterChoices {
 type DatabaseLogin = DatabaseConnection & { readonly password: pulumi.Output<string> };
 
 /** The stack on Kubernetes and Supabase: what staging and prod have in common. */
-export function cluster(settings: Settings, choices: ClusterChoices): Record<string, unknown> {
-  const providers = clusterProviders(settings);
+export function cluster(settings: Settings, choices: KubernetesChoices): Record<string, unknown> {
+  const providers = kubernetesProviders(settings);
   const opts = { providers };
   const { instance, stack } = settings;
   const generated = new GeneratedSecrets("generated", { names: ["jwt", "database", "backups", "grafana"] }, opts);
@@ -61,7 +61,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
     opts,
   );
 
-  const platform = new ClusterPlatform("platform", { instance, stack }, opts);
+  const platform = new KubernetesNamespace("platform", { instance, stack }, opts);
   const images = slotImages(settings);
   const server = new KubernetesServer(
     "server",
@@ -127,7 +127,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
     opts,
   );
 
-  const monitoring = new ClusterMonitoring(
+  const monitoring = new KubernetesMonitoring(
     "monitoring",
     {
       platform,
@@ -169,7 +169,7 @@ export function cluster(settings: Settings, choices: ClusterChoices): Record<str
 }
 
 /** Providers of exactly the named cluster and account: `up` never meets what happens to be current. */
-function clusterProviders(settings: Settings): { kubernetes: k8s.Provider; supabase: supabase.Provider } {
+function kubernetesProviders(settings: Settings): { kubernetes: k8s.Provider; supabase: supabase.Provider } {
   const context = settings.kubeContext ?? "";
   return {
     kubernetes: new k8s.Provider("cluster", {
@@ -199,13 +199,13 @@ function databaseLogin(connection: DatabaseConnection, stack: string): DatabaseL
   return { ...connection, password };
 }
 
-function monitoringImages(settings: Settings): ClusterMonitoringArgs["images"] {
+function monitoringImages(settings: Settings): KubernetesMonitoringArgs["images"] {
   const { prometheusImage, alertmanagerImage, postgresExporterImage, grafanaImage } = settings;
   return {
-    prometheus: prometheusImage ?? CLUSTER_IMAGES.prometheus,
-    alertmanager: alertmanagerImage ?? CLUSTER_IMAGES.alertmanager,
-    postgresExporter: postgresExporterImage ?? CLUSTER_IMAGES.postgresExporter,
-    ...(settings.grafana ? { grafana: grafanaImage ?? CLUSTER_IMAGES.grafana } : {}),
+    prometheus: prometheusImage ?? KUBERNETES_IMAGES.prometheus,
+    alertmanager: alertmanagerImage ?? KUBERNETES_IMAGES.alertmanager,
+    postgresExporter: postgresExporterImage ?? KUBERNETES_IMAGES.postgresExporter,
+    ...(settings.grafana ? { grafana: grafanaImage ?? KUBERNETES_IMAGES.grafana } : {}),
   };
 }
 

@@ -26,7 +26,7 @@ export const MONITORING_HOSTS = {
 } as const;
 
 /** Addresses, `host:port`, of what the local Prometheus scrapes. The defaults are the names on the instance's network. */
-export interface LocalTargets {
+export interface DockerTargets {
   readonly server?: Readonly<Record<(typeof SLOTS)[number], string>>;
   readonly router?: string;
   readonly postgresExporter?: string;
@@ -35,7 +35,7 @@ export interface LocalTargets {
 }
 
 /** The scrape jobs of the local stack: every part by its name. */
-export function localJobs(targets: LocalTargets = {}): readonly ScrapeJob[] {
+export function dockerJobs(targets: DockerTargets = {}): readonly ScrapeJob[] {
   const hosts = MONITORING_HOSTS;
   const ports = MONITORING_PORTS;
   return [

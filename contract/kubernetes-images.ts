@@ -2,7 +2,7 @@
  * Upstream images that staging and prod run, by digest of the multi-architecture index. The tag is informative: a
  * runtime resolves the digest alone. `local` pins by tag instead, so that a stand-in can take an image's place.
  */
-export const CLUSTER_IMAGES = {
+export const KUBERNETES_IMAGES = {
   prometheus:
     "docker.io/prom/prometheus:v3.5.0@sha256:63805ebb8d2b3920190daf1cb14a60871b16fd38bed42b857a3182bc621f4996",
   alertmanager:

@@ -4,11 +4,11 @@ import { servicePorts } from "../../contract/gateway.ts";
 import { JOBS } from "../../contract/monitoring.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
-import { MONITORING_HOSTS, MONITORING_PORTS, one, routerJob } from "./local-jobs.ts";
+import { MONITORING_HOSTS, MONITORING_PORTS, one, routerJob } from "./docker-jobs.ts";
 import type { Relabelling, ScrapeJob } from "./prometheus.ts";
 
 /** What the cluster's Prometheus has to know to find its targets. */
-export interface ClusterTargets {
+export interface KubernetesTargets {
   readonly instance: string;
   /** Namespace of the stack. */
   readonly namespace: string;
@@ -30,7 +30,7 @@ export const GATEWAY_NAMESPACE = "envoy-gateway-system";
 export const GATEWAY_METRICS_PORT = 19_001;
 
 /** The scrape jobs of staging and prod: the same jobs and labels as on one machine, with targets looked up by labels. */
-export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
+export function kubernetesJobs(targets: KubernetesTargets): readonly ScrapeJob[] {
   const { instance, namespace, gateway } = targets;
   const owner = "gateway.envoyproxy.io/owning-gateway";
   return [
@@ -79,7 +79,7 @@ export function clusterJobs(targets: ClusterTargets): readonly ScrapeJob[] {
 
 /** Labels from the names of merged clusters, `service/<namespace>/server-<slot>/<port>/…`: the port says the kind. */
 export function gatewayRelabelling(
-  targets: Pick<ClusterTargets, "namespace" | "webSocketPort">,
+  targets: Pick<KubernetesTargets, "namespace" | "webSocketPort">,
 ): readonly Relabelling[] {
   const service = `service/${targets.namespace}/server-`;
   const ports = servicePorts(targets.webSocketPort);

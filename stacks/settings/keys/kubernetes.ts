@@ -3,7 +3,7 @@ import * as check from "../checks.ts";
 import { CLUSTERS, define, type Setting } from "../setting.ts";
 
 /** What only staging and prod have: Kubernetes and Supabase. */
-export const CLUSTER_SETTINGS = {
+export const KUBERNETES_SETTINGS = {
   kubeContext: define({
     check: check.text,
     about: "Context of the kubeconfig; clusters only",
