@@ -302,7 +302,7 @@ describe("settings that are refused before any resource", () => {
       stack: "demo",
       values: {},
       key: "environment",
-      says: /no environment by its name/,
+      says: /is not an environment/,
     },
   ];
 

@@ -56,7 +56,7 @@ describe("parseFaults", () => {
     ["stream-errors=0.1:500", "share"],
     ["errors=0.2,sound-requests=0", "count"],
     ["errors=0.2,sound-requests=1.5", "count"],
-    ["never-ready,sound-requests=50", "no fault that it puts off"],
+    ["never-ready,sound-requests=50", "no fault to delay"],
     ["crash-after=100000m", "time"],
     ["leak=1MB", "rate"],
     ["never-ready=true", "takes no value"],

@@ -38,7 +38,7 @@ describe("stackFileSource", () => {
   });
 
   it.each([
-    ["a missing file", undefined, /no such stack file/],
+    ["a missing file", undefined, /does not exist/],
     ["broken YAML", "config: [", /is not YAML/],
     ["a configuration that is a list", "config: [1]", /not a mapping/],
   ])("refuses %s", (_name, content, problem) => {
