@@ -12,7 +12,9 @@ import { Prometheus } from "../gates/prometheus.ts";
 import { admitCandidate, usersSlot, type PlannedRanges } from "../controller/schema-check.ts";
 import { RolloutSession } from "../controller/store.ts";
 import { testerHeaders } from "../probes/smoke.ts";
-import { conclude, turn } from "../controller/outcome.ts";
+import { withLease } from "../controller/outcome.ts";
+import { concluded } from "./conclude.ts";
+import { rolloutResult } from "../model/result.ts";
 import { WINDOW_SELECTOR } from "../gates/traffic-samples.ts";
 
 /** What a cutover is asked for; the rest are defaults. */
@@ -36,7 +38,7 @@ export interface CutoverRequest extends Partial<PlanTimes> {
  */
 export async function* cutover(context: RolloutContext, request: CutoverRequest): Verb {
   checkGates(context.gates);
-  return yield* turn(context, "cutover", async function* (session) {
+  const operation = withLease(context, "cutover", async function* (session) {
     if (!atRest(session.machine)) throw unfinished(session.machine);
     if (request.candidate === usersSlot(session.machine)) throw usersCame(request.candidate);
     await checkSurroundings(context);
@@ -53,8 +55,9 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
       throw stableNotReady(plan.stable);
     }
     yield* drive(session);
-    return yield* conclude(session, plan, "completed");
+    return rolloutResult(session, plan);
   });
+  return yield* concluded(operation, () => "completed");
 }
 
 async function planOf(session: RolloutSession, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {

@@ -1,12 +1,14 @@
 import type { UserError } from "../../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import type { Operation, Verb } from "../../../contract/events.ts";
 import { controlRequest, type ControlAction } from "../ports/control.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
-import { command } from "../controller/takeover.ts";
+import { requestOrLead, type LedOperation } from "../controller/takeover.ts";
 import { attend } from "../controller/requests.ts";
 import type { RolloutSession } from "../controller/store.ts";
-import { conclude, notNow, turn } from "../controller/outcome.ts";
+import { notNow, withLease } from "../controller/outcome.ts";
+import { rolloutResult, type RolloutResult } from "../model/result.ts";
+import { concluded } from "./conclude.ts";
 
 /**
  * Stops a rollout from going on: it stays at its weights, and its gates go on watching. Where nobody leads it, this process
@@ -16,7 +18,8 @@ import { conclude, notNow, turn } from "../controller/outcome.ts";
  */
 export async function* pause(context: RolloutContext, request: { readonly reason?: string }): Verb {
   const why = request.reason ?? "asked for by ./exai rollout pause";
-  return yield* command(context, steering("rollout pause", { action: "pause" }, why));
+  const operation = steering("rollout pause", { action: "pause" }, why);
+  return yield* concluded(requestOrLead(context, operation), () => "completed");
 }
 
 /**
@@ -31,21 +34,21 @@ export async function* promote(
 ): Verb {
   const why = request.reason ?? "asked for by ./exai rollout promote";
   const action = { action: "promote", full: request.full === true } as const;
-  return yield* command(context, steering("rollout promote", action, why));
+  return yield* concluded(requestOrLead(context, steering("rollout promote", action, why)), () => "completed");
 }
 
-function steering(verb: string, action: ControlAction, why: string) {
+function steering(verb: string, action: ControlAction, why: string): LedOperation<RolloutResult> {
   return {
     verb,
     action,
     why,
-    alone: async function* (session: RolloutSession): AsyncGenerator<ExaiEvent, number, void> {
+    lead: async function* (session): Operation<RolloutResult> {
       const { plan } = session.machine;
       if (plan === undefined) throw notNow(session, "no rollout is under way", "./exai rollout status");
       const answer = await attend(session, controlRequest(action, plan.id, session.context.who, why));
       if (!answer.accepted) throw notNow(session, answer.detail, "./exai rollout status");
       yield* drive(session);
-      return yield* conclude(session, plan, "completed");
+      return rolloutResult(session, plan);
     },
   };
 }
@@ -60,15 +63,16 @@ export async function* finish(
   context: RolloutContext,
   request: { readonly drainSeconds?: number; readonly reason?: string },
 ): Verb {
-  return yield* turn(context, "rollout finish", async function* (session) {
+  const operation = withLease(context, "rollout finish", async function* (session) {
     const { plan, state } = session.machine;
     if (plan === undefined || (state.name !== "standby" && state.name !== "retire")) throw noStandby(session);
     const drainSeconds = request.drainSeconds ?? plan.drainSeconds;
     const why = request.reason ?? "asked for by ./exai rollout finish";
     await session.happened({ type: "retire", drainSeconds }, { why });
     yield* drive(session);
-    return yield* conclude(session, plan, "completed");
+    return rolloutResult(session, plan);
   });
+  return yield* concluded(operation, () => "completed");
 }
 
 function noStandby(session: RolloutSession): UserError {

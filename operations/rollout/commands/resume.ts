@@ -1,13 +1,14 @@
 import { EXIT } from "../../../contract/errors.ts";
-import type { Verb } from "../../../contract/events.ts";
+import type { Operation, Verb } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import { summaryOf } from "./history.ts";
 import { atRest, stateLabel } from "../model/machine.ts";
-import { refuseOther } from "../controller/refuse-other.ts";
-import { command, type Command } from "../controller/takeover.ts";
+import { refuseOther, requestOrLead, type LedOperation } from "../controller/takeover.ts";
 import type { RolloutSession } from "../controller/store.ts";
-import { conclude, isOver, notNow, standbyUntil, turn } from "../controller/outcome.ts";
+import { notNow, withLease } from "../controller/outcome.ts";
+import { isOver, rolloutResult, standbyUntil, type RolloutResult } from "../model/result.ts";
+import { concluded } from "./conclude.ts";
 
 export interface ResumeRequest {
   /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
@@ -32,12 +33,13 @@ export interface AbortRequest {
  */
 export async function* resume(context: RolloutContext, request: ResumeRequest = {}): Verb {
   const { rollout, lead = false } = request;
-  const wish: Command = {
+  let wanted: "completed" | "rolled-back" = "completed";
+  const operation: LedOperation<RolloutResult | number> = {
     verb: "rollout resume",
     action: { action: "continue" },
     why: "asked for by ./exai rollout resume",
     ...(rollout === undefined ? {} : { rollout }),
-    alone: async function* (session) {
+    lead: async function* (session) {
       const { machine, journal } = session;
       const { plan } = machine;
       refuseOther(machine, rollout);
@@ -58,18 +60,16 @@ export async function* resume(context: RolloutContext, request: ResumeRequest = 
       yield* drive(session);
       const automatic = session.machine.ending?.automatic === true;
       // Going on with what a person has begun to take back is going on as well.
-      return yield* conclude(
-        session,
-        plan,
-        machine.state.name === "rollback" && !automatic ? "rolled-back" : "completed",
-      );
+      if (machine.state.name === "rollback" && !automatic) wanted = "rolled-back";
+      return rolloutResult(session, plan);
     },
   };
-  return yield* lead ? turn(context, wish.verb, wish.alone) : command(context, wish);
+  const run = lead ? withLease(context, operation.verb, operation.lead) : requestOrLead(context, operation);
+  return yield* concluded(run, () => wanted);
 }
 
 /** Says what became of a rollout that is not under way any more. */
-async function* over(session: RolloutSession, rollout: string): Verb {
+async function* over(session: RolloutSession, rollout: string): Operation<number> {
   const entries = (await session.context.journal.history()).filter((entry) => entry.rollout === rollout);
   if (entries.length === 0)
     throw notNow(
@@ -94,12 +94,12 @@ export async function* abort(context: RolloutContext, request: AbortRequest): Ve
   const { rollout } = request;
   const why = request.reason ?? "asked for by ./exai rollout abort";
   const evict = request.keepSessions !== true;
-  return yield* command(context, {
+  const operation = requestOrLead(context, {
     verb: "rollout abort",
     action: { action: "abort", evict },
     why,
     ...(rollout === undefined ? {} : { rollout }),
-    alone: async function* (session) {
+    lead: async function* (session): Operation<RolloutResult | number> {
       const { plan, state } = session.machine;
       refuseOther(session.machine, rollout);
       if (plan === undefined || (rollout !== undefined && plan.id !== rollout)) {
@@ -113,7 +113,8 @@ export async function* abort(context: RolloutContext, request: AbortRequest): Ve
       const ready = await session.lookQuickly(context.ahead?.readiness.answer());
       await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
       yield* drive(session);
-      return yield* conclude(session, plan, "rolled-back");
+      return rolloutResult(session, plan);
     },
   });
+  return yield* concluded(operation, () => "rolled-back");
 }

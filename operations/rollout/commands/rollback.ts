@@ -1,16 +1,18 @@
 import { otherSlot } from "../../../contract/slots.ts";
-import { EXIT, UserError } from "../../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { UserError } from "../../../contract/errors.ts";
+import type { ProgressEvent, Verb } from "../../../contract/events.ts";
 import { Asked } from "../ports/prefetch.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import type { HistoryEntry } from "../model/journal.ts";
 import type { Machine, Readiness } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
-import { command } from "../controller/takeover.ts";
+import { requestOrLead } from "../controller/takeover.ts";
 import { admitRollback } from "../controller/schema-check.ts";
 import type { RolloutSession } from "../controller/store.ts";
-import { conclude, notNow } from "../controller/outcome.ts";
+import { notNow } from "../controller/outcome.ts";
+import { rolloutResult } from "../model/result.ts";
+import { conclude } from "./conclude.ts";
 
 export interface RollbackRequest {
   readonly reason?: string;
@@ -40,25 +42,26 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
     readiness ??= new Asked(() => context.traffic.readiness());
     yield* admitRollback(context, planned, request.acceptSchema === true);
   }
-  return yield* command(context, {
+  const result = yield* requestOrLead(context, {
     verb: "rollback",
     action: { action: "rollback", evict },
     why,
-    alone: async function* (session) {
+    lead: async function* (session) {
       const plan = revocable(session.machine);
       if (plan === undefined) throw nothingToTakeBack(session);
       const ready = await session.lookQuickly(readiness?.answer());
       yield* redeployment(session, plan, ready);
       await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
       yield* drive(session);
-      const code = yield* conclude(session, plan, "rolled-back");
-      if (code === EXIT.ok && !session.machine.evicted.includes(plan.candidate)) {
-        const message = `MCP sessions and connections that are open on ${plan.candidate} may stay there for ${String(plan.drainSeconds)} s, and then until it is deployed anew`;
-        yield { type: "note", level: "info", message };
-      }
-      return code;
+      return rolloutResult(session, plan);
     },
   });
+  const code = yield* conclude(result, "rolled-back");
+  if (result.outcome === "rolled-back" && !result.evicted.includes(result.candidate)) {
+    const message = `MCP sessions and connections that are open on ${result.candidate} may stay there for ${String(result.drainSeconds)} s, and then until it is deployed anew`;
+    yield { type: "note", level: "info", message };
+  }
+  return code;
 }
 
 /** The rollout that a rollback would take back. */
@@ -81,7 +84,7 @@ async function* redeployment(
   session: RolloutSession,
   plan: RolloutPlan,
   ready: Readiness | undefined,
-): AsyncGenerator<ExaiEvent, void, void> {
+): AsyncGenerator<ProgressEvent, void, void> {
   const { context, machine } = session;
   const users = session.journal.table.weights[plan.stable];
   if (users === 100 || machine.state.name === "rollback") return;

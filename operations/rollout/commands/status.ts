@@ -6,7 +6,7 @@ import type { RolloutContext } from "../ports/context.ts";
 import { agrees, doubt, glance, isLed, SLOT_COLUMNS, slotRows } from "./snapshot.ts";
 import { stateLabel } from "../model/machine.ts";
 import { tableLabel } from "../local/envoy-traffic.ts";
-import { isOver, standbyUntil } from "../controller/outcome.ts";
+import { isOver, standbyUntil } from "../model/result.ts";
 
 /**
  * Says where the rollout stands: the journal's word beside the router's, the slots' and Prometheus's own. Takes no lease

@@ -8,7 +8,7 @@ import { summaryOf } from "./history.ts";
 import { atRest, stateLabel } from "../model/machine.ts";
 import { span } from "./span.ts";
 import { tableLabel } from "../local/envoy-traffic.ts";
-import { isOver, standbyUntil } from "../controller/outcome.ts";
+import { isOver, standbyUntil } from "../model/result.ts";
 
 /** Seconds between two looks at the containers, which cost more than the rest together. */
 const SLOTS_SECONDS = 10;

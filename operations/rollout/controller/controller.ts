@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import { atRest, stateLabel, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { insisting } from "./retry.ts";
@@ -21,13 +21,13 @@ const ABANDONED_MS = 10_000;
  * while. What leaves the loop as an error leaves a journal that `resume` and `abort` understand: the loss of the lease, Ctrl-C,
  * a journal or a router that cannot be written for long.
  */
-export async function* drive(session: RolloutSession): AsyncGenerator<ExaiEvent, void, void> {
+export async function* drive(session: RolloutSession): AsyncGenerator<ProgressEvent, void, void> {
   // A request that was accepted in the last moment leads out of the rest again.
   do yield* driveToRest(session);
   while (!atRest(session.machine));
 }
 
-async function* driveToRest(session: RolloutSession): AsyncGenerator<ExaiEvent, void, void> {
+async function* driveToRest(session: RolloutSession): AsyncGenerator<ProgressEvent, void, void> {
   const silence = new AbortController();
   let deaf: Error | undefined;
   const listening = listen(session, AbortSignal.any([silence.signal, session.ended])).catch((error: unknown) => {
@@ -63,7 +63,7 @@ async function* turnOf(
   session: RolloutSession,
   plan: RolloutPlan,
   abandoned: Set<Promise<unknown>>,
-): AsyncGenerator<ExaiEvent, void, void> {
+): AsyncGenerator<ProgressEvent, void, void> {
   const { machine, signal } = session;
   const { state } = machine;
   const left = (): boolean => signal.aborted && !session.ended.aborted;
@@ -111,7 +111,7 @@ async function* turnOf(
 async function* unpaused(
   session: RolloutSession,
   step: { readonly id: string },
-): AsyncGenerator<ExaiEvent, void, void> {
+): AsyncGenerator<ProgressEvent, void, void> {
   const { state } = session.machine;
   if (state.name === "shift" || state.name === "approve" || state.name === "bake") return;
   let said = false;
@@ -169,7 +169,7 @@ function failureOf(error: unknown, session: RolloutSession, state: RolloutState)
   if ((state.name === "rollback" && !emptying) || isRefusal(error)) throw error;
   // One line, with what it is about and the fix: the history keeps nothing else of it.
   if (error instanceof UserError)
-    return { outcome: "fail", detail: `${error.where}: ${error.message}; fix: ${error.fix}` };
+    return { outcome: "fail", detail: `${error.where}: ${error.message}; fix: ${error.fix.toString()}` };
   return { outcome: "fail", detail: error instanceof Error ? error.message : String(error) };
 }
 

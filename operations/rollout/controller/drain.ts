@@ -1,5 +1,5 @@
 import type { Slot } from "../../../contract/slots.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import { figuresNow } from "../commands/live-metrics.ts";
 import { secondsSince } from "../host/boot-clock.ts";
 import type { RolloutSession } from "./store.ts";
@@ -97,7 +97,7 @@ function left(open: number | undefined, sessions: number | undefined): string {
   return parts.filter((part) => part !== "").join(" and ");
 }
 
-function progress(session: RolloutSession, detail: string): ExaiEvent {
+function progress(session: RolloutSession, detail: string): ProgressEvent {
   const { name } = session.machine.state;
   return { type: "step", id: name, title: name, status: "progress", detail };
 }

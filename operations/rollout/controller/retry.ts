@@ -1,5 +1,5 @@
 import { isRefusal } from "../../../contract/errors.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import { isUnwritable } from "../local/fenced-directory.ts";
 import type { RolloutSession } from "./store.ts";
 
@@ -27,7 +27,7 @@ export async function* insisting<Result>(
   session: RolloutSession,
   act: () => Promise<Result>,
   waits = WAITS_MS,
-): AsyncGenerator<ExaiEvent, Result, void> {
+): AsyncGenerator<ProgressEvent, Result, void> {
   const { signal } = session;
   const started = performance.now();
   for (const milliseconds of waits) {

@@ -1,6 +1,6 @@
 import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import { checkExpands } from "../../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../../schema/decide.ts";
 import type { SchemaRange } from "../../schema/range.ts";
@@ -44,7 +44,7 @@ export async function* admitCandidate(
   context: RolloutContext,
   machine: Machine,
   image: string,
-): AsyncGenerator<ExaiEvent, PlannedRanges, void> {
+): AsyncGenerator<ProgressEvent, PlannedRanges, void> {
   const planned = await plannedSchema(context, machine, image);
   if (planned === undefined) return {};
   yield* admit(planned.verdict);
@@ -70,7 +70,7 @@ export async function* admitRollback(
   { schema, ahead }: RolloutContext,
   plan: RolloutPlan,
   accept: boolean,
-): AsyncGenerator<ExaiEvent, void, void> {
+): AsyncGenerator<ProgressEvent, void, void> {
   if (schema === undefined) return;
   let verdict: SchemaVerdict;
   try {
@@ -119,7 +119,7 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   }
 }
 
-function* admit(verdict: SchemaVerdict): Generator<ExaiEvent, void, void> {
+function* admit(verdict: SchemaVerdict): Generator<ProgressEvent, void, void> {
   if (!verdict.allowed) throw new UserError("state-conflict", "schema", verdict.problem, verdict.fix);
   for (const message of verdict.notes) yield { type: "note", level: "warning", message };
 }

@@ -1,5 +1,5 @@
 import { isRefusal } from "../../../contract/errors.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { awaitQuiet, emptySlot } from "./drain.ts";
 import { watchStep } from "./hold-step.ts";
@@ -196,7 +196,7 @@ async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
 }
 
 /** Deploys what the stable slot ran, where nothing runs there. @returns whether it did */
-async function* startStable(session: RolloutSession, plan: RolloutPlan): AsyncGenerator<ExaiEvent, boolean, void> {
+async function* startStable(session: RolloutSession, plan: RolloutPlan): AsyncGenerator<ProgressEvent, boolean, void> {
   const status = await session.context.deployer.status(plan.stable);
   const image = plan.stableImage ?? session.journal.images[plan.stable] ?? status.image;
   if (status.running || image === undefined) return false;

@@ -1,4 +1,4 @@
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
 import type { Verdict } from "../gates/settings.ts";
 import type { RolloutState } from "../model/machine.ts";
@@ -16,7 +16,7 @@ export interface Work {
 }
 
 /** A state's work: says how far it is, and how it ended. */
-export type Working = AsyncGenerator<ExaiEvent, Work, void>;
+export type Working = AsyncGenerator<ProgressEvent, Work, void>;
 
 /** Does what a state is for. */
 export type WorkOf = (session: RolloutSession, state: RolloutState, plan: RolloutPlan) => Working;

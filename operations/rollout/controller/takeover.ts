@@ -1,77 +1,105 @@
 import { sameTable } from "../../../contract/envoy/routes.ts";
-import { EXIT, UserError } from "../../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import { UserError } from "../../../contract/errors.ts";
+import type { Operation, ProgressEvent } from "../../../contract/events.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { controlRequest, type ControlAction, type ControlAnswer, type ControlRequest } from "../ports/control.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
 import { drive } from "./controller.ts";
 import type { Journal } from "../model/journal.ts";
 import type { Holder } from "../ports/lease.ts";
-import { atRest } from "../model/machine.ts";
-import { refuseOther } from "./refuse-other.ts";
+import { atRest, stateLabel, type Machine } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
+import { rolloutResult, type InterruptedResult, type RolloutResult } from "../model/result.ts";
 import type { RolloutSession } from "./store.ts";
-import { conclude, turn } from "./outcome.ts";
+import { withLease } from "./outcome.ts";
 
-/** A verb that speaks to the one who leads a rollout, and leads it itself where nobody does. */
-export interface Command {
-  /** As the lease names it. */
+/** An operation that the process that leads the rollout does on request, and that leads the rollout if no process does. */
+export interface LedOperation<Result> {
+  /** Name of the operation, for the lease. */
   readonly verb: string;
   readonly action: ControlAction;
   readonly why: string;
-  /** Identifier of the rollout that is meant. Absent: whichever is under way. */
+  /** Identifier of the rollout to change. @default the one that is under way */
   readonly rollout?: string;
-  /** What the verb does where nobody leads. */
-  readonly alone: (session: RolloutSession) => AsyncGenerator<ExaiEvent, number, void>;
+  /** What the operation does if no process leads the rollout. */
+  readonly lead: (session: RolloutSession) => Operation<Result>;
 }
 
-/** Milliseconds between two looks for an answer, or at the journal of the one who leads. */
-const LOOK_MS = 25;
+/** The process that leads the rollout has accepted the request and continues. */
+export interface AcceptedResult {
+  readonly outcome: "accepted";
+  readonly rollout: string;
+  /** Label of the state after the request. */
+  readonly state: string;
+  readonly holder: Holder;
+}
 
-/** How long a request that was seen may take to be answered, seconds: a promotion asks the gates first. */
+/** Milliseconds between two reads of the answer, or of the leader's journal. */
+const POLL_MS = 25;
+
+/** Seconds until a request that was taken must be answered: a promotion asks the gates first. */
 const ANSWER_SECONDS = 20;
 
 /**
- * Asks the one who leads, if somebody does. A rollback does not depend on a controller that hangs: where it does not see
- * the request in time, the verb takes the lease from it and acts itself; the former holder can write nothing any more.
+ * Sends a request to the process that leads the rollout, or leads the rollout if no process does. A rollback does not depend
+ * on a controller that hangs: if it does not take the request in time, this process takes the lease over and continues; the
+ * former holder can no longer write.
  *
- * @throws UserError with exit code 3 when the one who leads refuses, or does not answer to anything but a rollback.
+ * @throws UserError (exit code 3) if the leader refuses, or does not answer to anything but a rollback
  */
-export async function* command(context: RolloutContext, wish: Command): Verb {
-  const { verb, action, alone } = wish;
-  const takesBack = action.action === "rollback" || action.action === "abort";
+export async function* requestOrLead<Result>(
+  context: RolloutContext,
+  operation: LedOperation<Result>,
+): Operation<Result | RolloutResult | AcceptedResult | InterruptedResult> {
+  const { verb, action, lead } = operation;
+  const reverts = action.action === "rollback" || action.action === "abort";
   const holder = await context.leases.holder();
   const machine = holder === undefined ? undefined : (await context.journal.read())?.machine;
   const plan = machine?.plan;
-  if (machine !== undefined) refuseOther(machine, wish.rollout);
-  if (holder === undefined || plan === undefined) return yield* turn(context, verb, alone);
-  const answer = await ask(context, controlRequest(action, plan.id, context.who, wish.why), takesBack);
+  if (machine !== undefined) refuseOther(machine, operation.rollout);
+  if (holder === undefined || plan === undefined) return yield* withLease(context, verb, lead);
+  const answer = await ask(context, controlRequest(action, plan.id, context.who, operation.why), reverts);
   const name = `${holder.who} (\`${holder.verb}\`, process ${String(holder.pid)})`;
   if (answer === undefined) {
-    // By the clocks it may be gone. Taking the lease watches it for as long as it lasts, which a rollback does not wait for.
-    if (!takesBack && holder.doubtful === true) return yield* turn(context, verb, alone);
-    if (!takesBack) throw unheard(name);
+    // By the clocks the holder may be gone. Acquiring the lease watches it for its duration; a rollback does not wait for that.
+    if (!reverts && holder.doubtful === true) return yield* withLease(context, verb, lead);
+    if (!reverts) throw unanswered(name);
     yield { type: "note", level: "warning", message: `${name} does not answer: taking the rollout over` };
-    return yield* turn(context, verb, alone, "seize");
+    return yield* withLease(context, verb, lead, "seize");
   }
   if (!answer.accepted) {
-    throw new UserError("state-conflict", "rollout", `${name} refuses: ${answer.detail}`, "./exai rollout status");
+    throw new UserError(
+      ...(["state-conflict", "rollout", `${name} refuses: ${answer.detail}`] as const),
+      fix`${command("rollout status")}`,
+    );
   }
-  if (takesBack) return yield* follow(context, wish, plan, holder);
-  yield {
-    type: "result",
-    title: `${answer.detail}: ${name} goes on`,
-    data: { rollout: plan.id, state: answer.detail, holder },
-    next: ["./exai rollout status"],
-  };
-  return EXIT.ok;
+  if (reverts) return yield* follow(context, verb, plan, holder);
+  return { outcome: "accepted", rollout: plan.id, state: answer.detail, holder };
 }
 
-function unheard(name: string): UserError {
-  return new UserError(
+/**
+ * Keeps an operation that means one rollout from changing another one.
+ *
+ * @param wanted identifier of the rollout; undefined: the one that is under way
+ * @throws UserError (exit code 3) if another rollout is under way
+ */
+export function refuseOther(machine: Machine, wanted: string | undefined): void {
+  const { plan } = machine;
+  if (wanted === undefined || plan === undefined || plan.id === wanted || atRest(machine)) return;
+  throw new UserError(
     "state-conflict",
+    `rollout (${stateLabel(machine)})`,
+    `${plan.id} of ${plan.by} is under way, not ${wanted === "" ? "one without a name" : wanted}`,
+    fix`${command("rollout status")}; ${command("rollout history")} shows how the other rollout ended`,
+  );
+}
+
+function unanswered(name: string): UserError {
+  return new UserError(
+    "lock-held",
     "rollout lease",
     `${name} holds it and does not answer`,
-    "./exai rollback takes it over, whatever that process does; or end the process, then: ./exai rollout resume",
+    fix`${command("rollback")} takes the lease over in any case; or end that process, then: ${command("rollout resume")}`,
   );
 }
 
@@ -90,30 +118,35 @@ async function ask(
       if (answer !== undefined) return answer;
       const seconds = (performance.now() - started) / 1000;
       if (!seen && seconds > control.patienceSeconds) {
-        // Whoever takes it up later must not find it: the one who asked has given up.
+        // Nothing waits for the answer any more, so no later controller may find the request.
         if (await control.withdraw(request.id)) return undefined;
         seen = true;
       }
       if (seen && seconds > (urgent ? 2 * control.patienceSeconds : ANSWER_SECONDS)) return undefined;
-      await wait(context, LOOK_MS, context.signal);
+      await wait(context, POLL_MS, context.signal);
     }
   } catch (error) {
-    // It must not move a rollout that is resumed later. A rollback stands unless it was ended by Ctrl-C: the one who leads
-    // may obey although his answer cannot be read.
+    // The request must not change a rollout that is resumed later. A rollback stays unless Ctrl-C ended it: the leader may
+    // carry it out although its answer cannot be read.
     if (!urgent || context.signal.aborted) await control.withdraw(request.id).catch(() => undefined);
     throw error;
   }
 }
 
-/** Tells what the one who leads does, and takes over where it stops doing it before the users are back. */
-async function* follow(context: RolloutContext, wish: Command, plan: RolloutPlan, holder: Holder): Verb {
-  const over = (how: "acquire" | "seize"): Verb =>
-    turn(
+/** Reports what the leader does, and takes over if it stops before the users are back. */
+async function* follow(
+  context: RolloutContext,
+  verb: string,
+  plan: RolloutPlan,
+  holder: Holder,
+): Operation<RolloutResult | InterruptedResult> {
+  const takeOver = (how: "acquire" | "seize") =>
+    withLease(
       context,
-      wish.verb,
+      verb,
       async function* (session) {
         yield* drive(session);
-        return yield* conclude(session, plan, "rolled-back");
+        return rolloutResult(session, plan);
       },
       how,
     );
@@ -121,22 +154,21 @@ async function* follow(context: RolloutContext, wish: Command, plan: RolloutPlan
   let moved = performance.now();
   for (;;) {
     const journal = await context.journal.read();
-    if (journal === undefined || journal.machine.plan?.id !== plan.id || atRest(journal.machine)) {
-      if (journal !== undefined) return yield* conclude({ machine: journal.machine, journal }, plan, "rolled-back");
-      throw unheard(holder.who);
-    }
+    if (journal === undefined) throw unanswered(holder.who);
+    if (journal.machine.plan?.id !== plan.id || atRest(journal.machine))
+      return rolloutResult({ machine: journal.machine, journal }, plan);
     if (journal.sequence !== seen) {
-      yield* told(journal);
+      yield* stepOf(journal);
       seen = journal.sequence;
       moved = performance.now();
     }
-    if ((await context.leases.holder()) === undefined) return yield* over("acquire");
-    if (performance.now() - moved > (await stallSeconds(context, journal)) * 1000) return yield* over("seize");
-    await wait(context, LOOK_MS, context.signal);
+    if ((await context.leases.holder()) === undefined) return yield* takeOver("acquire");
+    if (performance.now() - moved > (await stallSeconds(context, journal)) * 1000) return yield* takeOver("seize");
+    await wait(context, POLL_MS, context.signal);
   }
 }
 
-/** How long the one who leads may take for the present phase: least while the users are not back yet. */
+/** Seconds that the leader may take for the present phase; shortest while the users are not back yet. */
 async function stallSeconds({ traffic, control, deadlines }: RolloutContext, journal: Journal): Promise<number> {
   const { state } = journal.machine;
   const { patienceSeconds } = control;
@@ -148,7 +180,7 @@ async function stallSeconds({ traffic, control, deadlines }: RolloutContext, jou
   return present !== undefined && sameTable(present, journal.table) ? 10 * patienceSeconds : 2 * patienceSeconds;
 }
 
-function* told({ entry }: Journal): Generator<ExaiEvent, void, void> {
+function* stepOf({ entry }: Journal): Generator<ProgressEvent, void, void> {
   if (entry === undefined) return;
   const detail = entry.reason;
   yield { type: "step", id: entry.to, title: entry.label, status: "started", detail };

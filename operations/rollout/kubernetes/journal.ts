@@ -67,7 +67,7 @@ export class ClusterJournalStore implements JournalStore {
             error.code,
             this.#place(),
             `the journal cannot be written, so nothing was changed after ${journal.entry?.from ?? "the start"}: ${error.message}`,
-            `${error.fix}; then: ./exai rollout resume (or abort)`,
+            `${error.fix.toString()}; then: ./exai rollout resume (or abort)`,
             { cause: error },
           );
         }

@@ -4,7 +4,8 @@ import { drive } from "../../../operations/rollout/controller/controller.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
 import { pause } from "../../../operations/rollout/commands/pause.ts";
-import { conclude } from "../../../operations/rollout/controller/outcome.ts";
+import { conclude } from "../../../operations/rollout/commands/conclude.ts";
+import { rolloutResult } from "../../../operations/rollout/model/result.ts";
 import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { TWO_STEPS } from "./plans.ts";
@@ -24,7 +25,7 @@ async function led() {
   await session.happened({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
     yield* drive(session);
-    return yield* conclude(session, TWO_STEPS, "completed");
+    return yield* conclude(rolloutResult(session, TWO_STEPS), "completed");
   };
   const leading = runVerb(verb()).finally(() => session.close());
   leading.catch(() => undefined);

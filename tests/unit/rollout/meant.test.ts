@@ -37,7 +37,7 @@ describe("a verb that means one rollout", () => {
     const refusal = {
       exitCode: 3,
       where: "rollout (shift 5 %)",
-      message: "anns of ann@host is under way, and not bobs",
+      message: "anns of ann@host is under way, not bobs",
     };
     await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
     await session.close();

@@ -7,7 +7,8 @@ import { attended } from "../../../operations/rollout/controller/requests.ts";
 import { abort } from "../../../operations/rollout/commands/resume.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
-import { conclude } from "../../../operations/rollout/controller/outcome.ts";
+import { conclude } from "../../../operations/rollout/commands/conclude.ts";
+import { rolloutResult } from "../../../operations/rollout/model/result.ts";
 import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
 import type { Work, WorkOf } from "../../../operations/rollout/controller/step-result.ts";
 import { runVerb } from "../../support/verbs.ts";
@@ -59,7 +60,7 @@ async function cutoverWith(wanted: {
   await session.happened({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
     yield* drive(session);
-    return yield* conclude(session, TWO_STEPS, "completed");
+    return yield* conclude(rolloutResult(session, TWO_STEPS), "completed");
   };
   const run = runVerb(verb()).then(({ code, events }) => ({
     code,

@@ -15,7 +15,8 @@ import { RolloutSession } from "../../../operations/rollout/controller/store.ts"
 import { rollback, type RollbackRequest } from "../../../operations/rollout/commands/rollback.ts";
 import { resume } from "../../../operations/rollout/commands/resume.ts";
 import { pause } from "../../../operations/rollout/commands/pause.ts";
-import { conclude } from "../../../operations/rollout/controller/outcome.ts";
+import { conclude } from "../../../operations/rollout/commands/conclude.ts";
+import { rolloutResult } from "../../../operations/rollout/model/result.ts";
 import type { RolloutSchema } from "../../../operations/schema/coupling.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { advance, passes } from "./plans.ts";
@@ -167,7 +168,7 @@ describe("a session", () => {
     const { code, events } = await runVerb(
       (async function* () {
         yield* drive(session);
-        return yield* conclude(session, PLAN, "completed");
+        return yield* conclude(rolloutResult(session, PLAN), "completed");
       })(),
     );
     expect(asked).toBe(true);
