@@ -145,7 +145,7 @@ function findings(graph: ResourceGraph, database: Database | Error = new Error("
         ({ policy, place, message }) =>
           `${policy} ${place.resource?.urn ?? place.object ?? ""} ${place.path} ${message}`,
       ),
-      ...(outcome.unjudged === undefined ? [] : [`${outcome.rule.name} ${outcome.unjudged}`]),
+      ...(outcome.inconclusive === undefined ? [] : [`${outcome.rule.name} ${outcome.inconclusive}`]),
     ]),
   );
 }

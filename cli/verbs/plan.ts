@@ -30,7 +30,7 @@ export interface PlanOptions {
 export const EXIT_OF: Readonly<Record<Decision, ExitCode>> = {
   clean: EXIT.ok,
   violations: EXIT.violations,
-  unjudged: EXIT.failed,
+  inconclusive: EXIT.failed,
 };
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

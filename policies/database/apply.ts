@@ -1,5 +1,5 @@
 import type { SourcePosition } from "../../contract/graph.ts";
-import type { Engine } from "./pglite.ts";
+import type { Postgres } from "./postgres.ts";
 import type { Statement } from "./facts.ts";
 import { plainText, splitStatements } from "../../contract/sql/statements.ts";
 
@@ -45,16 +45,16 @@ const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as col
  * @throws MigrationError where PostgreSQL refuses a statement
  */
 export async function apply(
-  engine: Engine,
+  postgres: Postgres,
   before: SqlFile | undefined,
   migrations: readonly SqlFile[],
 ): Promise<Applied> {
-  if (before !== undefined) await runWhole(engine, before);
+  if (before !== undefined) await runWhole(postgres, before);
   const statements: Statement[] = [];
   const transactions = new Map<string, SourcePosition>();
   for (const migration of migrations) {
     // What one file makes it may also lock and drop: nobody uses it yet.
-    const earlier = await columnsOf(engine);
+    const earlier = await columnsOf(postgres);
     const earlierTables = new Set([...earlier.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
     for (const { line, text } of splitStatements(migration.text)) {
       const source = { file: migration.file, line };
@@ -64,18 +64,18 @@ export async function apply(
       const locks: string[] = [];
       try {
         if (ALONE.test(plain)) {
-          await engine.run(text);
+          await postgres.run(text);
         } else {
-          const [row] = await engine.run(
+          const [row] = await postgres.run(
             "begin; select (pg_current_xact_id()::text::numeric % 4294967296)::text as id, current_setting('lock_timeout') <> '0' as limited",
           );
           lockTimeout = row?.limited === true;
-          await engine.run(text);
-          const held = await engine.run(
+          await postgres.run(text);
+          const held = await postgres.run(
             `select distinct n.nspname || '.' || c.relname as table, l.mode from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
              where l.pid = pg_backend_pid() and c.relkind in ('r', 'p') and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
           );
-          await engine.run("commit");
+          await postgres.run("commit");
           transactions.set(String(row?.id), source);
           locks.push(
             ...held
@@ -86,32 +86,32 @@ export async function apply(
       } catch (error) {
         throw new MigrationError(source, error instanceof Error ? error.message : String(error));
       }
-      const removed = MAY_REMOVE.test(plain) ? await removedBy(engine, earlier, plain) : [];
+      const removed = MAY_REMOVE.test(plain) ? await removedBy(postgres, earlier, plain) : [];
       statements.push({ source, text: plain, lockTimeout, locks, removed });
     }
     // Settings of one file are not the next one's: a migration tool may take a new connection for each.
-    await engine.run("reset all");
+    await postgres.run("reset all");
   }
   return { statements, transactions };
 }
 
-async function runWhole(engine: Engine, file: SqlFile): Promise<void> {
+async function runWhole(postgres: Postgres, file: SqlFile): Promise<void> {
   try {
-    await engine.run(file.text);
+    await postgres.run(file.text);
   } catch (error) {
     throw new MigrationError({ file: file.file, line: 1 }, error instanceof Error ? error.message : String(error));
   }
 }
 
 /** Columns and their types, by `table NUL column`. */
-async function columnsOf(engine: Engine): Promise<Map<string, string>> {
-  const rows = await engine.run(COLUMNS);
+async function columnsOf(postgres: Postgres): Promise<Map<string, string>> {
+  const rows = await postgres.run(COLUMNS);
   return new Map(rows.map((row) => [`${String(row.table)}\0${String(row.column)}`, String(row.type)]));
 }
 
 /** What a statement took away; forgets it, so that it is said once. */
-async function removedBy(engine: Engine, earlier: Map<string, string>, plain: string): Promise<string[]> {
-  const now = await columnsOf(engine);
+async function removedBy(postgres: Postgres, earlier: Map<string, string>, plain: string): Promise<string[]> {
+  const now = await columnsOf(postgres);
   const tables = new Set([...now.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
   const removed = new Set<string>();
   for (const [key, type] of earlier) {

@@ -1,5 +1,5 @@
 import type { SourcePosition } from "../../contract/graph.ts";
-import { identifier, literal, type Engine, type Row } from "./pglite.ts";
+import { identifier, literal, type Postgres, type Row } from "./postgres.ts";
 import type { Command, ForeignKey, Function, Grant, Membership, Policy, Table, View } from "./facts.ts";
 
 /** The catalog after all migrations. */
@@ -22,8 +22,8 @@ export type Baseline = ReadonlySet<string>;
 const OWN_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
 
 /** Every relation, function and role that is there. */
-export async function baselineOf(engine: Engine): Promise<Baseline> {
-  const rows = await engine.run(
+export async function baselineOf(postgres: Postgres): Promise<Baseline> {
+  const rows = await postgres.run(
     "select 'r' || oid as id from pg_class union all select 'f' || oid from pg_proc union all select 'u' || rolname from pg_roles",
   );
   return new Set(rows.map((row) => text(row, "id")));
@@ -33,8 +33,8 @@ export async function baselineOf(engine: Engine): Promise<Baseline> {
  * Roles that PostgREST takes on for a request: those granted to `authenticator` that do not bypass row level
  * security. Where there is no `authenticator`, `anon` and `authenticated`.
  */
-export async function apiRolesOf(engine: Engine): Promise<readonly string[]> {
-  const rows = await engine.run(
+export async function apiRolesOf(postgres: Postgres): Promise<readonly string[]> {
+  const rows = await postgres.run(
     `select distinct r.rolname as role from pg_roles r
      where not r.rolbypassrls and not r.rolsuper and (r.rolname in ('anon', 'authenticated') or exists (
        select from pg_auth_members m join pg_roles g on g.oid = m.member where m.roleid = r.oid and g.rolname = 'authenticator'))
@@ -45,11 +45,11 @@ export async function apiRolesOf(engine: Engine): Promise<readonly string[]> {
 
 /** Reads everything the rules ask about. `at` says which statement wrote a row, by its `xmin`. */
 export async function readCatalog(
-  engine: Engine,
+  postgres: Postgres,
   baseline: Baseline,
   at: (xmin: string) => SourcePosition | undefined,
 ): Promise<Catalog> {
-  const apiRoles = await apiRolesOf(engine);
+  const apiRoles = await apiRolesOf(postgres);
   const located = (row: Row, key = "xmin"): { name: string; source?: SourcePosition } => {
     const source = at(text(row, key));
     return { name: text(row, "name"), ...(source === undefined ? {} : { source }) };
@@ -58,7 +58,7 @@ export async function readCatalog(
   const can = (privilege: string, of: string) =>
     `array(select r from unnest(${roles(apiRoles)}) r where ${privilege}(r, ${of}))`;
 
-  const relations = await engine.run(
+  const relations = await postgres.run(
     `select c.oid::text as oid, n.nspname || '.' || c.relname as name, c.relkind as kind, c.relispartition as partition, c.relrowsecurity as rls, c.relforcerowsecurity as forced,
        pg_get_userbyid(c.relowner) as owner, a.xmin::text as xmin, coalesce(array_to_string(c.reloptions, ','), '') as options,
        ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to,
@@ -86,7 +86,7 @@ export async function readCatalog(
       readers: list(row, "readers").filter((role) => list(row, "exposed_to").includes(role)),
     }));
 
-  const procedures = await engine.run(
+  const procedures = await postgres.run(
     `select p.oid::text as oid, n.nspname || '.' || p.proname as name, p.prosecdef as definer, p.xmin::text as xmin, p.prosrc as body, p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) as trigger,
        (select split_part(s, '=', 2) from unnest(p.proconfig) s where s like 'search_path=%') as path,
        ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers, has_function_privilege('public', p.oid, 'execute') as everybody,
@@ -110,10 +110,10 @@ export async function readCatalog(
     tables,
     views,
     functions,
-    policies: await policiesOf(engine, procedures, located),
-    grants: await grantsOf(engine, baseline, located),
-    memberships: await membershipsOf(engine, baseline, apiRoles),
-    foreignKeys: await foreignKeysOf(engine, located),
+    policies: await policiesOf(postgres, procedures, located),
+    grants: await grantsOf(postgres, baseline, located),
+    memberships: await membershipsOf(postgres, baseline, apiRoles),
+    foreignKeys: await foreignKeysOf(postgres, located),
     apiRoles,
   };
 }
@@ -132,12 +132,12 @@ const COMMANDS: Readonly<Record<string, readonly Command[]>> = {
 };
 
 async function policiesOf(
-  engine: Engine,
+  postgres: Postgres,
   procedures: readonly Row[],
   located: (row: Row) => { name: string; source?: SourcePosition },
 ): Promise<Policy[]> {
   const byOid = new Map(procedures.map((row) => [text(row, "oid"), row]));
-  const rows = await engine.run(
+  const rows = await postgres.run(
     `select p.polname as name, p.xmin::text as xmin, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive,
        array(select case when r = 0 then 'public' else pg_get_userbyid(r) end from unnest(p.polroles) r) as roles,
        pg_get_expr(p.polqual, p.polrelid) as using, pg_get_expr(p.polwithcheck, p.polrelid) as check,
@@ -185,11 +185,11 @@ function callsFrom(oids: readonly string[], byOid: ReadonlyMap<string, Row>): Ro
 }
 
 async function grantsOf(
-  engine: Engine,
+  postgres: Postgres,
   baseline: Baseline,
   located: (row: Row) => { name: string; source?: SourcePosition },
 ): Promise<Grant[]> {
-  const rows = await engine.run(
+  const rows = await postgres.run(
     `select c.oid::text as oid, n.nspname || '.' || c.relname as name, c.xmin::text as xmin, case when c.relkind = 'S' then 'sequence' else 'table' end as kind,
        case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end as role, array_agg(lower(x.privilege_type) order by x.privilege_type) as privileges
      from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(coalesce(c.relacl, acldefault(case when c.relkind = 'S' then 's'::"char" else 'r'::"char" end, c.relowner))) x
@@ -210,8 +210,12 @@ async function grantsOf(
 }
 
 /** Powers that the API's roles, and roles that the migrations made, can reach by membership. */
-async function membershipsOf(engine: Engine, baseline: Baseline, apiRoles: readonly string[]): Promise<Membership[]> {
-  const rows = await engine.run(
+async function membershipsOf(
+  postgres: Postgres,
+  baseline: Baseline,
+  apiRoles: readonly string[],
+): Promise<Membership[]> {
+  const rows = await postgres.run(
     `with recursive reach(start, role, path) as (
        select oid, oid, array[rolname::text] from pg_roles where rolname !~ '^pg_'
        union all
@@ -230,10 +234,10 @@ async function membershipsOf(engine: Engine, baseline: Baseline, apiRoles: reado
 }
 
 async function foreignKeysOf(
-  engine: Engine,
+  postgres: Postgres,
   located: (row: Row) => { name: string; source?: SourcePosition },
 ): Promise<ForeignKey[]> {
-  const rows = await engine.run(
+  const rows = await postgres.run(
     `select k.conname as name, k.xmin::text as xmin, n.nspname || '.' || c.relname as table,
        exists (select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indpred is null
          and (select array_agg(x order by x) from unnest((i.indkey::int2[])[0:cardinality(k.conkey) - 1]) x) = (select array_agg(x order by x) from unnest(k.conkey) x)) as indexed

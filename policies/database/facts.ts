@@ -2,8 +2,8 @@ import type { SourcePosition } from "../../contract/graph.ts";
 
 /** What the migrations make, read from the catalog of a real PostgreSQL after all of them, and what probing it showed. */
 export interface Database {
-  /** Engine and version, e.g. `PGlite (PostgreSQL 18.6)`. */
-  readonly engine: string;
+  /** Server and version, e.g. `PGlite (PostgreSQL 18.6)`. */
+  readonly server: string;
   /** Whether the facts come from an earlier run over the very same inputs. */
   readonly cached: boolean;
   /** Migration files in the order of their application, relative to the project's root. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { qualified, text } from "./catalog.ts";
-import { identifier, literal, type Engine } from "./pglite.ts";
+import { identifier, literal, type Postgres } from "./postgres.ts";
 import type { Evaluation, Policy, Probe, Table } from "./facts.ts";
 import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
 
@@ -21,16 +21,16 @@ const PLACE = "tableoid::text || ctid::text";
  * and as the one user against the other's rows. Nothing of it is left when the database is closed.
  */
 export async function probe(
-  engine: Engine,
+  postgres: Postgres,
   tables: readonly Table[],
   policies: readonly Policy[],
   apiRoles: readonly string[],
 ): Promise<Probed> {
-  const fillable = await fillables(engine, tables, policies);
+  const fillable = await fillables(postgres, tables, policies);
   const [asking, other] = [randomUUID(), randomUUID()];
-  await makeUsers(engine, [asking, other]);
-  const theirs = await fill(engine, fillable, new RowMaker(other));
-  const own = await fill(engine, fillable, new RowMaker(asking));
+  await makeUsers(postgres, [asking, other]);
+  const theirs = await fill(postgres, fillable, new RowMaker(other));
+  const own = await fill(postgres, fillable, new RowMaker(asking));
   const errors = new Map([...theirs.errors, ...own.errors]);
 
   const evaluated: Policy[] = [];
@@ -39,7 +39,7 @@ export async function probe(
     if (policy.permissive && theirs.places.has(policy.table))
       for (const role of apiRoles)
         if (policy.roles.includes(role) || policy.roles.includes("public"))
-          evaluations.push(...(await evaluate(engine, policy, role, asking, theirs.places)));
+          evaluations.push(...(await evaluate(postgres, policy, role, asking, theirs.places)));
     evaluated.push({ ...policy, evaluations });
   }
 
@@ -54,7 +54,7 @@ export async function probe(
         probes.push({ ...base, command: "select", rows: 0, reached: 0, error });
         continue;
       }
-      for (const result of await tryCommands(engine, table, role, {
+      for (const result of await tryCommands(postgres, table, role, {
         asking,
         other,
         theirs: theirs.places,
@@ -65,14 +65,14 @@ export async function probe(
   return { policies: evaluated, probes };
 }
 
-async function makeUsers(engine: Engine, users: readonly string[]): Promise<void> {
-  const [row] = await engine.run("select to_regclass('auth.users') is not null as there");
+async function makeUsers(postgres: Postgres, users: readonly string[]): Promise<void> {
+  const [row] = await postgres.run("select to_regclass('auth.users') is not null as there");
   if (row?.there !== true) return;
-  for (const user of users) await engine.run(`insert into auth.users (id) values (${literal(user)})`);
+  for (const user of users) await postgres.run(`insert into auth.users (id) values (${literal(user)})`);
 }
 
 async function fill(
-  engine: Engine,
+  postgres: Postgres,
   tables: readonly Fillable[],
   maker: RowMaker,
 ): Promise<{ places: Places; errors: Map<string, string> }> {
@@ -80,7 +80,7 @@ async function fill(
   const errors = new Map<string, string>();
   for (const table of tables) {
     try {
-      const rows = await engine.run(`${insertOf(table, maker.rows(table))} returning ${PLACE} as place`);
+      const rows = await postgres.run(`${insertOf(table, maker.rows(table))} returning ${PLACE} as place`);
       places.set(
         table.table,
         rows.map((row) => text(row, "place")),
@@ -111,7 +111,7 @@ function become(role: string, user: string): string {
 
 /** Asks a policy's expressions about rows that are not the asker's. The table's own barrier is down meanwhile. */
 async function evaluate(
-  engine: Engine,
+  postgres: Postgres,
   policy: Policy,
   role: string,
   user: string,
@@ -125,17 +125,17 @@ async function evaluate(
     const table = qualified(policy.table);
     const schema = identifier(policy.table.slice(0, policy.table.indexOf(".")));
     try {
-      await engine.run(
+      await postgres.run(
         `begin; alter table ${table} disable row level security; grant usage on schema ${schema} to ${identifier(role)}; grant select on ${table} to ${identifier(role)}; ${become(role, user)}`,
       );
-      const [row] = await engine.run(
+      const [row] = await postgres.run(
         `select count(*)::int as rows, (count(*) filter (where (${condition})))::int as passed from ${table} where ${PLACE} = any (${arrayOf(places)})`,
       );
       evaluations.push({ role, expression, rows: Number(row?.rows), passed: Number(row?.passed) });
     } catch (error) {
       evaluations.push({ role, expression, rows: 0, passed: 0, error: messageOf(error) });
     } finally {
-      await engine.run("rollback");
+      await postgres.run("rollback");
     }
   }
   return evaluations;
@@ -154,11 +154,11 @@ type Result = Pick<Probe, "command" | "rows" | "reached"> & { readonly error?: s
  * Tries the four commands on somebody else's rows, and to give one's own rows away. Updates and deletes name no rows,
  * as an attacker would not: a WHERE would bring the policies for reading into play and hide a hole beside them.
  */
-async function tryCommands(engine: Engine, table: Fillable, role: string, ground: Ground): Promise<Result[]> {
+async function tryCommands(postgres: Postgres, table: Fillable, role: string, ground: Ground): Promise<Result[]> {
   const name = qualified(table.table);
   const places = ground.theirs.get(table.table) ?? [];
   const results: Result[] = [];
-  const [privileges] = await engine.run(
+  const [privileges] = await postgres.run(
     ["select", "insert", "update", "delete"]
       .map((command) => {
         const of = `${literal(role)}, ${literal(name)}::regclass, ${literal(command)}`;
@@ -171,7 +171,7 @@ async function tryCommands(engine: Engine, table: Fillable, role: string, ground
   );
   const may = (command: string) => privileges?.[command] === true;
   const remaining = async (which: readonly string[]) => {
-    const [row] = await engine.run(
+    const [row] = await postgres.run(
       `reset role; select count(*)::int as count from ${name} where ${PLACE} = any (${arrayOf(which)})`,
     );
     return Number(row?.count);
@@ -183,19 +183,19 @@ async function tryCommands(engine: Engine, table: Fillable, role: string, ground
       return;
     }
     try {
-      await engine.run(`begin; ${become(role, ground.asking)}`);
+      await postgres.run(`begin; ${become(role, ground.asking)}`);
       results.push({ command, rows, reached: await act() });
     } catch (error) {
       // Refused by a policy is what a policy is for; anything else is no answer.
       const refused = sqlState(error) === "42501";
       results.push({ command, rows, reached: 0, ...(refused ? {} : { error: messageOf(error) }) });
     } finally {
-      await engine.run("rollback");
+      await postgres.run("rollback");
     }
   };
 
   await attempt("select", places.length, async () => {
-    const [row] = await engine.run(
+    const [row] = await postgres.run(
       `select count(*)::int as count from ${name} where ${PLACE} = any (${arrayOf(places)})`,
     );
     return Number(row?.count);
@@ -203,11 +203,11 @@ async function tryCommands(engine: Engine, table: Fillable, role: string, ground
   const change = harmlessChange(table, ground.asking);
   if (change !== undefined)
     await attempt("update", places.length, async () => {
-      await engine.run(`update ${name} set ${identifier(change.column)} = ${change.value}`);
+      await postgres.run(`update ${name} set ${identifier(change.column)} = ${change.value}`);
       return places.length - (await remaining(places));
     });
   await attempt("delete", places.length, async () => {
-    await engine.run(`delete from ${name}`);
+    await postgres.run(`delete from ${name}`);
     return places.length - (await remaining(places));
   });
   if (may("insert")) {
@@ -217,13 +217,13 @@ async function tryCommands(engine: Engine, table: Fillable, role: string, ground
     let fault: string | undefined;
     for (const row of rows) {
       try {
-        await engine.run(`begin; ${become(role, ground.asking)}`);
-        await engine.run(insertOf(table, [row]));
+        await postgres.run(`begin; ${become(role, ground.asking)}`);
+        await postgres.run(insertOf(table, [row]));
         reached += 1;
       } catch (error) {
         if (sqlState(error) !== "42501") fault = messageOf(error);
       } finally {
-        await engine.run("rollback");
+        await postgres.run("rollback");
       }
     }
     results.push({
@@ -239,7 +239,7 @@ async function tryCommands(engine: Engine, table: Fillable, role: string, ground
   const own = ground.own.get(table.table) ?? [];
   if (owner !== undefined && role !== "anon")
     await attempt("give away", own.length, async () => {
-      await engine.run(`update ${name} set ${identifier(owner.name)} = ${literal(ground.other)}`);
+      await postgres.run(`update ${name} set ${identifier(owner.name)} = ${literal(ground.other)}`);
       return own.length - (await remaining(own));
     });
   return results;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { apply, type SqlFile } from "./apply.ts";
 import { baselineOf, readCatalog } from "./catalog.ts";
-import { openPglite, openServer, type Engine } from "./pglite.ts";
+import { openPglite, openServer, type Postgres } from "./postgres.ts";
 import type { Database } from "./facts.ts";
 import { probe } from "./probe.ts";
 
@@ -80,18 +80,18 @@ export async function read(
   migrations: readonly SqlFile[],
   url?: string,
 ): Promise<Database> {
-  const engine: Engine =
+  const postgres: Postgres =
     url === undefined
       ? await openPglite(extensionsOf([...(prelude === undefined ? [] : [prelude]), ...migrations]))
       : await openServer(url);
   try {
-    if (prelude !== undefined) await engine.run(prelude.text);
-    const baseline = await baselineOf(engine);
-    const applied = await apply(engine, undefined, migrations);
-    const catalog = await readCatalog(engine, baseline, (xmin) => applied.transactions.get(xmin));
-    const probed = await probe(engine, catalog.tables, catalog.policies, catalog.apiRoles);
+    if (prelude !== undefined) await postgres.run(prelude.text);
+    const baseline = await baselineOf(postgres);
+    const applied = await apply(postgres, undefined, migrations);
+    const catalog = await readCatalog(postgres, baseline, (xmin) => applied.transactions.get(xmin));
+    const probed = await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles);
     return {
-      engine: engine.name,
+      server: postgres.name,
       cached: false,
       migrations: migrations.map((migration) => migration.file),
       statements: applied.statements,
@@ -105,7 +105,7 @@ export async function read(
       probes: probed.probes,
     };
   } finally {
-    await engine.close();
+    await postgres.close();
   }
 }
 

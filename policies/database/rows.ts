@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Engine, Row } from "./pglite.ts";
-import { identifier, literal } from "./pglite.ts";
+import type { Postgres, Row } from "./postgres.ts";
+import { identifier, literal } from "./postgres.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { Policy, Table } from "./facts.ts";
 
@@ -45,7 +45,7 @@ const MOST_ROWS = 8;
 
 /** Reads what it takes to make rows, then drops the constraints that made-up rows would break. */
 export async function fillables(
-  engine: Engine,
+  postgres: Postgres,
   tables: readonly Table[],
   policies: readonly Policy[],
 ): Promise<Fillable[]> {
@@ -55,7 +55,7 @@ export async function fillables(
   if (names.length === 0) return [];
   const array = `array[${names.map(literal).join(", ")}]::text[]`;
   const keys = (
-    await engine.run(
+    await postgres.run(
       `select n.nspname || '.' || c.relname as table, tn.nspname || '.' || t.relname as target,
          array(select a.attname::text from unnest(k.conkey) with ordinality u(n, i) join pg_attribute a on a.attrelid = c.oid and a.attnum = u.n order by u.i) as columns,
          array(select a.attname::text from unnest(k.confkey) with ordinality u(n, i) join pg_attribute a on a.attrelid = t.oid and a.attnum = u.n order by u.i) as targets
@@ -68,7 +68,7 @@ export async function fillables(
     columns: list(row, "columns"),
     targetColumns: list(row, "targets"),
   }));
-  const rows = await engine.run(
+  const rows = await postgres.run(
     `select n.nspname || '.' || c.relname as table, a.attname as name, b.typname as type, b.typcategory as category, case when a.atttypmod > 4 and b.typname in ('varchar', 'bpchar') then a.atttypmod - 4 end as length,
        not a.attnotnull as nullable, array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
        coalesce((select string_agg(pg_get_constraintdef(k.oid), ' ') from pg_constraint k where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum]), '') as checks
@@ -88,7 +88,7 @@ export async function fillables(
       columns: rows.filter((row) => text(row, "table") === table).map((row) => columnOf(row, own, expressions)),
     };
   });
-  await dropObstacles(engine, array);
+  await dropObstacles(postgres, array);
   return inOrder(found);
 }
 
@@ -131,8 +131,8 @@ function inOrder(tables: readonly Fillable[]): Fillable[] {
 }
 
 /** The database is thrown away afterwards: what is left has to let rows in, not to be sound. */
-async function dropObstacles(engine: Engine, array: string): Promise<void> {
-  const rows = await engine.run(
+async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
+  const rows = await postgres.run(
     `select format('alter table %I.%I drop constraint if exists %I cascade', n.nspname, c.relname, k.conname) as drop
      from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
      where k.contype in ('c', 'u', 'x') and k.conparentid = 0 and n.nspname || '.' || c.relname = any (${array})
@@ -140,9 +140,9 @@ async function dropObstacles(engine: Engine, array: string): Promise<void> {
      select format('drop index if exists %I.%I cascade', n.nspname, ic.relname) from pg_index i join pg_class c on c.oid = i.indrelid join pg_class ic on ic.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
      where i.indisunique and not i.indisprimary and n.nspname || '.' || c.relname = any (${array}) and not exists (select from pg_constraint k where k.conindid = ic.oid)`,
   );
-  for (const row of rows) await engine.run(text(row, "drop"));
+  for (const row of rows) await postgres.run(text(row, "drop"));
   // Neither triggers nor foreign keys are asked: they are no barrier between users.
-  await engine.run("set session_replication_role = 'replica'");
+  await postgres.run("set session_replication_role = 'replica'");
 }
 
 /** Makes the rows of one owner; parents' rows of the same owner are pointed at. */

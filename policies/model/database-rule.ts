@@ -1,10 +1,10 @@
 import type { DatabaseRule, Place, Reference, Verdict } from "./rule.ts";
 import { judgeAt } from "./rule.ts";
-import { Unsure } from "./truth.ts";
+import { UnknownTruth } from "./truth.ts";
 import type { Located } from "../database/facts.ts";
 
 type Text = Pick<DatabaseRule, "name" | "title" | "documentation" | "references" | "level"> &
-  Partial<Pick<DatabaseRule, "levelIn" | "idle">>;
+  Partial<Pick<DatabaseRule, "levelIn" | "notApplicable">>;
 
 /** A rule about the database. What cannot be asked of it fails: a database of one's own has no secrets from its owner. */
 export function databaseRule(text: Text, check: DatabaseRule["check"]): DatabaseRule {
@@ -23,7 +23,7 @@ export function about(located: Located, holds: boolean, message: string, fix: st
 
 /** A question that the database did not answer. */
 export function unanswered(located: Located, error: string, object = located.name): Verdict {
-  return judgeAt(placeOf(located, object), new Unsure([]), error, "");
+  return judgeAt(placeOf(located, object), new UnknownTruth([]), error, "");
 }
 
 /** Lints of Supabase's splinter, by number and name. */

@@ -1,6 +1,6 @@
 import type { Resource } from "../../contract/graph.ts";
 import type { Database } from "../database/facts.ts";
-import { subjectOf, type Level, type Place, type Rule, type Scene, type Verdict } from "./rule.ts";
+import { subjectOf, type Level, type Place, type Rule, type StackContext, type Verdict } from "./rule.ts";
 
 /** A violation. */
 export interface Finding {
@@ -29,56 +29,56 @@ export interface Outcome {
   /** Places that were judged, passed or failed. */
   readonly evaluated: number;
   /** Resources that the rule does not concern. */
-  readonly notApplicable: number;
+  readonly skipped: number;
   readonly findings: readonly Finding[];
   readonly deferred: readonly Deferred[];
   /** Why the rule rightly looked at nothing. */
-  readonly idle?: string;
+  readonly notApplicable?: string;
   /** Why the rule gave no judgement: it looked at nothing without a reason, or it broke. */
-  readonly unjudged?: string;
+  readonly inconclusive?: string;
 }
 
 /** The level of a rule in an environment. */
-export function levelOf(rule: Rule, scene: Pick<Scene, "environment">): Level {
-  return rule.levelIn?.[scene.environment] ?? rule.level;
+export function levelOf(rule: Rule, context: Pick<StackContext, "environment">): Level {
+  return rule.levelIn?.[context.environment] ?? rule.level;
 }
 
 /**
- * Runs rules over a scene. `database` is what the migrations make, or why that is not known; rules about it are then
- * unjudged.
+ * Runs rules over a context. `database` is what the migrations make, or why that is not known; rules about it are then
+ * inconclusive.
  */
-export function evaluate(rules: readonly Rule[], scene: Scene, database: Database | Error): Outcome[] {
+export function evaluate(rules: readonly Rule[], context: StackContext, database: Database | Error): Outcome[] {
   return rules.map((rule) => {
     const only = rule.only;
-    if (only !== undefined && !only.environments.includes(scene.environment))
-      return empty(rule, scene, { idle: only.reason });
+    if (only !== undefined && !only.environments.includes(context.environment))
+      return empty(rule, context, { notApplicable: only.reason });
     try {
       if (rule.scope === "database" && database instanceof Error)
-        return empty(rule, scene, { unjudged: database.message });
-      const { verdicts, notApplicable } = run(rule, scene, database);
-      return outcomeOf(rule, scene, verdicts, notApplicable);
+        return empty(rule, context, { inconclusive: database.message });
+      const { verdicts, skipped } = run(rule, context, database);
+      return outcomeOf(rule, context, verdicts, skipped);
     } catch (error) {
-      return empty(rule, scene, {
-        unjudged: `the rule broke: ${error instanceof Error ? error.message : String(error)}`,
+      return empty(rule, context, {
+        inconclusive: `the rule broke: ${error instanceof Error ? error.message : String(error)}`,
       });
     }
   });
 }
 
-function run(rule: Rule, scene: Scene, database: Database | Error): { verdicts: Verdict[]; notApplicable: number } {
-  const all: readonly Resource[] = scene.graph.resources;
+function run(rule: Rule, context: StackContext, database: Database | Error): { verdicts: Verdict[]; skipped: number } {
+  const all: readonly Resource[] = context.graph.resources;
   if (rule.scope === "resource") {
     const concerned = all.filter((resource) => rule.concerns(resource));
-    const verdicts = concerned.flatMap((resource) => [...rule.check(subjectOf(resource), scene.environment)]);
-    return { verdicts, notApplicable: all.length - concerned.length };
+    const verdicts = concerned.flatMap((resource) => [...rule.check(subjectOf(resource), context.environment)]);
+    return { verdicts, skipped: all.length - concerned.length };
   }
-  if (rule.scope === "stack") return { verdicts: [...rule.check(scene)], notApplicable: 0 };
-  return { verdicts: database instanceof Error ? [] : [...rule.check(database, scene)], notApplicable: 0 };
+  if (rule.scope === "stack") return { verdicts: [...rule.check(context)], skipped: 0 };
+  return { verdicts: database instanceof Error ? [] : [...rule.check(database, context)], skipped: 0 };
 }
 
 /** Sums up a rule's verdicts; an unknown one is a finding where the rule does not defer. */
-export function outcomeOf(rule: Rule, scene: Scene, verdicts: readonly Verdict[], notApplicable: number): Outcome {
-  const level = levelOf(rule, scene);
+export function outcomeOf(rule: Rule, context: StackContext, verdicts: readonly Verdict[], skipped: number): Outcome {
+  const level = levelOf(rule, context);
   const findings: Finding[] = [];
   const deferred: Deferred[] = [];
   for (const verdict of verdicts) {
@@ -102,22 +102,22 @@ export function outcomeOf(rule: Rule, scene: Scene, verdicts: readonly Verdict[]
   }
   const evaluated = verdicts.filter((verdict) => verdict.outcome !== "unknown").length;
   if (verdicts.length === 0) {
-    const idle = rule.idle?.(scene);
+    const notApplicable = rule.notApplicable?.(context);
     return empty(
       rule,
-      scene,
-      idle === undefined ? { unjudged: "found nothing to look at in this stack" } : { idle },
-      notApplicable,
+      context,
+      notApplicable === undefined ? { inconclusive: "found nothing to look at in this stack" } : { notApplicable },
+      skipped,
     );
   }
-  return { rule, level, evaluated, notApplicable, findings, deferred };
+  return { rule, level, evaluated, skipped, findings, deferred };
 }
 
 function empty(
   rule: Rule,
-  scene: Scene,
-  why: { idle: string } | { unjudged: string },
-  notApplicable = scene.graph.resources.length,
+  context: StackContext,
+  why: { notApplicable: string } | { inconclusive: string },
+  skipped = context.graph.resources.length,
 ): Outcome {
-  return { rule, level: levelOf(rule, scene), evaluated: 0, notApplicable, findings: [], deferred: [], ...why };
+  return { rule, level: levelOf(rule, context), evaluated: 0, skipped, findings: [], deferred: [], ...why };
 }

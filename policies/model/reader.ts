@@ -1,5 +1,5 @@
 import { Secret, Unknown, type Value } from "../../contract/graph.ts";
-import { all, any, Unsure, type Truth } from "./truth.ts";
+import { all, any, UnknownTruth, type Truth } from "./truth.ts";
 
 /**
  * A place in a resource's inputs, whether or not something stands there. Questions are answered true, false or
@@ -86,12 +86,12 @@ export class Reader {
 
   /** Whether nothing stands here. */
   get isAbsent(): Truth {
-    return this.state === "unknown" ? this.#unsure() : this.state === "absent";
+    return this.state === "unknown" ? this.#unknown() : this.state === "absent";
   }
 
   /** Whether something stands here. */
   get isPresent(): Truth {
-    return this.state === "unknown" ? this.#unsure() : this.state === "known";
+    return this.state === "unknown" ? this.#unknown() : this.state === "known";
   }
 
   /** Whether one of the given values stands here. */
@@ -124,7 +124,7 @@ export class Reader {
 
   /** Asks the plain value. `question` is asked only of known values, and never of the places below that are unknown. */
   test(question: (value: Value) => boolean): Truth {
-    if (this.state === "unknown") return this.#unsure();
+    if (this.state === "unknown") return this.#unknown();
     return this.state === "known" && question(this.#value as Value);
   }
 
@@ -160,8 +160,8 @@ export class Reader {
     }
   }
 
-  #unsure(): Unsure {
-    return new Unsure([this.#value instanceof Unknown && this.#value.path !== "" ? this.#value.path : this.path]);
+  #unknown(): UnknownTruth {
+    return new UnknownTruth([this.#value instanceof Unknown && this.#value.path !== "" ? this.#value.path : this.path]);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Resource, ResourceGraph, SourcePosition } from "../../contract/gra
 import type { Database } from "../database/facts.ts";
 import type { Environment } from "./environment.ts";
 import { Reader } from "./reader.ts";
-import { Unsure, type Truth } from "./truth.ts";
+import { UnknownTruth, type Truth } from "./truth.ts";
 
 /** `mandatory` blocks, `advisory` is told. */
 export type Level = "mandatory" | "advisory";
@@ -57,7 +57,7 @@ interface RuleBase {
    * Why it is right that the rule found nothing to look at in this stack; undefined where it is not, and the stack
    * then fails: a check that looked at nothing is no pass.
    */
-  idle?(scene: Scene): string | undefined;
+  notApplicable?(context: StackContext): string | undefined;
 }
 
 /** Judges single resources by their inputs, before they are created. */
@@ -70,19 +70,19 @@ export interface ResourceRule extends RuleBase {
 /** Judges all resources of a stack together. */
 export interface StackRule extends RuleBase {
   readonly scope: "stack";
-  check(scene: Scene): Iterable<Verdict>;
+  check(context: StackContext): Iterable<Verdict>;
 }
 
 /** Judges the database as it is after all migrations. */
 export interface DatabaseRule extends RuleBase {
   readonly scope: "database";
-  check(database: Database, scene: Scene): Iterable<Verdict>;
+  check(database: Database, context: StackContext): Iterable<Verdict>;
 }
 
 export type Rule = ResourceRule | StackRule | DatabaseRule;
 
 /** What is judged. */
-export interface Scene {
+export interface StackContext {
   readonly graph: ResourceGraph;
   readonly environment: Environment;
 }
@@ -111,6 +111,6 @@ export function placeOf(subject: Subject, path: string): Place {
 
 /** Turns an answer into the verdict about any place. */
 export function judgeAt(place: Place, holds: Truth, message: string, fix: string): Verdict {
-  if (holds instanceof Unsure) return { outcome: "unknown", place, message, because: holds.paths };
+  if (holds instanceof UnknownTruth) return { outcome: "unknown", place, message, because: holds.paths };
   return holds ? { outcome: "pass", place } : { outcome: "fail", place, message, fix };
 }

@@ -108,22 +108,22 @@ class Lane {
     const environment = this.#environment([resource]);
     if (rule.only !== undefined && !rule.only.environments.includes(environment)) return;
     if (!rule.concerns(resource)) return;
-    const scene = { graph: graphOf([resource]), environment };
+    const context = { graph: graphOf([resource]), environment };
     const verdicts = [...rule.check(subjectOf(resource), environment)];
     this.#looked.set(rule.name, (this.#looked.get(rule.name) ?? 0) + verdicts.length);
-    for (const finding of outcomeOf(rule, scene, verdicts, 0).findings)
-      if (this.#waivers.match(finding, scene.graph.stack) === undefined) report(messageOf(finding));
+    for (const finding of outcomeOf(rule, context, verdicts, 0).findings)
+      if (this.#waivers.match(finding, context.graph.stack) === undefined) report(messageOf(finding));
   }
 
   async judgeStack(rule: Rule, resources: readonly PolicyResource[], report: ReportViolation): Promise<void> {
     const all = this.#all(resources);
-    const scene = { graph: graphOf(all), environment: this.#environment(all) };
+    const context = { graph: graphOf(all), environment: this.#environment(all) };
     const database =
       rule.scope === "database" ? await (this.#database ??= readDatabase(this.#root)) : new Error("not asked");
-    const [outcome] = evaluate([rule], scene, database);
-    if (outcome?.unjudged !== undefined) report(`no judgement: ${outcome.unjudged}`);
+    const [outcome] = evaluate([rule], context, database);
+    if (outcome?.inconclusive !== undefined) report(`no judgement: ${outcome.inconclusive}`);
     for (const finding of outcome?.findings ?? []) {
-      if (this.#waivers.match(finding, scene.graph.stack) !== undefined) continue;
+      if (this.#waivers.match(finding, context.graph.stack) !== undefined) continue;
       const { source, resource } = finding.place;
       report(
         source === undefined ? messageOf(finding) : `${source.file}:${source.line}: ${messageOf(finding)}`,
@@ -134,11 +134,11 @@ class Lane {
 
   judgeCoverage(resources: readonly PolicyResource[], report: ReportViolation): void {
     const all = this.#all(resources);
-    const scene = { graph: graphOf(all), environment: this.#environment(all) };
+    const context = { graph: graphOf(all), environment: this.#environment(all) };
     for (const rule of this.#rules) {
       if (rule.scope !== "resource" || (this.#looked.get(rule.name) ?? 0) > 0) continue;
-      if (rule.only !== undefined && !rule.only.environments.includes(scene.environment)) continue;
-      if (rule.idle?.(scene) === undefined) report(`${rule.name} found nothing to look at in this stack`);
+      if (rule.only !== undefined && !rule.only.environments.includes(context.environment)) continue;
+      if (rule.notApplicable?.(context) === undefined) report(`${rule.name} found nothing to look at in this stack`);
     }
   }
 

@@ -3,7 +3,7 @@ import { LABELS } from "../../contract/labels.ts";
 import { componentOf, isContainer } from "./containers.ts";
 import { podsOf } from "./pods.ts";
 import { Reader } from "../model/reader.ts";
-import { subjectOf, type Scene, type Subject } from "../model/rule.ts";
+import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 
 /** A container that takes backups, and what tells it how. */
 export interface BackupJob {
@@ -17,17 +17,17 @@ export interface BackupJob {
 }
 
 /** Every container that takes backups, by its component label. */
-export function backupJobs(scene: Scene): readonly BackupJob[] {
-  return scene.graph.resources.flatMap((resource) => [...jobsOf(resource)]);
+export function backupJobs(context: StackContext): readonly BackupJob[] {
+  return context.graph.resources.flatMap((resource) => [...jobsOf(resource)]);
 }
 
 /** Every container that may write into a repository: also the server that archives its log there. */
-export function repositoryWriters(scene: Scene): readonly BackupJob[] {
-  const servers = scene.graph.resources.filter(isContainer).map((resource) => dockerJob(subjectOf(resource)));
+export function repositoryWriters(context: StackContext): readonly BackupJob[] {
+  const servers = context.graph.resources.filter(isContainer).map((resource) => dockerJob(subjectOf(resource)));
   const archiving = servers.filter(
     (job) => componentOf(job.reader) !== "backup-runner" && job.volumeAt(POSTGRES_PLACES.repository) !== undefined,
   );
-  return [...backupJobs(scene), ...archiving];
+  return [...backupJobs(context), ...archiving];
 }
 
 function* jobsOf(resource: Resource): Generator<BackupJob> {

@@ -1,7 +1,7 @@
 import type { Resource } from "../../contract/graph.ts";
 import { LABELS } from "../../contract/labels.ts";
 import type { Reader } from "../model/reader.ts";
-import type { Scene } from "../model/rule.ts";
+import type { StackContext } from "../model/rule.ts";
 import { all, any, type Truth } from "../model/truth.ts";
 
 /** Whether a resource is a container of @pulumi/docker. */
@@ -25,8 +25,8 @@ export function isFor(inputs: Reader, component: string): Truth {
 }
 
 /** Why a stack without Docker containers is in order. */
-export function noContainers(scene: Scene): string | undefined {
-  return scene.environment === "local"
+export function noContainers(context: StackContext): string | undefined {
+  return context.environment === "local"
     ? undefined
-    : `${scene.environment} runs on Kubernetes and makes no Docker containers`;
+    : `${context.environment} runs on Kubernetes and makes no Docker containers`;
 }

@@ -10,7 +10,7 @@ export function dockerRule(text: RuleText, check: (container: Reader) => Answer 
     ...text,
     scope: "resource",
     concerns: isContainer,
-    idle: noContainers,
+    notApplicable: noContainers,
     check: (subject) => judgeAnswers(subject, check(subject.inputs)),
   };
 }

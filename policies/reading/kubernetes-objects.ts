@@ -1,12 +1,12 @@
 import type { Resource } from "../../contract/graph.ts";
 import type { Reader } from "../model/reader.ts";
-import { subjectOf, type Scene, type Subject } from "../model/rule.ts";
+import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 import { all, type Truth } from "../model/truth.ts";
 import { kindOf } from "./pods.ts";
 
 /** The stack's Kubernetes objects of some kinds. */
-export function objectsOf(scene: Scene, ...kinds: readonly string[]): readonly Subject[] {
-  return scene.graph.resources.filter((resource) => kinds.includes(kindOf(resource) ?? "")).map(subjectOf);
+export function objectsOf(context: StackContext, ...kinds: readonly string[]): readonly Subject[] {
+  return context.graph.resources.filter((resource) => kinds.includes(kindOf(resource) ?? "")).map(subjectOf);
 }
 
 /** Whether a resource is an object of one of some kinds. */

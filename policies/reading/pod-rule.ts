@@ -9,7 +9,7 @@ export function podRule(text: RuleText, check: (pod: Pod) => Iterable<Answer>): 
     ...text,
     scope: "resource",
     concerns: bearsPods,
-    idle: noPods,
+    notApplicable: noPods,
     *check(subject) {
       for (const pod of podsOf(subject)) yield* judgeAnswers(subject, check(pod));
     },

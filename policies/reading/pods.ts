@@ -1,5 +1,5 @@
 import type { Resource } from "../../contract/graph.ts";
-import { subjectOf, type Scene, type Subject } from "../model/rule.ts";
+import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 import type { Truth } from "../model/truth.ts";
 import type { Reader } from "../model/reader.ts";
 
@@ -96,11 +96,11 @@ function podAt(template: Reader, patch: boolean): Pod {
 }
 
 /** Why a stack without pods is in order. */
-export function noPods(scene: Scene): string | undefined {
-  return scene.environment === "local" ? "the local stack runs on Docker and makes no pods" : undefined;
+export function noPods(context: StackContext): string | undefined {
+  return context.environment === "local" ? "the local stack runs on Docker and makes no pods" : undefined;
 }
 
 /** Why a stack without Kubernetes objects of some kind is in order. */
-export function onlyOnClusters(scene: Scene): string | undefined {
-  return scene.environment === "local" ? "the local stack runs on Docker and makes no Kubernetes objects" : undefined;
+export function onlyOnKubernetes(context: StackContext): string | undefined {
+  return context.environment === "local" ? "the local stack runs on Docker and makes no Kubernetes objects" : undefined;
 }

@@ -3,8 +3,8 @@ import type { Resource } from "../../contract/graph.ts";
 import { isContainer } from "./containers.ts";
 import { kindOf } from "./pods.ts";
 import { Reader } from "../model/reader.ts";
-import { placeOf, subjectOf, type Place, type Scene } from "../model/rule.ts";
-import { Unsure } from "../model/truth.ts";
+import { placeOf, subjectOf, type Place, type StackContext } from "../model/rule.ts";
+import { UnknownTruth, type Truth } from "../model/truth.ts";
 
 /** A scrape job of Prometheus, and where its configuration stands. */
 export interface Job {
@@ -30,18 +30,18 @@ export interface PrometheusFiles {
   readonly alertmanagers: boolean;
   /** Where the main file is, for findings. */
   readonly place: Place;
-  /** Files that may hold more, but are not known yet. */
-  readonly unsure: Unsure | undefined;
+  /** Unknown if a file of the stack is not known yet, since it may hold what a rule misses; else false. */
+  readonly unread: Truth;
 }
 
 /** The configuration that containers and ConfigMaps of the stack carry, by its content and not by its name. */
-export function prometheusFiles(scene: Scene): PrometheusFiles {
+export function prometheusFiles(context: StackContext): PrometheusFiles {
   const jobs: Job[] = [];
   const alerts: Alert[] = [];
   const open: string[] = [];
   let alertmanagers = false;
   let main: Place | undefined;
-  for (const resource of scene.graph.resources)
+  for (const resource of context.graph.resources)
     for (const file of filesOf(resource)) {
       const place = placeOf(subjectOf(resource), file.path);
       if (file.state === "unknown") open.push(`${resource.name} ${file.path}`);
@@ -64,7 +64,7 @@ export function prometheusFiles(scene: Scene): PrometheusFiles {
     alerts,
     alertmanagers,
     place: main ?? { object: "monitoring", path: "" },
-    unsure: open.length === 0 ? undefined : new Unsure(open),
+    unread: open.length > 0 && new UnknownTruth(open),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Resource } from "../../contract/graph.ts";
 import { objectsOf } from "./kubernetes-objects.ts";
 import { bearsPods } from "./pods.ts";
 import type { Reader } from "../model/reader.ts";
-import { subjectOf, type Scene } from "../model/rule.ts";
+import { subjectOf, type StackContext } from "../model/rule.ts";
 import { all, any, type Truth } from "../model/truth.ts";
 import { imagesOf } from "./images.ts";
 
@@ -13,9 +13,9 @@ export interface RunImage {
 }
 
 /** The images that the stack's pods run, each once. */
-export function runImages(scene: Scene): readonly RunImage[] {
+export function runImages(context: StackContext): readonly RunImage[] {
   const found = new Map<string, RunImage>();
-  for (const resource of scene.graph.resources.filter(bearsPods))
+  for (const resource of context.graph.resources.filter(bearsPods))
     for (const reader of imagesOf(subjectOf(resource))) {
       const key = reader.text ?? `${resource.urn} ${reader.path}`;
       if (!found.has(key)) found.set(key, { reader, resource });
@@ -24,17 +24,17 @@ export function runImages(scene: Scene): readonly RunImage[] {
 }
 
 /** Whether the stack declares any verification of images. */
-export function verifiesAny(scene: Scene): boolean {
-  return objectsOf(scene, "ClusterImagePolicy").length > 0;
+export function verifiesAny(context: StackContext): boolean {
+  return objectsOf(context, "ClusterImagePolicy").length > 0;
 }
 
 /**
  * Whether a `ClusterImagePolicy` of sigstore's policy-controller that the stack declares is about an image, is enforced
  * and has an authority of which something holds.
  */
-export function verified(scene: Scene, image: RunImage, authority: (reader: Reader) => Truth): Truth {
+export function verified(context: StackContext, image: RunImage, authority: (reader: Reader) => Truth): Truth {
   return any(
-    ...objectsOf(scene, "ClusterImagePolicy").map(({ inputs }) => {
+    ...objectsOf(context, "ClusterImagePolicy").map(({ inputs }) => {
       const spec = inputs.at("spec");
       return all(
         spec.at("mode").isAbsentOr("enforce"),
@@ -70,8 +70,8 @@ export function verifiesSignatures(authority: Reader): Truth {
 }
 
 /** Namespaces of the stack that the policy-controller does not look at. */
-export function unwatched(scene: Scene): readonly { readonly reader: Reader; readonly resource: Resource }[] {
-  return objectsOf(scene, "Namespace")
+export function unwatched(context: StackContext): readonly { readonly reader: Reader; readonly resource: Resource }[] {
+  return objectsOf(context, "Namespace")
     .map(({ inputs, resource }) => ({
       resource,
       reader: inputs.at("metadata", "labels", "policy.sigstore.dev/include"),

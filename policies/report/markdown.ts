@@ -10,7 +10,7 @@ const LIMIT = 60_000;
 const TITLES = {
   clean: "Plan: allowed",
   violations: "Plan: not allowed",
-  unjudged: "Plan: could not be judged",
+  inconclusive: "Plan: could not be judged",
 } as const;
 
 /** The comment on a pull request: the verdict first, then what runs, then the findings with file and line. */
@@ -47,12 +47,12 @@ function section(report: StackReport): string[] {
   } else {
     lines.push("No findings.", "");
   }
-  const unjudged = report.rules.filter((rule) => rule.unjudged !== undefined);
-  if (unjudged.length > 0)
+  const inconclusive = report.rules.filter((rule) => rule.inconclusive !== undefined);
+  if (inconclusive.length > 0)
     lines.push(
       "**Without a judgement**",
       "",
-      ...unjudged.map((rule) => `- \`${rule.policy}\`: ${escape(rule.unjudged ?? "")}`),
+      ...inconclusive.map((rule) => `- \`${rule.policy}\`: ${escape(rule.inconclusive ?? "")}`),
       "",
     );
   if (report.waived.length > 0)

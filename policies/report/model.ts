@@ -6,8 +6,8 @@ import type { Level, Place, Rule } from "../model/rule.ts";
 import { Waivers } from "../model/waivers.ts";
 import { workloadsOf, type Workload } from "./workloads.ts";
 
-/** `clean`: nothing mandatory is violated. `unjudged`: some rule gave no judgement, and none found a violation. */
-export type Decision = "clean" | "violations" | "unjudged";
+/** `clean`: nothing mandatory is violated. `inconclusive`: some rule gave no judgement, and none found a violation. */
+export type Decision = "clean" | "violations" | "inconclusive";
 
 /** A finding or a deferred place as reports show it: names instead of objects, and no value of a secret. */
 export interface Entry {
@@ -44,11 +44,11 @@ export interface RuleEntry {
   readonly title: string;
   readonly level: Level;
   readonly evaluated: number;
-  readonly notApplicable: number;
+  readonly skipped: number;
   readonly findings: number;
   readonly deferred: number;
-  readonly idle?: string;
-  readonly unjudged?: string;
+  readonly notApplicable?: string;
+  readonly inconclusive?: string;
 }
 
 /** The judgement over one stack. */
@@ -69,12 +69,12 @@ export interface StackReport {
     readonly advisory: number;
     readonly waived: number;
     readonly deferred: number;
-    readonly idle: number;
-    readonly unjudged: number;
+    readonly notApplicable: number;
+    readonly inconclusive: number;
   };
   /** What the database rules looked at; absent where there is no database to look at. */
   readonly database?: {
-    readonly engine: string;
+    readonly server: string;
     readonly cached: boolean;
     readonly migrations: number;
     readonly tables: number;
@@ -115,11 +115,11 @@ export function reportOf(
     .map((open) => ({ ...entryOf(open), because: open.because }));
   const ruleEntries = outcomes.map(ruleEntryOf);
   const mandatory = findings.filter((finding) => finding.level === "mandatory").length;
-  const unjudged = ruleEntries.filter((rule) => rule.unjudged !== undefined).length;
+  const inconclusive = ruleEntries.filter((rule) => rule.inconclusive !== undefined).length;
   return {
     stack: graph.stack,
     environment,
-    decision: mandatory > 0 ? "violations" : unjudged > 0 ? "unjudged" : "clean",
+    decision: mandatory > 0 ? "violations" : inconclusive > 0 ? "inconclusive" : "clean",
     resources: graph.resources.length,
     workloads: workloadsOf(graph),
     findings: findings.sort(inOrder),
@@ -133,14 +133,14 @@ export function reportOf(
       advisory: findings.length - mandatory,
       waived: waived.length,
       deferred: deferred.length,
-      idle: ruleEntries.filter((rule) => rule.idle !== undefined).length,
-      unjudged,
+      notApplicable: ruleEntries.filter((rule) => rule.notApplicable !== undefined).length,
+      inconclusive,
     },
     ...(database instanceof Error
       ? {}
       : {
           database: {
-            engine: database.engine,
+            server: database.server,
             cached: database.cached,
             migrations: database.migrations.length,
             tables: database.tables.length,
@@ -153,7 +153,9 @@ export function reportOf(
 /** The decision over several stacks: the worst. */
 export function decisionOf(reports: readonly StackReport[]): Decision {
   if (reports.some((report) => report.decision === "violations")) return "violations";
-  return reports.length === 0 || reports.some((report) => report.decision === "unjudged") ? "unjudged" : "clean";
+  return reports.length === 0 || reports.some((report) => report.decision === "inconclusive")
+    ? "inconclusive"
+    : "clean";
 }
 
 function entryOf(item: Finding | Deferred): Entry {
@@ -181,11 +183,11 @@ function ruleEntryOf(outcome: Outcome): RuleEntry {
     title: outcome.rule.title,
     level: outcome.level,
     evaluated: outcome.evaluated,
-    notApplicable: outcome.notApplicable,
+    skipped: outcome.skipped,
     findings: outcome.findings.length,
     deferred: outcome.deferred.length,
-    ...(outcome.idle === undefined ? {} : { idle: outcome.idle }),
-    ...(outcome.unjudged === undefined ? {} : { unjudged: outcome.unjudged }),
+    ...(outcome.notApplicable === undefined ? {} : { notApplicable: outcome.notApplicable }),
+    ...(outcome.inconclusive === undefined ? {} : { inconclusive: outcome.inconclusive }),
   };
 }
 

@@ -27,12 +27,12 @@ export function renderSarif(reports: readonly StackReport[], rules: readonly Rul
       automationDetails: { id: `exai-plan/${report.stack}/` },
       invocations: [
         {
-          executionSuccessful: report.decision !== "unjudged",
+          executionSuccessful: report.decision !== "inconclusive",
           toolExecutionNotifications: report.rules
-            .filter((rule) => rule.unjudged !== undefined)
+            .filter((rule) => rule.inconclusive !== undefined)
             .map((rule) => ({
               level: "error",
-              message: { text: `${rule.policy}: ${rule.unjudged ?? ""}` },
+              message: { text: `${rule.policy}: ${rule.inconclusive ?? ""}` },
               associatedRule: { id: rule.policy },
             })),
         },

@@ -1,6 +1,6 @@
 import type { DeferredEntry, Entry, FindingEntry, StackReport } from "./model.ts";
 
-const WORDS = { clean: "clean", violations: "VIOLATIONS", unjudged: "COULD NOT JUDGE" } as const;
+const WORDS = { clean: "clean", violations: "VIOLATIONS", inconclusive: "COULD NOT JUDGE" } as const;
 
 /** The report for a terminal or a log: verdict, what runs, findings, what is open, counts. */
 export function renderText(reports: readonly StackReport[]): string {
@@ -12,7 +12,7 @@ export function headline(report: StackReport): string {
   const { counts } = report;
   const parts = [
     ...(counts.mandatory > 0 ? [plural(counts.mandatory, "violation")] : []),
-    ...(counts.unjudged > 0 ? [`${plural(counts.unjudged, "rule")} without a judgement`] : []),
+    ...(counts.inconclusive > 0 ? [`${plural(counts.inconclusive, "rule")} without a judgement`] : []),
     ...(counts.advisory > 0 ? [plural(counts.advisory, "advisory finding")] : []),
     ...(counts.waived > 0 ? [`${counts.waived} waived`] : []),
     ...(counts.deferred > 0 ? [`${plural(counts.deferred, "place")} to be proved after apply`] : []),
@@ -26,8 +26,8 @@ export function countsLine(report: StackReport): string {
   const engine =
     database === undefined
       ? "no database was read"
-      : `${plural(database.migrations, "migration")} on ${database.engine}${database.cached ? " (same files as before: result of the earlier run)" : ""}: ${plural(database.tables, "table")}, ${plural(database.policies, "row-level policy", "row-level policies")}`;
-  return `${plural(counts.rules, "rule")}, ${counts.evaluated} places judged in ${plural(report.resources, "resource")}; ${counts.idle} rules had rightly nothing to look at; ${engine}`;
+      : `${plural(database.migrations, "migration")} on ${database.server}${database.cached ? " (same files as before: result of the earlier run)" : ""}: ${plural(database.tables, "table")}, ${plural(database.policies, "row-level policy", "row-level policies")}`;
+  return `${plural(counts.rules, "rule")}, ${counts.evaluated} places judged in ${plural(report.resources, "resource")}; ${counts.notApplicable} rules had rightly nothing to look at; ${engine}`;
 }
 
 /** `src/file.ts:12`, or the resource's name where the program says no place. */
@@ -74,9 +74,13 @@ function stackText(report: StackReport): string {
       ]),
       "",
     );
-  const unjudged = report.rules.filter((rule) => rule.unjudged !== undefined);
-  if (unjudged.length > 0)
-    lines.push("Without a judgement", ...unjudged.map((rule) => `  ${rule.policy}: ${rule.unjudged ?? ""}`), "");
+  const inconclusive = report.rules.filter((rule) => rule.inconclusive !== undefined);
+  if (inconclusive.length > 0)
+    lines.push(
+      "Without a judgement",
+      ...inconclusive.map((rule) => `  ${rule.policy}: ${rule.inconclusive ?? ""}`),
+      "",
+    );
   if (report.deferred.length > 0) {
     lines.push("To be proved after apply (./exai audit STACK)");
     for (const [policy, entries] of grouped(report.deferred)) {

@@ -84,10 +84,10 @@ function auditLane(one: Resource): string[] {
 }
 
 function verdicts(resources: readonly Resource[]): string[] {
-  const scene = { graph: { project: "exai", stack: "prod", resources, outputs: {} }, environment: "prod" as const };
+  const context = { graph: { project: "exai", stack: "prod", resources, outputs: {} }, environment: "prod" as const };
   return evaluate(
     RULES.filter((rule) => rule.scope === "resource"),
-    scene,
+    context,
     new Error("not asked"),
   )
     .flatMap((outcome) => outcome.findings)

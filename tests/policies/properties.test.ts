@@ -68,8 +68,8 @@ function withChange(current: Resource, pick: number, value: Value | undefined): 
 }
 
 function judged(one: Resource): Outcome[] {
-  const scene = { graph: graph("prod", one), environment: "prod" as const };
-  return evaluate(RESOURCE_RULES, scene, new Error("no database"));
+  const context = { graph: graph("prod", one), environment: "prod" as const };
+  return evaluate(RESOURCE_RULES, context, new Error("no database"));
 }
 
 describe("three values", () => {
@@ -115,14 +115,14 @@ describe("three values", () => {
   it("no malformed resource breaks a rule", () => {
     fc.assert(
       fc.property(broken, (one) => {
-        for (const outcome of judged(one)) expect(outcome.unjudged ?? "").not.toContain("broke");
+        for (const outcome of judged(one)) expect(outcome.inconclusive ?? "").not.toContain("broke");
       }),
       { numRuns: 3000 },
     );
     fc.assert(
       fc.property(fc.constantFrom(...SOUND.map(({ type }) => type)), fc.object(), (type, inputs) => {
         for (const outcome of judged(resource(type, inputs as Inputs)))
-          expect(outcome.unjudged ?? "").not.toContain("broke");
+          expect(outcome.inconclusive ?? "").not.toContain("broke");
       }),
       { numRuns: 1000 },
     );

@@ -58,7 +58,7 @@ describe("SARIF", () => {
     // The report has one of each kind, or the schema would judge less than it should.
     expect(one.findings.length).toBeGreaterThan(1);
     expect(one.waived).toHaveLength(1);
-    expect(one.rules.some((rule) => rule.unjudged !== undefined)).toBe(true);
+    expect(one.rules.some((rule) => rule.inconclusive !== undefined)).toBe(true);
     expect(errors(renderSarif([one], RULES))).toEqual([]);
     expect(errors(renderSarif([one, { ...one, stack: "prod" }], RULES))).toEqual([]);
     expect(errors(renderSarif([], RULES))).toEqual([]);

@@ -41,7 +41,9 @@ const MUST_SEE = [
 function sayings(report: StackReport): string[] {
   return [
     ...report.findings.map(({ policy, subject, path, message }) => `${policy}: ${place(subject, path)}: ${message}`),
-    ...report.rules.flatMap(({ policy, unjudged }) => (unjudged === undefined ? [] : [`${policy}: no judgement`])),
+    ...report.rules.flatMap(({ policy, inconclusive }) =>
+      inconclusive === undefined ? [] : [`${policy}: no judgement`],
+    ),
   ].sort();
 }
 
@@ -49,8 +51,8 @@ function sayings(report: StackReport): string[] {
 function engineSayings(said: readonly Diagnostic[]): string[] {
   return said
     .map(({ policy, message }) => {
-      const [, unjudged] = /^(\S+) found nothing to look at/m.exec(message) ?? [];
-      if (policy === "pack-coverage") return `${unjudged ?? message}: no judgement`;
+      const [, inconclusive] = /^(\S+) found nothing to look at/m.exec(message) ?? [];
+      if (policy === "pack-coverage") return `${inconclusive ?? message}: no judgement`;
       if (/^no judgement/m.test(message)) return `${policy}: no judgement`;
       const ours = message.split("\n").findLast((line) => line.includes(" (fix: ")) ?? message;
       return `${policy}: ${ours.replace(/^\S+:\d+: /, "").replace(/ \(fix: .*$/, "")}`;

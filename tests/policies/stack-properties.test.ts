@@ -87,7 +87,7 @@ describe.each(["prod", "local"])("all rules over the whole stack %s", (name) => 
           const open =
             now.deferred.some(({ because }) => because.some(about)) ||
             now.findings.some(({ message, fix }) => message.startsWith("cannot be judged") && fix.includes(marker)) ||
-            now.unjudged !== undefined;
+            now.inconclusive !== undefined;
           for (const finding of before.findings)
             if (!stays.has(keyOf(finding)))
               expect(open, `${keyOf(finding)} vanished behind ${path.join(".")}`).toBe(true);
@@ -102,7 +102,7 @@ describe.each(["prod", "local"])("all rules over the whole stack %s", (name) => 
       fc.property(fc.nat(), fc.constantFrom(...MALFORMED), (pick, value) => {
         const { graph, resource, path } = changed(stack(), pick, value);
         for (const [index, now] of judged(graph).entries()) {
-          expect(now.unjudged ?? "").not.toContain("broke");
+          expect(now.inconclusive ?? "").not.toContain("broke");
           const before = stack().outcomes[index];
           const stays = new Set(now.findings.map(keyOf));
           // What another resource is faulted for on its own does not hang on this one.

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 import { describe, expect, it } from "vitest";
-import { openPglite } from "../../policies/database/pglite.ts";
+import { openPglite } from "../../policies/database/postgres.ts";
 
 /** Runs a module in a process of its own, whose module cache is nobody else's; gives what it prints. */
 function run(program: string): unknown {

@@ -28,7 +28,7 @@ describe("plan", () => {
         report.stack,
       ).toEqual([]);
       expect(
-        report.rules.filter((rule) => rule.unjudged !== undefined),
+        report.rules.filter((rule) => rule.inconclusive !== undefined),
         report.stack,
       ).toEqual([]);
       expect(report.decision).toBe("clean");

@@ -19,8 +19,8 @@ export const drills: StackRule = {
     { standard: "Requirement", item: "RTO under one hour, restore drills" },
     { standard: "NIST SP 800-53", item: "CP-9(1), CP-10" },
   ],
-  *check(scene) {
-    const found = scene.graph.resources
+  *check(context) {
+    const found = context.graph.resources
       .filter(isSchedule)
       .map(subjectOf)
       .filter(({ inputs }) => inputs.at("kind").is("drill") !== false);

@@ -17,8 +17,8 @@ export const encryption: StackRule = {
     { standard: "NIST SP 800-53", item: "CP-9(8)" },
     { standard: "OWASP ASVS 4.0", item: "8.1.6" },
   ],
-  *check(scene) {
-    const jobs = repositoryWriters(scene);
+  *check(context) {
+    const jobs = repositoryWriters(context);
     if (jobs.length === 0)
       yield judgeAt({ object: "backups", path: "" }, false, "nothing takes backups", "add a component of exai:backups");
     for (const job of jobs) {

@@ -1,6 +1,6 @@
 import { isContainer } from "../../reading/containers.ts";
 import { bearsPods, podsOf } from "../../reading/pods.ts";
-import { judgeAt, placeOf, subjectOf, type Scene, type StackRule } from "../../model/rule.ts";
+import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule } from "../../model/rule.ts";
 import { all, type Truth } from "../../model/truth.ts";
 import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backup-jobs.ts";
 
@@ -21,12 +21,12 @@ export const failureDomain: StackRule = {
     { standard: "NIST SP 800-53", item: "CP-6, CP-9(3)" },
     { standard: "CISA", item: "3-2-1 rule" },
   ],
-  *check(scene) {
-    const jobs = backupJobs(scene);
+  *check(context) {
+    const jobs = backupJobs(context);
     if (jobs.length === 0)
       yield judgeAt({ object: "backups", path: "" }, false, "nothing takes backups", "add a component of exai:backups");
     for (const job of jobs)
-      yield isContainer(job.subject.resource) ? onDocker(job) : onCluster(job, databaseIsElsewhere(scene));
+      yield isContainer(job.subject.resource) ? onDocker(job) : onKubernetes(job, databaseIsElsewhere(context));
   },
 };
 
@@ -44,7 +44,7 @@ function onDocker(job: BackupJob) {
   );
 }
 
-function onCluster(job: BackupJob, elsewhere: boolean) {
+function onKubernetes(job: BackupJob, elsewhere: boolean) {
   const repository = job.environment("RESTIC_REPOSITORY");
   const text = repository.text;
   const volume = text === undefined || REMOTE.test(text) ? undefined : job.volumeAt(text);
@@ -60,8 +60,8 @@ function onCluster(job: BackupJob, elsewhere: boolean) {
 }
 
 /** Whether the data is outside of the cluster: a Supabase database is declared, and no pod serves one. */
-function databaseIsElsewhere(scene: Scene): boolean {
-  const { resources } = scene.graph;
+function databaseIsElsewhere(context: StackContext): boolean {
+  const { resources } = context.graph;
   const hosted = resources.some((resource) => resource.type.startsWith("supabase:index/"));
   const inside = resources.filter(bearsPods).some((resource) =>
     podsOf(subjectOf(resource)).some((pod) =>

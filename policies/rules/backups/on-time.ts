@@ -19,12 +19,12 @@ export const onTime: StackRule = {
     { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
-  idle: (scene) =>
-    scene.graph.resources.some(isSchedule) ? undefined : "no schedule is declared, which backup-schedules tells",
-  *check(scene) {
-    const backups = new Set(backupJobs(scene).map(({ subject }) => subject.resource));
-    const jobs = objectsOf(scene, "CronJob").filter(({ resource }) => backups.has(resource));
-    for (const schedule of scene.graph.resources.filter(isSchedule).map(subjectOf)) {
+  notApplicable: (context) =>
+    context.graph.resources.some(isSchedule) ? undefined : "no schedule is declared, which backup-schedules tells",
+  *check(context) {
+    const backups = new Set(backupJobs(context).map(({ subject }) => subject.resource));
+    const jobs = objectsOf(context, "CronJob").filter(({ resource }) => backups.has(resource));
+    for (const schedule of context.graph.resources.filter(isSchedule).map(subjectOf)) {
       const declared = schedule.inputs;
       const off = declared.at("enabled").is(false);
       const fires = jobs.map(({ inputs }) => {

@@ -23,12 +23,12 @@ export const recoveryPoint: StackRule = {
     { standard: "Requirement", item: "RPO under 15 minutes" },
     { standard: "NIST SP 800-34", item: "3.2.1" },
   ],
-  *check(scene) {
-    const schedules = scene.graph.resources.filter(isSchedule).map(subjectOf);
+  *check(context) {
+    const schedules = context.graph.resources.filter(isSchedule).map(subjectOf);
     const often = any(
       ...schedules.map(({ inputs }) => all(inputs.at("enabled").isAbsentOr(true), firesWithin(inputs.at("schedule")))),
     );
-    const databases = scene.graph.resources.filter(isDatabase).map(subjectOf);
+    const databases = context.graph.resources.filter(isDatabase).map(subjectOf);
     if (databases.length === 0)
       yield judgeAt(
         { object: "database", path: "" },

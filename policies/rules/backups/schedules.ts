@@ -24,8 +24,8 @@ export const schedules: StackRule = {
     { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
-  *check(scene) {
-    const subjects = scene.graph.resources.filter(isSchedule).map(subjectOf);
+  *check(context) {
+    const subjects = context.graph.resources.filter(isSchedule).map(subjectOf);
     for (const { name, kinds, minutes, period } of WANTED) {
       const answers = subjects.map((subject) => {
         const enabled = subject.inputs.at("enabled").isAbsentOr(true);

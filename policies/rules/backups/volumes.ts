@@ -2,7 +2,7 @@ import type { Resource } from "../../../contract/graph.ts";
 import { isContainer } from "../../reading/containers.ts";
 import { kindOf, podsOf } from "../../reading/pods.ts";
 import { Reader } from "../../model/reader.ts";
-import { judgeAt, placeOf, subjectOf, type Scene, type StackRule } from "../../model/rule.ts";
+import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule } from "../../model/rule.ts";
 import { any, type Truth } from "../../model/truth.ts";
 import { backupJobs } from "../../reading/backup-jobs.ts";
 
@@ -16,15 +16,16 @@ export const backedUpVolumes: StackRule = {
   documentation:
     "Looks at Docker volumes that a running container may write, at claims, and at the claim templates of StatefulSets. A volume is in order where what takes backups mounts it (the data, or the repository itself), or where a component above it lists it in `withoutBackup`, by the name of its resource. Docker volumes that only a one-shot container fills are made anew by every deployment and do not count.",
   references: [{ standard: "NIST SP 800-53", item: "CP-9" }],
-  idle: (scene) => (statefulVolumes(scene).next().done === true ? "no volume of this stack keeps data" : undefined),
-  *check(scene) {
-    const mounted = mountedByJobs(scene);
-    for (const { resource, name } of statefulVolumes(scene)) {
+  notApplicable: (context) =>
+    statefulVolumes(context).next().done === true ? "no volume of this stack keeps data" : undefined,
+  *check(context) {
+    const mounted = mountedByJobs(context);
+    for (const { resource, name } of statefulVolumes(context)) {
       const subject = subjectOf(resource);
       const covered: Truth = any(...mounted.map((reader) => (name === undefined ? false : reader.is(name))));
       yield judgeAt(
         placeOf(subject, ""),
-        any(declaredWithout(scene, resource), covered),
+        any(declaredWithout(context, resource), covered),
         "no backup covers what it keeps",
         "let a backup mount it, or list it in its component's withoutBackup",
       );
@@ -38,8 +39,8 @@ interface StatefulVolume {
   readonly name: string | undefined;
 }
 
-function* statefulVolumes(scene: Scene): Generator<StatefulVolume> {
-  const { resources } = scene.graph;
+function* statefulVolumes(context: StackContext): Generator<StatefulVolume> {
+  const { resources } = context.graph;
   const written = resources.filter(isContainer).flatMap((resource) => writableVolumes(subjectOf(resource).inputs));
   for (const resource of resources) {
     const inputs = Reader.of(resource.inputs);
@@ -64,8 +65,8 @@ function writableVolumes(container: Reader): Reader[] {
 }
 
 /** Names of the volumes and claims that backups read or write. */
-function mountedByJobs(scene: Scene): Reader[] {
-  return backupJobs(scene).flatMap(({ subject }) =>
+function mountedByJobs(context: StackContext): Reader[] {
+  return backupJobs(context).flatMap(({ subject }) =>
     isContainer(subject.resource)
       ? subject.inputs
           .at("volumes")
@@ -82,10 +83,10 @@ function mountedByJobs(scene: Scene): Reader[] {
 }
 
 /** Whether a component above says that nothing is lost with it. */
-function declaredWithout(scene: Scene, resource: Resource): Truth {
+function declaredWithout(context: StackContext, resource: Resource): Truth {
   let parent = resource.parent;
   while (parent !== undefined) {
-    const above = scene.graph.resources.find(({ urn }) => urn === parent);
+    const above = context.graph.resources.find(({ urn }) => urn === parent);
     if (above === undefined) return false;
     const listed = Reader.of(above.inputs).at("withoutBackup").includes(resource.name);
     if (listed !== false) return listed;

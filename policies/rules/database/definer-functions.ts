@@ -12,7 +12,7 @@ export const definerFunctions = databaseRule(
       "0028 anon_security_definer_function_executable",
       "0029 authenticated_security_definer_function_executable",
     ),
-    idle: () => "the migrations make no functions",
+    notApplicable: () => "the migrations make no functions",
   },
   function* (database) {
     for (const made of database.functions)

@@ -9,7 +9,7 @@ export const foreignKeys = databaseRule(
     documentation:
       "Without an index on the referring columns every delete of a parent row, and every join along the key, reads the whole table.",
     references: splinter("0001 unindexed_foreign_keys"),
-    idle: () => "the migrations make no foreign keys",
+    notApplicable: () => "the migrations make no foreign keys",
   },
   function* (database) {
     for (const key of database.foreignKeys)

@@ -12,7 +12,7 @@ export const publicFunctions = databaseRule(
       { standard: "CIS PostgreSQL", item: "4.3 excessive function privileges" },
       ...splinter("0028 anon_security_definer_function_executable"),
     ],
-    idle: () => "the migrations make no functions",
+    notApplicable: () => "the migrations make no functions",
   },
   function* (database) {
     for (const made of database.functions)

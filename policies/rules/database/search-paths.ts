@@ -9,7 +9,7 @@ export const searchPaths = databaseRule(
     documentation:
       "Without one a caller who can make a table or an operator in a schema of their own decides what the function's names mean; with SECURITY DEFINER that is the owner's rights.",
     references: splinter("0011 function_search_path_mutable"),
-    idle: () => "the migrations make no functions",
+    notApplicable: () => "the migrations make no functions",
   },
   function* (database) {
     for (const made of database.functions)

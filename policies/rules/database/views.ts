@@ -9,7 +9,7 @@ export const views = databaseRule(
     documentation:
       "A view without `security_invoker` reads with the rights of its owner, past every policy of the reader. A materialized view has no policies at all.",
     references: splinter("0010 security_definer_view", "0016 materialized_view_in_api"),
-    idle: () => "the migrations make no views",
+    notApplicable: () => "the migrations make no views",
   },
   function* (database) {
     for (const view of database.views)

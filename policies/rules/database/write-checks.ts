@@ -12,7 +12,7 @@ export const writeChecks = databaseRule(
       { standard: "PostgreSQL manual", item: "CREATE POLICY" },
       { standard: "pgrls", item: "with check" },
     ],
-    idle: () => "no policy allows writing",
+    notApplicable: () => "no policy allows writing",
   },
   function* (database) {
     for (const policy of database.policies) {

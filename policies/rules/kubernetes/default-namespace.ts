@@ -1,6 +1,6 @@
 import { any } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { kindOf, onlyOnClusters } from "../../reading/pods.ts";
+import { kindOf, onlyOnKubernetes } from "../../reading/pods.ts";
 
 /** Kinds without a namespace that programs commonly make. */
 const CLUSTER_KINDS = new Set([
@@ -34,7 +34,7 @@ export const defaultNamespace: ResourceRule = {
   documentation:
     "Network policies, quotas and Pod Security are set by namespace; what stands in `default` has none of them.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.7.4" }],
-  idle: onlyOnClusters,
+  notApplicable: onlyOnKubernetes,
   concerns: (resource) => {
     const kind = kindOf(resource);
     return (

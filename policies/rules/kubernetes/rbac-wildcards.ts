@@ -13,7 +13,7 @@ export const rbacWildcards: ResourceRule = {
   documentation:
     "`*` grants what later versions add as well. `escalate`, `bind` and `impersonate` are rights to take other rights, and are refused too.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.1.1, 5.1.3, 5.1.8" }],
-  idle: () => "the stack makes no roles and no bindings",
+  notApplicable: () => "the stack makes no roles and no bindings",
   concerns: (resource) => ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"].includes(kindOf(resource) ?? ""),
   *check(subject) {
     if ((kindOf(subject.resource) ?? "").endsWith("Binding")) {

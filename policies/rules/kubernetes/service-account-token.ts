@@ -16,7 +16,7 @@ export const serviceAccountToken: ResourceRule = {
     { standard: "CIS Kubernetes 1.11", item: "5.1.5, 5.1.6" },
     { standard: "Checkov", item: "CKV_K8S_38" },
   ],
-  idle: noPods,
+  notApplicable: noPods,
   concerns: (resource) => isAccount(resource) || bearsPods(resource),
   *check(subject) {
     const fix = "set automountServiceAccountToken: false";

@@ -1,5 +1,5 @@
 import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { bearsPods, onlyOnClusters } from "../../reading/pods.ts";
+import { bearsPods, onlyOnKubernetes } from "../../reading/pods.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
@@ -16,14 +16,14 @@ export const defaultDeny: StackRule = {
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0260" },
   ],
-  idle: onlyOnClusters,
-  *check(scene) {
-    const denials = objectsOf(scene, "NetworkPolicy").map((policy) => ({
+  notApplicable: onlyOnKubernetes,
+  *check(context) {
+    const denials = objectsOf(context, "NetworkPolicy").map((policy) => ({
       namespace: policy.inputs.at("metadata", "namespace"),
       denies: deniesAll(policy),
     }));
     const seen = new Map<string, Subject>();
-    for (const resource of scene.graph.resources) {
+    for (const resource of context.graph.resources) {
       if (!bearsPods(resource)) continue;
       const subject = subjectOf(resource);
       const namespace = subject.inputs.at("metadata", "namespace");

@@ -1,5 +1,5 @@
 import { isObject } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters } from "../../reading/pods.ts";
+import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 
 /** The edge carries this stack's routes. */
@@ -12,7 +12,7 @@ export const gatewayRoutes: ResourceRule = {
   documentation:
     "With `allowedRoutes.namespaces.from: All` whoever may make an HTTPRoute anywhere in the cluster takes over a path of the gateway's hostname. `Same` is the default; `Selector` names the namespaces.",
   references: [{ standard: "Gateway API", item: "Security model: cross-namespace routing" }],
-  idle: onlyOnClusters,
+  notApplicable: onlyOnKubernetes,
   concerns: isObject("Gateway"),
   *check(subject) {
     for (const listener of subject.inputs.at("spec", "listeners").each()) {

@@ -1,5 +1,5 @@
 import { isObject } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters } from "../../reading/pods.ts";
+import { onlyOnKubernetes } from "../../reading/pods.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
@@ -17,7 +17,7 @@ export const openings: ResourceRule = {
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0052" },
   ],
-  idle: onlyOnClusters,
+  notApplicable: onlyOnKubernetes,
   concerns: isObject("NetworkPolicy"),
   *check(subject) {
     const spec = subject.inputs.at("spec");

@@ -1,5 +1,5 @@
 import { isObject } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters } from "../../reading/pods.ts";
+import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 
 /** The API server holds pods to the same standard. */
@@ -15,7 +15,7 @@ export const podSecurityLabels: ResourceRule = {
     { standard: "Pod Security Standards, restricted (1.37)", item: "namespace labels" },
     { standard: "CIS Kubernetes 1.11", item: "5.2.1" },
   ],
-  idle: onlyOnClusters,
+  notApplicable: onlyOnKubernetes,
   concerns: isObject("Namespace"),
   *check(subject) {
     const label = subject.inputs.at("metadata", "labels", "pod-security.kubernetes.io/enforce");

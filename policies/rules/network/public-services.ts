@@ -1,6 +1,6 @@
 import { LABELS } from "../../../contract/labels.ts";
 import { isObject } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters } from "../../reading/pods.ts";
+import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 
@@ -17,7 +17,7 @@ export const publicServices: ResourceRule = {
     { standard: "Kubescape", item: "C-0256" },
     { standard: "Polaris", item: "hostPortSet" },
   ],
-  idle: onlyOnClusters,
+  notApplicable: onlyOnKubernetes,
   concerns: isObject("Service"),
   *check(subject) {
     const { inputs } = subject;

@@ -1,5 +1,5 @@
 import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters } from "../../reading/pods.ts";
+import { onlyOnKubernetes } from "../../reading/pods.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
@@ -17,10 +17,10 @@ export const tls: StackRule = {
     { standard: "OWASP ASVS 4.0", item: "9.1.1" },
     { standard: "Kubescape", item: "C-0263" },
   ],
-  idle: onlyOnClusters,
-  *check(scene) {
-    const routes = objectsOf(scene, "HTTPRoute", "GRPCRoute");
-    for (const gateway of objectsOf(scene, "Gateway"))
+  notApplicable: onlyOnKubernetes,
+  *check(context) {
+    const routes = objectsOf(context, "HTTPRoute", "GRPCRoute");
+    for (const gateway of objectsOf(context, "Gateway"))
       for (const listener of gateway.inputs.at("spec", "listeners").eachRequired()) {
         const encrypted = all(
           listener.at("protocol").is("HTTPS", "TLS"),
@@ -39,7 +39,7 @@ export const tls: StackRule = {
           "set protocol: HTTPS with certificateRefs, or redirect all of it",
         );
       }
-    for (const ingress of objectsOf(scene, "Ingress")) {
+    for (const ingress of objectsOf(context, "Ingress")) {
       const place = ingress.inputs.at("spec", "tls");
       yield judge(
         ingress,

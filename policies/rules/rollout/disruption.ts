@@ -1,5 +1,5 @@
 import { objectsOf, sameNamespace, selects } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters, podsOf } from "../../reading/pods.ts";
+import { onlyOnKubernetes, podsOf } from "../../reading/pods.ts";
 import { judge, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
@@ -16,10 +16,10 @@ export const disruption: StackRule = {
     { standard: "Polaris", item: "missingPodDisruptionBudget" },
     { standard: "Kyverno", item: "require-pdb" },
   ],
-  idle: onlyOnClusters,
-  *check(scene) {
-    const budgets = objectsOf(scene, "PodDisruptionBudget");
-    for (const deployment of objectsOf(scene, "Deployment")) {
+  notApplicable: onlyOnKubernetes,
+  *check(context) {
+    const budgets = objectsOf(context, "PodDisruptionBudget");
+    for (const deployment of objectsOf(context, "Deployment")) {
       const replicas = deployment.inputs.at("spec", "replicas");
       if (replicas.isAbsent === true || replicas.within(0, 1) === true) {
         yield judge(deployment, replicas, true, "", "");

@@ -13,7 +13,7 @@ export const graceful: ResourceRule = {
   documentation:
     "Routers learn that a pod is going only after it was told so: `preStop` bridges that time. `terminationGracePeriodSeconds` counts from before `preStop` and has to be longer by what the last requests take.",
   references: [{ standard: "Kubernetes documentation", item: "Pod lifecycle, termination" }],
-  idle: noPods,
+  notApplicable: noPods,
   concerns: (resource) => bearsPods(resource),
   *check(subject) {
     for (const pod of podsOf(subject)) {

@@ -18,7 +18,7 @@ export const probes: ResourceRule = {
     { standard: "Polaris", item: "livenessProbeMissing, readinessProbeMissing" },
     { standard: "Checkov", item: "CKV_K8S_8, CKV_K8S_9" },
   ],
-  idle: noPods,
+  notApplicable: noPods,
   concerns: (resource) => bearsPods(resource) && !ENDING.includes(kindOf(resource) ?? ""),
   *check(subject) {
     for (const pod of podsOf(subject))

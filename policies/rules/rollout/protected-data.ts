@@ -18,7 +18,7 @@ export const protectedData: ResourceRule = {
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
   // An existing project, with the dumps outside of the cluster: nothing that this stack could delete.
-  idle: ({ graph }) =>
+  notApplicable: ({ graph }) =>
     graph.resources.some(({ type }) => type === "supabase:index/settings:Settings")
       ? "the database is a Supabase project that this stack has not made"
       : undefined,

@@ -3,7 +3,7 @@ import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
 import { objectsOf } from "../../reading/kubernetes-objects.ts";
 import { podsOf } from "../../reading/pods.ts";
-import { judgeAt, placeOf, subjectOf, type Scene, type StackRule, type Subject } from "../../model/rule.ts";
+import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
 import { any, type Truth } from "../../model/truth.ts";
 
 /** There is always a slot to go to. */
@@ -16,8 +16,8 @@ export const slots: StackRule = {
   documentation:
     "A rollback shifts traffic and starts nothing: blue and green are both there, whatever their weights are.",
   references: [{ standard: "Requirement", item: "blue-green deployment" }],
-  *check(scene) {
-    const servers = serversOf(scene);
+  *check(context) {
+    const servers = serversOf(context);
     for (const slot of SLOTS) {
       const found = any(...servers.map((server) => server.isSlot(slot)));
       const first = servers[0]?.subject;
@@ -31,12 +31,12 @@ export const slots: StackRule = {
   },
 };
 
-function serversOf(scene: Scene): readonly { subject: Subject; isSlot: (slot: string) => Truth }[] {
-  const containers = scene.graph.resources
+function serversOf(context: StackContext): readonly { subject: Subject; isSlot: (slot: string) => Truth }[] {
+  const containers = context.graph.resources
     .filter(isContainer)
     .map(subjectOf)
     .filter((subject) => componentOf(subject.inputs)?.startsWith("server") === true);
-  const deployments = objectsOf(scene, "Deployment", "StatefulSet").filter(
+  const deployments = objectsOf(context, "Deployment", "StatefulSet").filter(
     (subject) => podsOf(subject)[0]?.metadata.at("labels", LABELS.component).is("server") === true,
   );
   return [

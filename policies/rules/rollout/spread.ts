@@ -1,5 +1,5 @@
 import { objectsOf, selects } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters, podsOf, type Pod } from "../../reading/pods.ts";
+import { onlyOnKubernetes, podsOf, type Pod } from "../../reading/pods.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type StackRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
@@ -19,9 +19,9 @@ export const spread: StackRule = {
     { standard: "Polaris", item: "topologySpreadConstraint" },
     { standard: "Kyverno", item: "spread-pods-across-topology" },
   ],
-  idle: onlyOnClusters,
-  *check(scene) {
-    for (const deployment of objectsOf(scene, "Deployment")) {
+  notApplicable: onlyOnKubernetes,
+  *check(context) {
+    for (const deployment of objectsOf(context, "Deployment")) {
       const replicas = deployment.inputs.at("spec", "replicas");
       const few = any(replicas.isAbsent, replicas.within(0, 1));
       for (const pod of podsOf(deployment)) {

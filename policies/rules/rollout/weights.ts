@@ -1,5 +1,5 @@
 import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { onlyOnClusters } from "../../reading/pods.ts";
+import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type StackRule } from "../../model/rule.ts";
 
 /** A `pulumi up` in the middle of a rollout changes no weight. */
@@ -12,9 +12,9 @@ export const weights: StackRule = {
   documentation:
     "A route with more than one backend is declared once and then ignored by the engine: its `ignoreChanges` names the rules (`spec`, `spec.rules` or a path below).",
   references: [{ standard: "Requirement", item: "weights owned by the rollout controller" }],
-  idle: onlyOnClusters,
-  *check(scene) {
-    for (const route of objectsOf(scene, "HTTPRoute", "GRPCRoute", "TCPRoute")) {
+  notApplicable: onlyOnKubernetes,
+  *check(context) {
+    for (const route of objectsOf(context, "HTTPRoute", "GRPCRoute", "TCPRoute")) {
       const shared = route.inputs
         .at("spec", "rules")
         .each()

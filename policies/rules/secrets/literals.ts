@@ -1,5 +1,5 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { Unsure } from "../../model/truth.ts";
+import { UnknownTruth } from "../../model/truth.ts";
 import { hasOpenPlaces, openPlaces } from "../../reading/secret-places.ts";
 import { credentialIn } from "../../reading/secret-shapes.ts";
 
@@ -22,7 +22,7 @@ export const literals: ResourceRule = {
   *check(subject) {
     for (const { reader, name, kind, value } of openPlaces(subject)) {
       const reason = value === undefined ? undefined : credentialIn(value, name);
-      const holds = reader.state === "unknown" ? new Unsure([reader.path]) : reason === undefined;
+      const holds = reader.state === "unknown" ? new UnknownTruth([reader.path]) : reason === undefined;
       const label = name === "" ? kind : `${kind} ${name}`;
       yield judge(
         subject,

@@ -1,6 +1,7 @@
 import { isSchedule } from "../../reading/declared-backups.ts";
 import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
+import { any } from "../../model/truth.ts";
 import { prometheusFiles } from "../../reading/prometheus.ts";
 
 const SERIES = "exai_backup_last_success_timestamp_seconds";
@@ -17,10 +18,10 @@ export const backupAge: StackRule = {
     { standard: "Requirement", item: "backup-age alert" },
     { standard: "NIST SP 800-53", item: "CP-9(1)" },
   ],
-  *check(scene) {
-    const { alerts, unsure } = prometheusFiles(scene);
+  *check(context) {
+    const { alerts, unread } = prometheusFiles(context);
     const watching = alerts.filter(({ expression }) => expression.includes(SERIES));
-    const schedules = scene.graph.resources.filter(isSchedule).map(subjectOf);
+    const schedules = context.graph.resources.filter(isSchedule).map(subjectOf);
     if (schedules.length === 0)
       yield judgeAt({ object: "backups", path: "" }, false, "no schedule is declared", "declare the BackupSchedules");
     for (const schedule of schedules) {
@@ -36,7 +37,7 @@ export const backupAge: StackRule = {
       ] as const)
         yield judgeAt(
           placeOf(schedule, "name"),
-          holds || (unsure ?? (name.state === "unknown" ? name.isPresent : false)),
+          any(holds, unread, name.state === "unknown" && name.isPresent),
           message,
           "add the schedule to what the monitoring component watches",
         );

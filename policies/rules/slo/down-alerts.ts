@@ -1,4 +1,5 @@
 import { judgeAt, type StackRule } from "../../model/rule.ts";
+import { any } from "../../model/truth.ts";
 import { prometheusFiles } from "../../reading/prometheus.ts";
 
 /** What is down is told, also when it is gone. */
@@ -11,11 +12,11 @@ export const downAlerts: StackRule = {
   documentation:
     "For each scrape job there is an alert on `up == 0`, for all jobs or for it, and one on `absent(up{job=…})`: a target that discovery lost is not down, it is nowhere. And Prometheus has an Alertmanager to send them to.",
   references: [{ standard: "Prometheus documentation", item: "Alerting rules; absent()" }],
-  *check(scene) {
-    const { jobs, alerts, alertmanagers, place, unsure } = prometheusFiles(scene);
+  *check(context) {
+    const { jobs, alerts, alertmanagers, place, unread } = prometheusFiles(context);
     yield judgeAt(
       place,
-      (jobs.length > 0 && alertmanagers) || (unsure ?? false),
+      any(jobs.length > 0 && alertmanagers, unread),
       jobs.length === 0 ? "no Prometheus has a scrape job" : "the alerts are sent nowhere",
       "add the monitoring component, with its Alertmanager",
     );
@@ -26,7 +27,7 @@ export const downAlerts: StackRule = {
         [down, `no alert tells that a target of job ${name} is down`],
         [gone, `no alert tells that job ${name} has no target`],
       ] as const)
-        yield judgeAt(place, holds || (unsure ?? false), message, "add the alert to components/monitoring/rules");
+        yield judgeAt(place, any(holds, unread), message, "add the alert to components/monitoring/rules");
     }
   },
 };

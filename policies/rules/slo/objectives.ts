@@ -1,4 +1,5 @@
 import { judgeAt, type StackRule } from "../../model/rule.ts";
+import { any } from "../../model/truth.ts";
 import { prometheusFiles, type Alert } from "../../reading/prometheus.ts";
 
 /** Users' experience has thresholds. */
@@ -11,8 +12,8 @@ export const objectives: StackRule = {
   documentation:
     "At least one alert compares a share of errors with a threshold between 0 and 1, and one a high percentile of the latency with seconds. Found by the names of the recorded series (`error_ratio`, `p95`, `p99`) or `histogram_quantile`.",
   references: [{ standard: "Google SRE workbook", item: "Alerting on SLOs" }],
-  *check(scene) {
-    const { alerts, place, unsure } = prometheusFiles(scene);
+  *check(context) {
+    const { alerts, place, unread } = prometheusFiles(context);
     const errors = alerts.some((alert) => exceeds(alert, /error_ratio[\w:]*/, (limit) => limit > 0 && limit < 1));
     const latency = alerts.some((alert) =>
       exceeds(alert, /(histogram_quantile\(.*\)|[\w:]*p9\d[\w:]*)/, (limit) => limit > 0),
@@ -21,7 +22,7 @@ export const objectives: StackRule = {
       [errors, "no alert holds the error ratio against an objective"],
       [latency, "no alert holds the latency against an objective"],
     ] as const)
-      yield judgeAt(place, holds || (unsure ?? false), message, "add the alert to components/monitoring/rules");
+      yield judgeAt(place, any(holds, unread), message, "add the alert to components/monitoring/rules");
   },
 };
 

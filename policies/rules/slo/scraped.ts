@@ -2,7 +2,8 @@ import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
 import { kindOf, podsOf } from "../../reading/pods.ts";
 import { Reader } from "../../model/reader.ts";
-import { judgeAt, placeOf, subjectOf, type Scene, type StackRule, type Subject } from "../../model/rule.ts";
+import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
+import { any } from "../../model/truth.ts";
 import { prometheusFiles, type Job } from "../../reading/prometheus.ts";
 
 const LASTING = ["Deployment", "StatefulSet", "DaemonSet"];
@@ -20,21 +21,21 @@ export const scraped: StackRule = {
     { standard: "Google SRE workbook", item: "Monitoring" },
     { standard: "NIST SP 800-53", item: "SI-4" },
   ],
-  *check(scene) {
-    const files = prometheusFiles(scene);
+  *check(context) {
+    const files = prometheusFiles(context);
     const excepted = new Set(
-      scene.graph.resources.flatMap((resource) =>
+      context.graph.resources.flatMap((resource) =>
         Reader.of(resource.inputs)
           .at("withoutScrape")
           .each()
           .flatMap(({ text }) => text ?? []),
       ),
     );
-    for (const { subject, component, hosts, labels } of services(scene)) {
+    for (const { subject, component, hosts, labels } of services(context)) {
       const found = files.jobs.some((job) => watches(job, component, hosts, labels)) || excepted.has(component);
       yield judgeAt(
         placeOf(subject, ""),
-        found || (files.unsure ?? false),
+        any(found, files.unread),
         "no scrape job watches it",
         "add a scrape job to the monitoring component, or list it in withoutScrape",
       );
@@ -49,8 +50,8 @@ interface Service {
   readonly labels: Reader;
 }
 
-function* services(scene: Scene): Generator<Service> {
-  for (const resource of scene.graph.resources) {
+function* services(context: StackContext): Generator<Service> {
+  for (const resource of context.graph.resources) {
     const subject = subjectOf(resource);
     const { inputs } = subject;
     if (isContainer(resource)) {

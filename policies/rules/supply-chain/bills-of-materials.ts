@@ -19,16 +19,16 @@ export const billsOfMaterials: StackRule = {
     { standard: "SLSA 1.0", item: "Verifying artifacts" },
     { standard: "NTIA", item: "Minimum elements for a software bill of materials" },
   ],
-  *check(scene) {
-    if (!verifiesAny(scene)) {
+  *check(context) {
+    if (!verifiesAny(context)) {
       const fix = "ask for one in the ClusterImagePolicy that verifies the image's signature";
       yield judgeAt({ object: "images", path: "" }, false, "no bill of materials is asked for anywhere", fix);
       return;
     }
-    for (const image of runImages(scene))
+    for (const image of runImages(context))
       yield judgeAt(
         placeOf(subjectOf(image.resource), image.reader.path),
-        verified(scene, image, (authority) =>
+        verified(context, image, (authority) =>
           all(
             verifiesSignatures(authority),
             any(

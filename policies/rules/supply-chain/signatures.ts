@@ -16,24 +16,24 @@ export const signatures: StackRule = {
     { standard: "NSA/CISA Kubernetes Hardening", item: "Image signatures, admission control" },
     { standard: "Kubescape", item: "C-0237" },
   ],
-  *check(scene) {
-    if (!verifiesAny(scene)) {
+  *check(context) {
+    if (!verifiesAny(context)) {
       // One place for all of them: who declares nothing is told once.
       const fix = "install sigstore's policy-controller, and declare a ClusterImagePolicy for the images of this stack";
       yield judgeAt({ object: "images", path: "" }, false, "no signature of an image is verified anywhere", fix);
       return;
     }
-    for (const { reader, resource } of unwatched(scene))
+    for (const { reader, resource } of unwatched(context))
       yield judgeAt(
         placeOf(subjectOf(resource), reader.path),
         reader.is("true"),
         "no signature of an image is verified in this namespace",
         'set the label policy.sigstore.dev/include: "true", with the policy-controller in the cluster',
       );
-    for (const image of runImages(scene))
+    for (const image of runImages(context))
       yield judgeAt(
         placeOf(subjectOf(image.resource), image.reader.path),
-        verified(scene, image, verifiesSignatures),
+        verified(context, image, verifiesSignatures),
         `nothing that the stack declares verifies a signature of image ${image.reader.shown}`,
         "declare a ClusterImagePolicy with the key or the identity of who signs it",
       );

@@ -71,8 +71,8 @@ function verdicts(database: Database): string[] {
   const graph: ResourceGraph = { project: "exai", stack: "prod", resources: [], outputs: {} };
   const rules = RULES.filter((rule) => rule.scope === "database");
   return evaluate(rules, { graph, environment: "prod" }, database)
-    .flatMap(({ rule, evaluated, unjudged, findings }) => [
-      `${rule.name}: ${evaluated} ${unjudged ?? ""}`,
+    .flatMap(({ rule, evaluated, inconclusive, findings }) => [
+      `${rule.name}: ${evaluated} ${inconclusive ?? ""}`,
       ...findings.map(
         ({ place, message }) => `${rule.name} ${place.object ?? ""}:${place.source?.line ?? 0} ${message}`,
       ),
@@ -84,8 +84,8 @@ describe("the database of EXAI_POSTGRES_URL", () => {
   it("is judged as PGlite is: the same places, and the same findings with their lines", async () => {
     const files = [...migrations, weaker];
     const [server, embedded] = [await read(prelude, files, url), await read(prelude, files)];
-    expect(server.engine).toMatch(/^PostgreSQL \d+/);
-    expect(embedded.engine).toMatch(/^PGlite/);
+    expect(server.server).toMatch(/^PostgreSQL \d+/);
+    expect(embedded.server).toMatch(/^PGlite/);
     expect(verdicts(server)).toEqual(verdicts(embedded));
     expect(verdicts(server).filter((verdict) => verdict.includes("public.notes"))).not.toEqual([]);
   });

@@ -5,7 +5,7 @@ import type { Extension } from "@electric-sql/pglite";
 export type Row = Readonly<Record<string, unknown>>;
 
 /** A database of its own, to be filled and thrown away. */
-export interface Engine {
+export interface Postgres {
   /** E.g. `PGlite (PostgreSQL 18.6)`. */
   readonly name: string;
   /** Runs one or more statements; the rows are those of the last one. */
@@ -17,7 +17,7 @@ export interface Engine {
  * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of contrib modules that the migrations ask
  * for; those that it does not have are left out, and `create extension` then fails as it does on a server without them.
  */
-export async function openPglite(extensions: readonly string[]): Promise<Engine> {
+export async function openPglite(extensions: readonly string[]): Promise<Postgres> {
   const { PGlite } = await import("@electric-sql/pglite");
   const loaded: Record<string, Extension> = {};
   for (const name of extensions) {
@@ -31,12 +31,12 @@ export async function openPglite(extensions: readonly string[]): Promise<Engine>
     }
   }
   const database = await PGlite.create({ extensions: loaded, loadDataDir: await preparedCluster() });
-  const engine: Engine = {
+  const postgres: Postgres = {
     name: "",
     run: async (sql) => ((await database.exec(sql)).at(-1)?.rows as readonly Row[] | undefined) ?? [],
     close: () => database.close(),
   };
-  return { ...engine, name: `PGlite (PostgreSQL ${await versionOf(engine)})` };
+  return { ...postgres, name: `PGlite (PostgreSQL ${await versionOf(postgres)})` };
 }
 
 /**
@@ -49,7 +49,7 @@ async function preparedCluster(): Promise<Blob> {
 }
 
 /** A new database on a server, dropped on closing. `url` must be a superuser's; roles that are made stay behind. */
-export async function openServer(url: string): Promise<Engine> {
+export async function openServer(url: string): Promise<Postgres> {
   const { default: pg } = await import("pg");
   const name = `exai_plan_${randomBytes(6).toString("hex")}`;
   const admin = new pg.Client({ connectionString: url });
@@ -59,7 +59,7 @@ export async function openServer(url: string): Promise<Engine> {
   target.pathname = `/${name}`;
   const client = new pg.Client({ connectionString: target.href });
   await client.connect();
-  const engine: Engine = {
+  const postgres: Postgres = {
     name: "",
     run: async (sql) => {
       const result = (await client.query(sql)) as unknown as { rows: Row[] } | { rows: Row[] }[];
@@ -71,11 +71,11 @@ export async function openServer(url: string): Promise<Engine> {
       await admin.end();
     },
   };
-  return { ...engine, name: `PostgreSQL ${await versionOf(engine)}` };
+  return { ...postgres, name: `PostgreSQL ${await versionOf(postgres)}` };
 }
 
-async function versionOf(engine: Engine): Promise<string> {
-  const [row] = await engine.run("select current_setting('server_version') as version");
+async function versionOf(postgres: Postgres): Promise<string> {
+  const [row] = await postgres.run("select current_setting('server_version') as version");
   return String(row?.version).split(" ")[0] ?? "";
 }
 
