@@ -1,23 +1,24 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/**
- * One file after the other: what judges time by itself, and what shares a cluster, whose node has room for one stack and
- * whose gateway one of the files starts anew.
- */
-const ALONE = ["tests/integration/reference-server/**/*.test.ts", "tests/cluster/**/*.test.ts"];
+/** Tests that measure time. They run one file after the other, with nothing else on the machine. */
+const TIMING = ["tests/integration/reference-server/**/*.test.ts"];
 
 /**
- * Side by side: what starts containers or the engine, and waits for them most of the time. Each file has a stack of its own,
- * with names, ports and a folder of its own, and gates that do not judge speed.
+ * Tests that use the cluster, or the Pulumi engine. They run one file after the other: the cluster's node has room for one
+ * stack, and one of the files restarts the gateway.
  */
-const WAITING = ["tests/integration/**/*.test.ts", "tests/engine/**/*.test.ts"];
+const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/**/*.test.ts"];
 
-/** Files of {@link WAITING} at the same time: a stack of containers in a rollout waits more than it works. */
-const SIDE_BY_SIDE = Math.min(4, availableParallelism());
+/** Tests that start containers. They run side by side: each file has its own stack, ports and gates that ignore speed. */
+const CONTAINERS = ["tests/integration/**/*.test.ts"];
 
-const PATIENCE = { testTimeout: 300_000, hookTimeout: 600_000 };
+/** Files of {@link CONTAINERS} at the same time. One more than cores: a stack in a rollout waits more than it computes. */
+const SIDE_BY_SIDE = Math.min(4, availableParallelism() + 1);
 
+const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
+
+/** `./exai test` runs `containers` and `cluster` at the same time; `npx vitest run` runs all projects one after the other. */
 export default defineConfig({
   test: {
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },
@@ -27,7 +28,7 @@ export default defineConfig({
         test: {
           name: "pure",
           include: ["tests/**/*.test.ts"],
-          exclude: [...WAITING, ...ALONE],
+          exclude: [...CONTAINERS, ...CLUSTER, ...TIMING],
           setupFiles: "tests/support/seed.ts",
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -37,10 +38,10 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          ...PATIENCE,
-          name: "waiting",
-          include: WAITING,
-          exclude: ALONE,
+          ...LONG_TIMEOUTS,
+          name: "containers",
+          include: CONTAINERS,
+          exclude: TIMING,
           globalSetup: "tests/support/images.ts",
           maxWorkers: SIDE_BY_SIDE,
           sequence: { groupOrder: 1 },
@@ -48,7 +49,24 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...PATIENCE, name: "alone", include: ALONE, fileParallelism: false, sequence: { groupOrder: 2 } },
+        test: {
+          ...LONG_TIMEOUTS,
+          name: "cluster",
+          include: CLUSTER,
+          globalSetup: "tests/support/images.ts",
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...LONG_TIMEOUTS,
+          name: "timing",
+          include: TIMING,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
       },
     ],
   },
