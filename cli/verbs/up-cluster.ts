@@ -5,6 +5,7 @@ import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { Engine } from "../../platforms/pulumi/engine.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { applyPending } from "../../operations/schema/apply.ts";
+import { migrationWarnings } from "../format/migrate.ts";
 import { confirmByName } from "../confirm.ts";
 import { openEngine, type EngineStack } from "../../platforms/pulumi/open.ts";
 import { localDatabaseUrl } from "../../platforms/compose/database.ts";
@@ -61,7 +62,10 @@ async function* awaitSlots(settings: EngineStack["settings"], signal: AbortSigna
 }
 
 async function* migrateLocal(local: LocalStack, signal: AbortSignal): AsyncGenerator<ExaiEvent, number> {
-  return yield* applyPending(localDatabaseUrl(local), { signal, guard: localGuard(local, signal), contract: "leave" });
+  const guard = localGuard(local, signal);
+  const migrated = yield* applyPending(localDatabaseUrl(local), { signal, guard, contract: "leave" });
+  for (const message of migrationWarnings(migrated)) yield { type: "note", level: "warning", message };
+  return migrated.applied.length;
 }
 
 /** The engine takes images that are on this machine, so they are put there first: pulled, or made. */

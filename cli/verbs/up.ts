@@ -5,6 +5,7 @@ import { ensureImages } from "../../operations/images/ensure.ts";
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { applyPending } from "../../operations/schema/apply.ts";
+import { migrationWarnings } from "../format/migrate.ts";
 import { localDatabaseUrl } from "../../platforms/compose/database.ts";
 import { prepareMachine, readyFor } from "../doctor/prepare.ts";
 import { apply, difference, shown, writeProject } from "../../platforms/compose/apply.ts";
@@ -39,7 +40,9 @@ export async function* upLocal(stack: string, overrides: Overrides, signal: Abor
   }
   const database = localDatabaseUrl(project);
   const migrated = yield* applyPending(database, { signal, guard: localGuard(project, signal), contract: "leave" });
-  yield summary(project, changed.size + orphans.length + migrated, (Date.now() - begun) / 1000);
+  for (const message of migrationWarnings(migrated)) yield { type: "note", level: "warning", message };
+  const changes = changed.size + orphans.length + migrated.applied.length;
+  yield summary(project, changes, (Date.now() - begun) / 1000);
   return EXIT.ok;
 }
 

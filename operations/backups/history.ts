@@ -1,9 +1,9 @@
 import { withHistory } from "./connection.ts";
 
-/** One row of the history, with the schedule and the last verification. */
+/** One row of the history, with its schedule and its last verification. */
 export interface BackupRecord {
   readonly id: string;
-  /** Name of the schedule; null for a backup by hand. */
+  /** Name of the schedule; null for a manual backup. */
   readonly schedule: string | null;
   readonly kind: string;
   readonly trigger: string;
@@ -14,12 +14,12 @@ export interface BackupRecord {
   readonly label: string | null;
   /** Size of the database, bytes. */
   readonly sizeBytes: number | null;
-  /** What the backup added to the repository, bytes. */
+  /** Bytes that the backup added to the repository. */
   readonly storedBytes: number | null;
   readonly error: string | null;
-  /** When the repository gave it up; null while it can be restored. */
+  /** When the repository expired it; null while it can be restored. */
   readonly expiredAt: Date | null;
-  /** Null where it was not verified. */
+  /** Null if it was not verified. */
   readonly verification: "passed" | "failed" | null;
 }
 
@@ -34,7 +34,7 @@ export const RECORD_QUERY = `
     select status from public.backup_verification where backup_id = h.id order by verified_at desc limit 1
   ) as v on true`;
 
-/** The latest backups, youngest first. @throws UserError where the database is out of reach */
+/** The latest backups, newest first. @throws UserError if the database is unreachable */
 export async function backupHistory(url: string, limit = 50): Promise<readonly BackupRecord[]> {
   return withHistory(url, async (client) => {
     const { rows } = await client.query<BackupRecord>(`${RECORD_QUERY} order by h.requested_at desc limit $1`, [limit]);

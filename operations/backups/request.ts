@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { connectHistory } from "./connection.ts";
 import { RECORD_QUERY, type BackupRecord } from "./history.ts";
 
-/** A backup by hand: a kind, or the name of a schedule whose kind and retention are taken. */
+/** Kinds of manual backups. `weekly` takes kind and retention of the weekly schedule. */
 export const MANUAL_KINDS = ["full", "incremental", "differential", "weekly"] as const;
 
 /** One of {@link MANUAL_KINDS}. */
@@ -13,23 +15,33 @@ export type ManualKind = (typeof MANUAL_KINDS)[number];
 export interface BackupRequest {
   readonly kind: ManualKind;
   readonly signal?: AbortSignal | undefined;
-  /** Seconds until a request that no runner takes, while none is running, is given up. @default 30 */
+  /** Seconds until a request is withdrawn that no runner takes although none is busy. @default 30 */
   readonly claimSeconds?: number;
-  /** Seconds between two looks. @default 0.5 */
+  /** Seconds between two queries of the state. @default 0.5 */
   readonly pollSeconds?: number;
-  /** Seconds that the verification may take after the backup. @default 600 */
+  /** Longest time of the verification after the backup, in seconds. @default 600 */
   readonly verifySeconds?: number;
 }
 
 /**
- * Enqueues a backup as the owner of the database and waits until the runner has made and verified it.
- *
- * @throws UserError where no runner takes it, it fails, or its verification does
+ * How a manual backup ended:
+ * - `completed`: made and verified.
+ * - `failed`: the runner could not make it; `backup.error` has the reason.
+ * - `verification-failed`: made, but the repository failed its verification.
+ * - `verification-timeout`: made, but not verified in time.
+ * - `not-claimed`: no runner took the request in time, and it was withdrawn.
  */
-export async function* requestBackup(
-  url: string,
-  request: BackupRequest,
-): AsyncGenerator<ExaiEvent, BackupRecord, void> {
+export type BackupOutcome = "completed" | "failed" | "verification-failed" | "verification-timeout" | "not-claimed";
+
+export interface BackupResult {
+  readonly outcome: BackupOutcome;
+  readonly backup: BackupRecord;
+  readonly seconds: number;
+}
+
+/** Requests a backup as the owner of the database, and waits until the runner has made and verified it. */
+export async function* requestBackup(url: string, request: BackupRequest): Operation<BackupResult> {
+  const { claimSeconds = 30, pollSeconds = 0.5, verifySeconds = 600 } = request;
   const client = await connectHistory(url);
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
@@ -38,60 +50,34 @@ export async function* requestBackup(
   try {
     yield { ...step, status: "started" };
     id = await enqueue(client, request.kind);
-    let told = "";
-    let waitedFrom = seconds();
-    let completed: number | undefined;
+    let detail = "";
+    let claimFrom = seconds();
+    let completedAt: number | undefined;
     for (;;) {
-      const record = await read(client, id);
-      if (record.status === "failed") {
-        yield { ...step, status: "failed", seconds: seconds() };
-        throw new UserError(
-          "failed",
-          `backup ${id}`,
-          `failed: ${record.error ?? "no reason was recorded"}`,
-          "./exai logs backup-runner",
-        );
+      const backup = await read(client, id);
+      if (backup.status === "completed") completedAt ??= seconds();
+      // A runner that is busy with another backup is not absent.
+      const queued = backup.status === "pending" && (await runnerBusy(client));
+      if (queued) claimFrom = seconds();
+      const outcome =
+        endOf(backup) ??
+        (completedAt !== undefined && seconds() - completedAt > verifySeconds
+          ? "verification-timeout"
+          : backup.status === "pending" && seconds() - claimFrom > claimSeconds
+            ? "not-claimed"
+            : undefined);
+      if (outcome !== undefined) {
+        const status = outcome === "completed" ? "done" : "failed";
+        yield { ...step, status, detail: backup.label ?? outcome, seconds: seconds() };
+        return { outcome, backup, seconds: seconds() };
       }
-      if (record.status === "completed" && record.verification !== null) {
-        if (record.verification === "failed") {
-          yield { ...step, status: "failed", seconds: seconds() };
-          throw new UserError(
-            "failed",
-            `backup ${record.label ?? id}`,
-            "was made, and the verification of the repository failed",
-            "./exai backup list, then ./exai logs backup-runner",
-          );
-        }
-        yield { ...step, status: "done", detail: `${record.label ?? id}, verified`, seconds: seconds() };
-        return record;
-      }
-      if (record.status === "completed") {
-        completed ??= seconds();
-        if (seconds() - completed > (request.verifySeconds ?? 600))
-          throw new UserError(
-            "failed",
-            `backup ${record.label ?? id}`,
-            "was made and never verified",
-            "./exai logs backup-runner",
-          );
-      }
-      // A runner that is at another backup is not absent.
-      const behind = record.status === "pending" && (await anotherRuns(client));
-      if (behind) waitedFrom = seconds();
-      if (record.status === "pending" && seconds() - waitedFrom > (request.claimSeconds ?? 30))
-        throw new UserError(
-          "failed",
-          `backup ${id}`,
-          `is taken by no runner after ${request.claimSeconds ?? 30} s; the request was withdrawn`,
-          "./exai status, then ./exai logs backup-runner",
-        );
-      const state = behind ? "waits behind a backup that runs" : stateText(record);
-      if (state !== told) yield { ...step, status: "progress", detail: state };
-      told = state;
-      await pause(request.pollSeconds ?? 0.5, request.signal);
+      const present = queued ? "waits for another backup to end" : PROGRESS[backup.status];
+      if (present !== detail) yield { ...step, status: "progress", detail: present };
+      detail = present;
+      await sleep(pollSeconds * 1000, undefined, { signal: request.signal });
     }
   } finally {
-    // Whoever stops waiting leaves no request behind that starts a backup much later; one that runs goes on.
+    // A request that is not waited for must not start a backup much later; a running backup continues.
     if (id !== undefined)
       await client
         .query("delete from public.backup_history where id = $1 and status = 'pending' and trigger = 'manual'", [id])
@@ -100,24 +86,34 @@ export async function* requestBackup(
   }
 }
 
-/** A weekly one counts as the schedule's own, so that it is kept as long. */
+/** Undefined while the backup or its verification is under way. */
+function endOf({ status, verification }: BackupRecord): BackupOutcome | undefined {
+  if (status === "failed") return "failed";
+  if (status !== "completed" || verification === null) return undefined;
+  return verification === "passed" ? "completed" : "verification-failed";
+}
+
+const PROGRESS: Readonly<Record<BackupRecord["status"], string>> = {
+  pending: "waits for the runner",
+  in_progress: "runs",
+  completed: "made; verifying",
+  failed: "failed",
+};
+
+/** A weekly backup counts as a backup of the schedule, so that it is kept as long. */
 async function enqueue(client: pg.Client, kind: ManualKind): Promise<string> {
-  const schedule = kind === "weekly" ? "weekly" : undefined;
   const { rows } = await client.query<{ id: string }>(
-    schedule === undefined
-      ? { text: "select exai.backup_request($1) as id", values: [kind] }
-      : {
-          text: "select exai.backup_request(kind, 'manual', name) as id from public.backup_schedules where name = $1",
-          values: [schedule],
-        },
+    kind === "weekly"
+      ? "select exai.backup_request(kind, 'manual', name) as id from public.backup_schedules where name = 'weekly'"
+      : { text: "select exai.backup_request($1) as id", values: [kind] },
   );
   const id = rows[0]?.id;
   if (id === undefined)
     throw new UserError(
-      "failed",
+      "not-found",
       "backup schedule weekly",
       "is not declared in this database",
-      "./exai up, then try again",
+      fix`${command("up")}, then run the command again`,
     );
   return id;
 }
@@ -127,16 +123,16 @@ async function read(client: pg.Client, id: string): Promise<BackupRecord> {
   const record = rows[0];
   if (record === undefined)
     throw new UserError(
-      "failed",
+      "not-found",
       `backup ${id}`,
-      "vanished from the history while it was waited for",
-      "./exai backup list",
+      "was deleted from the history before it ended",
+      fix`${command("backup list")}`,
     );
   return record;
 }
 
-/** Whether the runner is at another backup, or verifies one that it has just made. */
-async function anotherRuns(client: pg.Client): Promise<boolean> {
+/** Whether the runner makes another backup, or verifies one that it has just made. */
+async function runnerBusy(client: pg.Client): Promise<boolean> {
   const { rowCount } = await client.query(
     `select from public.backup_history as h
      where h.status = 'in_progress'
@@ -144,30 +140,4 @@ async function anotherRuns(client: pg.Client): Promise<boolean> {
            and not exists (select from public.backup_verification as v where v.backup_id = h.id)`,
   );
   return rowCount !== 0;
-}
-
-function stateText(record: BackupRecord): string {
-  switch (record.status) {
-    case "pending":
-      return "waits for the runner";
-    case "in_progress":
-      return "runs";
-    default:
-      return `${record.label ?? ""} is complete; verifying`;
-  }
-}
-
-function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, seconds * 1000);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

@@ -1,32 +1,33 @@
 import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { migrationKind, type MigrationKind } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
-import { migrationFiles } from "./files.ts";
+import { migrationFiles, migrationLabel } from "./files.ts";
 import { withMigrationsUpTo } from "./part.ts";
 import { supabase, SupabaseError } from "./supabase.ts";
 import { clientOptions, databaseUrl, type DatabaseUrl } from "./url.ts";
 
 export interface MigrationOptions {
-  /** Root of the project whose supabase/migrations are meant. @default the checkout */
+  /** Root of the project that holds supabase/migrations. @default the checkout */
   readonly root?: string;
   readonly signal?: AbortSignal | undefined;
-  /** Seconds until a database that does not answer counts as out of reach. @default 10 */
+  /** Seconds until a database that does not answer counts as unreachable. @default 10 */
   readonly connectSeconds?: number;
 }
 
 export interface ApplyOptions extends MigrationOptions {
-  /** The last version to apply; all where absent. */
+  /** The last version to apply. @default all */
   readonly upTo?: string | undefined;
 }
 
-/** One migration, as the files and as the database know it. */
+/** One migration of the files, of the database, or of both. */
 export interface MigrationState {
   readonly version: string;
-  /** Without version; empty where the database did not keep it. */
+  /** Without version; empty if the database does not have it. */
   readonly name: string;
-  /** Whether it is among the files. */
+  /** Whether a file has it. */
   readonly file: boolean;
   readonly applied: boolean;
   readonly kind: MigrationKind;
@@ -35,31 +36,27 @@ export interface MigrationState {
 /**
  * The migrations of the files and of the database, by version.
  *
- * @throws UserError where the database cannot be read
+ * @throws UserError `unavailable` if the database cannot be read
  */
 export async function migrationStatus(url: string, options: MigrationOptions = {}): Promise<readonly MigrationState[]> {
   const files = migrationFiles(options.root ?? PROJECT_ROOT);
   const applied = await appliedMigrations(databaseUrl(url), options.connectSeconds ?? 10);
   const names = new Map(files.map((file) => [file.version, file.name]));
   return [...new Set([...names.keys(), ...applied.keys()])].sort().map((version) => {
-    // The database's word counts for what it has: a file that was renamed afterwards changes nothing of what was done.
+    // The database's name takes precedence: a file that was renamed later does not change what was applied.
     const name = applied.get(version) ?? names.get(version) ?? "";
     return { version, name, file: names.has(version), applied: applied.has(version), kind: migrationKind(name) };
   });
 }
 
 /**
- * Applies what the database has not yet with the Supabase CLI, each migration in a transaction of its own, and returns
- * how many there were. Where there is none, the CLI is not even started. What releases survive is not asked here, but by
- * `operations/schema`.
+ * Applies the pending migrations with the Supabase CLI, each in its own transaction, and returns them. The CLI is not
+ * started if nothing is pending. Whether the running releases allow it is not checked here, but in `operations/schema`.
  *
- * @throws UserError naming the migration and PostgreSQL's words, where the database is out of reach, or where it has
- *   migrations that the files do not have
+ * @throws UserError that names the migration and PostgreSQL's error, if the database is unreachable, or if it has
+ *   migrations that the files lack
  */
-export async function* applyMigrations(
-  url: string,
-  options: ApplyOptions = {},
-): AsyncGenerator<ExaiEvent, number, void> {
+export async function* applyMigrations(url: string, options: ApplyOptions = {}): Operation<readonly MigrationState[]> {
   const root = options.root ?? PROJECT_ROOT;
   const database = databaseUrl(url);
   const status = await migrationStatus(url, options);
@@ -69,8 +66,8 @@ export async function* applyMigrations(
   const pending = status.filter(wanted);
   const step = { type: "step", id: "migrate", title: "migrations" } as const;
   if (pending.length === 0) {
-    yield { ...step, status: "unchanged", detail: `nothing to apply, ${status.length} are in place` };
-    return 0;
+    yield { ...step, status: "unchanged", detail: `nothing to apply, ${status.length} applied` };
+    return [];
   }
   const started = performance.now();
   yield { ...step, status: "started", detail: `${pending.length} to apply` };
@@ -92,7 +89,7 @@ export async function* applyMigrations(
     run.ended = true;
     wake();
   });
-  // Awaited below; a failure before that must not count as unhandled.
+  // It is awaited below; an earlier failure must not count as unhandled.
   push.catch(() => undefined);
   for (;;) {
     for (let file = queue.shift(); file !== undefined; file = queue.shift())
@@ -114,30 +111,25 @@ export async function* applyMigrations(
     throw new UserError(
       "failed",
       database.display,
-      `the Supabase CLI reported success, and the database still lacks ${left.map(label).join(", ")}`,
-      "./exai migrate plan",
+      `the Supabase CLI reported success, but the database still lacks ${left.map(migrationLabel).join(", ")}`,
+      fix`${command("migrate plan")}`,
     );
   yield { ...step, status: "done", detail: `${pending.length} applied`, seconds: seconds() };
-  return pending.length;
-}
-
-/** A migration as messages name it. */
-export function label({ version, name }: Pick<MigrationState, "version" | "name">): string {
-  return name === "" ? version : `${version}_${name}`;
+  return pending;
 }
 
 function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl): void {
   const unknown = status.filter((migration) => !migration.file);
   if (unknown.length === 0) return;
   throw new UserError(
-    "failed",
+    "state-conflict",
     database.display,
-    `has migrations that supabase/migrations does not have: ${unknown.map(label).join(", ")}`,
-    "git pull, or check out the branch that they come from",
+    `has migrations that supabase/migrations does not have: ${unknown.map(migrationLabel).join(", ")}`,
+    "git pull, or check out the branch that has them",
   );
 }
 
-/** Names by version in the history table of the Supabase CLI; none where it has never run. */
+/** Names by version in the history table of the Supabase CLI; empty if it has never run. */
 async function appliedMigrations(database: DatabaseUrl, seconds: number): Promise<ReadonlyMap<string, string>> {
   const client = new pg.Client({ ...clientOptions(database, seconds), application_name: "exai migrate" });
   try {
@@ -159,7 +151,9 @@ async function appliedMigrations(database: DatabaseUrl, seconds: number): Promis
 
 function unreachable(database: DatabaseUrl, reason: string, cause: unknown): UserError {
   const problem = `cannot be read: ${reason}`;
-  return new UserError("failed", database.display, problem, "./exai up, then check the database's URL", { cause });
+  return new UserError("unavailable", database.display, problem, fix`${command("up")}, then check the database's URL`, {
+    cause,
+  });
 }
 
 function explain(error: unknown, database: DatabaseUrl, current: string | undefined): unknown {
@@ -168,23 +162,21 @@ function explain(error: unknown, database: DatabaseUrl, current: string | undefi
     return new UserError(
       "failed",
       `supabase/migrations/${current}`,
-      `was refused by the database, and nothing of it was kept: ${sqlFault(error.message)}`,
-      "correct the file, then ./exai migrate apply",
+      `the database rejected it, and nothing of it was kept: ${sqlFault(error.message)}`,
+      fix`correct the file, then ${command("migrate apply")}`,
       { cause: error },
     );
   if (error.code === "LegacyDbConnectError") return unreachable(database, firstLine(error.message), error);
   return new UserError(
     "failed",
     database.display,
-    `the Supabase CLI says: ${firstLine(error.message)}`,
-    "./exai migrate plan",
-    {
-      cause: error,
-    },
+    `the Supabase CLI failed: ${firstLine(error.message)}`,
+    fix`${command("migrate plan")}`,
+    { cause: error },
   );
 }
 
-/** PostgreSQL's error and the statement that met it, without the CLI's general advice. */
+/** PostgreSQL's error and the statement that caused it, without the CLI's general advice. */
 function sqlFault(message: string): string {
   const fault = firstLine(message).replace(/^ERROR: /, "");
   const [, number, rest] = /^At statement: (\d+)\n([\s\S]*)$/m.exec(message) ?? [];

@@ -6,10 +6,15 @@ import { UserError } from "../../contract/errors.ts";
 export interface MigrationFile {
   /** Fourteen digits, `yyyymmddhhmmss`. */
   readonly version: string;
-  /** What follows the version, without `.sql`. */
+  /** The part of the file name after the version, without `.sql`. */
   readonly name: string;
   /** File name. */
   readonly file: string;
+}
+
+/** A migration in messages: version and name. */
+export function migrationLabel({ version, name }: { readonly version: string; readonly name: string }): string {
+  return name === "" ? version : `${version}_${name}`;
 }
 
 /** Folder of the database's own files, in Supabase's layout, under a project's root. */
@@ -20,7 +25,7 @@ export function supabaseDirectory(root: string): string {
 /**
  * The migrations of a project in the order in which they apply.
  *
- * @throws UserError where there is none, or a file could never be applied because of its name
+ * @throws UserError if there is none, or the name of a file keeps it from ever being applied
  */
 export function migrationFiles(root: string): readonly MigrationFile[] {
   const directory = join(supabaseDirectory(root), "migrations");
@@ -28,17 +33,17 @@ export function migrationFiles(root: string): readonly MigrationFile[] {
   try {
     names = readdirSync(directory).filter((name) => name.endsWith(".sql"));
   } catch (cause) {
-    throw new UserError("failed", directory, "cannot be read", "run this in a checkout of the project", { cause });
+    throw new UserError("not-found", directory, "cannot be read", "run this in a checkout of the project", { cause });
   }
   if (names.length === 0)
-    throw new UserError("failed", directory, "holds no migration", "supabase migration new <name>");
+    throw new UserError("not-found", directory, "contains no migration", "supabase migration new <name>");
   const files = names.sort().map((file) => {
     const [, version, name] = /^(\d{14})_([a-z0-9_]+)\.sql$/.exec(file) ?? [];
     if (version === undefined || name === undefined)
       throw new UserError(
-        "failed",
+        "invalid-file",
         join(directory, file),
-        "is not named <yyyymmddhhmmss>_<name>.sql, so the Supabase CLI would pass it over",
+        "is not named <yyyymmddhhmmss>_<name>.sql, so the Supabase CLI would skip it",
         `supabase migration new ${file
           .replace(/\.sql$/, "")
           .replaceAll(/[^a-z0-9]+/gi, "_")
@@ -49,7 +54,7 @@ export function migrationFiles(root: string): readonly MigrationFile[] {
   const twice = files.find((file, index) => file.version === files[index - 1]?.version);
   if (twice !== undefined)
     throw new UserError(
-      "failed",
+      "invalid-file",
       join(directory, twice.file),
       "has the version of another migration",
       "give it a later version",

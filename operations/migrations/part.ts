@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { migrationFiles, supabaseDirectory } from "./files.ts";
 
 /**
- * Runs work on a project whose migrations end with a version. The Supabase CLI applies all that it finds, so what is to
- * wait must not be there: it gets a copy of the folder for the time of the work.
+ * Runs work on a project whose migrations end with a version. The Supabase CLI applies every file that it finds, so it gets
+ * a temporary copy of the folder without the later files.
  */
 export async function withMigrationsUpTo<Result>(
   root: string,

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { DatabaseUrl } from "./url.ts";
 
-/** What the Supabase CLI answered with `--output-format json`. */
+/** Output of the Supabase CLI with `--output-format json`. */
 export type SupabaseAnswer = Readonly<Record<string, unknown>>;
 
 /** An error that the Supabase CLI reported. */
@@ -21,7 +21,7 @@ export class SupabaseError extends Error {
 }
 
 export interface SupabaseRun {
-  /** Root of the project, which holds supabase/. */
+  /** Root of the project, which contains supabase/. */
   readonly root: string;
   readonly signal?: AbortSignal | undefined;
   /** Each line of progress as it comes. */
@@ -31,8 +31,8 @@ export interface SupabaseRun {
 /**
  * Runs the Supabase CLI of node_modules against a database. The password goes through the environment.
  *
- * @throws SupabaseError with the CLI's own words
- * @throws UserError where the CLI is not installed or says nothing that can be read
+ * @throws SupabaseError with the CLI's error
+ * @throws UserError if the CLI is not installed or its output is not JSON
  */
 export async function supabase(
   command: readonly string[],
@@ -80,7 +80,7 @@ function answer(output: string, lines: readonly string[]): SupabaseAnswer {
     parsed = JSON.parse(last) as SupabaseAnswer;
   } catch (cause) {
     const said = [...lines, output.trim()].filter((line) => line !== "").slice(-5);
-    const problem = `answered nothing that can be read: ${said.join(" / ") || "no output"}`;
+    const problem = `its output is not JSON: ${said.join(" / ") || "no output"}`;
     throw new UserError("failed", "Supabase CLI", problem, "npx supabase --version", { cause });
   }
   const fault = parsed.error;
@@ -98,7 +98,7 @@ function program(): string {
     const manifest = require.resolve("supabase/package.json");
     const { bin } = require(manifest) as { bin: string | Record<string, string> };
     const entry = typeof bin === "string" ? bin : bin.supabase;
-    if (entry === undefined) throw new Error("it names no program");
+    if (entry === undefined) throw new Error("its package.json names no program");
     return join(dirname(manifest), entry);
   } catch (cause) {
     throw new UserError("missing-tool", "Supabase CLI", "is not installed", "npm ci", { cause });

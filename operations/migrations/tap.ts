@@ -1,12 +1,12 @@
-/** What a run of TAP (Test Anything Protocol) said. */
+/** Result of a run of TAP (Test Anything Protocol). */
 export interface TapResult {
-  /** Tests that the plan announced. */
+  /** Tests in the plan. */
   readonly planned: number;
   readonly passed: number;
   readonly failures: readonly { readonly title: string; readonly diagnostics: readonly string[] }[];
 }
 
-/** Reads the lines of a TAP stream. A missing plan, and a count other than the plan's, are failures of their own. */
+/** Reads the lines of a TAP stream. A missing plan, and a number of tests other than the plan's, are failures too. */
 export function parseTap(lines: readonly string[]): TapResult {
   let planned: number | undefined;
   let passed = 0;
@@ -26,11 +26,9 @@ export function parseTap(lines: readonly string[]): TapResult {
     } else if (failing !== undefined && line.startsWith("#")) failing.push(line.replace(/^# ?/, ""));
   }
   const ran = passed + failures.length;
-  if (planned === undefined)
-    failures.push({ title: "no plan", diagnostics: ["the file announced no number of tests"] });
-  else if (planned === 0)
-    failures.push({ title: "empty plan", diagnostics: ["a file that tests nothing proves nothing"] });
+  if (planned === undefined) failures.push({ title: "no plan", diagnostics: ["the file has no plan"] });
+  else if (planned === 0) failures.push({ title: "empty plan", diagnostics: ["a file without tests proves nothing"] });
   else if (planned !== ran)
-    failures.push({ title: "wrong plan", diagnostics: [`${planned} tests were announced and ${ran} ran`] });
+    failures.push({ title: "wrong plan", diagnostics: [`${planned} tests were planned and ${ran} ran`] });
   return { planned: planned ?? 0, passed, failures };
 }

@@ -1,23 +1,23 @@
 import { isIP } from "node:net";
 import { UserError } from "../../contract/errors.ts";
 
-/** A database URL taken apart, so that the password can go another way than through arguments and messages. */
+/** A database URL without its password, which must not appear in arguments or messages. */
 export interface DatabaseUrl {
-  /** The whole URL, password included: for PostgreSQL's own client alone. */
+  /** The whole URL with the password: only for PostgreSQL's client. */
   readonly full: string;
   /** The URL without its password. */
   readonly url: string;
   readonly password: string;
   /** Host, port and database, for messages. */
   readonly display: string;
-  /** How the connection is encrypted, as libpq's variables: the Supabase CLI forgets what the URL says of it. */
+  /** How the connection is encrypted, as libpq's variables: the Supabase CLI ignores these parameters of the URL. */
   readonly tls: Readonly<Record<string, string>>;
 }
 
-/** Modes that check who answers. */
+/** Modes that verify the server. */
 const VERIFIED = ["verify-full", "verify-ca"];
 
-/** @throws UserError where it is no PostgreSQL URL; the message does not repeat it */
+/** @throws UserError if it is not a PostgreSQL URL; the message does not repeat it */
 export function databaseUrl(text: string): DatabaseUrl {
   const url = parsed(text);
   const password = decodeURIComponent(url.password);
@@ -31,11 +31,11 @@ export function databaseUrl(text: string): DatabaseUrl {
 }
 
 /**
- * The URL of a database elsewhere, so that the connection proves who answers before the password goes to it. What is on
- * this machine's loopback stays as it is.
+ * The URL of a remote database, so that the connection verifies the server before it sends the password. A URL of this
+ * machine's loopback is not changed.
  *
- * @param certificates file with the authorities that may vouch for it; the system's where absent
- * @throws UserError where the URL itself asks for less
+ * @param certificates file with the trusted certificate authorities. @default the system's
+ * @throws UserError if the URL itself requests a weaker mode
  */
 export function verifiedUrl(text: string, certificates?: string): string {
   const url = parsed(text);
@@ -44,10 +44,10 @@ export function verifiedUrl(text: string, certificates?: string): string {
   const mode = url.searchParams.get("sslmode") ?? "verify-full";
   if (!VERIFIED.includes(mode))
     throw new UserError(
-      "failed",
+      "invalid-setting",
       `${url.host}${url.pathname}`,
-      `sslmode=${mode} does not verify who answers, and the password would go to whoever does`,
-      "sslmode=verify-full in the URL; exai:databaseCa holds the certificate that Supabase's dashboard offers under Database, SSL",
+      `sslmode=${mode} does not verify the server before the password is sent`,
+      "set sslmode=verify-full in the URL, and exai:databaseCa to the certificate from Database, SSL in Supabase's dashboard",
     );
   url.searchParams.set("sslmode", mode);
   if (certificates !== undefined && !url.searchParams.has("sslrootcert"))
@@ -67,11 +67,11 @@ function parsed(text: string): URL {
 }
 
 function notPostgres(cause?: unknown): UserError {
-  const fix = "give postgres://<user>:<password>@<host>:<port>/<database>, special characters percent-encoded";
-  return new UserError("failed", "database URL", "is not a PostgreSQL URL", fix, { cause });
+  const fix = "use postgres://<user>:<password>@<host>:<port>/<database>, special characters percent-encoded";
+  return new UserError("invalid-setting", "database URL", "is not a PostgreSQL URL", fix, { cause });
 }
 
-/** What PostgreSQL's client is given; `seconds` is the longest wait for the connection. */
+/** Options of PostgreSQL's client; `seconds` limits the wait for the connection. */
 export function clientOptions(database: DatabaseUrl, seconds = 10): ClientOptions {
   return { connectionString: database.full, connectionTimeoutMillis: seconds * 1000 };
 }

@@ -1,83 +1,88 @@
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
 import { applyMigrations } from "../migrations/apply.ts";
 import { applyExpand, checkExpands, schemaState } from "./coupling.ts";
-import { applySchema, type Standing, type Unlabelled } from "./decide.ts";
-import { expandable, migrationLabel } from "./state.ts";
+import { applySchema, type ActiveReleases, type SchemaNote, type SchemaRefusal, type Unlabelled } from "./decide.ts";
+import { schemaError } from "./refusal.ts";
+import { expandable, type SchemaMigration, type SchemaState } from "./state.ts";
 
-/** The releases that stand on a database, and how to keep them from changing. */
+/** The releases that use a database, and how to keep rollouts from changing them. */
 export interface ReleaseGuard {
   readonly unlabelled: Unlabelled;
-  /** Undefined where no release runs. */
-  standing(): Promise<Standing | undefined>;
-  /** Keeps every rollout out until it is called. @throws UserError with exit code 3 where one is under way */
+  /** Undefined if no release runs. */
+  releases(): Promise<ActiveReleases | undefined>;
+  /** Keeps rollouts from starting until the returned function is called. @throws UserError `lock-held` during one */
   exclude(): Promise<() => Promise<void>>;
 }
 
 export interface ApplyPendingOptions {
   readonly root?: string;
   readonly signal?: AbortSignal;
-  /** Absent: nothing is known of any release, as on a database of its own. */
+  /** Absent: nothing is known about releases, as with a database outside a stack. */
   readonly guard?: ReleaseGuard | undefined;
   /**
-   * What becomes of contract migrations that a release stands against: refused with what to do, or left for later with a
-   * note. `never`: they are left in any case.
+   * What happens to contract migrations that a release does not allow: `refuse` throws, `leave` keeps them for later.
+   * `never` keeps them for later in any case.
    */
   readonly contract: "refuse" | "leave" | "never";
 }
 
+export interface ApplyPendingResult {
+  /** The migrations that were applied, by version, rising. */
+  readonly applied: readonly SchemaMigration[];
+  /** What stays pending, and why; absent if nothing does. */
+  readonly left?: { readonly migrations: readonly SchemaMigration[]; readonly why: LeftReason };
+  readonly notes: readonly SchemaNote[];
+}
+
+/** Why migrations stay pending. */
+export type LeftReason =
+  /** Only expand migrations were requested. */
+  | { readonly reason: "expand-only" }
+  /** A rollout, or another migration, holds the lock; `detail` is the error's message. */
+  | { readonly reason: "lock-held"; readonly detail: string }
+  | SchemaRefusal;
+
 /**
- * Applies what a database lacks, in the order of the files, and returns how many there were. What runs survives it: expand
- * migrations only add, and contract ones come when no release needs what they take.
+ * Applies the pending migrations of a database in the order of the files. Running releases survive it: expand migrations
+ * only add, and contract migrations are applied once no release needs what they remove.
  *
- * @throws UserError with exit code 3 before anything is applied
+ * @throws UserError `state-conflict` or `lock-held`, before anything is applied
  */
-export async function* applyPending(
-  url: string,
-  options: ApplyPendingOptions,
-): AsyncGenerator<ExaiEvent, number, void> {
+export async function* applyPending(url: string, options: ApplyPendingOptions): Operation<ApplyPendingResult> {
   const { guard, contract, root, signal } = options;
   const where = { ...(root === undefined ? {} : { root }), ...(signal === undefined ? {} : { signal }) };
+  const all = async function* (notes: readonly SchemaNote[] = []): Operation<ApplyPendingResult> {
+    return { applied: yield* applyMigrations(url, where), notes };
+  };
+  const expandAlone = async function* (state: SchemaState, why: LeftReason): Operation<ApplyPendingResult> {
+    const migrations = state.pending.slice(expandable(state).length);
+    return { applied: yield* applyExpand(url, where), left: { migrations, why }, notes: [] };
+  };
   const state = await schemaState(url, root);
   checkExpands(state, root);
-  const takes = expandable(state).length < state.pending.length;
-  if (contract === "never" && takes) {
-    yield* left(
-      state.pending.slice(expandable(state).length).map(migrationLabel),
-      "only expand migrations were asked for",
-    );
-    return (yield* applyExpand(url, where)).length;
-  }
-  // Nothing has run on an empty database, and what only adds needs nobody to wait.
-  if (!takes || guard === undefined || state.applied.length === 0) return yield* applyMigrations(url, where);
+  const contracts = expandable(state).length < state.pending.length;
+  if (contract === "never" && contracts) return yield* expandAlone(state, { reason: "expand-only" });
+  // Nothing has run on an empty database, and expand migrations do not have to wait for a release.
+  if (!contracts || guard === undefined || state.applied.length === 0) return yield* all();
 
   let release: (() => Promise<void>) | undefined;
   try {
     release = await guard.exclude();
   } catch (error) {
     if (contract === "refuse" || !(error instanceof UserError)) throw error;
-    yield* left(state.pending.slice(expandable(state).length).map(migrationLabel), error.message);
-    return (yield* applyExpand(url, where)).length;
+    return yield* expandAlone(state, { reason: "lock-held", detail: error.message });
   }
+  let why: SchemaRefusal;
   try {
-    const standing = await guard.standing();
-    if (standing === undefined) return yield* applyMigrations(url, where);
-    const verdict = applySchema(state, standing, guard.unlabelled);
-    if (verdict.allowed) {
-      for (const message of verdict.notes) yield { type: "note", level: "warning", message };
-      return yield* applyMigrations(url, where);
-    }
-    if (contract === "refuse") throw new UserError("state-conflict", "schema", verdict.problem, verdict.fix);
-    yield* left(
-      state.pending.slice(expandable(state).length).map(migrationLabel),
-      `${verdict.problem}: ${verdict.fix}`,
-    );
+    const releases = await guard.releases();
+    if (releases === undefined) return yield* all();
+    const verdict = applySchema(state, releases, guard.unlabelled);
+    if (verdict.allowed) return yield* all(verdict.notes);
+    if (contract === "refuse") throw schemaError(verdict.refusal);
+    why = verdict.refusal;
   } finally {
     await release();
   }
-  return (yield* applyExpand(url, where)).length;
-}
-
-function* left(migrations: readonly string[], reason: string): Generator<ExaiEvent, void, void> {
-  yield { type: "note", level: "warning", message: `not applied: ${migrations.join(", ")}; ${reason}` };
+  return yield* expandAlone(state, why);
 }

@@ -1,40 +1,40 @@
 import type { Slot } from "../../contract/slots.ts";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
 import { breaches } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { applyMigrations, migrationStatus } from "../migrations/apply.ts";
 import { migrationFiles, migrationSql } from "../migrations/files.ts";
 import type { Unlabelled } from "./decide.ts";
 import { rangeOfLabels, type SchemaRange } from "./range.ts";
-import { expandable, level, migrationLabel, type SchemaMigration, type SchemaState } from "./state.ts";
+import { expandable, type SchemaMigration, type SchemaState } from "./state.ts";
 
-/** The database's schema as far as a rollout has to do with it. */
+/** What a rollout needs to know and do about the database's schema. */
 export interface RolloutSchema {
   readonly unlabelled: Unlabelled;
-  /** Root of the project whose migrations are meant. */
+  /** Root of the project that holds the migrations. */
   readonly root: string;
-  /** What is in place and what is pending. @throws UserError where the database cannot be read within the seconds */
+  /** The applied and the pending migrations. @throws UserError if the database cannot be read within the seconds */
   state(seconds?: number): Promise<SchemaState>;
-  /** What a release in a slot declares; undefined where it declares nothing. */
+  /** What a release in a slot declares; undefined if it declares nothing. */
   range(slot: Slot, image: string, signal: AbortSignal): Promise<SchemaRange | undefined>;
-  /** Applies the pending expand migrations up to the first contract one, and says what it did. */
-  expand(signal: AbortSignal): Promise<string>;
+  /** Applies the pending expand migrations up to the first contract migration, and returns them. */
+  expand(signal: AbortSignal): Promise<readonly SchemaMigration[]>;
 }
 
 export interface DatabaseSchemaOptions {
   /** Connection string of the database's owner. */
   readonly url: () => string | Promise<string>;
-  /** Root of the project whose supabase/migrations are meant. @default the checkout */
+  /** Root of the project that holds supabase/migrations. @default the checkout */
   readonly root?: string;
   readonly unlabelled: Unlabelled;
-  /** Ranges that win over what the images say. */
+  /** Ranges that take precedence over the images' labels. */
   readonly ranges?: Readonly<Partial<Record<Slot, SchemaRange>>>;
-  /** Labels of an image, brought here first where that is needed; undefined where they cannot be had. */
+  /** Labels of an image, which is pulled first if necessary; undefined if they are not available. */
   readonly labels: (image: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>> | undefined>;
 }
 
-/** The schema of a database that can be reached by a connection string, and releases that are images. */
+/** The schema of a database with a connection string, and releases that are images. */
 export function databaseSchema(options: DatabaseSchemaOptions): RolloutSchema {
   const root = options.root ?? PROJECT_ROOT;
   const state = async (seconds?: number) => schemaState(await options.url(), root, seconds);
@@ -49,36 +49,33 @@ export function databaseSchema(options: DatabaseSchemaOptions): RolloutSchema {
       const events = applyExpand(url, { root, signal });
       for (;;) {
         const { done, value } = await events.next();
-        if (done !== true) continue; // its progress is the rollout's own
-        return value.length === 0
-          ? `nothing to expand, the schema is ${level(await schemaState(url, root))}`
-          : `${value.map(migrationLabel).join(", ")} applied`;
+        if (done === true) return value; // the rollout reports its own progress
       }
     },
   };
 }
 
-/** Reads what a database has and what the files have beyond it. @throws UserError where it cannot be read */
+/** The migrations that a database has, and those of the files that it lacks. @throws UserError if it cannot be read */
 export async function schemaState(url: string, root = PROJECT_ROOT, connectSeconds?: number): Promise<SchemaState> {
   const status = await migrationStatus(url, { root, ...(connectSeconds === undefined ? {} : { connectSeconds }) });
   const migrations = status.map(({ version, name, kind, applied }) => ({
     applied,
     migration: { version, name, kind },
   }));
-  const those = (applied: boolean) =>
+  const where = (applied: boolean) =>
     migrations.filter((each) => each.applied === applied).map((each) => each.migration);
-  return { applied: those(true), pending: those(false) };
+  return { applied: where(true), pending: where(false) };
 }
 
 /**
- * Applies the pending expand migrations up to the first contract one, and returns them.
+ * Applies the pending expand migrations up to the first contract migration, and returns them.
  *
- * @throws UserError where one of them would take something from a release that runs, before any is applied
+ * @throws UserError if one of them removes something that a running release may need, before any is applied
  */
 export async function* applyExpand(
   url: string,
   options: { readonly root?: string; readonly signal?: AbortSignal } = {},
-): AsyncGenerator<ExaiEvent, readonly SchemaMigration[], void> {
+): Operation<readonly SchemaMigration[]> {
   const root = options.root ?? PROJECT_ROOT;
   const state = await schemaState(url, root);
   const next = expandable(state);
@@ -90,8 +87,8 @@ export async function* applyExpand(
 }
 
 /**
- * Refuses pending migrations that call themselves expand and are not. On an empty database nothing has run, so the first
- * files may do as they like.
+ * Refuses pending expand migrations that remove something. On an empty database nothing has run, so the first files are
+ * not checked.
  *
  * @throws UserError naming file, line and statement
  */
@@ -105,8 +102,8 @@ export function checkExpands(state: SchemaState, root = PROJECT_ROOT): void {
     throw new UserError(
       "state-conflict",
       `supabase/migrations/${file.file}:${breach.line}`,
-      `${breach.what}, which a release that runs may need; an expand migration only adds`,
-      "move the statement to a later file with the word contract in its name: npx supabase migration new contract_<name>",
+      `${breach.what}, which a running release may need; an expand migration only adds`,
+      "move the statement to a later file with contract in its name: npx supabase migration new contract_<name>",
     );
   }
 }

@@ -1,44 +1,91 @@
 import type { Slot } from "../../contract/slots.ts";
 import type { SchemaRange } from "./range.ts";
-import {
-  expandable,
-  expanded,
-  floor,
-  level,
-  migrationLabel,
-  NO_SCHEMA,
-  type SchemaMigration,
-  type SchemaState,
-} from "./state.ts";
+import { expandable, expanded, floor, level, NO_SCHEMA, type SchemaMigration, type SchemaState } from "./state.ts";
 
-/** What is done about a release that does not say which schema it works with. */
+/** What happens with a release that does not declare the schema that it works with. */
 export type Unlabelled = "warn" | "refuse";
 
 /** A release in a slot. */
 export interface Release {
   readonly slot: Slot;
   readonly image: string;
-  /** Undefined where it declares nothing. */
+  /** Undefined if it declares nothing. */
   readonly range: SchemaRange | undefined;
 }
 
+/** Why something may not be done to the schema, or with it. Each reason has the data that a message needs. */
+export type SchemaRefusal =
+  /** The release does not declare the schema that it works with, and the settings require it. */
+  | { readonly reason: "range-undeclared"; readonly release: Release }
+  /** Cutover: no file holds a migration that the release requires. */
+  | { readonly reason: "migration-missing"; readonly release: Release; readonly needs: string; readonly level: string }
+  /** Cutover: a migration that the release requires comes after a contract migration that is not applied. */
+  | {
+      readonly reason: "contract-pending";
+      readonly release: Release;
+      readonly needs: string;
+      readonly level: string;
+      readonly contract: SchemaMigration;
+    }
+  /** Cutover: a contract migration is newer than the newest migration that the release supports. */
+  | { readonly reason: "contract-applied"; readonly release: Release; readonly contract: SchemaMigration }
+  /** Rollback: the old release requires a migration that the database lacks. */
+  | {
+      readonly reason: "rollback-schema-behind";
+      readonly release: Release;
+      readonly needs: string;
+      readonly level: string;
+      readonly users?: Slot;
+    }
+  /** Rollback: a contract migration is newer than the newest migration that the old release supports. */
+  | {
+      readonly reason: "rollback-contract-applied";
+      readonly release: Release;
+      readonly contract: SchemaMigration;
+      readonly users?: Slot;
+    }
+  /** Apply: a rollback may still bring back the release in the standby slot. */
+  | ({ readonly reason: "standby-warm"; readonly release: Release } & PendingContract)
+  /** Apply: a rollout is under way; `release` is the one it started from. */
+  | ({ readonly reason: "rollout-under-way"; readonly state: string; readonly release?: Release } & PendingContract)
+  /** Apply: the release that serves users does not support the schema after the migration. */
+  | ({ readonly reason: "contract-unsupported"; readonly release: Release; readonly needs: string } & PendingContract);
+
+/** A contract migration that would be applied. */
+interface PendingContract {
+  readonly contract: SchemaMigration;
+  /** Whether expand migrations come before it, which can be applied without it. */
+  readonly expandable: boolean;
+}
+
+/** What is not known about a release, where that is no reason to refuse. */
+export type SchemaNote =
+  /** The release does not declare the schema that it works with, so nothing is compared. */
+  | { readonly reason: "range-undeclared"; readonly release: Release }
+  /** The same for a rollback, with the newest contract migration. */
+  | {
+      readonly reason: "rollback-range-undeclared";
+      readonly release: Release;
+      readonly contract: SchemaMigration;
+    };
+
 /** Whether something may be done to the schema, or with it. */
 export type SchemaVerdict =
-  | { readonly allowed: true; readonly notes: readonly string[] }
-  | { readonly allowed: false; readonly problem: string; readonly fix: string };
+  | { readonly allowed: true; readonly notes: readonly SchemaNote[] }
+  | { readonly allowed: false; readonly refusal: SchemaRefusal };
 
 /** What a cutover would do to the schema. */
 export interface CutoverSchema {
   readonly verdict: SchemaVerdict;
-  /** What is applied before traffic. */
+  /** What the cutover applies before it shifts traffic. */
   readonly expand: readonly SchemaMigration[];
-  /** What is left for `./exai migrate apply`. */
+  /** What is left for `migrate apply`. */
   readonly later: readonly SchemaMigration[];
 }
 
 /**
- * Whether a release can have users once the pending expand migrations are in place. Changes nothing: `rollout plan`
- * shows it, `cutover` asks it before its first write.
+ * Whether a release can serve users once the pending expand migrations are applied. Changes nothing: `rollout plan`
+ * shows it, and `cutover` checks it before its first write.
  */
 export function cutoverSchema(state: SchemaState, candidate: Release, unlabelled: Unlabelled): CutoverSchema {
   const after = expanded(state);
@@ -49,28 +96,22 @@ export function cutoverSchema(state: SchemaState, candidate: Release, unlabelled
   if (unknown !== undefined) return answer(unknown);
   const { min = NO_SCHEMA, max } = candidate.range ?? {};
   if (min > level(after)) {
-    const blocking = later.find(({ kind }) => kind === "contract");
+    const contract = later.find(({ kind }) => kind === "contract");
     const known = later.some(({ version }) => version >= min);
-    return answer({
-      allowed: false,
-      problem: `${candidate.image} needs the schema from ${min} on, and it would be ${level(after)}`,
-      fix:
-        known && blocking !== undefined
-          ? `./exai migrate apply   # applies the contract migration ${migrationLabel(blocking)}, which stands before it; then cut over`
-          : `git pull   # supabase/migrations has no migration ${min}; or release an image that needs no more than ${level(after)}`,
-    });
+    const facts = { release: candidate, needs: min, level: level(after) };
+    return answer(
+      known && contract !== undefined
+        ? refused({ reason: "contract-pending", ...facts, contract })
+        : refused({ reason: "migration-missing", ...facts }),
+    );
   }
-  const lost = beyond(after, max);
-  if (lost !== undefined)
-    return answer({
-      allowed: false,
-      problem: `${candidate.image} knows the schema up to ${max ?? ""}, and ${migrationLabel(lost)} has taken away what it may need`,
-      fix: `./exai cutover --image <an image whose exai.schema.max is at least ${lost.version}>`,
-    });
-  return answer({ allowed: true, notes: [] });
+  const contract = beyond(after, max);
+  return answer(
+    contract === undefined ? ALLOWED : refused({ reason: "contract-applied", release: candidate, contract }),
+  );
 }
 
-/** Whether the users can go back to a release: the schema must not have moved past what it knows. */
+/** Whether users can return to a release: no contract migration may be newer than what it supports. */
 export function rollbackSchema(
   state: SchemaState,
   target: Release,
@@ -78,94 +119,76 @@ export function rollbackSchema(
   unlabelled: Unlabelled,
 ): SchemaVerdict {
   const { min = NO_SCHEMA, max } = target.range ?? {};
-  // A release that says nothing has served users on this schema; only a contract migration can have changed that.
+  const users = current === undefined ? {} : { users: current.slot };
+  // A release without a range has served users on this schema; only a contract migration can have changed that.
   const lost = target.range === undefined ? undefined : beyond(state, max);
-  const missing = min > level(state);
-  if (lost === undefined && !missing) {
-    const contract = state.applied.findLast(({ kind }) => kind === "contract");
-    if (target.range !== undefined || contract === undefined || unlabelled === "refuse")
-      return { allowed: true, notes: [] };
-    return {
-      allowed: true,
-      notes: [
-        `${target.image} does not say which schema it works with; the last contract migration is ${migrationLabel(contract)}`,
-      ],
-    };
-  }
-  const stays = current === undefined ? "" : `; ${current.slot} keeps the users`;
-  return {
-    allowed: false,
-    problem:
-      lost === undefined
-        ? `${target.image} in ${target.slot} needs the schema from ${min} on, and it is ${level(state)}${stays}`
-        : `the schema has moved past ${target.image} in ${target.slot}, which knows it up to ${max ?? ""}: ${migrationLabel(lost)} has taken away what it may need${stays}`,
-    fix:
-      lost === undefined
-        ? "./exai migrate apply, then ./exai rollback"
-        : `./exai cutover --image <an image whose exai.schema.max is at least ${lost.version}>; if you know that the old one works: ./exai rollback --accept-schema`,
-  };
+  if (lost !== undefined)
+    return refused({ reason: "rollback-contract-applied", release: target, contract: lost, ...users });
+  if (min > level(state))
+    return refused({ reason: "rollback-schema-behind", release: target, needs: min, level: level(state), ...users });
+  const contract = state.applied.findLast(({ kind }) => kind === "contract");
+  if (target.range !== undefined || contract === undefined || unlabelled === "refuse") return ALLOWED;
+  return { allowed: true, notes: [{ reason: "rollback-range-undeclared", release: target, contract }] };
 }
 
 /** Which releases may get users, and what a rollout is doing. */
-export interface Standing {
-  /** The slot with the users, or the one that a rollout moves them to. */
+export interface ActiveReleases {
+  /** The slot that serves users, or the one that a rollout moves them to. */
   readonly active: Release;
-  /** The slot that a rollout came from and can go back to; absent when no rollout runs or is warm. */
+  /** The slot that a rollout started from and can return to; absent if no rollout is under way or in standby. */
   readonly other?: Release;
-  /** E.g. `shift 25 %`; `standby` when the rollout is done and its old slot warm; `idle` otherwise. */
+  /** E.g. `shift 25 %`; `standby` if the rollout is complete and its old slot warm; `idle` otherwise. */
   readonly state: string;
 }
 
 /** Whether `migrate apply` may apply what is pending, contract migrations included. */
-export function applySchema(state: SchemaState, standing: Standing, unlabelled: Unlabelled): SchemaVerdict {
+export function applySchema(state: SchemaState, releases: ActiveReleases, unlabelled: Unlabelled): SchemaVerdict {
   const first = state.pending.find(({ kind }) => kind === "contract");
-  if (first === undefined) return { allowed: true, notes: [] };
+  if (first === undefined) return ALLOWED;
   // Nothing has run on an empty database.
-  if (state.applied.length === 0) return { allowed: true, notes: [] };
-  const which = migrationLabel(first);
-  const alone = expandable(state).length > 0 ? "; what comes before it: ./exai migrate apply --expand" : "";
-  const { active, other } = standing;
-  if (other !== undefined && standing.state === "standby")
-    return {
-      allowed: false,
-      problem: `${which} is a contract migration, and ${other.image} in ${other.slot} is warm and may still need the old schema`,
-      fix: `./exai rollout finish   # gives up the way back to ${other.slot}; then ./exai migrate apply${alone}`,
-    };
-  if (standing.state !== "idle")
-    return {
-      allowed: false,
-      problem: `${which} is a contract migration, and a rollout is in "${standing.state}"${other === undefined ? "" : `: ${other.image} in ${other.slot} may still need the old schema`}`,
-      fix: `./exai rollout status; when it is over: ./exai rollout finish, then ./exai migrate apply${alone}`,
-    };
+  if (state.applied.length === 0) return ALLOWED;
+  const { active, other } = releases;
+  const pending = { contract: first, expandable: expandable(state).length > 0 };
+  if (other !== undefined && releases.state === "standby")
+    return refused({ reason: "standby-warm", release: other, ...pending });
+  if (releases.state !== "idle")
+    return refused({
+      reason: "rollout-under-way",
+      state: releases.state,
+      ...(other === undefined ? {} : { release: other }),
+      ...pending,
+    });
   const unknown = undeclared(active, unlabelled);
-  if (unknown !== undefined && !unknown.allowed) return unknown;
+  if (unknown?.allowed === false) return unknown;
   const last = state.pending.findLast(({ kind }) => kind === "contract") ?? first;
   const { max } = active.range ?? {};
   if (max !== undefined && max < last.version) {
-    const past = state.pending.find(({ kind, version }) => kind === "contract" && version > max) ?? last;
-    return {
-      allowed: false,
-      problem: `${migrationLabel(past)} is a contract migration, and ${active.image} in ${active.slot}, which has the users, knows the schema up to ${max}`,
-      fix: `./exai cutover --image <an image whose exai.schema.max is at least ${last.version}>, ./exai rollout finish, then ./exai migrate apply${alone}`,
-    };
+    const contract = state.pending.find(({ kind, version }) => kind === "contract" && version > max) ?? last;
+    return refused({
+      reason: "contract-unsupported",
+      release: active,
+      needs: last.version,
+      ...{ ...pending, contract },
+    });
   }
-  return { allowed: true, notes: unknown?.allowed === true ? unknown.notes : [] };
+  return unknown ?? ALLOWED;
 }
 
-/** The newest contract migration that is in place and that a release does not know. */
+const ALLOWED: SchemaVerdict = { allowed: true, notes: [] };
+
+function refused(refusal: SchemaRefusal): SchemaVerdict {
+  return { allowed: false, refusal };
+}
+
+/** The newest contract migration that is applied and that a release does not support. */
 function beyond(state: SchemaState, max: string | undefined): SchemaMigration | undefined {
   if (max === undefined || floor(state) <= max) return undefined;
   return state.applied.findLast(({ kind }) => kind === "contract");
 }
 
-function undeclared({ image, range }: Release, unlabelled: Unlabelled): SchemaVerdict | undefined {
-  if (range !== undefined) return undefined;
-  const problem = `${image} does not say which schema it works with (labels exai.schema.min and exai.schema.max)`;
+function undeclared(release: Release, unlabelled: Unlabelled): SchemaVerdict | undefined {
+  if (release.range !== undefined) return undefined;
   return unlabelled === "warn"
-    ? { allowed: true, notes: [`${problem}, so nothing is compared`] }
-    : {
-        allowed: false,
-        problem,
-        fix: "build the image with the labels; or exai:blueSchema, exai:greenSchema; or exai:unlabelledReleases warn",
-      };
+    ? { allowed: true, notes: [{ reason: "range-undeclared", release }] }
+    : refused({ reason: "range-undeclared", release });
 }

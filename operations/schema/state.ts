@@ -1,6 +1,6 @@
 import type { MigrationKind } from "../../contract/sql/migration.ts";
 
-/** One migration as the files and the database know it. */
+/** One migration of the files, or of the database. */
 export interface SchemaMigration {
   /** Fourteen digits. */
   readonly version: string;
@@ -8,7 +8,7 @@ export interface SchemaMigration {
   readonly kind: MigrationKind;
 }
 
-/** A database's schema, as far as releases depend on it. */
+/** The migrations of a database that releases depend on. */
 export interface SchemaState {
   /** By version, rising. */
   readonly applied: readonly SchemaMigration[];
@@ -19,22 +19,22 @@ export interface SchemaState {
 /** Version of a database without any migration. */
 export const NO_SCHEMA = "0";
 
-/** The newest migration that is in place: a release needs it to be at least its `schemaMin`. */
+/** The newest applied migration: a release requires it to be at least its `schemaMin`. */
 export function level(state: SchemaState): string {
   return state.applied.at(-1)?.version ?? NO_SCHEMA;
 }
 
 /**
- * The newest contract migration that is in place: a release needs it to be at most its `schemaMax`. Expand migrations
- * above a release's `schemaMax` do not count, for they take nothing from it.
+ * The newest applied contract migration: a release requires it to be at most its `schemaMax`. Expand migrations above a
+ * release's `schemaMax` do not count, because they remove nothing.
  */
 export function floor(state: SchemaState): string {
   return state.applied.findLast(({ kind }) => kind === "contract")?.version ?? NO_SCHEMA;
 }
 
 /**
- * The pending migrations that a rollout applies before traffic: the expand ones up to the first contract one. What comes
- * after that may build on what it leaves, so the order of the files is kept.
+ * The pending migrations that a rollout applies before it shifts traffic: the expand migrations up to the first contract
+ * migration. A later file may depend on it, so the order of the files is kept.
  */
 export function expandable(state: SchemaState): readonly SchemaMigration[] {
   const first = state.pending.findIndex(({ kind }) => kind === "contract");
@@ -46,9 +46,4 @@ export function expanded(state: SchemaState): SchemaState {
   const next = expandable(state);
   const applied = [...state.applied, ...next].sort((a, b) => (a.version < b.version ? -1 : 1));
   return { applied, pending: state.pending.slice(next.length) };
-}
-
-/** A migration as messages name it. */
-export function migrationLabel({ version, name }: Pick<SchemaMigration, "version" | "name">): string {
-  return name === "" ? version : `${version}_${name}`;
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { rolloutDirectory } from "../../operations/rollout/ports/context.ts";
 import { FileJournalStore } from "../../operations/rollout/model/journal.ts";
 import { FileLeaseStore } from "../../operations/rollout/ports/lease.ts";
-import { standingOf } from "../../operations/rollout/commands/active-releases.ts";
+import { activeReleases } from "../../operations/rollout/commands/active-releases.ts";
 import type { ReleaseGuard } from "../../operations/schema/apply.ts";
 import type { LocalStack } from "./project.ts";
 import { localSchema } from "./schema.ts";
@@ -14,8 +14,8 @@ export function localGuard(local: LocalStack, signal: AbortSignal): ReleaseGuard
   const leases = new FileLeaseStore(join(rolloutDirectory(home), "leases"));
   return {
     unlabelled: settings.unlabelledReleases,
-    standing: () =>
-      standingOf({
+    releases: () =>
+      activeReleases({
         journal: new FileJournalStore(rolloutDirectory(home)),
         leases,
         schema: localSchema(local),

@@ -1,5 +1,5 @@
 import { registryLabels } from "../../operations/images/labels.ts";
-import { standingOf } from "../../operations/rollout/commands/active-releases.ts";
+import { activeReleases } from "../../operations/rollout/commands/active-releases.ts";
 import type { ReleaseGuard } from "../../operations/schema/apply.ts";
 import { databaseSchema, type RolloutSchema } from "../../operations/schema/coupling.ts";
 import type { Settings } from "../../stacks/settings.ts";
@@ -28,10 +28,10 @@ export function clusterGuard(settings: Settings, overrides: Overrides, signal: A
   };
   return {
     unlabelled: settings.unlabelledReleases,
-    standing: async () => {
+    releases: async () => {
       const opened = await open();
       try {
-        return await standingOf(opened.context);
+        return await activeReleases(opened.context);
       } finally {
         await opened.close();
       }

@@ -54,12 +54,12 @@ function job(
 const volume = { kind: "volume", size: "50Gi" } as const;
 
 describe("a CronJob of dumps", () => {
-  it("runs by the schedule's wall clock and never beside itself", () => {
+  it("runs on the schedule's wall clock, and never twice at a time", () => {
     const { spec } = job(daily, volume);
     expect([spec.schedule, spec.timeZone, spec.concurrencyPolicy]).toEqual(["0 2 * * *", "Europe/Berlin", "Forbid"]);
   });
 
-  it("ends an hourly run before the next is due", () => {
+  it("ends an hourly run before the next one is due", () => {
     expect(job(hourly, volume).spec.jobTemplate.spec.activeDeadlineSeconds).toBeLessThan(3600);
   });
 
@@ -80,7 +80,7 @@ describe("a CronJob of dumps", () => {
     expect(pod.containers[0]?.resources.limits).toMatchObject({ memory: "1Gi", "ephemeral-storage": "12Gi" });
   });
 
-  it("names secrets by file and never by value", () => {
+  it("passes secrets as files, not as values", () => {
     const container = job(daily, volume).spec.jobTemplate.spec.template.spec.containers[0];
     const environment = Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]));
     expect(environment).toMatchObject({
@@ -94,7 +94,7 @@ describe("a CronJob of dumps", () => {
     expect(container?.volumeMounts).toContainEqual({ name: "repository", mountPath: "/repository", readOnly: false });
   });
 
-  it("meets the other schedules on the node that has their volume", () => {
+  it("runs on the node that has the volume of the schedules", () => {
     const affinity = (of: Job) => of.spec.jobTemplate.spec.template.spec.affinity?.podAffinity;
     const term = affinity(job(hourly, volume))?.requiredDuringSchedulingIgnoredDuringExecution[0];
     expect(term?.topologyKey).toBe("kubernetes.io/hostname");
@@ -106,7 +106,7 @@ describe("a CronJob of dumps", () => {
     expect(affinity(job(daily, remote, elsewhere))).toBeUndefined();
   });
 
-  it("needs no volume where the repository is elsewhere", () => {
+  it("needs no volume if the repository is remote", () => {
     const remote = { kind: "remote", url: "s3:https://s3.example.com/backups" } as const;
     const elsewhere = { account: "backup", secret: "backup", hasCredentials: true };
     const pod = job(daily, remote, elsewhere).spec.jobTemplate.spec.template.spec;

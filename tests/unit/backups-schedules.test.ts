@@ -9,7 +9,7 @@ const settings = { timeZone: "Europe/Berlin", dailyRetentionDays: 30, hourlyRete
 const [daily] = backupSchedules(settings) as [Schedule];
 
 describe("the stack's schedules", () => {
-  it("are a nightly full one at 02:00, an hourly incremental one and one on Sundays at 03:00", () => {
+  it("are a nightly full backup at 02:00, an hourly incremental one, and a weekly one on Sundays at 03:00", () => {
     expect(
       backupSchedules(settings).map(({ name, kind, cron, retentionDays }) => [name, kind, cron, retentionDays]),
     ).toEqual([
@@ -54,7 +54,7 @@ describe("the stack's schedules", () => {
     }).toThrow(/cron expression/);
   });
 
-  it("reach the runner field by field", () => {
+  it("are passed to the runner field by field", () => {
     expect(schedulesVariable(backupSchedules(settings))).toBe(
       "daily|full|daily|0 2 * * *|Europe/Berlin|30;" +
         "hourly|incremental|hourly|0 * * * *|Europe/Berlin|7;" +
@@ -71,11 +71,11 @@ describe("cron expressions", () => {
     expect([...parseCron("50/5 0 * * *").minutes]).toEqual([50, 55]);
   });
 
-  it("takes Sunday as 0 and as 7", () => {
+  it("accepts 0 and 7 for Sunday", () => {
     expect(parseCron("0 3 * * 0").weekdays).toEqual(parseCron("0 3 * * 7").weekdays);
   });
 
-  it("has every value of a range and no other", () => {
+  it("has exactly the values of a range", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 59 }), fc.integer({ min: 0, max: 59 }), (a, b) => {
         const [low, high] = a < b ? [a, b] : [b, a];

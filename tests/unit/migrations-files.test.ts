@@ -27,23 +27,23 @@ describe("migration files", () => {
     ]);
   });
 
-  it("are refused where the CLI would pass one over", () => {
+  it("are refused if the CLI would skip a file", () => {
     write("20260102_b.sql");
-    expect(() => migrationFiles(root)).toThrow(/pass it over/);
+    expect(() => migrationFiles(root)).toThrow(/skip it/);
   });
 
-  it("are refused where two have one version", () => {
+  it("are refused if two files have the same version", () => {
     write("20260101000000_a.sql", "20260101000000_b.sql");
     expect(() => migrationFiles(root)).toThrow(/version of another/);
   });
 
-  it("are refused where there is none: nothing would be judged", () => {
-    expect(() => migrationFiles(root)).toThrow(/no migration/);
+  it("are refused if there is none", () => {
+    expect(() => migrationFiles(root)).toThrow(/contains no migration/);
   });
 });
 
 describe("database URLs", () => {
-  it("are taken apart, so that no message has the password", () => {
+  it("are split, so that no message contains the password", () => {
     const { url, password, display } = databaseUrl(
       "postgres://postgres:p%40ss@127.0.0.1:5432/postgres?sslmode=disable",
     );

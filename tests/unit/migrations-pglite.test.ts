@@ -28,7 +28,7 @@ describe("the migrations on PGlite", () => {
     expect(rows).toEqual([{ total: 16, closed: 16 }]);
   });
 
-  it("show each user the own rows alone", async () => {
+  it("show each user only their own rows", async () => {
     const [alice, bob] = ["00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"];
     await db.query("insert into auth.users (id) values ($1), ($2)", [alice, bob]);
     await db.query("insert into public.conversations (user_id, title) values ($1, 'a'), ($2, 'b')", [alice, bob]);
@@ -59,7 +59,7 @@ describe("the migrations on PGlite", () => {
       }
     };
 
-    it("takes what fell due once, however often it looks", async () => {
+    it("enqueues a due backup once", async () => {
       await asRunner("select exai.backup_declare('hourly', 'incremental', 'hourly', '0 * * * *', 'UTC', 7)");
       await db.exec("update public.backup_schedules set checked_at = now() - interval '61 minutes'");
       expect((await asRunner("select exai.backup_tick() as name")).rows).toEqual([{ name: "hourly" }]);
@@ -67,13 +67,13 @@ describe("the migrations on PGlite", () => {
       expect(await history()).toEqual([{ kind: "incremental", trigger: "schedule", status: "pending" }]);
     });
 
-    it("does not pile up what no runner takes", async () => {
+    it("does not accumulate requests that no runner takes", async () => {
       await db.exec("update public.backup_schedules set checked_at = now() - interval '61 minutes'");
       await asRunner("select exai.backup_tick()");
       expect(await history()).toHaveLength(1);
     });
 
-    it("gives a request to one runner and keeps how it ended", async () => {
+    it("assigns a request to one runner and records its outcome", async () => {
       const { rows } = await asRunner("select id from exai.backup_claim()");
       expect(rows).toHaveLength(1);
       expect((await asRunner("select id from exai.backup_claim()")).rows).toEqual([]);
@@ -82,7 +82,7 @@ describe("the migrations on PGlite", () => {
       expect(await history()).toEqual([{ kind: "incremental", trigger: "schedule", status: "failed" }]);
     });
 
-    it("gives up backups by their retention, and none that a younger one needs", async () => {
+    it("expires backups by their retention, except those that a newer backup needs", async () => {
       await db.exec(`
         delete from public.backup_history;
         insert into public.backup_history (kind, status, retention_days, started_at, finished_at, label, size_bytes)

@@ -4,7 +4,7 @@ import { databaseUrl, verifiedUrl } from "../../operations/migrations/url.ts";
 const HOSTED = "postgresql://postgres.ref:p%40ss@aws-0.pooler.supabase.com:5432/postgres";
 
 describe("a connection to a database elsewhere", () => {
-  it("verifies who answers, and by the authorities that are given", () => {
+  it("verifies the server, with the given certificate authorities", () => {
     expect(verifiedUrl(HOSTED)).toBe(`${HOSTED}?sslmode=verify-full`);
     expect(verifiedUrl(HOSTED, "/ca.pem")).toBe(`${HOSTED}?sslmode=verify-full&sslrootcert=%2Fca.pem`);
     expect(verifiedUrl(`${HOSTED}?sslmode=verify-ca`)).toBe(`${HOSTED}?sslmode=verify-ca`);
@@ -12,7 +12,7 @@ describe("a connection to a database elsewhere", () => {
 
   it.each(["disable", "allow", "prefer", "require", "no-verify"])("is refused with sslmode=%s", (mode) => {
     const attempt = () => verifiedUrl(`${HOSTED}?sslmode=${mode}`);
-    expect(attempt).toThrow("does not verify who answers");
+    expect(attempt).toThrow("does not verify the server");
     expect(attempt).not.toThrow("p%40ss");
   });
 
@@ -21,13 +21,13 @@ describe("a connection to a database elsewhere", () => {
     expect(verifiedUrl(url)).toBe(url);
   });
 
-  it("is verified at addresses that only look like this machine's", () => {
+  it("is verified for addresses that only resemble the loopback's", () => {
     expect(() => verifiedUrl("postgres://a:b@127.0.0.1.example.com/db?sslmode=disable")).toThrow("does not verify");
   });
 });
 
 describe("a URL taken apart", () => {
-  it("keeps the password out of what is shown, and says how to encrypt in libpq's words", () => {
+  it("does not display the password, and passes the encryption as libpq's variables", () => {
     const taken = databaseUrl(verifiedUrl(HOSTED, "/ca.pem"));
     expect(taken).toMatchObject({
       password: "p@ss",

@@ -1,7 +1,8 @@
 import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { EXIT, UserError, UserErrors } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
-import { migrationLabel } from "../../schema/state.ts";
+import { migrationLabel } from "../../migrations/files.ts";
+import { schemaError, schemaNoteText } from "../../schema/refusal.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { checkSurroundings, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
 import { gateLimits } from "./gate-limits.ts";
@@ -46,10 +47,7 @@ export async function* outlook(context: RolloutContext, request: OutlookRequest)
     attempt(() => (request.image === undefined ? undefined : context.deployer.locate?.(request.image, context.signal))),
     context.journal.history(),
   ]);
-  if (schema.value?.verdict.allowed === false) {
-    const { problem, fix } = schema.value.verdict;
-    blockers.push(new UserError("state-conflict", "schema", problem, fix));
-  }
+  if (schema.value?.verdict.allowed === false) blockers.push(schemaError(schema.value.verdict.refusal));
   for (const { error } of [schema, source]) if (error !== undefined) blockers.push(error);
 
   yield { type: "table", title: "now", columns: SLOT_COLUMNS, rows: slotRows(seen) };
@@ -69,7 +67,7 @@ export async function* outlook(context: RolloutContext, request: OutlookRequest)
   const limits = gateLimits(context.gates);
   yield { type: "table", title: "under the gates", columns: ["gate", "passes"], rows: limits };
   const notes = schema.value?.verdict.allowed === true ? schema.value.verdict.notes : [];
-  for (const message of notes) yield { type: "note", level: "warning", message };
+  for (const note of notes) yield { type: "note", level: "warning", message: schemaNoteText(note) };
   const least = stages.reduce((sum, { seconds }) => sum + seconds, 0);
   yield conclusion({
     request,

@@ -3,6 +3,7 @@ import { UserError } from "../../../contract/errors.ts";
 import type { ProgressEvent } from "../../../contract/events.ts";
 import { checkExpands } from "../../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../../schema/decide.ts";
+import { schemaError, schemaNoteText } from "../../schema/refusal.ts";
 import type { SchemaRange } from "../../schema/range.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { Machine } from "../model/machine.ts";
@@ -89,7 +90,7 @@ export async function* admitRollback(
     return;
   }
   if (!verdict.allowed && accept) {
-    yield { type: "note", level: "warning", message: `${verdict.problem}; accepted by --accept-schema` };
+    yield { type: "note", level: "warning", message: `${schemaError(verdict.refusal).message}; accepted by --accept-schema` };
     return;
   }
   yield* admit(verdict);
@@ -120,6 +121,6 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
 }
 
 function* admit(verdict: SchemaVerdict): Generator<ProgressEvent, void, void> {
-  if (!verdict.allowed) throw new UserError("state-conflict", "schema", verdict.problem, verdict.fix);
-  for (const message of verdict.notes) yield { type: "note", level: "warning", message };
+  if (!verdict.allowed) throw schemaError(verdict.refusal);
+  for (const note of verdict.notes) yield { type: "note", level: "warning", message: schemaNoteText(note) };
 }

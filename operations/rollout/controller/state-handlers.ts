@@ -5,6 +5,8 @@ import { awaitQuiet, emptySlot } from "./drain.ts";
 import { watchStep } from "./hold-step.ts";
 import { stableIsStopping, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
+import { migrationLabel } from "../../migrations/files.ts";
+import type { SchemaMigration } from "../../schema/state.ts";
 import { restarts } from "./restarts.ts";
 import type { RolloutSession } from "./store.ts";
 import { smokeTest, testerHeaders } from "../probes/smoke.ts";
@@ -31,7 +33,7 @@ export async function* stateWork(session: RolloutSession, state: RolloutState, p
     case "smoke":
       return yield* smoke(session, plan);
     case "migrate":
-      return { outcome: "done", detail: (await session.context.schema?.expand(session.signal)) ?? "nothing to expand" };
+      return { outcome: "done", detail: expandedText(await session.context.schema?.expand(session.signal)) };
     case "shift":
       // With all the users on it, the candidate is judged while it bakes.
       if (plan.steps[state.step] === 100) return { outcome: "done", detail: `${plan.candidate} has all users` };
@@ -52,6 +54,10 @@ export async function* stateWork(session: RolloutSession, state: RolloutState, p
     case "standby":
       return { outcome: "done", detail: "" };
   }
+}
+
+function expandedText(applied: readonly SchemaMigration[] = []): string {
+  return applied.length === 0 ? "nothing to expand" : `${applied.map(migrationLabel).join(", ")} applied`;
 }
 
 function approvalWanted(plan: RolloutPlan): string {

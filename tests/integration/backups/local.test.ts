@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BackupListData } from "../../../cli/format/backup.ts";
 import { backupList, backupNow } from "../../../cli/verbs/backup.ts";
 import { migrateApply } from "../../../cli/verbs/migrate.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import type { ExaiEvent } from "../../../contract/events.ts";
 import { backupHistory, type BackupRecord } from "../../../operations/backups/history.ts";
+import type { BackupResult } from "../../../operations/backups/request.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { HARDENING, healthy, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
+import { runVerb as run } from "../../support/verbs.ts";
 
 let stack: PostgresStack;
 
@@ -16,14 +19,7 @@ afterAll(async () => {
   await stack.down();
 });
 
-async function run(verb: Verb): Promise<{ code: number; events: ExaiEvent[] }> {
-  const events: ExaiEvent[] = [];
-  for (;;) {
-    const next = await verb.next();
-    if (next.done === true) return { code: next.value, events };
-    events.push(next.value);
-  }
-}
+const dataOf = (events: readonly ExaiEvent[]) => (events.at(-1) as { data: BackupResult }).data;
 
 /** Waits until the history has what is looked for. */
 async function eventually(
@@ -73,18 +69,19 @@ async function pauseInBackup(): Promise<void> {
 }
 
 describe("backups of the local database", () => {
-  it("are refused, with the fix, where the migrations are missing", async () => {
+  it("are refused, with the fix, if the migrations are missing", async () => {
     await expect(run(backupNow(stack.url, { kind: "full" }))).rejects.toThrow(/no history of backups yet/);
   });
 
   it("withdraw a request that no runner takes", async () => {
     await run(migrateApply(stack.url));
-    const request = run(backupNow(stack.url, { kind: "full", claimSeconds: 1 }));
-    await expect(request).rejects.toThrow(/taken by no runner after 1 s; the request was withdrawn/);
+    const { code, events } = await run(backupNow(stack.url, { kind: "full", claimSeconds: 1 }));
+    expect(code).toBe(2);
+    expect(dataOf(events).outcome).toBe("not-claimed");
     expect(await backupHistory(stack.url)).toEqual([]);
   });
 
-  it("begin by themselves with a full one, which is verified", async () => {
+  it("start automatically with a full backup, which is verified", async () => {
     await stack.startRunner();
     await healthy(stack.runner);
     const first = await eventually("first backup", (history) =>
@@ -98,14 +95,14 @@ describe("backups of the local database", () => {
     );
   });
 
-  it("are made by hand and waited for", async () => {
+  it("are made on request", async () => {
     await clearOfFullHour();
     await stack.sql(
       "insert into auth.users (id, email) select gen_random_uuid(), 'user' || i || '@example.com' from generate_series(1, 500) as i",
     );
     const { code, events } = await run(backupNow(stack.url, { kind: "incremental" }));
     expect(code).toBe(0);
-    const record = (events.at(-1) as { data: BackupRecord }).data;
+    const record = dataOf(events).backup;
     expect(record.label).toMatch(/^\d{8}-\d{6}F_\d{8}-\d{6}I$/);
     expect(record.verification).toBe("passed");
     expect(await stack.sql(`select row_counts ->> 'auth.users' from backup_history where id = '${record.id}'`)).toBe(
@@ -113,15 +110,16 @@ describe("backups of the local database", () => {
     );
 
     const listed = await run(backupList(stack.url));
-    const [table] = listed.events;
-    expect(table?.type === "table" && table.rows[0]).toEqual(
-      expect.arrayContaining(["manual", "incremental", "completed", "passed", record.label]),
-    );
+    const { backups } = (listed.events.at(-1) as { data: BackupListData }).data;
+    expect(backups[0]).toMatchObject({
+      ...{ schedule: null, trigger: "manual", kind: "incremental", status: "completed", verification: "passed" },
+      label: record.label,
+    });
   });
 
-  it("count as the weekly schedule's own where the weekly one is asked for", async () => {
+  it("count as a backup of the weekly schedule if requested as weekly", async () => {
     const { events } = await run(backupNow(stack.url, { kind: "weekly" }));
-    const record = (events.at(-1) as { data: BackupRecord }).data;
+    const record = dataOf(events).backup;
     expect(record).toMatchObject({ schedule: "weekly", kind: "differential", trigger: "manual" });
     expect(record.label).toMatch(/D$/);
   });
@@ -137,10 +135,10 @@ describe("backups of the local database", () => {
     await stack.sql("update backup_schedules set cron_expression = '0 * * * *' where name = 'hourly'");
   }, 200_000);
 
-  it("wait for each other and are not given up for it", async () => {
+  it("wait for each other and are not withdrawn meanwhile", async () => {
     await pauseInBackup();
     const verb = backupNow(stack.url, { kind: "incremental", claimSeconds: 5 });
-    for (let state: string | undefined; state !== "waits behind a backup that runs";) {
+    for (let state: string | undefined; state !== "waits for another backup to end";) {
       const next = await verb.next();
       if (next.done === true) throw new Error("it did not wait");
       if (next.value.type === "step") state = next.value.detail;
@@ -150,7 +148,7 @@ describe("backups of the local database", () => {
     expect(code).toBe(0);
   });
 
-  it("are recorded as failed where the runner dies, and go on with the next runner", async () => {
+  it("are recorded as failed if the runner dies, and continue with the next runner", async () => {
     await pauseInBackup();
     await docker(["kill", stack.runner]);
     await docker(["start", stack.runner]);
@@ -159,10 +157,10 @@ describe("backups of the local database", () => {
     expect((await run(backupNow(stack.url, { kind: "incremental" }))).code).toBe(0);
   }, 120_000);
 
-  it("are given up when their retention is over", async () => {
+  it("expire after their retention time", async () => {
     await clearOfFullHour();
     const { events } = await run(backupNow(stack.url, { kind: "full" }));
-    const newest = (events.at(-1) as { data: BackupRecord }).data;
+    const newest = dataOf(events).backup;
     await stack.sql(
       `update backup_history set started_at = started_at - interval '100 days', finished_at = finished_at - interval '100 days' where status = 'completed' and label <> '${newest.label ?? ""}'`,
     );
@@ -189,7 +187,7 @@ describe("backups of the local database", () => {
     expect(usable).toHaveLength(2);
   });
 
-  it("restore into another server, with what was archived after the last of them", async () => {
+  it("restore into another server, with the WAL archived after the last one", async () => {
     await stack.sql("insert into auth.users (id, email) values (gen_random_uuid(), 'after-the-backup@example.com')");
     await stack.sql("select pg_switch_wal()");
     const archived = async () => {
@@ -269,14 +267,14 @@ describe("backups of the local database", () => {
     expect(found).toBe("Salted__");
   });
 
-  it("fail their verification where the repository is damaged", async () => {
+  it("fail their verification if the repository is damaged", async () => {
     await clearOfFullHour();
     const damage =
       "file=$(find /var/lib/pgbackrest/backup -path '*bundle*' -type f | head -1); printf damaged | dd of=$file bs=1 seek=1000 conv=notrunc status=none";
     await docker(["exec", stack.runner, "bash", "-c", damage]);
-    await expect(run(backupNow(stack.url, { kind: "incremental" }))).rejects.toThrow(
-      /the verification of the repository failed/,
-    );
+    const { code, events } = await run(backupNow(stack.url, { kind: "incremental" }));
+    expect(code).toBe(2);
+    expect(dataOf(events).outcome).toBe("verification-failed");
     const [latest] = await backupHistory(stack.url, 1);
     expect(latest).toMatchObject({ status: "completed", verification: "failed" });
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { migrateApply, migratePlan, migrateTest } from "../../../cli/verbs/migrate.ts";
 import { backupQueries } from "../../../components/backups/queries.ts";
 import type { UserError } from "../../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import type { ExaiEvent } from "../../../contract/events.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { applyMigrations, migrationStatus } from "../../../operations/migrations/apply.ts";
@@ -14,6 +14,7 @@ import { migrationFiles } from "../../../operations/migrations/files.ts";
 import { supabase } from "../../../operations/migrations/supabase.ts";
 import { databaseUrl } from "../../../operations/migrations/url.ts";
 import { healthy, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
+import { runOperation, runVerb as run } from "../../support/verbs.ts";
 import { parse } from "yaml";
 
 let stack: PostgresStack;
@@ -26,26 +27,18 @@ afterAll(async () => {
   await stack.down();
 });
 
-async function run(verb: Verb): Promise<{ code: number; events: ExaiEvent[] }> {
-  const events: ExaiEvent[] = [];
-  for (;;) {
-    const next = await verb.next();
-    if (next.done === true) return { code: next.value, events };
-    events.push(next.value);
-  }
-}
 const details = (events: readonly ExaiEvent[], status: string) =>
   events.flatMap((event) => (event.type === "step" && event.status === status ? [event.detail] : []));
 
 describe("the container", () => {
-  it("runs as nobody, on a root that it cannot write", async () => {
+  it("runs unprivileged, on a root file system that it cannot write", async () => {
     expect(await docker(["exec", stack.postgres, "id", "-u"])).toBe("10999\n");
     const written = await tryDocker(["exec", stack.postgres, "touch", "/etc/written"]);
     expect(written.stderr).toContain("Read-only file system");
     expect(await docker(["exec", stack.postgres, "grep", "CapEff", "/proc/self/status"])).toMatch(/0{16}/);
   });
 
-  it("lets nobody in over TCP without a password, nor from another network's address", async () => {
+  it("refuses TCP connections without the password and from other networks", async () => {
     const attempt = new pg.Client({ connectionString: stack.url.replace(stack.password, "wrong") });
     await expect(attempt.connect()).rejects.toThrow(/password authentication failed/);
     expect(await stack.sql("select distinct auth_method from pg_hba_file_rules where type = 'host'")).toBe(
@@ -58,19 +51,19 @@ describe("the container", () => {
 });
 
 describe("migrations", () => {
-  it("are planned, applied once, and then nothing is left to apply", async () => {
+  it("are planned, applied once, and not applied a second time", async () => {
     const plan = await run(migratePlan(stack.url));
-    expect(plan.events.at(-1)).toMatchObject({ title: `${count} of ${count} migrations are to be applied` });
+    expect(plan.events.at(-1)).toMatchObject({ title: `${count} of ${count} migrations pending` });
 
     const first = await run(migrateApply(stack.url));
     expect(first.code).toBe(0);
     expect(details(first.events, "progress")).toEqual(migrationFiles(PROJECT_ROOT).map((file) => file.file));
     const second = await run(migrateApply(stack.url));
-    expect(details(second.events, "unchanged")).toEqual([`nothing to apply, ${count} are in place`]);
-    expect(second.events.at(-1)).toMatchObject({ data: { applied: 0 } });
+    expect(details(second.events, "unchanged")).toEqual([`nothing to apply, ${count} applied`]);
+    expect(second.events.at(-1)).toMatchObject({ data: { applied: [] } });
   });
 
-  it("are in place also as the Supabase CLI itself sees it", async () => {
+  it("are applied according to the Supabase CLI too", async () => {
     const listed = await supabase(["migration", "list"], databaseUrl(stack.url), { root: PROJECT_ROOT });
     const states = listed.migrations as { local: string; remote: string }[];
     expect(states).toHaveLength(count);
@@ -90,14 +83,14 @@ describe("migrations", () => {
     });
     const failure = async (): Promise<UserError> => {
       try {
-        await run(applyMigrations(stack.url, { root }));
+        await runOperation(applyMigrations(stack.url, { root }));
       } catch (error) {
         return error as UserError;
       }
       throw new Error("it was applied");
     };
 
-    it("fail with the file and PostgreSQL's words, and leave nothing of themselves", async () => {
+    it("fail with the file and PostgreSQL's error, and leave nothing behind", async () => {
       const sql = "create table public.half (id integer primary key);\ncreate table public.other (id nosuchtype);\n";
       writeFileSync(join(root, "supabase/migrations/20991231235959_bad.sql"), sql);
       const error = await failure();
@@ -109,7 +102,7 @@ describe("migrations", () => {
       rmSync(join(root, "supabase/migrations/20991231235959_bad.sql"));
     });
 
-    it("are refused where the database is ahead of the files", async () => {
+    it("are refused if the database is ahead of the files", async () => {
       const last = migrationFiles(root).at(-1);
       rmSync(join(root, "supabase/migrations", last?.file ?? ""));
       const error = await failure();
@@ -117,7 +110,7 @@ describe("migrations", () => {
     });
   });
 
-  it("name the database and not its password where it cannot be reached", async () => {
+  it("report the database without its password if it is unreachable", async () => {
     const unreachable = stack.url.replace(`:${stack.port}/`, ":1/");
     await expect(migrationStatus(unreachable)).rejects.toThrow(/cannot be read: .*ECONNREFUSED/);
     await expect(migrationStatus(unreachable)).rejects.not.toThrow(stack.password);
@@ -125,7 +118,7 @@ describe("migrations", () => {
 });
 
 describe("pgTAP", () => {
-  it("passes on the migrations as they are", async () => {
+  it("passes on the migrations", async () => {
     const { code, events } = await run(migrateTest(stack.url));
     const text = events.flatMap((event) => (event.type === "text" ? [event.text] : []));
     expect(text).toEqual([]);
@@ -135,30 +128,30 @@ describe("pgTAP", () => {
     expect(await stack.sql("select count(*) from auth.users")).toBe("0\n");
   });
 
-  /** Each opens one hole; the tests must see every one. */
+  /** Each opens one hole; the tests must detect every one. */
   it.each([
     ["a table that is not forced", "alter table public.messages no force row level security"],
     ["a policy that is always true", "create policy hole on public.files for select to authenticated using (true)"],
     ["a grant to anon", "grant select on public.sessions to anon"],
-    ["a function with its owner's rights", "alter function exai.touch_updated_at() security definer"],
+    ["a function with the rights of its owner", "alter function exai.touch_updated_at() security definer"],
     ["a foreign key without its index", "drop index public.messages_conversation_idx"],
     ["users among the operators", "grant select on public.production_metrics to authenticated"],
     [
-      "rows that can be given away",
+      "rows whose owner can change",
       "alter policy conversations_owner_update on public.conversations with check (user_id is not null)",
     ],
     [
-      "a runner that may rewrite what is finished",
+      "a runner that may rewrite finished backups",
       "alter policy backup_history_runner_insert on public.backup_history with check (kind is not null)",
     ],
-  ])("sees %s", async (_, hole) => {
+  ])("detects %s", async (_, hole) => {
     const database = (name: string) => stack.url.replace("/postgres?", `/${name}?`);
     const psql = (name: string, sql: string) =>
       docker(["exec", "-i", stack.postgres, "psql", "-XqU", "postgres", "-v", "ON_ERROR_STOP=1", name], { input: sql });
     if ((await stack.sql("select count(*) from pg_database where datname = 'pristine'")) === "0\n") {
       await stack.sql("create database pristine");
       await psql("pristine", readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8"));
-      await run(applyMigrations(database("pristine")));
+      await runOperation(applyMigrations(database("pristine")));
       expect((await run(migrateTest(database("pristine")))).code).toBe(0);
     }
     await stack.sql("create database mutant template pristine");
@@ -172,7 +165,7 @@ describe("pgTAP", () => {
 });
 
 describe("the exporter's queries", () => {
-  it("are answered to exai_monitor, who reads nothing else", async () => {
+  it("are readable for exai_monitor, which reads nothing else", async () => {
     const client = new pg.Client({
       connectionString: `postgres://exai_monitor:${stack.monitorPassword}@127.0.0.1:${stack.port}/postgres?sslmode=disable`,
     });
@@ -194,7 +187,7 @@ describe("the exporter's queries", () => {
 });
 
 describe("a restart", () => {
-  it("is quick, although clients stay connected, and keeps the data", async () => {
+  it("is quick although clients stay connected, and keeps the data", async () => {
     const idle = new pg.Client({ connectionString: stack.url });
     idle.on("error", () => undefined);
     await idle.connect();

@@ -13,7 +13,7 @@ import type { RolloutContext } from "../../../operations/rollout/ports/context.t
 import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { plannedSchema } from "../../../operations/rollout/controller/schema-check.ts";
-import { standingOf } from "../../../operations/rollout/commands/active-releases.ts";
+import { activeReleases } from "../../../operations/rollout/commands/active-releases.ts";
 import type { ReleaseGuard } from "../../../operations/schema/apply.ts";
 import { databaseSchema } from "../../../operations/schema/coupling.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
@@ -70,7 +70,7 @@ function context(url = database.url): RolloutContext {
 }
 const guard = (): ReleaseGuard => ({
   unlabelled: "refuse",
-  standing: () => standingOf(context()),
+  releases: () => activeReleases(context()),
   exclude: async () => {
     const lease = await context().leases.acquire("migrate apply");
     return () => lease.release();
@@ -122,7 +122,7 @@ describe("releases and the schema", () => {
       message: expect.stringContaining(`${OLD} in blue is warm`) as string,
       fix: fixSaying(/rollout finish.*migrate apply/),
     });
-    expect((await apply(true)).events.at(-1)).toMatchObject({ data: { applied: 0 } });
+    expect((await apply(true)).events.at(-1)).toMatchObject({ data: { applied: [] } });
     expect(await applied()).toBe(EXPAND);
     expect(await context().leases.holder()).toBeUndefined();
   });
@@ -152,7 +152,7 @@ describe("releases and the schema", () => {
     const silent = runVerb(cutover(context(), { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer }));
     await expect(silent).rejects.toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining("does not say which schema") as string,
+      message: expect.stringContaining("does not declare which schema") as string,
     });
     expect(await users()).toEqual({ blue: 100, green: 0 });
   });
@@ -171,7 +171,7 @@ describe("releases and the schema", () => {
     await expect(apply()).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringContaining(
-        `${OLD} in blue, which has the users, knows the schema up to ${FIRST}`,
+        `${OLD} in blue, which serves users, supports the schema up to ${FIRST}`,
       ) as string,
       fix: fixSaying(`at least ${LATER}`),
     });

@@ -201,7 +201,7 @@ describe("a rollback of a warm release", () => {
     };
     const state = () => Promise.resolve({ applied: [], pending: [] });
     const schema: RolloutSchema = {
-      ...{ unlabelled: "warn", root: "", range: () => Promise.resolve(undefined), expand: () => Promise.resolve("") },
+      ...{ unlabelled: "warn", root: "", range: () => Promise.resolve(undefined), expand: () => Promise.resolve([]) },
       state: () => note("schema?", state),
     };
     const watched: RolloutContext = {

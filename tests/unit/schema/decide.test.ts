@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { applySchema, cutoverSchema, rollbackSchema, type Release } from "../../../operations/schema/decide.ts";
+import type { UserError } from "../../../contract/errors.ts";
+import {
+  applySchema,
+  cutoverSchema,
+  rollbackSchema,
+  type Release,
+  type SchemaVerdict,
+} from "../../../operations/schema/decide.ts";
+import { schemaError } from "../../../operations/schema/refusal.ts";
 import { parseRange, rangeOfLabels } from "../../../operations/schema/range.ts";
 import {
   expandable,
@@ -10,6 +18,13 @@ import {
   type SchemaMigration,
   type SchemaState,
 } from "../../../operations/schema/state.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
+
+/** What a person reads of a refusal. */
+function errorOf(verdict: SchemaVerdict): UserError {
+  if (verdict.allowed) throw new Error("it is allowed");
+  return schemaError(verdict.refusal);
+}
 
 const version = (number: number) => `2026110109${String(number).padStart(4, "0")}`;
 
@@ -49,27 +64,35 @@ describe("a cutover", () => {
     expect(later.map(({ name }) => name)).toEqual(["c4", "e5"]);
   });
 
-  it("refuses a release that needs what no file has", () => {
+  it("refuses a release that requires a migration that no file has", () => {
     const { verdict } = cut("e1 | e2", release(9));
-    expect(verdict).toMatchObject({ allowed: false, fix: expect.stringContaining("git pull") as string });
+    expect(verdict).toMatchObject({ allowed: false, refusal: { reason: "migration-missing", needs: version(9) } });
+    expect(errorOf(verdict).fix).toEqual(fixSaying("git pull"));
   });
 
-  it("says which contract migration stands before what a release needs", () => {
+  it("names the contract migration that comes before the one a release requires", () => {
     const { verdict } = cut("e1 | c2 e3", release(3));
-    expect(verdict).toMatchObject({ allowed: false, fix: expect.stringContaining("./exai migrate apply") as string });
-    expect(verdict).toMatchObject({ fix: expect.stringContaining("_c2") as string });
+    expect(verdict).toMatchObject({
+      allowed: false,
+      refusal: { reason: "contract-pending", contract: { name: "c2" } },
+    });
+    expect(errorOf(verdict).fix).toEqual(fixSaying(/exai migrate apply.*_c2/));
   });
 
-  it("lets a release run on later expand migrations, and refuses it on a later contract one", () => {
+  it("allows later expand migrations and refuses later contract migrations", () => {
     expect(cut("e1 e2 e3 |", release(1, 2)).verdict.allowed).toBe(true);
     const { verdict } = cut("e1 e2 c3 |", release(1, 2));
-    expect(verdict).toMatchObject({ allowed: false, problem: expect.stringContaining("_c3") as string });
+    expect(verdict).toMatchObject({
+      allowed: false,
+      refusal: { reason: "contract-applied", contract: { name: "c3" } },
+    });
+    expect(errorOf(verdict).message).toContain("_c3");
   });
 
-  it("treats a release without labels as the setting says", () => {
+  it("handles a release without labels according to the setting", () => {
     expect(cutoverSchema(schema("e1 |"), release(), "refuse").verdict.allowed).toBe(false);
     const { verdict } = cutoverSchema(schema("e1 |"), release(), "warn");
-    expect(verdict).toMatchObject({ allowed: true, notes: [expect.stringContaining("does not say")] });
+    expect(verdict).toMatchObject({ allowed: true, notes: [{ reason: "range-undeclared" }] });
   });
 });
 
@@ -77,22 +100,21 @@ describe("a rollback", () => {
   const back = (state: string, target: Release, unlabelled: "warn" | "refuse" = "refuse") =>
     rollbackSchema(schema(state), target, { ...release(1), slot: "blue" }, unlabelled);
 
-  it("is refused when a contract migration has passed the old release, with the two ways on", () => {
-    expect(back("e1 c2 |", release(1, 1))).toMatchObject({
-      allowed: false,
-      problem: expect.stringMatching(/moved past server:2 .*_c2.*blue keeps the users/) as string,
-      fix: expect.stringMatching(/exai\.schema\.max is at least \d{12}02.*--accept-schema/) as string,
-    });
+  it("is refused after a contract migration that the old release does not support, with two fixes", () => {
+    const verdict = back("e1 c2 |", release(1, 1));
+    expect(verdict).toMatchObject({ allowed: false, refusal: { reason: "rollback-contract-applied", users: "blue" } });
+    expect(errorOf(verdict).message).toMatch(/moved past server:2 .*_c2.*blue keeps the users/);
+    expect(errorOf(verdict).fix).toEqual(fixSaying(/exai\.schema\.max is at least \d{12}02.*--accept-schema/));
   });
 
   it("is allowed after any number of expand migrations", () => {
     expect(back("e1 e2 e3 e4 |", release(1, 1)).allowed).toBe(true);
   });
 
-  it("is never refused for want of labels, but says what is not known", () => {
+  it("is not refused without labels, but has a note", () => {
     expect(back("e1 c2 |", release(), "warn")).toMatchObject({
       allowed: true,
-      notes: [expect.stringContaining("_c2")],
+      notes: [{ reason: "rollback-range-undeclared", contract: { name: "c2" } }],
     });
   });
 });
@@ -102,29 +124,26 @@ describe("migrate apply", () => {
   const other: Release = { slot: "blue", image: "server:1", range: { max: version(1) } };
 
   it("refuses a contract migration while a standby is warm, naming image and command", () => {
-    expect(applySchema(schema("e1 | e2 c3"), { active, other, state: "standby" }, "warn")).toMatchObject({
-      allowed: false,
-      problem: expect.stringContaining("server:1 in blue is warm") as string,
-      fix: expect.stringMatching(/rollout finish.*migrate apply.*--expand/) as string,
-    });
+    const verdict = applySchema(schema("e1 | e2 c3"), { active, other, state: "standby" }, "warn");
+    expect(verdict).toMatchObject({ allowed: false, refusal: { reason: "standby-warm", expandable: true } });
+    expect(errorOf(verdict).message).toContain("server:1 in blue is warm");
+    expect(errorOf(verdict).fix).toEqual(fixSaying(/rollout finish.*migrate apply.*--expand/));
   });
 
   it("refuses one while a rollout runs", () => {
-    expect(applySchema(schema("e1 | c3"), { active, other, state: "shift 25 %" }, "warn")).toMatchObject({
-      allowed: false,
-      problem: expect.stringContaining("shift 25 %") as string,
-    });
+    const verdict = applySchema(schema("e1 | c3"), { active, other, state: "shift 25 %" }, "warn");
+    expect(verdict).toMatchObject({ allowed: false, refusal: { reason: "rollout-under-way", state: "shift 25 %" } });
+    expect(errorOf(verdict).message).toContain("shift 25 %");
   });
 
-  it("refuses one that the release with the users does not know", () => {
-    expect(applySchema(schema("e1 | c3"), { active: other, state: "idle" }, "warn")).toMatchObject({
-      allowed: false,
-      fix: expect.stringContaining(`at least ${version(3)}`) as string,
-    });
+  it("refuses one that the release with users does not support", () => {
+    const verdict = applySchema(schema("e1 | c3"), { active: other, state: "idle" }, "warn");
+    expect(verdict).toMatchObject({ allowed: false, refusal: { reason: "contract-unsupported", needs: version(3) } });
+    expect(errorOf(verdict).fix).toEqual(fixSaying(`at least ${version(3)}`));
     expect(applySchema(schema("e1 | c3"), { active, state: "idle" }, "warn").allowed).toBe(true);
   });
 
-  it("has nothing against expand migrations, nor against anything on an empty database", () => {
+  it("allows expand migrations, and everything on an empty database", () => {
     expect(applySchema(schema("e1 | e2"), { active: other, other: active, state: "standby" }, "refuse").allowed).toBe(
       true,
     );
@@ -157,7 +176,7 @@ describe("for any schema and releases", () => {
     );
   });
 
-  it("a way back stays open: what ran before a cutover's expansion may be rolled back to after it", () => {
+  it("a rollback that was allowed before a cutover's expansion is allowed after it", () => {
     fc.assert(
       fc.property(states, releases, releases, (state, old, candidate) => {
         fc.pre(rollbackSchema(state, old, undefined, "refuse").allowed);
@@ -167,7 +186,7 @@ describe("for any schema and releases", () => {
     );
   });
 
-  it("what a cutover admits works on the schema that results", () => {
+  it("a release that a cutover admits works on the resulting schema", () => {
     fc.assert(
       fc.property(states, releases, (state, candidate) => {
         const { verdict } = cutoverSchema(state, candidate, "refuse");
@@ -179,7 +198,7 @@ describe("for any schema and releases", () => {
     );
   });
 
-  it("migrate apply never lets a contract migration pass under a release that may get users and does not know it", () => {
+  it("migrate apply never applies a contract migration that a release with users does not support", () => {
     const standings = fc.record({ active: releases, other: fc.option(releases, { nil: undefined }) });
     fc.assert(
       fc.property(states, standings, (state, { active, other }) => {
@@ -198,17 +217,17 @@ describe("for any schema and releases", () => {
 describe("a declared range", () => {
   const labels = (min: string, max: string) => ({ "exai.schema.min": min, "exai.schema.max": max });
 
-  it("comes from the labels, and empty ones declare nothing", () => {
+  it("comes from the labels, and empty labels declare nothing", () => {
     expect(rangeOfLabels("i", labels(version(1), version(2)))).toEqual({ min: version(1), max: version(2) });
     expect(rangeOfLabels("i", labels("", version(2)))).toEqual({ max: version(2) });
     expect(rangeOfLabels("i", labels("", ""))).toBeUndefined();
     expect(rangeOfLabels("i", {})).toBeUndefined();
   });
 
-  it("is refused when it is none", () => {
-    expect(() => rangeOfLabels("i", labels("7", ""))).toThrow('"7" is no version');
+  it("is refused if it is invalid", () => {
+    expect(() => rangeOfLabels("i", labels("7", ""))).toThrow('"7" is not a version');
     expect(() => rangeOfLabels("i", labels(version(2), version(1)))).toThrow("is above");
-    expect(() => parseRange("2026", "exai:blueSchema")).toThrow("no range");
+    expect(() => parseRange("2026", "exai:blueSchema")).toThrow("not a range");
     expect(parseRange(`..${version(2)}`, "exai:blueSchema")).toEqual({ max: version(2) });
   });
 });

@@ -55,7 +55,7 @@ describe("statements that a running release may not survive", () => {
     expect(breaches(`set lock_timeout = '5s';\n${sql};`)).toEqual([{ line: 2, what }]);
   });
 
-  it("names each part of a statement that has several", () => {
+  it("reports each part of a statement that has several", () => {
     const sql = "alter table files add column a int, drop column b, alter column c type numeric(3, 1)";
     expect(breaches(sql).map(({ what }) => what)).toEqual([
       "drops column b of files",
@@ -87,7 +87,7 @@ describe("statements that a running release may not survive", () => {
     expect(breaches(sql)).toEqual([]);
   });
 
-  it("finds none in the first migrations but the revokes that close what Supabase opens", () => {
+  it("finds only the revokes of Supabase's default grants in the first migrations", () => {
     const first = readFileSync(join(ROOT, "supabase/migrations/20261101090400_backups.sql"), "utf8");
     expect(breaches(first)).toEqual([]);
   });

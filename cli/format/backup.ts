@@ -1,0 +1,88 @@
+import { command } from "../../contract/fix.ts";
+import type { BackupRecord } from "../../operations/backups/history.ts";
+import type { BackupResult } from "../../operations/backups/request.ts";
+import type { Block } from "./block.ts";
+import { count, size, span, utc } from "./units.ts";
+
+/** `backup now`. */
+export function formatBackupNow({ outcome, backup, seconds }: BackupResult): readonly Block[] {
+  const name = `backup ${backup.label ?? backup.id}`;
+  const heading = (text: string, ...next: readonly string[]): readonly Block[] => [
+    { type: "heading", text },
+    { type: "next", commands: next.map(command) },
+  ];
+  switch (outcome) {
+    case "completed":
+      return heading(
+        `${name} is complete and verified: ${bytes(backup.storedBytes)} stored for a database of ${bytes(backup.sizeBytes)}`,
+        "backup list",
+      );
+    case "failed":
+      return heading(`${name} failed: ${backup.error ?? "no reason was recorded"}`, "logs backup-runner");
+    case "verification-failed":
+      return heading(
+        `${name} was made, but the verification of the repository failed`,
+        "backup list",
+        "logs backup-runner",
+      );
+    case "verification-timeout":
+      return heading(`${name} was made, but not verified after ${span(seconds)}`, "logs backup-runner");
+    case "not-claimed":
+      return heading(
+        `no runner took ${name} within ${span(seconds)}; the request was withdrawn`,
+        "status",
+        "logs backup-runner",
+      );
+  }
+}
+
+/** What `backup list` returns. */
+export interface BackupListData {
+  /** Newest first. */
+  readonly backups: readonly BackupRecord[];
+}
+
+/** `backup list`. */
+export function formatBackupList({ backups }: BackupListData): readonly Block[] {
+  const restorable = backups.filter(({ status, expiredAt }) => status === "completed" && expiredAt === null);
+  const failed = backups.filter(({ status }) => status === "failed");
+  return [
+    {
+      type: "table",
+      columns: [
+        { title: "REQUESTED (UTC)" },
+        { title: "SCHEDULE", priority: 3 },
+        { title: "KIND", priority: 1 },
+        { title: "STATE" },
+        { title: "VERIFIED" },
+        { title: "TOOK", priority: 4, align: "right" },
+        { title: "STORED", priority: 2, align: "right" },
+        { title: "LABEL", priority: 5 },
+      ],
+      rows: backups.map((backup) => [
+        utc(backup.requestedAt),
+        backup.schedule ?? backup.trigger,
+        backup.kind,
+        backup.expiredAt === null ? backup.status.replace("_", " ") : "expired",
+        backup.verification ?? "",
+        took(backup),
+        bytes(backup.storedBytes),
+        backup.label ?? backup.error?.split("\n")[0] ?? "",
+      ]),
+    },
+    {
+      type: "heading",
+      text: `${count(restorable.length, "backup")} can be restored, ${String(failed.length)} failed`,
+    },
+    ...(backups.length === 0 ? [{ type: "next", commands: [command("backup now --kind full")] } as const] : []),
+  ];
+}
+
+function took({ startedAt, finishedAt }: BackupRecord): string {
+  if (startedAt === null || finishedAt === null) return "";
+  return `${((finishedAt.getTime() - startedAt.getTime()) / 1000).toFixed(1)} s`;
+}
+
+function bytes(number: number | null): string {
+  return number === null ? "" : size(number);
+}
