@@ -1,13 +1,13 @@
-import { EXIT, UserError, UserErrors, type ExitCode } from "../contract/errors.ts";
-import type { Verb } from "../contract/events.ts";
+import { EXIT, type ExitCode } from "../contract/errors.ts";
+import { errorEvents, INTERRUPTED } from "./errors.ts";
+import type { ErrorEvent, Verb } from "./events.ts";
 import { jsonRenderer } from "./render/json.ts";
-import { plainRenderer } from "./render/plain.ts";
 import type { Renderer } from "./render/renderer.ts";
-import { ttyRenderer } from "./render/tty.ts";
+import { textRenderer } from "./render/text.ts";
 
 /** How a verb's events are shown. */
 export interface RenderOptions {
-  /** NDJSON. */
+  /** One JSON object per line. */
   readonly json?: boolean;
   /** Plain lines, even on a terminal. */
   readonly plain?: boolean;
@@ -16,11 +16,14 @@ export interface RenderOptions {
 /**
  * Runs a verb to its end and returns the exit code.
  *
- * The first Ctrl-C ends the generator where it stands, so that its `finally` blocks run and the state stays resumable;
+ * The first Ctrl-C ends the generator at its next event, so that its `finally` blocks run and the state stays resumable;
  * the second ends the process.
  */
-export async function run(verb: (signal: AbortSignal) => Verb, options: RenderOptions): Promise<ExitCode> {
-  const renderer = rendererFor(options);
+export async function run(
+  verb: (signal: AbortSignal) => Verb,
+  options: RenderOptions,
+  renderer: Renderer = rendererFor(options),
+): Promise<ExitCode> {
   const abort = new AbortController();
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(EXIT.interrupted);
@@ -32,39 +35,23 @@ export async function run(verb: (signal: AbortSignal) => Verb, options: RenderOp
     for (;;) {
       const { done, value } = await events.next();
       if (done === true) return value as ExitCode;
-      renderer.show(value);
+      renderer.show({ at: new Date().toISOString(), ...value });
     }
   } catch (error) {
-    if (abort.signal.aborted) {
-      renderer.fail(
-        "interrupted; nothing is lost: run the same command again, or `./exai rollout resume` in a rollout",
-      );
-      return EXIT.interrupted;
-    }
-    return report(error, renderer);
+    return fail(abort.signal.aborted ? [INTERRUPTED] : errorEvents(error), renderer);
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     renderer.close();
   }
 }
 
-/** Prints an error the way its kind asks for, and returns its exit code. */
-export function report(error: unknown, renderer: Renderer): ExitCode {
-  if (error instanceof UserError) {
-    renderer.fail(error.render());
-    return error.exitCode;
-  }
-  if (error instanceof UserErrors) {
-    for (const single of error.errors) renderer.fail(single.render());
-    return error.errors[0]?.exitCode ?? EXIT.failed;
-  }
-  // A defect of this program: its reader is a developer, who wants the stack trace.
-  renderer.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  return EXIT.failed;
+/** Shows what ended a verb, and returns its exit code. */
+export function fail(errors: readonly [ErrorEvent, ...ErrorEvent[]], renderer: Renderer): ExitCode {
+  for (const error of errors) renderer.show({ at: new Date().toISOString(), ...error });
+  return errors[0].exitCode;
 }
 
-export function rendererFor(options: RenderOptions): Renderer {
+export function rendererFor({ json, plain }: RenderOptions): Renderer {
   const streams = { out: process.stdout, err: process.stderr };
-  if (options.json === true) return jsonRenderer(streams);
-  return options.plain !== true && process.stderr.isTTY ? ttyRenderer(streams) : plainRenderer(streams);
+  return json === true ? jsonRenderer(streams) : textRenderer(streams, plain === true);
 }

@@ -1,24 +1,56 @@
 import type { Failure } from "./failure.ts";
+import type { Fix } from "./fix.ts";
 import type { Verdict } from "./verdict.ts";
 
+/** A step starts, may report progress, and ends once. */
+export type StepStatus = "started" | "progress" | "done" | "unchanged" | "skipped" | "failed";
+
+/** One piece of work that a person can follow. */
+export interface StepEvent {
+  readonly type: "step";
+  /** The same for all events of one step. */
+  readonly id: string;
+  /** What the step does, in a few words: the same for all events of one step. */
+  readonly title: string;
+  readonly status: StepStatus;
+  /** A few words on its state or outcome. They are cut off where a terminal is too narrow. */
+  readonly detail?: string | undefined;
+  /** Verdicts of the gates that watch the step. */
+  readonly verdicts?: readonly Verdict[] | undefined;
+  /** Why the step failed. */
+  readonly failure?: Failure | undefined;
+  /** How long it took, once it has ended. */
+  readonly seconds?: number | undefined;
+}
+
+/** Something that the user should know and that ends nothing. */
+export interface NoteEvent {
+  readonly type: "note";
+  readonly level: "info" | "warning";
+  readonly message: string;
+  /** What the user can do about it; commands of this CLI are kept apart from the text. */
+  readonly fix?: Fix | undefined;
+}
+
+/** One line that a service has logged. */
+export interface LogEvent {
+  readonly type: "log";
+  readonly service: string;
+  readonly line: string;
+}
+
+/** What an operation reports while it works. */
+export type ProgressEvent = StepEvent | NoteEvent;
+
 /**
- * What a verb says while it works. Handlers are async generators of these events; the renderers in `cli/render`
- * print them for a terminal, for a log, or as NDJSON. Nothing else writes to standard output.
+ * Work that reports its progress and returns what became of it: data with reason codes, and no sentences. `cli/commands` maps a
+ * result to an exit code, and `cli/format` puts it into words.
  */
+export type Operation<Result> = AsyncGenerator<ProgressEvent, Result, void>;
+
+/** Events with ready-made text. They go when the last operation returns a typed result. */
 export type ExaiEvent =
-  | {
-      readonly type: "step";
-      readonly id: string;
-      readonly title: string;
-      readonly status: StepStatus;
-      readonly detail?: string;
-      /** Verdicts of the gates that watch the step. */
-      readonly verdicts?: readonly Verdict[];
-      /** Why the step failed. */
-      readonly failure?: Failure;
-      readonly seconds?: number;
-    }
-  | { readonly type: "note"; readonly level: "info" | "warning"; readonly message: string }
+  | ProgressEvent
   | {
       readonly type: "table";
       readonly title?: string;
@@ -29,30 +61,17 @@ export type ExaiEvent =
   | ViewEvent
   | { readonly type: "result"; readonly title: string; readonly data: unknown; readonly next?: readonly string[] };
 
-/**
- * What is to be seen now. A terminal shows the newest view in place of the one before; a log gets `line` each time that
- * `change` is another.
- */
+/** A view with ready-made text. It goes with {@link ExaiEvent}. */
 export interface ViewEvent {
   readonly type: "view";
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Sentences below the table. */
   readonly details: readonly string[];
   readonly line: string;
   readonly change: string;
   readonly data: unknown;
 }
 
-/** A step starts, may say how far it is, and ends once. */
-export type StepStatus = "started" | "progress" | "done" | "unchanged" | "skipped" | "failed";
-
-/** A verb: yields its events and returns the exit code. */
+/** A verb that yields ready-made text. It goes with {@link ExaiEvent}. */
 export type Verb = AsyncGenerator<ExaiEvent, number, void>;
-
-/** How far an operation is. */
-export type ProgressEvent = Extract<ExaiEvent, { readonly type: "step" | "note" }>;
-
-/** What stands below `cli`: yields its progress and returns its result, which holds data and reason codes but no sentences. */
-export type Operation<Result> = AsyncGenerator<ProgressEvent, Result, void>;

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { Verb } from "../../contract/events.ts";
+import type { Verb } from "../events.ts";
 import type { Overrides } from "../../platforms/compose/project.ts";
 
 /** Renders a verb's events; sets the process's exit code. */

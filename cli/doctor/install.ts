@@ -5,7 +5,7 @@ import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent } from "../../contract/events.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { timed } from "../steps.ts";
+import { timed } from "../../contract/timed.ts";
 import type { Finding } from "./checks.ts";
 
 /** Debian's services that its packages start by themselves, and that would take the local stack's ports. */

@@ -1,11 +1,9 @@
 import type { Renderer, Streams } from "./renderer.ts";
 
-/** One JSON object per line, for programs: every event as it comes, failures as `{"type":"error"}`. */
+/** One JSON object per line, as `docs/events.md` describes them. */
 export function jsonRenderer({ out }: Streams): Renderer {
-  const line = (value: unknown) => out.write(`${JSON.stringify(value)}\n`);
   return {
-    show: (event) => line(event),
-    fail: (message) => line({ type: "error", message }),
+    show: ({ type, at, ...rest }) => void out.write(`${JSON.stringify({ type, at, ...rest })}\n`),
     close: () => undefined,
   };
 }

@@ -1,28 +1,44 @@
-import pc from "picocolors";
-import type { ViewEvent } from "../../contract/events.ts";
-import { fit, shownLength, sizeOf } from "./fit.ts";
-import { tableLines } from "./renderer.ts";
+import type { ViewEvent as TextView } from "../../contract/events.ts";
+import type { ViewEvent, Timed } from "../events.ts";
+import type { Block } from "../format/block.ts";
+import { blocksText } from "./blocks.ts";
+import { truncate, widthOf, type Terminal } from "./terminal.ts";
 
-/** A view that stays in its place: each one is written over the one before, in one write so that it does not flicker. */
+/**
+ * A view that stays in its place on a terminal: each one is written over the previous one, in one write so that it does not
+ * flicker. A log gets a line each time that something has changed.
+ */
 export interface LiveView {
-  readonly show: (event: ViewEvent) => void;
+  readonly show: (event: Timed<ViewEvent | TextView>) => void;
   /** What was shown last stays; the next view begins below it. */
   readonly leave: () => void;
 }
 
-export function liveView(out: NodeJS.WritableStream): LiveView {
+export function liveView(out: NodeJS.WritableStream, terminal: () => Terminal): LiveView {
   let before: readonly string[] = [];
+  let last: string | undefined;
+  const rewrite = (blocks: readonly Block[]) => {
+    const size = terminal();
+    const columns = size.columns ?? 80;
+    const lines = blocksText(blocks, size)
+      .trimEnd()
+      .split("\n")
+      .slice(0, size.rows - 1)
+      .map((line) => truncate(line, columns - 1));
+    // A terminal that was made narrower has wrapped the previous lines.
+    const height = before.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
+    const up = height === 0 ? "" : `\x1b[${String(Math.min(height, size.rows - 1))}A`;
+    out.write(`${up}\r${lines.map((line) => `\x1b[2K${line}\n`).join("")}\x1b[J`);
+    before = lines;
+  };
   return {
     show: (event) => {
-      const { columns, rows } = sizeOf(out);
-      const lines = linesOf(event)
-        .slice(0, rows - 1)
-        .map((line) => fit(line, columns));
-      // A terminal that was made narrower has wrapped what stands there.
-      const height = before.reduce((sum, line) => sum + Math.max(1, Math.ceil(shownLength(line) / columns)), 0);
-      const up = height === 0 ? "" : `\x1b[${String(Math.min(height, rows - 1))}A`;
-      out.write(`${up}\r${lines.map((line) => `\x1b[2K${line}\n`).join("")}\x1b[J`);
-      before = lines;
+      if (terminal().live) rewrite(blocksOfView(event));
+      else {
+        const { line, change } = event as TextView;
+        if (change !== last) out.write(`${line}\n`);
+        last = change;
+      }
     },
     leave: () => {
       before = [];
@@ -30,7 +46,12 @@ export function liveView(out: NodeJS.WritableStream): LiveView {
   };
 }
 
-function linesOf({ title, columns, rows, details }: ViewEvent): string[] {
-  const [head = "", rule = "", ...body] = tableLines(columns, rows);
-  return [pc.bold(title), "", pc.bold(head), pc.dim(rule), ...body, "", ...details];
+function blocksOfView(event: ViewEvent | TextView): readonly Block[] {
+  const { title, columns, rows, details } = event as TextView;
+  return [
+    { type: "heading", text: title },
+    { type: "lines", lines: [""] },
+    { type: "table", columns: columns.map((name) => ({ title: name })), rows },
+    { type: "lines", lines: ["", ...details] },
+  ];
 }

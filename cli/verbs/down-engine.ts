@@ -4,7 +4,7 @@ import type { Verb } from "../../contract/events.ts";
 import { confirmByName } from "../confirm.ts";
 import { openEngine } from "../../platforms/pulumi/open.ts";
 import { localStack, type Overrides } from "../../platforms/compose/project.ts";
-import { timed } from "../steps.ts";
+import { timed } from "../../contract/timed.ts";
 import type { DownOptions } from "./down.ts";
 
 /** Deletes what the engine made of a stack. What holds data is protected and stays, unless asked otherwise. */

@@ -1,6 +1,6 @@
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
-import { timed } from "../steps.ts";
+import { timed } from "../../contract/timed.ts";
 import { openEngine } from "../../platforms/pulumi/open.ts";
 import type { Overrides } from "../../platforms/compose/project.ts";
 

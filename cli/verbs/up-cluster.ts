@@ -11,7 +11,7 @@ import { openEngine, type EngineStack } from "../../platforms/pulumi/open.ts";
 import { localDatabaseUrl } from "../../platforms/compose/database.ts";
 import { localProject, localStack, type LocalStack, type Overrides } from "../../platforms/compose/project.ts";
 import { localGuard } from "../../platforms/compose/release-guard.ts";
-import { timed } from "../steps.ts";
+import { timed } from "../../contract/timed.ts";
 
 export interface UpOptions {
   /** Does not ask before it applies. */

@@ -11,7 +11,7 @@ import { prepareMachine, readyFor } from "../doctor/prepare.ts";
 import { apply, difference, shown, writeProject } from "../../platforms/compose/apply.ts";
 import { localGuard } from "../../platforms/compose/release-guard.ts";
 import { localProject, localStack, type LocalProject, type Overrides } from "../../platforms/compose/project.ts";
-import { timed } from "../steps.ts";
+import { timed } from "../../contract/timed.ts";
 
 /**
  * Brings the local stack up: settings, images, containers, migrations. A second run changes nothing and says so; a

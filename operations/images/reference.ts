@@ -23,6 +23,15 @@ export interface ReferenceServerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What `./exai image build` did. */
+export interface ImageBuildResult {
+  readonly tag: string;
+  /** `unchanged` if the image existed with the same content. */
+  readonly outcome: BuildOutcome;
+  /** The faults that were built in, as `EXAI_FAULTS`; empty for none. */
+  readonly faults: string;
+}
+
 /** The two programs of the image, each bundled into one file without dependencies. */
 export async function bundleReferenceServer(): Promise<{ server: string; healthcheck: string }> {
   // esbuild is a development dependency: who only runs `plan` or `synth` never loads it.

@@ -2,11 +2,15 @@ import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import type { ViewEvent } from "../../../contract/events.ts";
 import { jsonRenderer } from "../../../cli/render/json.ts";
-import { plainRenderer } from "../../../cli/render/plain.ts";
 import type { Renderer, Streams } from "../../../cli/render/renderer.ts";
-import { ttyRenderer } from "../../../cli/render/tty.ts";
+import { textRenderer } from "../../../cli/render/text.ts";
 
-const view = (title: string, change = title, details: readonly string[] = []): ViewEvent => ({
+const at = "2026-11-29T09:00:00.000Z";
+const ttyRenderer = (streams: Streams) => textRenderer(streams);
+const plainRenderer = (streams: Streams) => textRenderer(streams, true);
+
+const view = (title: string, change = title, details: readonly string[] = []): ViewEvent & { at: string } => ({
+  at,
   ...{ type: "view", title, change, details, columns: ["slot", "weight"] },
   ...{ rows: [["blue", "75 %"]], line: `line of ${title}`, data: { title } },
 });
@@ -51,7 +55,7 @@ describe("a view", () => {
     const { renderer, text } = terminal({ columns: 60, rows: 20 }, ttyRenderer);
     renderer.show(view("shift 5 %", "a", ["one", "two", "three"]));
     renderer.show(view("shift 25 %", "b", ["one"]));
-    renderer.show({ type: "result", title: "over", data: {} });
+    renderer.show({ at, type: "result", title: "over", data: {} });
     const shown = screen(text(), 60);
     expect(shown).toEqual(["shift 25 %", "", "slot  weight", "----  ------", "blue  75 %", "", "one", "", "over", ""]);
   });
@@ -72,8 +76,8 @@ describe("a view", () => {
     out.read();
     out.columns = 20;
     renderer.show(view("z"));
-    // Six lines, of which the title now takes three.
-    expect(String(out.read())).toContain("\x1b[8A");
+    // Five lines, of which the title now takes three.
+    expect(String(out.read())).toContain("\x1b[7A");
   });
 
   it("is a line per change where nobody looks on", () => {

@@ -1,29 +1,37 @@
 import { PassThrough } from "node:stream";
+import pc from "picocolors";
 import { describe, expect, it } from "vitest";
 import { UserError, UserErrors } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import type { ExaiEvent } from "../../../contract/events.ts";
-import { report } from "../../../cli/run.ts";
+import { errorEvents } from "../../../cli/errors.ts";
+import { errorLines } from "../../../cli/format/error.ts";
 import { jsonRenderer } from "../../../cli/render/json.ts";
-import { plainRenderer } from "../../../cli/render/plain.ts";
-import { duration, tableLines, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
-import { ttyRenderer } from "../../../cli/render/tty.ts";
+import { duration, type Printed, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
+import { tableLines } from "../../../cli/render/table.ts";
+import { textRenderer } from "../../../cli/render/text.ts";
 
-const EVENTS: readonly ExaiEvent[] = [
-  { type: "step", id: "a", title: "first", status: "started" },
-  { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
-  { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
-  { type: "step", id: "a", title: "first", status: "done", seconds: 1.25 },
-  { type: "note", level: "warning", message: "careful" },
-  { type: "table", columns: ["NAME", "N"], rows: [["long name", "1"]] },
-  { type: "text", text: "words" },
-  { type: "result", title: "over", data: { n: 1 }, next: ["./exai status"] },
-];
+const PLAIN = { columns: undefined, colours: pc.createColors(false) };
+const at = "2026-11-29T09:00:00.000Z";
+
+const EVENTS: readonly Printed[] = (
+  [
+    { type: "step", id: "a", title: "first", status: "started" },
+    { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
+    { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
+    { type: "step", id: "a", title: "first", status: "done", seconds: 1.25 },
+    { type: "note", level: "warning", message: "careful" },
+    { type: "table", columns: ["NAME", "N"], rows: [["long name", "1"]] },
+    { type: "text", text: "words" },
+    { type: "result", title: "over", data: { n: 1 }, next: ["./exai status"] },
+  ] satisfies ExaiEvent[]
+).map((event) => ({ ...event, at }));
 
 function printed(make: (streams: Streams) => Renderer, columns?: number): { out: string; err: string } {
   const [out, err] = [new PassThrough(), new PassThrough()];
-  const renderer = make({ out, err: Object.assign(err, columns === undefined ? {} : { columns }) });
+  const renderer = make({ out, err: Object.assign(err, columns === undefined ? {} : { isTTY: true, columns }) });
   for (const event of EVENTS) renderer.show(event);
-  renderer.fail("bad");
+  renderer.show({ at, ...errorEvents(new UserError("failed", "it", "is bad", "none"))[0] });
   renderer.close();
   const text = (stream: PassThrough) => String(stream.read() ?? "");
   return { out: text(out), err: text(err) };
@@ -31,25 +39,29 @@ function printed(make: (streams: Streams) => Renderer, columns?: number): { out:
 
 describe("renderers", () => {
   it("plain: one line per event, results on standard output, progress on standard error", () => {
-    const { out, err } = printed(plainRenderer);
+    const { out, err } = printed((streams) => textRenderer(streams, true));
     expect(out).toBe("NAME       N\n---------  -\nlong name  1\nwords\nover\n  next: ./exai status\n");
     expect(err.split("\n")).toEqual([
       "[started] first",
       "[progress] first: half",
       "[done] first (1.3 s)",
       "[warning] careful",
-      "error: bad",
+      "error: it: is bad",
+      "  fix: none",
       "",
     ]);
   });
 
   it("json: every event as one object per line", () => {
     const lines = printed(jsonRenderer).out.trimEnd().split("\n");
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([...EVENTS, { type: "error", message: "bad" }]);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      ...EVENTS,
+      { at, type: "error", code: "failed", where: "it", message: "is bad", fix: ["none"], exitCode: 2 },
+    ]);
   });
 
   it("tty: rewrites the line of a step that runs, and never lets it wrap", () => {
-    const { err } = printed(ttyRenderer, 10);
+    const { err } = printed((streams) => textRenderer(streams), 10);
     expect(err).toContain("\r\x1b[2K");
     const open = err.split("\r\x1b[2K")[0] ?? "";
 
@@ -61,27 +73,32 @@ describe("renderers", () => {
   });
 
   it("aligns tables by their widest cell", () => {
-    expect(tableLines(["A", "B"], [["wide", "1"]])).toEqual(["A     B", "----  -", "wide  1"]);
+    expect(tableLines([{ title: "A" }, { title: "B" }], [["wide", "1"]], PLAIN)).toEqual([
+      "A     B",
+      "----  -",
+      "wide  1",
+    ]);
   });
 });
 
-describe("report", () => {
+describe("errors", () => {
   const said = (error: unknown) => {
-    const messages: string[] = [];
-    const code = report(error, {
-      show: () => undefined,
-      fail: (message) => messages.push(message),
-      close: () => undefined,
-    });
-    return { code, text: messages.join("\n") };
+    const events = errorEvents(error);
+    return { code: events[0].exitCode, text: events.flatMap(errorLines).join("\n") };
   };
 
-  it("prints where, what and the fix of a user error, without a stack trace", () => {
+  it("print where, what and the fix of a user error, without a stack trace", () => {
     const { code, text } = said(new UserError("lock-held", "exai:httpPort", "is taken", "choose another"));
     expect({ code, text }).toEqual({ code: 3, text: "exai:httpPort: is taken\n  fix: choose another" });
   });
 
-  it("prints each of several", () => {
+  it("print the commands of a fix as a person types them", () => {
+    expect(said(new UserError("failed", "a", "x", fix`${command("up")} first`)).text).toBe(
+      "a: x\n  fix: ./exai up first",
+    );
+  });
+
+  it("print each of several", () => {
     const { code, text } = said(
       new UserErrors([new UserError("failed", "a", "x", "m"), new UserError("failed", "b", "y", "n")]),
     );
@@ -89,7 +106,7 @@ describe("report", () => {
     expect(text).toMatch(/a: x[\s\S]*b: y/);
   });
 
-  it("prints the stack trace of a defect", () => {
+  it("print the stack trace of a defect", () => {
     expect(said(new Error("oops"))).toMatchObject({
       code: 2,
       text: expect.stringContaining("render.test.ts") as string,

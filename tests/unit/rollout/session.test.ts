@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Writable } from "node:stream";
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import { plainRenderer } from "../../../cli/render/plain.ts";
+import { textRenderer } from "../../../cli/render/text.ts";
 import { Asked, type Ahead } from "../../../operations/rollout/ports/prefetch.ts";
 import type { Announcer } from "../../../operations/rollout/ports/announcer.ts";
 import { controlRequest } from "../../../operations/rollout/ports/control.ts";
@@ -249,8 +249,8 @@ describe("a rollback of a warm release", () => {
           done();
         },
       });
-      const renderer = plainRenderer({ out: sink, err: sink });
-      for (const event of (await runVerb(rollback(watched, request))).events) renderer.show(event);
+      const renderer = textRenderer({ out: sink, err: sink }, true);
+      for (const event of (await runVerb(rollback(watched, request))).events) renderer.show({ at: "", ...event });
       return withoutFigures(text);
     };
     const plain = await said({ reason: "complaints" });

@@ -1,0 +1,40 @@
+import { EXIT, UserError, UserErrors, type ExitCode } from "../contract/errors.ts";
+import { command, fix } from "../contract/fix.ts";
+import type { ErrorEvent } from "./events.ts";
+
+/** The events of what ended a verb: one per user error, or one for a defect of this program. */
+export function errorEvents(error: unknown): readonly [ErrorEvent, ...ErrorEvent[]] {
+  if (error instanceof UserErrors) {
+    const [first, ...others] = error.errors.map(userError);
+    if (first !== undefined) return [first, ...others];
+  }
+  if (error instanceof UserError) return [userError(error)];
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return [{ type: "error", code: "internal", where: "exai", message, exitCode: EXIT.failed, stack: stack ?? message }];
+}
+
+function userError({ code, where, message, fix, exitCode }: UserError): ErrorEvent {
+  return { type: "error", code, where, message, fix, exitCode };
+}
+
+/** What Ctrl-C comes to. */
+export const INTERRUPTED: ErrorEvent = {
+  type: "error",
+  code: "interrupted",
+  where: "exai",
+  message: "interrupted; the state is consistent",
+  fix: fix`run the same command again, or ${command("rollout resume")} for a rollout`,
+  exitCode: EXIT.interrupted,
+};
+
+/** An error of commander's: a wrong option, argument or command. */
+export function usageError(message: string): ErrorEvent {
+  return {
+    type: "error",
+    code: "invalid-argument",
+    where: "command line",
+    message: message.replace(/^error: /, ""),
+    fix: fix`see ${command("--help")}`,
+    exitCode: EXIT.failed satisfies ExitCode,
+  };
+}

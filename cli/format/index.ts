@@ -1,0 +1,26 @@
+import type { Results, Views } from "../results.ts";
+import type { Block, Formatter } from "./block.ts";
+import { imageBuild } from "./image.ts";
+
+/** How the result of each verb is shown to people. */
+export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[Verb]> } = {
+  "image build": imageBuild,
+};
+
+/** How a view is shown: `blocks` on a terminal; in a log `line`, each time that `change` differs. */
+export interface ViewFormatter<Data> {
+  readonly blocks: Formatter<Data>;
+  readonly line: (data: Data, at: string) => string;
+  readonly change: (data: Data) => string;
+}
+
+/** How the views of each verb are shown to people. */
+export const VIEW_FORMATTERS: { readonly [Verb in keyof Views]: ViewFormatter<Views[Verb]> } = {};
+
+/** The blocks of a result. */
+export function blocksOf<Name extends keyof Results>(
+  { verb, data }: { readonly verb: Name; readonly data: Results[Name] },
+  at: string,
+): readonly Block[] {
+  return FORMATTERS[verb](data, { at: Date.parse(at) });
+}
