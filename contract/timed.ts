@@ -1,7 +1,7 @@
 import type { StepEvent } from "./events.ts";
 
 /** How a step ended. */
-export type StepEnd = Partial<Pick<StepEvent, "status" | "detail" | "data">>;
+export type StepEnd = Partial<Pick<StepEvent, "status" | "detail" | "failure">>;
 
 /**
  * Runs one piece of work as a step: yields its start, and its end with the seconds that it took. A step whose work throws has
