@@ -178,7 +178,7 @@ interface SharedRoute {
  * weights.
  *
  * @returns undefined when the proxy has no routes of this namespace yet.
- * @throws Error when the two routes contradict each other, as they do for the moment between two writes.
+ * @throws Error if the two routes contradict each other, as they do for the moment between two writes.
  */
 export function gatewayTable(configDump: unknown, namespace: string): RouteTable | undefined {
   const found = new Map<Listener, SharedRoute>();

@@ -20,7 +20,7 @@ import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { serverEnvironment, slotSecrets } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
-/** In what staging and prod differ; everything else is settings. */
+/** The differences between staging and prod; everything else is settings. */
 export interface KubernetesChoices {
   /** Where the database lives. `password` makes one for a new project. */
   readonly database: (password: () => pulumi.Output<string>) => SupabaseTarget;
@@ -159,7 +159,7 @@ export function cluster(settings: Settings, choices: KubernetesChoices): Record<
   return {
     namespace: platform.namespace,
     url: `https://${settings.hostname ?? ""}`,
-    // What `up` was asked for and what the slots have: a rollout changes the second alone.
+    // `image` is the setting, `slots` are the deployed images: a rollout changes only the latter.
     image: settings.image ?? "",
     slots: images,
     supabaseProject: database.ref,
@@ -168,7 +168,7 @@ export function cluster(settings: Settings, choices: KubernetesChoices): Record<
   };
 }
 
-/** Providers of exactly the named cluster and account: `up` never meets what happens to be current. */
+/** Providers of exactly the named cluster and account: `up` never uses the current context. */
 function kubernetesProviders(settings: Settings): { kubernetes: k8s.Provider; supabase: supabase.Provider } {
   const context = settings.kubeContext ?? "";
   return {
@@ -186,7 +186,7 @@ function kubernetesProviders(settings: Settings): { kubernetes: k8s.Provider; su
   };
 }
 
-/** The connection with its password. @throws UserError where that of an existing project was not given */
+/** The connection with its password. @throws UserError if that of an existing project was not given */
 function databaseLogin(connection: DatabaseConnection, stack: string): DatabaseLogin {
   const { password } = connection;
   if (password === undefined)
@@ -216,7 +216,7 @@ function slotImages(settings: Settings): Readonly<Record<Slot, pulumi.Input<stri
   return { blue: settings.slots.blue ?? build(), green: settings.slots.green ?? build() };
 }
 
-/** @throws UserError where the settings do not say from what and where to */
+/** @throws UserError if the settings do not say from what and where to */
 function builtImage(settings: Settings): pulumi.Output<string> {
   const { buildContext, buildRepository, stack } = settings;
   if (buildContext === undefined || buildRepository === undefined) {
@@ -231,7 +231,7 @@ function builtImage(settings: Settings): pulumi.Output<string> {
   const image = new docker.Image("server-image", {
     imageName: `${buildRepository}:${stack}`,
     build: { context: buildContext, platform: "linux/amd64" },
-    // Where the repository cannot say what a push became, the deployment must not fall back to a tag.
+    // If the repository does not return the digest of a push, the deployment must not fall back to a tag.
     skipPush: false,
   });
   return image.repoDigest;

@@ -21,7 +21,7 @@ import type { Settings } from "./settings.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The whole stack on this machine's Docker engine. What is published, is published on loopback. */
+/** The whole stack on the local Docker daemon. Ports are published on loopback. */
 export function local(settings: Settings): Record<string, unknown> {
   const { instance, stack } = settings;
   const home = resolve(ROOT, settings.homeDirectory ?? ".exai/local");

@@ -21,7 +21,7 @@ export function watchedBackups(schedules: readonly Schedule[]): readonly Watched
   }));
 }
 
-/** Whom the alerts reach, as far as the settings say. */
+/** The receivers of alerts, from the settings. */
 export function alertTargets(settings: Settings): AlertTargets {
   const { slackWebhook, slackChannel, pagerdutyKey, alertWebhook, heartbeatUrl } = settings;
   return {

@@ -5,7 +5,7 @@ import type { Settings } from "./settings.ts";
 /**
  * Prod: on the given Supabase project, or on one that the stack makes and then protects.
  *
- * @throws UserError where there is neither a project nor an organization to make one in
+ * @throws UserError if there is neither a project nor an organization to make one in
  */
 export function prod(settings: Settings): Record<string, unknown> {
   const { supabaseProjectRef: ref, supabaseOrganization: organization, supabaseDatabasePassword, stack } = settings;

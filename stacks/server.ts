@@ -61,7 +61,7 @@ export interface ServerVariable {
   readonly set: boolean;
   /** Whether the stack generates a secret that is not supplied. */
   readonly generated: boolean;
-  /** Value of what is not secret; undefined where it is not set or not known before the deployment. */
+  /** Value of what is not secret; undefined if it is not set or not known before the deployment. */
   readonly value: string | undefined;
 }
 

@@ -12,7 +12,7 @@ export interface Settings extends Values {
   /** Name of the Pulumi stack. */
   readonly stack: string;
   readonly environment: Environment;
-  /** Image per slot; undefined where the stack builds it from `buildContext`. */
+  /** Image per slot; undefined if the stack builds it from `buildContext`. */
   readonly slots: Readonly<Record<Slot, pulumi.Input<string> | undefined>>;
 }
 
@@ -32,7 +32,7 @@ export function parseSettings(stack: string, source: ConfigSource): Settings {
       return values.greenImage ?? values.image;
     },
   };
-  // Neither a copy of the values nor of the images: who reads one with a mark of the SDK's loads the SDK.
+  // Returns the values without a copy: reading a value that the SDK marks loads the SDK.
   return Object.assign(values, { stack, environment, slots });
 }
 

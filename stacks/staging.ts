@@ -5,7 +5,7 @@ import type { Settings } from "./settings.ts";
 /**
  * Staging: the same as prod, smaller, on a branch of the Supabase project.
  *
- * @throws UserError where the project is not named that the branch belongs to
+ * @throws UserError if the project is not named that the branch belongs to
  */
 export function staging(settings: Settings): Record<string, unknown> {
   const { supabaseProjectRef: parentRef, supabaseBranch, supabaseRegion, stack } = settings;

@@ -54,7 +54,7 @@ let turn: Promise<unknown> = Promise.resolve();
  * The monitor is listened to, and not the mocks, because only its requests carry parents, options, secret marks and
  * source positions.
  *
- * @throws UserError or UserErrors where the settings are refused
+ * @throws UserError or UserErrors if the settings are refused
  */
 export function capture(stack: string, source: ConfigSource, options: CaptureOptions = {}): Promise<ResourceGraph> {
   return captureProgram(stack, () => buildStack(parseSettings(stack, source)), options);

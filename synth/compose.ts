@@ -56,8 +56,8 @@ export function composeOutputs(password: (name: string, length: number) => strin
  * Renders the docker resources of a captured graph as a Compose project. Uploads become files next to the Compose file,
  * mounted read-only; a secret never becomes part of the document.
  *
- * @throws UserError where a resource has a secret in its environment, labels or command
- * @throws UnknownValueError where a value is known only to an engine
+ * @throws UserError if a resource has a secret in its environment, labels or command
+ * @throws UnknownValueError if a value is known only to an engine
  */
 export function compose(graph: ResourceGraph): ComposeProject {
   const carriers = graph.resources.filter((resource) => resource.type === CONTAINER && resource.inputs.start === false);
@@ -258,7 +258,7 @@ function inContainer(file: ComposeFile, name: string): string {
   return file.path.slice(`files/${name}`.length);
 }
 
-/** @throws UserError where a secret stands in what `docker inspect` shows to everyone */
+/** @throws UserError if a secret stands in what `docker inspect` shows to everyone */
 function refuseSecretsInDefinition(container: Resource): void {
   for (const key of ["envs", "labels", "command", "entrypoints"])
     if (holdsSecret(container.inputs[key] ?? null))

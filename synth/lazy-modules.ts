@@ -16,8 +16,8 @@ const UNUSED = [
 type Exports = Record<PropertyKey, unknown>;
 
 /**
- * Makes those parts load at their first use instead of with the library. Nothing changes for whoever does use one. Call it
- * before the libraries are imported; a part that is loaded already stays as it is.
+ * Makes those parts load at their first use instead of with the library. Code that uses one is not affected. Call it
+ * before the libraries are imported; it does not affect a part that is already loaded.
  */
 export function loadLazily(parts: readonly string[] = UNUSED): void {
   const require = createRequire(import.meta.url);
@@ -36,7 +36,7 @@ export function loadLazily(parts: readonly string[] = UNUSED): void {
   }
 }
 
-/** An object that becomes another one as soon as something is asked of it, save whether it is an ES module's. */
+/** An object that becomes another one as soon as something is asked of it, except whether it is an ES module's. */
 function lazy(load: () => Exports): Exports {
   let loaded: Exports | undefined;
   const whole = () => (loaded ??= load());

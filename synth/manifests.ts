@@ -59,7 +59,7 @@ const MIDDLE = ORDER.findIndex((kinds) => kinds.length === 0);
  * Renders the Kubernetes resources of a captured graph, in the order in which they can be applied. Other resources
  * (Supabase, random passwords, images) are not the cluster's and are left out.
  *
- * @throws UserError where an object that is not a Secret carries a secret
+ * @throws UserError if an object that is not a Secret carries a secret
  */
 export function manifests(graph: ResourceGraph, options: ManifestOptions = {}): readonly Manifest[] {
   return graph.resources

@@ -16,7 +16,7 @@ export interface StackFileOptions {
  * The configuration of a stack as its file `Pulumi.<stack>.yaml` has it. Encrypted values are deferred: reading them
  * takes the engine.
  *
- * @throws UserError where the file is missing or malformed
+ * @throws UserError if the file is missing or malformed
  */
 export function stackFileSource(root: string, stack: string, options: StackFileOptions = {}): ConfigSource {
   const file = `Pulumi.${stack}.yaml`;

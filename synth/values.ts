@@ -13,7 +13,7 @@ export class UnknownValueError extends Error {
 /** Plain JSON-like data. */
 export type Plain = null | boolean | number | string | Plain[] | { [key: string]: Plain };
 
-/** The content behind every secret mark. @throws UnknownValueError where a value is unknown */
+/** The content behind every secret mark. @throws UnknownValueError if a value is unknown */
 export function reveal(value: Value, resource: string): Plain {
   if (value instanceof Unknown) throw new UnknownValueError(resource, value.path);
   if (value instanceof Secret) return reveal(value.value, resource);

@@ -15,7 +15,7 @@ export interface DockerBackupsArgs {
   readonly volumes: PostgresVolumes;
   /** Passphrase of the encrypted repository. */
   readonly passphrase: pulumi.Input<string>;
-  /** Full backups whose log is kept whole, so that any moment since can be restored. @default 8 */
+  /** Number of full backups whose WAL is kept completely, for point-in-time restore. @default 8 */
   readonly archiveFulls?: number;
   /** MiB. @default 256 */
   readonly memoryMegabytes?: number;
@@ -29,7 +29,7 @@ export interface DockerBackupsArgs {
 export const BACKUP_RUNNER = "backup-runner";
 
 /**
- * Backups of the local database: the declared schedules, and the container that works off the queue which pg_cron
+ * Backups of the local database: the declared schedules, and the container that processes the queue which pg_cron
  * fills. It creates the repository and a first full backup automatically.
  */
 export class DockerBackups extends ExaiComponent {
@@ -49,7 +49,7 @@ export class DockerBackups extends ExaiComponent {
   }
 }
 
-/** The runner's container; pure. It shares no network name with users: all it needs comes over the socket's volume. */
+/** The runner's container; pure. Its only connection to the database is the socket's volume. */
 export function runnerSpec(args: Omit<DockerBackupsArgs, "platform" | "transform">): ContainerSpec {
   return {
     component: BACKUP_RUNNER,
@@ -74,7 +74,7 @@ export function runnerSpec(args: Omit<DockerBackupsArgs, "platform" | "transform
     // The Docker provider counts processes per user, and the database runs as the same one.
     pids: 400,
     healthCheck: { test: ["CMD", "exai-runner-healthy"], startPeriodSeconds: 10 },
-    // A backup that is running is ended and recorded as failed.
+    // A running backup is ended and recorded as failed.
     graceSeconds: 20,
   };
 }

@@ -22,7 +22,7 @@ import { BackupSchedule, type Schedule } from "./schedules.ts";
 export type DumpRepository =
   /** A volume of the cluster, in Kubernetes' units, e.g. `50Gi`; its storage class is the cluster's default if absent. */
   | { readonly kind: "volume"; readonly size: string; readonly storageClass?: string | undefined }
-  /** What restic takes: `s3:https://…`, `rest:https://…`. `credentials` is the text of an AWS credentials file. */
+  /** A repository in restic's form: `s3:https://…`, `rest:https://…`. `credentials` is the text of an AWS credentials file. */
   | { readonly kind: "remote"; readonly url: string; readonly credentials?: pulumi.Input<string> | undefined };
 
 export interface KubernetesBackupsArgs {
@@ -30,7 +30,7 @@ export interface KubernetesBackupsArgs {
   /** Built from images/postgres with tools at least as new as the database. */
   readonly image: pulumi.Input<string>;
   readonly schedules: readonly Schedule[];
-  /** postgres:// URL of a role that may read everything and passes row level security. */
+  /** postgres:// URL of a role that may read everything and bypasses row-level security. */
   readonly databaseUrl: pulumi.Input<string>;
   /** CA certificates (PEM) that verify the database server; the URL names them as {@link DATABASE_CA_PATH}. */
   readonly databaseCa?: string | undefined;
@@ -57,7 +57,7 @@ const DATABASE_PORTS = [5432, 6543] as const;
 
 /**
  * Backups of a hosted database: each schedule is a CronJob that writes an encrypted, deduplicated dump to a repository
- * outside of the database's own failure domain, verifies it, and expires what its retention gives up.
+ * outside the database's failure domain, verifies it, and deletes dumps that are older than the retention.
  */
 export class KubernetesBackups extends ExaiComponent {
   readonly cronJobs: readonly k8s.batch.v1.CronJob[];
@@ -123,7 +123,7 @@ function claimArgs(
   return {
     metadata: {
       ...meta,
-      // Most storage classes make the volume with its first pod, which comes hours after the deployment.
+      // Most storage classes create the volume with its first pod, which starts hours after the deployment.
       annotations: { "pulumi.com/skipAwait": "true" },
     },
     spec: {
@@ -139,11 +139,11 @@ function dumpEgress(repository: DumpRepository): k8s.types.input.networking.v1.N
   return [{ to: internet(), ports: tcp(...ports) }];
 }
 
-/** What a CronJob refers to by name. */
+/** Names of the objects that a CronJob refers to. */
 interface References {
   readonly account: pulumi.Input<string>;
   readonly secret: pulumi.Input<string>;
-  /** Claim of the repository's volume; absent where the repository is elsewhere. */
+  /** Claim of the repository's volume; absent if the repository is remote. */
   readonly claim?: pulumi.Input<string>;
   /** Whether the secret has the file of a remote repository's credentials. */
   readonly hasCredentials: boolean;
@@ -163,7 +163,7 @@ export function cronJobArgs(
       timeZone: schedule.timeZone,
       // A dump that takes longer than its period must not overlap the next one.
       concurrencyPolicy: "Forbid",
-      // A controller that was away for less than this catches up.
+      // A controller that was unavailable for less than this starts the missed run.
       startingDeadlineSeconds: 1800,
       successfulJobsHistoryLimit: 3,
       failedJobsHistoryLimit: 3,
@@ -172,7 +172,7 @@ export function cronJobArgs(
         spec: {
           backoffLimit: 2,
           activeDeadlineSeconds: schedule.frequency === "hourly" ? 3300 : 6 * 3600,
-          // Also jobs made by hand go away.
+          // Manually created jobs are deleted too.
           ttlSecondsAfterFinished: 7 * 86_400,
           template: podTemplate(dumpPod(schedule, args, references), platform),
         },
@@ -242,7 +242,7 @@ export function dumpPod(
   };
 }
 
-/** A size in whole units of Gi with 2 Gi on top; other units are left alone. */
+/** A size in whole Gi plus 2 Gi; other units are not changed. */
 function withMargin(size: string): string {
   const gibibytes = /^(\d+)Gi$/.exec(size)?.[1];
   return gibibytes === undefined ? size : `${Number(gibibytes) + 2}Gi`;

@@ -26,7 +26,12 @@ export function backupQueries(): string {
           },
         },
         { last_duration_seconds: { usage: "GAUGE", description: "Duration of the last successful backup" } },
-        { last_size_bytes: { usage: "GAUGE", description: "What the last successful backup added to its repository" } },
+        {
+          last_size_bytes: {
+            usage: "GAUGE",
+            description: "Bytes that the last successful backup added to its repository",
+          },
+        },
         {
           [column("exai_backup", BACKUP_METRICS.failures)]: {
             usage: "COUNTER",
@@ -36,8 +41,8 @@ export function backupQueries(): string {
       ],
     },
     exai_wal: {
-      // Where the segment before the current one is archived, everything that can be is: an idle server writes no
-      // segment and would otherwise look as if its archive stood still. An open segment is closed within seconds.
+      // If the segment before the current one is archived, the archive is complete: an idle server writes no
+      // segment, and its archive would otherwise look stale. An open segment is closed within seconds.
       query:
         "select extract(epoch from case" +
         " when left(last_archived_wal, 24) >= pg_walfile_name(pg_current_wal_lsn() + 1 - 16777216) then now()" +
@@ -47,7 +52,7 @@ export function backupQueries(): string {
         {
           [column("exai_wal", BACKUP_METRICS.walLastArchived)]: {
             usage: "GAUGE",
-            description: "Instant up to which the log is in the archive",
+            description: "Time of the last WAL in the archive",
           },
         },
       ],

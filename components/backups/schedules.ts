@@ -3,32 +3,32 @@ import { UserError } from "../../contract/errors.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { parseCron } from "./cron.ts";
 
-/** How a backup relates to the ones before it; the words of the table `backup_schedules`. */
+/** How a backup relates to earlier ones; values of the table `backup_schedules`. */
 export const BACKUP_KINDS = ["full", "incremental", "differential"] as const;
 
 /** One of {@link BACKUP_KINDS}. */
 export type BackupKind = (typeof BACKUP_KINDS)[number];
 
-/** How often a schedule falls due; the words of the table `backup_schedules`. */
+/** How often a schedule is due; values of the table `backup_schedules`. */
 export type BackupFrequency = "hourly" | "daily" | "weekly";
 
 /** Fewest and most days that a backup is kept. */
 export const RETENTION_DAYS = { min: 7, max: 90 } as const;
 
-/** When backups fall due and how long they are kept. */
+/** When backups are due and how long they are kept. */
 export interface Schedule {
   /** Label of the metrics, part of object names: lower case, digits, dashes. */
   readonly name: string;
   readonly kind: BackupKind;
   readonly frequency: BackupFrequency;
-  /** Five fields, as cron has them. */
+  /** Five cron fields. */
   readonly cron: string;
   /** IANA name; the schedule follows its wall clock. */
   readonly timeZone: string;
   readonly retentionDays: number;
 }
 
-/** What a stack's settings decide about its backups. */
+/** A stack's settings for its backups. */
 export interface ScheduleSettings {
   readonly timeZone: string;
   readonly dailyRetentionDays: number;
@@ -38,9 +38,9 @@ export interface ScheduleSettings {
 
 /**
  * The stack's schedules: a full backup every night, an incremental one every hour and a differential one every Sunday,
- * an hour after the night's full backup, for the long term.
+ * an hour after the night's full backup, for long-term retention.
  *
- * @throws UserError where a retention or the time zone is out of bounds
+ * @throws UserError if a retention or the time zone is out of bounds
  */
 export function backupSchedules(settings: ScheduleSettings): readonly Schedule[] {
   const { timeZone } = settings;
@@ -74,7 +74,7 @@ export function backupSchedules(settings: ScheduleSettings): readonly Schedule[]
   return schedules;
 }
 
-/** Refuses what the database, pg_cron or Kubernetes would refuse later. @throws UserError */
+/** Validates a schedule before the database, pg_cron or Kubernetes do. @throws UserError */
 export function checkSchedule(schedule: Schedule): void {
   const where = `backup schedule ${schedule.name}`;
   const { min, max } = RETENTION_DAYS;
@@ -122,7 +122,7 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** A schedule as the stack declares it: what runs it differs per platform, this resource is the same on both. */
+/** A declared schedule. Its runner differs per platform; this resource is the same on both. */
 export class BackupSchedule extends ExaiComponent {
   constructor(schedule: Schedule, opts?: pulumi.ComponentResourceOptions) {
     const { name, kind, cron, timeZone, retentionDays } = schedule;

@@ -4,9 +4,9 @@ import * as pulumi from "@pulumi/pulumi";
 export type ComponentType = `exai:${string}:${string}`;
 
 /**
- * Base class of every component. Children are made with `parent: this` and the component's name as prefix.
+ * Base class of every component. A component creates its children with `parent: this` and its own name as prefix.
  *
- * `declared` are the inputs that the component registers, so that policies and reviewers see them in the graph; plain
+ * `declared` are the inputs that the component registers, so that policies and reviewers see them in the graph. Plain
  * values only, since an Output among them would be awaited by every child.
  */
 export abstract class ExaiComponent extends pulumi.ComponentResource {

@@ -110,7 +110,7 @@ export function hardenedContainer(
   );
 }
 
-/** What a busy machine may need on top of a health check's own times until a container is made and started. */
+/** Extra seconds that a busy machine may need to create and start a container. */
 const WAIT_MARGIN_SECONDS = 30;
 
 /** The arguments behind {@link hardenedContainer}, with the files that its carrier brought; pure. */
@@ -194,7 +194,7 @@ export function containerArgs(
     logOpts: { "max-size": "10m", "max-file": "3" },
     labels: Object.entries(labels).map(([label, value]) => ({ label, value })),
     mustRun: true,
-    // The engine waits for health, and gives up soon after Docker itself would have called the container unhealthy.
+    // The engine waits for health, and stops waiting soon after Docker would report the container unhealthy.
     wait: true,
     waitTimeout: startPeriod + retries * (interval + timeout) + WAIT_MARGIN_SECONDS,
   };

@@ -3,10 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
 import type { ContainerSpec, DockerPlatform, MountedFile } from "./container.ts";
 
-/** Label of a container with files: which carrier they came with. A new carrier means a new container. */
+/** Label of a container with files: the id of its carrier. A new carrier means a new container. */
 export const FILES_LABEL = "exai.files";
 
-/** Letters of a container's identifier that Docker itself shows. */
+/** Length of the container ids that Docker prints. */
 const SHORT_ID = 12;
 
 /** Volumes with the files of a container, and what put them there. */
@@ -25,8 +25,8 @@ export function directoriesOf(files: readonly MountedFile[]): readonly string[] 
 /**
  * Volumes that hold the files of a container, one per directory, filled by a carrier: a container that never starts.
  *
- * Docker takes no upload into a container whose root is read-only, not even into a volume of it, because the provider
- * addresses uploads to `/`. So the carrier's root can be written, and nothing ever runs in it.
+ * Docker accepts no upload into a container with a read-only root, not even into one of its volumes, because the provider
+ * addresses uploads to `/`. So the carrier's root is writable, and no process runs in it.
  */
 export function mountedFiles(
   name: string,
@@ -49,7 +49,7 @@ export function mountedFiles(
         `${name}${slug}`,
         {
           name: `${platform.instance}-${spec.component}${slug}`,
-          // A file that is gone must not stay behind in the volume: another set of files is another volume.
+          // A removed file must not stay in the volume, so another set of files needs another volume.
           labels: [...labels(spec.component), { label: FILES_LABEL, value: names.sort().join(" ") }],
         },
         { ...opts, deleteBeforeReplace: true },

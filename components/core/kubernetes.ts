@@ -53,7 +53,7 @@ export function metadata(
   return { name, namespace: platform.namespace, labels: partLabels(platform, part) };
 }
 
-/** An account for pods that never speak to the Kubernetes API: no token is mounted. */
+/** A service account for pods that never call the Kubernetes API: no token is mounted. */
 export function tokenlessAccount(
   resourceName: string,
   name: string,
@@ -72,8 +72,8 @@ type Rules = k8s.types.input.networking.v1.NetworkPolicyIngressRule[];
 type EgressRules = k8s.types.input.networking.v1.NetworkPolicyEgressRule[];
 
 /**
- * Opens what the namespace's default deny closes, for the pods of one part. Both directions are listed, so that a
- * policy that says nothing of a direction cannot open it by accident.
+ * Allows traffic that the namespace's default deny blocks, for the pods of one part. Both directions are listed, so that a
+ * policy without a direction cannot open it by accident.
  */
 export function opening(
   resourceName: string,

@@ -38,7 +38,7 @@ export interface PodContainer {
   readonly readiness?: Probe;
   readonly liveness?: Probe;
   /**
-   * Seconds between the removal from the endpoints and SIGTERM, in which routers learn of the removal. Kubernetes >= 1.30
+   * Seconds between the removal from the endpoints and SIGTERM, in which routers receive the removal. Kubernetes >= 1.30
    * sleeps, so the image needs no shell.
    */
   readonly preStopSeconds?: number;
@@ -61,9 +61,9 @@ export interface PodSpec extends Part {
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";
   /** Spread over nodes and zones, where there is more than one. @default false */
   readonly spread?: boolean;
-  /** Run on the node where pods of this part run already: what shares a ReadWriteOnce volume can meet nowhere else. @default false */
+  /** Run on the node of the part's other pods, which share a ReadWriteOnce volume. @default false */
   readonly together?: boolean;
-  /** Mount the account's token: only for pods that speak to the Kubernetes API. @default false */
+  /** Mount the account's token: only for pods that call the Kubernetes API. @default false */
   readonly apiToken?: boolean;
   readonly annotations?: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -105,7 +105,7 @@ export function podTemplate(
               // A cluster of one node or zone must still be able to run the stack.
               whenUnsatisfiable: "ScheduleAnyway",
               labelSelector: selector,
-              // Without it the pods of the last release count, and an update can end unevenly spread.
+              // Without it the pods of the previous release count, and an update can end unevenly spread.
               matchLabelKeys: ["pod-template-hash"],
             })),
           }
@@ -114,7 +114,7 @@ export function podTemplate(
         ? {
             affinity: {
               podAffinity: {
-                // The first pod, which finds none of its kind, goes anywhere.
+                // The first pod has no peer and may run on any node.
                 requiredDuringSchedulingIgnoredDuringExecution: [
                   { labelSelector: selector, topologyKey: "kubernetes.io/hostname" },
                 ],

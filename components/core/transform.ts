@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 /**
- * Escape hatch for one child of a component: either arguments to lay over the component's own, or a function that
+ * Escape hatch for one child of a component: either arguments that override the component's own, or a function that
  * edits the arguments and the options in place before the child is registered.
  */
 export type Transform<Args extends object> =

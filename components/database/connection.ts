@@ -10,13 +10,13 @@ export interface DatabaseAddress {
   readonly verified: boolean;
 }
 
-/** `host:port/database?options`, without who connects; pure. */
+/** `host:port/database?options`, without credentials; pure. */
 export function connectionUri({ host, port, name, verified }: DatabaseAddress): string {
   const tls = verified ? `sslmode=verify-full&sslrootcert=${DATABASE_CA_PATH}` : "sslmode=require";
   return `${host}:${port}/${name}?${tls}`;
 }
 
-/** The same with who connects, as libpq takes it; pure. */
+/** The same with credentials, in libpq's form; pure. */
 export function connectionUrl(address: DatabaseAddress, user: string, password: string): string {
   return `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${connectionUri(address)}`;
 }

@@ -11,9 +11,9 @@ export interface DockerPostgresArgs {
   readonly platform: DockerPlatform;
   /** Built from images/postgres. */
   readonly image: pulumi.Input<string>;
-  /** Password of the owner `postgres`; set when the database is first made. */
+  /** Password of the owner `postgres`; set when the database is created. */
   readonly password: pulumi.Input<string>;
-  /** Password of `exai_monitor`, as which Prometheus' exporter connects; set when the database is first made. */
+  /** Password of `exai_monitor`, the role of Prometheus' exporter; set when the database is created. */
   readonly monitorPassword: pulumi.Input<string>;
   /** Passphrase of the encrypted repository that stores the WAL and the backups. */
   readonly backupPassphrase: pulumi.Input<string>;
@@ -36,8 +36,8 @@ export interface DockerPostgresArgs {
 export const POSTGRES = "postgres";
 
 /**
- * The local database: PostgreSQL with pg_cron and pgTAP, prepared as a Supabase project is before its first migration,
- * with its log archived continuously into an encrypted repository. Migrations are applied by `exai migrate apply`.
+ * The local database: PostgreSQL with pg_cron and pgTAP, prepared like a Supabase project before its first migration,
+ * with continuous WAL archiving into an encrypted repository. Migrations are applied by `exai migrate apply`.
  */
 export class DockerPostgres extends ExaiComponent {
   readonly container: docker.Container;
@@ -88,7 +88,7 @@ export class DockerPostgres extends ExaiComponent {
   }
 }
 
-/** What stands in for Supabase's own set-up, from supabase/prelude.sql. */
+/** The replacement for Supabase's own set-up, from supabase/prelude.sql. */
 function prelude(): string {
   return readFileSync(new URL("../../supabase/prelude.sql", import.meta.url), "utf8");
 }
@@ -127,7 +127,7 @@ export function postgresSpec(
     memoryMegabytes: args.memoryMegabytes ?? 512,
     cpus: args.cpus ?? 1,
     pids: 400,
-    // During the first start the server listens on a private socket alone, so this fails until all is in place.
+    // During the first start the server listens only on a private socket, so this fails until the set-up is complete.
     healthCheck: {
       test: ["CMD", "pg_isready", "--quiet", `--host=${POSTGRES_PATHS.socket}`],
       intervalSeconds: 2,

@@ -3,7 +3,7 @@ import * as supabase from "@pulumi/supabase";
 import { ExaiComponent } from "../core/component.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 
-/** A new project; Supabase bills it from the moment it is made. */
+/** A new project; Supabase bills it from its creation. */
 export interface NewProject {
   /** Organization slug. */
   readonly organization: string;
@@ -26,21 +26,21 @@ export interface EdgeFunctionSource {
   readonly slug: string;
   readonly entrypoint: string;
   readonly importMap?: string;
-  /** Further files that it imports; globs. */
+  /** Other files that it imports; globs. */
   readonly files?: readonly string[];
 }
 
 export interface SupabaseDatabaseArgs {
   readonly target: SupabaseTarget;
-  /** Schemas that the REST API shows. */
+  /** Schemas that the REST API exposes. */
   readonly apiSchemas: readonly string[];
-  /** Most rows of one REST answer. */
+  /** Maximum number of rows of a REST response. */
   readonly maxRows: number;
-  /** Longest statement, in Postgres' units, e.g. `30s`. */
+  /** Statement time-out, in Postgres' units, e.g. `30s`. */
   readonly statementTimeout: string;
   /** Origin of the browsers that sign in. */
   readonly siteUrl: string;
-  /** Address ranges that may open database connections; all where absent. */
+  /** Address ranges that may open database connections; all if absent. */
   readonly allowedCidrs?: readonly string[] | undefined;
   readonly functions: readonly EdgeFunctionSource[];
   /** Secrets that the functions read from their environment. */
@@ -49,7 +49,7 @@ export interface SupabaseDatabaseArgs {
   readonly protect: boolean;
   /**
    * Whether the project has Supabase's point-in-time recovery, which is switched on in its dashboard: declared for
-   * policies and reviewers, nothing is set by it. @default false
+   * policies and reviewers; it sets nothing. @default false
    */
   readonly pointInTimeRecovery?: boolean;
   /** Escape hatches. */
@@ -72,7 +72,7 @@ export interface DatabaseConnection {
   readonly name: string;
 }
 
-/** Keys of the project's API, both kinds; a project may have switched one kind off. */
+/** Keys of the project's API, both kinds; a project may have disabled one kind. */
 export interface ApiKeys {
   readonly anonKey?: string;
   readonly publishableKey?: string;
@@ -130,7 +130,7 @@ export class SupabaseDatabase extends ExaiComponent {
         { parent: this, dependsOn: [settings], additionalSecretOutputs: ["secrets"] },
       );
 
-    // Read once the settings stand: a project answers for keys and pooler only after its services are up.
+    // Read after the settings: a project answers for keys and pooler only after its services are up.
     const ready = { projectRef: settings.id };
     const pooler = supabase.getPoolerOutput(ready, { parent: this });
     this.connection = {
@@ -198,17 +198,17 @@ export class SupabaseDatabase extends ExaiComponent {
 /** Port of the pooler in session mode, which has everything that a dump needs. */
 const SESSION_POOLER_PORT = 5432;
 
-/** Host of a project's pooler, by the connection strings of its modes. @throws Error where there is none */
+/** Host of a project's pooler, by the connection strings of its modes. @throws Error if there is none */
 export function poolerHost(urls: Readonly<Record<string, string>>): string {
   const url = urls.session ?? urls.transaction;
   const host = url === undefined ? undefined : /@([^:/@]+)(?::\d+)?\//.exec(url)?.[1];
-  if (host === undefined) throw new Error("Supabase named no connection pooler of the project");
+  if (host === undefined) throw new Error("Supabase returned no connection pooler for the project");
   return host;
 }
 
 /**
- * The sections of the project's settings, each a JSON string as the Management API names its fields. What is not named
- * stays as the project has it.
+ * The sections of the project's settings, each a JSON string as the Management API names its fields. Fields that are not named
+ * keep the project's values.
  */
 export function sections(
   args: Pick<SupabaseDatabaseArgs, "apiSchemas" | "maxRows" | "statementTimeout" | "siteUrl" | "allowedCidrs">,
@@ -225,12 +225,12 @@ export function sections(
   };
 }
 
-/** The key for browsers and the server's user-bound requests. @throws Error where the project has none */
+/** The key for browsers and the server's user-bound requests. @throws Error if the project has none */
 export function publicKey(keys: ApiKeys): string {
   return present(keys.anonKey) ?? present(keys.publishableKey) ?? missing("anon or publishable");
 }
 
-/** The key that passes row-level security. @throws Error where the project has none */
+/** The key that bypasses row-level security. @throws Error if the project has none */
 export function serviceKey(keys: ApiKeys): string {
   return present(keys.serviceRoleKey) ?? present(keys.secretKeys?.[0]?.apiKey) ?? missing("service_role or secret");
 }

@@ -42,7 +42,7 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
   const { slack, pagerduty, webhook, heartbeat } = receivers;
   const critical = 'severity="critical"';
   const human = 'severity=~"critical|warning"';
-  // Each branch goes on to the next, so that one alert reaches all who want it.
+  // Each route continues with the next one, so that an alert reaches all its receivers.
   const routes: Route[] = [
     ...(heartbeat === undefined
       ? []
@@ -120,14 +120,14 @@ export function renderAlertmanager(receivers: Receivers = {}): string {
 }
 
 /**
- * What silences what: a cause its consequences. Labels in `equal` that both sides lack count as equal, so the matchers
- * ask for them where they are meant.
+ * Inhibition: a cause silences its consequences. Labels in `equal` that both sides lack count as equal, so the matchers
+ * require them if needed.
  */
 function inhibitions(): readonly Record<string, unknown>[] {
   const hasSlot = 'slot=~".+"';
   return [
     {
-      // The slot that users are on is down: that it stands empty, and that its targets do not answer, is the same news.
+      // If the slot with the users is down, alerts on its missing server and targets are redundant.
       source_matchers: ['severity="critical"', 'symptom="availability"', hasSlot],
       target_matchers: ['severity="warning"', hasSlot],
       equal: ["slot"],
@@ -147,7 +147,7 @@ function inhibitions(): readonly Record<string, unknown>[] {
       target_matchers: ['alertname=~"TargetDown|TargetMissing|MetricsAbsent"', 'job="router"'],
     },
     {
-      // All that is known of the backups comes out of the database.
+      // The state of the backups is read from the database.
       source_matchers: ['alertname="PostgresDown"'],
       target_matchers: ['alertname=~"BackupStale|BackupFailed|WalArchiveStale"'],
     },

@@ -21,7 +21,7 @@ type Volume = k8s.types.input.core.v1.Volume;
 export interface Storage {
   readonly kind: "volume" | "ephemeral";
   readonly gigabytes: number;
-  /** Storage class; the cluster's default where absent. */
+  /** Storage class; the cluster's default if absent. */
   readonly storageClass?: string | undefined;
 }
 

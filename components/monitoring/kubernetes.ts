@@ -63,7 +63,7 @@ export interface KubernetesMonitoringArgs {
   /** EXAI_WS_PORT. */
   readonly webSocketPort: number;
   readonly gateway: KubernetesTargets["gateway"];
-  /** Where the runbooks can be read, without a final slash. @default "docs/runbooks" */
+  /** Directory or URL of the runbooks, without a final slash. @default "docs/runbooks" */
   readonly runbooks?: string | undefined;
   readonly alerts?: AlertTargets;
   /** Address ranges of the Kubernetes API server, where they are known. @default any address, on 443 and 6443 */
@@ -212,7 +212,7 @@ export class KubernetesMonitoring extends ExaiComponent {
       .metadata.name;
   }
 
-  /** The one account with rights: it may look up pods, in the stack's namespace and in that of the proxies. */
+  /** The only account with permissions: it may list pods, in the stack's namespace and in that of the proxies. */
   #discoveryAccount(gatewayNamespace: string): pulumi.Output<string> {
     const part = PARTS.prometheus;
     const account = this.#account(part);
@@ -301,7 +301,7 @@ export class KubernetesMonitoring extends ExaiComponent {
             selector: { matchLabels: selectorLabels(platform, part) },
             template: podTemplate(pod, platform),
             ...(storage.kind === "ephemeral" ? {} : { volumeClaimTemplates: [claimTemplate(platform, part, storage)] }),
-            // What was measured outlives the StatefulSet.
+            // The data outlives the StatefulSet.
             persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
           },
         },
@@ -343,7 +343,7 @@ export function prometheusFiles(
   return {
     [baseName(CONFIG_PATHS.prometheus)]: renderPrometheus({
       externalLabels: { stack, exai_instance: instance },
-      // The platform names its namespace after the instance.
+      // The namespace has the name of the instance.
       jobs: kubernetesJobs({ instance, namespace: instance, webSocketPort: args.webSocketPort, gateway: args.gateway }),
       alertmanagers: [`${MONITORING_HOSTS.alertmanager}:${MONITORING_PORTS.alertmanager}`],
       ruleFiles: [CONFIG_PATHS.rules],

@@ -4,7 +4,7 @@ import { internet, peer, tcp, type KubernetesPlatform } from "../core/kubernetes
 import { GATEWAY_METRICS_PORT, GATEWAY_NAMESPACE, type KubernetesTargets } from "./kubernetes-jobs.ts";
 import { MONITORING_HOSTS, MONITORING_PORTS } from "./docker-jobs.ts";
 
-/** What the namespace's default deny lets through for one part of the monitoring. */
+/** Traffic that is allowed for one part of the monitoring. */
 export interface Openings {
   readonly ingress?: k8s.types.input.networking.v1.NetworkPolicyIngressRule[];
   readonly egress?: k8s.types.input.networking.v1.NetworkPolicyEgressRule[];
@@ -48,7 +48,7 @@ export function prometheusOpenings(
   };
 }
 
-/** Where its addresses are not known: everywhere but where a cloud hands out the node's credentials. */
+/** If its addresses are not known: any address except the cloud's metadata service. */
 function apiServer(cidrs: readonly string[] | undefined): k8s.types.input.networking.v1.NetworkPolicyPeer[] {
   if (cidrs !== undefined) return cidrs.map((cidr) => ({ ipBlock: { cidr } }));
   return [

@@ -4,10 +4,10 @@ import type { RulesArgs } from "./rules/args.ts";
 import { healthyWorld } from "./rules/healthy.ts";
 import type { Alert, AlertCase } from "./rules/rule.ts";
 
-/** Seconds between two samples, and two evaluations, of a case that does not say otherwise. */
+/** Default seconds between two samples, and two evaluations, of a case. */
 const STEP_SECONDS = 15;
 
-/** When a case is looked at that does not say otherwise: after a window of five minutes and a hold of five minutes. */
+/** Default time of a case's evaluation: after a window of five minutes and a hold of five minutes. */
 const AT_SECONDS = 600;
 
 /**

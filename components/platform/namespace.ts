@@ -17,8 +17,8 @@ export interface KubernetesNamespaceArgs {
 const PART = { component: "platform" } as const;
 
 /**
- * The ground of a cluster stack: a namespace under Pod Security "restricted", in which nothing may speak or listen that
- * no other component opens, save for name resolution.
+ * The namespace of a Kubernetes stack, with Pod Security "restricted". Network policies deny all traffic that no
+ * other component allows, except DNS.
  */
 export class KubernetesNamespace extends ExaiComponent implements KubernetesPlatform {
   readonly instance: string;

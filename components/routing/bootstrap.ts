@@ -17,7 +17,7 @@ import {
 import { LISTENER_HEADER, SESSION_FILTER, SESSION_SCRIPT } from "../../contract/envoy/routes.ts";
 import type { Slot } from "../../contract/slots.ts";
 
-/** What differs between two routers. Defaults are those of a container of the local stack. */
+/** Options of a router. The defaults are those of the local stack's container. */
 export interface EnvoyOptions {
   /** Port of HTTP, MCP and the dashboard's WebSocket. @default 8080 */
   readonly httpPort?: number;
@@ -25,7 +25,7 @@ export interface EnvoyOptions {
   readonly webSocketPort: number;
   /** @default 9901 */
   readonly observePort?: number;
-  /** What the read-only view's answers say whose router this is. Absent: they say nothing. */
+  /** Name of the instance, which the responses of the read-only listener carry. Absent: no name. */
   readonly instance?: string;
   /** @default 9902 */
   readonly adminPort?: number;
@@ -79,7 +79,7 @@ function address(host: string, port: number): Json {
   return { socket_address: { address: host, port_value: port } };
 }
 
-/** Ports of a hot listener are reused at once after a restart; dead peers of idle WebSockets are found by keepalive. */
+/** Keepalive detects dead peers of idle WebSockets. */
 const SOCKET_OPTIONS: Json = [
   { description: "SO_KEEPALIVE", level: 1, name: 9, int_value: 1, state: "STATE_PREBIND" },
   { description: "TCP_KEEPIDLE", level: 6, name: 4, int_value: 60, state: "STATE_PREBIND" },
@@ -153,7 +153,7 @@ function routerFilter(): Json {
   };
 }
 
-/** Takes `blue.` or `green.` off the session identifier, so that the server sees the one that it gave. */
+/** Removes `blue.` or `green.` from the session identifier, so that the server sees the one that it issued. */
 function sessionFilter(): Json {
   const code = `
 function envoy_on_request(handle)
@@ -170,7 +170,7 @@ end
     disabled: true, // only MCP's routes pay for it
     typed_config: typed("envoy.extensions.filters.http.lua.v3.Lua", {
       source_codes: { [SESSION_SCRIPT]: { inline_string: code } },
-      // Else the shortened identifier would be matched again, and half of the sessions would change their slot.
+      // Otherwise the shortened identifier would be matched again, and half of the sessions would change their slot.
       clear_route_cache: false,
     }),
   };
@@ -214,7 +214,7 @@ function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json
     },
     health_checks: [
       {
-        // A server that is busy answers late: three late answers in a row, seven seconds, make a host unhealthy.
+        // A busy server answers late: three late answers in a row, seven seconds, make a host unhealthy.
         timeout: "2s",
         interval: "1s",
         no_traffic_interval: "1s",
@@ -226,7 +226,7 @@ function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json
         http_health_check: { path: SERVER_PATHS.ready },
       },
     ],
-    // The share of healthy hosts under which Envoy tries them all. A slot has one host here: a try is better than a
+    // The share of healthy hosts below which Envoy tries all hosts. A slot has one host here: a try is better than a
     // certain 503, and whether a slot may take traffic is the controller's decision.
     common_lb_config: { healthy_panic_threshold: { value: 50 } },
     circuit_breakers: {
@@ -238,7 +238,7 @@ function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         {
-          // Below the 5 s after which Node and uvicorn close an idle connection: who closes first loses no request.
+          // Below the 5 s after which Node and uvicorn close an idle connection: the router must close first, or it loses a request.
           common_http_protocol_options: { idle_timeout: "3s" },
           explicit_http_config: { http_protocol_options: {} },
         },

@@ -44,7 +44,7 @@ export const ROUTER = "router";
 /** What {@link DockerRouting} runs when the settings name no image. */
 export const DEFAULT_ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0";
 
-/** The router of the local platform: Envoy with both slots as static clusters, and routes that it is handed in a file. */
+/** The router on Docker: Envoy with both slots as static clusters, and routes from a file. */
 export class DockerRouting extends ExaiComponent {
   readonly container: docker.Container;
   /** Where users reach HTTP and MCP. */
@@ -64,7 +64,7 @@ export class DockerRouting extends ExaiComponent {
       { parent: this },
       args.transform?.container,
     );
-    // A URL with the address 0.0.0.0 leads nowhere on some systems.
+    // A URL with the address 0.0.0.0 does not work on some systems.
     const reachable = address === "0.0.0.0" ? "127.0.0.1" : address;
     this.url = pulumi.output(`http://${reachable}:${String(args.ports.http)}`);
     this.webSocketUrl = pulumi.output(`ws://${reachable}:${String(args.ports.webSocket)}`);
@@ -94,7 +94,7 @@ export function envoyContainer(
     image: args.image ?? DEFAULT_ENVOY_IMAGE,
     user: "101:101", // `envoy` in the image
     entrypoint: ["envoy"],
-    // Hot restart shares memory between two processes of one host; here a new router is a new container.
+    // Hot restart shares memory between two processes of one host; a new router is a new container here.
     command: [
       ...["--config-path", BOOTSTRAP_PATH, "--concurrency", String(Math.max(1, Math.ceil(cpus)))],
       ...["--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "5"],

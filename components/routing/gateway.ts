@@ -25,7 +25,7 @@ export interface GatewayObject {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-/** What the routes are made from. */
+/** Input of the routes. */
 export interface RoutingSpec {
   /** Names of the slots' Services, in the routes' namespace. */
   readonly services: Readonly<Record<Slot, pulumi.Input<string>>>;
@@ -40,7 +40,7 @@ export interface RoutingSpec {
   readonly replicas: number;
   /** How the proxy's Service is reached. */
   readonly serviceType: "LoadBalancer" | "ClusterIP" | "NodePort";
-  /** Image of the proxy; what the controller was built with where absent. */
+  /** Image of the proxy; by default the one that the controller was built with. */
   readonly proxyImage: string | undefined;
   /** Tag MCP sessions with their slot. Needs a controller with `extensionApis.enableLua: true`. */
   readonly sessionTags: boolean;
@@ -59,9 +59,9 @@ export function envoyProxy(spec: RoutingSpec): GatewayObject {
     apiVersion: ENVOY_GATEWAY,
     kind: "EnvoyProxy",
     spec: {
-      // Routes that name the same Service and port share its cluster; off again as soon as a backendRef carries a filter.
+      // Routes with the same Service and port share its cluster, unless a backendRef has a filter.
       mergeBackends: {},
-      // Connections that live long, such as WebSockets, get this long to end when a proxy is replaced.
+      // Time for long-lived connections, such as WebSockets, to end when a proxy is replaced.
       shutdown: { drainTimeout: "60s", minDrainDuration: "10s" },
       provider: {
         type: "Kubernetes",
@@ -128,7 +128,7 @@ export function gateway(spec: RoutingSpec): GatewayObject {
 
 /**
  * The route of new requests: both slots with their weights. One object for each listener, with nothing else in it: its
- * rules belong to the rollout controller once they are made.
+ * rules belong to the rollout controller after their creation.
  */
 export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weights): GatewayObject {
   const { wsPort, services } = spec;
@@ -136,8 +136,8 @@ export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weig
 }
 
 /**
- * Rules that select one slot regardless of the weights: a session's tag and the testers' header. They stand for
- * ever, so that both slots' clusters exist before any traffic is shifted to them.
+ * Rules that select one slot regardless of the weights: a session's tag and the testers' header. They are
+ * permanent, so that both slots' clusters exist before traffic is shifted to them.
  */
 export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
   const rule = (kind: ClusterKind, by: "session" | "tester", slot: Slot): Record<string, unknown> => {
@@ -156,7 +156,7 @@ export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObjec
     spec,
     listener,
     LISTENER_KINDS[listener].flatMap((kind) => [
-      // A tagged session stays where it is even under the testers' header: the policy that strips the tag sets the header.
+      // A tagged session keeps its slot even with the testers' header: the policy that strips the tag sets the header.
       ...(spec.sessionTags && listener === "http" ? SLOTS.map((slot) => rule(kind, "session", slot)) : []),
       ...SLOTS.map((slot) => rule(kind, "tester", slot)),
     ]),
@@ -199,8 +199,8 @@ const SLOT_BY_CLUSTER = "(xds.cluster_name.contains('/server-blue/') ? 'blue' : 
 
 /**
  * Format of a session's identifier for the client: `<slot>.<address of the replica>~<the server's own>`. The slot is
- * what routes go by; the address routes the session to the replica that holds it. A client that makes one up reaches
- * no more than a replica of that slot.
+ * what routes go by; the address routes the session to the replica that holds it. A client that forges one reaches
+ * only a replica of that slot.
  */
 function taggedSession(): string {
   const session = HEADERS.mcpSessionId;
@@ -209,7 +209,7 @@ function taggedSession(): string {
   return `${part(SLOT_BY_CLUSTER)}${part("'.'")}${part("upstream.address")}${part("'~'")}%RESP(${session})%`;
 }
 
-/** How clients are treated: which slot answered is said on every response, and sessions are tagged with it. */
+/** Policy for client traffic: every response names the slot that answered, and sessions are tagged with it. */
 export function clientPolicy(spec: RoutingSpec): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
@@ -233,12 +233,12 @@ export function clientPolicy(spec: RoutingSpec): GatewayObject {
   };
 }
 
-/** What the rollout answers the sessions of an evicted slot with; nothing refers to it before. */
+/** The response to sessions of an evicted slot; only the rollout refers to it. */
 export function goneSession(): GatewayObject {
   return { apiVersion: ENVOY_GATEWAY, kind: "HTTPRouteFilter", spec: goneSessionFilter() };
 }
 
-/** How the slots are called: no ceiling that many idle WebSockets would hit, and another try where no server was reached. */
+/** Policy for traffic to the slots: limits above the number of idle WebSockets, and a retry if no server was reached. */
 export function backendPolicy(): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
@@ -248,7 +248,7 @@ export function backendPolicy(): GatewayObject {
       // Envoy's own ceilings are 1024 each; a WebSocket counts as a connection and as a request.
       circuitBreaker: { maxConnections: 50_000, maxPendingRequests: 10_000, maxParallelRequests: 50_000 },
       timeout: { tcp: { connectTimeout: "3s" } },
-      // Each says that the server has seen nothing of the request, so that repeating it is safe for any method.
+      // Each means that the server has not seen the request, so that a retry is safe for any method.
       retry: { numRetries: 2, retryOn: { triggers: ["connect-failure", "refused-stream", "reset-before-request"] } },
       telemetry: { metrics: { routeStatName: ROUTE_STAT_NAME } },
     },
@@ -267,7 +267,7 @@ export function sessionPolicy(): GatewayObject {
 /**
  * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
  * decide; the testers' header keeps it on its slot. A missing replica is not an error: another one answers that it
- * does not know the session, and the client initialises again, as the protocol has it.
+ * does not know the session, and the client initialises again, as the protocol requires.
  */
 const UNTAG_SESSION = `function envoy_on_request(handle)
   local headers = handle:headers()

@@ -87,7 +87,7 @@ export class KubernetesRouting extends ExaiComponent {
         ROUTING_NAMES.shared[listener],
         sharedRoute(args, listener, weights),
         transform?.route,
-        // Rules are one atomic list to the API server, so the controller owns them whole; `up` leaves them as they are.
+        // Rules are one atomic list to the API server, so the controller owns all of them; `up` does not change them.
         { dependsOn: [pinned, gone], ignoreChanges: ["spec.rules"] },
       );
     }

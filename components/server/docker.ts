@@ -71,7 +71,7 @@ export function slotSpec(
       intervalSeconds: 2,
       startPeriodSeconds: 30,
     },
-    // The server uses its grace in full to close WebSockets; Docker must not cut it short.
+    // The server uses its whole grace time to close WebSockets; Docker must not shorten it.
     graceSeconds: args.environment.graceSeconds + 5,
   };
 }

@@ -40,13 +40,13 @@ export type SlotSecrets = Readonly<Record<Slot, ServerSecrets>>;
 /** The keys for tokens that a stack has. */
 export interface JwtKeys {
   readonly current: pulumi.Input<string>;
-  /** Replaces `current`; absent when no rotation is under way. */
+  /** Replaces `current`; absent when no rotation is in progress. */
   readonly next?: pulumi.Input<string> | undefined;
   /** Accepted in addition to `current`, when no rotation is in progress. */
   readonly previous?: pulumi.Input<string> | undefined;
 }
 
-/** The keys of one slot. @throws Error where the set asks for a key that there is none of */
+/** The keys of one slot. @throws Error if the set needs a key that is not set */
 export function jwtSecrets(
   set: JwtKeySet,
   { current, next, previous }: JwtKeys,
@@ -77,7 +77,7 @@ export interface SecretFile {
   readonly content: pulumi.Input<string>;
 }
 
-/** The files of the secrets that are given. */
+/** The files of the given secrets. */
 export function secretFiles(secrets: ServerSecrets): readonly SecretFile[] {
   return Object.entries(SECRET_NAMES).flatMap(([key, names]) => {
     const content = secrets[key as keyof ServerSecrets];

@@ -29,7 +29,7 @@ export interface KubernetesServerArgs {
   readonly platform: KubernetesPlatform;
   /** Image of each slot, by digest. */
   readonly images: Readonly<Record<Slot, pulumi.Input<string>>>;
-  /** Replicas of each slot; both slots are always at full scale, so that a rollback needs no start. */
+  /** Replicas of each slot; both slots always run at full scale, so that a rollback starts no pod. */
   readonly replicas: number;
   readonly environment: ServerEnvironment;
   readonly secrets: SlotSecrets;
@@ -112,15 +112,15 @@ export class KubernetesServer extends ExaiComponent {
               annotations: {
                 // A rollout that drains the slot takes over its replicas; an `up` that changes the slot restores them.
                 "pulumi.com/patchForce": "true",
-                // The engine would wait ten minutes for a release that never starts, hold the stack's lock for so long, and
-                // try it again with each `up` after that. Rollouts and `exai up` wait for the slots themselves.
+                // The engine would wait ten minutes for a release that never starts, hold the stack's lock meanwhile, and
+                // retry it with each later `up`. Rollouts and `exai up` wait for the slots themselves.
                 "pulumi.com/skipAwait": "true",
               },
             },
             spec: {
               replicas: args.replicas,
               revisionHistoryLimit: 5,
-              // A replica less than promised is never taken: a new one is ready before an old one goes.
+              // The number of replicas never falls below the declared one: a new replica is ready before an old one stops.
               strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
               minReadySeconds: 2,
               progressDeadlineSeconds: 300,
@@ -138,7 +138,7 @@ export class KubernetesServer extends ExaiComponent {
           {
             metadata: metadata(platform, slotPart, object),
             spec: {
-              // With one replica a budget of one would block every drain of the node for ever.
+              // With one replica, a budget of one would block every drain of the node.
               ...(args.replicas > 1 ? { minAvailable: args.replicas - 1 } : { maxUnavailable: 1 }),
               selector: { matchLabels: selectorLabels(platform, slotPart) },
               unhealthyPodEvictionPolicy: "AlwaysAllow",
@@ -177,7 +177,7 @@ export function slotPod(
     uid: SERVER_UID,
     serviceAccount,
     spread: true,
-    // The sleep before SIGTERM counts against the grace, and the server wants its own in full.
+    // The sleep before SIGTERM counts against the grace period, and the server needs its own in full.
     graceSeconds: environment.graceSeconds + PRE_STOP_SECONDS + 5,
     annotations: { [SECRETS_DIGEST]: mounted.digest },
     scratch: { "/tmp": "64Mi" },

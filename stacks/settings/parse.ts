@@ -47,7 +47,7 @@ function refusal(stack: string, key: string, problem: string, fix?: string): Use
   );
 }
 
-/** Which environment a stack is. @throws UserError where neither its name nor `exai:environment` says it */
+/** Which environment a stack is. @throws UserError if neither its name nor `exai:environment` says it */
 export function environmentOf(stack: string, source: ConfigSource): Environment {
   const given = source.get("environment");
   const named = given === undefined || given === "" ? stack : given;

@@ -42,7 +42,7 @@ export function databaseDashboard(walArchive: boolean): ClassicDashboard {
     dashboard.withPanel(
       figure({
         title: "Recovery point",
-        description: "What would be lost if the database vanished now. Objective: under 15 minutes.",
+        description: "Data that would be lost if the database failed now. Objective: under 15 minutes.",
         unit: "s",
         limits: { warning: 300, bad: 900 },
         lines: [{ expr: `time() - max(${BACKUP_METRICS.walLastArchived})`, legend: "age" }],

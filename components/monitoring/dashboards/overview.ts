@@ -4,7 +4,7 @@ import { SERVER_METRICS } from "../../../contract/server.ts";
 import { plainRequests } from "../router-series.ts";
 import { board, curves, figure, heading, type ClassicDashboard } from "./panels.ts";
 
-/** What users meet: rate, errors, latency, WebSockets, MCP sessions, model providers. */
+/** What users experience: rate, errors, latency, WebSockets, MCP sessions, model providers. */
 export function overviewDashboard(): ClassicDashboard {
   const metrics = SERVER_METRICS;
   return board("exai-overview", "EX-AI: overview", "What users experience now, across both slots.")
@@ -64,7 +64,7 @@ export function overviewDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Requests by slot",
-        description: "As the router counted the answers.",
+        description: "Responses, counted by the router.",
         unit: "reqps",
         lines: [{ expr: RECORDS.requests1m, legend: "{{slot}}" }],
       }),
@@ -72,7 +72,7 @@ export function overviewDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Answers by class",
-        description: "2 is good, 4 the client's fault, 5 ours.",
+        description: "2: success, 4: client error, 5: server error.",
         unit: "reqps",
         lines: [
           {
@@ -148,7 +148,7 @@ export function overviewDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Provider latency, p95",
-        description: "How long Kimi and GLM take to answer.",
+        description: "Response time of Kimi and GLM.",
         unit: "s",
         lines: [
           {

@@ -14,7 +14,7 @@ export interface Line {
   readonly legend: string;
 }
 
-/** Where a value turns from good to bad. */
+/** The thresholds between good and bad values. */
 export interface Limits {
   readonly warning?: number;
   readonly bad: number;
@@ -24,7 +24,7 @@ export interface Limits {
 
 export interface PanelArgs {
   readonly title: string;
-  /** What the reader should conclude from it. */
+  /** The conclusion that the reader should draw. */
   readonly description: string;
   /** Grafana's unit: `s`, `percentunit`, `reqps`, `short`, `bytes`, … */
   readonly unit: string;
@@ -36,7 +36,7 @@ export interface PanelArgs {
 
 const SOURCE: common.DataSourceRef = { type: "prometheus", uid: DATASOURCE_UID };
 
-/** Slots of the slots, everywhere the same. */
+/** Colors of the slots, the same in all panels. */
 const SLOT_COLORS = { blue: "#3274D9", green: "#56A64B" } as const;
 
 /** Curves over time. */

@@ -4,7 +4,7 @@ import { RECORDS } from "../../../contract/monitoring.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 import { board, curves, figure, heading, type ClassicDashboard } from "./panels.ts";
 
-/** Both slots side by side: what one looks at during a cutover. */
+/** Both slots side by side, for a cutover. */
 export function slotsDashboard(): ClassicDashboard {
   const dashboard = board(
     "exai-slots",
@@ -90,7 +90,7 @@ export function slotsDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Difference of the error ratios",
-        description: "Green's minus blue's, while both have requests. Above 0: green is the worse one.",
+        description: "Green minus blue, while both have requests. Above 0: green is worse.",
         unit: "percentunit",
         lines: [
           {
@@ -121,7 +121,7 @@ export function slotsDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Open streams and WebSockets",
-        description: "What a retiring slot still has to drain, as the router counts it.",
+        description: "Connections that a retiring slot still has to drain, counted by the router.",
         unit: "short",
         lines: [
           {

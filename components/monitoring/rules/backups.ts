@@ -105,7 +105,7 @@ function walArchiveStale(maxAgeSeconds: number): Alert {
     symptom: "backup",
     expr: `time() - max(${metric}) > ${maxAgeSeconds} or max(${metric}) == 0 or absent(${metric})`,
     for: "5m",
-    summary: "The WAL archive stands still: the recovery point grows older",
+    summary: "The WAL archive is stale: the recovery point grows older",
     description: `No WAL segment reached the archive within ${duration(maxAgeSeconds)}, or no series reports it.`,
     runbook: "wal-archive-stale",
     cases: [

@@ -47,8 +47,8 @@ export function backupSeries(metric: string, schedule: string, kind: string): st
 }
 
 /**
- * A stack in which nothing is wrong, as the test series of promtool: both slots answer ten requests a second (150 in a
- * step of 15 s) with no error, all targets are up and the backups are fresh. A case of an alert changes what it is about.
+ * A healthy stack, as the test series of promtool: both slots answer ten requests a second (150 in a
+ * step of 15 s) with no error, all targets are up and the backups are fresh. A test case of an alert changes some of them.
  */
 export function healthyWorld(args: RulesArgs): Readonly<Record<string, Samples>> {
   const world: Record<string, Samples> = {};

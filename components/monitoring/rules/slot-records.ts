@@ -4,8 +4,8 @@ import { JOBS, RECORDS } from "../../../contract/monitoring.ts";
 import type { RecordingRule, RuleGroup } from "./rule.ts";
 
 /**
- * Targets of each slot that answer their scrape: a slot without any target counts as 0, instead of vanishing. And what the
- * router's table says of it.
+ * Targets of each slot that answer their scrape: a slot without a target counts as 0 instead of having no series. And the
+ * state of the slot in the router's table.
  */
 export function slotRecords(): RuleGroup {
   const missing = SLOTS.map((slot) => ` or absent(up{job="${JOBS.server}",slot="${slot}"}) * 0`).join("");
@@ -28,7 +28,7 @@ function evictionRecord(record: string, matcher: string): RecordingRule {
   const said = `group by (slot, instance) (${ENVOY_METRICS.eviction}{${router},${matcher}})`;
   const answering = SLOTS.map((slot) => `label_replace(up{${router}} == 1, "slot", "${slot}", "", "") * 0`);
   // Where routers have different tables for a moment, one that does not say it is enough. Without any router nobody knows
-  // better than this record itself.
+  // more than this record.
   return {
     record,
     expr: `min by (slot) (${said} or on (slot, instance) (${answering.join(" or ")})) or ${record}`,

@@ -7,7 +7,7 @@ import { answersSeries, evictionSeries, sentSeries, upSeries } from "./healthy.t
 import type { Alert, RuleGroup, Samples } from "./rule.ts";
 import { ending, steady, turning } from "./samples.ts";
 
-/** What must answer, and what must be measured at all. */
+/** Targets that must answer, and metrics that must exist. */
 export function targetAlerts(args: RulesArgs): RuleGroup {
   return {
     name: "exai-targets",
@@ -78,7 +78,7 @@ function targetMissing(jobs: readonly Job[]): Alert {
     symptom: "availability",
     expr: jobs.map((job) => `absent(up{job="${job}"})`).join(" or "),
     for: "5m",
-    summary: "Nothing is scraped as {{ $labels.job }}",
+    summary: "The job {{ $labels.job }} has no targets",
     description: "The job {{ $labels.job }} has no target at all: alerts on its series cannot fire.",
     runbook: "target-missing",
     cases: jobs
@@ -253,7 +253,7 @@ function servingSlotDown(): Alert {
     alert: "ServingSlotDown",
     severity: "critical",
     symptom: "availability",
-    // Testers and the rollout's own looks ask a slot that is evicted, and its last users stand in the rate for a minute.
+    // Testers and the rollout's probes still request an evicted slot, and its last users remain in the rate for a minute.
     expr:
       `${RECORDS.slotTargetsUp} == 0 and on (slot) ${RECORDS.requests1m} > 0` +
       ` unless on (slot) ${RECORDS.slotEvicted} == 1`,

@@ -110,8 +110,7 @@ export class EchoWebSockets {
     const { browserSecurity, productionOrigin, jwtKeys } = this.#environment;
     if (!this.#lifecycle.accepting) return ["503 Service Unavailable", "the server is shutting down"];
     const status = this.#faults.refusesWebSocket();
-    if (status !== undefined)
-      return [`${status} ${STATUS_CODES[status] ?? "Refused"}`, "refused by EXAI_FAULTS"];
+    if (status !== undefined) return [`${status} ${STATUS_CODES[status] ?? "Refused"}`, "refused by EXAI_FAULTS"];
     const { origin, host } = request.headers;
     if (browserSecurity && !isProductionBrowser({ origin, host }, productionOrigin))
       return ["403 Forbidden", "this origin may not open WebSockets"];

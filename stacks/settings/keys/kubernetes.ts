@@ -12,12 +12,12 @@ export const KUBERNETES_SETTINGS = {
   }),
   kubeconfig: define({
     check: check.text,
-    about: "Path of the kubeconfig; KUBECONFIG or ~/.kube/config where absent; clusters only",
+    about: "Path of the kubeconfig; KUBECONFIG or ~/.kube/config if absent; clusters only",
     example: "~/.kube/prod.yaml",
   }),
   kubeApiCidrs: define({
     check: check.cidrs,
-    about: "Address ranges of the API server, to which Prometheus may speak; any where absent; clusters only",
+    about: "Address ranges of the API server, to which Prometheus may speak; any if absent; clusters only",
     example: "198.51.100.7/32",
   }),
   gatewayClass: define({
@@ -46,7 +46,7 @@ export const KUBERNETES_SETTINGS = {
   }),
   gatewayImage: define({
     check: check.imageReference,
-    about: "Image of the gateway's proxy; the controller's own choice where absent; clusters only",
+    about: "Image of the gateway's proxy; the controller's own choice if absent; clusters only",
     example: "docker.io/envoyproxy/envoy@sha256:<64 hex digits>",
   }),
   mcpSessionTags: define({
@@ -69,7 +69,7 @@ export const KUBERNETES_SETTINGS = {
   }),
   storageClass: define({
     check: check.dnsLabel,
-    about: "StorageClass of the volumes; the cluster's default where absent; clusters only",
+    about: "StorageClass of the volumes; the cluster's default if absent; clusters only",
     example: "standard",
   }),
   supabaseOrganization: define({
@@ -79,7 +79,7 @@ export const KUBERNETES_SETTINGS = {
   }),
   supabaseProjectRef: define({
     check: z.string().regex(/^[a-z]{20}$/, { error: "is not a project reference (20 lower-case letters)" }),
-    about: "Existing Supabase project; a new one is made where absent; clusters only",
+    about: "Existing Supabase project; a new one is made if absent; clusters only",
     example: "abcdefghijklmnopqrst",
   }),
   supabaseDatabasePassword: define({
@@ -91,7 +91,7 @@ export const KUBERNETES_SETTINGS = {
   databaseCa: define({
     check: check.certificates,
     about:
-      "Certificates (PEM) by which backups and metrics verify the database; only encrypted where absent; clusters only",
+      "Certificates (PEM) by which backups and metrics verify the database; only encrypted if absent; clusters only",
     example: "$(cat prod-ca-2021.crt)",
   }),
   databaseUrl: define({
@@ -102,7 +102,7 @@ export const KUBERNETES_SETTINGS = {
   }),
   supabaseAllowedCidrs: define({
     check: check.cidrs,
-    about: "Address ranges that may connect to the database, separated by commas; all where absent; clusters only",
+    about: "Address ranges that may connect to the database, separated by commas; all if absent; clusters only",
     example: "203.0.113.0/24,2001:db8::/32",
   }),
   supabaseRegion: define({

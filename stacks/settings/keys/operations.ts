@@ -66,7 +66,7 @@ export const OPERATIONS_SETTINGS = {
   }),
   runbooksUrl: define({
     check: check.url("https", "http"),
-    about: "Folder of the runbooks that alerts link to; docs/runbooks where absent; clusters only",
+    about: "Folder of the runbooks that alerts link to; docs/runbooks if absent; clusters only",
     example: "https://github.com/your-org/exai-stack/blob/main/docs/runbooks",
   }),
   rolloutSlackWebhook: define({
@@ -110,7 +110,7 @@ export const OPERATIONS_SETTINGS = {
   }),
   backupRepository: define({
     check: check.text,
-    about: "restic repository of the dumps, e.g. s3:https://…; a volume in the cluster where absent; clusters only",
+    about: "restic repository of the dumps, e.g. s3:https://…; a volume in the cluster if absent; clusters only",
     example: "s3:https://s3.example.com/exai-backups",
   }),
   backupCredentials: define({
@@ -217,7 +217,7 @@ export const OPERATIONS_SETTINGS = {
   }),
   rolloutApproval: define({
     check: check.boolean,
-    about: "Whether a person has to agree before a release gets all users",
+    about: "Whether a release needs an approval before it gets all users",
     fallback: "false",
     example: "true",
   }),

@@ -128,7 +128,7 @@ export const SERVER_SETTINGS = {
   }),
   jwtSecret: define({
     check: check.hmacKey,
-    about: "EXAI_JWT_TOKEN: current signing key, at least 32 bytes; generated where absent",
+    about: "EXAI_JWT_TOKEN: current signing key, at least 32 bytes; generated if absent",
     secret: true,
     example: "$(openssl rand -base64 48)",
   }),

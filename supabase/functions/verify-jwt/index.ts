@@ -11,7 +11,7 @@ interface Settings {
   readonly current: string | undefined;
   /** The key before the last rotation: its tokens are valid until they expire. */
   readonly previous: string | undefined;
-  /** Origins that a browser may ask from, separated by commas; none where absent. */
+  /** Origins that a browser may ask from, separated by commas; none if absent. */
   readonly origins?: string | undefined;
 }
 
