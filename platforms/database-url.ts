@@ -4,7 +4,7 @@ import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { verifiedUrl } from "../operations/migrations/url.ts";
 import { stackFileSource } from "../synth/stack-file.ts";
 import type { Overrides } from "./compose/project.ts";
-import { writeDurably } from "./compose/state.ts";
+import { writeDurably } from "../operations/rollout/host/durable-files.ts";
 
 /** Variable with a connection string, for those who do not want it among a process's arguments. */
 const VARIABLE = "EXAI_DATABASE_URL";

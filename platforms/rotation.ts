@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Engine } from "./pulumi/engine.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
-import { FileLeaseStore } from "../operations/rollout/ports/lease.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
 import { parseSettings } from "../stacks/settings.ts";
 import { environmentOf } from "../stacks/settings/parse.ts";
@@ -11,6 +10,7 @@ import { SettingsRotationStore } from "./pulumi/jwt-keys.ts";
 import { LocalRotationStore } from "./compose/jwt-keys.ts";
 import { localStack, type Overrides } from "./compose/project.ts";
 import { withRollout } from "./rollout.ts";
+import { FileLeaseStore } from "../operations/rollout/local/file-lease.ts";
 
 /** A stack's rotation, and the life of its tokens as the settings have it. */
 export interface StackRotation {

@@ -1,10 +1,10 @@
 import { EXIT } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { containersOf } from "../../platforms/compose/containers.ts";
-import { rolloutDirectory } from "../../operations/rollout/ports/context.ts";
-import { FileJournalStore } from "../../operations/rollout/model/journal.ts";
 import { serverName } from "../../stacks/settings.ts";
 import { localProject, localStack, type Overrides } from "../../platforms/compose/project.ts";
+import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
+import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
 
 /** What runs of the local stack, and how it is. Exit 1 where a service is missing or not healthy. */
 export async function* statusLocal(stack: string, overrides: Overrides): Verb {

@@ -9,7 +9,7 @@ import { capture } from "../../synth/capture.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { shown } from "../../platforms/compose/apply.ts";
 import { localProject, localStack, type Overrides } from "../../platforms/compose/project.ts";
-import { writeDurably } from "../../platforms/compose/state.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
 export interface SynthOptions {
   /** Folder to write to; standard output where absent. */

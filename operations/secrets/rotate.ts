@@ -6,10 +6,9 @@ import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import type { RolloutContext } from "../rollout/ports/context.ts";
 import { cutover, type CutoverRequest } from "../rollout/commands/cutover.ts";
 import { firstJournal } from "../rollout/model/journal.ts";
-import { currentUser, type LeaseStore } from "../rollout/ports/lease.ts";
-import { atRest, stateLabel, type Machine } from "../rollout/model/machine.ts";
+import { type LeaseStore } from "../rollout/ports/lease.ts";
+import { atRest, type Machine, usersSlot } from "../rollout/model/machine.ts";
 import { resume } from "../rollout/commands/resume.ts";
-import { usersSlot } from "../rollout/controller/schema-check.ts";
 import {
   abortedRotation,
   advanced,
@@ -23,6 +22,8 @@ import {
   type RotationStep,
 } from "./rotation.ts";
 import type { RotationStore } from "./store.ts";
+import { currentUser } from "../rollout/host/process-identity.ts";
+import { stateLabel } from "../rollout/model/labels.ts";
 
 /** All that a rotation touches. */
 export interface RotationContext {

@@ -8,7 +8,7 @@ import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
 import { containersOf, imageIds, type RunningContainer } from "./containers.ts";
 import type { LocalProject } from "./project.ts";
-import { writeDurably } from "./state.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
 /** What differs between the rendered project and what runs. */
 export interface Difference {

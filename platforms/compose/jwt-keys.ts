@@ -7,7 +7,8 @@ import { unfinishedRotation, type Rotation } from "../../operations/secrets/rota
 import type { RotationStore } from "../../operations/secrets/store.ts";
 import type { ConfigSource } from "../../stacks/settings/source.ts";
 import type { LocalState } from "./state.ts";
-import { randomPassword, writeDurably } from "./state.ts";
+import { randomPassword } from "./state.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
 /** Names in `secrets.json` of what a rotation has made: the key that it left, and the one that it is about to bring. */
 const ROTATED = "rotated-jwt";

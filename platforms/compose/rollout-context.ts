@@ -4,7 +4,7 @@ import type { Ahead } from "../../operations/rollout/ports/prefetch.ts";
 import type { SlotDeployer } from "../../operations/rollout/ports/deployer.ts";
 import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
-import { localRollout, rolloutDirectory, type RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { type RolloutContext } from "../../operations/rollout/ports/context.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { notifierOf } from "../notifications.ts";
@@ -12,6 +12,7 @@ import type { LocalStack, Overrides } from "./project.ts";
 import { localRouter } from "./router.ts";
 import { localSchema } from "./schema.ts";
 import { signToken } from "./token.ts";
+import { localRollout, rolloutDirectory } from "../../operations/rollout/local/context.ts";
 
 /**
  * The context of a stack on this machine.

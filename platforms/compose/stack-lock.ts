@@ -2,10 +2,12 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../contract/events.ts";
-import { rolloutDirectory } from "../../operations/rollout/ports/context.ts";
-import { FileJournalStore } from "../../operations/rollout/model/journal.ts";
-import { FileLeaseStore, type Holder } from "../../operations/rollout/ports/lease.ts";
-import { atRest, stateLabel } from "../../operations/rollout/model/machine.ts";
+import { type Holder } from "../../operations/rollout/ports/lease.ts";
+import { atRest } from "../../operations/rollout/model/machine.ts";
+import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
+import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
+import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
+import { stateLabel } from "../../operations/rollout/model/labels.ts";
 
 /** A local stack as far as the one who changes it has to know it. */
 export interface Place {

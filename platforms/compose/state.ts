@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../../contract/errors.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
 /** Letters and digits that a generated password is made of. */
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -68,20 +69,6 @@ export class LocalState {
 /** Letters and digits by chance. */
 export function randomPassword(length: number): string {
   return Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
-}
-
-/** Replaces a file in one step that survives a crash: written beside it, synced, renamed. */
-export function writeDurably(path: string, content: string, mode: number): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w", mode);
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
 }
 
 /** What fixes each file. Without the passwords the data that they guard cannot be opened, so it goes with them. */

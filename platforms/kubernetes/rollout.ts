@@ -6,9 +6,9 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { clusterRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
-import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
-import { ClusterSlots, type SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
+import { kubernetesRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
+import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesSlots, type SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
@@ -36,19 +36,19 @@ export async function openClusterRollout(
   const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
   const settings = parseSettings(stack, source);
   const cluster = clusterOf(settings);
-  const announcer = await notifierOf(settings, source, new ClusterOutbox(cluster), () => decrypted(stack, overrides));
+  const announcer = await notifierOf(settings, source, new KubernetesOutbox(cluster), () => decrypted(stack, overrides));
   const schema = clusterSchema(settings, overrides);
   const check: CheckSettings = async (slot, config) => {
     checkKeys(stack, slot, config, await slotSecret(cluster, otherSlot(slot)));
   };
-  return clusterRollout({
+  return kubernetesRollout({
     cluster,
     gatewayNamespace: settings.gatewayNamespace,
     hostname: settings.hostname ?? "",
     tls: settings.tlsSecret !== undefined,
     wsPort: settings.wsPort,
     prometheus: PROMETHEUS,
-    deployer: new ClusterSlots({
+    deployer: new KubernetesSlots({
       ...{ cluster, instance: settings.instance, replicas: settings.replicas },
       images: images ?? engineImages(stack, overrides, check),
     }),

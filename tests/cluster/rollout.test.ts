@@ -15,7 +15,7 @@ import { HEADERS } from "../../contract/server.ts";
 import { cutover } from "../../operations/rollout/commands/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/api-types.ts";
-import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
 import { McpProbe } from "../../operations/rollout/probes/mcp.ts";
 import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { rollback } from "../../operations/rollout/commands/rollback.ts";
@@ -278,7 +278,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       } finally {
         await limited.close();
       }
-      const outbox = new ClusterOutbox(cluster);
+      const outbox = new KubernetesOutbox(cluster);
       for (const sequence of [1, 2])
         await outbox.change("webhook", () => ({ sequence, delivered: sequence, failed: 0 }));
       expect(await outbox.read("webhook")).toMatchObject({ sequence: 2 });

@@ -4,17 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FIRST_TABLE, type RouteTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, LISTENERS, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
 import { controlRequest } from "../../operations/rollout/ports/control.ts";
-import { FencedError } from "../../operations/rollout/local/fenced-directory.ts";
 import { firstJournal, type HistoryEntry, type Journal } from "../../operations/rollout/model/journal.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { ClusterControlStore } from "../../operations/rollout/kubernetes/control.ts";
-import { ClusterJournalStore, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
-import { ClusterOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
-import { ClusterLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
+import { KubernetesControlStore } from "../../operations/rollout/kubernetes/control.ts";
+import { KubernetesJournalStore, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
+import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
 import type { ApiObject, ConfigMap, Lease as LeaseObject } from "../../operations/rollout/kubernetes/api-types.ts";
 import { GatewayProxies } from "../../operations/rollout/kubernetes/gateway-proxies.ts";
 import { GatewayTraffic } from "../../operations/rollout/kubernetes/gateway-traffic.ts";
 import { until } from "../support/rollout-stack.ts";
+import { FencedError } from "../../operations/rollout/ports/lease.ts";
 
 /** Lease, journal, control and the routes' fence on a real API server, without a pod: `EXAI_TEST_KUBECONFIG`. */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
@@ -42,9 +42,9 @@ describe.skipIf(kubeconfig === "")(
       await cluster.remove({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
     });
 
-    const journalStore = () => new ClusterJournalStore(cluster);
+    const journalStore = () => new KubernetesJournalStore(cluster);
     const leaseStore = (seconds?: number) =>
-      new ClusterLeaseStore(cluster, {
+      new KubernetesLeaseStore(cluster, {
         floor: () => journalStore().token(),
         ...(seconds === undefined ? {} : { seconds }),
       });
@@ -219,13 +219,13 @@ describe.skipIf(kubeconfig === "")(
     });
 
     test("requests from another machine reach the controller once, and their answers the asker", async () => {
-      const [asker, controller] = [new ClusterControlStore(cluster), new ClusterControlStore(cluster)];
+      const [asker, controller] = [new KubernetesControlStore(cluster), new KubernetesControlStore(cluster)];
       const mine = controlRequest({ action: "pause" }, "rollout-1", "ann@elsewhere", "test");
       const other = controlRequest({ action: "pause" }, "rollout-0", "bob@elsewhere", "test");
-      await Promise.all([asker.post(mine), new ClusterControlStore(cluster).post(other)]);
+      await Promise.all([asker.post(mine), new KubernetesControlStore(cluster).post(other)]);
       const taken = await Promise.all([
         controller.take("rollout-1"),
-        new ClusterControlStore(cluster).take("rollout-1"),
+        new KubernetesControlStore(cluster).take("rollout-1"),
       ]);
       expect(taken.flat()).toEqual([mine]);
       await controller.answer({ id: mine.id, accepted: true, detail: "paused" });
@@ -234,16 +234,16 @@ describe.skipIf(kubeconfig === "")(
     });
 
     test("what a channel of notifications has heard is one machine's as the other's, and no count is lost", async () => {
-      expect(await new ClusterOutbox(cluster).read("webhook")).toBeUndefined();
+      expect(await new KubernetesOutbox(cluster).read("webhook")).toBeUndefined();
       const told = (sequence: number) =>
-        new ClusterOutbox(cluster).change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
+        new KubernetesOutbox(cluster).change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
           ...present,
           sequence: Math.max(present.sequence, sequence),
           delivered: present.delivered + 1,
         }));
       await Promise.all([3, 1, 2].map(told));
       const standing = { sequence: 3, delivered: 3, failed: 0 };
-      expect(await new ClusterOutbox(cluster).read("webhook")).toEqual(standing);
+      expect(await new KubernetesOutbox(cluster).read("webhook")).toEqual(standing);
     });
   },
 );

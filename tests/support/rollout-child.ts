@@ -6,11 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../contract/errors.ts";
 import type { Verb } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { localRollout, type RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { type RolloutContext } from "../../operations/rollout/ports/context.ts";
 import { cutover, type CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
 import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
 import { abort, resume } from "../../operations/rollout/commands/resume.ts";
 import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./rollout-stack.ts";
+import { localRollout } from "../../operations/rollout/local/context.ts";
 
 /** What a controller is to do. */
 export interface Job {

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { ExaiEvent } from "../../contract/events.ts";
 import type { Journal } from "../../operations/rollout/model/journal.ts";
-import { stateLabel } from "../../operations/rollout/model/machine.ts";
 import type { Job, PrintedError } from "./rollout-child.ts";
 import { until, type RolloutStack } from "./rollout-stack.ts";
+import { stateLabel } from "../../operations/rollout/model/labels.ts";
 
 /** What a controller's process left behind. */
 export interface Ended {

@@ -14,12 +14,13 @@ import { renderPrometheus } from "../../components/monitoring/prometheus.ts";
 import { renderRules } from "../../components/monitoring/rules.ts";
 import { envoyContainer, ROUTER } from "../../components/routing/docker.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
-import { localRollout, type LocalRollout, type RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { type RolloutContext } from "../../operations/rollout/ports/context.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
 import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
 import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { freePorts } from "./free-ports.ts";
+import { localRollout, type LocalRollout } from "../../operations/rollout/local/context.ts";
 
 /** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus with its rules. */
 export interface RolloutStack {

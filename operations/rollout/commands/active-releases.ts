@@ -1,8 +1,8 @@
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import type { ActiveReleases, Release } from "../../schema/decide.ts";
 import type { RolloutContext } from "../ports/context.ts";
-import { stateLabel } from "../model/machine.ts";
-import { usersSlot } from "../controller/schema-check.ts";
+import { stateLabel } from "../model/labels.ts";
+import { usersSlot } from "../model/machine.ts";
 
 /** The parts of a rollout's context that {@link activeReleases} needs. */
 export type ReleasesContext = Pick<RolloutContext, "journal" | "leases" | "schema" | "signal"> & {

@@ -2,7 +2,7 @@ import { EXIT } from "../../../contract/errors.ts";
 import type { ExaiEvent, Operation, Verb } from "../../../contract/events.ts";
 import type { InterruptedResult, RolloutResult } from "../model/result.ts";
 import type { AcceptedResult } from "../controller/takeover.ts";
-import { tableLabel } from "../local/envoy-traffic.ts";
+import { tableLabel } from "../model/labels.ts";
 
 /** All results of the operations that lead a rollout, or ask the leader. */
 export type LedResult = RolloutResult | AcceptedResult | InterruptedResult;

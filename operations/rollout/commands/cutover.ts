@@ -6,16 +6,17 @@ import { SERVER_PATHS } from "../../../contract/server.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import { checkGates } from "../gates/settings.ts";
-import { atRest, stateLabel, type Machine } from "../model/machine.ts";
-import { timesOf, type PlanTimes, type RolloutPlan } from "../model/plan.ts";
+import { atRest, type Machine, usersSlot } from "../model/machine.ts";
+import { type PlannedRanges, type PlanTimes, type RolloutPlan, timesOf } from "../model/plan.ts";
 import { Prometheus } from "../gates/prometheus.ts";
-import { admitCandidate, usersSlot, type PlannedRanges } from "../controller/schema-check.ts";
+import { admitCandidate } from "../controller/schema-check.ts";
 import { RolloutSession } from "../controller/store.ts";
 import { testerHeaders } from "../probes/smoke.ts";
 import { withLease } from "../controller/outcome.ts";
 import { concluded } from "./conclude.ts";
 import { rolloutResult } from "../model/result.ts";
 import { WINDOW_SELECTOR } from "../gates/traffic-samples.ts";
+import { stateLabel } from "../model/labels.ts";
 
 /** What a cutover is asked for; the rest are defaults. */
 export interface CutoverRequest extends Partial<PlanTimes> {

@@ -4,7 +4,7 @@ import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { HistoryEntry } from "../model/journal.ts";
 import { span } from "./span.ts";
-import { tableLabel } from "../local/envoy-traffic.ts";
+import { tableLabel } from "../model/labels.ts";
 
 export interface HistoryOptions {
   /** How many of the newest rollouts. @default 10 */

@@ -11,9 +11,9 @@ import { glance, isLed, SLOT_COLUMNS, slotRows, type Glance } from "./snapshot.t
 import { summaryOf } from "./history.ts";
 import type { HistoryEntry } from "../model/journal.ts";
 import type { Holder } from "../ports/lease.ts";
-import { atRest } from "../model/machine.ts";
+import { atRest, usersSlot } from "../model/machine.ts";
 import { timesOf, type PlanTimes } from "../model/plan.ts";
-import { plannedSchema, usersSlot } from "../controller/schema-check.ts";
+import { plannedSchema } from "../controller/schema-check.ts";
 import { span } from "./span.ts";
 import { SETTLE_SECONDS } from "../controller/state-handlers.ts";
 

@@ -3,12 +3,13 @@ import type { Operation, Verb } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import { summaryOf } from "./history.ts";
-import { atRest, stateLabel } from "../model/machine.ts";
+import { atRest } from "../model/machine.ts";
 import { refuseOther, requestOrLead, type LedOperation } from "../controller/takeover.ts";
 import type { RolloutSession } from "../controller/store.ts";
 import { notNow, withLease } from "../controller/outcome.ts";
 import { isOver, rolloutResult, standbyUntil, type RolloutResult } from "../model/result.ts";
 import { concluded } from "./conclude.ts";
+import { stateLabel } from "../model/labels.ts";
 
 export interface ResumeRequest {
   /** Identifier of the only rollout that is meant. Absent: whichever is under way. */

@@ -4,9 +4,8 @@ import { EXIT } from "../../../contract/errors.ts";
 import type { Verb } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { agrees, doubt, glance, isLed, SLOT_COLUMNS, slotRows } from "./snapshot.ts";
-import { stateLabel } from "../model/machine.ts";
-import { tableLabel } from "../local/envoy-traffic.ts";
 import { isOver, standbyUntil } from "../model/result.ts";
+import { stateLabel, tableLabel } from "../model/labels.ts";
 
 /**
  * Says where the rollout stands: the journal's word beside the router's, the slots' and Prometheus's own. Takes no lease

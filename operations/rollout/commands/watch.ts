@@ -5,10 +5,10 @@ import type { Verb, ViewEvent } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { agrees, doubt, glance, isLed, SLOT_COLUMNS, slotRows, type Glance } from "./snapshot.ts";
 import { summaryOf } from "./history.ts";
-import { atRest, stateLabel } from "../model/machine.ts";
+import { atRest } from "../model/machine.ts";
 import { span } from "./span.ts";
-import { tableLabel } from "../local/envoy-traffic.ts";
 import { isOver, standbyUntil } from "../model/result.ts";
+import { stateLabel, tableLabel } from "../model/labels.ts";
 
 /** Seconds between two looks at the containers, which cost more than the rest together. */
 const SLOTS_SECONDS = 10;

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
 import type { ProgressEvent } from "../../../contract/events.ts";
-import { atRest, stateLabel, type RolloutState } from "../model/machine.ts";
+import { atRest, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { insisting } from "./retry.ts";
 import { listen } from "./requests.ts";
 import { lostLease, type RolloutSession } from "./store.ts";
-import { tableLabel } from "../local/envoy-traffic.ts";
 import type { Work, Working } from "./step-result.ts";
+import { stateLabel, tableLabel } from "../model/labels.ts";
 
 /** How long work that was left may take to notice it, milliseconds. */
 const ABANDONED_MS = 10_000;

@@ -1,11 +1,11 @@
 import { isRefusal } from "../../../contract/errors.ts";
 import { together, type Verdict } from "../gates/settings.ts";
-import { stateLabel } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { restarts } from "./restarts.ts";
 import type { RolloutSession } from "./store.ts";
 import { StepGates } from "./step-gates.ts";
 import type { Work, Working } from "./step-result.ts";
+import { stateLabel } from "../model/labels.ts";
 
 /** Milliseconds between two looks at the container and the slots' readiness, which cost little. */
 const PULSE_MS = 500;

@@ -3,9 +3,10 @@ import type { Operation, ProgressEvent } from "../../../contract/events.ts";
 import type { Fix } from "../../../contract/fix.ts";
 import type { Announcer } from "../ports/announcer.ts";
 import type { RolloutContext } from "../ports/context.ts";
-import { atRest, stateLabel } from "../model/machine.ts";
+import { atRest } from "../model/machine.ts";
 import type { InterruptedResult } from "../model/result.ts";
 import { lostLease, RolloutSession } from "./store.ts";
+import { stateLabel } from "../model/labels.ts";
 
 /**
  * Runs an operation under the lease and releases the lease however the operation ends. Ctrl-C ends it with an

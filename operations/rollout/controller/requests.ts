@@ -1,11 +1,12 @@
 import { isRefusal } from "../../../contract/errors.ts";
 import { wait } from "../ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../ports/control.ts";
-import { isUnwritable } from "../local/fenced-directory.ts";
 import type { Verdict } from "../gates/settings.ts";
-import { stateLabel, underWay, type Machine } from "../model/machine.ts";
+import { underWay, type Machine } from "../model/machine.ts";
 import { BRIEF_WAITS_MS, insisting, resultOf } from "./retry.ts";
 import type { Happening, RolloutSession } from "./store.ts";
+import { isUnwritable } from "../host/durable-files.ts";
+import { stateLabel } from "../model/labels.ts";
 
 /** Milliseconds between two looks for requests. */
 const LISTEN_MS = 100;

@@ -1,7 +1,7 @@
 import { isRefusal } from "../../../contract/errors.ts";
 import type { ProgressEvent } from "../../../contract/events.ts";
-import { isUnwritable } from "../local/fenced-directory.ts";
 import type { RolloutSession } from "./store.ts";
+import { isUnwritable } from "../host/durable-files.ts";
 
 /** Milliseconds between the tries. */
 const WAITS_MS: readonly number[] = [250, 500, 1000, 2000, 4000, ...Array<number>(9).fill(5000)];

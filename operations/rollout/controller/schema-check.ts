@@ -6,20 +6,11 @@ import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict }
 import { schemaError, schemaNoteText } from "../../schema/refusal.ts";
 import type { SchemaRange } from "../../schema/range.ts";
 import type { RolloutContext } from "../ports/context.ts";
-import type { Machine } from "../model/machine.ts";
-import type { RolloutPlan } from "../model/plan.ts";
+import { usersSlot, type Machine } from "../model/machine.ts";
+import type { PlannedRanges, RolloutPlan } from "../model/plan.ts";
 
 /** Longest wait for the database before a rollback, in seconds: users wait for it. */
 export const ROLLBACK_SECONDS = 2;
-
-/** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
-export type PlannedRanges = Readonly<Partial<Record<Slot, SchemaRange>>>;
-
-/** The slot that has the users when the last rollout, if it is warm, is over for good. */
-export function usersSlot({ active, plan, state }: Machine): Slot {
-  const over = state.name === "standby" || state.name === "retire";
-  return over && plan !== undefined ? plan.candidate : active;
-}
 
 /** What a cutover to the image would do to the schema; undefined where the stack has no database of its own. Changes nothing. */
 export async function plannedSchema(

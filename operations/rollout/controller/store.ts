@@ -4,24 +4,25 @@ import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
-import { emptyOnPurpose } from "../model/emptied.ts";
-import { FencedError, isUnwritable } from "../local/fenced-directory.ts";
 import type { Verdict } from "../gates/settings.ts";
-import { thisMoment, type Moment } from "../host/boot-clock.ts";
-import { firstJournal, type HistoryEntry, type Journal, type JournalWriter } from "../model/journal.ts";
-import { TakenError, type Lease } from "../ports/lease.ts";
+import { bootTime, type BootTime } from "../host/boot-clock.ts";
+import { firstJournal, type HistoryEntry, type Journal } from "../model/journal.ts";
+import { FencedError, type Lease, TakenError } from "../ports/lease.ts";
 import {
-  reduce,
-  stableIsStopping,
-  stateLabel,
-  weightsOf,
+  emptySlots,
   type Machine,
   type Readiness,
   type RolloutEvent,
   type RolloutState,
+  stableIsStopping,
+  weightsOf,
 } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import type { TrafficWriter } from "../ports/traffic.ts";
+import { isUnwritable } from "../host/durable-files.ts";
+import type { JournalWriter } from "../ports/journal.ts";
+import { reduce } from "../model/reduce.ts";
+import { stateLabel } from "../model/labels.ts";
 
 /** An event without the readiness, which the session adds. */
 export type Happening = RolloutEvent extends infer Event
@@ -172,7 +173,7 @@ export class RolloutSession {
   async happened(event: Happening, facts: Facts = {}): Promise<boolean> {
     const looked = facts.look === undefined ? await this.#readinessFor(event) : facts.look.ready;
     const written = this.#writing.then(async () => {
-      const now = await thisMoment();
+      const now = await bootTime();
       // While it waited for its turn, another look may have found more.
       const ready = looked === undefined ? blindly(this.machine) : (this.#ready ?? looked);
       return this.#write(event, ready, now, facts);
@@ -184,7 +185,7 @@ export class RolloutSession {
   async #write(
     event: Happening,
     ready: Readiness,
-    now: Moment,
+    now: BootTime,
     { verdicts = [], deployed, who, why, during }: Facts,
   ): Promise<boolean> {
     if (this.#doubtful !== undefined) await this.#settle(this.#doubtful);
@@ -312,7 +313,7 @@ export class RolloutSession {
       token: this.#lease.token,
       weights,
       evicted: machine.evicted,
-      emptied: emptyOnPurpose(machine),
+      emptied: emptySlots(machine),
     };
     return sameTable({ ...next, generation: table.generation, token: table.token }, table) ? table : next;
   }
@@ -322,7 +323,7 @@ export class RolloutSession {
    *
    * @param deployed slot whose slot has just got a new server, which no user has met
    */
-  #leftWith(weights: Weights, after: Machine, now: Moment, deployed: Slot | undefined): NonNullable<Journal["left"]> {
+  #leftWith(weights: Weights, after: Machine, now: BootTime, deployed: Slot | undefined): NonNullable<Journal["left"]> {
     const before = this.#journal.left ?? {};
     const awaited =
       after.state.name === "drain"

@@ -7,11 +7,12 @@ import { wait, type RolloutContext } from "../ports/context.ts";
 import { drive } from "./controller.ts";
 import type { Journal } from "../model/journal.ts";
 import type { Holder } from "../ports/lease.ts";
-import { atRest, stateLabel, type Machine } from "../model/machine.ts";
+import { atRest, type Machine } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { rolloutResult, type InterruptedResult, type RolloutResult } from "../model/result.ts";
 import type { RolloutSession } from "./store.ts";
 import { withLease } from "./outcome.ts";
+import { stateLabel } from "../model/labels.ts";
 
 /** An operation that the process that leads the rollout does on request, and that leads the rollout if no process does. */
 export interface LedOperation<Result> {

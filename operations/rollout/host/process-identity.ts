@@ -1,7 +1,8 @@
 import { readFile, readlink } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
 
 /** A process, so that others on its machine can tell whether it still lives. */
-export interface ProcessMark {
+export interface ProcessIdentity {
   readonly pid: number;
   /** The machine's boot; empty where it cannot be known. */
   readonly boot: string;
@@ -10,7 +11,7 @@ export interface ProcessMark {
 }
 
 /** This process. */
-export async function ownMark(): Promise<ProcessMark> {
+export async function ownIdentity(): Promise<ProcessIdentity> {
   return {
     pid: process.pid,
     boot: await bootId(),
@@ -19,13 +20,18 @@ export async function ownMark(): Promise<ProcessMark> {
   };
 }
 
+/** `user@host` of this process. */
+export function currentUser(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
 /** Whether a process ran on this machine since its last boot. */
-export async function isSameBoot(mark: Pick<ProcessMark, "boot">): Promise<boolean> {
+export async function isSameBoot(mark: Pick<ProcessIdentity, "boot">): Promise<boolean> {
   return mark.boot !== "" && mark.boot === (await bootId());
 }
 
 /** Whether a process is certainly gone. One of another machine, or of another container, never is: nobody here can see it. */
-export async function isGone(mark: ProcessMark): Promise<boolean> {
+export async function isGone(mark: ProcessIdentity): Promise<boolean> {
   if (!(await isSameBoot(mark))) return false;
   if (mark.processNamespace === "" || mark.processNamespace !== (await processNamespace())) return false;
   // The process identifier may have been given to another process since: its start time tells.

@@ -7,7 +7,7 @@ export type Data = Readonly<Record<string, string>>;
 const KIND = { apiVersion: "v1", kind: "ConfigMap" } as const;
 
 /** A ConfigMap of the stack's namespace that several processes change: each change replaces exactly the version that it saw. */
-export class Entries {
+export class ConfigMapStore {
   readonly #cluster: Cluster;
   readonly #name: string;
 

@@ -1,17 +1,17 @@
 import type { ListenerTls } from "./pod-agent.ts";
 import { DEFAULT_DEADLINES, type RolloutContext, type RolloutOptions } from "../ports/context.ts";
 import { DEFAULT_GATES } from "../gates/settings.ts";
-import { currentUser } from "../ports/lease.ts";
 import { GatewayTraffic } from "./gateway-traffic.ts";
 import type { Cluster } from "./cluster.ts";
-import { ClusterControlStore } from "./control.ts";
-import { openDoor } from "./port-forward.ts";
-import { ClusterJournalStore } from "./journal.ts";
-import { ClusterLeaseStore } from "./lease.ts";
+import { KubernetesControlStore } from "./control.ts";
+import { forwardPort } from "./port-forward.ts";
+import { KubernetesJournalStore } from "./journal.ts";
+import { KubernetesLeaseStore } from "./lease.ts";
 import { GatewayProxies, listenerPort } from "./gateway-proxies.ts";
+import { currentUser } from "../host/process-identity.ts";
 
 /** What the CLI knows of a stack on a cluster. */
-export interface ClusterRollout extends RolloutOptions {
+export interface KubernetesRollout extends RolloutOptions {
   readonly cluster: Cluster;
   /** Namespace that Envoy Gateway runs its proxies in. */
   readonly gatewayNamespace: string;
@@ -35,7 +35,7 @@ export interface OpenRollout {
  * The context of a stack on a cluster. All of it goes through the API server: whoever has a kubeconfig can lead a
  * rollout, without a way to the gateway's address, to the proxies or to Prometheus.
  */
-export async function clusterRollout(options: ClusterRollout): Promise<OpenRollout> {
+export async function kubernetesRollout(options: KubernetesRollout): Promise<OpenRollout> {
   const { cluster, hostname, wsPort, webSocketToken, schema, announcer } = options;
   const proxies = new GatewayProxies(cluster, options.gatewayNamespace);
   const tls: ListenerTls | undefined = options.tls ? { servername: hostname } : undefined;
@@ -44,26 +44,26 @@ export async function clusterRollout(options: ClusterRollout): Promise<OpenRollo
     headers: { host: hostname },
   });
   const [router, webSocket, prometheus] = await Promise.all([
-    openDoor(toListener("http")),
-    openDoor(toListener("websocket")),
-    openDoor(async () => {
+    forwardPort(toListener("http")),
+    forwardPort(toListener("websocket")),
+    forwardPort(async () => {
       const { headers, ...api } = await cluster.requestOptions();
       const prefix = `/api/v1/namespaces/${cluster.namespace}/services/${options.prometheus}/proxy`;
       const own = { ...(headers as Record<string, string> | undefined), host: String(api.hostname) };
       return { options: api, prefix, headers: own };
     }),
   ]);
-  const journal = new ClusterJournalStore(cluster);
+  const journal = new KubernetesJournalStore(cluster);
   const traffic = new GatewayTraffic({ cluster, proxies, wsPort });
   return {
     context: {
       traffic,
       journal,
-      leases: new ClusterLeaseStore(cluster, {
+      leases: new KubernetesLeaseStore(cluster, {
         floor: async () => Math.max(...(await Promise.all([journal.token(), traffic.token()]))),
         ...(options.leaseSeconds === undefined ? {} : { seconds: options.leaseSeconds }),
       }),
-      control: new ClusterControlStore(cluster),
+      control: new KubernetesControlStore(cluster),
       deployer: options.deployer,
       routerUrl: router.url,
       webSocketUrl: webSocket.url.replace(/^http/, "ws"),

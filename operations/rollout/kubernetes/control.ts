@@ -1,6 +1,6 @@
 import type { ControlAnswer, ControlRequest, ControlStore } from "../ports/control.ts";
 import type { Cluster } from "./cluster.ts";
-import { Entries } from "./config-map-store.ts";
+import { ConfigMapStore } from "./config-map-store.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const CONTROL_NAME = "exai-rollout-control";
@@ -18,29 +18,29 @@ const REQUEST = ".request";
 const ANSWER = ".answer";
 
 /** Requests and answers as entries of one ConfigMap, so that a rollout can be led from any machine. */
-export class ClusterControlStore implements ControlStore {
+export class KubernetesControlStore implements ControlStore {
   readonly patienceSeconds: number;
-  readonly #entries: Entries;
+  readonly #store: ConfigMapStore;
   #looked = -Infinity;
 
   constructor(cluster: Cluster, patienceSeconds = PATIENCE_SECONDS) {
-    this.#entries = new Entries(cluster, CONTROL_NAME);
+    this.#store = new ConfigMapStore(cluster, CONTROL_NAME);
     this.patienceSeconds = patienceSeconds;
   }
 
   async post(request: ControlRequest): Promise<void> {
     // The time in front makes the names' order that of the requests.
     const key = `${request.at.replaceAll(/\D/g, "")}-${request.id}${REQUEST}`;
-    await this.#entries.change((data) => ({ ...data, [key]: JSON.stringify(request) }));
+    await this.#store.change((data) => ({ ...data, [key]: JSON.stringify(request) }));
   }
 
   async take(rollout: string): Promise<readonly ControlRequest[]> {
     if (performance.now() - this.#looked < LOOK_MS) return [];
     this.#looked = performance.now();
-    if (!Object.keys(await this.#entries.read()).some(isRequest)) return [];
+    if (!Object.keys(await this.#store.read()).some(isRequest)) return [];
     let taken: ControlRequest[] = [];
     // Who takes them out has them: of two that read them, the other one fails at the version.
-    await this.#entries.change((data) => {
+    await this.#store.change((data) => {
       taken = Object.keys(data)
         .filter(isRequest)
         .sort()
@@ -53,7 +53,7 @@ export class ClusterControlStore implements ControlStore {
 
   async withdraw(id: string): Promise<boolean> {
     let found = false;
-    await this.#entries.change((data) => {
+    await this.#store.change((data) => {
       const left = Object.entries(data).filter(([key]) => !key.endsWith(`${id}${REQUEST}`));
       found = left.length < Object.keys(data).length;
       return Object.fromEntries(left);
@@ -63,14 +63,14 @@ export class ClusterControlStore implements ControlStore {
 
   async answer(answer: ControlAnswer): Promise<void> {
     const kept: Kept = { ...answer, at: Date.now() };
-    await this.#entries.change((data) => ({
+    await this.#store.change((data) => ({
       ...Object.fromEntries(Object.entries(data).filter(([key, text]) => !isOld(key, text))),
       [`${answer.id}${ANSWER}`]: JSON.stringify(kept),
     }));
   }
 
   async answerTo(id: string): Promise<ControlAnswer | undefined> {
-    const text = (await this.#entries.read())[`${id}${ANSWER}`];
+    const text = (await this.#store.read())[`${id}${ANSWER}`];
     if (text === undefined) return undefined;
     const { accepted, detail } = JSON.parse(text) as Kept;
     return { id, accepted, detail };

@@ -13,11 +13,10 @@ import {
   streamsArePinned,
   type Listener,
 } from "../../../contract/gateway.ts";
-import { FencedError } from "../local/fenced-directory.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { ApiObject, Deployment, Found } from "./api-types.ts";
 import type { GatewayProxies, Proxy } from "./gateway-proxies.ts";
-import type { Lease } from "../ports/lease.ts";
+import { FencedError, type Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
 import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
 

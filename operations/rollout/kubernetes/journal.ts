@@ -1,15 +1,9 @@
 import { UserError } from "../../../contract/errors.ts";
-import { FencedError } from "../local/fenced-directory.ts";
-import {
-  parseJournal,
-  type HistoryEntry,
-  type Journal,
-  type JournalStore,
-  type JournalWriter,
-} from "../model/journal.ts";
-import type { Lease } from "../ports/lease.ts";
+import { parseJournal, type HistoryEntry, type Journal } from "../model/journal.ts";
+import { FencedError, type Lease } from "../ports/lease.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { ConfigMap, Found } from "./api-types.ts";
+import type { JournalStore, JournalWriter } from "../ports/journal.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const JOURNAL_NAME = "exai-rollout-journal";
@@ -30,7 +24,7 @@ const HISTORY_BYTES = 640 * 1024;
  * Journal and history in one ConfigMap, replaced whole by compare-and-swap: there is no moment in which one is written and
  * the other is not, and a writer that was asleep is refused by the version of the object.
  */
-export class ClusterJournalStore implements JournalStore {
+export class KubernetesJournalStore implements JournalStore {
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../contract/errors.ts";
-import { currentUser, TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
-import { isGone, ownMark, type ProcessMark } from "../host/process-identity.ts";
+import { TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
+import { currentUser, isGone, ownIdentity, type ProcessIdentity } from "../host/process-identity.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { Found, Lease as LeaseObject } from "./api-types.ts";
 
@@ -19,7 +19,7 @@ const API = "coordination.k8s.io/v1";
 /** Annotation with the holder as JSON: `spec.holderIdentity` is one string for people. */
 const HOLDER = "exai.holder";
 
-export interface ClusterLeaseOptions {
+export interface KubernetesLeaseOptions {
   /** @default 15 */
   readonly seconds?: number;
   /** The highest token that journal or routes have seen: what a Lease that somebody deleted must not fall behind. */
@@ -33,12 +33,12 @@ export interface ClusterLeaseOptions {
  * Clocks of two machines are never compared to take a lease: it is expired when it has not changed for its duration while
  * this process watched. A process of this machine that is gone frees its lease at once.
  */
-export class ClusterLeaseStore implements LeaseStore {
+export class KubernetesLeaseStore implements LeaseStore {
   readonly #cluster: Cluster;
   readonly #seconds: number;
   readonly #floor: () => Promise<number>;
 
-  constructor(cluster: Cluster, options: ClusterLeaseOptions) {
+  constructor(cluster: Cluster, options: KubernetesLeaseOptions) {
     this.#cluster = cluster;
     this.#seconds = options.seconds ?? LEASE_SECONDS;
     this.#floor = options.floor;
@@ -65,7 +65,7 @@ export class ClusterLeaseStore implements LeaseStore {
   }
 
   async #take(verb: string, admit: (current: Found<LeaseObject>) => Promise<void>): Promise<Lease> {
-    const mark = { ...(await ownMark()), who: currentUser(), verb };
+    const mark = { ...(await ownIdentity()), who: currentUser(), verb };
     for (;;) {
       const current = await this.#read();
       if (current !== undefined && isHeld(current)) await admit(current);
@@ -180,9 +180,9 @@ function microTime(): string {
   return new Date().toISOString().replace("Z", "000Z");
 }
 
-function holderOf(lease: Found<LeaseObject>): Holder & ProcessMark {
+function holderOf(lease: Found<LeaseObject>): Holder & ProcessIdentity {
   try {
-    return JSON.parse(lease.metadata.annotations?.[HOLDER] ?? "") as Holder & ProcessMark;
+    return JSON.parse(lease.metadata.annotations?.[HOLDER] ?? "") as Holder & ProcessIdentity;
   } catch {
     const who = lease.spec?.holderIdentity ?? "";
     return { who, verb: "?", pid: 0, boot: "", processNamespace: "", processStart: "" };

@@ -1,6 +1,6 @@
 import { parseStanding, type Outbox, type Standing } from "../../notify/outbox.ts";
 import type { Cluster } from "./cluster.ts";
-import { Entries } from "./config-map-store.ts";
+import { ConfigMapStore } from "./config-map-store.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const NOTIFIED_NAME = "exai-rollout-notified";
@@ -9,19 +9,19 @@ export const NOTIFIED_NAME = "exai-rollout-notified";
  * Standings as entries of one ConfigMap, by the channels' names: the history is the cluster's, so any machine goes on where
  * another one stopped.
  */
-export class ClusterOutbox implements Outbox {
-  readonly #entries: Entries;
+export class KubernetesOutbox implements Outbox {
+  readonly #store: ConfigMapStore;
 
   constructor(cluster: Cluster) {
-    this.#entries = new Entries(cluster, NOTIFIED_NAME);
+    this.#store = new ConfigMapStore(cluster, NOTIFIED_NAME);
   }
 
   async read(channel: string): Promise<Standing | undefined> {
-    return parseStanding((await this.#entries.read())[channel]);
+    return parseStanding((await this.#store.read())[channel]);
   }
 
   async change(channel: string, edit: (present: Standing | undefined) => Standing): Promise<void> {
-    await this.#entries.change((data) => {
+    await this.#store.change((data) => {
       const text = JSON.stringify(edit(parseStanding(data[channel])));
       return text === data[channel] ? data : { ...data, [channel]: text };
     });

@@ -20,7 +20,7 @@ export interface Target {
 }
 
 /** A port of the loopback address that leads to something inside a cluster. */
-export interface Door {
+export interface ForwardedPort {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   close(): Promise<void>;
@@ -30,7 +30,7 @@ export interface Door {
  * Opens a port of this machine's loopback address that passes HTTP and WebSockets on, so that probes and gates speak to a
  * cluster's router and Prometheus as to local ones. It lasts as long as the command.
  */
-export async function openDoor(target: () => Promise<Target>): Promise<Door> {
+export async function forwardPort(target: () => Promise<Target>): Promise<ForwardedPort> {
   const passOn = async (incoming: IncomingMessage): Promise<ClientRequest> => {
     const { options, prefix = "", headers } = await target();
     const send = options.protocol === "https:" ? httpsRequest : httpRequest;

@@ -15,7 +15,7 @@ export interface SlotImages {
   locate(image: string, signal: AbortSignal): Promise<string>;
 }
 
-export interface ClusterSlotsOptions {
+export interface KubernetesSlotsOptions {
   readonly cluster: Cluster;
   readonly instance: string;
   /** Replicas of a slot at full scale. */
@@ -32,11 +32,11 @@ const SCALE_MANAGER = "exai-rollout-scale";
 const STUCK_SECONDS = 30;
 
 /** The slots of a cluster: a Deployment each, whose image is put there by the engine and whose scale is the rollout's. */
-export class ClusterSlots implements SlotDeployer {
-  readonly #options: ClusterSlotsOptions;
+export class KubernetesSlots implements SlotDeployer {
+  readonly #options: KubernetesSlotsOptions;
   readonly #objects: SlotObjects;
 
-  constructor(options: ClusterSlotsOptions) {
+  constructor(options: KubernetesSlotsOptions) {
     this.#options = options;
     this.#objects = new SlotObjects(options.cluster, options.instance);
   }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SLOTS, type Slot } from "../../../contract/slots.ts";
+import type { Slot } from "../../../contract/slots.ts";
 import {
   clusterName,
   INSTANCE_HEADER,
@@ -17,11 +17,12 @@ import {
 } from "../../../contract/envoy/routes.ts";
 import { routesText } from "../../../contract/envoy/seed.ts";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
-import { FencedDirectory, unwritable } from "./fenced-directory.ts";
+import { FencedDirectory } from "./fenced-directory.ts";
 import type { Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
 import { getJson, type JsonAnswer } from "./get-json.ts";
 import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
+import { unwritable } from "../host/durable-files.ts";
 
 export interface EnvoyTrafficOptions {
   /** The router's read-only view, e.g. `http://127.0.0.1:9901`. */
@@ -163,9 +164,4 @@ interface ClustersAnswer {
       readonly health_status?: { readonly failed_active_health_check?: boolean; readonly pending_active_hc?: boolean };
     }[];
   }[];
-}
-
-/** A line for people: `blue 75 %, green 25 %`. */
-export function tableLabel(table: Pick<RouteTable, "weights">): string {
-  return SLOTS.map((slot) => `${slot} ${String(table.weights[slot])} %`).join(", ");
 }

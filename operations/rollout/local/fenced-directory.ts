@@ -1,11 +1,7 @@
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { UserError } from "../../../contract/errors.ts";
-
-/** Somebody with a newer token has taken over: whoever meets this must stop without a further write. */
-export class FencedError extends Error {
-  override readonly name = "FencedError";
-}
+import { errorCode, syncDirectory } from "../host/durable-files.ts";
+import { FencedError } from "../ports/lease.ts";
 
 const PREFIX = ".staging-";
 
@@ -86,37 +82,6 @@ export class FencedDirectory {
       await file.close();
     }
   }
-}
-
-/** Makes renames in a directory durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** `code` of a system error, e.g. ENOENT. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
-/** What a person fixes, and not this program: no room, a quota, a read-only file system, a lack of permission. */
-const UNWRITABLE = ["ENOSPC", "EDQUOT", "EROFS", "EACCES"];
-
-/** The error of a file that cannot be written, as its reader fixes it; any other error as it is. */
-export function unwritable(error: unknown, path: string, problem: (code: string) => string): unknown {
-  const code = errorCode(error);
-  if (code === undefined || !UNWRITABLE.includes(code)) return error;
-  const fix = "make room or fix the permissions, then: ./exai rollout resume (or abort)";
-  return new UserError("failed", path, problem(code), fix, { cause: error });
-}
-
-/** Whether it is an error of {@link unwritable}: the same write would meet it again. */
-export function isUnwritable(error: unknown): boolean {
-  return error instanceof UserError && UNWRITABLE.includes(errorCode(error.cause) ?? "");
 }
 
 async function exists(path: string): Promise<boolean> {

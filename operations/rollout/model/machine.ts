@@ -115,181 +115,9 @@ export function underWay(machine: Machine): boolean {
   return machine.plan !== undefined && !atRest(machine) && !["retire", "rollback"].includes(machine.state.name);
 }
 
-/**
- * The next machine. An event that the state does not know changes nothing and returns the same object; one that does
- * not leave the state keeps the state's own object.
- *
- * The candidate's weight rises only on an event that says that it is ready, in a pause only by a promotion, and falls to 0 with the
- * first that says that it is not.
- */
-export function reduce(machine: Machine, event: RolloutEvent): Machine {
-  const { state, plan } = machine;
-  if (plan === undefined) return fromRest(machine, event);
-  switch (event.type) {
-    case "start":
-      return machine;
-    case "done":
-      return advanced(machine, plan, event.ready);
-    case "observe":
-      return observed(machine, plan, event.ready);
-    case "fail":
-      return failed(machine, plan, event.ready, event.reason);
-    case "rollback":
-      return state.name === "rollback"
-        ? machine
-        : rolledBack(machine, plan, event.ready, event.reason, false, event.evict);
-    case "pause":
-      return underWay(machine) && machine.pause === undefined ? { ...machine, pause: event.pause } : machine;
-    case "continue":
-      return unpaused(machine);
-    case "promote":
-      return promoted(machine, plan, event.full, event.ready);
-    case "finish":
-      return state.name === "standby" ? ended(machine, plan, "completed") : machine;
-    case "retire":
-      return state.name === "standby"
-        ? { ...machine, state: { name: "retire", phase: "wait", drainSeconds: event.drainSeconds } }
-        : machine;
-  }
-}
-
-function fromRest(machine: Machine, event: RolloutEvent): Machine {
-  const { active, previous } = machine;
-  if (event.type === "start") {
-    const { plan, ready } = event;
-    if (plan.stable !== active || plan.candidate === plan.stable || !ready[plan.stable]) return machine;
-    return { ...dropped(machine, "ending"), state: { name: "prepare" }, plan };
-  }
-  // Nothing is warm: the release before is deployed again, and gets the users when it is ready.
-  if (event.type === "rollback" && previous?.candidate === active)
-    return rolledBack({ ...machine, plan: previous }, previous, event.ready, event.reason, false, event.evict);
-  return machine;
-}
-
-function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machine {
-  const { state } = machine;
-  const at = (next: RolloutState): Machine => ({ ...machine, state: next });
-  switch (state.name) {
-    case "prepare":
-      return at({ name: "drain" });
-    case "drain": {
-      // What runs there is about to go, and with it the sessions that an earlier rollout left: they hear it as 404 and
-      // initialise again, instead of meeting a container that is not there. Nothing is left to go back to, either.
-      const evicted = withSlot(machine.evicted, plan.candidate);
-      // From here on a slot without a server is one that did not come up.
-      const emptied = without(machine.emptied, plan.candidate);
-      return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied };
-    }
-    case "deploy":
-      return at({ name: "ready" });
-    case "ready":
-      if (!ready[plan.candidate]) return machine;
-      return { ...at({ name: "smoke" }), evicted: without(machine.evicted, plan.candidate) };
-    case "smoke":
-      return at({ name: "migrate" });
-    case "migrate":
-    case "shift":
-    case "bake":
-      return machine.pause === undefined || gaveAll(state, plan) ? passed(machine, plan, false, ready) : machine;
-    case "retire":
-      return state.phase === "stop"
-        ? emptied(ended(machine, plan, "completed"), plan.stable)
-        : { ...at({ ...state, phase: "stop" }), evicted: withSlot(machine.evicted, plan.stable) };
-    case "rollback":
-      if (state.phase === "drain") return emptied(ended(machine, plan, "rolled-back"), plan.candidate);
-      if (state.phase === "flip")
-        return state.evict ? at({ ...state, phase: "drain" }) : ended(machine, plan, "rolled-back");
-      // Neither answers: the users go where they were served before.
-      return ready[plan.stable] || !ready[plan.candidate] ? flipped(machine, plan, state) : machine;
-    case "idle":
-    case "approve":
-    case "standby":
-      return machine;
-  }
-}
-
-/** The last step is no more than the moment at which the candidate gets all users: a pause holds it in the bake. */
-function gaveAll(state: RolloutState, plan: RolloutPlan): boolean {
-  return state.name === "shift" && plan.steps[state.step] === 100;
-}
-
-/** The state after one that has passed, with more users; `full`: with all of them. */
-function passed(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readiness): Machine {
-  const { state } = machine;
-  if (!ready[plan.candidate]) return rolledBack(machine, plan, ready, `${plan.candidate} is not ready`, true, true);
-  const at = (next: RolloutState): Machine => ({ ...machine, state: next });
-  if (state.name === "bake") return unpaused(at({ name: "standby" }));
-  if (gaveAll(state, plan)) return at({ name: "bake" });
-  const last = plan.steps.length - 1;
-  const step = state.name === "shift" || state.name === "approve" ? state.step : -1;
-  if (full) return at({ name: "shift", step: last });
-  // The approval has been waited for where the state is `approve`.
-  if (step + 1 === last && plan.approval && state.name !== "approve") return at({ name: "approve", step });
-  return at({ name: "shift", step: step + 1 });
-}
-
-function promoted(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readiness): Machine {
-  const { name } = machine.state;
-  return name === "shift" || name === "approve" || name === "bake" ? passed(machine, plan, full, ready) : machine;
-}
-
-function observed(machine: Machine, plan: RolloutPlan, ready: Readiness): Machine {
-  const { state } = machine;
-  if (hasGates(state) && !ready[plan.candidate]) {
-    return rolledBack(machine, plan, ready, `${plan.candidate} is no longer ready`, true, true);
-  }
-  if (state.name === "rollback" && state.phase === "revive") {
-    // There the work itself says when it is back.
-    const back = ready[plan.stable] && !stableIsStopping(machine) && !machine.emptied.includes(plan.stable);
-    if (back || !ready[plan.candidate]) return flipped(machine, plan, state);
-  }
-  return machine;
-}
-
 /** Whether the candidate is judged by gates in this state. */
-function hasGates(state: RolloutState): boolean {
+export function hasGates(state: RolloutState): boolean {
   return state.name === "shift" || state.name === "approve" || state.name === "bake";
-}
-
-function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, reason: string): Machine {
-  const { state } = machine;
-  switch (state.name) {
-    case "standby":
-      return machine;
-    case "retire":
-      // The users are where they belong; a slot that could not be stopped is no reason to move them.
-      return state.phase === "stop" ? ended(machine, plan, "completed") : machine;
-    case "rollback":
-      // A flip that could not be written is tried again; a stable slot that does not come back ends the rollback.
-      if (state.phase === "flip") return machine;
-      if (state.phase === "drain") return ended(machine, plan, "rolled-back");
-      // What was deployed there did not come up: that is no slot that stands empty on purpose.
-      return ended({ ...machine, emptied: without(machine.emptied, plan.stable) }, plan, "kept");
-    default:
-      return rolledBack(machine, plan, ready, reason, true, true);
-  }
-}
-
-function rolledBack(
-  machine: Machine,
-  plan: RolloutPlan,
-  ready: Readiness,
-  reason: string,
-  automatic: boolean,
-  wished: boolean,
-): Machine {
-  const { state } = machine;
-  const from = state.name;
-  const carries = hasUsers(state);
-  // Before the first step nobody is there to be sent away.
-  const evict = wished && carries;
-  // A dead stable slot is no refuge while the candidate still answers.
-  const lost = !ready[plan.stable] || stableIsStopping(machine) || machine.emptied.includes(plan.stable);
-  const rollback = { name: "rollback", from, reason, automatic, evict } as const;
-  const next = { ...unpaused(machine), plan };
-  return carries && lost && ready[plan.candidate]
-    ? { ...next, state: { ...rollback, phase: "revive" } }
-    : flipped(next, plan, { ...rollback, phase: "flip" });
 }
 
 /**
@@ -302,60 +130,24 @@ export function stableIsStopping({ state, plan, evicted }: Machine): boolean {
   return ends && plan !== undefined && evicted.includes(plan.stable);
 }
 
-/** Whether the candidate has users, or the rollout has been complete. */
-function hasUsers(state: RolloutState): boolean {
-  return hasGates(state) || state.name === "standby" || state.name === "retire" || state.name === "idle";
+/** The slot that has the users when the last rollout, if it is warm, is over for good. */
+export function usersSlot({ active, plan, state }: Machine): Slot {
+  const over = state.name === "standby" || state.name === "retire";
+  return over && plan !== undefined ? plan.candidate : active;
 }
 
-/** The stable slot has the users now; what was to be sent away from it is welcome again. */
-function flipped(machine: Machine, plan: RolloutPlan, state: Extract<RolloutState, { name: "rollback" }>): Machine {
-  const evicted = without(machine.evicted, plan.stable);
-  return {
-    ...machine,
-    state: { ...state, phase: "flip" },
-    evicted: state.evict ? withSlot(evicted, plan.candidate) : evicted,
-    emptied: without(machine.emptied, plan.stable),
-  };
-}
-
-function emptied(machine: Machine, slot: Slot): Machine {
-  return { ...machine, emptied: withSlot(machine.emptied, slot) };
-}
-
-function ended(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
-  const { state, previous } = machine;
-  const active = outcome === "rolled-back" ? plan.stable : plan.candidate;
-  const ending: Ending =
-    state.name === "rollback"
-      ? { outcome, reason: state.reason, automatic: state.automatic, from: state.from }
-      : { outcome, reason: "", automatic: false, from: state.name };
-  // Taken back before its slot was touched, it leaves the release before it where it was: warm.
-  const before = outcome === "rolled-back" ? (previous?.id === plan.id ? undefined : previous) : plan;
-  return {
-    ...dropped(machine, "pause", "plan", "previous"),
-    state: { name: "idle" },
-    active,
-    ending,
-    evicted: without(machine.evicted, active),
-    ...(before === undefined ? {} : { previous: before }),
-  };
-}
-
-function unpaused(machine: Machine): Machine {
-  return machine.pause === undefined ? machine : dropped(machine, "pause");
-}
-
-function dropped<Key extends "ending" | "pause" | "plan" | "previous">(machine: Machine, ...keys: Key[]) {
-  const left = Object.entries(machine).filter(([key]) => !keys.some((each) => each === key));
-  return Object.fromEntries(left) as unknown as Omit<Machine, Key>;
-}
-
-function withSlot(slots: readonly Slot[], slot: Slot): readonly Slot[] {
-  return slots.includes(slot) ? slots : [...slots, slot];
-}
-
-function without(slots: readonly Slot[], slot: Slot): readonly Slot[] {
-  return slots.filter((each) => each !== slot);
+/**
+ * Slots whose slot has no server on purpose, for everybody who would miss one: it was emptied or is about to be, and
+ * nobody has begun to deploy into it since. Each of them is among the evicted, whose routes say so.
+ */
+export function emptySlots({ state, plan, emptied }: Machine): readonly Slot[] {
+  if (plan === undefined) return emptied;
+  const { stable, candidate } = plan;
+  if (state.name === "retire" && state.phase === "stop") return [...new Set([...emptied, stable])];
+  if (state.name !== "rollback") return emptied;
+  // It is deployed anew: where it does not come up, that is for no purpose.
+  if (state.phase === "revive") return emptied.filter((slot) => slot !== stable);
+  return state.evict ? [...new Set([...emptied, candidate])] : emptied;
 }
 
 /**
@@ -382,11 +174,4 @@ export function weightsOf(machine: Machine, ready: Readiness): Weights {
     default:
       return allOn(stable);
   }
-}
-
-/** A state as a word for people: `shift 25 %`. */
-export function stateLabel(machine: Machine): string {
-  const { state, plan, pause } = machine;
-  const label = state.name === "shift" ? `shift ${String(plan?.steps[state.step] ?? 0)} %` : state.name;
-  return pause === undefined ? label : `${label}, paused`;
 }

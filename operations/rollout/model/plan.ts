@@ -1,6 +1,9 @@
 import type { Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
-import type { PlannedRanges } from "../controller/schema-check.ts";
+import type { SchemaRange } from "../../schema/range.ts";
+
+/** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
+export type PlannedRanges = Readonly<Partial<Record<Slot, SchemaRange>>>;
 
 /** One rollout, decided before its first transition and never changed afterwards. */
 export interface RolloutPlan {

@@ -1,9 +1,10 @@
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import type { Slot, Weights } from "../../../contract/slots.ts";
-import { stateLabel, type Machine, type StateName } from "./machine.ts";
+import { type Machine, type StateName } from "./machine.ts";
 import type { Journal } from "./journal.ts";
 import type { RolloutPlan } from "./plan.ts";
+import { stateLabel } from "./labels.ts";
 
 /** What every end of a rollout says of it. */
 interface Rollout {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../../contract/gateway.ts";
 import { cutover } from "../../../operations/rollout/commands/cutover.ts";
-import { ClusterControlStore } from "../../../operations/rollout/kubernetes/control.ts";
+import { KubernetesControlStore } from "../../../operations/rollout/kubernetes/control.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { killProcesses, processesOf } from "../../support/cluster-kill.ts";
 import type { ClusterRollouts } from "../../support/cluster-rollouts.ts";
@@ -85,7 +85,7 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
   async function expectGoesOn({ ended }: { readonly ended: Promise<number> }): Promise<void> {
     await until("the step's weights", 60, async () => (await rollouts().state()).table?.weights.green === 20);
     // It is not taken over, however long a busy cluster keeps its answer.
-    const control = new ClusterControlStore(rollouts().stack.cluster, 30);
+    const control = new KubernetesControlStore(rollouts().stack.cluster, 30);
     expect(await rollouts().run((context) => rollback({ ...context, control }, { reason: "test" }))).toBe(0);
     expect(await ended).toBe(1);
     expect((await rollouts().state()).table?.weights).toEqual({ blue: 100, green: 0 });

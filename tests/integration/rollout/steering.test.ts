@@ -5,8 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { Verb } from "../../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { rolloutDirectory } from "../../../operations/rollout/ports/context.ts";
-import { FileControlStore } from "../../../operations/rollout/ports/control.ts";
 import { cutover, type CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { secondsSince } from "../../../operations/rollout/host/boot-clock.ts";
@@ -18,6 +16,8 @@ import { expectSound, killIn } from "../../support/rollout-kill.ts";
 import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
+import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import { FileControlStore } from "../../../operations/rollout/local/file-control.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

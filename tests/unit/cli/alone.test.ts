@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { alone, notBeingChanged, type Place } from "../../../platforms/compose/stack-lock.ts";
 import { EXIT } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
-import { rolloutDirectory } from "../../../operations/rollout/ports/context.ts";
 import { firstJournal } from "../../../operations/rollout/model/journal.ts";
-import { FileLeaseStore } from "../../../operations/rollout/ports/lease.ts";
+import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
 
 describe("what changes a local stack as a whole", () => {
   let place: Place;

@@ -4,7 +4,7 @@ import { Notifier } from "../../../operations/notify/notifier.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
 import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
-import { ClusterOutbox, NOTIFIED_NAME } from "../../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesOutbox, NOTIFIED_NAME } from "../../../operations/rollout/kubernetes/outbox.ts";
 import { startConfigMaps, type ConfigMaps } from "../../support/config-maps.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import { rolloutEntries } from "./entries.ts";
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 /** The outbox as a machine of its own has it. */
-const outbox = () => new ClusterOutbox(Cluster.open({ kubeconfig: api.kubeconfig, namespace: NAMESPACE }));
+const outbox = () => new KubernetesOutbox(Cluster.open({ kubeconfig: api.kubeconfig, namespace: NAMESPACE }));
 
 /** What a machine tells in its turn. */
 const machine = (flushSeconds = 20, attemptSeconds = 2) =>

@@ -2,10 +2,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { controlRequest, FileControlStore } from "../../../operations/rollout/ports/control.ts";
-import { FileJournalStore, firstJournal } from "../../../operations/rollout/model/journal.ts";
-import { FileLeaseStore } from "../../../operations/rollout/ports/lease.ts";
-import { FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
+import { controlRequest } from "../../../operations/rollout/ports/control.ts";
+import { firstJournal } from "../../../operations/rollout/model/journal.ts";
+import { FileControlStore } from "../../../operations/rollout/local/file-control.ts";
+import { FileJournalStore } from "../../../operations/rollout/local/file-journal.ts";
+import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
+import { FencedError } from "../../../operations/rollout/ports/lease.ts";
 
 let directory: string;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it } from "vitest";
-import { openDoor } from "../../../operations/rollout/kubernetes/port-forward.ts";
+import { forwardPort } from "../../../operations/rollout/kubernetes/port-forward.ts";
 
 it("a door passes the head of an event stream on before the stream says anything", async () => {
   const server = createServer((_, response) => {
@@ -11,7 +11,7 @@ it("a door passes the head of an event stream on before the stream says anything
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const door = await openDoor(() => Promise.resolve({ options: { host: "127.0.0.1", port }, headers: {} }));
+  const door = await forwardPort(() => Promise.resolve({ options: { host: "127.0.0.1", port }, headers: {} }));
   try {
     const response = await fetch(door.url, { signal: AbortSignal.timeout(5000) });
     expect(response.headers.get("content-type")).toBe("text/event-stream");

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FencedDirectory, FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
-import { FileLeaseStore } from "../../../operations/rollout/ports/lease.ts";
+import { FencedDirectory } from "../../../operations/rollout/local/fenced-directory.ts";
+import { FencedError } from "../../../operations/rollout/ports/lease.ts";
+import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
 
 let directory: string;
 beforeEach(async () => {
@@ -53,7 +54,7 @@ describe("a lease", () => {
   });
 
   it("is free at once when its holder on this machine was killed", async () => {
-    const module = new URL("../../../operations/rollout/ports/lease.ts", import.meta.url).href;
+    const module = new URL("../../../operations/rollout/local/file-lease.ts", import.meta.url).href;
     const code = `const { FileLeaseStore } = await import(${JSON.stringify(module)});
       const lease = await new FileLeaseStore(${JSON.stringify(directory)}, 600).acquire("cutover");
       console.log(lease.token); setInterval(() => {}, 1000);`;

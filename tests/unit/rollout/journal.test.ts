@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
-import { FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
-import { FileJournalStore, firstJournal, type Journal } from "../../../operations/rollout/model/journal.ts";
-import type { Lease } from "../../../operations/rollout/ports/lease.ts";
+import { firstJournal, type Journal } from "../../../operations/rollout/model/journal.ts";
+import { FencedError, type Lease } from "../../../operations/rollout/ports/lease.ts";
+import { FileJournalStore } from "../../../operations/rollout/local/file-journal.ts";
 
 let directory: string;
 let store: FileJournalStore;
@@ -103,28 +103,5 @@ describe("the journal on files", () => {
     };
     const machine = { active: "green", evicted: ["blue"], emptied: ["blue"] };
     expect(firstJournal(table)).toMatchObject({ machine, table });
-  });
-
-  it("sends away the sessions of a slot that an older version emptied without a word", async () => {
-    const { machine, ...rest } = journal(1);
-    const older = { ...rest, machine: { ...machine, evicted: [], emptied: ["green"] } };
-    await writeFile(join(directory, "journal.json"), JSON.stringify(older));
-    expect((await store.read())?.machine).toEqual({ ...machine, evicted: ["green"], emptied: ["green"] });
-  });
-
-  it("reads a journal of before slots were emptied on purpose", async () => {
-    const { machine, ...rest } = journal(1);
-    const { emptied, ...older } = machine;
-    await writeFile(join(directory, "journal.json"), JSON.stringify({ ...rest, machine: older }));
-    expect((await store.read())?.machine).toEqual({ ...older, emptied: [] });
-    expect(emptied).toEqual([]);
-  });
-
-  it("reads a journal whose table says nothing of emptied slots yet", async () => {
-    const { table, ...rest } = journal(1);
-    const { emptied, ...older } = table;
-    expect(emptied).toEqual([]);
-    await writeFile(join(directory, "journal.json"), JSON.stringify({ ...rest, table: older }));
-    expect((await store.read())?.table).toEqual(table);
   });
 });

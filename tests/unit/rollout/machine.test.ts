@@ -1,20 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SLOTS, otherSlot } from "../../../contract/slots.ts";
-import { emptyOnPurpose } from "../../../operations/rollout/model/emptied.ts";
 import {
   atRest,
-  reduce,
-  restingMachine,
-  stableIsStopping,
-  stateLabel,
-  weightsOf,
+  emptySlots,
   type Machine,
   type Readiness,
+  restingMachine,
   type RolloutEvent,
+  stableIsStopping,
   type StateName,
+  weightsOf,
 } from "../../../operations/rollout/model/machine.ts";
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
+import { reduce } from "../../../operations/rollout/model/reduce.ts";
+import { stateLabel } from "../../../operations/rollout/model/labels.ts";
 
 const BOTH: Readiness = { blue: true, green: true };
 
@@ -125,7 +125,7 @@ describe("the rollout's machine", () => {
         present = after(present, type);
         const { state } = present;
         const phase = "phase" in state ? ` ${state.phase}` : "";
-        return `${state.name}${phase}: ${emptyOnPurpose(present).join()}`;
+        return `${state.name}${phase}: ${emptySlots(present).join()}`;
       });
     };
     // Taken back by itself; the next one fails before it is ready: then something is there that did not come up.
@@ -140,7 +140,7 @@ describe("the rollout's machine", () => {
       ...["retire wait: ", "retire stop: blue", "idle: blue", "rollback revive: ", "rollback flip: green"],
     ]);
     const kept = reduce(after(finished, "rollback"), { type: "fail", reason: "dead", ready: onlyGreen });
-    expect([kept.ending?.outcome, emptyOnPurpose(kept)]).toEqual(["kept", []]);
+    expect([kept.ending?.outcome, emptySlots(kept)]).toEqual(["kept", []]);
     // What could not be stopped, and what is left as it is, is not empty.
     expect(walk(until("standby"), "retire", "done", "fail")).toContain("idle: ");
     expect(walk(until("bake"), "fail", "done", "fail")).toContain("idle: ");
@@ -324,7 +324,7 @@ function expectSound(machine: Machine, ready: Readiness): void {
   const weights = weightsOf(machine, ready);
   const { plan, state } = machine;
   // Only the route of an evicted slot can say that its slot is empty, and no user is there.
-  for (const slot of [...machine.emptied, ...emptyOnPurpose(machine)]) {
+  for (const slot of [...machine.emptied, ...emptySlots(machine)]) {
     expect(machine.evicted, state.name).toContain(slot);
     expect(weights[slot], state.name).toBe(0);
   }

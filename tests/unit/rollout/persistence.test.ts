@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { controlRequest } from "../../../operations/rollout/ports/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
-import type { JournalWriter } from "../../../operations/rollout/model/journal.ts";
 import { attended } from "../../../operations/rollout/controller/requests.ts";
 import { abort } from "../../../operations/rollout/commands/resume.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
@@ -14,6 +13,7 @@ import type { Work, WorkOf } from "../../../operations/rollout/controller/step-r
 import { runVerb } from "../../support/verbs.ts";
 import { advance, passes, TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
+import type { JournalWriter } from "../../../operations/rollout/ports/journal.ts";
 
 /** Tries that fail before one succeeds; each failure takes one away. */
 interface Trouble {

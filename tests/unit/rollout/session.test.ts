@@ -9,11 +9,9 @@ import { controlRequest } from "../../../operations/rollout/ports/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
 import { cutover } from "../../../operations/rollout/commands/cutover.ts";
-import { parseJournal } from "../../../operations/rollout/model/journal.ts";
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
 import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
 import { rollback, type RollbackRequest } from "../../../operations/rollout/commands/rollback.ts";
-import { resume } from "../../../operations/rollout/commands/resume.ts";
 import { pause } from "../../../operations/rollout/commands/pause.ts";
 import { conclude } from "../../../operations/rollout/commands/conclude.ts";
 import { rolloutResult } from "../../../operations/rollout/model/result.ts";
@@ -344,24 +342,6 @@ describe("a cutover while a release is kept warm", () => {
     await expect(to("green")).rejects.toMatchObject({ exitCode: 3, where: "green" });
     // It comes as far as asking Prometheus, and there is none.
     await expect(to("blue")).rejects.toMatchObject({ exitCode: 2, where: "gates" });
-  });
-});
-
-describe("a journal of an older version", () => {
-  it("that calls a slot emptied although its release is deployed goes on to the end", async () => {
-    const world = new World();
-    const first = await RolloutSession.open(contextOf(world, "ann@host"), "cutover");
-    await first.happened({ type: "start", plan: PLAN });
-    while (first.machine.state.name !== "deploy") await first.happened({ type: "done" });
-    await first.close();
-    if (world.journal === undefined) throw new Error("no journal");
-    const { machine, table, ...rest } = world.journal;
-    const older = { ...rest, machine: { ...machine, emptied: ["green"] }, table: { ...table, emptied: undefined } };
-    world.journal = parseJournal(JSON.stringify(older), "journal.json");
-    const { code } = await runVerb(resume(contextOf(world, "bob@host")));
-    expect(code).toBe(0);
-    expect(world.broken).toEqual([]);
-    expect(world.table).toMatchObject({ weights: { blue: 0, green: 100 }, evicted: [], emptied: [] });
   });
 });
 

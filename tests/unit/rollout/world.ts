@@ -5,10 +5,9 @@ import { UserError } from "../../../contract/errors.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/ports/control.ts";
 import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
-import { FencedError } from "../../../operations/rollout/local/fenced-directory.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
 import type { HistoryEntry, Journal } from "../../../operations/rollout/model/journal.ts";
-import { TakenError, type Lease } from "../../../operations/rollout/ports/lease.ts";
+import { FencedError, type Lease, TakenError } from "../../../operations/rollout/ports/lease.ts";
 import type { Readiness } from "../../../operations/rollout/model/machine.ts";
 import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
 

@@ -1,0 +1,66 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+
+/** Creates a file and flushes it to the disk. @throws Error if it exists, or cannot be written: then there is no file */
+export async function createDurably(path: string, content: string): Promise<void> {
+  try {
+    const file = await open(path, "wx", 0o644);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await rm(path, { force: true }); // a full disk creates the name without the content
+    throw error;
+  }
+}
+
+/** Replaces a file in one step that survives a crash: written beside it, synced, renamed. */
+export function writeDurably(path: string, content: string, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "w", mode);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}
+
+/** Makes renames in a directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** `code` of a system error, e.g. ENOENT. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** What a person fixes, and not this program: no room, a quota, a read-only file system, a lack of permission. */
+const UNWRITABLE = ["ENOSPC", "EDQUOT", "EROFS", "EACCES"];
+
+/** The error of a file that cannot be written, as its reader fixes it; any other error as it is. */
+export function unwritable(error: unknown, path: string, problem: (code: string) => string): unknown {
+  const code = errorCode(error);
+  if (code === undefined || !UNWRITABLE.includes(code)) return error;
+  const advice = fix`make room or correct the permissions, then: ${command("rollout resume")} (or ${command("rollout abort")})`;
+  return new UserError("unavailable", path, problem(code), advice, { cause: error });
+}
+
+/** Whether it is an error of {@link unwritable}: the same write would meet it again. */
+export function isUnwritable(error: unknown): boolean {
+  return error instanceof UserError && UNWRITABLE.includes(errorCode(error.cause) ?? "");
+}

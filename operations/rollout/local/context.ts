@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { RouteTimeouts } from "../../../contract/envoy/routes.ts";
+import { DEFAULT_GATES } from "../gates/settings.ts";
+import { currentUser } from "../host/process-identity.ts";
+import { DEFAULT_DEADLINES, type RolloutContext, type RolloutOptions } from "../ports/context.ts";
+import { EnvoyTraffic } from "./envoy-traffic.ts";
+import { FileControlStore } from "./file-control.ts";
+import { FileJournalStore } from "./file-journal.ts";
+import { DEFAULT_LEASE_SECONDS, FileLeaseStore } from "./file-lease.ts";
+
+/** What the CLI knows of a stack on Docker. */
+export interface LocalRollout extends RolloutOptions {
+  /** The instance's own directory; the rollout keeps its state in `rollout/` below it. */
+  readonly home: string;
+  /** Host directory that the router's container has mounted. */
+  readonly routesDirectory: string;
+  readonly routerUrl: string;
+  readonly webSocketUrl: string;
+  readonly observeUrl: string;
+  /** Whose router is meant. Absent: that of whoever answers. */
+  readonly instance?: string;
+  readonly prometheusUrl: string;
+  readonly routeTimeouts?: RouteTimeouts;
+}
+
+/** The context of a stack on Docker: Envoy's route file, journal and lease as files. */
+export function localRollout(options: LocalRollout): RolloutContext {
+  const { webSocketToken, schema, ahead, announcer } = options;
+  return {
+    traffic: new EnvoyTraffic({
+      observeUrl: options.observeUrl,
+      routesDirectory: options.routesDirectory,
+      ...(options.instance === undefined ? {} : { instance: options.instance }),
+      ...(options.routeTimeouts === undefined ? {} : { timeouts: options.routeTimeouts }),
+    }),
+    journal: new FileJournalStore(rolloutDirectory(options.home)),
+    leases: new FileLeaseStore(
+      join(rolloutDirectory(options.home), "leases"),
+      options.leaseSeconds ?? DEFAULT_LEASE_SECONDS,
+    ),
+    control: new FileControlStore(join(rolloutDirectory(options.home), "control")),
+    deployer: options.deployer,
+    routerUrl: options.routerUrl,
+    webSocketUrl: options.webSocketUrl,
+    prometheusUrl: options.prometheusUrl,
+    gates: { ...DEFAULT_GATES, ...options.gates },
+    deadlines: { ...DEFAULT_DEADLINES, ...options.deadlines },
+    defaults: options.defaults ?? {},
+    ...(webSocketToken === undefined ? {} : { webSocketToken }),
+    ...(schema === undefined ? {} : { schema }),
+    ...(ahead === undefined ? {} : { ahead }),
+    ...(announcer === undefined ? {} : { announcer }),
+    signal: options.signal ?? new AbortController().signal,
+    who: currentUser(),
+  };
+}
+
+/** Where a local stack's rollout keeps journal, history and leases. */
+export function rolloutDirectory(home: string): string {
+  return join(home, "rollout");
+}

@@ -1,0 +1,93 @@
+import { mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { createDurably, errorCode, syncDirectory } from "../host/durable-files.ts";
+import type { ControlAnswer, ControlRequest, ControlStore } from "../ports/control.ts";
+
+/** A controller on this machine looks ten times per second. */
+const LOCAL_PATIENCE_SECONDS = 0.5;
+
+/** Answers are left for this long, for whoever still waits for one. */
+const ANSWER_KEPT_SECONDS = 60;
+
+const REQUEST = ".request.json";
+const ANSWER = ".answer.json";
+
+/** Requests and answers as files of one directory, each moved into place when it is whole, and removed when taken. */
+export class FileControlStore implements ControlStore {
+  readonly patienceSeconds: number;
+  readonly #directory: string;
+
+  constructor(directory: string, patienceSeconds = LOCAL_PATIENCE_SECONDS) {
+    this.#directory = directory;
+    this.patienceSeconds = patienceSeconds;
+  }
+
+  async post(request: ControlRequest): Promise<void> {
+    // The time in front makes the names' order that of the requests.
+    await this.#place(`${request.at.replaceAll(/\D/g, "")}-${request.id}${REQUEST}`, request);
+  }
+
+  async take(rollout: string): Promise<readonly ControlRequest[]> {
+    const names = await this.#names();
+    await this.#forget(names);
+    const taken: ControlRequest[] = [];
+    for (const name of names.filter((each) => each.endsWith(REQUEST)).sort()) {
+      const path = join(this.#directory, name);
+      let request: ControlRequest;
+      try {
+        request = JSON.parse(await readFile(path, "utf8")) as ControlRequest;
+        await unlink(path); // who removes it has it: of two that read it, the other one fails here (`rm` would not)
+      } catch (error) {
+        if (errorCode(error) === "ENOENT") continue;
+        throw error;
+      }
+      if (request.rollout === rollout) taken.push(request);
+    }
+    return taken;
+  }
+
+  async withdraw(id: string): Promise<boolean> {
+    const name = (await this.#names()).find((each) => each.endsWith(`${id}${REQUEST}`) && !each.startsWith("."));
+    if (name === undefined) return false;
+    return unlink(join(this.#directory, name)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async answer(answer: ControlAnswer): Promise<void> {
+    await this.#place(`${answer.id}${ANSWER}`, answer);
+  }
+
+  async answerTo(id: string): Promise<ControlAnswer | undefined> {
+    try {
+      return JSON.parse(await readFile(join(this.#directory, `${id}${ANSWER}`), "utf8")) as ControlAnswer;
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  async #place(name: string, content: ControlRequest | ControlAnswer): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    const staged = join(this.#directory, `.${name}`);
+    await createDurably(staged, JSON.stringify(content));
+    await rename(staged, join(this.#directory, name));
+    await syncDirectory(this.#directory);
+  }
+
+  async #names(): Promise<string[]> {
+    return readdir(this.#directory).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return [];
+      throw error;
+    });
+  }
+
+  async #forget(names: readonly string[]): Promise<void> {
+    for (const name of names.filter((each) => each.endsWith(ANSWER))) {
+      const path = join(this.#directory, name);
+      const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
+      if (age > ANSWER_KEPT_SECONDS * 1000) await rm(path, { force: true });
+    }
+  }
+}
