@@ -1,10 +1,10 @@
 /**
- * Bad releases, each rolled out under load: whether the rollout takes it back by itself, by which gate and from which
- * state, how long that takes, and what users met until then. And good ones in a row: how many are taken back.
+ * Bad releases, each rolled out under load: whether the rollout rolls it back automatically, by which gate and from which
+ * state, how long that takes, and what users experienced until then. And good ones in a row: how many are rolled back.
  *
  *   node bench/bad-releases.ts [--only TAG,TAG] [--good N] [--hold SECONDS] [--hogs N] [--json FILE]
  *
- * `--good N` rolls N good releases out instead of the bad ones. `--hogs N` keeps N processes busy beside, as on a machine
+ * `--good N` rolls N good releases out instead of the bad ones. `--hogs N` keeps N other processes busy, as on a machine
  * that is overloaded.
  */
 import { spawn, type ChildProcess } from "node:child_process";
@@ -184,7 +184,7 @@ try {
   await stack.down();
 }
 const surprises = results.filter(({ release, code }) => code !== (release.faults === "" ? 0 : 1));
-const busy = hogs.length === 0 ? "" : `, ${String(hogs.length)} busy processes beside`;
+const busy = hogs.length === 0 ? "" : `, ${String(hogs.length)} other busy processes`;
 const columns = [...COLUMNS, "WebSockets dropped and refused", "machine's load", "why"];
 process.stdout.write(
   `against ${LOCAL_IMAGES.referenceServer}, ${String(LOAD.requestsPerSecond)} requests/s, ${String(LOAD.webSockets)} WebSockets, hold ${args.hold} s${busy}\n\n` +

@@ -5,7 +5,7 @@
  *   node bench/cutover.ts [--stack | --cluster] [--set key=value]… [--rounds 3] [--steps 5,25,50,100] [--hold 8] [--image IMAGE]
  *   node bench/cutover.ts --peers [--routers envoy,haproxy,nginx,caddy] [--rounds 2]
  *
- * The first runs whole cutovers and rollbacks of our own, with deployments and gates; on `--stack` and `--cluster` (of
+ * The first runs our whole cutovers and rollbacks, with deployments and gates; on `--stack` and `--cluster` (of
  * EXAI_TEST_KUBECONFIG) the rollback is the command `./exai rollback` as one types it, timed from the start of its process. The
  * second puts the same load and the same weights on our router and on others, each with the same two slots behind it. Both
  * take `--json FILE`.
@@ -37,7 +37,7 @@ const LOAD = {
   // A user says something every 4 s, a session calls a tool every second, and 5 users a second leave and come again.
   ...{ messageSeconds: 4, callSeconds: 1, renewalsPerSecond: 5 },
 } as const;
-/** What an earlier round left on a slot may end by itself for so long, before it is closed with 1012. */
+/** Time that connections of an earlier round have to end before they are closed with 1012. */
 const DRAIN_SECONDS = 10;
 /** Weights are judged over at least so many requests. */
 const WEIGHT_SAMPLE = 500;
@@ -85,7 +85,7 @@ interface Change {
 }
 
 /**
- * When connections may be closed with 1012: from the deadline of a drain on, until its slot has been deployed anew; and by a
+ * When connections may be closed with 1012: from the deadline of a drain on, until its slot is deployed again; and by a
  * rollback, which sends the clients of the release that it leaves back to the other slot.
  */
 type Closing = readonly [from: number, to: number];
@@ -176,7 +176,7 @@ async function rollBack({ rollback: command, context }: Target, reason: string):
   if (code !== 0) throw new Error(`${program} ${words.join(" ")} ended with exit code ${String(code)}`);
 }
 
-/** Runs a verb to its end; `started` is told every step that starts. */
+/** Runs a verb to its end; `started` receives every step that starts. */
 async function watch(verb: Verb, started: (id: string) => Promise<void>): Promise<number> {
   for (;;) {
     const next = await verb.next();

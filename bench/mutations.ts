@@ -11,7 +11,7 @@ import { capture } from "../synth/capture.ts";
 import { stackFileSource } from "../synth/stack-file.ts";
 
 /**
- * Takes away or weakens each hardening field, secret mark, schedule and row-level statement of our own stacks, one at
+ * Removes or weakens each hardening field, secret mark, schedule and row-level statement of our stacks, one at
  * a time, and asks the policies. A mutant that no rule sees is a survivor, and is named.
  *
  *   node bench/mutations.ts [local staging prod database]

@@ -7,9 +7,9 @@ import { preparePreviews } from "./support/previews.ts";
 import { runProgram } from "../operations/docker/process.ts";
 
 /**
- * Wall and CPU time of the judgement of a pull request: `./exai plan` beside `pulumi preview` of the same two stacks with
- * the same pack, and beside Checkov on their manifests, where it is on PATH (`pip install checkov`). The best of some runs;
- * the runs take turns, so that a busy minute is everybody's.
+ * Wall and CPU time of the judgement of a pull request: `./exai plan` compared with `pulumi preview` of the same two stacks with
+ * the same pack, and with Checkov on their manifests if it is on PATH (`pip install checkov`). The best of several runs;
+ * the runs alternate, so that a busy minute affects all of them.
  *
  *   node bench/plan.ts [runs]
  *

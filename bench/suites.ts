@@ -10,7 +10,7 @@ import type { Case, Suite } from "./suites/suite.ts";
 
 /**
  * Precision and recall of the rules on the public suites of others. To refuse what a suite refuses is a hit; where we
- * disagree on purpose the reason is told, and any other disagreement fails the run.
+ * disagree intentionally the reason is printed, and any other disagreement fails the run.
  *
  *   node bench/suites.ts <folder of checkouts> [suite …]
  *
@@ -26,14 +26,14 @@ if (folder === undefined) {
 }
 
 const rows: string[] = [];
-const told: string[] = [];
+const reported: string[] = [];
 let unexplained = 0;
 for (const suite of SUITES) {
   const name = suite.repository.split("/").at(-1) ?? "";
   if (asked.length > 0 && !asked.includes(name)) continue;
   const checkout = join(folder, name);
   if (!existsSync(checkout)) {
-    told.push(`left out: ${checkout} is not there: git clone https://github.com/${suite.repository} ${checkout}`);
+    reported.push(`left out: ${checkout} is not there: git clone https://github.com/${suite.repository} ${checkout}`);
     continue;
   }
   const cases: Case[] = [];
@@ -55,19 +55,23 @@ for (const suite of SUITES) {
   );
   for (const [pattern, reason] of suite.disagreements) {
     const here = wrong.filter((one) => pattern.test(one.id));
-    if (here.length === 0) told.push(`${suite.repository}: nothing needs the reason for ${pattern.source} any more`);
-    else told.push(`${suite.repository}: ${here.length} on purpose, ${here.map(({ id }) => id).join(", ")}: ${reason}`);
+    if (here.length === 0)
+      reported.push(`${suite.repository}: nothing needs the reason for ${pattern.source} any more`);
+    else
+      reported.push(
+        `${suite.repository}: ${here.length} intentional, ${here.map(({ id }) => id).join(", ")}: ${reason}`,
+      );
   }
   for (const one of open)
-    told.push(
+    reported.push(
       `${suite.repository}: ${one.refuse ? "missed" : "refused without need"}: ${one.id} ${one.findings.join("; ")}`,
     );
 }
 
-console.log("| suite | cases | to refuse | to let pass | precision | recall | disagreed on purpose | unexplained |");
+console.log("| suite | cases | to refuse | to let pass | precision | recall | intentional | unexplained |");
 console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
 for (const row of rows) console.log(row);
-for (const line of told) console.log(line);
+for (const line of reported) console.log(line);
 process.exitCode = unexplained === 0 && rows.length > 0 ? 0 : 1;
 
 function ratio(part: number, whole: number): string {

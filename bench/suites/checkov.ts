@@ -46,14 +46,14 @@ export const checkov: Suite = {
   disagreements: [
     [
       /^DefaultNamespace\/default-k8s-service-and-sa/,
-      "the account and Service that every cluster has are no reason to declare them",
+      "every cluster has this account and Service without a declaration",
     ],
     [/^DropCapabilities\/pod-drop-NET_RAW/, "Pod Security's restricted profile asks for ALL, not for NET_RAW alone"],
     [
       /^DropCapabilities\/pod-drop-all-capabilities-PASSED2/,
       "Pod Security compares with ALL, in capitals: the API server refuses it",
     ],
-    [/^ImageDigest\//, "sha256:123456 is no digest: one has 64 hexadecimal digits"],
+    [/^ImageDigest\//, "sha256:123456 is not a digest: a digest has 64 hexadecimal digits"],
     [
       /^RootContainers\/rootContainersPASSED/,
       "Pod Security's restricted profile asks for runAsNonRoot even where a user is set",

@@ -52,7 +52,7 @@ export const polaris: Suite = {
     ],
     [
       /^automountServiceAccountToken\/success\.serviceaccount/,
-      "the pod itself has to say so: its account may be changed by somebody else's stack",
+      "the pod itself must say so: another stack may change its account",
     ],
     [
       /^insecureCapabilities\/success/,

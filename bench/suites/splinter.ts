@@ -33,7 +33,7 @@ const prelude = {
 
 /**
  * The regression tests of Supabase's linter: each asks a lint after some statements, and the expected output says how
- * many rows it gives. Each question becomes a database of its own, that the statements before it make.
+ * many rows it gives. Each question becomes a separate database, created by the statements before it.
  */
 export const splinter: Suite = {
   repository: "supabase/splinter",
@@ -62,13 +62,13 @@ export const splinter: Suite = {
     }
   },
   disagreements: [
-    [/^0001.*:49$/, "an index over both columns of a key serves a look-up by both, in whatever order it has them"],
+    [/^0001.*:49$/, "an index over both columns of a key serves a lookup by both, in either order"],
     [
       /^0003.*:70$|^0024.*:209$/,
       "a policy is judged before its table's row-level security is on: on the day it is, it counts",
     ],
     [/^0013/, "row-level security is asked of every table, in every schema"],
-    [/^0024.*:26$/, "reading everybody's rows is refused as well; a table that is public says so by a waiver"],
+    [/^0024.*:26$/, "reading the rows of all users is refused as well; a public table needs a waiver"],
     [/^0024.*:267$/, "PostgreSQL admits no row by an INSERT policy without WITH CHECK; `rls-write-checks` refuses it"],
     [/^002[89].*:1\d\d$/, "a function that a migration makes in schema auth is the project's as any other"],
   ],

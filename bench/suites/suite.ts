@@ -19,7 +19,7 @@ export interface Suite {
   /** Folders of the checkout that are read. */
   readonly reads: readonly string[];
   cases(folder: string): Iterable<Case> | AsyncIterable<Case>;
-  /** Where we and the suite disagree on purpose: cases, and why. */
+  /** Intentional disagreements with the suite: cases and reasons. */
   readonly disagreements: readonly (readonly [cases: RegExp, reason: string])[];
 }
 
@@ -72,7 +72,7 @@ export function ask(rule: string, says?: RegExp): Ask {
 /** What rules find wrong with the objects of a stack; with all of them, or with the one that is given. */
 export function findingsAbout(resources: readonly Resource[], ask: Ask, about?: Resource): readonly string[] {
   const rules = RULES.filter(({ name }) => ask.rules.includes(name));
-  if (rules.length !== ask.rules.length) throw new Error(`one of these is no rule: ${ask.rules.join(", ")}`);
+  if (rules.length !== ask.rules.length) throw new Error(`one of these is not a rule: ${ask.rules.join(", ")}`);
   const graph = { project: "suite", stack: "prod", resources, outputs: {} };
   return evaluate(rules, { graph, environment: "prod" }, new Error("not asked"))
     .flatMap(({ findings }) => findings)

@@ -76,7 +76,7 @@ export class McpClients {
     return this.#clients.filter(({ busy }) => busy).length;
   }
 
-  /** The next client calls a tool, or opens its session anew where it has none. */
+  /** The next client calls a tool, or opens a session if it has none. */
   call(): void {
     this.#turn = (this.#turn + 1) % this.#clients.length;
     const client = this.#clients[this.#turn];
@@ -127,7 +127,7 @@ export class McpClients {
       client.strayed = true;
     }
     if (good.includes(status) && (status !== 200 || body.includes('"result"'))) return;
-    // A session that the server does not know is to be opened anew, says the protocol.
+    // The protocol requires a new session if the server does not know the old one.
     if (status === 404) this.#report.initialisedAgain += 1;
     else this.#failed.push(`MCP: HTTP ${String(status)} ${body.slice(0, 100)}`);
     client.id = undefined;

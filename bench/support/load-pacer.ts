@@ -10,7 +10,7 @@ interface Rhythm {
 }
 
 /**
- * Starts work at constant rates, whatever becomes of it: an open model, as users are. One timer serves all rates, and what
+ * Starts work at constant rates, independent of its results: an open model, like real users. One timer serves all rates, and what
  * fell due while the thread was busy is made up for at once, so the rate holds and the delay is measured.
  */
 export class Pacer {

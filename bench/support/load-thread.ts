@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { LoadOptions, LoadReport } from "./load.ts";
 
-/** A {@link Load} in a thread of its own. */
+/** A {@link Load} in a separate thread. */
 export class LoadThread {
   readonly #worker: Worker;
 

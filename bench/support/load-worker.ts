@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Load, type LoadOptions } from "./load.ts";
 
-// A thread of its own, so that what the controller does in the other one does not show in the users' latencies.
+// A separate thread, so that the controller's work does not affect the users' latencies.
 const load = new Load(workerData as LoadOptions);
 await load.start();
 parentPort?.postMessage("started");

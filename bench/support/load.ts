@@ -36,7 +36,7 @@ export interface LoadReport {
   };
 }
 
-/** Users of the router, at constant rates whatever the answers are. Runs until {@link Load.stop}. */
+/** Users of the router, at constant rates independent of the responses. Runs until {@link Load.stop}. */
 export class Load {
   readonly #options: LoadOptions;
   readonly #client: HttpClient;

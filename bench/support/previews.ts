@@ -24,7 +24,7 @@ export interface Previews {
 }
 
 /**
- * Stacks in a backend of their own, on the cluster of EXAI_TEST_KUBECONFIG and a local stand-in for Supabase's API.
+ * Stacks in a separate backend, on the cluster of EXAI_TEST_KUBECONFIG and a local stand-in for Supabase's API.
  *
  * @returns undefined where there is no CLI or no cluster
  */

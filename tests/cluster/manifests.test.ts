@@ -59,7 +59,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     for (const namespace of namespaces) await api.delete("v1", "Namespace", undefined, namespace);
   });
 
-  /** Applies a stack in a namespace of its own; returns what the API server said of each object. */
+  /** Applies a stack in its own namespace; returns the API server's response for each object. */
   async function deploy(stack: "staging" | "prod"): Promise<{ namespace: string; host: string; warnings: string[] }> {
     const namespace = `exai-test-${stack}-${run}`;
     const host = `${stack}-${run}.exai.test`;
@@ -133,7 +133,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     return JSON.parse((await api.logs(clients, pod, 120)).trim().split("\n").at(-1) ?? "") as Result;
   }
 
-  /** Writes the weights as the rollout controller does: with a field manager of its own. */
+  /** Writes the weights as the rollout controller does: with its own field manager. */
   async function weigh(namespace: string, blue: number, green: number): Promise<void> {
     for (const name of ["server", "server-websocket"]) {
       const route = await api.get(GATEWAY_API, "HTTPRoute", namespace, name);

@@ -87,7 +87,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
   async function replaceRules(name: string, rules: readonly unknown[]): Promise<void> {
     const metadata = { name, namespace: rollouts.stack.namespace };
     const route = { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata, spec: { rules } } as ApiObject;
-    await rollouts.stack.cluster.apply(route, "somebody");
+    await rollouts.stack.cluster.apply(route, "other-manager");
   }
 
   test("event streams are counted per slot, and stand in the latency of no request", async ({ skip }) => {
@@ -174,7 +174,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     }
   });
 
-  test("a cutover moves the users to the other slot; nobody fails", async () => {
+  test("a cutover moves the users to the other slot without a failed request", async () => {
     const before = (await rollouts.state()).table;
     const users = await rollouts.underLoad(async () => {
       const request = { ...QUICK, image: rollouts.stack.image, reason: "test" };
@@ -194,7 +194,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(await ruleNames()).toEqual([`${rule}-stream`, rule]);
   });
 
-  test("a slot that somebody drained is missed, and gets its replicas back with the next deployment", async () => {
+  test("a slot that was drained manually is reported, and the next deployment restores its replicas", async () => {
     const { deployer, traffic } = rollouts.context;
     const idle = otherSlot((await rollouts.state()).journal?.machine.active ?? "blue");
     expect((await rollouts.state()).table?.emptied).toEqual([]);
@@ -214,7 +214,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     await until("the proxies to see it", 30, async () => (await traffic.readiness())[idle]);
   });
 
-  test("./exai rollback takes the users back; nobody fails, and MCP sessions are sent along", async ({ skip }) => {
+  test("./exai rollback moves the users back without a failed request, and evicts MCP sessions", async ({ skip }) => {
     const session = new McpProbe(rollouts.context.routerUrl, {}, () => AbortSignal.timeout(10_000));
     await session.initialize();
     expect(session.servedBy).toBe("green");

@@ -174,7 +174,7 @@ describe.skipIf(kubeconfig === "")(
         await (await leaseStore().seize("test")).release();
       });
 
-      test("that somebody deletes does not fall behind the journal", async () => {
+      test("that was deleted does not fall behind the journal", async () => {
         const before = await leaseStore().seize("test");
         await journalStore().open(before);
         await before.release();
@@ -187,14 +187,14 @@ describe.skipIf(kubeconfig === "")(
     });
 
     describe("the journal", () => {
-      test("survives somebody else's labels, and its deletion", async () => {
+      test("survives foreign labels, and its deletion", async () => {
         const lease = await leaseStore().seize("test");
         const writer = await journalStore().open(lease);
         await writer.write(journalOf(10, entryOf(10, "first")));
         const metadata = { name: JOURNAL_NAME, namespace };
         await cluster.apply<ConfigMap>(
           { apiVersion: "v1", kind: "ConfigMap", metadata: { ...metadata, labels: { team: "a" } } },
-          "somebody",
+          "other-manager",
         );
         await writer.write(journalOf(11, entryOf(11, "second")));
         expect((await journalStore().history()).map(({ reason }) => reason)).toEqual(["first", "second"]);
@@ -233,7 +233,7 @@ describe.skipIf(kubeconfig === "")(
       expect(await asker.answerTo(other.id)).toBeUndefined();
     });
 
-    test("what a channel of notifications has heard is one machine's as the other's, and no count is lost", async () => {
+    test("all machines share what a channel of notifications has delivered, and no count is lost", async () => {
       expect(await new KubernetesOutbox(cluster).read("webhook")).toBeUndefined();
       const told = (sequence: number) =>
         new KubernetesOutbox(cluster).change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({

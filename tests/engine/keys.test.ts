@@ -27,7 +27,7 @@ describe.skipIf(engineMissing())("the keys in a stack file, by the real CLI", { 
     Engine.open({ root, stack: "keys", folder: join(root, ".engine"), ownBackend: join(login.folder, "backend") });
   const file = () => readFileSync(join(root, "Pulumi.keys.yaml"), "utf8");
 
-  test("are encrypted, go from one to the next, and leave no trace in the clear", async () => {
+  test("are encrypted, rotate, and never appear in plain text", async () => {
     writeFileSync(
       join(root, "Pulumi.keys.yaml"),
       "# The team's own words.\nconfig:\n  exai:hostname: exai.example.com\n",

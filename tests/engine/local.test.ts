@@ -50,7 +50,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     login.remove();
   });
 
-  test("preview tells what would be made, and makes nothing", async () => {
+  test("preview lists what would be created, and creates nothing", async () => {
     const events = await instance.events(["preview", "local"], { grafana: "false" });
     const data = events.at(-1)?.data as { counts: { create: number }; changes: { name: string; verb: string }[] };
     expect(data.counts.create).toBeGreaterThan(30);
@@ -94,7 +94,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     expect(decision).toBe("clean");
     expect(stacks[0]?.counts.evaluated).toBeGreaterThan(0);
     expect(stacks[0]?.deferred).toEqual([]);
-    // The engine tells the audit what is secret; the report does not pass it on.
+    // The engine passes secrets to the audit; the report does not contain them.
     const passwords = JSON.parse(await readFile(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
     for (const password of Object.values(passwords)) expect(text).not.toContain(password);
   });
@@ -137,7 +137,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     const answer = await ask();
     expect(answer.headers.get(HEADERS.servedBy)).toBe("green");
     expect(answer.headers.get(HEADERS.release)).toBe("engine-test");
-    // Confined to the slot: nothing else was made anew.
+    // Limited to the slot: nothing else was replaced.
     expect((await containers("{{.ID}} {{.Names}}")).filter((line) => !line.includes("server-green"))).toEqual(others);
   });
 
@@ -173,7 +173,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     expect(await running()).toEqual(before);
   });
 
-  test("down deletes all of it, the data too when it is told so", async () => {
+  test("down deletes the stack, and with --volumes its data", async () => {
     await instance.events(["down", "local", "--volumes", "--yes"], { grafana: "false" });
     expect(await containers("{{.Names}}")).toEqual([]);
     const filter = ["--filter", `name=${instance.name}`, "--quiet"];

@@ -12,7 +12,7 @@ import type { PrintedEvent } from "./local-instance.ts";
 const LEFT_OUT = [".git", ".exai", "node_modules"];
 
 /**
- * A checkout of an operator's own, with a Pulumi backend beside it: what a verb writes into the stack file or below `.exai`
+ * An operator's checkout with its own Pulumi backend: what a verb writes into the stack file or below `.exai`
  * stays there. Verbs are run as they are typed.
  */
 export class Checkout {
@@ -38,7 +38,7 @@ export class Checkout {
     return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace(/^exai:/, ""), value]));
   }
 
-  /** Writes settings into a stack's file as its owner would, in the clear. */
+  /** Writes settings into a stack's file in plain text. */
   configure(stack: string, settings: Readonly<Record<string, string>>): void {
     const document = parse(readFileSync(this.#file(stack), "utf8")) as { config: Record<string, unknown> };
     for (const [key, value] of Object.entries(settings)) document.config[`exai:${key}`] = value;

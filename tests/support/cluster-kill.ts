@@ -18,7 +18,7 @@ export function killProcesses(processes: readonly number[]): void {
   for (const pid of processes) process.kill(pid, "SIGKILL");
 }
 
-/** Control groups of a process; none where it has ended, or is no process. */
+/** Control groups of a process; none if it has ended or does not exist. */
 function groupsOf(pid: string): string {
   try {
     return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cgroup`, "utf8") : "";

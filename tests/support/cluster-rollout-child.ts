@@ -1,5 +1,5 @@
 /**
- * A controller of a cluster's rollout in a process of its own, to be killed:
+ * A controller of a cluster's rollout in a separate process, to be killed:
  * `node cluster-rollout-child.ts <settings as JSON> cutover|resume`.
  */
 import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
@@ -27,7 +27,7 @@ const verb: Verb = action === "resume" ? resume(context) : cutover(context, requ
 for (;;) {
   const next = await verb.next();
   if (next.done === true) {
-    // By this its verb's exit code is told from that of a process that broke.
+    // This distinguishes the verb's exit code from that of a crashed process.
     process.stdout.write(`ended ${String(next.value)}\n`, () => process.exit(next.value));
     break;
   }

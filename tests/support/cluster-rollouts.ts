@@ -64,7 +64,7 @@ export class ClusterRollouts {
     return this.run((context) => rollback(context, { reason: "test" }));
   }
 
-  /** What the users saw while something was done; they come by the gateway's Service unless told otherwise. */
+  /** What the users saw during an action; they use the gateway's Service by default. */
   async underLoad(work: () => Promise<unknown>, by: Partial<GatewayPlace> = {}): Promise<ClusterUsers> {
     const { address, hostname } = this.stack;
     const users = new ClusterUsers({ address, hostname, ...by }, 20);
@@ -76,19 +76,19 @@ export class ClusterRollouts {
     return users;
   }
 
-  /** A cutover by a process of its own; resolves when it says that a step has begun. */
+  /** A cutover in a separate process; resolves when it says that a step has begun. */
   async cutoverAt(step: string): Promise<Controller> {
     const controller = this.#controller("cutover");
     await controller.says(`${step} started`);
     return controller;
   }
 
-  /** Resumes a rollout by a process of its own; resolves with the verb's exit code. */
+  /** Resumes a rollout in a separate process; resolves with the verb's exit code. */
   resume(): Promise<number> {
     return this.#controller("resume").ended;
   }
 
-  /** `./exai` as typed, in a process of its own. */
+  /** `./exai` in a separate process. */
   async exai(...args: string[]): Promise<{ readonly code: number; readonly said: string }> {
     const set = Object.entries(this.stack.settings)
       .filter(([key]) => !/image$/i.test(key))
@@ -126,7 +126,7 @@ class Controller {
       if (last !== `ended ${String(code)}`) throw new Error(`the controller broke (${String(code ?? signal)})`);
       return Number(code);
     });
-    // Whoever waits for it hears of it.
+    // The caller that waits for it receives the error.
     this.ended.catch(() => undefined);
   }
 

@@ -205,8 +205,8 @@ async function ready(context: RolloutContext): Promise<void> {
 }
 
 /**
- * Whether the controller allows Lua, and the image that it gives its proxies. `EXAI_TEST_ENABLE_LUA=1` says that it may be
- * told to.
+ * Whether the controller allows Lua, and the image of its proxies. `EXAI_TEST_ENABLE_LUA=1` permits a change of the
+ * controller's configuration.
  */
 export async function gatewayOf(cluster: Cluster): Promise<{ lua: boolean; image?: string | undefined }> {
   const reference = { apiVersion: "v1", kind: "ConfigMap", name: "envoy-gateway-config", namespace: GATEWAY_NAMESPACE };
@@ -222,7 +222,7 @@ export async function gatewayOf(cluster: Cluster): Promise<{ lua: boolean; image
   return { lua, image: controller.envoyProxy?.provider?.kubernetes?.envoyDeployment?.container?.image };
 }
 
-/** Changes the controller's own configuration and starts it anew: only for a cluster that is thrown away. */
+/** Changes the controller's own configuration and restarts it: only for a disposable cluster. */
 async function allowLua(cluster: Cluster, controller: Controller): Promise<void> {
   const home = { namespace: GATEWAY_NAMESPACE };
   await cluster.apply<ConfigMap>(
@@ -237,7 +237,7 @@ async function allowLua(cluster: Cluster, controller: Controller): Promise<void>
   const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "envoy-gateway", ...home } };
   const annotations = { "exai.test/lua": "on" };
   await cluster.apply({ ...deployment, spec: { template: { metadata: { annotations } } } } as never, "exai-test");
-  await until("Envoy Gateway to start anew", 120, async () => {
+  await until("Envoy Gateway to restart", 120, async () => {
     const found = await cluster.read<Deployment>({ ...deployment, ...deployment.metadata });
     const { observedGeneration, updatedReplicas, availableReplicas, replicas } = found?.status ?? {};
     const settled = observedGeneration === found?.metadata.generation && updatedReplicas === replicas;
@@ -299,12 +299,12 @@ async function provideImages(images: readonly string[]): Promise<void> {
   const ensuring = ensureImages([...images]);
   let step = await ensuring.next();
   while (step.done !== true) step = await ensuring.next();
-  if (step.value.missing.length > 0) throw new Error(`cannot be had: ${step.value.missing.join(", ")}`);
+  if (step.value.missing.length > 0) throw new Error(`not available: ${step.value.missing.join(", ")}`);
   const load = process.env.EXAI_TEST_LOAD_IMAGE;
   if (load !== undefined) for (const image of images) execFileSync(load, [image], { stdio: "ignore" });
 }
 
-/** A certificate for the gateway, signed by itself. */
+/** A self-signed certificate for the gateway. */
 export function certificate(namespace: string, host: string): ApiObject {
   const folder = mkdtempSync(join(tmpdir(), "exai-tls-"));
   try {

@@ -5,7 +5,7 @@ import { McpProbe } from "../../operations/rollout/probes/mcp.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A client's event stream or dashboard, which lasts until somebody ends it. */
+/** A client's event stream or dashboard, which lasts until a side closes it. */
 export interface OpenStream {
   /** The slot that the router says has answered. */
   readonly servedBy: string | undefined;

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:net";
 
 /**
  * Where the blocks begin: below the ports that the kernel gives to connections (32768 and up) and those of Kubernetes'
- * NodePorts (30000 and up), so that nobody takes one by chance between this look and the container that gets it.
+ * NodePorts (30000 and up), so that no other process takes one before the container starts.
  */
 const FIRST = 18_000;
 const BLOCK = 1000;
@@ -16,7 +16,7 @@ const worker = Number(process.env.VITEST_POOL_ID ?? 0);
 let next = Math.floor(Math.random() * BLOCK);
 
 /**
- * Ports on loopback that nobody has, from a block of this worker's own: files that start stacks at the same time do not
+ * Free ports on loopback, from this worker's own block: files that start stacks at the same time do not
  * meet. None is given twice, until the block is used up.
  *
  * @throws Error where the block has not as many
@@ -32,7 +32,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** A port on loopback that nobody has. */
+/** A free port on loopback. */
 export async function freePort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   return port;

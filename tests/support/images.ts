@@ -2,8 +2,8 @@ import { TEST_IMAGES } from "../../contract/images.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 
 /**
- * Once per run, before the files that start containers side by side: the images that they start. Where that fails, those
- * files fail by themselves and with Docker's own words; the others run.
+ * Once per run, before the files that start containers side by side: the images that they start. If that fails, those
+ * files fail with Docker's own message; the others run.
  */
 export default async function provideImages(): Promise<void> {
   try {

@@ -159,7 +159,7 @@ export class KubernetesApi {
     for (;;) {
       const found = await ask();
       if (found !== undefined) return found;
-      if (Date.now() > deadline) throw new Error(`waited ${timeoutSeconds} s in vain for ${what}`);
+      if (Date.now() > deadline) throw new Error(`waited ${timeoutSeconds} s without success for ${what}`);
       await sleep(500);
     }
   }
@@ -171,7 +171,7 @@ export class KubernetesApi {
 
   private async path(apiVersion: string, kind: string, namespace: string | undefined, name?: string): Promise<string> {
     const resource = (await this.kinds(apiVersion)).get(kind);
-    if (resource === undefined) throw new Error(`the cluster knows no ${kind} of ${apiVersion}`);
+    if (resource === undefined) throw new Error(`the cluster has no kind ${kind} of ${apiVersion}`);
     const scope = resource.namespaced && namespace !== undefined ? `/namespaces/${namespace}` : "";
     return `${root(apiVersion)}${scope}/${resource.name}${name === undefined ? "" : `/${name}`}`;
   }

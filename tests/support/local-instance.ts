@@ -17,7 +17,7 @@ export interface PrintedEvent {
 /** Gates that do not judge the speed of a busy machine, for tests of something else than the gates. */
 export const PATIENT_GATES = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } as const;
 
-/** A local stack of its own, beside whatever else runs: another instance name, folder and ports. */
+/** A separate local stack, with its own instance name, folder and ports. */
 export class LocalInstance {
   readonly name: string;
   readonly home: string;
@@ -82,7 +82,7 @@ export class LocalInstance {
       .map((line) => JSON.parse(line) as PrintedEvent);
   }
 
-  /** Removes everything, whatever state it is in. */
+  /** Removes everything, in any state. */
   async remove(): Promise<void> {
     await this.exai(["down", "--volumes", "--yes"]);
     rmSync(this.home, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 /**
- * A controller in a process of its own, to be killed, stopped or given another clock: `node rollout-child.ts <job as JSON>`.
+ * A controller in a separate process, to be killed, stopped or given another clock: `node rollout-child.ts <job as JSON>`.
  * Prints its events, and an error that ends it, as lines of JSON.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +24,7 @@ export interface Job {
   readonly haltAt?: string;
 }
 
-/** Longer than anybody waits for it, milliseconds. */
+/** Longer than any test waits for it, milliseconds. */
 const HALT_MS = 3_600_000;
 
 /** What it prints of an error that ended it. */

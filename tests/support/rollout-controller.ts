@@ -18,7 +18,7 @@ export interface Ended {
   readonly error: string;
 }
 
-/** A controller in a process of its own. */
+/** A controller in a separate process. */
 export class Controller {
   readonly #child: ChildProcess;
   readonly #events: ExaiEvent[] = [];

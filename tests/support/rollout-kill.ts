@@ -21,7 +21,7 @@ export async function killIn(stack: RolloutStack, controller: Controller, state:
   await controller.ended();
 }
 
-/** What must hold after every end: at rest, the router has the journal's table, nobody holds the lease, a whole history. */
+/** What must hold after every end: at rest, the router has the journal's table, the lease is free, the history is complete. */
 export async function expectSound(stack: RolloutStack): Promise<Journal> {
   const context = stack.context();
   const present = readJournal(stack.home);

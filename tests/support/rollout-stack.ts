@@ -141,7 +141,7 @@ export class PlainDeployer implements SlotDeployer {
     const port = this.#published.get(slot);
     await docker(
       [
-        // Nobody reads Docker's own health here, and asking for it starts a process in each slot every three seconds.
+        // Docker's own health check is not used here, and it would start a process in each slot every three seconds.
         ...["run", "--detach", "--no-healthcheck", "--name", container, "--label", this.#name],
         ...["--network", this.#name, "--network-alias", slotHost(slot), ...HARDENING, "--restart", "on-failure:5"],
         ...["--env", "EXAI_GRACE_SECONDS=2", "--env", `EXAI_SLOT=${slot}`, "--env", "LOG_LEVEL=warning"],

@@ -132,7 +132,7 @@ async function provided(images: readonly string[]): Promise<void> {
   const ensuring = ensureImages(images);
   let step = await ensuring.next();
   while (step.done !== true) step = await ensuring.next();
-  if (step.value.missing.length > 0) throw new Error(`cannot be had: ${step.value.missing.join(", ")}`);
+  if (step.value.missing.length > 0) throw new Error(`not available: ${step.value.missing.join(", ")}`);
 }
 
 /** Gives an image to the cluster's nodes by `EXAI_TEST_LOAD_IMAGE`; the answer is its reference by digest. */
@@ -140,5 +140,5 @@ function load(image: string): string {
   const program = process.env.EXAI_TEST_LOAD_IMAGE ?? "";
   const printed = execFileSync(program, [image], { encoding: "utf8" }).trim().split("\n").at(-1) ?? "";
   if (/@sha256:[0-9a-f]{64}$/.test(printed)) return printed;
-  throw new Error(`${program} ${image} printed "${printed}", which is no reference by digest`);
+  throw new Error(`${program} ${image} printed "${printed}", which is not a reference by digest`);
 }

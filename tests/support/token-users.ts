@@ -56,7 +56,7 @@ export interface TokenUsersOptions {
   readonly issue: () => IssuedToken | Promise<IssuedToken>;
   /** Opens a WebSocket with a token, and rejects with what was wrong. */
   readonly open: (token: string) => Promise<void>;
-  /** What a failure is told with, such as the phase of a rotation. */
+  /** Context of a failure, such as the phase of a rotation. */
   readonly when: () => string;
 }
 

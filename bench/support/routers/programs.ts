@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 
-/** A peer that is not on this machine and could not be had; the message says how to get it. */
+/** A peer that is not installed and could not be installed; the message says how to install it. */
 export class MissingProgram extends Error {
   override readonly name = "MissingProgram";
 }

@@ -28,7 +28,7 @@ export interface Router {
    * Gives green so many percent of new requests, and blue the rest, in the way that the router's documentation has for
    * it.
    *
-   * @returns milliseconds since 1970 at which the router was told.
+   * @returns milliseconds since 1970 at which the router received the weights.
    */
   shift(green: number): Promise<number>;
   usage(): Promise<Usage>;

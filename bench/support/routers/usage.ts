@@ -9,7 +9,7 @@ export interface Usage {
   readonly processes: number;
 }
 
-/** Ticks of /proc per second: Linux shows 100 to programs, whatever the kernel uses. */
+/** Ticks of /proc per second: Linux reports 100 to programs, independent of the kernel's own rate. */
 const TICKS = 100;
 const PAGE_BYTES = 4096;
 

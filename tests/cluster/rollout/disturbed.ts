@@ -15,7 +15,7 @@ import { runVerb } from "../../support/verbs.ts";
 /** Port of the listener for HTTPS in a proxy's pod: Envoy Gateway adds 10000 to what only root may listen on. */
 const PROXY_PORT = 10_443;
 
-/** What befalls a rollout on a cluster from outside: second controllers, `kill -9`, somebody's hands. */
+/** Disturbances of a rollout on a cluster: second controllers, `kill -9`, manual changes. */
 export function disturbedTests(rollouts: () => ClusterRollouts): void {
   test("a second controller is refused with the holder's name; after kill -9 the rollout is resumed at once", async () => {
     const { context, stack } = rollouts();
@@ -34,7 +34,7 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
     expect(await rollouts().rollback()).toBe(0);
   });
 
-  test("weights that somebody else changes in mid-rollout are put back", async () => {
+  test("weights that are changed manually in mid-rollout are restored", async () => {
     const { cluster, namespace } = rollouts().stack;
     const controller = await rollouts().cutoverAt("shift-20");
     const { table } = await rollouts().state();
@@ -43,8 +43,8 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
     const rules = sharedRules({ listener: "http", wsPort: 8079, table: { ...table, weights: { blue: 1, green: 99 } } });
     const route = { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata: { name, namespace }, spec: { rules } };
     const changed = (found: unknown) => JSON.stringify(found).includes('"weight":99');
-    // A look afterwards could come too late to see it.
-    expect(changed(await cluster.apply(route, "somebody"))).toBe(true);
+    // A later check could miss it.
+    expect(changed(await cluster.apply(route, "other-manager"))).toBe(true);
     await until(
       "the weights to be put back",
       30,
@@ -71,7 +71,7 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
     return failed.map(({ startedAt }) => (startedAt - at) / 1000);
   }
 
-  /** A rollout that lost a pod of its candidate may pass or take itself back, as its gates saw it: it ends, and well. */
+  /** A rollout that lost a pod of its candidate may complete or roll back, depending on its gates; it must end. */
   async function expectEnded(code: number): Promise<void> {
     const { table, journal } = await rollouts().state();
     expect([0, 1]).toContain(code);
@@ -91,7 +91,7 @@ export function disturbedTests(rollouts: () => ClusterRollouts): void {
     expect((await rollouts().state()).table?.weights).toEqual({ blue: 100, green: 0 });
   }
 
-  test("a pod of the candidate that is deleted costs nobody a request while the other replica stands", async () => {
+  test("deleting a pod of the candidate fails no request while the other replica is up", async () => {
     const { cluster } = rollouts().stack;
     const { ended } = await rollouts().cutoverAt("shift-20");
     const [pod] = await slotPods(cluster, "green");

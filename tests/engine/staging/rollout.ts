@@ -121,7 +121,7 @@ export function rolloutTests(staging: () => StagingStack): void {
       expect(checkout.settings("staging")).toEqual(file);
     });
 
-    test("up comes to the same slots afterwards, though the stack file names the first release alone", async () => {
+    test("up keeps the same slots afterwards, although the stack file names only the first release", async () => {
       const pods = [await staging().pods("blue"), await staging().pods("green")];
       expect((await exai(["up", "staging", "--yes"])).at(-1)?.data).toMatchObject({ changes: 0 });
       expect([await staging().pods("blue"), await staging().pods("green")]).toEqual(pods);
@@ -157,7 +157,7 @@ export function rolloutTests(staging: () => StagingStack): void {
       expect(blue?.status?.readyReplicas).toBe(2);
     });
 
-    test("a release that cannot be had is taken back at once, and leaves nothing for the next up to fix", async () => {
+    test("a release whose image is not available is rolled back at once, and leaves nothing for the next up to change", async () => {
       const nowhere = `docker.io/exai/reference-server@sha256:${"0".repeat(64)}`;
       const before = await staging().pods("blue");
       const events = await exai(["cutover", "--stack", "staging", "--image", nowhere], 1);
@@ -169,7 +169,7 @@ export function rolloutTests(staging: () => StagingStack): void {
       expect(await weights()).toEqual([100, 0]);
     });
 
-    test("up in mid-cutover changes no weight; the rollout goes on, and takes itself back when its pods were changed", async () => {
+    test("up in mid-cutover changes no weight; the rollout continues, and rolls back when its pods were replaced", async () => {
       const { checkout, images } = staging();
       const words = ["cutover", "--stack", "staging", "--image", images.second, "--steps", "50,100"];
       const controller = checkout.start([...words, "--hold", "10m", "--bake", "10m"]);

@@ -37,7 +37,7 @@ export function rotationTests(staging: () => StagingStack): void {
         const { jwtRotation } = staging().checkout.settings("staging");
         if (typeof jwtRotation === "string") known = JSON.parse(jwtRotation) as Rotation;
       } catch {
-        // Half of it: the next look sees all.
+        // Half of it: the next poll reads all.
       }
       return known;
     };

@@ -27,7 +27,7 @@ beforeAll(async () => {
     String.raw`insert into public.conversations (user_id, title) select id, E'two\nlines \\. and a tab\t' from auth.users`,
   );
   await docker(["volume", "create", "--label", stack.name, repository()]);
-  // Kubernetes gives the volume to the pod's group; Docker has to be told.
+  // Kubernetes gives the volume to the pod's group; Docker needs an explicit group.
   await docker([
     ...["run", "--rm", "--user", "0", "--entrypoint", "chown", "--volume", `${repository()}:/repository`],
     ...[stack.image, "10999:10999", "/repository"],

@@ -18,7 +18,7 @@ const { prometheus, alertmanager, postgresExporter, envoy } = LOCAL_IMAGES;
 /** Same repositories as the real ones, tags that no registry has: these are always stand-ins. */
 const standIns = {
   exporter: `registry.invalid/community/postgres-exporter:${prefix}`,
-  unknown: `registry.invalid/nobody/nothing:${prefix}`,
+  unknown: `registry.invalid/none/nothing:${prefix}`,
 };
 
 async function ensure(references: readonly string[]): Promise<{ events: ExaiEvent[]; missing: string[] }> {
@@ -65,7 +65,7 @@ describe("ensureImages", () => {
     expect(await ensure([standIns.exporter])).toEqual({ events: [], missing: [] });
   });
 
-  test("stops when it is told to", async () => {
+  test("stops when it is aborted", async () => {
     const generator = ensureImages([standIns.unknown], { registries, signal: AbortSignal.abort(new Error("stop")) });
     await expect(generator.next()).rejects.toThrow("stop");
   });

@@ -76,7 +76,7 @@ class Requests {
   }
 }
 
-/** Starts the rotation in a process of its own and kills it with SIGKILL when the record and the rollout say so. */
+/** Starts the rotation in a separate process and kills it with SIGKILL when the record and the rollout say so. */
 async function killWhen(what: string, reached: () => boolean): Promise<void> {
   const settings = {
     instance: instance.name,

@@ -132,7 +132,7 @@ describe("./exai up on this machine", () => {
     expect(await ids()).toEqual(before);
   });
 
-  it("makes anew only what a changed setting touches", async () => {
+  it("recreates only what a changed setting affects", async () => {
     const before = await ids();
     const events = await up({ dailyRetentionDays: "31" });
     expect(started(events)).toEqual(["backup-runner"]);
@@ -143,7 +143,7 @@ describe("./exai up on this machine", () => {
     expect(started(await up())).toEqual(["backup-runner"]);
   });
 
-  it("heals what somebody stopped", async () => {
+  it("restarts a container that was stopped manually", async () => {
     await docker(["stop", `${instance.name}-server-green`]);
     const sick = await instance.events(["status"], { grafana: "false" }, 1);
     expect(result(sick)?.services).toMatchObject({

@@ -30,12 +30,7 @@ function labelsOf(alertname: string, more: Labels = {}): Labels {
 const CASES: readonly (readonly [string, Labels, Labels, boolean])[] = [
   ["the same slot", labelsOf("ServingSlotDown", { slot: "green" }), labelsOf("SlotDown", { slot: "green" }), true],
   ["the other slot", labelsOf("ServingSlotDown", { slot: "green" }), labelsOf("SlotDown", { slot: "blue" }), false],
-  [
-    "a warning that has no slot, beside a cause that has none",
-    labelsOf("RouterDown"),
-    labelsOf("LatencyP95High"),
-    false,
-  ],
+  ["a warning without a slot, with a cause without a slot", labelsOf("RouterDown"), labelsOf("LatencyP95High"), false],
   [
     "the targets of a slot that is down",
     labelsOf("SlotDown", { slot: "blue" }),
@@ -150,7 +145,7 @@ describe.skipIf(missing("prometheus-alertmanager"))("a real Alertmanager", () =>
     await post([cause, alert], true);
   });
 
-  it("tells the webhook of a critical alert, and only the heartbeat of the Watchdog", async () => {
+  it("sends a critical alert to the webhook, and the Watchdog only to the heartbeat", async () => {
     await post([labelsOf("Watchdog"), labelsOf("PostgresDown", { job: "postgres" })]);
     const deadline = Date.now() + 30_000;
     const got = (): string[] =>

@@ -98,7 +98,7 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
       expect(await number(`${RECORDS.requestShare1m}{slot="blue"}`)).toBeCloseTo(0.9, 1);
       expect(await number(RECORDS.userErrorRatio5m)).toBeCloseTo(failingShare(), 3);
       expect(await number(`${RECORDS.errorRatio5m}{slot="green"}`)).toBe(0);
-      // A literal bound, in whichever spelling.
+      // A literal bound, in either spelling.
       expect(await number(RECORDS.userSlowRatio5m)).toBeCloseTo(0.1, 2);
       const p95 = await number(RECORDS.userP95Seconds5m);
       expect(p95).toBeGreaterThan(0.5);

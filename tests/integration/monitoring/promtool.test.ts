@@ -89,7 +89,7 @@ describe.skipIf(missing("promtool"))("promtool", () => {
   });
 });
 
-const EVERYBODY: Receivers = {
+const ALL_RECEIVERS: Receivers = {
   slack: { webhookFile: "/run/secrets/exai/slack-webhook", channel: "#alerts" },
   pagerduty: { routingKeyFile: "/run/secrets/exai/pagerduty-key" },
   webhook: { url: "https://hooks.example.org/alerts", tokenFile: "/run/secrets/exai/webhook-token" },
@@ -98,10 +98,10 @@ const EVERYBODY: Receivers = {
 
 describe.skipIf(missing("amtool"))("amtool", () => {
   it.each<[string, Receivers]>([
-    ["nobody", {}],
-    ["slack", { slack: EVERYBODY.slack ?? { webhookFile: "", channel: "" } }],
-    ["everybody", EVERYBODY],
-  ])("accepts the configuration with %s to tell", async (name, receivers) => {
+    ["no receivers", {}],
+    ["slack", { slack: ALL_RECEIVERS.slack ?? { webhookFile: "", channel: "" } }],
+    ["all receivers", ALL_RECEIVERS],
+  ])("accepts the configuration with %s", async (name, receivers) => {
     const config = await file(`alertmanager-${name}.yml`, renderAlertmanager(receivers));
     const ran = await runProgram("amtool", ["check-config", config]);
     expect({ code: ran.code, said: said(ran) }).toMatchObject({ code: 0 });
@@ -113,15 +113,15 @@ describe.skipIf(missing("amtool"))("amtool", () => {
     [["severity=none", "alertname=Watchdog"], "heartbeat"],
     [["severity=none", "alertname=Other"], "page-only"],
   ])("routes %j to %s", async (labels, receivers) => {
-    const config = await file("routes.yml", renderAlertmanager(EVERYBODY));
+    const config = await file("routes.yml", renderAlertmanager(ALL_RECEIVERS));
     const ran = await runProgram("amtool", ["config", "routes", "test", `--config.file=${config}`, ...labels]);
     expect(ran.stdout.trim()).toBe(receivers);
   });
 
   it.each([["severity=critical"], ["severity=none"]])(
-    "keeps %s on the page where there is nobody to tell",
+    "keeps %s on the page if there are no receivers",
     async (label) => {
-      const config = await file("nobody.yml", renderAlertmanager());
+      const config = await file("no-receivers.yml", renderAlertmanager());
       const args = ["config", "routes", "test", `--config.file=${config}`, label, "alertname=Watchdog"];
       expect((await runProgram("amtool", args)).stdout.trim()).toBe("page-only");
     },

@@ -107,7 +107,7 @@ describe("sessions", () => {
   test("GET opens the event stream; a second one of the same session is refused", async () => {
     const { client, transport } = await connect();
     const headers = { "mcp-session-id": transport.sessionId ?? "", accept: "text/event-stream" };
-    // The SDK's client opens the stream by itself after it has initialized.
+    // The SDK's client opens the stream after it has initialized.
     await until("the stream is open", async () => {
       const response = await fetch(server.url + SERVER_PATHS.mcp, { headers });
       await response.body?.cancel();
@@ -147,7 +147,7 @@ describe("tools", () => {
     });
   });
 
-  test("echo answers late when told to, but keeps to the time-out", async () => {
+  test("echo delays its answer on request, within the time-out", async () => {
     expect(await call(client, "echo", { text: "hi", delay_seconds: 0.1 })).toEqual(["hi", false]);
     const [message, isError] = await call(client, "echo", { text: "hi", delay_seconds: 5 });
     expect(isError).toBe(true);

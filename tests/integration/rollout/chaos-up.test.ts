@@ -30,7 +30,7 @@ async function weights(): Promise<unknown> {
 
 const QUARTER = { blue: 75, green: 25 };
 
-it("`up` in the middle of a rollout is refused while somebody leads it, and leaves its weights when nobody does", async () => {
+it("`up` in the middle of a rollout is refused while a controller leads it, and keeps its weights otherwise", async () => {
   const load = new Load({
     routerUrl: `http://127.0.0.1:${String(instance.ports.httpPort)}`,
     webSocketUrl: `ws://127.0.0.1:${String(instance.ports.wsPort)}`,

@@ -24,7 +24,7 @@ beforeAll(async () => {
 beforeEach(() => {
   stable = readJournal(stack.home)?.machine.active ?? "blue";
 });
-/** Back to rest with both slots alive, whatever the case has left. */
+/** Returns to rest with both slots alive, from any state. */
 afterEach(async () => {
   if (controller?.running === true) controller.signal("SIGKILL");
   await controller?.ended();
@@ -101,7 +101,7 @@ describe("in the middle of a rollout", () => {
     expect(seen.mcpWrongSlot).toBe(0);
   }, 300_000);
 
-  it("the candidate's container crashes: the users are taken back at once", async () => {
+  it("the candidate's container crashes: the rollout rolls back at once", async () => {
     const users = await inMidRollout("the candidate is killed at 20 %");
     await crash(slotHost(otherSlot(stable)));
     const { code } = (await controller?.ended()) ?? {};
@@ -118,7 +118,7 @@ describe("in the middle of a rollout", () => {
 
   it.each([
     ["crashes: the candidate carries the users until it is back", () => crash(slotHost(stable))],
-    ["is gone for good: nobody stays without an answer", () => docker(["kill", container(slotHost(stable))])],
+    ["is gone permanently: users still get answers", () => docker(["kill", container(slotHost(stable))])],
   ])(
     "the stable slot's container %s",
     async (what, end) => {
@@ -150,7 +150,7 @@ describe("in the middle of a rollout", () => {
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 300_000);
 
-  it("Prometheus is gone: the step holds, and at its deadline the users are taken back", async () => {
+  it("Prometheus is gone: the step holds, and at its deadline the rollout rolls back", async () => {
     const users = await inMidRollout("Prometheus is killed at 20 %", { noDataSeconds: 8 });
     await docker(["kill", container("prometheus")]);
     const { code } = (await controller?.ended()) ?? {};

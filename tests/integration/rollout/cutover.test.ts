@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack.down();
 }, 60_000);
-// Whatever a test left behind, the next one begins at rest on some slot.
+// Each test begins at rest on one of the slots.
 afterEach(async () => {
   await runVerb(abort(stack.context(), {})).catch(() => undefined);
 }, 60_000);
@@ -53,7 +53,7 @@ const startsStep = (id: string) => (event: ExaiEvent) =>
   event.type === "step" && event.id === id && event.status === "started";
 
 describe("a cutover", () => {
-  it("moves the users to a good image, tells its story, and goes back in one step", async () => {
+  it("moves the users to a good image, records its history, and rolls back in one step", async () => {
     const context = stack.context({ gates: QUICK_GATES });
     const done = await runVerb(cutover(context, { ...GOOD, reason: "release 1" }));
     expect(done.code).toBe(0);
@@ -79,14 +79,14 @@ describe("a cutover", () => {
     const before = performance.now();
     const takenBack = runVerb(rollback(context, { reason: "second thoughts" }));
     await until("blue to have the users", 30, async () => (await context.traffic.inForce())?.weights.blue === 100);
-    // What follows empties the slot, and hurries for nobody.
+    // The next step empties the slot and takes its time.
     expect(performance.now() - before).toBeLessThan(5000);
     expect((await takenBack).code).toBe(0);
     expect(await userIsServedBy()).toBe("blue");
     await expect(runVerb(rollback(context, {}))).rejects.toMatchObject({ exitCode: 3 });
   }, 180_000);
 
-  it("takes a bad image back by itself, evicts its sessions and says why with the numbers", async () => {
+  it("rolls back a bad image automatically, evicts its sessions and reports the figures", async () => {
     const image = "exai/reference-server:test-errors";
     // Sound as long as the smoke test asks, which would stop it otherwise: here the gates have to.
     await buildReferenceServer({ tag: image, faults: "errors=0.2,sound-requests=20" });
@@ -146,7 +146,7 @@ describe("a cutover", () => {
     expect((await runVerb(rollback(context, {}))).code).toBe(0);
   }, 180_000);
 
-  it("goes back at once when the new slot's container is killed, and a session there begins anew", async () => {
+  it("rolls back at once when the new slot's container is killed, and a session there starts again", async () => {
     const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 100_000 } });
     const verb = cutover(context, GOOD);
     await runUntil(verb, startsStep("shift-20"));

@@ -42,7 +42,7 @@ async function slotsWith(record: string, value: number): Promise<Slot[]> {
 
 /**
  * Alerts about a slot's servers that were pending or firing in the last seconds; their two minutes are promtool's to wait
- * for. What a busy machine makes of the slot's latency is nothing of theirs.
+ * for. The slot's latency on a busy machine does not matter here.
  */
 async function raised(slot: Slot, seconds: number): Promise<string[]> {
   const series = await prometheus.samples(`ALERTS{slot="${slot}",symptom="availability"}`, seconds);
@@ -80,7 +80,7 @@ async function release(image: string, deadlines: Partial<RolloutDeadlines> = {})
 }
 
 describe("a slot without a server, with the real Envoy and the real Prometheus", () => {
-  it("is told of when it died by itself", async () => {
+  it("raises an alert if it died", async () => {
     await until("a word on both slots", 30, async () => (await slotsWith(RECORDS.slotEmptied, 0)).length === 2);
     const container = `${stack.name}-${slotHost("green")}`;
     await docker(["stop", "--time", "3", container]);
@@ -89,12 +89,12 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     await until("quiet again", 60, async () => (await raised("green", 6)).length === 0);
   }, 150_000);
 
-  it("is none to tell of when `rollout finish` emptied it, also when the router starts anew or is gone", async () => {
+  it("raises no alert if `rollout finish` emptied it, even if the router restarts or is gone", async () => {
     expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
     expect((await runVerb(finish(stack.context(), { drainSeconds: 0 }))).code).toBe(0);
     expect((await stack.context().traffic.inForce())?.emptied).toEqual(["blue"]);
     await expectQuiet("blue");
-    // One series, whatever table it is: no name of a table is in it.
+    // One series for all tables: it does not contain the name of a table.
     const job = { job: "router", instance: "router:9901", __name__: ENVOY_METRICS.eviction };
     const present = await prometheus.samples(ENVOY_METRICS.eviction, 4);
     expect(present.map(({ labels }) => labels)).toEqual([{ ...job, slot: "blue", eviction: "emptied" }]);
@@ -107,8 +107,8 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     await expectQuiet("blue");
   }, 240_000);
 
-  it("is told of when what was deployed there does not come up", async () => {
-    // Any image that is no server.
+  it("raises an alert if the release deployed there does not start", async () => {
+    // Any image that is not a server.
     expect(await release(LOCAL_IMAGES.prometheus, { readySeconds: 10 })).toBe(1);
     const { machine, table } = (await stack.context().journal.read()) ?? {};
     expect({ active: machine?.active, evicted: table?.evicted, emptied: table?.emptied }).toEqual({
@@ -119,7 +119,7 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     await expectRaised("blue");
   }, 150_000);
 
-  it("is none to tell of when a rollback emptied it", async () => {
+  it("raises no alert if a rollback emptied it", async () => {
     expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
     expect(await slotsWith(RECORDS.slotEmptied, 0)).toEqual([...SLOTS]);
     expect((await runVerb(rollback(stack.context(), { reason: "test" }))).code).toBe(0);

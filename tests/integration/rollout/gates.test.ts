@@ -14,7 +14,7 @@ afterAll(async () => {
   await stack.down();
 }, 60_000);
 
-/** Rolls an image out under quick gates and gives the reason for which it was taken back. */
+/** Rolls out an image under quick gates and returns the reason of the rollback. */
 async function reasonOf(image: string, gates: Partial<GateSettings>): Promise<string> {
   const context = stack.context({ gates: { ...QUICK_GATES, ...gates } });
   const { code } = await runVerb(cutover(context, { ...QUICK_CUTOVER, image }));
@@ -23,37 +23,37 @@ async function reasonOf(image: string, gates: Partial<GateSettings>): Promise<st
 }
 
 describe("a release that only a gate can find", () => {
-  it("is taken back for its WebSockets, which nobody but the probes uses", async () => {
+  it("is rolled back for its WebSockets, which only the probes use", async () => {
     const image = "exai/reference-server:test-ws-drop";
     await buildReferenceServer({ tag: image, faults: "ws-drop=0.3" });
     expect(await reasonOf(image, {})).toMatch(/websocket-errors: .* refused or lost \(\d+ of \d+, limit 1\.00 %\)/);
   }, 180_000);
 
-  it("is taken back for WebSockets that it refuses with 403, as if their clients were to blame", async () => {
+  it("is rolled back for WebSockets that it refuses with 403", async () => {
     const image = "exai/reference-server:test-ws-forbid";
     await buildReferenceServer({ tag: image, faults: "ws-reject=0.5:403,sound-requests=20" });
     expect(await reasonOf(image, {})).toMatch(/websocket-errors: .* refused or lost \(\d+ of \d+, limit 1\.00 %\)/);
   }, 180_000);
 
-  it("is taken back for event streams that fail", async () => {
+  it("is rolled back for event streams that fail", async () => {
     const image = "exai/reference-server:test-streams";
     await buildReferenceServer({ tag: image, faults: "stream-errors=0.5,sound-requests=20" });
     expect(await reasonOf(image, {})).toMatch(/errors(-compared)?: .* requests failed/);
   }, 180_000);
 
-  it("is taken back for requests that it does not find, where the stable slot does", async () => {
+  it("is rolled back for requests that it answers with 404 and the stable slot with 200", async () => {
     const image = "exai/reference-server:test-not-found";
     await buildReferenceServer({ tag: image, faults: "refusals=0.3:404,sound-requests=20" });
     expect(await reasonOf(image, {})).toMatch(/(refusals|probes)-compared: .* refused \(4xx\), on blue 0 of/);
   }, 180_000);
 
-  it("is taken back for a query of the user's own, asked of a real Prometheus", async () => {
+  it("is rolled back for a custom query to a real Prometheus", async () => {
     const query = { name: "memory-limit", query: 'process_resident_memory_bytes{slot="$slot"}' } as const;
     const queries = [{ ...query, comparison: "<", limit: 1e6 }] as const;
     expect(await reasonOf(LOCAL_IMAGES.referenceServer, { queries })).toMatch(/^memory-limit: .* is not < 1000000/);
   }, 180_000);
 
-  it("is taken back for a leak, once there is half a minute of samples", async () => {
+  it("is rolled back for a memory leak after half a minute of samples", async () => {
     const image = "exai/reference-server:test-leak";
     await buildReferenceServer({ tag: image, faults: "leak=3MB/s" });
     expect(await reasonOf(image, { memoryGrowth: 30, noDataSeconds: 120 })).toMatch(/^memory: \d+ MB, growing by/);

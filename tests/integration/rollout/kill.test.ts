@@ -19,7 +19,7 @@ const start = (action: "cutover" | "abort", haltAt?: string) =>
 
 const STATES = ["prepare", "deploy", "ready", "smoke", "migrate", "shift", "bake"] as const;
 
-/** Without work here, they are over in milliseconds, and whoever watches the journal could miss them. */
+/** Without work these states last milliseconds, and a reader of the journal could miss them. */
 const BRIEF: readonly string[] = ["prepare", "migrate"];
 
 /** A cutover, to be killed in a state. */
@@ -40,7 +40,7 @@ describe("a controller that is killed", () => {
       await expectSound(stack);
     }, 180_000);
 
-    it(`in "${state}": abort takes it back`, async () => {
+    it(`in "${state}": abort rolls back`, async () => {
       const before = readJournal(stack.home)?.machine.active ?? "blue";
       await killIn(stack, startFor(state), state);
       expect((await runVerb(abort(stack.context(), { reason: "killed" }))).code).toBe(0);

@@ -52,7 +52,7 @@ describe("those who look on", () => {
     expect(before.code).toBe(0);
     expect(JSON.stringify(before.events)).toContain("shift");
 
-    // The first controller is interrupted while nobody answers its announcements.
+    // The first controller is interrupted while no receiver answers its announcements.
     receiver.answer = () => undefined;
     const interruption = new AbortController();
     const watching = runVerb(watch(stack.context(), { everySeconds: 0.2 }));

@@ -62,7 +62,7 @@ describe("the router, with the real Envoy", () => {
     expect(log).not.toMatch(/\[(error|critical)\]/);
   });
 
-  it("says whose it is, and answers nobody who wants another one's", async () => {
+  it("names its instance, and refuses requests for another one", async () => {
     const { observeUrl, routesDirectory, name } = stack;
     const own = new EnvoyTraffic({ observeUrl, routesDirectory, instance: name });
     expect(await own.readiness()).toEqual({ blue: true, green: true });
@@ -123,7 +123,7 @@ describe("the router, with the real Envoy", () => {
     await lease.release();
   }, 30_000);
 
-  it("lets testers choose the slot whatever the weights are", async () => {
+  it("lets testers choose the slot regardless of the weights", async () => {
     await apply({ blue: 100, green: 0 });
     expect(await servedBy()).toBe("blue");
     for (const slot of SLOTS) expect(await servedBy(testerHeaders(slot))).toBe(slot);
@@ -157,7 +157,7 @@ describe("the router, with the real Envoy", () => {
     for (const each of sessions) await each.end();
   }, 60_000);
 
-  it("answers the sessions of an evicted slot with 404, and their clients begin anew on the other one", async () => {
+  it("answers the sessions of an evicted slot with 404, and their clients initialize again on the other one", async () => {
     await apply({ blue: 0, green: 100 });
     const [doomed, kept] = [session(), session(testerHeaders("blue"))];
     await doomed.initialize();

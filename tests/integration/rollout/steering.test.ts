@@ -30,7 +30,7 @@ afterAll(async () => {
 const start = (request: Partial<CutoverRequest> = {}) => Controller.start(stack, { action: "cutover", request });
 
 describe("a controller that is killed", () => {
-  it("in standby: resume has nothing to do, abort refuses, rollback takes it back", async () => {
+  it("in standby: resume has nothing to do, abort refuses, rollback rolls back", async () => {
     await killIn(stack, start(), "standby");
     const context = stack.context({ gates: QUICK_GATES });
     expect((await runVerb(resume(context))).code).toBe(0);
@@ -83,7 +83,7 @@ describe("a controller that is killed", () => {
 
   it("in a pause: it stays paused in the journal, and resume goes on", async () => {
     const controller = start({ holdSeconds: 8 });
-    // Whoever finds nobody who leads takes the lease to say so, and could keep the controller from it.
+    // A command that finds no controller takes the lease for a moment, which could block the controller.
     await until("the rollout to begin", 30, () => Promise.resolve(readJournal(stack.home)?.machine.plan !== undefined));
     await untilAccepted(() => pause(stack.context(), { reason: "lunch" }));
     controller.signal("SIGKILL");
@@ -135,12 +135,12 @@ describe("a controller", () => {
       const { code } = await verb;
       if (hangs) controller.signal("SIGCONT");
       process.stdout.write(
-        `rollback beside a controller that ${hangs ? "hangs" : "lives"}: ${flipped.toFixed(0)} ms\n`,
+        `rollback with a controller that ${hangs ? "hangs" : "answers"}: ${flipped.toFixed(0)} ms\n`,
       );
       // Seconds on a machine that does other things as well; the figure is printed.
       expect(flipped).toBeLessThan(5000);
       expect(code).toBe(0);
-      // The release is not out, or somebody else has taken over.
+      // The release is not out, or another controller has taken over.
       expect((await controller.ended()).code).toBe(hangs ? 3 : 1);
       const after = await expectSound(stack);
       expect(after.machine).toMatchObject({ state: { name: "idle" }, active: before, ending: { reason: "bad" } });

@@ -86,7 +86,7 @@ export function branchDatabase(branch: BranchState): Record<string, unknown> {
 /**
  * Takes a new version of an edge function.
  *
- * @param form body of the upload: multipart, with the metadata as a part of its own
+ * @param form body of the upload: multipart, with the metadata as a separate part
  */
 export function deploy(project: ProjectState, slug: string, form: string): Record<string, unknown> {
   const metadata = /name="metadata"\r\n\r\n(.*?)\r\n--/s.exec(form)?.[1] ?? "{}";

@@ -30,7 +30,7 @@ export interface ProjectState {
   readonly storage: Record<string, unknown>;
   readonly network: { dbAllowedCidrs: string[]; dbAllowedCidrsV6: string[] };
   readonly functions: Map<string, DeployedFunction>;
-  /** SHA-256 of each secret, by name: all that the API ever tells. */
+  /** SHA-256 of each secret, by name: the API returns nothing else. */
   readonly secrets: Map<string, string>;
 }
 
@@ -91,7 +91,7 @@ export class World {
     return [...this.branches.values()].filter((branch) => branch.parent === parent);
   }
 
-  /** Makes a branch, with a project of its own behind it unless it is the parent's default. */
+  /** Creates a branch, with its own project unless it is the parent's default. */
   addBranch(
     parent: ProjectState,
     name: string,
