@@ -67,7 +67,7 @@ describe("protocol", () => {
     socket.terminate();
   });
 
-  test("plain HTTP on the port is answered with "upgrade required"", async () => {
+  test("plain HTTP on the port is answered with 426", async () => {
     const response = await fetch(open.webSocketUrl.replace("ws", "http"));
     expect(response.status).toBe(426);
     expect(response.headers.get("x-exai-release")).toBe("test-1");
