@@ -87,8 +87,8 @@ export function kindMatches(kind: ClusterKind): readonly Readonly<Record<string,
  * name says which table it is; Envoy Gateway hands it on to Envoy, so that the read-back proves that exactly this table
  * is in force, and by {@link ROUTE_STAT_NAME} to Envoy's statistics, which so say what it evicts.
  *
- * The order does not count: a longer path wins, then more conditions, the method being one. So a rule for a path wins over
- * any pinned one that names a slot alone, and needs pinned ones for the same path.
+ * The order has no effect: a longer path wins, then more conditions, including the method. So a rule for a path wins over
+ * a pinned rule that only names a slot, and needs pinned rules for the same path.
  */
 export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly RouteRule<Name>[] {
   const { listener, table, streams = true } = shared;
@@ -97,7 +97,7 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
   return [
     ...(listener === "http" ? SLOTS.filter((slot) => table.evicted.includes(slot)) : []).map((slot) => ({
       name: `${name}-${evictionStat(evictionOf(table, slot), slot)}`,
-      // GET once more: with the method it has a condition more than the slot's pinned rule of streams.
+      // A second match for GET: with the method it has more conditions than the slot's pinned rule of streams.
       matches: [{}, { method: "GET" }].map((method) => ({
         ...method,
         path: { type: "PathPrefix", value: SERVER_PATHS.mcp },
@@ -141,7 +141,7 @@ export function backendRef<Name = string>(
   return { kind: "Service", name, port: servicePorts(wsPort)[kind], weight };
 }
 
-/** Name of a pinned rule: what it leads, and by what. The kind comes first: {@link streamsArePinned} reads it back. */
+/** Name of a pinned rule: its kind, its criterion and its slot. The kind comes first: {@link streamsArePinned} reads it back. */
 export function pinnedName(kind: ClusterKind, by: "session" | "tester", slot: Slot): string {
   return `${kind}-${by}-${slot}`;
 }
@@ -162,7 +162,7 @@ function tableName({ generation, token }: Pick<RouteTable, "generation" | "token
   return `generation-${String(generation)}-token-${String(token)}`;
 }
 
-/** What one proxy says of a shared route. */
+/** The state of a shared route in one proxy. */
 interface SharedRoute {
   readonly generation: number;
   readonly token: number;
@@ -190,7 +190,7 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
     const name = /^generation-(\d+)-token-(\d+)(?:-stream|-(evicted|emptied)-(blue|green))?$/.exec(
       resource.sectionName ?? "",
     );
-    // A stack that has never seen a rollout may be older than the names of rules.
+    // A rule without such a name was not written by the controller: it counts as generation 1.
     const [generation, token] = name === null ? [1, 0] : [Number(name[1]), Number(name[2])];
     const before = found.get(listener);
     if (before !== undefined && (before.generation !== generation || before.token !== token))
@@ -222,7 +222,7 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
 }
 
 /**
- * Whether a proxy has the pinned rules of event streams, from the same dump. Before, a shared rule of theirs would lead
+ * Whether a proxy has the pinned rules of event streams, from the same dump. Without them, a shared rule for streams would route
  * testers and sessions by the weights, and to a port that the Services may not have.
  */
 export function streamsArePinned(configDump: unknown, namespace: string): boolean {

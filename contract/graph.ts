@@ -1,9 +1,9 @@
 /**
- * The resource graph: what the program registers, as data. `synth/capture.ts` makes it without an engine; the policy
+ * The resource graph: the registered resources of the program, as data. `synth/capture.ts` builds it without an engine; the policy
  * pack builds the same shape from the engine's analyzer requests and from a state file.
  */
 
-/** A value whose content only the engine will know. `path` is where it stands inside the resource's inputs. */
+/** A value that only the engine knows. `path` is its place in the resource's inputs. */
 export class Unknown {
   readonly path: string;
   constructor(path: string) {
@@ -35,7 +35,7 @@ export type Value =
 /** Inputs of a resource, by property name. */
 export type Inputs = Readonly<Record<string, Value>>;
 
-/** Where in the program the resource was made; lines and columns count from 1. */
+/** The place in the program that created the resource; lines and columns count from 1. */
 export interface SourcePosition {
   /** Path relative to the project's root. */
   readonly file: string;

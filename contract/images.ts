@@ -15,18 +15,18 @@ export const TEST_IMAGES: readonly string[] = Object.values(LOCAL_IMAGES).filter
 );
 
 /**
- * Stands for Prometheus on a cluster that gets its images from this machine: Debian's, which stands in on `local`, is built
- * without the discovery of a cluster's targets. Its release is that of `prom/prometheus` above.
+ * Prometheus for a cluster that gets its images from this machine. Debian's build, the stand-in on `local`, lacks
+ * Kubernetes service discovery. The release is that of `prom/prometheus` above.
  */
 export const KUBERNETES_PROMETHEUS = "exai/prometheus:v3.5.0";
 
 /** Labels of images that this project builds. */
 export const IMAGE_LABELS = {
-  /** What an image that stands in for another was made from, e.g. `debian:prometheus`. */
+  /** Source of a stand-in image, e.g. `debian:prometheus`. */
   standIn: "exai.stand-in",
   /** Hash of everything the image was built from: the same hash needs no build. */
   contentHash: "exai.content-hash",
-  /** Lowest and highest migration version that a release works with; empty when it does not say. */
+  /** Lowest and highest migration version that a release supports; empty if it does not declare one. */
   schemaMin: "exai.schema.min",
   schemaMax: "exai.schema.max",
 } as const;

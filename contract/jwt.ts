@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 /**
  * The keys that a slot accepts in a rotation of the JWT key; the first of them signs. `current` is the key that the stack
- * has, `next` the one that is to replace it.
+ * has, `next` its replacement.
  */
 export const JWT_KEY_SETS = ["current", "current+next", "next+current", "next"] as const;
 export type JwtKeySet = (typeof JWT_KEY_SETS)[number];
@@ -16,8 +16,8 @@ export function keysOf(set: JwtKeySet): readonly JwtKeyName[] {
 }
 
 /**
- * Identifier of a symmetric key for the header `kid` of its tokens: the thumbprint of RFC 7638 over the JWK. It tells no
- * more of the key than any token that is signed with it.
+ * Identifier of a symmetric key for the header `kid` of its tokens: the thumbprint of RFC 7638 over the JWK. It reveals no
+ * more about the key than a token that is signed with it.
  */
 export function keyId(key: string | Uint8Array): string {
   const k = Buffer.from(key).toString("base64url");

@@ -1,6 +1,6 @@
-/** Labels that stand on every container and object of the stack. */
+/** Labels of every container and object of the stack. */
 export const LABELS = {
-  /** Name of the instance: everything one stack made has the same value. */
+  /** Name of the instance: all objects of a stack have the same value. */
   instance: "exai.instance",
   /** `local`, `staging` or `prod`. */
   stack: "exai.stack",
@@ -8,6 +8,6 @@ export const LABELS = {
   component: "exai.component",
   /** Slot of a server container. */
   slot: "exai.slot",
-  /** SHA-256 over all that makes a container of Compose what it is. */
+  /** SHA-256 over the complete definition of a Compose container. */
   configHash: "exai.config-hash",
 } as const;

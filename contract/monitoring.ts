@@ -1,5 +1,5 @@
 /**
- * Names that the monitoring and what it watches, or who asks it, agree on: the scrape jobs, the recorded series and the
+ * Names shared by the monitoring, its targets and its clients: the scrape jobs, the recorded series and the
  * series of the backups. Rollout gates, dashboards and alerts read the same records, so that they cannot disagree.
  */
 
@@ -22,7 +22,7 @@ export type Job = (typeof JOBS)[keyof typeof JOBS];
 export const RECORDS = {
   requests1m: "slot:exai_requests:rate1m",
   requests5m: "slot:exai_requests:rate5m",
-  /** Answers of class 5xx, the router's own included. */
+  /** Responses of class 5xx, including the router's own. */
   errors1m: "slot:exai_errors:rate1m",
   errors5m: "slot:exai_errors:rate5m",
   /** The slot's share of all requests, 0 to 1; absent while there are none. */
@@ -44,7 +44,7 @@ export const RECORDS = {
   slotTargetsUp: "slot:exai_targets_up:count",
   /**
    * 1 while the tables of all routers that answer send the slot no users and no sessions, 0 while one does. While no
-   * router answers it is what they said last.
+   * router answers, it keeps the last value.
    */
   slotEvicted: "slot:exai_slot_evicted:min",
   /** The same for tables that also call the slot intentionally empty. */

@@ -1,5 +1,5 @@
 /**
- * What a container must do to be deployable as the EX-AI server. The reference server implements it, the components
+ * The contract of a container that is deployable as the EX-AI server. The reference server implements it, the components
  * probe it, the router routes by it and the monitoring reads it; each of them takes the names from here.
  */
 

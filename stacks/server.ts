@@ -10,7 +10,7 @@ import {
 import type { Settings } from "./settings.ts";
 import { SETTINGS, type SettingKey } from "./settings/table.ts";
 
-/** The server's environment as the settings have it; the same on every platform. */
+/** The server's environment from the settings; the same on every platform. */
 export function serverEnvironment(settings: Settings, supabaseUrl?: pulumi.Input<string>): ServerEnvironment {
   return {
     wsHost: settings.wsHost,

@@ -1,4 +1,4 @@
--- What a Supabase project has before its first migration, on a plain PostgreSQL: the roles of its API, the schema
+-- The state of a Supabase project before its first migration, for a plain PostgreSQL: the roles of its API, the schema
 -- `auth` with the functions that policies call, and the default privileges that Supabase gives to the API's roles.
 --
 -- Not a migration: Supabase itself brings all of this. The local image runs it on its first start, and the policy
@@ -70,8 +70,8 @@ $$;
 
 grant execute on function auth.jwt(), auth.uid(), auth.role(), auth.email() to anon, authenticated, service_role;
 
--- Supabase opens schema public to the API and lets row level security do the rest. The migrations take back what they
--- do not mean to give, so the same defaults have to stand here, or a forgotten revoke would go unseen.
+-- Supabase opens schema public to the API and lets row level security do the rest. The migrations revoke what they
+-- do not intend to grant, so the same defaults are needed here, or a forgotten revoke would go unnoticed.
 grant usage on schema public to anon, authenticated, service_role;
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;

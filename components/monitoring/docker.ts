@@ -58,7 +58,7 @@ export interface DockerMonitoringArgs {
   };
 }
 
-/** UID and GID of Prometheus, Alertmanager and the exporter: `nobody` in their images. */
+/** UID and GID of Prometheus, Alertmanager and the exporter in their images. */
 const NOBODY_UID = "65534:65534";
 
 /** UID and GID of Grafana in its image. */
@@ -69,7 +69,7 @@ const PIDS = 400;
 
 const TMP = { "/tmp": "size=32m,mode=1777,nosuid,nodev,noexec" } as const;
 
-/** Prometheus, Alertmanager, the Postgres exporter and, where its image is to be had, Grafana, on Docker. */
+/** Prometheus, Alertmanager, the Postgres exporter and, if its image is available, Grafana, on Docker. */
 export class DockerMonitoring extends ExaiComponent {
   readonly prometheus: docker.Container;
   readonly alertmanager: docker.Container;
@@ -86,7 +86,7 @@ export class DockerMonitoring extends ExaiComponent {
         jobs: Object.values(JOBS),
         // Only readers depend on a dashboard.
         withoutScrape: [MONITORING_HOSTS.grafana],
-        // Figures and silences expire by themselves; dashboards and rules come from the program.
+        // Samples and silences expire; dashboards and rules come from the program.
         withoutBackup: [MONITORING_HOSTS.prometheus, MONITORING_HOSTS.alertmanager, MONITORING_HOSTS.grafana].map(
           (role) => `${name}-${role}-data`,
         ),

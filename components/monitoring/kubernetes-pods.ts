@@ -41,7 +41,7 @@ type Secret = Pick<MountedSecret, "secretName" | "digest">;
 /** Annotation of a pod template with the digest of its mounted configuration. */
 const CONFIG_DIGEST = "exai.config-digest";
 
-/** `nobody` in the images of Prometheus, Alertmanager and the exporter. */
+/** UID of Prometheus, Alertmanager and the exporter in their images. */
 const NOBODY_UID = 65_534;
 
 /** Grafana's own 472 may belong to an account of the node; the image runs as any user that owns its data directory. */

@@ -103,7 +103,7 @@ export class KubernetesMonitoring extends ExaiComponent {
         jobs: Object.values(JOBS),
         // Only readers depend on a dashboard.
         withoutScrape: [MONITORING_HOSTS.grafana],
-        // Figures and silences expire by themselves; dashboards and rules come from the program.
+        // Samples and silences expire; dashboards and rules come from the program.
         withoutBackup: [MONITORING_HOSTS.prometheus, MONITORING_HOSTS.alertmanager].map((role) => `${name}-${role}`),
       },
       opts,
@@ -371,7 +371,7 @@ function claimTemplate(
   };
 }
 
-/** Keys of a ConfigMap know no slash. */
+/** Keys of a ConfigMap cannot contain a slash. */
 function configKey(path: string): string {
   return path.slice(1).replaceAll("/", "_");
 }

@@ -1,10 +1,10 @@
 import { SLOTS, type Slot } from "../slots.ts";
 
 /**
- * The router's series: what Prometheus has to do with them, and how gates and dashboards name them.
+ * The router's series, their relabelling in Prometheus, and their names in gates and dashboards.
  *
- * Envoy makes a counter when it first counts: a slot that never failed has no series of class 5, and a series may be
- * born inside a window. A query must take "absent" for 0 while {@link ENVOY_METRICS.requestsTotal}
+ * Envoy creates a counter at its first increment: a slot that never failed has no series of class 5, and a series may
+ * begin inside a window. A query must take "absent" for 0 while {@link ENVOY_METRICS.requestsTotal}
  * of the same cluster is there, and for "no data" otherwise.
  */
 export const ENVOY_METRICS = {
@@ -19,9 +19,9 @@ export const ENVOY_METRICS = {
   /** Gauge: hosts that pass the router's own check of /ready. */
   healthyHosts: "envoy_cluster_membership_healthy",
   /**
-   * Of a route that answers the sessions of an evicted slot, after {@link ROUTE_RELABELLING}: there while the table in
-   * force has such a route, whether anybody asks for it or not; labels {@link ENVOY_LABELS.slot} and
-   * {@link ENVOY_LABELS.eviction}. Its value says nothing.
+   * Of a route that answers the sessions of an evicted slot, after {@link ROUTE_RELABELLING}: present while the table in
+   * force has such a route, even without requests; labels {@link ENVOY_LABELS.slot} and
+   * {@link ENVOY_LABELS.eviction}. Its value has no meaning.
    */
   eviction: "envoy_vhost_route_upstream_rq_total",
 } as const;

@@ -4,9 +4,9 @@ import { typed, type Json } from "./json.ts";
 import { evictionStat, type Eviction } from "./metrics.ts";
 import { clusterName, parseClusterName, ROUTE_CONFIGURATION, type ClusterKind } from "./names.ts";
 
-/** Where new requests go. The rollout controller owns it; no component declares more than the first one. */
+/** The distribution of new requests. The rollout controller owns it; components declare only the first one. */
 export interface RouteTable {
-  /** Grows by one with every table that is written: the read-back proves that exactly this table is in force. */
+  /** Increases by one with every written table, so that the read-back proves that exactly this table is in force. */
   readonly generation: number;
   /** Fencing token of the lease under which the table was written; 0 for the first one. */
   readonly token: number;
@@ -17,20 +17,20 @@ export interface RouteTable {
   readonly emptied: readonly Slot[];
 }
 
-/** Name of the Lua filter that takes the slot out of a session identifier; off where a route does not ask for it. */
+/** Name of the Lua filter that removes the slot from a session identifier; off unless a route enables it. */
 export const SESSION_FILTER = "exai.session";
 
 /** Name of the filter's script. */
 export const SESSION_SCRIPT = "untag";
 
-/** Set by the router's listeners for their own routes; a client's value never arrives. */
+/** Set by the router's listeners for their own routes; a client's value is removed. */
 export const LISTENER_HEADER = "x-exai-listener";
 
-/** How long a route may take. */
+/** Time-outs of the routes. */
 export interface RouteTimeouts {
   /** Seconds for a whole plain request. */
   readonly requestSeconds: number;
-  /** Seconds for a whole MCP call, whose tools ask slow models. */
+  /** Seconds for a whole MCP call; its tools call slow models. */
   readonly mcpSeconds: number;
 }
 
@@ -49,7 +49,7 @@ export const FIRST_TABLE: RouteTable = {
  * The RDS file of a table: one route configuration that both listeners share.
  *
  * Order: the tester's header, then the slot in front of an MCP session identifier, then the weights. An RDS change
- * takes effect for new requests; upgraded connections and open streams stay where they are.
+ * takes effect for new requests; upgraded connections and open streams keep their slot.
  *
  * @throws RangeError if the weights are not whole percentages with the sum 100.
  */
@@ -94,7 +94,7 @@ interface RequestClass {
   readonly match: Record<string, Json>;
   readonly headers: readonly Json[];
   readonly kind: ClusterKind;
-  /** Whole time of a request; 0: as long as it lives. */
+  /** Time-out of a request in seconds; 0: none. */
   readonly seconds: number;
   /** Whether MCP session identifiers are tagged and matched. */
   readonly mcp?: boolean;
@@ -106,7 +106,7 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
   const session = mcp ? { typed_per_filter_config: { [SESSION_FILTER]: untag() } } : {};
   const action = {
     timeout: `${String(requests.seconds)}s`,
-    // A try again only where the slot has seen nothing of the request: an error of the slot must reach the gates.
+    // A retry only if the slot has not received the request: an error of the slot must reach the gates.
     retry_policy: { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 1 },
     ...(requests.kind === "plain" ? {} : { idle_timeout: "0s" }),
   };
@@ -154,7 +154,7 @@ function responseHeaders(slot: Slot, mcp: boolean): Json[] {
   ];
 }
 
-/** What a table says of a slot that is evicted. */
+/** The state of an evicted slot in a table. */
 export function evictionOf({ emptied }: Pick<RouteTable, "emptied">, slot: Slot): Eviction {
   return emptied.includes(slot) ? "emptied" : "evicted";
 }
@@ -163,8 +163,8 @@ export function evictionOf({ emptied }: Pick<RouteTable, "emptied">, slot: Slot)
 function goneSession(slot: Slot, eviction: Eviction): Record<string, Json> {
   const message = `Session not found: ${slot} was rolled back; initialize a new session`;
   return {
-    // Envoy makes a route's statistics when it takes the table: no request is needed. It drops them with the table, which a
-    // request that began under it keeps until its answer begins.
+    // Envoy creates a route's statistics when it accepts the table, without a request. It deletes them with the table, which a
+    // request that began under it keeps until its response begins.
     stat_prefix: evictionStat(eviction, slot),
     direct_response: {
       status: 404,
@@ -177,7 +177,7 @@ function goneSession(slot: Slot, eviction: Eviction): Record<string, Json> {
   };
 }
 
-/** Switches the filter on that takes the slot off the session identifier. */
+/** Enables the filter that removes the slot from the session identifier. */
 function untag(): Json {
   return typed("envoy.config.route.v3.FilterConfig", {
     config: typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", { name: SESSION_SCRIPT }),
@@ -201,10 +201,10 @@ function hostName(table: RouteTable): string {
 }
 
 /**
- * The table that Envoy says is in force, from the body of `/config_dump?resource=dynamic_route_configs`. What counts is
+ * The table that Envoy has in force, from the body of `/config_dump?resource=dynamic_route_configs`. What counts is
  * read from the routes themselves: the weights of every weighted route must agree.
  *
- * @returns undefined when Envoy has no route configuration of ours yet.
+ * @returns undefined if Envoy has no route configuration yet.
  * @throws Error if the routes contradict each other: an inconsistent table is never used.
  */
 export function tableInForce(configDump: unknown): RouteTable | undefined {
@@ -240,7 +240,7 @@ export function tableInForce(configDump: unknown): RouteTable | undefined {
   };
 }
 
-/** What Envoy refused last, from the same dump; undefined when it took the newest file. */
+/** The last update that Envoy rejected, from the same dump; undefined if it accepted the newest file. */
 export function rejection(configDump: unknown): string | undefined {
   for (const config of children(field(configDump, "configs"))) {
     const details = field(field(config, "error_state"), "details");

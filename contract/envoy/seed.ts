@@ -9,7 +9,7 @@ export function routesText(table: RouteTable, timeouts: RouteTimeouts = DEFAULT_
 }
 
 /**
- * Writes the first table, all on blue, where there is none: Envoy does not start without it. An existing table is the
+ * Writes the first table, all on blue, if there is none: Envoy does not start without it. An existing table is the
  * controller's and stays.
  *
  * @returns whether it was written.
@@ -26,7 +26,7 @@ export async function ensureRoutes(directory: string, timeouts?: RouteTimeouts):
     await file.close();
   }
   try {
-    // Whole or not at all: a torn table would be taken for the controller's, and Envoy would never start.
+    // Atomic: a partial table would be mistaken for the controller's, and Envoy would not start.
     await link(temporary, path);
     return true;
   } catch (error) {

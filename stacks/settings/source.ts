@@ -5,7 +5,7 @@ export const DEFERRED = Symbol("deferred");
 export interface ConfigSource {
   /** Every key that is set. */
   readonly keys: readonly string[];
-  /** The raw value: strings as they are, everything else as JSON. */
+  /** The raw value: strings verbatim, everything else as JSON. */
   get(key: string): string | typeof DEFERRED | undefined;
   /** Whether what the deployment supplies (secrets, the release's image) may be unknown instead of refused when absent. */
   readonly defers: boolean;

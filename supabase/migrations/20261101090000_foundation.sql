@@ -18,7 +18,7 @@ $$;
 comment on role exai_backup is 'Runs backups: enqueues, claims and records them, and reads no application data';
 comment on role exai_monitor is 'Reads the state of backups for Prometheus, and no application data';
 
--- Tables that later migrations make start with no privilege of the API's roles; each grants what it means to.
+-- Tables that later migrations make start with no privilege of the API's roles; each grants privileges explicitly.
 alter default privileges in schema public revoke all on tables from anon, authenticated;
 alter default privileges in schema public revoke all on sequences from anon, authenticated;
 alter default privileges in schema public revoke all on functions from anon, authenticated;

@@ -1,10 +1,10 @@
--- Who may do what. Privileges say which commands a role has at all; policies say on which rows.
+-- Access control. Privileges define the commands of a role; policies define the rows.
 --
 -- auth.uid() and auth.role() stand in subqueries, so that they are evaluated once per statement and not once per row.
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
--- Supabase gives all privileges on new tables to the API's roles. Nothing is left of that but what is granted below.
+-- Supabase grants all privileges on new tables to the API's roles. They are revoked, except for the grants below.
 revoke all on
   public.sessions,
   public.mcp_sessions,
@@ -52,7 +52,7 @@ grant select, insert, update, delete on
   public.provider_file_uploads
 to authenticated;
 
--- Users report issues and follow their own; what becomes of them is decided by operators.
+-- Users report issues and read their own; operators change their state.
 grant select, insert on public.exai_issues to authenticated;
 
 -- Users: their own rows.

@@ -1,4 +1,4 @@
--- The queue of backups: what is due, who takes it, and what became of it. All functions run with the caller's rights.
+-- The queue of backups: due backups, their runner and their results. All functions run with the caller's rights.
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
@@ -61,7 +61,7 @@ begin
 end
 $$;
 
--- Whether a schedule fell due after one instant and not later than another.
+-- Whether a schedule became due in the interval (after, until].
 --
 -- A schedule with a fixed hour is looked up on the wall clock, so a night that skips 02:00 still has its backup and one
 -- that has 02:00 twice does not take it twice. A schedule of every hour follows real time.
@@ -87,7 +87,7 @@ end
 $$;
 
 -- Refuses a schedule that would never run: PostgreSQL also takes made-up zones of the form ABC5, and a malformed
--- expression would fail only when it is looked at.
+-- expression would fail only when it is evaluated.
 create function exai.check_backup_schedule() returns trigger
   language plpgsql
   security invoker
@@ -111,7 +111,7 @@ $$;
 create trigger backup_schedules_check before insert or update of cron_expression, time_zone on public.backup_schedules
   for each row execute function exai.check_backup_schedule();
 
--- Declares a schedule as the program has it. What is unchanged is left alone.
+-- Declares a schedule of the program. An unchanged schedule is not written.
 create function exai.backup_declare(
   schedule_name text, schedule_kind text, schedule_frequency text, expression text, zone text, days integer
 ) returns void
@@ -129,7 +129,7 @@ as $$
       (excluded.kind, excluded.frequency, excluded.cron_expression, excluded.time_zone, excluded.retention_days, true)
 $$;
 
--- Enqueues what fell due since the last look and returns the names. Called every minute; writes only when something is
+-- Enqueues the schedules that became due since the last call and returns their names. Called every minute; writes only when something is
 -- due or an hour has passed, because each write would make the server archive a segment of its log.
 create function exai.backup_tick() returns setof text
   language plpgsql

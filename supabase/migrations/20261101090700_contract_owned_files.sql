@@ -17,11 +17,11 @@ alter table public.files
 
 comment on column public.files.storage_path is 'Path in storage, <user_id>/<name>';
 
--- The identifier at the provider is the provider's word, and what became of an upload the service's.
+-- The provider sets the identifier at the provider, and the service sets the state of an upload.
 revoke insert, update on public.provider_file_uploads from authenticated;
 grant insert (id, user_id, file_id, provider, metadata), update (metadata) on public.provider_file_uploads
   to authenticated;
 
 -- PostgreSQL grants execution of a new function to PUBLIC. The present functions are closed; a later file closes its own, and
--- supabase/tests/05_functions.sql looks.
+-- supabase/tests/05_functions.sql checks it.
 revoke all on all functions in schema exai from public;

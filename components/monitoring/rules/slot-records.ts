@@ -27,7 +27,7 @@ function evictionRecord(record: string, matcher: string): RecordingRule {
   const router = `job="${JOBS.router}"`;
   const said = `group by (slot, instance) (${ENVOY_METRICS.eviction}{${router},${matcher}})`;
   const answering = SLOTS.map((slot) => `label_replace(up{${router}} == 1, "slot", "${slot}", "", "") * 0`);
-  // Where routers have different tables for a moment, one that does not say it is enough. Without any router nobody knows
+  // If routers have different tables for a moment, one without the series is enough. Without a router, no source knows
   // more than this record.
   return {
     record,

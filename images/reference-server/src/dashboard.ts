@@ -15,7 +15,7 @@ const PUSH_MS = 2000;
 
 /** Pushes the metrics to the dashboard's WebSockets. */
 export class Dashboard {
-  // The dashboard only listens, so a small limit will do.
+  // The dashboard only receives, so a small limit suffices.
   readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
   readonly #environment: Environment;
   readonly #faults: FaultInjector;
@@ -33,7 +33,7 @@ export class Dashboard {
     setInterval(() => void this.#push(), PUSH_MS).unref();
   }
 
-  /** Takes the upgrade, or refuses it: a browser must come from this server's own page. */
+  /** Accepts or refuses the upgrade: a browser must come from this server's own page. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { release, productionOrigin } = this.#environment;
     const { origin, host } = request.headers;
@@ -62,7 +62,7 @@ export class Dashboard {
     closeSpread(this.#webSockets.clients, windowMs);
   }
 
-  /** Cuts what is still open. */
+  /** Closes the remaining connections at once. */
   terminateAll(): void {
     for (const client of this.#webSockets.clients) client.terminate();
   }

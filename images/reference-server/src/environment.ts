@@ -17,7 +17,7 @@ export interface ProviderSettings {
   readonly url: string;
   readonly model: string;
   readonly timeoutSeconds: number;
-  /** Absent: the provider cannot be asked. */
+  /** Absent: the provider is not available. */
   readonly apiKey?: string;
 }
 
@@ -74,7 +74,7 @@ class Reader {
     this.errors.push(new UserError("failed", name, problem, fix));
   }
 
-  /** Runs a part that throws a `UserError`, and keeps the error for the report at the end. */
+  /** Runs a part that throws a `UserError`, and collects the error. */
   attempt<T>(part: () => T, otherwise: T): T {
     try {
       return part();
@@ -178,7 +178,7 @@ function readSupabase(reader: Reader): boolean {
     SUPABASE_ANON_KEY: reader.key("SUPABASE_ANON_KEY"),
     SUPABASE_SERVICE_ROLE_KEY: reader.key("SUPABASE_SERVICE_ROLE_KEY"),
   };
-  // A role key sent to a URL that is not there, or a URL without keys, is a deployment half made.
+  // Keys without a URL, or a URL without keys, are an incomplete deployment.
   const missing = Object.entries(given).filter(([, value]) => value === undefined);
   const refused = reader.errors.some((error) => error.where.startsWith("SUPABASE_"));
   if (missing.length > 0 && missing.length < 3 && !refused)

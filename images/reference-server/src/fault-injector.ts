@@ -26,7 +26,7 @@ export interface FaultInjector {
   start(): void;
 }
 
-/** Interval of the leak, in milliseconds: small steps, so that memory grows as a line and not as stairs. */
+/** Interval of the leak, in milliseconds: small steps, so that memory grows linearly. */
 const LEAK_STEP_MS = 100;
 
 /** `random` gives numbers from 0 to 1; `crash` ends the process. */

@@ -10,7 +10,7 @@ export interface Faults {
   readonly refusals?: { readonly share: number; readonly status: number };
   /** Share of event streams and dashboards' WebSockets that are answered with 500. */
   readonly streamErrors?: number;
-  /** User HTTP requests after the start that are spared, as are WebSockets until then: the release passes its smoke test. */
+  /** Number of user HTTP requests after the start without faults; WebSockets have none until then either. The release passes its smoke test. */
   readonly soundRequests?: number;
   /** Added to every WebSocket message and to every ping. */
   readonly webSocketLatencyMs?: number;
@@ -18,13 +18,13 @@ export interface Faults {
   readonly webSocketReject?: { readonly share: number; readonly status: number };
   /** Share of WebSocket messages on which the connection is cut instead of an answer. */
   readonly webSocketDrop?: number;
-  /** `/ready` answers 503 for ever. */
+  /** `/ready` always answers 503. */
   readonly neverReady?: true;
   /** `/ready` answers 503 for this long after the start. */
   readonly readyAfterMs?: number;
   /** The process exits with code 1 after this long. */
   readonly crashAfterMs?: number;
-  /** Memory that is taken and kept, bytes per second. */
+  /** Memory leak, bytes per second. */
   readonly leakBytesPerSecond?: number;
 }
 

@@ -11,7 +11,7 @@ import type { Metrics } from "./metrics.ts";
 import { isSameSite } from "./origin.ts";
 import { refuseUpgrade } from "./websocket.ts";
 
-/** Label of every path that is not the server's: clients must not be able to make series. */
+/** Label of all unknown paths: clients must not be able to create series. */
 const OTHER_ROUTE = "other";
 
 /**
@@ -20,7 +20,7 @@ const OTHER_ROUTE = "other";
  */
 const KEEP_ALIVE_MS = 65 * 60_000;
 
-/** What the HTTP server is made of. */
+/** Dependencies of the HTTP server. */
 export interface HttpParts {
   readonly environment: Environment;
   readonly faults: FaultInjector;
@@ -43,7 +43,7 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
   send(response, status, { "content-type": "application/json", "cache-control": "no-store" }, JSON.stringify(body));
 }
 
-/** A handler that takes GET and HEAD alone. */
+/** A handler for GET and HEAD only. */
 function reading(handler: Handler): Handler {
   return (request, response) => {
     if (request.method === "GET" || request.method === "HEAD") return handler(request, response);
@@ -112,7 +112,7 @@ function createRoutes({ environment, faults, lifecycle, metrics, sessions }: Htt
   ]);
 }
 
-/** Routes that probes and monitoring read: faults do not touch them, so that a bad release is judged by its users. */
+/** Routes of probes and monitoring: faults do not affect them, so that a bad release is judged by user traffic. */
 const PROBED: ReadonlySet<string> = new Set([SERVER_PATHS.health, SERVER_PATHS.ready, SERVER_PATHS.metrics]);
 
 /** The HTTP server of the contract; not listening yet. */

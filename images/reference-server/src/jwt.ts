@@ -14,12 +14,12 @@ export interface JwtKey {
   readonly secret: string | Uint8Array;
 }
 
-/** What a check of a token found. `key` is the one that the signature is of, also where the token is refused otherwise. */
+/** Result of a token check. `key` is the key of the signature, even if the token is refused for another reason. */
 export type TokenVerdict =
   | { readonly valid: true; readonly subject?: string; readonly key: KeyRole }
   | { readonly valid: false; readonly reason: string; readonly key?: KeyRole };
 
-/** Difference of clocks that is forgiven, in seconds. */
+/** Tolerated clock skew, in seconds. */
 const CLOCK_SKEW_SECONDS = 5;
 
 function decodeJson(part: string): Readonly<Record<string, unknown>> | undefined {
@@ -38,7 +38,7 @@ function isTimeOrAbsent(value: unknown): value is number | undefined {
   return value === undefined || (typeof value === "number" && Number.isFinite(value));
 }
 
-/** The keys in the order in which they are tried: the one that the token names, then as they are. */
+/** The keys in the order of the checks: first the one that the token names. */
 function inOrder(keys: readonly JwtKey[], kid: unknown): readonly JwtKey[] {
   const named = typeof kid === "string" ? keys.find(({ secret }) => keyId(secret) === kid) : undefined;
   // An unknown key id is not a reason to refuse: issuers may name keys as they like, or not at all.

@@ -18,7 +18,7 @@ export class Lifecycle {
     return this.#phase === "lame-duck" || this.#phase === "draining";
   }
 
-  /** Whether new WebSockets and MCP sessions are taken. */
+  /** Whether new WebSockets and MCP sessions are accepted. */
   get accepting(): boolean {
     return this.#phase === "serving" || this.#phase === "lame-duck";
   }

@@ -1,4 +1,4 @@
-/** Levels of LOG_LEVEL, from the most to the least talkative. */
+/** Levels of LOG_LEVEL, from the most to the least verbose. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
 
 /** One of {@link LOG_LEVELS}. */

@@ -7,7 +7,7 @@ import { VERSION } from "./version.ts";
 /** Exit code of a process that a signal ended: 128 and the number of SIGTERM. */
 const EXIT_SIGTERM = 143;
 
-/** Says each problem on standard error and ends the process. */
+/** Writes each problem to standard error and ends the process. */
 function refuse(errors: readonly UserError[]): never {
   for (const error of errors) process.stderr.write(`${error.render()}\n`);
   process.exit(EXIT.failed);
@@ -53,7 +53,8 @@ const leave = (signal: NodeJS.Signals) => {
   leaving = true;
   log.info("draining", { signal, graceSeconds: environment.graceSeconds });
   void server.drain().then((cut) => {
-    if (cut.cutWebSockets + cut.cutRequests > 0) log.warning("the grace is over: connections were cut", { ...cut });
+    if (cut.cutWebSockets + cut.cutRequests > 0)
+      log.warning("the grace period is over: remaining connections were closed", { ...cut });
     log.info("stopped");
     process.exit(0);
   });

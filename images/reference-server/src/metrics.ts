@@ -24,7 +24,7 @@ export interface Metrics {
   request(method: string, route: string, status: number, seconds: number | undefined): void;
   readonly webSockets: Gauge;
   readonly mcpSessions: Gauge;
-  /** Counts a token that was looked at, by the key that its signature is of. */
+  /** Counts a checked token by the key of its signature. */
   token(key: KeyRole | "none"): void;
   webSocketPing(seconds: number): void;
   provider(provider: Provider, outcome: "ok" | "error", seconds: number): void;

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 
-/** What a browser said about itself in a request, HTTP headers as received. */
+/** Headers of a request that identify a browser, as received. */
 export interface BrowserRequest {
   /** Header `Origin`; absent when no browser sent the request. */
   readonly origin: string | undefined;

@@ -14,15 +14,15 @@ import { createMetrics } from "./metrics.ts";
 import { createMcpServer } from "./tools.ts";
 import { EchoWebSockets } from "./websocket.ts";
 
-/** Share of the time after the lame-duck delay over which WebSockets are closed; the rest is for their goodbyes. */
+/** Share of the time after the lame-duck delay over which WebSockets are closed; the rest is for the close handshakes. */
 const CLOSING_SHARE = 0.8;
 
-/** How often a server that drains looks whether it is done, in milliseconds. */
+/** Interval of the checks whether a drain is complete, in milliseconds. */
 const DRAIN_POLL_MS = 50;
 
-/** A server that listens. */
+/** A listening server. */
 export interface RunningServer {
-  /** Takes leave of all clients; resolves when the last is gone or the grace is over, with what had to be cut. */
+  /** Drains all clients; resolves when the last is gone or the grace period is over, with the number of closed connections. */
   drain(): Promise<{ readonly cutWebSockets: number; readonly cutRequests: number }>;
 }
 

@@ -10,10 +10,10 @@ import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { isProductionBrowser } from "./origin.ts";
 
-/** Largest message that is taken, in bytes. */
+/** Largest accepted message, in bytes. */
 const MESSAGE_MAX_BYTES = 1024 * 1024;
 
-/** Pings that may stay unanswered for an interval each, before the client is cut. */
+/** Unanswered pings, one per interval, after which the client is disconnected. */
 const MISSED_PINGS_MAX = 2;
 
 /** Route label of upgrades in the metrics. */
@@ -100,7 +100,7 @@ export class EchoWebSockets {
     closeSpread(this.#webSockets.clients, windowMs);
   }
 
-  /** Cuts what is still open. */
+  /** Closes the remaining connections at once. */
   terminateAll(): void {
     for (const client of this.#webSockets.clients) client.terminate();
   }

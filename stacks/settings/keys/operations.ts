@@ -188,7 +188,7 @@ export const OPERATIONS_SETTINGS = {
   }),
   gateQueries: define({
     check: check.gateQueries,
-    about: "Rollout gates of your own, as JSON: name, query in PromQL with $slot, comparison, limit, stableRatio",
+    about: "Custom rollout gates, as JSON: name, query in PromQL with $slot, comparison, limit, stableRatio",
     fallback: "[]",
     example:
       '[{"name":"providers","query":"sum(rate(exai_provider_requests_total{slot=\\"$slot\\",outcome=\\"error\\"}[1m]))","comparison":"<","limit":0.5,"stableRatio":2}]',
