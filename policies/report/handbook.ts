@@ -31,7 +31,7 @@ A rule that found nothing to look at fails the stack, unless it says why that is
 ## Not judged
 
 - Signatures and bills of materials of images themselves: they are in a registry. What is judged is that the stack has the
-  cluster verify them ([ADR 0038](adr/0038-signatures-are-verified-at-admission.md)).
+  cluster verify them ([ADR 0004](adr/0004-plan-without-credentials.md)).
 - Whether a restore works, and how long it takes: \`backup-restore-drills\` tells that no drill is declared.
 
 ## Waivers
