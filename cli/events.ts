@@ -36,13 +36,13 @@ export type Timed<Event> = { readonly at: string } & Event;
 /** A verb: yields its events and returns the exit code. */
 export type Verb = AsyncGenerator<CliEvent | ExaiEvent, number, void>;
 
-/** Runs the operation of a verb, yields its result as an event, and returns the exit code that `exitCode` maps it to. */
+/** Runs the work of a verb, yields its result as an event, and returns the exit code that `exitCode` maps it to. */
 export async function* resultOf<Name extends keyof Results>(
   verb: Name,
-  operation: AsyncGenerator<CliEvent, Results[Name], void>,
+  work: AsyncGenerator<CliEvent, Results[Name], void> | Promise<Results[Name]>,
   exitCode: (data: Results[Name]) => ExitCode,
 ): Verb {
-  const data = yield* operation;
+  const data = work instanceof Promise ? await work : yield* work;
   yield { type: "result", verb, data } as ResultEvent;
   return exitCode(data);
 }

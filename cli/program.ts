@@ -1,11 +1,19 @@
 import { Command } from "commander";
+import { registerBackup } from "./commands/backup.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerDown } from "./commands/down.ts";
+import { registerEnv } from "./commands/env.ts";
 import { registerImage } from "./commands/image.ts";
+import { registerLogs } from "./commands/logs.ts";
+import { registerMigrate } from "./commands/migrate.ts";
 import { registerPlan } from "./commands/plan.ts";
+import { registerPreview } from "./commands/preview.ts";
 import { registerRollout } from "./commands/rollout.ts";
-import { registerStack } from "./commands/stack.ts";
-import { registerData } from "./commands/data.ts";
 import { registerSecrets } from "./commands/secrets.ts";
+import { registerStatus } from "./commands/status.ts";
+import { registerSynth } from "./commands/synth.ts";
+import { registerTest } from "./commands/test.ts";
+import { registerUp } from "./commands/up.ts";
 import type { Run } from "./commands/command.ts";
 import { run as runVerb } from "./run.ts";
 
@@ -44,17 +52,25 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const run: Run = async (verb) => {
   const options = program.opts<{ json?: boolean; plain?: boolean }>();
-  process.exitCode = await runVerb(typeof verb === "function" ? verb : () => verb, options);
+  process.exitCode = await runVerb(verb, options);
 };
 
 for (const register of [
-  registerStack,
+  registerUp,
+  registerPreview,
+  registerDown,
+  registerStatus,
+  registerLogs,
+  registerEnv,
+  registerSynth,
   registerRollout,
   registerPlan,
-  registerData,
+  registerMigrate,
+  registerBackup,
   registerSecrets,
   registerImage,
   registerDoctor,
+  registerTest,
 ])
   register(program, run);
 

@@ -1,13 +1,39 @@
+import type { BackupRecord } from "../operations/backups/history.ts";
+import type { BackupResult } from "../operations/backups/request.ts";
 import type { ImageBuildResult } from "../operations/images/reference.ts";
+import type { PgtapResult } from "../operations/migrations/pgtap.ts";
+import type { ApplyPendingResult } from "../operations/schema/apply.ts";
+import type { MigrationPlan } from "../operations/schema/plan.ts";
+import type { DoctorResult } from "./doctor/checks.ts";
 
 /**
  * The data of each verb's result: what `--json` prints, and what `cli/format` puts into words. `docs/events.md` and
  * `docs/events.schema.json` are generated from it.
  */
 export interface Results {
+  "migrate plan": MigrationPlan;
+  "migrate apply": ApplyPendingResult;
+  "migrate test": PgtapResult;
+  "backup now": BackupResult;
+  "backup list": BackupListData;
   "image build": ImageBuildResult;
+  doctor: DoctorResult;
+  test: Counts;
 }
 
 /** The data of the views of each verb that has some. */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface Views {}
+
+/** `backup list`. */
+export interface BackupListData {
+  /** Newest first. */
+  readonly backups: readonly BackupRecord[];
+}
+
+/** How many checks and tests passed, failed and were skipped. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}

@@ -1,4 +1,4 @@
-import type { Verb } from "../contract/events.ts";
+import type { NoteEvent } from "../contract/events.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { verifiedUrl } from "../operations/migrations/url.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
@@ -18,7 +18,10 @@ export interface Database {
   /** The releases that stand on it. */
   readonly guard: ReleaseGuard;
   /** Runs what changes it, and nothing else that changes the stack beside it. */
-  readonly changed: (verb: string, work: () => Verb) => Verb;
+  readonly changed: <Event, Result>(
+    verb: string,
+    work: () => AsyncGenerator<Event, Result, void>,
+  ) => AsyncGenerator<Event | NoteEvent, Result, void>;
 }
 
 export interface DatabaseOptions {

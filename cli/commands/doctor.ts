@@ -1,22 +1,38 @@
+import { EXIT } from "../../contract/errors.ts";
+import type { Operation } from "../../contract/events.ts";
+import { CHECKS, type DoctorResult } from "../doctor/checks.ts";
+import { install } from "../doctor/install.ts";
+import { resultOf, type Verb } from "../events.ts";
 import type { Register } from "./command.ts";
 
-/** doctor and test: the machine and the checks. */
+/** doctor: whether this machine has what the stack and the tests need. */
 export const registerDoctor: Register = (program, run) => {
   program
     .command("doctor")
-    .description("check what this machine needs, each with its fix")
+    .description("check what this machine needs, with a fix for each missing part")
     .option("--install", "install what is missing, on Debian and Ubuntu as root", false)
-    .action(async (flags: { install: boolean }) => {
-      const { doctor } = await import("../verbs/doctor.ts");
+    .addHelpText("after", "\nExit codes: 0 nothing is missing, 1 something is missing, 2 the installation failed.")
+    .action(async (flags: DoctorFlags) => {
       await run((signal) => doctor(flags, signal));
     });
-
-  program
-    .command("test")
-    .description("types, lint, dead code and all tests; the last line counts them")
-    .argument("[suites...]", "folders under tests/ to run alone, e.g. unit policies")
-    .action(async (suites: string[]) => {
-      const { test } = await import("../verbs/test.ts");
-      await run((signal) => test(suites, signal));
-    });
 };
+
+interface DoctorFlags {
+  readonly install: boolean;
+}
+
+/** `doctor`. */
+export function doctor(flags: DoctorFlags, signal: AbortSignal): Verb {
+  return resultOf("doctor", examine(flags, signal), ({ ready }) => (ready ? EXIT.ok : EXIT.violations));
+}
+
+async function* examine(flags: DoctorFlags, signal: AbortSignal): Operation<DoctorResult> {
+  const check = () => Promise.all(CHECKS.map((one) => one()));
+  let findings = await check();
+  const fixable = findings.filter((finding) => !finding.ok && finding.packages !== undefined);
+  if (flags.install && fixable.length > 0) {
+    yield* install(fixable, signal);
+    findings = await check();
+  }
+  return { ready: findings.every((finding) => finding.ok || !finding.needed), findings };
+}

@@ -17,7 +17,7 @@ export const registerPlan: Register = (program, run) => {
     .addHelpText("after", "\nExit codes: 0 clean, 1 violations, 2 could not judge.")
     .action(async (stacks: string[], flags: { format: PlanFormat; out?: string }) => {
       const { plan } = await import("../verbs/plan.ts");
-      await run(plan(stacks, flags));
+      await run(() => plan(stacks, flags));
     });
 
   withOverrides(program.command("audit"))
@@ -33,7 +33,7 @@ export const registerPlan: Register = (program, run) => {
         flags: { state?: string; format: PlanFormat; out?: string; set?: Overrides },
       ) => {
         const { audit } = await import("../verbs/audit.ts");
-        await run(audit(stack, flags.set ?? {}, flags));
+        await run(() => audit(stack, flags.set ?? {}, flags));
       },
     );
 };

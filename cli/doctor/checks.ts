@@ -19,6 +19,13 @@ export interface Finding {
   readonly testsOnly?: boolean;
 }
 
+/** The result of `doctor`. */
+export interface DoctorResult {
+  /** Whether nothing is missing that `up` or `test` needs. */
+  readonly ready: boolean;
+  readonly findings: readonly Finding[];
+}
+
 /** Room that the images, volumes and node_modules take, in GiB, with some to spare. */
 const DISK_GIB = 6;
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { ProgressEvent } from "../../contract/events.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { timed } from "../../contract/timed.ts";
@@ -16,7 +16,10 @@ const UNWANTED_SERVICES = ["prometheus", "prometheus-alertmanager", "prometheus-
  *
  * @throws UserError where this is not Debian or Ubuntu, or not root
  */
-export async function* install(findings: readonly Finding[], signal: AbortSignal): AsyncGenerator<ExaiEvent, void> {
+export async function* install(
+  findings: readonly Finding[],
+  signal: AbortSignal,
+): AsyncGenerator<ProgressEvent, void, void> {
   if (!existsSync("/usr/bin/apt-get"))
     throw new UserError(
       "failed",

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { ProgressEvent } from "../../contract/events.ts";
 import { imageIds } from "../../platforms/compose/containers.ts";
 import { CHECKS } from "./checks.ts";
 import { install } from "./install.ts";
@@ -16,7 +16,7 @@ export function mayInstall(): boolean {
 export async function* prepareMachine(
   purpose: "stack" | "tests",
   signal: AbortSignal,
-): AsyncGenerator<ExaiEvent, void> {
+): AsyncGenerator<ProgressEvent, void, void> {
   if (!mayInstall()) return;
   const findings = await Promise.all(CHECKS.map((check) => check()));
   const missing = findings.filter(

@@ -1,6 +1,7 @@
 import { command } from "../../contract/fix.ts";
 import type { BackupRecord } from "../../operations/backups/history.ts";
 import type { BackupResult } from "../../operations/backups/request.ts";
+import type { BackupListData } from "../results.ts";
 import type { Block } from "./block.ts";
 import { count, size, span, utc } from "./units.ts";
 
@@ -34,12 +35,6 @@ export function formatBackupNow({ outcome, backup, seconds }: BackupResult): rea
         "logs backup-runner",
       );
   }
-}
-
-/** What `backup list` returns. */
-export interface BackupListData {
-  /** Newest first. */
-  readonly backups: readonly BackupRecord[];
 }
 
 /** `backup list`. */

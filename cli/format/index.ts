@@ -1,10 +1,21 @@
 import type { Results, Views } from "../results.ts";
+import { formatBackupList, formatBackupNow } from "./backup.ts";
 import type { Block, Formatter } from "./block.ts";
-import { imageBuild } from "./image.ts";
+import { formatDoctor } from "./doctor.ts";
+import { formatImageBuild } from "./image.ts";
+import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
+import { formatTest } from "./test.ts";
 
 /** How the result of each verb is shown to people. */
 export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[Verb]> } = {
-  "image build": imageBuild,
+  "migrate plan": formatMigratePlan,
+  "migrate apply": formatMigrateApply,
+  "migrate test": formatMigrateTest,
+  "backup now": formatBackupNow,
+  "backup list": formatBackupList,
+  "image build": formatImageBuild,
+  doctor: formatDoctor,
+  test: formatTest,
 };
 
 /** How a view is shown: `blocks` on a terminal; in a log `line`, each time that `change` differs. */

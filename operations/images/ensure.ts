@@ -1,4 +1,4 @@
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation, ProgressEvent } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../docker/cli.ts";
 import { BASE_IMAGE, ensureBase, type BaseOutcome } from "./base.ts";
@@ -26,7 +26,7 @@ interface Job {
   readonly source: ImageSource | undefined;
 }
 
-type Emit = (event: ExaiEvent) => void;
+type Emit = (event: ProgressEvent) => void;
 
 /** The stack's own images under their usual tags: they follow their sources. Other tags are somebody's own builds. */
 const FOLLOWED: readonly string[] = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.postgres];
@@ -51,7 +51,7 @@ async function plan(references: readonly string[], signal: AbortSignal): Promise
 export async function* ensureImages(
   references: readonly string[],
   options: EnsureOptions = {},
-): AsyncGenerator<ExaiEvent, EnsureOutcome, void> {
+): Operation<EnsureOutcome> {
   const { registries = new Registries(), base = BASE_IMAGE } = options;
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import type { NoteEvent } from "../../contract/events.ts";
 import { type Holder } from "../../operations/rollout/ports/lease.ts";
 import { atRest } from "../../operations/rollout/model/machine.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
@@ -25,7 +25,11 @@ export interface Place {
  *
  * @throws UserError with exit code 3 where a rollout or another change is under way
  */
-export async function* alone(place: Place, verb: string, work: () => Verb): Verb {
+export async function* alone<Event, Result>(
+  place: Place,
+  verb: string,
+  work: () => AsyncGenerator<Event, Result, void>,
+): AsyncGenerator<Event | NoteEvent, Result, void> {
   const rollout = await new FileLeaseStore(join(rolloutDirectory(place.home), "leases")).holder();
   if (rollout !== undefined) throw busy(place, rollout, "./exai rollout status   # then again, when it has ended");
   mkdirSync(place.home, { recursive: true, mode: 0o700 });
@@ -56,7 +60,7 @@ function busy({ stack }: Place, { who, verb, pid }: Holder, fix: string): UserEr
 }
 
 /** Names a rollout that was left in the middle. A journal that cannot be read is its own verbs' failure, not this one's. */
-async function* unfinished({ home }: Place): AsyncGenerator<ExaiEvent, void> {
+async function* unfinished({ home }: Place): AsyncGenerator<NoteEvent, void, void> {
   let message: string;
   try {
     const journal = await new FileJournalStore(rolloutDirectory(home)).read();

@@ -1,4 +1,7 @@
-import type { ExaiEvent, Operation, ProgressEvent, Verb } from "../../contract/events.ts";
+import { PassThrough } from "node:stream";
+import type { ExaiEvent, Operation, ProgressEvent } from "../../contract/events.ts";
+import type { CliEvent } from "../../cli/events.ts";
+import { textRenderer } from "../../cli/render/text.ts";
 
 /** Runs an operation to its end. */
 export async function runOperation<Result>(
@@ -12,12 +15,17 @@ export async function runOperation<Result>(
   }
 }
 
-/** Runs a verb to its end. */
-export async function runVerb(verb: Verb): Promise<{ readonly code: number; readonly events: readonly ExaiEvent[] }> {
-  const events: ExaiEvent[] = [];
+/** Runs a verb to its end. `text`: what a log shows of it, standard output and standard error. */
+export async function runVerb<Event extends CliEvent | ExaiEvent>(
+  verb: AsyncGenerator<Event, number, void>,
+): Promise<{ readonly code: number; readonly events: readonly Event[]; readonly text: string }> {
+  const events: Event[] = [];
+  const out = new PassThrough();
+  const renderer = textRenderer({ out, err: out }, true);
   for (;;) {
-    const next = await verb.next();
-    if (next.done === true) return { code: next.value, events };
-    events.push(next.value);
+    const { done, value } = await verb.next();
+    if (done === true) return { code: value, events, text: String(out.read() ?? "") };
+    events.push(value);
+    renderer.show({ at: new Date().toISOString(), ...value });
   }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { BackupListData } from "../../../cli/format/backup.ts";
-import { backupList, backupNow } from "../../../cli/verbs/backup.ts";
-import { migrateApply } from "../../../cli/verbs/migrate.ts";
+import type { BackupListData } from "../../../cli/results.ts";
+import { backupList, backupNow } from "../../../cli/commands/backup.ts";
+import { migrateApply } from "../../../cli/commands/migrate.ts";
+import type { CliEvent } from "../../../cli/events.ts";
 import type { ExaiEvent } from "../../../contract/events.ts";
 import { backupHistory, type BackupRecord } from "../../../operations/backups/history.ts";
 import type { BackupResult } from "../../../operations/backups/request.ts";
@@ -19,7 +20,7 @@ afterAll(async () => {
   await stack.down();
 });
 
-const dataOf = (events: readonly ExaiEvent[]) => (events.at(-1) as { data: BackupResult }).data;
+const dataOf = (events: readonly (CliEvent | ExaiEvent)[]) => (events.at(-1) as { data: BackupResult }).data;
 
 /** Waits until the history has what is looked for. */
 async function eventually(

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { migrateApply, migratePlan, migrateTest } from "../../../cli/verbs/migrate.ts";
+import { migrateApply, migratePlan, migrateTest } from "../../../cli/commands/migrate.ts";
 import { backupQueries } from "../../../components/backups/queries.ts";
 import type { UserError } from "../../../contract/errors.ts";
+import type { CliEvent } from "../../../cli/events.ts";
 import type { ExaiEvent } from "../../../contract/events.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
@@ -27,7 +28,7 @@ afterAll(async () => {
   await stack.down();
 });
 
-const details = (events: readonly ExaiEvent[], status: string) =>
+const details = (events: readonly (CliEvent | ExaiEvent)[], status: string) =>
   events.flatMap((event) => (event.type === "step" && event.status === status ? [event.detail] : []));
 
 describe("the container", () => {
@@ -53,7 +54,7 @@ describe("the container", () => {
 describe("migrations", () => {
   it("are planned, applied once, and not applied a second time", async () => {
     const plan = await run(migratePlan(stack.url));
-    expect(plan.events.at(-1)).toMatchObject({ title: `${count} of ${count} migrations pending` });
+    expect(plan.text).toContain(`${count} of ${count} migrations pending\n`);
 
     const first = await run(migrateApply(stack.url));
     expect(first.code).toBe(0);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UserError } from "../../../contract/errors.ts";
 import { IMAGE_LABELS } from "../../../contract/images.ts";
 import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../../contract/server.ts";
-import { imageBuild } from "../../../cli/verbs/image.ts";
+import { imageBuild } from "../../../cli/commands/image.ts";
 import { docker, imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
 import { BASE_IMAGE, ensureBase } from "../../../operations/images/base.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";

@@ -52,7 +52,7 @@ describe("what changes a local stack as a whole", () => {
   });
 
   it("gives the stack free when the work fails", async () => {
-    const failing = alone(place, "up", () => {
+    const failing = alone(place, "up", (): Verb => {
       throw new Error("broken");
     });
     await expect(events(failing)).rejects.toThrow("broken");

@@ -55,7 +55,7 @@ describe("the command line", () => {
     const { code, stderr } = await exai("env", "elsewhere");
     expect({ code, stderr }).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("no such stack file") as string,
+      stderr: expect.stringContaining("Pulumi.elsewhere.yaml: does not exist") as string,
     });
   });
 

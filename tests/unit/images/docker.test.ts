@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UserError } from "../../../contract/errors.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { imageBuild } from "../../../cli/verbs/image.ts";
+import { imageBuild } from "../../../cli/commands/image.ts";
 import { tryDocker } from "../../../operations/docker/cli.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { NODE_VERSION } from "../../../operations/images/node.ts";

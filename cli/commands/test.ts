@@ -3,21 +3,38 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../contract/events.ts";
+import type { LogEvent, ProgressEvent } from "../../contract/events.ts";
 import { TEST_IMAGES } from "../../contract/images.ts";
+import { timed } from "../../contract/timed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { merge, type Task } from "../../operations/images/merge.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { prepareMachine } from "../doctor/prepare.ts";
+import { resultOf } from "../events.ts";
+import type { Counts } from "../results.ts";
+import type { Register } from "./command.ts";
 
-/** Counts of one check, as the closing line adds them up. */
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
+/** test: the checks and the tests of this project. */
+export const registerTest: Register = (program, run) => {
+  program
+    .command("test")
+    .description("run types, lint, dead code and all tests; the last line counts them")
+    .argument("[suites...]", "folders of tests/ to run alone, for example unit policies")
+    .addHelpText("after", "\nExit codes: 0 all passed, 1 something failed.")
+    .action(async (suites: string[]) => {
+      const json = program.opts<{ json?: boolean }>().json === true;
+      await run((signal) =>
+        resultOf("test", test(suites, json ? 2 : "inherit", signal), ({ failed }) =>
+          failed === 0 ? EXIT.ok : EXIT.violations,
+        ),
+      );
+    });
+};
 
-type Emit = (event: ExaiEvent) => void;
+type TestEvent = ProgressEvent | LogEvent;
+type Emit = (event: TestEvent) => void;
+/** Where the standard output of a tool goes: to ours, to a file descriptor, or back to the caller. */
+type Output = "inherit" | "pipe" | 2;
 
 /** Checks that are not tests; each counts as one. The longest is first. */
 const STATIC_CHECKS = [
@@ -28,10 +45,15 @@ const STATIC_CHECKS = [
 ] as const;
 
 /**
- * Types, lint and dead code, then the tests, all with their own output. What a machine lacks is installed first where that
- * is possible (root on Debian and Ubuntu). The last line is `N passed, N failed, N skipped`.
+ * Runs the static checks, then the tests. Installs first what the machine lacks, if it can (root on Debian and Ubuntu).
+ *
+ * @param output where the output of vitest goes
  */
-export async function* test(suites: readonly string[], signal: AbortSignal): Verb {
+async function* test(
+  suites: readonly string[],
+  output: "inherit" | 2,
+  signal: AbortSignal,
+): AsyncGenerator<TestEvent, Counts, void> {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const add = (counts: Counts) => {
     total.passed += counts.passed;
@@ -39,7 +61,6 @@ export async function* test(suites: readonly string[], signal: AbortSignal): Ver
     total.skipped += counts.skipped;
   };
   yield* prepareMachine("tests", signal);
-
   if (suites.length === 0) yield* prepare(add, signal);
 
   const folders = suites.length > 0 ? suites.map((suite) => `tests/${suite}`) : everySuite();
@@ -47,14 +68,16 @@ export async function* test(suites: readonly string[], signal: AbortSignal): Ver
     const [first = "", ...others] = projects;
     // The output of one run goes to the terminal at once, that of the others when they end: two would mix their lines.
     const runs = [
-      vitest(first, folders, "inherit", signal),
+      vitest(first, folders, output, signal),
       ...others.map((name) => vitest(name, folders, "pipe", signal)),
     ];
-    for (const counts of await Promise.all(runs)) add(counts);
+    for (const { counts, lines } of await Promise.all(runs)) {
+      add(counts);
+      yield* lines;
+    }
   }
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
-  yield { type: "text", text: `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped` };
-  return total.failed === 0 ? EXIT.ok : EXIT.violations;
+  return total;
 }
 
 /** Projects of vitest.config.ts in their order; those of one phase run at the same time, as they mostly wait. */
@@ -64,52 +87,60 @@ const PHASES = [["pure"], ["containers", "cluster"], ["timing"]] as const;
 async function vitest(
   project: string,
   folders: readonly string[],
-  output: "inherit" | "pipe",
+  output: Output,
   signal: AbortSignal,
-): Promise<Counts> {
+): Promise<{ readonly counts: Counts; readonly lines: readonly LogEvent[] }> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const code = await tool([...command, ...reporters, ...folders], signal, output);
-  return countsOf(report, code);
+  const { code, lines } = await tool(project, [...command, ...reporters, ...folders], output, signal);
+  return { counts: countsOf(report, code), lines };
 }
 
 /**
- * The static checks in two lanes, as each keeps one core busy; beside them the images of the containers, which take a
- * minute and more where none is there, and mostly wait for Debian's archive.
+ * Runs the static checks one after the other, except the longest, which runs at the same time; each keeps one core busy.
+ * Meanwhile it makes the images of the containers, which mostly waits for Debian's archive.
  */
-async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): AsyncGenerator<ExaiEvent, void> {
+async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): AsyncGenerator<TestEvent, void, void> {
   const [longest, ...others] = STATIC_CHECKS;
   const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
-    const step = { type: "step", id: name, title: name } as const;
-    emit({ ...step, status: "started" });
-    const started = Date.now();
-    const ok = (await tool(command, signal)) === 0;
-    add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
-    emit({ ...step, status: ok ? "done" : "failed", seconds: (Date.now() - started) / 1000 });
+    const steps = timed(
+      name,
+      name,
+      () => tool(name, command, "pipe", signal),
+      ({ code }) => ({ status: code === 0 ? "done" : "failed" }),
+    );
+    for (;;) {
+      const { done, value } = await steps.next();
+      if (done !== true) {
+        emit(value);
+        continue;
+      }
+      const ok = value.code === 0;
+      add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
+      for (const line of value.lines) emit(line);
+      return;
+    }
   };
-  const lanes: readonly Task<ExaiEvent>[] = [
+  const tasks: readonly Task<TestEvent>[] = [
     (emit) => check(longest, emit),
     async (emit) => {
       for (const other of others) await check(other, emit);
     },
     (emit) => images(emit, signal),
   ];
-  yield* merge(lanes, new AbortController());
+  yield* merge(tasks, new AbortController());
 }
 
-/** Makes the images of the tests. Where that fails, the tests that need one fail by themselves; the others run. */
+/** Makes the images of the tests. If that fails, only the tests that need one fail. */
 async function images(emit: Emit, signal: AbortSignal): Promise<void> {
   try {
     for await (const event of ensureImages(TEST_IMAGES, { signal })) emit(event);
   } catch (error) {
     signal.throwIfAborted();
-    emit({
-      type: "note",
-      level: "warning",
-      message: `images: ${error instanceof Error ? error.message : String(error)}`,
-    });
+    const message = `images: ${error instanceof Error ? error.message : String(error)}`;
+    emit({ type: "note", level: "warning", message });
   }
 }
 
@@ -119,22 +150,25 @@ function everySuite(): string[] {
     .map((entry) => `tests/${entry.name}`);
 }
 
-/** Runs a tool of node_modules with its output on ours, at once or when it has ended. */
+/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log. */
 async function tool(
+  service: string,
   [name = "", ...args]: readonly string[],
+  output: Output,
   signal: AbortSignal,
-  output: "inherit" | "pipe" = "inherit",
-): Promise<number> {
+): Promise<{ readonly code: number; readonly lines: readonly LogEvent[] }> {
   const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
-  const child = spawn(program, args, { cwd: PROJECT_ROOT, stdio: ["ignore", output, output], signal });
+  const errors = output === "pipe" ? output : "inherit";
+  const child = spawn(program, args, { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, "close")) as [number | null];
-  process.stdout.write(Buffer.concat(chunks));
-  return code ?? 1;
+  const text = Buffer.concat(chunks).toString().trimEnd();
+  const lines = text === "" ? [] : text.split("\n").map((line): LogEvent => ({ type: "log", service, line }));
+  return { code: code ?? 1, lines };
 }
 
-/** Reads vitest's own report; a run without a report has failed, unless it had no files. */
+/** Reads vitest's report. A run without a report has failed, unless it had no files. */
 function countsOf(path: string, code: number): Counts {
   if (!existsSync(path)) return { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 };
   const report = JSON.parse(readFileSync(path, "utf8")) as {

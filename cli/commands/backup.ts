@@ -1,0 +1,59 @@
+import { Option } from "commander";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { LABELS } from "../../contract/labels.ts";
+import { backupHistory } from "../../operations/backups/history.ts";
+import { MANUAL_KINDS, requestBackup, type BackupRequest, type ManualKind } from "../../operations/backups/request.ts";
+import { databaseOf } from "../../platforms/database.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { onStack, type Register, type SetFlags } from "./command.ts";
+
+/** backup: the backups of the database. */
+export const registerBackup: Register = (program, run) => {
+  const backup = program.command("backup").description("make and list the backups of the database");
+  onStack(backup.command("now").description("make a backup now and wait until it is verified"), "local")
+    .addOption(new Option("--kind <kind>", "kind of backup").choices(MANUAL_KINDS).default("incremental"))
+    .addHelpText("after", "\nExit codes: 0 made and verified, 2 failed.")
+    .action(async (stack: string, flags: SetFlags & { kind: ManualKind }) => {
+      await run(async function* (signal) {
+        refuseCluster(stack, "now");
+        const { url } = await databaseOf(stack, { overrides: flags.set ?? {}, signal });
+        return yield* backupNow(url, { kind: flags.kind, signal });
+      });
+    });
+
+  onStack(backup.command("list").description("list the backups and their state"), "local").action(
+    async (stack: string, flags: SetFlags) => {
+      await run(async function* (signal) {
+        refuseCluster(stack, "list");
+        return yield* backupList((await databaseOf(stack, { overrides: flags.set ?? {}, signal })).url);
+      });
+    },
+  );
+};
+
+/** `backup now`. */
+export function backupNow(url: string, request: BackupRequest): Verb {
+  return resultOf("backup now", requestBackup(url, request), ({ outcome }) =>
+    outcome === "completed" ? EXIT.ok : EXIT.failed,
+  );
+}
+
+/** `backup list`. */
+export function backupList(url: string, options: { readonly limit?: number } = {}): Verb {
+  const list = async () => ({ backups: await backupHistory(url, options.limit) });
+  return resultOf("backup list", list(), () => EXIT.ok);
+}
+
+/** Refuses a stack on a cluster, where Kubernetes runs the backups. @throws UserError with the command to use */
+function refuseCluster(stack: string, verb: "now" | "list"): void {
+  if (stack !== "staging" && stack !== "prod") return;
+  const kubectl = `kubectl --namespace exai-${stack}`;
+  throw new UserError(
+    "invalid-argument",
+    `stack ${stack}`,
+    "runs on a cluster, where backups are jobs of Kubernetes",
+    verb === "now"
+      ? `${kubectl} create job --from=cronjob/backup-daily backup-manual`
+      : `${kubectl} get cronjobs,jobs --selector ${LABELS.component}=backup`,
+  );
+}

@@ -1,0 +1,90 @@
+import type { Command } from "commander";
+import { EXIT } from "../../contract/errors.ts";
+import { runPgtap } from "../../operations/migrations/pgtap.ts";
+import { applyPending, type ReleaseGuard } from "../../operations/schema/apply.ts";
+import { planMigrations } from "../../operations/schema/plan.ts";
+import { databaseOf } from "../../platforms/database.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { onStack, type Register, type SetFlags } from "./command.ts";
+
+interface DatabaseFlags extends SetFlags {
+  readonly url?: string;
+}
+
+/** migrate: the migrations of the database. */
+export const registerMigrate: Register = (program, run) => {
+  const migrate = program.command("migrate").description("plan, apply and test the migrations of the database");
+  const withDatabase = (name: string, description: string): Command =>
+    onStack(migrate.command(name).description(description)).option(
+      "--url <url>",
+      "connection string, instead of the stack's (or EXAI_DATABASE_URL)",
+    );
+
+  withDatabase("plan", "list the migrations that are applied and those that are pending")
+    .addHelpText("after", "\nExit codes: 0 done, 1 the database has migrations that the files lack, 2 failed.")
+    .action(async (stack: string, flags: DatabaseFlags) => {
+      await run(async function* (signal) {
+        const { url, guard } = await databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal });
+        return yield* migratePlan(url, { signal, guard });
+      });
+    });
+
+  withDatabase("apply", "apply the pending migrations that no running release forbids")
+    .option("--expand", "apply only what comes before the first contract migration", false)
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 2 failed, 3 a running release needs what a contract migration removes.",
+    )
+    .action(async (stack: string, flags: DatabaseFlags & { expand: boolean }) => {
+      await run(async function* (signal) {
+        const { url, guard, changed } = await databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal });
+        return yield* changed("migrate apply", () => migrateApply(url, { signal, guard, expand: flags.expand }));
+      });
+    });
+
+  withDatabase("test", "run the pgTAP tests of supabase/tests, which roll back what they write")
+    .addHelpText("after", "\nExit codes: 0 all passed, 1 a test failed, 2 failed.")
+    .action(async (stack: string, flags: DatabaseFlags) => {
+      await run(async function* (signal) {
+        return yield* migrateTest(
+          (await databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal })).url,
+          { signal },
+        );
+      });
+    });
+};
+
+interface Options {
+  readonly signal?: AbortSignal;
+}
+
+interface GuardOptions extends Options {
+  /** Root of the project that holds supabase/migrations. @default the checkout */
+  readonly root?: string;
+  /** The releases that use the database; absent if there are none. */
+  readonly guard?: ReleaseGuard | undefined;
+}
+
+/** `migrate apply`. */
+export interface MigrateApplyOptions extends GuardOptions {
+  /** Applies only what comes before the first contract migration. */
+  readonly expand?: boolean;
+}
+
+/** `migrate plan`. */
+export function migratePlan(url: string, options: GuardOptions = {}): Verb {
+  return resultOf("migrate plan", planMigrations(url, options), ({ migrations }) =>
+    migrations.every(({ file }) => file) ? EXIT.ok : EXIT.violations,
+  );
+}
+
+/** `migrate apply`. @throws UserError `state-conflict` if a release still needs what a contract migration removes */
+export function migrateApply(url: string, { expand, ...options }: MigrateApplyOptions = {}): Verb {
+  const contract = expand === true ? "never" : "refuse";
+  return resultOf("migrate apply", applyPending(url, { ...options, contract }), () => EXIT.ok);
+}
+
+/** `migrate test`. */
+export function migrateTest(url: string, options: Options = {}): Verb {
+  return resultOf("migrate test", runPgtap(url, options), ({ failed }) => (failed === 0 ? EXIT.ok : EXIT.violations));
+}

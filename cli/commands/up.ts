@@ -1,0 +1,30 @@
+import { onStack, type Register, type SetFlags } from "./command.ts";
+
+interface UpFlags extends SetFlags {
+  readonly engine: boolean;
+  readonly yes: boolean;
+}
+
+/** up: brings a stack up. */
+export const registerUp: Register = (program, run) => {
+  onStack(program.command("up").description("bring a stack up, on this machine or with the Pulumi engine"))
+    .option("--engine", "use the Pulumi engine on this machine too", false)
+    .option("-y, --yes", "do not ask before a stack on a cluster is changed", false)
+    .addHelpText(
+      "after",
+      `
+Without a stack, everything runs on this machine with Docker Compose: the server in both slots, the router, PostgreSQL with
+its migrations and backups, Prometheus and Alertmanager, all on the loopback interface. A second run changes nothing.
+
+Exit codes: 0 done, 2 failed, 3 another operation holds the lock.
+
+Examples:
+  ./exai up
+  ./exai up --set httpPort=8090 --set logLevel=debug
+  ./exai up staging`,
+    )
+    .action(async (stack: string, flags: UpFlags) => {
+      const { up } = await import("../verbs/up-any.ts");
+      await run((signal) => up(stack, flags.set ?? {}, flags, signal));
+    });
+};

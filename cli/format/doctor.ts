@@ -1,0 +1,27 @@
+import { command } from "../../contract/fix.ts";
+import type { DoctorResult } from "../doctor/checks.ts";
+import { heading, next, type Block, type Text } from "./block.ts";
+
+/** `doctor`. */
+export function formatDoctor({ ready, findings }: DoctorResult): readonly Block[] {
+  const missing = findings.filter((finding) => !finding.ok && finding.needed);
+  return [
+    {
+      type: "table",
+      columns: [{ title: "CHECK" }, { title: "STATE" }, { title: "FOUND", minimum: 16 }, { title: "FIX", minimum: 28 }],
+      rows: findings.map(({ name, ok, needed, found, fix }) => [name, state(ok, needed), found, ok ? "" : fix]),
+    },
+    heading(
+      ready
+        ? "this machine can run ./exai up and ./exai test"
+        : `missing: ${missing.map(({ name }) => name).join(", ")}`,
+      ready ? "good" : "bad",
+    ),
+    next(ready ? command("up") : { ...command("doctor --install"), comment: "as root, on Debian or Ubuntu" }),
+  ];
+}
+
+function state(ok: boolean, needed: boolean): Text {
+  if (ok) return { text: "ok", tone: "good" };
+  return needed ? { text: "missing", tone: "bad" } : { text: "optional", tone: "quiet" };
+}
