@@ -133,7 +133,7 @@ export type VerdictReason =
   | "metric-missing"
   /** no-data: a custom query yields nothing for the candidate. */
   | "no-value"
-  /** no-data or fail: a custom query yields nothing for the stable slot. */
+  /** no-data: a custom query yields nothing for the stable slot. */
   | "no-stable-value"
   /** no-data: Prometheus does not answer. */
   | "prometheus-unavailable"

@@ -1,6 +1,7 @@
 import { SLOTS, otherSlot, type Slot, type Weights } from "../../contract/slots.ts";
 import type { HistoryEntry } from "../rollout/model/journal.ts";
-import type { Verdict } from "../rollout/gates/settings.ts";
+import type { Verdict } from "../../contract/verdict.ts";
+import type { Failure } from "../../contract/failure.ts";
 
 /** What is worth telling. The other transitions (deploy, smoke test, …) are in the history. */
 export type AnnouncementKind = "started" | "step" | "approval" | "rollback" | "rolled-back" | "kept" | "completed";
@@ -18,8 +19,10 @@ export interface Announcement {
   readonly at: string;
   /** user@host. */
   readonly who: string;
-  /** Why: the reason given, or what failed. */
+  /** Reason that a person gave; empty if none. */
   readonly reason: string;
+  /** What failed, if a failure caused it. */
+  readonly failure?: Failure;
   readonly stable: Slot;
   readonly candidate: Slot;
   /** The candidate's image. */
@@ -49,9 +52,10 @@ export function announcementOf(
   const image = entry.images[candidate] ?? first.images[candidate] ?? "?";
   const told = tell(entry, stable, candidate, image);
   if (told === undefined) return undefined;
-  const { rollout, sequence, at, who, reason, weights, verdicts } = entry;
+  const { rollout, sequence, at, who, reason, failure, weights, verdicts } = entry;
   return {
     ...{ id: `${rollout}-${String(sequence)}`, ...told, stack, rollout, at, who, reason },
+    ...(failure === undefined ? {} : { failure }),
     ...{ stable, candidate, image, weights, verdicts },
   };
 }

@@ -1,6 +1,7 @@
 import { SLOTS } from "../../contract/slots.ts";
 import type { Announcement } from "./announcement.ts";
 import { cut, type Channel } from "./channel.ts";
+import { failureText, verdictText } from "./wording.ts";
 
 /** Most characters of a section's text. */
 const SECTION_LENGTH = 3000;
@@ -30,9 +31,10 @@ function section(text: string) {
   return { type: "section", text: { type: "mrkdwn", text: cut(text, SECTION_LENGTH) } };
 }
 
-function detailsOf({ reason, verdicts }: Announcement): string {
-  const gates = verdicts.map(({ gate, outcome, detail }) => `• ${gate}: ${outcome}, ${detail}`);
-  return [...(reason === "" ? [] : [reason]), ...gates].join("\n");
+function detailsOf({ reason, failure, verdicts }: Announcement): string {
+  const gates = verdicts.map((verdict) => `• ${verdictText(verdict)}`);
+  const why = failure === undefined ? reason : failureText(failure);
+  return [...(why === "" ? [] : [why]), ...gates].join("\n");
 }
 
 function footer({ rollout, who, weights }: Announcement): string {

@@ -47,7 +47,7 @@ export type StackFacts = Pick<
 
 /** Gates that pass soon and do not judge the speed of a busy machine, for tests of something else than the gates. */
 export const QUICK_GATES: Partial<GateSettings> = {
-  ...{ minimumSamples: 40, lookSeconds: 0.5, noDataSeconds: 60 },
+  ...{ minimumSamples: 40, checkSeconds: 0.5, noDataSeconds: 60 },
   ...{ p95Milliseconds: 5000, p99Milliseconds: 10_000, webSocketMilliseconds: 10_000, minimumRoundTrips: 5 },
   // It needs half a minute of samples.
   memoryGrowth: 0,

@@ -2,6 +2,7 @@ import { EXIT } from "../../../contract/errors.ts";
 import type { ExaiEvent, Operation, Verb } from "../../../contract/events.ts";
 import type { InterruptedResult, RolloutResult } from "../model/result.ts";
 import type { AcceptedResult } from "../controller/takeover.ts";
+import { failureText } from "../../notify/wording.ts";
 import { tableLabel } from "../model/labels.ts";
 
 /** All results of the operations that lead a rollout, or ask the leader. */
@@ -45,7 +46,7 @@ export function* conclude(result: LedResult, wanted: "completed" | "rolled-back"
       const how = result.automatic ? "rolled back by itself" : "rolled back";
       yield {
         type: "result",
-        title: `${how}: ${result.stable} has all users (${result.reason})`,
+        title: `${how}: ${result.stable} has all users (${result.failure === undefined ? result.reason : failureText(result.failure)})`,
         data: result,
         next: ["./exai rollout history"],
       };

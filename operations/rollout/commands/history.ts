@@ -3,6 +3,7 @@ import { EXIT, UserError } from "../../../contract/errors.ts";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { HistoryEntry } from "../model/journal.ts";
+import { failureText, verdictText } from "../../notify/wording.ts";
 import { span } from "./span.ts";
 import { tableLabel } from "../model/labels.ts";
 
@@ -56,7 +57,7 @@ function* detail(entries: readonly HistoryEntry[]): Generator<ExaiEvent, number,
       entry.who,
       entry.label,
       tableLabel(entry),
-      entry.reason,
+      entry.failure === undefined ? entry.reason : failureText(entry.failure),
     ]),
   };
   const verdicts = entries.flatMap((entry) => entry.verdicts.map((verdict) => ({ entry, verdict })));
@@ -65,7 +66,7 @@ function* detail(entries: readonly HistoryEntry[]): Generator<ExaiEvent, number,
       type: "table",
       title: "the gates",
       columns: ["before", "gate", "outcome", "figures"],
-      rows: verdicts.map(({ entry, verdict }) => [entry.label, verdict.gate, verdict.outcome, verdict.detail]),
+      rows: verdicts.map(({ entry, verdict }) => [entry.label, verdict.gate, verdict.verdict, verdictText(verdict)]),
     };
   }
   yield {
@@ -108,7 +109,7 @@ export function summaryOf(entries: readonly HistoryEntry[]): RolloutSummary {
     seconds: (Date.parse(settled.at) - Date.parse(first.at)) / 1000,
   };
   if (back !== undefined) {
-    const ending = `in ${entries[index - 1]?.label ?? back.from}: ${back.reason}`;
+    const ending = `in ${entries[index - 1]?.label ?? back.from}: ${back.failure === undefined ? back.reason : failureText(back.failure)}`;
     if (last.to !== "idle") return { ...common, outcome: "under way", ending };
     const kept = last.weights[candidate] === 100;
     return { ...common, outcome: kept ? "rollback failed" : "taken back", ending };

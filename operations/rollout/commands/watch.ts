@@ -6,6 +6,7 @@ import type { RolloutContext } from "../ports/context.ts";
 import { agrees, doubt, glance, isLed, SLOT_COLUMNS, slotRows, type Glance } from "./snapshot.ts";
 import { summaryOf } from "./history.ts";
 import { atRest } from "../model/machine.ts";
+import { failureText, verdictText } from "../../notify/wording.ts";
 import { span } from "./span.ts";
 import { isOver, standbyUntil } from "../model/result.ts";
 import { stateLabel, tableLabel } from "../model/labels.ts";
@@ -73,7 +74,7 @@ export function viewOf(seen: Glance): ViewEvent {
   const since = entry === undefined ? undefined : (at - Date.parse(entry.at)) / 1000;
   const weights = tableLabel(router?.table ?? table);
   const leader = leaderOf(seen);
-  const verdicts = (entry?.verdicts ?? []).map(({ gate, outcome, detail }) => `  ${gate} ${outcome}: ${detail}`);
+  const verdicts = (entry?.verdicts ?? []).map((verdict) => `  ${verdictText(verdict)}`);
   const details = [
     ...(plan === undefined
       ? []
@@ -99,7 +100,13 @@ export function viewOf(seen: Glance): ViewEvent {
     router === undefined
       ? ["the router does not answer"]
       : SLOTS.filter((slot) => !router.ready[slot]).map((slot) => `${slot} is not ready`);
-  const parts = [weights, ...ready, ...left, leader, ...(state.name === "rollback" ? [state.reason] : [])];
+  const parts = [
+    weights,
+    ...ready,
+    ...left,
+    leader,
+    ...(state.name === "rollback" ? [state.failure === undefined ? state.reason : failureText(state.failure)] : []),
+  ];
   return {
     type: "view",
     title: `${label}${since === undefined ? "" : ` for ${span(since)}`}${plan === undefined ? "" : `, rollout ${plan.id}`}`,

@@ -76,7 +76,12 @@ async function* turnOf(
   }
   const step = { type: "step", id: stepId(state, plan), title: stateLabel(machine) } as const;
   const started = performance.now();
-  yield { ...step, status: "started", detail: describe(state, plan, session, milliseconds) };
+  yield {
+    ...step,
+    status: "started",
+    detail: describe(state, plan, session, milliseconds),
+    ...(state.name === "rollback" && state.failure !== undefined ? { failure: state.failure } : {}),
+  };
   let work: Work;
   try {
     yield* unpaused(session, step);
@@ -93,9 +98,14 @@ async function* turnOf(
     work = failureOf(error, session, state);
   }
   const seconds = (performance.now() - started) / 1000;
-  yield { ...step, status: work.outcome === "done" ? "done" : "failed", detail: work.detail, seconds };
-  const event = work.outcome === "done" ? { type: "done" as const } : { type: "fail" as const, reason: work.detail };
-  const facts = { verdicts: work.verdicts ?? [], during: state, ...(work.deployed && { deployed: work.deployed }) };
+  const verdicts = work.verdicts ?? [];
+  const ended = { ...step, ...(verdicts.length === 0 ? {} : { verdicts }), seconds };
+  yield work.outcome === "done"
+    ? { ...ended, status: "done", detail: work.detail }
+    : { ...ended, status: "failed", failure: work.failure };
+  const event = work.outcome === "done" ? { type: "done" as const } : { type: "fail" as const, failure: work.failure };
+  const deployed = work.outcome === "done" ? work.deployed : undefined;
+  const facts = { verdicts, during: state, ...(deployed === undefined ? {} : { deployed }) };
   let moved: boolean;
   try {
     moved = yield* insisting(session, () => session.happened(event, facts));
@@ -145,7 +155,7 @@ async function* leavable(work: Working, signal: AbortSignal, abandoned: Set<Prom
   } finally {
     signal.removeEventListener("abort", leave);
     // Its own `finally` runs when it notices.
-    const closing = work.return({ outcome: "fail", detail: "" }).catch(() => undefined);
+    const closing = work.return({ outcome: "done", detail: "" }).catch(() => undefined);
     abandoned.add(closing);
     void closing.then(() => abandoned.delete(closing));
   }
@@ -168,9 +178,13 @@ function failureOf(error: unknown, session: RolloutSession, state: RolloutState)
   // The rollback itself has nowhere to fall back to, and a lost lease must not be answered with another write.
   if ((state.name === "rollback" && !emptying) || isRefusal(error)) throw error;
   // One line, with what it is about and the fix: the history keeps nothing else of it.
-  if (error instanceof UserError)
-    return { outcome: "fail", detail: `${error.where}: ${error.message}; fix: ${error.fix.toString()}` };
-  return { outcome: "fail", detail: error instanceof Error ? error.message : String(error) };
+  const message =
+    error instanceof UserError
+      ? `${error.where}: ${error.message}; fix: ${error.fix.toString()}`
+      : error instanceof Error
+        ? error.message
+        : String(error);
+  return { outcome: "fail", failure: { code: "error", message } };
 }
 
 function stepId(state: RolloutState, plan: RolloutPlan): string {
@@ -180,7 +194,7 @@ function stepId(state: RolloutState, plan: RolloutPlan): string {
 function describe(state: RolloutState, plan: RolloutPlan, session: RolloutSession, milliseconds: number): string {
   const weights = tableLabel(session.journal.table);
   const change = milliseconds > 0 ? `, in force after ${milliseconds.toFixed(0)} ms` : "";
-  if (state.name === "rollback") return `${state.reason}; ${weights}${change}`;
+  if (state.name === "rollback" && state.reason !== "") return `${state.reason}; ${weights}${change}`;
   if (state.name === "deploy") return `${plan.image} into ${plan.candidate}`;
   return `${weights}${change}`;
 }

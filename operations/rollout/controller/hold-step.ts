@@ -1,5 +1,6 @@
 import { isRefusal } from "../../../contract/errors.ts";
-import { together, type Verdict } from "../gates/settings.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
+import { together } from "../model/verdict.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { restarts } from "./restarts.ts";
 import type { RolloutSession } from "./store.ts";
@@ -7,14 +8,14 @@ import { StepGates } from "./step-gates.ts";
 import type { Work, Working } from "./step-result.ts";
 import { stateLabel } from "../model/labels.ts";
 
-/** Milliseconds between two looks at the container and the slots' readiness, which cost little. */
+/** Milliseconds between two checks of the container and the slots' readiness, which cost little. */
 const PULSE_MS = 500;
 
 /**
- * Stays on a step: at least as long as it holds, until every gate has passed and nobody pauses it; a gate that fails ends
- * it at once, and gates that have had no answer for too long end it as well. Time alone never passes a step.
+ * Holds a step for at least its time, until every gate passes and it is not paused. A gate that fails ends it at once, and
+ * so do gates that do not pass in time. Time alone never passes a step.
  *
- * @param passes false where only a person passes the step.
+ * @param passes false if only a person passes the step.
  */
 export async function* watchStep(
   session: RolloutSession,
@@ -22,7 +23,7 @@ export async function* watchStep(
   holdSeconds: number,
   passes = true,
 ): Working {
-  const { lookSeconds } = session.context.gates;
+  const { checkSeconds } = session.context.gates;
   const gates = new StepGates(session, plan, holdSeconds);
   const judge = () => gates.look();
   session.judge = judge;
@@ -30,35 +31,36 @@ export async function* watchStep(
   const { state } = session.machine;
   const id = state.name === "shift" ? `shift-${String(plan.steps[state.step])}` : state.name;
   let verdicts: readonly Verdict[] = [];
-  let nextLook = lookSeconds;
+  let nextCheck = checkSeconds;
   try {
     for (;;) {
       await session.sleep(PULSE_MS);
       const elapsed = (performance.now() - started) / 1000;
 
-      const blind = await pulse(session, plan);
-      if (blind?.outcome === "fail") return failed([blind]);
-      if (session.machine.state !== state) return { outcome: "done", detail: "left by a look" };
-      if (elapsed < nextLook) continue;
-      nextLook = elapsed + lookSeconds;
+      const unknown = await pulse(session, plan);
+      if (unknown?.verdict === "fail") return failed([unknown]);
+      if (session.machine.state !== state) return { outcome: "done", detail: "" };
+      if (elapsed < nextCheck) continue;
+      nextCheck = elapsed + checkSeconds;
 
-      verdicts = [...(await gates.look()), ...(blind === undefined ? [] : [blind])];
-      const title = stateLabel(session.machine);
-      const detail = `${elapsed.toFixed(0)} s: ${summary(verdicts)}`;
-      yield { type: "step", id, title, status: "progress", detail };
+      verdicts = [...(await gates.look()), ...(unknown === undefined ? [] : [unknown])];
+      yield {
+        type: "step",
+        id,
+        title: stateLabel(session.machine),
+        status: "progress",
+        verdicts,
+        seconds: Math.round(elapsed),
+      };
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
       if (outcome === "pass" && elapsed >= holdSeconds && passes && session.machine.pause === undefined) {
-        const probes = gates.probes > 0 ? `; ${String(gates.probes)} probes` : "";
-        return { outcome: "done", detail: `${summary(verdicts)}${probes}`, verdicts };
+        return { outcome: "done", detail: gates.probes > 0 ? `${String(gates.probes)} probes` : "", verdicts };
       }
       if (gates.expired) {
-        const open = verdicts.filter((verdict) => verdict.outcome !== "pass").map((verdict) => verdict.detail);
-        return {
-          outcome: "fail",
-          detail: `the gates have not passed within ${String(gates.deadlineSeconds)} s: ${open.join("; ")}`,
-          verdicts,
-        };
+        const open = verdicts.filter(({ verdict }) => verdict !== "pass");
+        const failure = { code: "gates-timeout", seconds: gates.deadlineSeconds, verdicts: open } as const;
+        return { outcome: "fail", failure, verdicts };
       }
     }
   } finally {
@@ -68,28 +70,24 @@ export async function* watchStep(
   }
 }
 
-/** Container and readiness. A deployer or a router that does not answer is no data; the deadline judges it. */
+/** Checks container and readiness. A deployer or a router that does not answer is "no data", and the deadline applies. */
 async function pulse(session: RolloutSession, plan: RolloutPlan): Promise<Verdict | undefined> {
   try {
     const verdict = await restarts(session, plan);
-    if (verdict.outcome === "fail") return verdict;
+    if (verdict.verdict === "fail") return verdict;
     await session.happened({ type: "observe" });
-    // Also what somebody else changed is put back. A rollback enforces its own table, after a word to the reader.
+    // Undoes changes of the table from outside. A rollback enforces its own table.
     if (session.machine.state.name !== "rollback") await session.enforce();
     return undefined;
   } catch (error) {
-    // A lost lease is no silence of the router's.
+    // A lost lease is not missing data.
     if (session.signal.aborted || isRefusal(error)) throw error;
-    const detail = error instanceof Error ? error.message : String(error);
-    return { gate: "readiness", outcome: "no-data", detail, figures: {} };
+    const message = error instanceof Error ? error.message : String(error);
+    return { gate: "readiness", verdict: "no-data", why: "status-unavailable", test: "none", context: { message } };
   }
 }
 
 function failed(verdicts: readonly Verdict[]): Work {
-  const bad = verdicts.filter((verdict) => verdict.outcome === "fail");
-  return { outcome: "fail", detail: bad.map((verdict) => `${verdict.gate}: ${verdict.detail}`).join("; "), verdicts };
-}
-
-function summary(verdicts: readonly Verdict[]): string {
-  return verdicts.map((verdict) => `${verdict.gate} ${verdict.outcome} (${verdict.detail})`).join(", ");
+  const bad = verdicts.filter(({ verdict }) => verdict === "fail");
+  return { outcome: "fail", failure: { code: "gate-failed", verdicts: bad }, verdicts };
 }

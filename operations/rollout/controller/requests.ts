@@ -1,7 +1,7 @@
 import { isRefusal } from "../../../contract/errors.ts";
 import { wait } from "../ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../ports/control.ts";
-import type { Verdict } from "../gates/settings.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import { underWay, type Machine } from "../model/machine.ts";
 import { BRIEF_WAITS_MS, insisting, resultOf } from "./retry.ts";
 import type { Happening, RolloutSession } from "./store.ts";
@@ -75,17 +75,15 @@ export async function attend(session: RolloutSession, request: ControlRequest): 
       if (session.judge === undefined)
         return refused(`nobody watches the gates in "${label}": ./exai rollout resume, then promote`);
       const verdicts = await session.judge();
-      const bad = verdicts.filter((verdict) => verdict.outcome === "fail");
-      if (bad.length > 0)
-        return refused(`a gate fails: ${bad.map((verdict) => `${verdict.gate}: ${verdict.detail}`).join("; ")}`);
+      const bad = verdicts.filter(({ verdict }) => verdict === "fail");
+      if (bad.length > 0) return refused(`failing gates: ${bad.map(({ gate }) => gate).join(", ")}`);
       return act({ type: "promote", full: request.full }, verdicts);
     }
     case "abort":
     case "rollback":
       if (request.action === "abort" && (machine.state.name === "retire" || machine.state.name === "standby"))
         return refused("the rollout is complete: ./exai rollback takes it back");
-      if (machine.state.name === "rollback")
-        return { id, accepted: true, detail: `it is being taken back already (${machine.state.reason})` };
+      if (machine.state.name === "rollback") return { id, accepted: true, detail: `it is being rolled back already` };
       return act({ type: "rollback", reason: why, evict: request.evict });
   }
 }

@@ -9,7 +9,8 @@ import { migrationLabel } from "../../migrations/files.ts";
 import type { SchemaMigration } from "../../schema/state.ts";
 import { restarts } from "./restarts.ts";
 import type { RolloutSession } from "./store.ts";
-import { smokeTest, testerHeaders } from "../probes/smoke.ts";
+import { SmokeError, smokeTest, testerHeaders } from "../probes/smoke.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import type { Working } from "./step-result.ts";
 
 /** How long a new container must be ready without a break: the router's DNS and health checks run once per second. */
@@ -80,7 +81,10 @@ async function* becomeReady(session: RolloutSession, plan: RolloutPlan): Working
   for (;;) {
     const now = performance.now();
     const { restarted, unready } = await candidateNow(session, plan);
-    if (restarted !== undefined) return { outcome: "fail", detail: `${restarted}${await lastWords(session, plan)}` };
+    if (restarted !== undefined) {
+      const failure = { code: "container-failed", slot: plan.candidate, verdict: restarted } as const;
+      return { outcome: "fail", failure: { ...failure, ...(await lastLines(session, plan)) } };
+    }
     if (unready === undefined) {
       since ??= now;
       if (now - since >= SETTLE_SECONDS * 1000) {
@@ -91,11 +95,13 @@ async function* becomeReady(session: RolloutSession, plan: RolloutPlan): Working
       last = unready;
     }
     if (since === undefined && now - started > context.deadlines.readySeconds * 1000) {
-      const seconds = String(context.deadlines.readySeconds);
-      return {
-        outcome: "fail",
-        detail: `${plan.candidate} is not ready after ${seconds} s: ${last}${await lastWords(session, plan)}`,
-      };
+      const failure = {
+        code: "not-ready",
+        slot: plan.candidate,
+        seconds: context.deadlines.readySeconds,
+        last,
+      } as const;
+      return { outcome: "fail", failure: { ...failure, ...(await lastLines(session, plan)) } };
     }
     yield {
       type: "step",
@@ -115,10 +121,10 @@ async function* becomeReady(session: RolloutSession, plan: RolloutPlan): Working
 async function candidateNow(
   session: RolloutSession,
   plan: RolloutPlan,
-): Promise<{ readonly restarted?: string; readonly unready?: string }> {
+): Promise<{ readonly restarted?: Verdict; readonly unready?: string }> {
   try {
-    const { outcome, detail } = await restarts(session, plan);
-    if (outcome === "fail") return { restarted: detail };
+    const restarted = await restarts(session, plan);
+    if (restarted.verdict === "fail") return { restarted };
     const [ready, answer] = await Promise.all([session.look(), readyAnswer(session, plan)]);
     if (!ready[plan.candidate])
       return { unready: `the router sees it unready, ${SERVER_PATHS.ready} answers ${answer}` };
@@ -146,17 +152,23 @@ async function readyAnswer(session: RolloutSession, plan: RolloutPlan): Promise<
   }
 }
 
-async function lastWords(session: RolloutSession, plan: RolloutPlan): Promise<string> {
-  const text = await session.context.deployer.logs?.(plan.candidate, 3).catch(() => "");
-  return text === undefined || text.trim() === "" ? "" : `; its last lines: ${text.trim()}`;
+/** The last lines of the candidate's log. */
+async function lastLines(session: RolloutSession, plan: RolloutPlan): Promise<{ readonly log?: string }> {
+  const log = (await session.context.deployer.logs?.(plan.candidate, 3).catch(() => ""))?.trim() ?? "";
+  return log === "" ? {} : { log };
 }
 
 async function* smoke(session: RolloutSession, plan: RolloutPlan): Working {
   let count = 0;
-  for await (const check of smokeTest(session.context, plan.candidate)) {
-    count += 1;
-    const detail = `${check.name}: ${check.detail}, ${check.milliseconds.toFixed(0)} ms`;
-    yield { type: "step", id: "smoke", title: "smoke", status: "progress", detail };
+  try {
+    for await (const check of smokeTest(session.context, plan.candidate)) {
+      count += 1;
+      const detail = `${check.name}: ${check.detail}, ${check.milliseconds.toFixed(0)} ms`;
+      yield { type: "step", id: "smoke", title: "smoke", status: "progress", detail };
+    }
+  } catch (error) {
+    if (!(error instanceof SmokeError)) throw error;
+    return { outcome: "fail", failure: { code: "smoke-failed", check: error.check, message: error.problem } };
   }
   return { outcome: "done", detail: `${String(count)} checks passed` };
 }
@@ -195,10 +207,7 @@ async function* revive(session: RolloutSession, plan: RolloutPlan): Working {
     }
     await session.sleep(pause);
   } while (performance.now() < deadline);
-  return {
-    outcome: "fail",
-    detail: `${plan.stable} is not back after ${String(readySeconds)} s (${last}), so ${plan.candidate} keeps the users`,
-  };
+  return { outcome: "fail", failure: { code: "not-ready", slot: plan.stable, seconds: readySeconds, last } };
 }
 
 /** Deploys what the stable slot ran, where nothing runs there. @returns whether it did */

@@ -1,12 +1,15 @@
 import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../../../contract/server.ts";
-import { together, type GateSettings, type Verdict } from "../gates/settings.ts";
-import { judge, type Observation } from "../gates/judge.ts";
-import { memoryGate } from "../gates/memory.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
+import type { GateSettings } from "../gates/settings.ts";
+import { judge } from "../gates/judge.ts";
+import type { Observation } from "../gates/observation.ts";
+import { MEMORY_WITHOUT_SAMPLES, memoryGate } from "../gates/memory.ts";
 import type { RolloutPlan } from "../model/plan.ts";
+import { together } from "../model/verdict.ts";
 import { Prober } from "../probes/http.ts";
-import { Prometheus, PrometheusError, type Series } from "../gates/prometheus.ts";
-import { QueryGates } from "../gates/custom-queries.ts";
+import { Prometheus, type Series } from "../gates/prometheus.ts";
+import { QueryGates, unavailable } from "../gates/custom-queries.ts";
 import type { RolloutSession } from "./store.ts";
 import { added, trafficOf, TRAFFIC_SELECTOR, type Traffic } from "../gates/traffic-samples.ts";
 import type { RoundTripProber } from "../probes/websocket.ts";
@@ -40,7 +43,7 @@ const REFUSED_PROBES = new WeakSet<RolloutSession>();
 
 const BEGINNINGS = new WeakMap<RolloutSession, Beginning>();
 
-/** The history cannot be read now, which says nothing of the candidate: no data, as with a Prometheus that is silent. */
+/** The history cannot be read now: "no data", as when Prometheus does not answer. */
 class HistoryError extends Error {
   override readonly name = "HistoryError";
 }
@@ -108,7 +111,7 @@ export class StepGates {
   async look(): Promise<readonly Verdict[]> {
     const verdicts = await this.#verdicts();
     const now = seconds();
-    const open = verdicts.filter((verdict) => verdict.outcome !== "pass");
+    const open = verdicts.filter(({ verdict }) => verdict !== "pass");
     if (open.length > 0 && open.every((verdict) => verdict.shared === true))
       this.#sharedSeconds += now - this.#lookedAt;
     this.#lookedAt = now;
@@ -139,7 +142,7 @@ export class StepGates {
       const earliest = this.#seen === undefined ? Math.min(step.since, both.since) : step.since;
       const [series, queries] = await Promise.all([
         this.#prometheus.samples(TRAFFIC_SELECTOR, now - earliest + ENVOY_SCRAPE_INTERVAL_SECONDS),
-        this.#queries.look(),
+        this.#queries.check(),
       ]);
       const seen = this.#seen ?? trafficOf(series, both.since, seenUntil);
       if (!this.#usersOnBoth) this.#seen = seen;
@@ -168,8 +171,9 @@ export class StepGates {
       );
       return [...verdicts, ...queries];
     } catch (error) {
-      if (!(error instanceof PrometheusError || error instanceof HistoryError)) throw error;
-      return [{ gate: "data", outcome: "no-data", detail: error.message, figures: {} }];
+      if (!(error instanceof HistoryError)) return [unavailable("data", error)];
+      const context = { message: error.message };
+      return [{ gate: "data", verdict: "no-data", why: "history-unavailable", test: "none", context }];
     }
   }
 
@@ -180,7 +184,7 @@ export class StepGates {
     if (this.#before !== undefined) return;
     const { id, stable, startedAt } = this.#plan;
     const entries = await this.#session.context.journal.history().catch((error: unknown) => {
-      throw new HistoryError(`the history cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      throw new HistoryError(error instanceof Error ? error.message : String(error));
     });
     const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
     // Not later than this step, whatever the journal's clock was.
@@ -202,7 +206,7 @@ export class StepGates {
     const verdict = memoryGate(series, this.#plan.candidate, memoryGrowth, since);
     if (verdict !== undefined) return [verdict];
     if (this.#usersOnBoth) return [];
-    return [{ gate: "memory", outcome: "no-data", detail: "half a minute of samples needed", figures: {} }];
+    return [MEMORY_WITHOUT_SAMPLES];
   }
 
   /**
@@ -267,11 +271,11 @@ function limitFrom(limit: number, way: number): number {
 
 /** The candidate's samples of a gate. */
 function samplesOf(verdicts: readonly Verdict[], gate: string): number {
-  return verdicts.find((verdict) => verdict.gate === gate)?.figures.samples ?? 0;
+  return verdicts.find((verdict) => verdict.gate === gate)?.sample?.candidate.trials ?? 0;
 }
 
 /** A comparison, or a limit that enough samples have exceeded without proof, that more requests would clear up. */
-function undecided({ gate, outcome, figures }: Verdict, { minimumSamples }: GateSettings): boolean {
-  if (outcome !== "no-data") return false;
-  return gate.endsWith("-compared") || (gate === "errors" && (figures.samples ?? 0) >= minimumSamples);
+function undecided({ gate, verdict, sample }: Verdict, { minimumSamples }: GateSettings): boolean {
+  if (verdict !== "no-data") return false;
+  return gate.endsWith("-compared") || (gate === "errors" && (sample?.candidate.trials ?? 0) >= minimumSamples);
 }

@@ -4,7 +4,7 @@ import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
-import type { Verdict } from "../gates/settings.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import { bootTime, type BootTime } from "../host/boot-clock.ts";
 import { firstJournal, type HistoryEntry, type Journal } from "../model/journal.ts";
 import { FencedError, type Lease, TakenError } from "../ports/lease.ts";
@@ -205,7 +205,8 @@ export class RolloutSession {
       from: before.state.name,
       to: after.state.name,
       label: stateLabel(after),
-      reason: why ?? reasonOf(event, before, after),
+      reason: why ?? reasonOf(event),
+      ...failureOf(event, before, after),
       images: { ...this.#journal.images, ...imagesOf(plan) },
       weights,
       verdicts,
@@ -386,11 +387,16 @@ function imagesOf(plan: RolloutPlan | undefined): Journal["images"] {
   return { [candidate]: image, ...(stableImage === undefined ? {} : { [stable]: stableImage }) };
 }
 
-function reasonOf(event: Happening, before: Machine, after: Machine): string {
+function reasonOf(event: Happening): string {
   if (event.type === "start") return event.plan.reason;
   if (event.type === "pause") return event.pause.reason;
-  if (event.type === "fail" || event.type === "rollback") return event.reason;
-  return after.state.name === "rollback" && before.state.name !== "rollback" ? after.state.reason : "";
+  return event.type === "rollback" ? event.reason : "";
+}
+
+function failureOf(event: Happening, before: Machine, after: Machine): Pick<HistoryEntry, "failure"> {
+  if (event.type === "fail") return { failure: event.failure };
+  const begins = after.state.name === "rollback" && before.state.name !== "rollback";
+  return begins && after.state.failure !== undefined ? { failure: after.state.failure } : {};
 }
 
 /** The error of a holder that may not write any more: it has been overtaken, or its lease could not be renewed. */

@@ -1,12 +1,12 @@
-import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { SLOT_PLACEHOLDER, type GateQuery } from "../../../contract/gates.ts";
-import type { Verdict } from "./settings.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import { PrometheusError, type Prometheus } from "./prometheus.ts";
 
-/** Looks in a row at which a value must break its rule before the gate fails: a value of a moment may be chance. */
-const FAILING_LOOKS = 3;
+/** Checks in a row in which a value must break its rule before the gate fails: one value may be chance. */
+const FAILING_CHECKS = 3;
 
-/** The gates of the user's own. */
+/** The custom gates of a stack. */
 export class QueryGates {
   readonly #prometheus: Prometheus;
   readonly #queries: readonly GateQuery[];
@@ -20,11 +20,11 @@ export class QueryGates {
   }
 
   /** A verdict for each query, now. */
-  look(): Promise<readonly Verdict[]> {
-    return Promise.all(this.#queries.map((query) => this.#ask(query)));
+  check(): Promise<readonly Verdict[]> {
+    return Promise.all(this.#queries.map((query) => this.#check(query)));
   }
 
-  async #ask(query: GateQuery): Promise<Verdict> {
+  async #check(query: GateQuery): Promise<Verdict> {
     const values = (slot: Slot): Promise<readonly number[]> =>
       this.#prometheus.values(query.query.replaceAll(SLOT_PLACEHOLDER, slot));
     let judged: Verdict;
@@ -32,50 +32,53 @@ export class QueryGates {
       const stable = query.stableRatio === undefined ? [] : values(otherSlot(this.#candidate));
       judged = judgeQuery(query, ...(await Promise.all([values(this.#candidate), stable])));
     } catch (error) {
-      if (!(error instanceof PrometheusError)) throw error;
-      return { gate: query.name, outcome: "no-data", detail: error.message, figures: {} };
+      return unavailable(query.name, error);
     }
-    const broken = judged.outcome === "fail" ? (this.#broken.get(query.name) ?? 0) + 1 : 0;
-    this.#broken.set(query.name, broken);
-    if (broken === 0 || broken >= FAILING_LOOKS) return judged;
-    const detail = `${judged.detail}, on ${String(broken)} of ${String(FAILING_LOOKS)} looks`;
-    return { ...judged, outcome: "no-data", detail };
+    const checks = judged.verdict === "fail" ? (this.#broken.get(query.name) ?? 0) + 1 : 0;
+    this.#broken.set(query.name, checks);
+    if (checks === 0 || checks >= FAILING_CHECKS) return judged;
+    const context = { ...judged.context, checks, failingChecks: FAILING_CHECKS };
+    return { ...judged, verdict: "no-data", why: "not-repeated", context };
   }
 }
 
 /**
- * One query's verdict on the values of a moment; pure. It fails a candidate that breaks the limit, unless the stable
- * slot does so as well and the candidate keeps to the ratio, and one that breaks the ratio.
+ * The verdict where Prometheus does not answer.
+ *
+ * @throws any other error
+ */
+export function unavailable(gate: string, error: unknown): Verdict {
+  if (!(error instanceof PrometheusError)) throw error;
+  const { why, url, detail: message } = error;
+  return { gate, verdict: "no-data", why, test: "none", context: { url, message } };
+}
+
+/**
+ * One query's verdict on its present values; pure. The candidate fails if it breaks the ratio. It also fails if it breaks the
+ * limit, unless the stable slot breaks it as well and the candidate keeps the ratio.
  */
 export function judgeQuery(query: GateQuery, own: readonly number[], stable: readonly number[]): Verdict {
   const { name: gate, comparison, limit, stableRatio } = query;
   const smaller = comparison.startsWith("<");
   const worst = (values: readonly number[]): number => (smaller ? Math.max(...values) : Math.min(...values));
   const known = (values: readonly number[]): boolean => values.length > 0 && !values.some(Number.isNaN);
-  if (!known(own)) return { gate, outcome: "no-data", detail: "the query yields nothing", figures: {} };
-  const value = worst(own);
-  const keeps = comparisonHolds(comparison, value, limit);
-  const sentence = `${value.toPrecision(3)} ${keeps ? "" : "is not "}${comparison} ${String(limit)}`;
-  if (stableRatio === undefined) {
-    return { gate, outcome: keeps ? "pass" : "fail", detail: sentence, figures: { value, limit } };
-  }
-  if (!known(stable)) {
-    const outcome = keeps ? "no-data" : "fail";
-    return {
-      gate,
-      outcome,
-      detail: `${sentence}, and the query yields nothing for the stable slot`,
-      figures: { value, limit },
-    };
-  }
+  const common = { gate, limit, comparison, unit: "value", test: "none" } as const;
+  if (!known(own)) return { ...common, verdict: "no-data", why: "no-value" };
+  const figure = worst(own);
+  const measured = { ...common, figure };
+  const keeps = comparisonHolds(comparison, figure, limit);
+  const failed = { ...measured, verdict: "fail", why: smaller ? "above-limit" : "below-limit" } as const;
+  const passed = { ...measured, verdict: "pass", why: "within-limit" } as const;
+  if (stableRatio === undefined) return keeps ? passed : failed;
+  if (!known(stable))
+    return keeps ? { ...measured, verdict: "no-data", why: "no-stable-value", context: { stableRatio } } : failed;
   const control = worst(stable);
-  const figures = { value, limit, stable: control, ratio: stableRatio };
-  const detail = `${sentence}, on the stable slot ${control.toPrecision(3)} (ratio ${String(stableRatio)})`;
-  const alike = smaller ? value <= stableRatio * control : value >= stableRatio * control;
-  if (!alike) return { gate, outcome: "fail", detail, figures };
+  const context = { stableFigure: control, stableRatio };
+  const keepsRatio = smaller ? figure <= stableRatio * control : figure >= stableRatio * control;
+  if (!keepsRatio) return { ...measured, verdict: "fail", why: "worse-than-stable", context };
   return keeps
-    ? { gate, outcome: "pass", detail, figures }
-    : { gate, outcome: "no-data", detail, figures, shared: true };
+    ? { ...passed, context }
+    : { ...measured, verdict: "no-data", why: "shared-with-stable", shared: true, context };
 }
 
 function comparisonHolds(comparison: GateQuery["comparison"], value: number, limit: number): boolean {

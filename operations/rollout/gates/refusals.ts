@@ -1,69 +1,68 @@
-import type { Slot } from "../../../contract/slots.ts";
+import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
-import type { Verdict } from "./settings.ts";
-import type { Observation, ProbedAnswers } from "./judge.ts";
-import { compared, noData } from "./limit-test.ts";
-import { pooled, type Share, type Stratum } from "./statistics.ts";
+import type { Trials, Verdict } from "../../../contract/verdict.ts";
 import { CONTROL_SAMPLES, type Environment } from "./confounders.ts";
+import { compared } from "./limit-test.ts";
+import type { Observation, ProbedAnswers } from "./observation.ts";
+import { pooledSlots, type Stratum } from "./statistics.ts";
 import type { Counts } from "./traffic-samples.ts";
 
 /**
- * What users are refused (400 to 499), against the stable slot: how much of it is right, only the control knows. Like are
- * compared with like: requests and WebSockets that the weights deal out. The requests of an MCP session are left out, since
- * it stays on its slot: one client that is refused all it asks would stand on one side alone, sessions of the release
- * that the candidate replaces are answered 404 by it, and the sessions of the stable slot are the older ones.
+ * Compares answers of 400 to 499 to users with those of the stable slot: only the control shows how many of them are right.
+ * Counted are requests and WebSockets that the weights distribute. The requests of an MCP session are not, since it stays on
+ * its slot: one client whose requests are all refused would count on one slot alone, the candidate answers 404 to sessions of
+ * the release that it replaces, and the sessions of the stable slot are older.
  */
 export function refusals(environment: Environment, candidate: Slot, observation: Observation): readonly Verdict[] {
-  const { stable } = environment;
+  const stable = otherSlot(candidate);
   const { bins, counting } = observation.both.traffic;
   const fair = fairness(observation);
-  const strata = (share: (counts: Counts) => Share): readonly Stratum[] =>
-    bins.map(({ of }) => fair({ own: share(of[candidate]), stable: share(of[stable]) }));
+  const strata = (trials: (counts: Counts) => Trials): readonly Stratum[] =>
+    bins.map(({ of }) => fair({ candidate: trials(of[candidate]), stable: trials(of[stable]) }));
   const refused = [
-    ...strata(({ turnedAway: hits, dealt: trials }) => ({ hits, trials })),
-    // Users' alone: the probes have a token of the key that stays.
+    ...strata(({ turnedAway: bad, dealt: trials }) => ({ trials, bad })),
+    // Only users': the probes' tokens are of the key that stays.
     ...(observation.retiresKey === true
       ? []
-      : strata(({ denied: hits, upgrades }) => ({ hits, trials: hits + upgrades }))),
+      : strata(({ denied: bad, upgrades }) => ({ trials: bad + upgrades, bad }))),
   ];
   const gate = "refusals-compared";
   if (counting.includes(stable) && !counting.includes(candidate)) {
-    return [
-      noData(gate, `${stable}'s server counts its requests (${SERVER_METRICS.requests}), ${candidate}'s does not`),
-    ];
+    const context = { metric: SERVER_METRICS.requests };
+    return [{ gate, verdict: "no-data", why: "metric-missing", test: "none", context }];
   }
   if (!comparable(refused)) return [];
-  return [compared(environment, observation.both.epoch, gate, "requests and WebSockets refused (4xx)", refused)];
+  return [compared(environment, observation.both.epoch, gate, refused)];
 }
 
 /**
- * Probes are among what is counted, and are no users: of what sound slots refuse, the candidate's share is its weight where
- * probes are not refused, and half where only they are; its share of all that is counted lies in between. So the control
- * counts for no more than what leaves the candidate the larger of the two.
+ * The counts include probes. Of the requests that sound slots refuse, the candidate's share is its weight if probes are not
+ * refused, and half if only probes are; its share of all counted requests lies in between. So the control counts for no more
+ * than what leaves the candidate the larger of the two.
  */
 function fairness({ both, probesRefused }: Observation): (stratum: Stratum) => Stratum {
-  // Probes alone move a smaller weight up, which makes the test more cautious and no less.
+  // Probes only raise a smaller weight, which makes the test more cautious.
   const least = Math.max(probesRefused ? 0.5 : 0, both.weight > 0.5 ? both.weight : 0);
   if (least === 0) return (stratum) => stratum;
-  return ({ own, stable }) => ({
-    own,
-    stable: { ...stable, trials: Math.min(stable.trials, Math.round((own.trials * (1 - least)) / least)) },
+  return ({ candidate, stable }) => ({
+    candidate,
+    stable: { ...stable, trials: Math.min(stable.trials, Math.round((candidate.trials * (1 - least)) / least)) },
   });
 }
 
-/** Probes that are refused (400 to 499): the same ones to both slots at the same moments, as their client saw it. */
+/** Compares answers of 400 to 499 to probes, which send the same requests to both slots at the same moments. */
 export function refusedProbes(environment: Environment, candidate: Slot, observation: Observation): readonly Verdict[] {
-  const share = ({ refused: hits, answered: trials }: ProbedAnswers[Slot]): Share => ({ hits, trials });
+  const trials = ({ refused: bad, answered }: ProbedAnswers[Slot]): Trials => ({ trials: answered, bad });
   const strata = observation.probes.map((seconds): Stratum => ({
-    own: share(seconds[candidate]),
-    stable: share(seconds[environment.stable]),
+    candidate: trials(seconds[candidate]),
+    stable: trials(seconds[otherSlot(candidate)]),
   }));
   if (!comparable(strata)) return [];
-  return [compared(environment, observation.step.epoch, "probes-compared", "probes refused (4xx)", strata)];
+  return [compared(environment, observation.step.epoch, "probes-compared", strata)];
 }
 
-/** Whether both slots have enough; without, there is nothing to compare, and other gates ask for samples. */
+/** Whether both slots have enough trials; without them other gates ask for samples. */
 function comparable(strata: readonly Stratum[]): boolean {
-  const trials = (key: keyof Stratum): number => pooled(strata.map((stratum) => stratum[key])).trials;
-  return Math.min(trials("own"), trials("stable")) >= CONTROL_SAMPLES;
+  const { candidate, stable } = pooledSlots(strata);
+  return Math.min(candidate.trials, stable.trials) >= CONTROL_SAMPLES;
 }

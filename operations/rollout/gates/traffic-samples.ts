@@ -2,7 +2,7 @@ import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
 import type { Series } from "./prometheus.ts";
-import type { Share } from "./statistics.ts";
+import type { Trials } from "../../../contract/verdict.ts";
 
 /** A histogram's counts by upper bound, cumulative, rising; the last bound is Infinity. */
 export type Histogram = readonly (readonly [bound: number, count: number])[];
@@ -248,10 +248,10 @@ export function added(histograms: readonly Histogram[]): Histogram {
 }
 
 /** Observations above `limit`, which must be a bound of the histogram. */
-export function above(histogram: Histogram, limit: number): Share {
+export function above(histogram: Histogram, limit: number): Trials {
   const trials = histogram.at(-1)?.[1] ?? 0;
   const within = histogram.findLast(([bound]) => bound <= limit)?.[1] ?? 0;
-  return { hits: Math.max(0, trials - within), trials };
+  return { trials, bad: Math.max(0, trials - within) };
 }
 
 /** A quantile, straight inside its bucket as Prometheus does it; NaN of nothing. */

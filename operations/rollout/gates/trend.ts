@@ -2,7 +2,7 @@
 export type Point = readonly [seconds: number, value: number];
 
 /**
- * Slope per second by the median of all pairs' slopes (H. Theil, 1950; P. K. Sen, "Estimates of the regression coefficient
+ * Slope per second as the median of all pairs' slopes (H. Theil, 1950; P. K. Sen, "Estimates of the regression coefficient
  * based on Kendall's tau", JASA 63, 1968): single outliers, such as a garbage collection, do not move it. NaN of fewer than
  * two points.
  */
@@ -15,11 +15,11 @@ export function theilSen(points: readonly Point[]): number {
 }
 
 /**
- * One-sided test of a trend that is steeper than `slope` per second (H. B. Mann, "Nonparametric tests against trend",
+ * One-sided test of a trend steeper than `slope` per second (H. B. Mann, "Nonparametric tests against trend",
  * Econometrica 13, 1945; M. G. Kendall, "Rank correlation methods", 1975): the normal approximation with a correction for
  * continuity, for eight points or more.
  *
- * @returns the probability of as many rising pairs if there were no such trend.
+ * @returns the probability of as many rising pairs without such a trend.
  */
 export function mannKendall(points: readonly Point[], slope: number): number {
   const n = points.length;

@@ -2,7 +2,8 @@ import type { Slot, Weights } from "../../../contract/slots.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import type { BootTime } from "../host/boot-clock.ts";
-import type { Verdict } from "../gates/settings.ts";
+import type { Failure } from "../../../contract/failure.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import { restingMachine, type Machine, type StateName } from "./machine.ts";
 
 /** One transition, as history keeps it. */
@@ -19,8 +20,10 @@ export interface HistoryEntry {
   readonly to: StateName;
   /** `shift 25 %` and the like. */
   readonly label: string;
-  /** Why: the reason given, or what failed. */
+  /** Reason that a person gave; empty if none. */
   readonly reason: string;
+  /** What failed, if a failure led to this transition. */
+  readonly failure?: Failure;
   readonly images: Readonly<Partial<Record<Slot, string>>>;
   readonly weights: Weights;
   /** What the gates said with their numbers; empty where none was asked. */

@@ -1,3 +1,4 @@
+import type { Failure } from "../../../contract/failure.ts";
 import { allOn, type Slot, type Weights } from "../../../contract/slots.ts";
 import type { RolloutPlan } from "./plan.ts";
 
@@ -25,8 +26,10 @@ export type RolloutState =
       readonly phase: "revive" | "flip" | "drain";
       /** The state that was left. */
       readonly from: StateName;
+      /** Reason that a person gave; empty if none. */
       readonly reason: string;
-      /** A gate or a failed step asked for it, not a person. */
+      /** Why it rolls back automatically; absent if a person asked for it. */
+      readonly failure?: Failure;
       readonly automatic: boolean;
       /**
        * Answer the candidate's MCP sessions with 404 and close its connections, so that their clients go to the stable
@@ -42,10 +45,12 @@ export type Outcome = "completed" | "rolled-back" | "kept";
 
 export interface Ending {
   readonly outcome: Outcome;
-  /** Why it was taken back; empty when it completed. */
+  /** Reason that a person gave for a rollback; empty if none. */
   readonly reason: string;
+  /** Why it was rolled back automatically; absent otherwise. */
+  readonly failure?: Failure;
   readonly automatic: boolean;
-  /** The state in which it was taken back. */
+  /** The state in which it was rolled back. */
   readonly from: StateName;
 }
 
@@ -87,7 +92,7 @@ export type RolloutEvent =
   /** A look in between. */
   | { readonly type: "observe"; readonly ready: Readiness }
   /** The work of the present state failed, or a gate did. */
-  | { readonly type: "fail"; readonly reason: string; readonly ready: Readiness }
+  | { readonly type: "fail"; readonly failure: Failure; readonly ready: Readiness }
   /** A person takes it back. */
   | { readonly type: "rollback"; readonly reason: string; readonly evict: boolean; readonly ready: Readiness }
   /** A person stops it from going on, or lets it. */

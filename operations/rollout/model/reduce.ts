@@ -1,3 +1,4 @@
+import type { Failure } from "../../../contract/failure.ts";
 import type { Slot } from "../../../contract/slots.ts";
 import {
   hasGates,
@@ -30,11 +31,11 @@ export function reduce(machine: Machine, event: RolloutEvent): Machine {
     case "observe":
       return observed(machine, plan, event.ready);
     case "fail":
-      return failed(machine, plan, event.ready, event.reason);
+      return failed(machine, plan, event.ready, event.failure);
     case "rollback":
       return state.name === "rollback"
         ? machine
-        : rolledBack(machine, plan, event.ready, event.reason, false, event.evict);
+        : rolledBack(machine, plan, event.ready, { reason: event.reason }, event.evict);
     case "pause":
       return underWay(machine) && machine.pause === undefined ? { ...machine, pause: event.pause } : machine;
     case "continue":
@@ -59,7 +60,7 @@ function fromRest(machine: Machine, event: RolloutEvent): Machine {
   }
   // Nothing is warm: the release before is deployed again, and gets the users when it is ready.
   if (event.type === "rollback" && previous?.candidate === active)
-    return rolledBack({ ...machine, plan: previous }, previous, event.ready, event.reason, false, event.evict);
+    return rolledBack({ ...machine, plan: previous }, previous, event.ready, { reason: event.reason }, event.evict);
   return machine;
 }
 
@@ -113,7 +114,7 @@ function gaveAll(state: RolloutState, plan: RolloutPlan): boolean {
 /** The state after one that has passed, with more users; `full`: with all of them. */
 function passed(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readiness): Machine {
   const { state } = machine;
-  if (!ready[plan.candidate]) return rolledBack(machine, plan, ready, `${plan.candidate} is not ready`, true, true);
+  if (!ready[plan.candidate]) return rolledBack(machine, plan, ready, unready(plan), true);
   const at = (next: RolloutState): Machine => ({ ...machine, state: next });
   if (state.name === "bake") return unpaused(at({ name: "standby" }));
   if (gaveAll(state, plan)) return at({ name: "bake" });
@@ -133,7 +134,7 @@ function promoted(machine: Machine, plan: RolloutPlan, full: boolean, ready: Rea
 function observed(machine: Machine, plan: RolloutPlan, ready: Readiness): Machine {
   const { state } = machine;
   if (hasGates(state) && !ready[plan.candidate]) {
-    return rolledBack(machine, plan, ready, `${plan.candidate} is no longer ready`, true, true);
+    return rolledBack(machine, plan, ready, unready(plan), true);
   }
   if (state.name === "rollback" && state.phase === "revive") {
     // There the work itself says when it is back.
@@ -143,7 +144,7 @@ function observed(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
   return machine;
 }
 
-function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, reason: string): Machine {
+function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, failure: Failure): Machine {
   const { state } = machine;
   switch (state.name) {
     case "standby":
@@ -158,16 +159,25 @@ function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, reason: s
       // What was deployed there did not come up: that is no slot that stands empty on purpose.
       return ended({ ...machine, emptied: without(machine.emptied, plan.stable) }, plan, "kept");
     default:
-      return rolledBack(machine, plan, ready, reason, true, true);
+      return rolledBack(machine, plan, ready, { failure }, true);
   }
+}
+
+/** Why a rollout rolls back: a person's reason, or a failure. */
+interface Cause {
+  readonly reason?: string;
+  readonly failure?: Failure;
+}
+
+function unready({ candidate }: RolloutPlan): Cause {
+  return { failure: { code: "unready", slot: candidate } };
 }
 
 function rolledBack(
   machine: Machine,
   plan: RolloutPlan,
   ready: Readiness,
-  reason: string,
-  automatic: boolean,
+  { reason = "", failure }: Cause,
   wished: boolean,
 ): Machine {
   const { state } = machine;
@@ -177,7 +187,9 @@ function rolledBack(
   const evict = wished && carries;
   // A dead stable slot is no refuge while the candidate still answers.
   const lost = !ready[plan.stable] || stableIsStopping(machine) || machine.emptied.includes(plan.stable);
-  const rollback = { name: "rollback", from, reason, automatic, evict } as const;
+  const automatic = failure !== undefined;
+  const cause = automatic ? { reason, failure } : { reason };
+  const rollback = { name: "rollback", from, ...cause, automatic, evict } as const;
   const next = { ...unpaused(machine), plan };
   return carries && lost && ready[plan.candidate]
     ? { ...next, state: { ...rollback, phase: "revive" } }
@@ -209,7 +221,13 @@ function ended(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
   const active = outcome === "rolled-back" ? plan.stable : plan.candidate;
   const ending: Ending =
     state.name === "rollback"
-      ? { outcome, reason: state.reason, automatic: state.automatic, from: state.from }
+      ? {
+          outcome,
+          reason: state.reason,
+          ...(state.failure === undefined ? {} : { failure: state.failure }),
+          automatic: state.automatic,
+          from: state.from,
+        }
       : { outcome, reason: "", automatic: false, from: state.name };
   // Taken back before its slot was touched, it leaves the release before it where it was: warm.
   const before = outcome === "rolled-back" ? (previous?.id === plan.id ? undefined : previous) : plan;

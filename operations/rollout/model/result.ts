@@ -1,4 +1,5 @@
 import { UserError } from "../../../contract/errors.ts";
+import type { Failure } from "../../../contract/failure.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import type { Slot, Weights } from "../../../contract/slots.ts";
 import { type Machine, type StateName } from "./machine.ts";
@@ -41,9 +42,12 @@ export interface FinishedResult extends Rollout {
 
 /** Why and in which state the rollout went back. */
 interface Reversal extends Rollout {
-  /** A gate or a failed step caused it, not a person. */
+  /** A failure caused it, not a person. */
   readonly automatic: boolean;
+  /** Reason that a person gave; empty if none. */
   readonly reason: string;
+  /** What failed, if a failure caused it. */
+  readonly failure?: Failure;
   /** The state in which the rollback began. */
   readonly from: StateName;
   /** Slots whose MCP sessions are sent away. */
@@ -100,11 +104,12 @@ export function rolloutResult(
       ] as const),
       fix`${command(`rollout history ${plan.id}`)}`,
     );
-  const { outcome, automatic, reason, from } = ending;
+  const { outcome, automatic, reason, failure, from } = ending;
   const { emptied, evicted } = machine;
   if (outcome === "completed")
     return { ...common, outcome: "finished", stopped: emptied.includes(plan.stable), emptied };
-  const reversal = { ...common, automatic, reason, from, evicted };
+  const cause = failure === undefined ? { reason } : { reason, failure };
+  const reversal = { ...common, automatic, ...cause, from, evicted };
   return outcome === "kept" ? { ...reversal, outcome } : { ...reversal, outcome, drainSeconds: plan.drainSeconds };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
-import type { ProbedAnswers } from "../gates/judge.ts";
+import type { ProbedAnswers } from "../gates/observation.ts";
 import { McpProbe } from "./mcp.ts";
 import { testerHeaders } from "./smoke.ts";
 

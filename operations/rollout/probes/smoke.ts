@@ -11,6 +11,19 @@ export interface SmokeCheck {
   readonly detail: string;
 }
 
+/** A smoke check failed. */
+export class SmokeError extends Error {
+  override readonly name = "SmokeError";
+  readonly check: string;
+  readonly problem: string;
+
+  constructor(check: string, problem: string) {
+    super(`${check}: ${problem}`);
+    this.check = check;
+    this.problem = problem;
+  }
+}
+
 /** Headers with which the router answers from one slot, whatever the weights are. */
 export function testerHeaders(slot: Slot): Record<string, string> {
   return { [HEADERS.testerSlot]: slot };
@@ -20,7 +33,7 @@ export function testerHeaders(slot: Slot): Record<string, string> {
  * Uses the candidate as its users will, through the router and the tester's header: health, readiness, metrics, an MCP
  * session with a tool call, its event stream, a WebSocket, the dashboard's WebSocket.
  *
- * @throws ProbeError that names the check, on the first one that fails.
+ * @throws SmokeError if a check fails.
  */
 export async function* smokeTest(context: RolloutContext, slot: Slot): AsyncGenerator<SmokeCheck, void, void> {
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
@@ -42,7 +55,7 @@ export async function* smokeTest(context: RolloutContext, slot: Slot): AsyncGene
       detail = await check();
     } catch (error) {
       context.signal.throwIfAborted();
-      throw new ProbeError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      throw new SmokeError(name, error instanceof Error ? error.message : String(error));
     }
     yield { name, milliseconds: performance.now() - started, detail };
   }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
-import type { ProbedRoundTrips, ProbedSeconds } from "../gates/judge.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "../gates/observation.ts";
 import { testerHeaders } from "./smoke.ts";
 
 /** Milliseconds between two round trips on one connection, and between two connections. */
@@ -44,7 +44,7 @@ export class RoundTripProber {
   #connections = 0;
   /** Learnt from the stable slot: a candidate must not be silent where it is not. */
   #answersMessages = false;
-  readonly #refusals: Partial<Record<Slot, string>> = {};
+  readonly #refusals: Partial<Record<Slot, number>> = {};
 
   constructor(options: RoundTripOptions) {
     this.#options = options;
@@ -82,8 +82,8 @@ export class RoundTripProber {
     return Math.min(...[...this.#bins.values()].flatMap((bin) => bin[stable].milliseconds));
   }
 
-  /** How a slot refused the last probe that it refused, such as `HTTP 401`; undefined where it has refused none. */
-  refusal(slot: Slot): string | undefined {
+  /** HTTP status with which a slot last refused a probe; undefined if it has refused none. */
+  refusal(slot: Slot): number | undefined {
     return this.#refusals[slot];
   }
 
@@ -111,7 +111,7 @@ export class RoundTripProber {
       this.#now(slot).lost += 1;
       return;
     }
-    this.#refusals[slot] = error.message;
+    this.#refusals[slot] = error.status;
     if (error.status < FAILED_STATUS) this.#now(slot).refused += 1;
   }
 

@@ -160,7 +160,9 @@ describe("in the middle of a rollout", () => {
       active: stable,
       ending: { outcome: "rolled-back", automatic: true, from: "shift" },
     });
-    expect((await atRest()).machine.ending?.reason).toContain(stack.prometheusUrl);
+    const { failure } = (await atRest()).machine.ending ?? {};
+    expect(failure?.code).toBe("gates-timeout");
+    expect(JSON.stringify(failure)).toContain(stack.prometheusUrl);
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 300_000);
 });

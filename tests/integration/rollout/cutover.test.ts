@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ExaiEvent, Verb } from "../../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import type { Failure } from "../../../contract/failure.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
@@ -93,7 +94,12 @@ describe("a cutover", () => {
     const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 200 } });
     const ended = await runVerb(cutover(context, { ...GOOD, image }));
     expect(ended.code).toBe(1);
-    expect(reason(ended)).toMatch(/errors: \d+(\.\d+)? % of requests failed \(\d+ of \d+, limit 1\.00 %\)/);
+    expect(failure(ended)).toMatchObject({
+      code: "gate-failed",
+      verdicts: expect.arrayContaining([
+        expect.objectContaining({ gate: "errors", why: "above-limit", limit: 0.01 }),
+      ]) as unknown,
+    });
     expect(await userIsServedBy()).toBe("blue");
     const journal = await context.journal.read();
     expect(journal?.machine).toMatchObject({
@@ -110,7 +116,7 @@ describe("a cutover", () => {
     const context = stack.context({ gates: QUICK_GATES, deadlines: { readySeconds: 5 } });
     const ended = await runVerb(cutover(context, { ...GOOD, image }));
     expect(ended.code).toBe(1);
-    expect(reason(ended)).toContain("green is not ready after 5 s");
+    expect(failure(ended)).toMatchObject({ code: "not-ready", slot: "green", seconds: 5 });
     expect(await userIsServedBy()).toBe("blue");
   }, 120_000);
 
@@ -123,7 +129,7 @@ describe("a cutover", () => {
     try {
       const ended = await runVerb(verb);
       expect(ended.code).toBe(1);
-      expect(reason(ended)).toContain("the gates have not passed within 7 s");
+      expect(failure(ended)).toMatchObject({ code: "gates-timeout", seconds: 7 });
       expect(await userIsServedBy()).toBe("blue");
       await expect(runVerb(cutover(context, GOOD))).rejects.toMatchObject({ where: "gates" });
     } finally {
@@ -156,7 +162,7 @@ describe("a cutover", () => {
     await docker(["kill", `${stack.name}-server-green`]);
     const ended = await runVerb(verb);
     expect(ended.code).toBe(1);
-    expect(reason(ended)).toMatch(/restarted|does not run|no longer ready/);
+    expect(JSON.stringify(failure(ended))).toMatch(/"(restarted|not-running|unready)"/);
     const response = await fetch(`${stack.routerUrl}/mcp`, { method: "POST", headers: { [HEADERS.mcpSessionId]: id } });
     expect([response.status, await response.text()]).toEqual([
       404,
@@ -181,7 +187,7 @@ describe("a cutover", () => {
   }
 });
 
-function reason(ended: { readonly events: readonly ExaiEvent[] }): string {
+function failure(ended: { readonly events: readonly ExaiEvent[] }): Failure | undefined {
   const last = ended.events.findLast((event) => event.type === "result");
-  return last?.type === "result" ? String((last.data as { reason?: string }).reason) : "";
+  return last?.type === "result" ? (last.data as { failure?: Failure }).failure : undefined;
 }

@@ -35,12 +35,19 @@ describe("announcements", () => {
 
   it("tell a rollback once, with its reason and the gates' numbers, and how it ended", () => {
     const entries = rolloutEntries("prepare", 25, "rollback", "rollback", "idle");
-    const verdict = { gate: "errors", outcome: "fail", detail: "9 of 90 requests failed", figures: {} } as const;
-    const failed = entries.map((entry, index) =>
-      index === 2 ? { ...entry, reason: "errors: 9 of 90", verdicts: [verdict] } : entry,
-    );
+    const verdict = {
+      gate: "errors",
+      verdict: "fail",
+      why: "above-limit",
+      figure: 0.1,
+      limit: 0.01,
+      unit: "share",
+      test: "none",
+    } as const;
+    const failure = { code: "gate-failed", verdicts: [verdict] } as const;
+    const failed = entries.map((entry, index) => (index === 2 ? { ...entry, failure, verdicts: [verdict] } : entry));
     expect(told(failed).slice(2)).toMatchObject([
-      { kind: "rollback", reason: "errors: 9 of 90", verdicts: [verdict], candidate: "green", stable: "blue" },
+      { kind: "rollback", failure, verdicts: [verdict], candidate: "green", stable: "blue" },
       { kind: "rolled-back", title: "rolled back: blue has all users" },
     ]);
   });

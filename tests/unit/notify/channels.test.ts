@@ -16,7 +16,15 @@ function announcement(changes: Partial<Announcement> = {}): Announcement {
 
 describe("Slack", () => {
   it("gets a sentence, why, who and the figures, with its three special characters escaped", () => {
-    const verdict = { gate: "p95", outcome: "fail", detail: "700 ms > 500 ms", figures: {} } as const;
+    const verdict = {
+      gate: "p95",
+      verdict: "fail",
+      why: "above-limit",
+      figure: 700,
+      limit: 500,
+      unit: "ms",
+      test: "none",
+    } as const;
     const parcel = slack("https://hooks.slack.com/services/T/B/x").pack(
       announcement({ reason: "<!channel> & co", verdicts: [verdict] }),
       NOW,
@@ -24,7 +32,7 @@ describe("Slack", () => {
     expect(parcel.url).toBe("https://hooks.slack.com/services/T/B/x");
     const message = JSON.parse(parcel.body) as { text: string; blocks: { text?: { text: string } }[] };
     expect(message.text).toBe("prod: a rollout begins: exai:2 into green");
-    expect(message.blocks[1]?.text?.text).toBe("&lt;!channel&gt; &amp; co\n• p95: fail, 700 ms &gt; 500 ms");
+    expect(message.blocks[1]?.text?.text).toBe("&lt;!channel&gt; &amp; co\n• p95: fail, 700 ms (limit 500 ms)");
     expect(parcel.body).toContain("ann@host · blue 100 %, green 0 %");
   });
 

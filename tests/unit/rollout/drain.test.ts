@@ -63,13 +63,19 @@ describe("the wait for a slot without users", () => {
     sessions = [3];
     world.slots.blue.open = 10_000;
     const { end } = await quiet(0);
-    expect(end.detail).toMatch(/^\d+ connections are open and 3 MCP sessions are left on blue, whose time is over$/);
+    expect(end).toMatchObject({
+      detail: expect.stringMatching(
+        /^\d+ connections are open and 3 MCP sessions are left on blue, whose time is over$/,
+      ) as string,
+    });
   });
 
   it("takes sessions that nobody counts for ones that may be there", async () => {
     sessions = [];
     const { end } = await quiet(0.1);
-    expect(end.detail).toBe("Prometheus does not say how many MCP sessions are left on blue, whose time is over");
+    expect(end).toMatchObject({
+      detail: "Prometheus does not say how many MCP sessions are left on blue, whose time is over",
+    });
   });
 
   it("does not wait for sessions of testers, where no user has been", async () => {
@@ -77,12 +83,12 @@ describe("the wait for a slot without users", () => {
     const fresh = new World();
     fresh.slots.blue.open = 0;
     session = await RolloutSession.open(fresh.context(new Process("ann@host"), prometheusUrl, stateWork), "cutover");
-    expect((await quiet(60)).end.detail).toBe("nothing is open on blue");
+    expect((await quiet(60)).end).toMatchObject({ detail: "nothing is open on blue" });
   });
 
   it("does not wait for sessions of a slot that answers nobody", async () => {
     sessions = [];
     world.slots.blue.running = false;
-    expect((await quiet(60)).end.detail).toBe("nothing is open on blue");
+    expect((await quiet(60)).end).toMatchObject({ detail: "nothing is open on blue" });
   });
 });

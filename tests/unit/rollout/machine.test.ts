@@ -39,12 +39,14 @@ function planFrom(machine: Machine, steps: readonly number[]): RolloutPlan {
 type Plain =
   "start" | "done" | "finish" | "fail" | "rollback" | "keep" | "pause" | "continue" | "promote" | "full" | "retire";
 
+const BROKEN = { code: "error", message: "broken" } as const;
+
 function eventOf(type: Plain | "observe", plan: RolloutPlan, ready: Readiness): RolloutEvent {
   switch (type) {
     case "start":
       return { type, plan, ready };
     case "fail":
-      return { type, reason: "broken", ready };
+      return { type, failure: BROKEN, ready };
     case "rollback":
     case "keep":
       return { type: "rollback", reason: "asked", evict: type === "rollback", ready };
@@ -139,7 +141,7 @@ describe("the rollout's machine", () => {
     expect(walk(until("standby"), "retire", "done", "done", "rollback", "done")).toEqual([
       ...["retire wait: ", "retire stop: blue", "idle: blue", "rollback revive: ", "rollback flip: green"],
     ]);
-    const kept = reduce(after(finished, "rollback"), { type: "fail", reason: "dead", ready: onlyGreen });
+    const kept = reduce(after(finished, "rollback"), { type: "fail", failure: BROKEN, ready: onlyGreen });
     expect([kept.ending?.outcome, emptySlots(kept)]).toEqual(["kept", []]);
     // What could not be stopped, and what is left as it is, is not empty.
     expect(walk(until("standby"), "retire", "done", "fail")).toContain("idle: ");
@@ -167,12 +169,12 @@ describe("the rollout's machine", () => {
 
   it("revives a stable slot that died before it gives it the users", () => {
     const onlyGreen: Readiness = { blue: false, green: true };
-    const reviving = reduce(until("bake"), { type: "fail", reason: "slow", ready: onlyGreen });
+    const reviving = reduce(until("bake"), { type: "fail", failure: BROKEN, ready: onlyGreen });
     expect(reviving.state).toMatchObject({ phase: "revive" });
     expect(weightsOf(reviving, onlyGreen)).toEqual({ blue: 0, green: 100 });
     expect(reviving.evicted).toEqual([]);
     expect(weightsOf(after(reviving, "done"), BOTH)).toEqual({ blue: 100, green: 0 });
-    const kept = reduce(reviving, { type: "fail", reason: "dead", ready: onlyGreen });
+    const kept = reduce(reviving, { type: "fail", failure: BROKEN, ready: onlyGreen });
     expect(kept).toMatchObject({ state: { name: "idle" }, active: "green", ending: { outcome: "kept" } });
   });
 

@@ -60,12 +60,14 @@ function checks(outcomes: Act["outcomes"][number][]): WorkOf {
       yield { type: "note", level: "info", message: "looks" };
     }
     if (state.name === "ready" && !(await session.look())[session.machine.plan?.candidate ?? "blue"])
-      return { outcome: "fail", detail: "never ready" };
-    if (state.name === "approve") return { outcome: "fail", detail: "nobody approves" };
+      return { outcome: "fail", failure: { code: "error", message: "never ready" } };
+    if (state.name === "approve") return { outcome: "fail", failure: { code: "error", message: "not approved" } };
     // A pause that nobody ends is ended here, for the run has an end.
     await session.happened({ type: "continue" });
     if (outcome === "throw") throw new Error("the checks broke");
-    return outcome === "pass" ? { outcome: "done", detail: "" } : { outcome: "fail", detail: "a gate failed" };
+    return outcome === "pass"
+      ? { outcome: "done", detail: "" }
+      : { outcome: "fail", failure: { code: "gate-failed", verdicts: [] } };
   };
 }
 

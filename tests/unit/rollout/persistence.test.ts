@@ -80,7 +80,7 @@ describe("between two states", () => {
   });
 
   it("a journal that cannot be written for a while keeps no bad release in place", async () => {
-    const gates: Work = { outcome: "fail", detail: "errors: too many" };
+    const gates: Work = { outcome: "fail", failure: { code: "error", message: "too many errors" } };
     const { world, run } = await cutoverWith({ gates, failing: "journal", times: 8 });
     expect((await run).code).toBe(1);
     expect(world.journal?.machine).toMatchObject({ active: "blue", ending: { outcome: "rolled-back" } });

@@ -59,7 +59,9 @@ describe("a session", () => {
     await session.happened({ type: "promote", full: false });
     expect(session.machine.state).toEqual({ name: "shift", step: 1 });
     expect(await session.happened({ type: "done" }, { during })).toBe(false);
-    expect(await session.happened({ type: "fail", reason: "of the step before" }, { during })).toBe(false);
+    expect(
+      await session.happened({ type: "fail", failure: { code: "error", message: "of the step before" } }, { during }),
+    ).toBe(false);
     expect(session.machine.state).toEqual({ name: "shift", step: 1 });
     expect(await session.happened({ type: "done" }, { during: session.machine.state })).toBe(true);
   });

@@ -14,7 +14,15 @@ function journalAt(step: number): Journal {
   const plan = rolloutPlan({ steps: [25, 100] });
   const [, entry] = rolloutEntries("prepare", 25);
   if (entry === undefined) throw new Error("there are two entries");
-  const verdict = { gate: "p95", outcome: "pass", detail: "p95 80 ms", figures: {} } as const;
+  const verdict = {
+    gate: "p95",
+    verdict: "pass",
+    why: "within-limit",
+    figure: 80,
+    limit: 500,
+    unit: "ms",
+    test: "none",
+  } as const;
   return {
     ...journal,
     sequence: 2,
@@ -60,7 +68,7 @@ describe("the view of a rollout", () => {
     const view = viewOf(seen());
     expect(view.title).toMatch(/^shift 25 % for 30 s, rollout /);
     expect(view.details).toContain("led by ann@host (cutover, process 42)");
-    expect(view.details).toContain("  p95 pass: p95 80 ms");
+    expect(view.details).toContain("  p95: pass, 80 ms (limit 500 ms)");
   });
 
   it("says what does not answer instead of showing an old figure", () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 import type { Slot } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
-import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/gates/judge.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/gates/observation.ts";
 import { RoundTripProber } from "../../../operations/rollout/probes/websocket.ts";
 
 /** Milliseconds above which a round trip counts as slow here. */
@@ -107,7 +107,7 @@ describe("the probes of WebSockets", () => {
       behaviour = { blue: {}, green: { refuses: status } };
       const { bins, refusals } = await probed("", (all) => sum(all, "green", "refused") >= 3);
       expect([sum(bins, "green", "lost"), sum(bins, "green", "done"), sum(bins, "blue", "refused")]).toEqual([0, 0, 0]);
-      expect(refusals).toEqual({ blue: undefined, green: `HTTP ${status.slice(0, 3)}` });
+      expect(refusals).toEqual({ blue: undefined, green: Number(status.slice(0, 3)) });
     },
   );
 });

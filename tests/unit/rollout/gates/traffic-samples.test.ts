@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
-import { SERVER_METRICS } from "../../../contract/server.ts";
-import type { Series } from "../../../operations/rollout/gates/prometheus.ts";
+import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../../contract/envoy/metrics.ts";
+import { SERVER_METRICS } from "../../../../contract/server.ts";
+import type { Series } from "../../../../operations/rollout/gates/prometheus.ts";
 import {
   above,
   added,
@@ -10,7 +10,7 @@ import {
   TRAFFIC_SELECTOR,
   type Bin,
   type Counts,
-} from "../../../operations/rollout/gates/traffic-samples.ts";
+} from "../../../../operations/rollout/gates/traffic-samples.ts";
 
 type Samples = readonly (readonly [number, number])[];
 
@@ -127,7 +127,7 @@ describe("the traffic of both slots", () => {
     expect([sum(bins, "requests"), sum(bins, "upgrades"), sum(bins, "refused")]).toEqual([0, 8, 2]);
     expect(sum(bins, "denied")).toBe(5);
     expect(bins.reduce((total, { of }) => total + of.green.cpuSeconds, 0)).toBe(0.5);
-    expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ hits: 2, trials: 5 });
+    expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ trials: 5, bad: 2 });
   });
 
   it("counts event streams and their failures, but not how long they last", () => {
@@ -195,12 +195,12 @@ describe("a histogram", () => {
     );
 
   it("gives quantiles and shares", () => {
-    expect(above(slow(1000, 100), 500)).toEqual({ hits: 100, trials: 1000 });
+    expect(above(slow(1000, 100), 500)).toEqual({ trials: 1000, bad: 100 });
     expect(quantile(slow(1000, 100), 0.5)).toBeGreaterThan(25);
     expect(quantile(slow(1000, 100), 0.5)).toBeLessThan(50);
     expect(quantile(slow(1000, 100), 0.95)).toBe(1750);
     expect(quantile(slow(0, 0), 0.95)).toBeNaN();
-    expect(above([], 500)).toEqual({ hits: 0, trials: 0 });
-    expect(above(added([slow(10, 1), slow(20, 3)]), 500)).toEqual({ hits: 4, trials: 30 });
+    expect(above([], 500)).toEqual({ trials: 0, bad: 0 });
+    expect(above(added([slow(10, 1), slow(20, 3)]), 500)).toEqual({ trials: 30, bad: 4 });
   });
 });

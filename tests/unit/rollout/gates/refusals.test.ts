@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import type { Slot } from "../../../../contract/slots.ts";
+import type { Observation } from "../../../../operations/rollout/gates/observation.ts";
+import type { Bin } from "../../../../operations/rollout/gates/traffic-samples.ts";
+import { generator } from "../random.ts";
+import { bins, bin, failing, observed, outcome, verdictOf, type Seconds } from "./observed.ts";
+
+describe("refused requests of users", () => {
+  const refusals = (observation: Observation) => verdictOf(observation, "refusals-compared");
+
+  it("are compared with the stable slot, without a limit", () => {
+    const worse = bins(6, { requests: 100, turnedAway: 10 }, { requests: 300 });
+    expect(failing(observed(worse))).toEqual(["refusals-compared"]);
+    const alike = bins(60, { requests: 100, turnedAway: 10 }, { requests: 300, turnedAway: 30 });
+    expect(refusals(observed(alike))?.verdict).toBe("pass");
+    expect(outcome(observed(alike))).toBe("pass");
+  });
+
+  it("include WebSockets, whose clients may have expired tokens", () => {
+    const expired = bins(30, { requests: 100, denied: 30 }, { requests: 300, denied: 30 });
+    expect(outcome(observed(expired))).toBe("pass");
+    const worse = bins(6, { requests: 100, denied: 15 }, { requests: 300 });
+    expect(failing(observed(worse))).toEqual(["refusals-compared"]);
+    // Clients with the retired key must be refused.
+    expect(failing(observed(worse, { retiresKey: true }))).toEqual([]);
+  });
+
+  it("are no data if only the stable slot counts them, and are left out if neither does", () => {
+    const of = (counting: readonly Slot[]): Observation => {
+      const quiet = bins(6, { requests: 100, roundTrips: 0 }, { requests: 300, roundTrips: 0 }).map(({ at, of }) => ({
+        at,
+        of: { green: { ...of.green, dealt: 0 }, blue: { ...of.blue, dealt: 0 } },
+      }));
+      const { both, ...observation } = observed(quiet);
+      return { ...observation, both: { ...both, traffic: { ...both.traffic, counting } } };
+    };
+    expect(refusals(of(["blue"]))?.verdict).toBe("no-data");
+    expect(refusals(of([]))).toBeUndefined();
+  });
+
+  it("include the answers to probes", () => {
+    const probes = (own: number, stable: number): Observation["probes"] =>
+      Array.from({ length: 6 }, () => ({
+        green: { answered: 40, refused: own },
+        blue: { answered: 40, refused: stable },
+      }));
+    const sound = bins(6, { requests: 80 }, { requests: 300 });
+    expect(failing(observed(sound, { probes: probes(8, 0) }))).toEqual(["probes-compared"]);
+    expect(outcome(observed(sound, { probes: probes(8, 8) }))).toBe("pass");
+    expect(outcome(observed(sound, { probes: probes(0, 0) }))).toBe("pass");
+  });
+
+  it("do not fail a candidate for probes that both slots refuse, of which it gets more than its weight", () => {
+    // Ten users' requests and fifty probes on green, 190 and fifty on blue.
+    const both = bins(20, { requests: 60, turnedAway: 10 }, { requests: 240, turnedAway: 10 });
+    expect(failing(observed(both))).toEqual(["refusals-compared"]);
+    expect(outcome(observed(both, { probesRefused: true }))).toBe("pass");
+    const worse = bins(20, { requests: 60, turnedAway: 20 }, { requests: 240, turnedAway: 2 });
+    expect(failing(observed(worse, { probesRefused: true }))).toEqual(["refusals-compared"]);
+  });
+});
+
+describe("simulated refusals", () => {
+  interface Site {
+    readonly weights: readonly number[];
+    /** Users' requests in the two seconds of a scrape, probes of each slot, and the share of them that both refuse. */
+    readonly users: number;
+    readonly probes: number;
+    readonly probesRefused?: number;
+  }
+
+  /** Checks each step thirty times, for any verdicts. */
+  const ends = (times: number, { weights, users, probes, probesRefused = 0 }: Site, own: number, stable: number) => {
+    const random = generator(20_261_124);
+    const of = (count: number, share: number): number => {
+      let hits = 0;
+      for (let index = 0; index < count; index += 1) if (random() < share) hits += 1;
+      return hits;
+    };
+    let failed = 0;
+    for (let index = 0; index < times; index += 1) {
+      const all: Bin[] = [];
+      const looks = weights.flatMap((weight) => Array.from({ length: 30 }, () => weight / 100));
+      const bad = looks.some((weight) => {
+        const mine = of(users, weight);
+        const seconds = (count: number, share: number): Seconds => ({
+          requests: count + probes,
+          turnedAway: of(count, share) + of(probes, probesRefused),
+        });
+        all.push(bin(seconds(mine, own), seconds(users - mine, stable), all.length));
+        const observation = observed([], { probesRefused: probesRefused > 0 }, all);
+        const { both } = observation;
+        return failing({ ...observation, both: { ...both, weight } }).includes("refusals-compared");
+      });
+      if (bad) failed += 1;
+    }
+    return failed / times;
+  };
+
+  const BUSY: Site = { weights: [5, 25, 50], users: 400, probes: 40 };
+  const QUIET: Site = { weights: [5, 25, 50], users: 10, probes: 100 };
+  const LATE: Site = { weights: [50, 80, 95], users: 20, probes: 100 };
+
+  it.each([
+    ["a busy site", BUSY],
+    ["a quiet site, topped up with probes", QUIET],
+    ["large weights", LATE],
+    ["probes that are refused", { ...BUSY, probesRefused: 0.1 }],
+    ["probes that are refused, large weights", { ...LATE, probesRefused: 0.5 }],
+  ])("of good releases raise no alarm: %s", (_, site) => {
+    expect(ends(100, site, 0.05, 0.05)).toBeLessThanOrEqual(0.01);
+  });
+
+  it.each([
+    [0.05, 0],
+    [0.1, 0.01],
+    [0.2, 0.05],
+  ])("of a release that refuses %d of the requests are found if the stable one refuses %d", (own, stable) => {
+    expect(ends(30, BUSY, own, stable)).toBe(1);
+  });
+
+  it("of a release that refuses a tenth are found if both refuse some probes", () => {
+    expect(ends(30, { ...BUSY, probesRefused: 0.01 }, 0.1, 0.01)).toBe(1);
+  });
+});
