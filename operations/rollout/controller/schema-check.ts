@@ -81,7 +81,11 @@ export async function* admitRollback(
     return;
   }
   if (!verdict.allowed && accept) {
-    yield { type: "note", level: "warning", message: `${schemaError(verdict.refusal).message}; accepted by --accept-schema` };
+    yield {
+      type: "note",
+      level: "warning",
+      message: `${schemaError(verdict.refusal).message}; accepted by --accept-schema`,
+    };
     return;
   }
   yield* admit(verdict);

@@ -20,7 +20,7 @@ export async function createDurably(path: string, content: string): Promise<void
   }
 }
 
-/** Replaces a file in one step that survives a crash: written beside it, synced, renamed. */
+/** Replaces a file by rename after flushing the content, so a crash leaves the old or the new content. */
 export function writeDurably(path: string, content: string, mode: number): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
@@ -49,10 +49,10 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** What a person fixes, and not this program: no room, a quota, a read-only file system, a lack of permission. */
+/** Errors that a person corrects: no space, a quota, a read-only file system, missing permissions. */
 const UNWRITABLE = ["ENOSPC", "EDQUOT", "EROFS", "EACCES"];
 
-/** The error of a file that cannot be written, as its reader fixes it; any other error as it is. */
+/** Converts an error of {@link UNWRITABLE} into a UserError; returns other errors unchanged. */
 export function unwritable(error: unknown, path: string, problem: (code: string) => string): unknown {
   const code = errorCode(error);
   if (code === undefined || !UNWRITABLE.includes(code)) return error;
@@ -60,7 +60,7 @@ export function unwritable(error: unknown, path: string, problem: (code: string)
   return new UserError("unavailable", path, problem(code), advice, { cause: error });
 }
 
-/** Whether it is an error of {@link unwritable}: the same write would meet it again. */
+/** Whether it is a UserError of {@link unwritable}: a retry would fail again. */
 export function isUnwritable(error: unknown): boolean {
   return error instanceof UserError && UNWRITABLE.includes(errorCode(error.cause) ?? "");
 }

@@ -1,10 +1,10 @@
 import { readFile, readlink } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 
-/** A process, so that others on its machine can tell whether it still lives. */
+/** A process, identified so that others on its machine can check whether it still runs. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** The machine's boot; empty where it cannot be known. */
+  /** The machine's boot; empty if it is unknown. */
   readonly boot: string;
   readonly processNamespace: string;
   readonly processStart: string;
@@ -25,18 +25,18 @@ export function currentUser(): string {
   return `${userInfo().username}@${hostname()}`;
 }
 
-/** Whether a process ran on this machine since its last boot. */
-export async function isSameBoot(mark: Pick<ProcessIdentity, "boot">): Promise<boolean> {
-  return mark.boot !== "" && mark.boot === (await bootId());
+/** Whether a process has run on this machine since its last boot. */
+export async function isSameBoot(identity: Pick<ProcessIdentity, "boot">): Promise<boolean> {
+  return identity.boot !== "" && identity.boot === (await bootId());
 }
 
-/** Whether a process is certainly gone. One of another machine, or of another container, never is: nobody here can see it. */
-export async function isGone(mark: ProcessIdentity): Promise<boolean> {
-  if (!(await isSameBoot(mark))) return false;
-  if (mark.processNamespace === "" || mark.processNamespace !== (await processNamespace())) return false;
-  // The process identifier may have been given to another process since: its start time tells.
-  const start = await processStart(mark.pid);
-  return start === undefined || start !== mark.processStart;
+/** Whether a process has certainly ended. False for processes of other machines and containers: they are not visible here. */
+export async function isGone(identity: ProcessIdentity): Promise<boolean> {
+  if (!(await isSameBoot(identity))) return false;
+  if (identity.processNamespace === "" || identity.processNamespace !== (await processNamespace())) return false;
+  // Another process may have got the identifier since; it has another start time.
+  const start = await processStart(identity.pid);
+  return start === undefined || start !== identity.processStart;
 }
 
 async function bootId(): Promise<string> {
@@ -50,7 +50,7 @@ async function processNamespace(): Promise<string> {
   return readlink("/proc/self/ns/pid").catch(() => "");
 }
 
-/** Start of a process in ticks since boot, field 22 of /proc/PID/stat; undefined when there is none or it is a zombie. */
+/** Start of a process in ticks since boot, field 22 of /proc/PID/stat; undefined if it does not exist or is a zombie. */
 async function processStart(pid: number): Promise<string | undefined> {
   try {
     const text = await readFile(`/proc/${String(pid)}/stat`, "utf8");

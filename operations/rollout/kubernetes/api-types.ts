@@ -10,7 +10,7 @@ import type {
   V1Service,
 } from "@kubernetes/client-node";
 
-/** The library's models are classes that nothing makes; these are the same objects as they come and go. */
+/** The library's models are classes without instances; these are the same objects as the API sends and receives them. */
 type Plain<T> = T extends Date
   ? T
   : T extends readonly (infer Item)[]
@@ -26,7 +26,7 @@ export interface ApiObject {
   readonly metadata?: Plain<V1ObjectMeta>;
 }
 
-/** An object that the API server gave. */
+/** An object that the API server returned. */
 export type Found<T extends ApiObject> = T & {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };
 };
@@ -34,7 +34,7 @@ export type Found<T extends ApiObject> = T & {
 export type ConfigMap = Plain<V1ConfigMap>;
 export type ContainerStatus = Plain<V1ContainerStatus>;
 export type Deployment = Plain<V1Deployment>;
-/** Outside of the metadata the library leaves times as the texts that they are. */
+/** Outside of the metadata, the library does not parse times. */
 export type Lease = Omit<Plain<V1Lease>, "spec"> & {
   spec?: Omit<Plain<V1LeaseSpec>, "acquireTime" | "renewTime"> & { acquireTime?: string; renewTime?: string };
 };

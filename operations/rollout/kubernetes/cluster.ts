@@ -14,34 +14,34 @@ import { duplexPair, Writable, type Duplex } from "node:stream";
 import { UserError } from "../../../contract/errors.ts";
 import type { ApiObject, Found } from "./api-types.ts";
 
-/** Which cluster, and where in it. */
+/** A cluster and a namespace in it. */
 export interface ClusterPlace {
   /** Path of the kubeconfig. @default KUBECONFIG, `~/.kube/config`, or the pod's own account */
   readonly kubeconfig?: string | undefined;
-  /** @default the current one */
+  /** @default the current context */
   readonly context?: string | undefined;
   /** The stack's namespace. */
   readonly namespace: string;
 }
 
-/** Somebody else changed the object since it was read, or made it first. */
+/** Another client changed the object since it was read, or created it first. */
 export class ConflictError extends Error {
   override readonly name = "ConflictError";
 }
 
-/** How to name an object. */
+/** Identifies an object. */
 interface Reference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
-  /** @default the stack's */
+  /** @default the stack's namespace */
   readonly namespace?: string;
 }
 
-/** How long the API server may take for one answer, in milliseconds. */
+/** Deadline for one answer of the API server, in milliseconds. */
 const ANSWER_MS = 10_000;
 
-/** One cluster through its API server, with the rights of a kubeconfig's context. */
+/** The API of one cluster, with the rights of a kubeconfig's context. */
 export class Cluster {
   readonly namespace: string;
   readonly #config: KubeConfig;
@@ -53,7 +53,7 @@ export class Cluster {
     this.#objects = KubernetesObjectApi.makeApiClient(config);
   }
 
-  /** @throws UserError where there is no such kubeconfig or context */
+  /** @throws UserError if the kubeconfig or the context does not exist */
   static open(place: ClusterPlace): Cluster {
     const config = new KubeConfig();
     const path = place.kubeconfig?.replace(/^~(?=\/)/, homedir());
@@ -63,7 +63,7 @@ export class Cluster {
     } catch (error) {
       const where = path ?? process.env.KUBECONFIG ?? join(homedir(), ".kube/config");
       throw new UserError(
-        "failed",
+        "invalid-file",
         where,
         `cannot be read (${causeOf(error)})`,
         "export KUBECONFIG=<path of the kubeconfig>",
@@ -89,7 +89,7 @@ export class Cluster {
     return this.#config.getCurrentContext();
   }
 
-  /** @returns undefined where there is no such object. */
+  /** @returns undefined if the object does not exist */
   async read<T extends ApiObject>({ apiVersion, kind, name, namespace }: Reference): Promise<Found<T> | undefined> {
     const metadata = { name, namespace: namespace ?? this.namespace };
     try {
@@ -103,7 +103,7 @@ export class Cluster {
     }
   }
 
-  /** Objects of a kind by their labels. */
+  /** Objects of a kind with all of these labels. */
   async list<T extends ApiObject>(
     apiVersion: string,
     kind: string,
@@ -123,7 +123,7 @@ export class Cluster {
     return (await this.#ask(`list ${kind}s`, listed)).items as unknown as Found<T>[];
   }
 
-  /** @throws ConflictError where there is one already */
+  /** @throws ConflictError if it exists */
   async create<T extends ApiObject>(object: T): Promise<Found<T>> {
     return (await this.#ask(
       `create ${titleOf(object)}`,
@@ -131,7 +131,7 @@ export class Cluster {
     )) as unknown as Found<T>;
   }
 
-  /** Replaces exactly the version that was read. @throws ConflictError where there is a newer one, or none any more */
+  /** Replaces exactly the version that was read. @throws ConflictError if it was changed or deleted since */
   async replace<T extends ApiObject>(object: Found<T>): Promise<Found<T>> {
     const replaced = this.#objects.replace(object);
     try {
@@ -144,16 +144,16 @@ export class Cluster {
   }
 
   /**
-   * Server-side apply: the object's fields belong to `manager` from now on, whoever had them.
+   * Server-side apply: `manager` owns the object's fields from now on, even if another manager owned them.
    *
-   * @throws ConflictError where `metadata.resourceVersion` is given and is not the present one
+   * @throws ConflictError if `metadata.resourceVersion` is given and is not the current one
    */
   async apply<T extends ApiObject>(object: T, manager: string): Promise<Found<T>> {
     const applied = this.#objects.patch(object, undefined, undefined, manager, true, PatchStrategy.ServerSideApply);
     return (await this.#ask(`patch ${titleOf(object)}`, applied)) as unknown as Found<T>;
   }
 
-  /** Deletes an object, and in the background what belongs to it; one that is not there is no error. */
+  /** Deletes an object, and its dependents in the background. An object that does not exist is not an error. */
   async remove(object: ApiObject): Promise<void> {
     const gone = this.#objects.delete(object, ...[undefined, undefined, undefined, undefined], "Background");
     await this.#ask(`delete ${titleOf(object)}`, gone).catch((error: unknown) => {
@@ -161,7 +161,7 @@ export class Cluster {
     });
   }
 
-  /** The last lines that a container of a pod wrote; of the container before its restart where `previous` says so. */
+  /** The last lines of a container's log. `previous`: of the container before its last restart. */
   async log(pod: string, container: string, lines: number, previous: boolean): Promise<string> {
     const parts: string[] = [];
     const sink = new Writable({
@@ -180,28 +180,28 @@ export class Cluster {
   }
 
   /**
-   * A connection to a port of a pod, on whatever address it listens, by way of the API server and the kubelet. One to a port
-   * where nobody listens opens as well, and ends with an error.
+   * Opens a connection to a port of a pod through the API server and the kubelet, on any address that the process listens
+   * on. If no process listens, the connection opens as well and ends with an error.
    */
   async connect(namespace: string, pod: string, port: number): Promise<Duplex> {
     const [near, far] = duplexPair();
-    // Nobody may be using it any more, which is no reason to end the process.
+    // An error on a connection that is no longer used must not end the process.
     near.on("error", () => undefined);
-    // A refusal may come in one go with the opening: by the next turn of the loop somebody listens for it.
+    // A refusal may arrive together with the opening: the caller has its listeners at the next turn of the event loop.
     const end = (error?: Error) => setImmediate(() => near.destroy(error));
     const failures = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
-        // The first message has the port alone, which the library takes off.
+        // The first message is only the port, which the library removes.
         if (chunk.length > 0) end(new Error(`${pod}:${String(port)}: ${chunk.toString("utf8").trim()}`));
         done();
       },
     });
     const forwarded = new PortForward(this.#config).portForward(namespace, pod, [port], far, failures, far);
-    // Without retries it is the WebSocket itself.
+    // Without retries, the library returns the WebSocket itself.
     type Socket = { onclose: (() => void) | null; terminate(): void };
     const opening = forwarded as Promise<unknown> as Promise<Socket>;
     const socket = await this.#ask(`portforward to ${pod}`, opening).catch((error: unknown) => {
-      // Nobody waits for one that opens too late.
+      // A connection that opens too late is closed.
       void opening.then(
         (late) => {
           late.terminate();
@@ -219,7 +219,7 @@ export class Cluster {
     return near;
   }
 
-  /** What a request to the API server itself needs: address, trust, credentials. */
+  /** Options of a request to the API server: address, trust and credentials. */
   async requestOptions(): Promise<RequestOptions> {
     const options: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(options);
@@ -227,7 +227,7 @@ export class Cluster {
     return { ...options, protocol: server.protocol, hostname: server.hostname, port: server.port };
   }
 
-  /** Waits for an answer and turns what goes wrong into an error for the user. */
+  /** Waits for an answer, and converts failures into errors for the user. */
   async #ask<T>(what: string, answer: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
@@ -242,17 +242,23 @@ export class Cluster {
       const where = `cluster ${this.context}, namespace ${this.namespace}`;
       if (isStatus(error, 401) || isStatus(error, 403))
         throw new UserError(
-          "failed",
+          "permission-denied",
           where,
           `${what} is not allowed: ${messageOf(error)}`,
-          "docs/deploy.md lists the rights that a rollout needs; kubectl auth can-i --list shows yours",
+          "docs/deploy.md lists the rights that a rollout needs; `kubectl auth can-i --list` shows your rights",
           { cause: error },
         );
       const problem =
         error instanceof ApiException ? messageOf(error) : `the API server does not answer (${causeOf(error)})`;
-      throw new UserError("failed", where, `${what}: ${problem}`, `kubectl --context ${this.context} cluster-info`, {
-        cause: error,
-      });
+      throw new UserError(
+        "unavailable",
+        where,
+        `${what}: ${problem}`,
+        `kubectl --context ${this.context} cluster-info`,
+        {
+          cause: error,
+        },
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -267,7 +273,7 @@ function isStatus(error: unknown, code: number): boolean {
   return error instanceof ApiException && error.code === code;
 }
 
-/** The API server's own words. */
+/** The message of the API server. */
 function messageOf(error: unknown): string {
   const body: unknown = error instanceof ApiException ? error.body : undefined;
   const status: unknown = typeof body === "string" ? parsed(body) : body;

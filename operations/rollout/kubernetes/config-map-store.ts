@@ -6,7 +6,7 @@ export type Data = Readonly<Record<string, string>>;
 
 const KIND = { apiVersion: "v1", kind: "ConfigMap" } as const;
 
-/** A ConfigMap of the stack's namespace that several processes change: each change replaces exactly the version that it saw. */
+/** A ConfigMap that several processes change by compare-and-swap. */
 export class ConfigMapStore {
   readonly #cluster: Cluster;
   readonly #name: string;
@@ -20,7 +20,7 @@ export class ConfigMapStore {
     return (await this.#read())?.data ?? {};
   }
 
-  /** @param edit asked again where somebody was faster; what returns its argument writes nothing */
+  /** @param edit called again after a conflict; if it returns its argument, nothing is written */
   async change(edit: (data: Data) => Data): Promise<void> {
     for (;;) {
       const current = await this.#read();

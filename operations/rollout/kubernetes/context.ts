@@ -10,14 +10,14 @@ import { KubernetesLeaseStore } from "./lease.ts";
 import { GatewayProxies, listenerPort } from "./gateway-proxies.ts";
 import { currentUser } from "../host/process-identity.ts";
 
-/** What the CLI knows of a stack on a cluster. */
+/** A stack on Kubernetes, for {@link kubernetesRollout}. */
 export interface KubernetesRollout extends RolloutOptions {
   readonly cluster: Cluster;
-  /** Namespace that Envoy Gateway runs its proxies in. */
+  /** Namespace of Envoy Gateway's proxies. */
   readonly gatewayNamespace: string;
-  /** Host name that the gateway answers. */
+  /** Host name of the gateway's listeners. */
   readonly hostname: string;
-  /** Whether the gateway speaks TLS. */
+  /** Whether the listeners use TLS. */
   readonly tls: boolean;
   /** EXAI_WS_PORT. */
   readonly wsPort: number;
@@ -25,15 +25,15 @@ export interface KubernetesRollout extends RolloutOptions {
   readonly prometheus: string;
 }
 
-/** A context that holds connections. */
+/** A context with open connections. */
 export interface OpenRollout {
   readonly context: RolloutContext;
   close(): Promise<void>;
 }
 
 /**
- * The context of a stack on a cluster. All of it goes through the API server: whoever has a kubeconfig can lead a
- * rollout, without a way to the gateway's address, to the proxies or to Prometheus.
+ * The context of a stack on Kubernetes. All connections go through the API server: a kubeconfig is enough to lead a rollout,
+ * without access to the gateway's address, the proxies or Prometheus.
  */
 export async function kubernetesRollout(options: KubernetesRollout): Promise<OpenRollout> {
   const { cluster, hostname, wsPort, webSocketToken, schema, announcer } = options;

@@ -5,23 +5,23 @@ import { ConfigMapStore } from "./config-map-store.ts";
 /** Name of the ConfigMap, in the stack's namespace. */
 export const CONTROL_NAME = "exai-rollout-control";
 
-/** How long a controller may take to answer: it looks once per second, and its answer is one more write. */
+/** Seconds until a controller must answer: it polls once per second, and its answer is one more write. */
 const PATIENCE_SECONDS = 3;
 
-/** Milliseconds between two looks at the API server, however often the controller asks. */
-const LOOK_MS = 1000;
+/** Milliseconds between two requests to the API server, however often the controller polls. */
+const POLL_MS = 1000;
 
-/** Answers are left for this long, for whoever still waits for one. */
+/** Answers are kept for this long, for a process that still waits. */
 const ANSWER_KEPT_SECONDS = 60;
 
 const REQUEST = ".request";
 const ANSWER = ".answer";
 
-/** Requests and answers as entries of one ConfigMap, so that a rollout can be led from any machine. */
+/** Requests and answers as entries of one ConfigMap, so a rollout can be led from any machine. */
 export class KubernetesControlStore implements ControlStore {
   readonly patienceSeconds: number;
   readonly #store: ConfigMapStore;
-  #looked = -Infinity;
+  #polledAt = -Infinity;
 
   constructor(cluster: Cluster, patienceSeconds = PATIENCE_SECONDS) {
     this.#store = new ConfigMapStore(cluster, CONTROL_NAME);
@@ -29,17 +29,17 @@ export class KubernetesControlStore implements ControlStore {
   }
 
   async post(request: ControlRequest): Promise<void> {
-    // The time in front makes the names' order that of the requests.
+    // The leading time sorts the names in the order of the requests.
     const key = `${request.at.replaceAll(/\D/g, "")}-${request.id}${REQUEST}`;
     await this.#store.change((data) => ({ ...data, [key]: JSON.stringify(request) }));
   }
 
   async take(rollout: string): Promise<readonly ControlRequest[]> {
-    if (performance.now() - this.#looked < LOOK_MS) return [];
-    this.#looked = performance.now();
+    if (performance.now() - this.#polledAt < POLL_MS) return [];
+    this.#polledAt = performance.now();
     if (!Object.keys(await this.#store.read()).some(isRequest)) return [];
     let taken: ControlRequest[] = [];
-    // Who takes them out has them: of two that read them, the other one fails at the version.
+    // Of two processes that read the same requests, the second one gets a conflict.
     await this.#store.change((data) => {
       taken = Object.keys(data)
         .filter(isRequest)

@@ -5,18 +5,18 @@ import type { Cluster } from "./cluster.ts";
 import type { Found, Pod, Service } from "./api-types.ts";
 import { PodAgent, type ListenerTls } from "./pod-agent.ts";
 
-/** Envoy's administration in a proxy's pod; Envoy Gateway fixes the port, and lets it listen on the pod's loopback alone. */
+/** Port of Envoy's administration interface, set by Envoy Gateway. It listens only on the pod's loopback address. */
 const ADMIN_PORT = 19_000;
 
-/** How long a proxy may take for one answer, in milliseconds. */
+/** Deadline for one answer of a proxy, in milliseconds. */
 const ANSWER_MS = 5000;
 
 /** One Envoy proxy of the gateway. */
 export interface Proxy {
   readonly pod: string;
-  /** Whether new connections are given to it. */
+  /** Whether it gets new connections. */
   readonly serving: boolean;
-  /** GET on Envoy's administration. @throws Error */
+  /** GET on Envoy's administration interface. @throws Error */
   get(path: string): Promise<unknown>;
 }
 
@@ -34,19 +34,19 @@ export class GatewayProxies {
   }
 
   /**
-   * All proxies that may still answer a user. One that is going away is among them while it runs: it finishes what its
-   * connections ask.
+   * All proxies that may still answer a user, including those that are terminating: they still serve their open
+   * connections.
    *
-   * @throws UserError where none is ready
+   * @throws UserError if none is ready
    */
   async all(): Promise<readonly Proxy[]> {
     const pods = await this.#pods();
     const running = pods.filter(({ status }) => status?.phase === "Running");
     if (!running.some(isServing))
       throw new UserError(
-        "failed",
+        "unavailable",
         `gateway ${this.#cluster.namespace}/${ROUTING_NAMES.gateway}`,
-        `no Envoy proxy of it is ready in ${this.#namespace}`,
+        `none of its Envoy proxies in ${this.#namespace} is ready`,
         `kubectl --context ${this.#cluster.context} --namespace ${this.#namespace} get pods`,
       );
     return running.map((pod) => ({
@@ -56,13 +56,13 @@ export class GatewayProxies {
     }));
   }
 
-  /** Options that lead a request to a listener of a serving proxy, as its users' requests come to it. */
+  /** Options for a request to a listener of a serving proxy, as users send it. */
   async listener(port: number, tls: ListenerTls | undefined): Promise<RequestOptions> {
     const pod = (await this.#pods()).find(isServing);
     if (pod === undefined) throw new Error("no Envoy proxy is ready");
     let target = this.#servicePorts.get(port);
     if (target === undefined) {
-      // Kept once they are known: a Service that cannot be read, or is not there yet, may be a moment later.
+      // Not kept if the Service cannot be read or does not exist yet.
       this.#servicePorts = await this.#ports();
       target = this.#servicePorts.get(port);
     }

@@ -3,6 +3,7 @@ import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import {
   GATEWAY_API,
   gatewayTable,
@@ -25,23 +26,23 @@ export interface GatewayTrafficOptions {
   readonly proxies: GatewayProxies;
   /** EXAI_WS_PORT. */
   readonly wsPort: number;
-  /** Until a table must be in force on every proxy. @default 30 */
+  /** Deadline for a table to be in force on every proxy. @default 30 */
   readonly readBackSeconds?: number;
 }
 
-/** How long a write waits for the proxies' word on streams, milliseconds. */
+/** How long a write waits until the proxies report whether streams are pinned, milliseconds. */
 const PINNED_MS = 1000;
 
-/** Owner of the shared routes' rules. */
+/** Field manager of the shared routes' rules. */
 const RULES_MANAGER = "exai-rollout";
 
-/** Owner of {@link TOKEN} alone, so that stamping it gives up nothing of the rules. */
+/** Field manager of {@link TOKEN}. A separate one, so that writing the token does not give up the rules. */
 const FENCE_MANAGER = "exai-rollout-fence";
 
 /** Annotation with the fencing token of the last holder. */
 const TOKEN = "exai.rollout-token";
 
-/** An HTTPRoute, as far as it is read here. */
+/** The part of an HTTPRoute that is read here. */
 interface HttpRoute extends ApiObject {
   readonly status?: {
     readonly parents?: readonly {
@@ -57,15 +58,15 @@ interface HttpRoute extends ApiObject {
 }
 
 /**
- * Envoy Gateway: the table is the rules of two HTTPRoutes, written by server-side apply with a field manager of its own.
- * It is in force when the gateway has accepted them and every proxy shows them in its own configuration.
+ * Routing by Envoy Gateway. The table is the rules of two HTTPRoutes, written by server-side apply with a separate field
+ * manager. It is in force when the gateway has accepted the routes and every proxy shows them in its configuration.
  */
 export class GatewayTraffic implements TrafficDriver {
   readonly #cluster: Cluster;
   readonly #proxies: GatewayProxies;
   readonly #wsPort: number;
   readonly #readBackSeconds: number;
-  /** Whether the pinned routes lead event streams, when a proxy's routes were last read; undefined before that. */
+  /** Whether the pinned routes carry event streams, by the last read of a proxy; undefined before the first read. */
   #streamsPinned: boolean | undefined;
 
   constructor(options: GatewayTrafficOptions) {
@@ -81,7 +82,7 @@ export class GatewayTraffic implements TrafficDriver {
     if (first === undefined) return undefined;
     for (const other of tables)
       if (other === undefined || !sameTable(first, other))
-        throw new Error(`the gateway's proxies contradict each other: ${JSON.stringify(tables)}`);
+        throw new Error(`the gateway's proxies have different tables: ${JSON.stringify(tables)}`);
     return first;
   }
 
@@ -96,7 +97,7 @@ export class GatewayTraffic implements TrafficDriver {
     return { blue: ready("blue"), green: ready("green") };
   }
 
-  /** Where the routes are older than the rules of streams, those are counted as requests. */
+  /** Streams count as requests if the routes are older than the rules for streams. */
   async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
     const clusters = (await this.#ask((proxy) => this.#clustersOf(proxy))).flat();
     const active = (slot: Slot, kind: ClusterKind): number =>
@@ -111,7 +112,7 @@ export class GatewayTraffic implements TrafficDriver {
     return { blue: of("blue"), green: of("green") };
   }
 
-  /** The highest token that the routes have seen; 0 where there are none. */
+  /** The highest token that has written the routes; 0 if there are no routes. */
   async token(): Promise<number> {
     const names = LISTENERS.map((listener) => ROUTING_NAMES.shared[listener]);
     const routes = await Promise.all(names.map((name) => this.#found(name)));
@@ -119,7 +120,7 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async writer(lease: Lease): Promise<TrafficWriter> {
-    // What may be written depends on what the proxies have: somebody has to have read it.
+    // The rules depend on what the proxies have, so it must have been read once.
     const read = this.#streamsPinned === undefined ? this.inForce().catch(() => undefined) : undefined;
     await Promise.all(LISTENERS.map((listener) => this.#stamp(listener, lease.token)));
     return {
@@ -132,7 +133,7 @@ export class GatewayTraffic implements TrafficDriver {
 
   async #apply(token: number, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
-    // Where the proxies are silent, what any stack understands.
+    // If the proxies do not answer: the rules that every stack supports.
     const streams = this.#streamsPinned ?? false;
     const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table, streams)));
     const deadline = started + this.#readBackSeconds * 1000;
@@ -140,23 +141,23 @@ export class GatewayTraffic implements TrafficDriver {
       signal.throwIfAborted();
       const last = (await this.#missing(table)) ?? (await this.#unaccepted(written));
       if (last === undefined) {
-        // The proxies have spoken since, and there are streams to be led.
+        // The proxies have answered since, and streams must be routed.
         if (this.#streamsPinned && !streams) await this.#apply(token, table, signal);
         return performance.now() - started;
       }
       if (performance.now() > deadline) {
         throw new UserError(
-          "failed",
+          "timeout",
           `gateway ${this.#cluster.namespace}/${ROUTING_NAMES.gateway}`,
           `has not taken generation ${String(table.generation)} within ${String(this.#readBackSeconds)} s: ${last}`,
-          `kubectl --context ${this.#cluster.context} --namespace ${this.#cluster.namespace} describe httproute ${ROUTING_NAMES.shared.http}; then: ./exai rollout resume (or abort)`,
+          fix`kubectl --context ${this.#cluster.context} --namespace ${this.#cluster.namespace} describe httproute ${ROUTING_NAMES.shared.http}; then: ${command("rollout resume")} (or ${command("rollout abort")})`,
         );
       }
       await sleep(50, undefined, { signal });
     }
   }
 
-  /** What keeps a table from being in force on every proxy; undefined when nothing does. */
+  /** Why a table is not in force on every proxy; undefined if it is. */
   async #missing(table: RouteTable): Promise<string | undefined> {
     try {
       const tables = await this.#ask((proxy) => this.#tableOf(proxy));
@@ -168,7 +169,7 @@ export class GatewayTraffic implements TrafficDriver {
     }
   }
 
-  /** What keeps the gateway from accepting the routes. @throws UserError where it refuses them for good */
+  /** Why the gateway has not accepted the routes; undefined if it has. */
   async #unaccepted(written: readonly Found<HttpRoute>[]): Promise<string | undefined> {
     for (const route of await Promise.all(written.map(({ metadata }) => this.#route(metadata.name)))) {
       const { name, generation } = route.metadata;
@@ -176,14 +177,14 @@ export class GatewayTraffic implements TrafficDriver {
       for (const type of ["Accepted", "ResolvedRefs"]) {
         const condition = parent?.conditions?.find((each) => each.type === type);
         if (condition === undefined || condition.observedGeneration !== generation)
-          return `the status of HTTPRoute ${name} is an older one's`;
+          return `the status of HTTPRoute ${name} belongs to an older generation`;
         if (condition.status !== "True") return `HTTPRoute ${name} is not ${type}: ${condition.message}`;
       }
     }
     return undefined;
   }
 
-  /** Shuts older tokens out: their next write meets another version of the route, and then a newer token. */
+  /** Shuts older tokens out: their next write gets a conflict and then finds the newer token. */
   async #stamp(listener: Listener, token: number): Promise<void> {
     for (;;) {
       const route = await this.#route(ROUTING_NAMES.shared[listener]);
@@ -205,13 +206,13 @@ export class GatewayTraffic implements TrafficDriver {
       try {
         return await this.#cluster.apply({ ...this.#object(route), spec: { rules } } as HttpRoute, RULES_MANAGER);
       } catch (error) {
-        // The gateway writes the route's status, which is a new version too.
+        // The gateway's write of the status also changes the version.
         if (!(error instanceof ConflictError)) throw error;
       }
     }
   }
 
-  /** Exactly this version of a route, for server-side apply. */
+  /** This version of a route, for server-side apply. */
   #object(route: Found<HttpRoute>, more: { annotations?: Record<string, string> } = {}): HttpRoute {
     const { name, resourceVersion } = route.metadata;
     return {
@@ -225,10 +226,10 @@ export class GatewayTraffic implements TrafficDriver {
     const route = await this.#found(name);
     if (route !== undefined) return route;
     throw new UserError(
-      "failed",
+      "not-found",
       `HTTPRoute ${this.#cluster.namespace}/${name}`,
-      "is not there",
-      "./exai up staging   (or prod) makes the routes",
+      "does not exist",
+      fix`${command("up staging")} (or ${command("up prod")}) creates the routes`,
     );
   }
 
@@ -240,7 +241,7 @@ export class GatewayTraffic implements TrafficDriver {
     return this.#cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(slot) });
   }
 
-  /** Asks every proxy. One that is about to go may fail to answer; a serving one may not. */
+  /** Asks every proxy. Only a terminating proxy may fail to answer. */
   async #ask<Answer>(question: (proxy: Proxy) => Promise<Answer>): Promise<readonly Answer[]> {
     const answers = await Promise.all(
       (await this.#proxies.all()).map(async (proxy): Promise<readonly Answer[]> => {
@@ -279,11 +280,11 @@ export class GatewayTraffic implements TrafficDriver {
   }
 }
 
-/** One cluster of a proxy: a slot's Service and port. */
+/** One Envoy cluster: a slot's Service and port. */
 interface SlotCluster {
   readonly slot: Slot;
   readonly kind: ClusterKind;
-  /** Replicas that the proxy would send a request to. */
+  /** Replicas that get requests. */
   readonly healthy: number;
   readonly activeRequests: number;
 }

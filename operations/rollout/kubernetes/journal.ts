@@ -1,4 +1,5 @@
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix, Fix } from "../../../contract/fix.ts";
 import { parseJournal, type HistoryEntry, type Journal } from "../model/journal.ts";
 import { FencedError, type Lease } from "../ports/lease.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
@@ -15,14 +16,14 @@ const HISTORY = "history.jsonl";
 const TOKEN = "exai.rollout-token";
 
 /**
- * Bytes of history that are kept, the newest; the API server takes 1 MiB of a ConfigMap. With the gates' figures a
- * rollout of four steps has about 20 KiB.
+ * Bytes of history that are kept, newest first. The API server accepts 1 MiB in a ConfigMap. A rollout of four steps has
+ * about 20 KiB with its verdicts.
  */
 const HISTORY_BYTES = 640 * 1024;
 
 /**
- * Journal and history in one ConfigMap, replaced whole by compare-and-swap: there is no moment in which one is written and
- * the other is not, and a writer that was asleep is refused by the version of the object.
+ * Journal and history in one ConfigMap, replaced by compare-and-swap: both are written together, and a writer that was
+ * suspended gets a conflict.
  */
 export class KubernetesJournalStore implements JournalStore {
   readonly #cluster: Cluster;
@@ -44,7 +45,7 @@ export class KubernetesJournalStore implements JournalStore {
       .map((line) => JSON.parse(line) as HistoryEntry);
   }
 
-  /** The highest token that has opened the journal; 0 where there is none. */
+  /** The highest token that has opened the journal; 0 if there is no journal. */
   async token(): Promise<number> {
     return tokenOf(await this.#read());
   }
@@ -61,7 +62,10 @@ export class KubernetesJournalStore implements JournalStore {
             error.code,
             this.#place(),
             `the journal cannot be written, so nothing was changed after ${journal.entry?.from ?? "the start"}: ${error.message}`,
-            `${error.fix.toString()}; then: ./exai rollout resume (or abort)`,
+            new Fix([
+              ...error.fix.parts,
+              ...fix`; then: ${command("rollout resume")} (or ${command("rollout abort")})`.parts,
+            ]),
             { cause: error },
           );
         }
@@ -69,7 +73,7 @@ export class KubernetesJournalStore implements JournalStore {
     };
   }
 
-  /** Shuts older tokens out: their next write meets another version, and then a newer token. */
+  /** Shuts older tokens out: their next write gets a conflict and then finds the newer token. */
   async #stamp(token: number): Promise<Found<ConfigMap>> {
     for (;;) {
       const current = await this.#read();
@@ -95,7 +99,7 @@ export class KubernetesJournalStore implements JournalStore {
         if (!(error instanceof ConflictError)) throw error;
         const present = await this.#read();
         refuse(present, token);
-        // Somebody touched its labels, or deleted it: the journal in hand is the newest there is.
+        // Its metadata were changed, or it was deleted: this journal is the newest.
         current = present ?? (await this.#cluster.create(this.#object(token, current.data ?? {})));
       }
     }
@@ -134,7 +138,7 @@ function refuse(object: ConfigMap | undefined, token: number): void {
     throw new FencedError(`${JOURNAL_NAME}: token ${String(token)} has been superseded by ${String(newest)}`);
 }
 
-/** The newest lines that fit; at least the last one. */
+/** The newest lines that fit; at least the last line. */
 function bounded(lines: readonly string[]): string {
   let bytes = 0;
   let first = lines.length;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
 import { currentUser, isGone, ownIdentity, type ProcessIdentity } from "../host/process-identity.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
@@ -8,30 +9,30 @@ import type { Found, Lease as LeaseObject } from "./api-types.ts";
 /** Name of the Lease, in the stack's namespace. */
 export const LEASE_NAME = "exai-rollout";
 
-/** Seconds after its last renewal at which a lease expires; Kubernetes' own controllers take as many. */
+/** Seconds after its last renewal at which a lease expires; Kubernetes' controllers use the same. */
 const LEASE_SECONDS = 15;
 
-/** Seconds between two renewals. Each of them also notices that somebody else has taken the lease. */
+/** Seconds between two renewals. A renewal also detects that another process has taken the lease. */
 const RENEW_SECONDS = 2;
 
 const API = "coordination.k8s.io/v1";
 
-/** Annotation with the holder as JSON: `spec.holderIdentity` is one string for people. */
+/** Annotation with the holder as JSON; `spec.holderIdentity` is one string for people. */
 const HOLDER = "exai.holder";
 
 export interface KubernetesLeaseOptions {
   /** @default 15 */
   readonly seconds?: number;
-  /** The highest token that journal or routes have seen: what a Lease that somebody deleted must not fall behind. */
+  /** The highest token that has written journal or routes: a Lease that was deleted must not start below it. */
   readonly floor: () => Promise<number>;
 }
 
 /**
- * The lease as an object of coordination.k8s.io. Every change is a compare-and-swap on its version; the fencing token is
- * `leaseTransitions`, which grows with each holder.
+ * The lease as a Lease object of coordination.k8s.io. Every change is a compare-and-swap on its version; the fencing token
+ * is `leaseTransitions`, which grows with each holder.
  *
- * Clocks of two machines are never compared to take a lease: it is expired when it has not changed for its duration while
- * this process watched. A process of this machine that is gone frees its lease at once.
+ * The clocks of two machines are never compared to take a lease: it has expired if it did not change for its duration while
+ * this process watched. The lease of a process of this machine that has ended is free at once.
  */
 export class KubernetesLeaseStore implements LeaseStore {
   readonly #cluster: Cluster;
@@ -59,7 +60,7 @@ export class KubernetesLeaseStore implements LeaseStore {
     if (current === undefined || !isHeld(current)) return undefined;
     const holder = holderOf(current);
     if (await isGone(holder)) return undefined;
-    // A look takes no time to watch, so the clocks have to do, which may differ: then only the holder itself can tell.
+    // A read does not watch the lease, so it compares clocks. They may differ, so an old renewal only raises a doubt.
     const { who, pid, verb } = holder;
     return { who, pid, verb, ...(freshness(current) < durationOf(current) ? {} : { doubtful: true }) };
   }
@@ -93,7 +94,7 @@ export class KubernetesLeaseStore implements LeaseStore {
             : await this.#cluster.replace(next as Found<LeaseObject>);
         return this.#renewed(taken, token);
       } catch (error) {
-        if (!(error instanceof ConflictError)) throw error; // else somebody was faster: look again
+        if (!(error instanceof ConflictError)) throw error; // another process was faster: read again
       }
     }
   }
@@ -114,7 +115,7 @@ export class KubernetesLeaseStore implements LeaseStore {
         if (!(error instanceof ConflictError)) throw error;
         const present = await this.#read();
         if (present?.spec?.leaseTransitions !== token) throw new TakenError();
-        current = present; // only its labels or the like were changed; the next renewal has the version
+        current = present; // only its metadata were changed; the next renewal uses this version
       }
     };
     let renewing = Promise.resolve();
@@ -122,7 +123,7 @@ export class KubernetesLeaseStore implements LeaseStore {
       renewing = renewing
         .then(() => (lost.signal.aborted ? undefined : write({})))
         .catch((error: unknown) => {
-          // What fails now may succeed before the lease is over; two thirds of it leave room for a slow last write.
+          // A later renewal may succeed before the lease expires. A third of the lease is left for a slow last write.
           const over = performance.now() - last > (this.#seconds * 1000 * 2) / 3;
           if (!(error instanceof TakenError) && !over) return;
           clearInterval(timer);
@@ -136,12 +137,12 @@ export class KubernetesLeaseStore implements LeaseStore {
       release: async () => {
         clearInterval(timer);
         await renewing;
-        if (!lost.signal.aborted) await write({ holderIdentity: "" }).catch(() => undefined); // else it expires by itself
+        if (!lost.signal.aborted) await write({ holderIdentity: "" }).catch(() => undefined); // otherwise it expires
       },
     };
   }
 
-  /** Whether a holder lives. A renewal that looks recent is believed; one that looks old is watched for its duration. */
+  /** Whether the holder is alive. A recent renewal is trusted; a lease with an older one is watched for its duration. */
   async #alive(seen: Found<LeaseObject>): Promise<boolean> {
     if (await isGone(holderOf(seen))) return false;
     const duration = durationOf(seen);
@@ -169,13 +170,13 @@ function durationOf({ spec }: LeaseObject): number {
   return spec?.leaseDurationSeconds ?? LEASE_SECONDS;
 }
 
-/** Seconds since the last renewal by two machines' clocks; infinite where they cannot agree. */
+/** Seconds since the last renewal by the clocks of two machines; infinite if the renewal is in the future. */
 function freshness({ spec }: LeaseObject): number {
   const age = (Date.now() - Date.parse(spec?.renewTime ?? "1970-01-01")) / 1000;
   return age < -1 ? Infinity : age;
 }
 
-/** Now, with the microseconds that the API wants to see. */
+/** The current time with microseconds, as the API requires. */
 function microTime(): string {
   return new Date().toISOString().replace("Z", "000Z");
 }
@@ -192,9 +193,9 @@ function holderOf(lease: Found<LeaseObject>): Holder & ProcessIdentity {
 function refused(lease: Found<LeaseObject>): UserError {
   const { who, verb, pid } = holderOf(lease);
   return new UserError(
-    "state-conflict",
+    "lock-held",
     "rollout lease",
     `${who} holds it: \`${verb}\`, process ${String(pid)}, token ${String(lease.spec?.leaseTransitions)}`,
-    `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(durationOf(lease))} s after its last renewal`,
+    fix`wait until it ends (${command("rollout status")}), or end that process; the lease expires ${durationOf(lease)} s after its last renewal`,
   );
 }

@@ -2,18 +2,18 @@ import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
 import { connect as tlsConnect } from "node:tls";
 
-/** Opens a connection to where the requests go. */
+/** Opens a connection to the target of the requests. */
 type Connect = () => Promise<Duplex>;
 
-/** How a TLS listener behind a connection is spoken to. */
+/** TLS options of the listener behind a connection. */
 export interface ListenerTls {
-  /** Host name that the listener's certificate is chosen by. */
+  /** Host name by which the listener selects its certificate. */
   readonly servername: string;
 }
 
 /**
- * HTTP over connections that are no sockets of this machine, such as those through an API server. Idle ones are used
- * again, as with any agent.
+ * HTTP over connections that are not sockets of this machine, such as those through an API server. Like other agents, it
+ * reuses idle connections.
  */
 export class PodAgent extends Agent {
   readonly #connect: Connect;
@@ -31,7 +31,7 @@ export class PodAgent extends Agent {
       const stream = await this.#connect();
       if (!this.#ended) return this.#secured(stream);
       stream.destroy();
-      throw new Error("the connection is not needed any more");
+      throw new Error("the connection is no longer needed");
     };
     opened().then(
       (stream) => callback?.(null, stream),
@@ -40,17 +40,17 @@ export class PodAgent extends Agent {
     return undefined;
   }
 
-  /** Ends all connections, those that are about to open too: a single one would keep the process from ending. */
+  /** Closes all connections, including those that are opening: one open connection would keep the process alive. */
   override destroy(): void {
     this.#ended = true;
     super.destroy();
   }
 
   #secured(stream: Duplex): Duplex {
-    // The agent asks of idle connections what only sockets of the operating system can do.
+    // The agent calls methods on idle connections that only sockets of the operating system have.
     const asSocket = { setKeepAlive: () => stream, setTimeout: () => stream, ref: () => stream, unref: () => stream };
     if (this.#tls === undefined) return Object.assign(stream, asSocket);
-    // The API server has authenticated the other end; the certificate's name and authority are its users' business.
+    // The API server has authenticated the pod; the certificate is for the users of the listener.
     return tlsConnect({ socket: stream, servername: this.#tls.servername, rejectUnauthorized: false });
   }
 }

@@ -9,17 +9,17 @@ import { request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
-/** Where the requests that come in go on to. */
+/** The target of the requests. */
 export interface Target {
-  /** How to get there. */
+  /** Address and agent. */
   readonly options: RequestOptions;
-  /** Put in front of the client's path. @default "" */
+  /** Prefix of the client's path. @default "" */
   readonly prefix?: string;
-  /** Take the place of the client's. */
+  /** Replace the client's headers of the same names. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A port of the loopback address that leads to something inside a cluster. */
+/** A port of the loopback address that is forwarded to a target in a cluster. */
 export interface ForwardedPort {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
@@ -27,8 +27,8 @@ export interface ForwardedPort {
 }
 
 /**
- * Opens a port of this machine's loopback address that passes HTTP and WebSockets on, so that probes and gates speak to a
- * cluster's router and Prometheus as to local ones. It lasts as long as the command.
+ * Opens a port of this machine's loopback address that forwards HTTP and WebSockets, so that probes and gates use a
+ * cluster's router and Prometheus like local ones. It is open as long as the command runs.
  */
 export async function forwardPort(target: () => Promise<Target>): Promise<ForwardedPort> {
   const passOn = async (incoming: IncomingMessage): Promise<ClientRequest> => {
@@ -49,7 +49,7 @@ export async function forwardPort(target: () => Promise<Target>): Promise<Forwar
     passOn(incoming).then((outgoing) => {
       outgoing.on("response", (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.headers);
-        // An event stream may have nothing to say for a long time, and its client waits for the answer's head.
+        // An event stream may send nothing for a long time, but its client waits for the headers.
         response.flushHeaders();
         answer.pipe(response);
         answer.on("error", () => response.destroy());
@@ -72,7 +72,7 @@ export async function forwardPort(target: () => Promise<Target>): Promise<Forwar
           upstream.on("close", () => socket.destroy());
           socket.on("close", () => upstream.destroy());
         });
-        // Refused: the client has to see why.
+        // The upgrade was refused: the client gets the answer.
         outgoing.on("response", (answer) => {
           socket.write(headOf(answer));
           answer.pipe(socket);
@@ -100,7 +100,7 @@ export async function forwardPort(target: () => Promise<Target>): Promise<Forwar
   };
 }
 
-/** Status line and headers as they came. */
+/** Status line and headers, unchanged. */
 function headOf(answer: IncomingMessage): string {
   const headers = Array.from({ length: answer.rawHeaders.length / 2 }, (_, index) => {
     const [name = "", value = ""] = answer.rawHeaders.slice(index * 2, index * 2 + 2);

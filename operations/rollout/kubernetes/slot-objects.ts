@@ -2,12 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ContainerStatus, Deployment, Found, Pod } from "./api-types.ts";
 
-/** Why a container does not start; waiting fixes none of them. */
-const HOPELESS = [
+/** Reasons for a container not to start that do not pass with time. */
+const PERMANENT = [
   "CrashLoopBackOff",
   "CreateContainerConfigError",
   "CreateContainerError",
@@ -17,10 +18,10 @@ const HOPELESS = [
   "InvalidImageName",
 ];
 
-/** Until all replicas of a deployment are ready, in seconds. */
+/** Deadline for all replicas of a Deployment to be ready, in seconds. */
 const READY_SECONDS = 300;
 
-/** The Deployment of each slot and its pods, as the cluster has them. */
+/** The Deployment of each slot and its pods. */
 export class SlotObjects {
   readonly cluster: Cluster;
   readonly #instance: string;
@@ -34,24 +35,27 @@ export class SlotObjects {
     return this.cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(slot) });
   }
 
-  /** @throws UserError where there is none */
+  /** @throws UserError if it does not exist */
   async existing(slot: Slot): Promise<Found<Deployment>> {
     const deployment = await this.deployment(slot);
     if (deployment !== undefined) return deployment;
-    throw new UserError("failed", `Deployment ${slotHost(slot)}`, "is not there", "./exai up staging   (or prod)");
+    throw new UserError(
+      ...(["not-found", `Deployment ${slotHost(slot)}`, "does not exist"] as const),
+      fix`${command("up staging")} (or ${command("up prod")})`,
+    );
   }
 
-  /** Those that are going as well, without the ones that have ended. */
+  /** All pods that have not ended, including those that are terminating. */
   async pods(slot: Slot): Promise<Found<Pod>[]> {
     const labels = { [LABELS.instance]: this.#instance, [LABELS.component]: "server", [LABELS.slot]: slot };
     const pods = await this.cluster.list<Pod>("v1", "Pod", labels);
     return pods.filter(({ status }) => status?.phase !== "Succeeded" && status?.phase !== "Failed");
   }
 
-  /** The last lines of the pod that has most to say about a failure. */
+  /** The last lines of the pod whose log most likely shows the failure. */
   async logs(slot: Slot, lines: number): Promise<string> {
     const pods = await this.pods(slot);
-    const worst = pods.sort((a, b) => trouble(b) - trouble(a))[0];
+    const worst = pods.sort((a, b) => failureRank(b) - failureRank(a))[0];
     const container = worst?.spec?.containers[0]?.name;
     if (worst === undefined || container === undefined) return "";
     const restarted = (containerOf(worst)?.restartCount ?? 0) > 0;
@@ -59,9 +63,9 @@ export class SlotObjects {
   }
 
   /**
-   * Waits until all replicas of a slot are of the newest template and ready; an empty slot is at once.
+   * Waits until all replicas of a slot have the newest template and are ready. An empty slot is ready at once.
    *
-   * @throws UserError where that is hopeless or late, with the last lines of its log
+   * @throws UserError with the last lines of the log if a container cannot start, or at the deadline
    */
   async rolledOut(slot: Slot, signal: AbortSignal, seconds = READY_SECONDS): Promise<void> {
     const deadline = performance.now() + seconds * 1000;
@@ -77,9 +81,9 @@ export class SlotObjects {
       if (stuck !== undefined || performance.now() > deadline) {
         const lines = (await this.logs(slot, 3).catch(() => "")).trim();
         throw new UserError(
-          "failed",
+          stuck === undefined ? "timeout" : "failed",
           `slot ${slot}`,
-          `${stuck ?? `${String(availableReplicas)} of ${String(wanted)} replicas are ready after ${String(seconds)} s`}${lines === "" ? "" : `; its last lines: ${lines}`}`,
+          `${stuck ?? `${String(availableReplicas)} of ${String(wanted)} replicas are ready after ${String(seconds)} s`}${lines === "" ? "" : `; last lines of its log: ${lines}`}`,
           `kubectl --namespace ${this.cluster.namespace} get pods --selector ${LABELS.slot}=${slot}`,
         );
       }
@@ -92,7 +96,7 @@ export function containerOf(pod: Pod): ContainerStatus | undefined {
   return pod.status?.containerStatuses?.[0];
 }
 
-/** What an older template left behind may be broken for ever: it is on its way out. */
+/** Pods of an older template may be broken permanently, but they are being removed. */
 function ofNewestTemplate(pods: readonly Found<Pod>[]): readonly Found<Pod>[] {
   const since = ({ metadata }: Pod): number => new Date(metadata?.creationTimestamp ?? 0).getTime();
   const template = ({ metadata }: Pod): string | undefined => metadata?.labels?.["pod-template-hash"];
@@ -102,12 +106,12 @@ function ofNewestTemplate(pods: readonly Found<Pod>[]): readonly Found<Pod>[] {
 
 function stuckBecause(pod: Pod): string | undefined {
   const waiting = containerOf(pod)?.state?.waiting;
-  if (waiting?.reason === undefined || !HOPELESS.includes(waiting.reason)) return undefined;
+  if (waiting?.reason === undefined || !PERMANENT.includes(waiting.reason)) return undefined;
   return `${pod.metadata?.name ?? "a pod"}: ${waiting.reason}${waiting.message === undefined ? "" : `, ${waiting.message}`}`;
 }
 
-/** How much a pod's log has to say about a failure. */
-function trouble(pod: Pod): number {
+/** Ranks pods by how likely their log shows a failure. */
+function failureRank(pod: Pod): number {
   const container = containerOf(pod);
   return (container?.restartCount ?? 0) * 10 + (container?.ready === true ? 0 : 1);
 }

@@ -2,16 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import type { SlotDeployer, SlotStatus } from "../ports/deployer.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Deployment } from "./api-types.ts";
 import { containerOf, SlotObjects } from "./slot-objects.ts";
 
-/** What knows how a slot comes to an image. */
+/** Puts images into slots. */
 export interface SlotImages {
-  /** Makes a slot's Deployment have an image, and touches nothing else. */
+  /** Changes the image of a slot's Deployment, and nothing else. */
   put(slot: Slot, image: string, signal: AbortSignal): Promise<void>;
-  /** Says where an image would come from. @throws UserError when no slot could have it */
+  /** Where an image would come from. @throws UserError if it is not available */
   locate(image: string, signal: AbortSignal): Promise<string>;
 }
 
@@ -21,17 +22,17 @@ export interface KubernetesSlotsOptions {
   /** Replicas of a slot at full scale. */
   readonly replicas: number;
   readonly images: SlotImages;
-  /** Until all replicas of a deployment are ready. @default 300 */
+  /** Deadline for all replicas to be ready. @default 300 */
   readonly readySeconds?: number;
 }
 
-/** Owner of a slot's replicas while the slot is drained. */
+/** Field manager of a slot's replicas while the slot is drained. */
 const SCALE_MANAGER = "exai-rollout-scale";
 
-/** Seconds beyond the pods' own grace until what still runs counts as stuck. */
+/** Seconds after the pods' grace period at which a running pod counts as stuck. */
 const STUCK_SECONDS = 30;
 
-/** The slots of a cluster: a Deployment each, whose image is put there by the engine and whose scale is the rollout's. */
+/** The slots of a cluster: one Deployment each. The engine sets its image, the rollout its scale. */
 export class KubernetesSlots implements SlotDeployer {
   readonly #options: KubernetesSlotsOptions;
   readonly #objects: SlotObjects;
@@ -48,10 +49,10 @@ export class KubernetesSlots implements SlotDeployer {
       throw new UserError(
         "failed",
         `Deployment ${slotHost(slot)}`,
-        `has ${imageOf(deployment) ?? "no image"} where ${image} was asked for`,
-        "./exai preview staging   (or prod) shows what the engine would change",
+        `has ${imageOf(deployment) ?? "no image"} instead of ${image}`,
+        fix`${command("preview staging")} (or ${command("preview prod")}) shows what the engine would change`,
       );
-    // It was drained, or the same image was put into an empty slot, where the engine sees nothing to change.
+    // The slot was drained, or the engine found the same image in an empty slot and changed nothing.
     if (deployment.spec?.replicas === 0) await this.#scale(slot, this.#options.replicas);
     await this.#objects.rolledOut(slot, signal, this.#options.readySeconds);
     return this.status(slot);
@@ -68,9 +69,9 @@ export class KubernetesSlots implements SlotDeployer {
       if (left.length === 0) return;
       if (performance.now() > deadline)
         throw new UserError(
-          "failed",
+          "timeout",
           `slot ${slot}`,
-          `${left.map(({ metadata }) => metadata.name).join(", ")} did not stop within the grace time`,
+          `${left.map(({ metadata }) => metadata.name).join(", ")} did not stop within the grace period`,
           `kubectl --namespace ${this.#options.cluster.namespace} describe pod ${left[0]?.metadata.name ?? ""}`,
         );
       await sleep(500, undefined, { signal });
@@ -87,7 +88,7 @@ export class KubernetesSlots implements SlotDeployer {
     return {
       ...(image === undefined ? {} : { image }),
       ...(digest === undefined || digest === "" ? {} : { digest }),
-      // The revision grows with every change of the pods' template, whoever makes it.
+      // The revision grows with every change of the pod template.
       id: `${deployment.metadata.uid ?? ""}@${revision}`,
       running: present.some(({ status }) => status?.phase === "Running"),
       restarts: present.reduce((sum, pod) => sum + (containerOf(pod)?.restartCount ?? 0), 0),

@@ -8,22 +8,22 @@ import { FileControlStore } from "./file-control.ts";
 import { FileJournalStore } from "./file-journal.ts";
 import { DEFAULT_LEASE_SECONDS, FileLeaseStore } from "./file-lease.ts";
 
-/** What the CLI knows of a stack on Docker. */
+/** A stack on Docker, for {@link localRollout}. */
 export interface LocalRollout extends RolloutOptions {
-  /** The instance's own directory; the rollout keeps its state in `rollout/` below it. */
+  /** The instance's directory; the rollout keeps its state in its subdirectory `rollout/`. */
   readonly home: string;
-  /** Host directory that the router's container has mounted. */
+  /** Host directory that is mounted into the router's container. */
   readonly routesDirectory: string;
   readonly routerUrl: string;
   readonly webSocketUrl: string;
   readonly observeUrl: string;
-  /** Whose router is meant. Absent: that of whoever answers. */
+  /** Instance that the router must belong to. @default any */
   readonly instance?: string;
   readonly prometheusUrl: string;
   readonly routeTimeouts?: RouteTimeouts;
 }
 
-/** The context of a stack on Docker: Envoy's route file, journal and lease as files. */
+/** The context of a stack on Docker: routes, journal, lease and requests are files. */
 export function localRollout(options: LocalRollout): RolloutContext {
   const { webSocketToken, schema, ahead, announcer } = options;
   return {
@@ -55,7 +55,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
   };
 }
 
-/** Where a local stack's rollout keeps journal, history and leases. */
+/** Directory of a local stack's journal, history, leases and requests. */
 export function rolloutDirectory(home: string): string {
   return join(home, "rollout");
 }

@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { get, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import {
@@ -17,26 +20,26 @@ import {
 } from "../../../contract/envoy/routes.ts";
 import { routesText } from "../../../contract/envoy/seed.ts";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { FencedDirectory } from "./fenced-directory.ts";
 import type { Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
-import { getJson, type JsonAnswer } from "./get-json.ts";
 import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
 import { unwritable } from "../host/durable-files.ts";
 
 export interface EnvoyTrafficOptions {
-  /** The router's read-only view, e.g. `http://127.0.0.1:9901`. */
+  /** The router's read-only address, e.g. `http://127.0.0.1:9901`. */
   readonly observeUrl: string;
-  /** Whose router it must be: another one's answer is refused (exit code 3). Absent: anybody's. */
+  /** Instance that the router must belong to: the answer of another router is refused (exit code 3). @default any */
   readonly instance?: string;
-  /** Host directory that the router's container has mounted. */
+  /** Host directory that is mounted into the router's container. */
   readonly routesDirectory: string;
   readonly timeouts?: RouteTimeouts;
-  /** Until a table must be in force. @default 10 */
+  /** Deadline for a table to be in force. @default 10 */
   readonly readBackSeconds?: number;
 }
 
-/** Envoy on Docker: the table is a file, replaced by rename, and Envoy's own dump says when it is in force. */
+/** Envoy on Docker. The table is a file, replaced by rename; Envoy's config dump shows when it is in force. */
 export class EnvoyTraffic implements TrafficDriver {
   readonly #options: EnvoyTrafficOptions;
 
@@ -85,7 +88,7 @@ export class EnvoyTraffic implements TrafficDriver {
 
   async #apply(directory: FencedDirectory, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
-    // The journal has the table already, so a disk that is slow to flush need not keep the users waiting.
+    // The journal already has the table, so the users need not wait for a slow flush.
     try {
       await directory.replace(ROUTES_FILE, routesText(table, this.#options.timeouts), "first");
     } catch (error) {
@@ -93,8 +96,7 @@ export class EnvoyTraffic implements TrafficDriver {
       throw unwritable(
         error,
         path,
-        (code) =>
-          `generation ${String(table.generation)} cannot be written (${code}); the router keeps the table it has`,
+        (code) => `generation ${String(table.generation)} cannot be written (${code}); the router keeps its table`,
       );
     }
     const deadline = started + (this.#options.readBackSeconds ?? 10) * 1000;
@@ -111,10 +113,10 @@ export class EnvoyTraffic implements TrafficDriver {
       }
       if (performance.now() > deadline) {
         throw new UserError(
-          "failed",
+          "timeout",
           this.#options.observeUrl,
           `the router has not taken generation ${String(table.generation)}: ${last}`,
-          "./exai status, ./exai logs router; then: ./exai rollout resume (or abort)",
+          fix`${command("status")}, ${command("logs router")}; then: ${command("rollout resume")} (or ${command("rollout abort")})`,
         );
       }
       await sleep(5, undefined, { signal });
@@ -141,17 +143,16 @@ export class EnvoyTraffic implements TrafficDriver {
         "unavailable",
         observeUrl,
         `the router does not answer (${detail})`,
-        "./exai up, then ./exai status",
+        fix`${command("up")}, then ${command("status")}`,
       );
     }
-    // A router of before it gave its name gives none.
     const name = answer.headers[INSTANCE_HEADER];
-    if (instance === undefined || name === undefined || name === instance) return answer.body;
+    if (instance === undefined || name === instance) return answer.body;
     throw new UserError(
       "state-conflict",
       observeUrl,
-      `the router of ${String(name)} answers there, and not that of ${instance}`,
-      "./exai down on that one, or ./exai up with other ports: --set observePort=<port> and the like",
+      `the router of ${String(name ?? "another program")} answers there, not the router of ${instance}`,
+      fix`stop that instance (${command("down")}), or use another port: ${command("up --set observePort=PORT")}`,
     );
   }
 }
@@ -164,4 +165,22 @@ interface ClustersAnswer {
       readonly health_status?: { readonly failed_active_health_check?: boolean; readonly pending_active_hc?: boolean };
     }[];
   }[];
+}
+
+/** An answer with status 200. */
+interface JsonAnswer {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: unknown;
+}
+
+/** Not `fetch`, which loads more modules than the rest of a rollback. @throws Error on another status, or on abort */
+async function getJson(url: URL, signal: AbortSignal): Promise<JsonAnswer> {
+  const request = get(url, { signal });
+  request.on("error", () => undefined); // also fails the promise below, or the read of the body
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  if (response.statusCode !== 200) {
+    response.destroy();
+    throw new Error(`HTTP ${String(response.statusCode)}`);
+  }
+  return { headers: response.headers, body: await json(response) };
 }

@@ -6,11 +6,10 @@ import { FencedError } from "../ports/lease.ts";
 const PREFIX = ".staging-";
 
 /**
- * Replaces files of one directory, and only as long as no newer token has opened it.
+ * Replaces files of one directory as long as no newer token has opened it.
  *
- * Files are staged in a directory of the token and moved into place. The next holder deletes the staging directories of
- * older tokens before it does anything else, so a holder that was asleep finds its rename refused by the file system:
- * there is no moment between a check and the write.
+ * Files are staged in a directory per token and renamed. A new holder first deletes the staging directories of older
+ * tokens, so the file system itself rejects the rename of a holder that was suspended: no gap between a check and a write.
  */
 export class FencedDirectory {
   readonly #directory: string;
@@ -24,12 +23,12 @@ export class FencedDirectory {
   /**
    * Shuts older tokens out.
    *
-   * @throws FencedError when a newer token has been here.
+   * @throws FencedError if a newer token has opened the directory
    */
   static async open(directory: string, token: number): Promise<FencedDirectory> {
     await mkdir(directory, { recursive: true });
     const staging = join(directory, `${PREFIX}${String(token)}`);
-    // First the own directory, then the look: of two that do this at the same time, at least one sees the other.
+    // Create the directory before reading: of two processes that do this concurrently, at least one sees the other.
     await mkdir(staging, { recursive: true });
     const tokens = (await readdir(directory)).flatMap((name) => {
       const other = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : NaN;
@@ -46,11 +45,11 @@ export class FencedDirectory {
   }
 
   /**
-   * Replaces a file by rename; when it returns, the content survives a crash of the machine.
+   * Replaces a file by rename. When it returns, the content survives a crash of the machine.
    *
-   * @param visible `first` renames before the content is flushed, for a reader who waits: what a crash of the machine in
-   * between leaves behind must be fixable from elsewhere.
-   * @throws FencedError when a newer token has shut this one out.
+   * @param visible `first` renames before the content is flushed, for a reader that waits. A crash of the machine may then
+   * lose the content, so it must be recoverable.
+   * @throws FencedError if a newer token has opened the directory
    */
   async replace(name: string, content: string, visible: "first" | "when safe" = "when safe"): Promise<void> {
     const staged = join(this.#staging, name);

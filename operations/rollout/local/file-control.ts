@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { createDurably, errorCode, syncDirectory } from "../host/durable-files.ts";
 import type { ControlAnswer, ControlRequest, ControlStore } from "../ports/control.ts";
 
-/** A controller on this machine looks ten times per second. */
+/** Seconds; a controller on this machine polls ten times per second. */
 const LOCAL_PATIENCE_SECONDS = 0.5;
 
-/** Answers are left for this long, for whoever still waits for one. */
+/** Answers are kept for this long, for a process that still waits. */
 const ANSWER_KEPT_SECONDS = 60;
 
 const REQUEST = ".request.json";
 const ANSWER = ".answer.json";
 
-/** Requests and answers as files of one directory, each moved into place when it is whole, and removed when taken. */
+/** Requests and answers as files of one directory. Each is renamed into place when it is complete. */
 export class FileControlStore implements ControlStore {
   readonly patienceSeconds: number;
   readonly #directory: string;
@@ -23,20 +23,20 @@ export class FileControlStore implements ControlStore {
   }
 
   async post(request: ControlRequest): Promise<void> {
-    // The time in front makes the names' order that of the requests.
+    // The leading time sorts the names in the order of the requests.
     await this.#place(`${request.at.replaceAll(/\D/g, "")}-${request.id}${REQUEST}`, request);
   }
 
   async take(rollout: string): Promise<readonly ControlRequest[]> {
     const names = await this.#names();
-    await this.#forget(names);
+    await this.#removeOldAnswers(names);
     const taken: ControlRequest[] = [];
     for (const name of names.filter((each) => each.endsWith(REQUEST)).sort()) {
       const path = join(this.#directory, name);
       let request: ControlRequest;
       try {
         request = JSON.parse(await readFile(path, "utf8")) as ControlRequest;
-        await unlink(path); // who removes it has it: of two that read it, the other one fails here (`rm` would not)
+        await unlink(path); // of two processes that read it, the second one fails here (`rm` would not)
       } catch (error) {
         if (errorCode(error) === "ENOENT") continue;
         throw error;
@@ -83,7 +83,7 @@ export class FileControlStore implements ControlStore {
     });
   }
 
-  async #forget(names: readonly string[]): Promise<void> {
+  async #removeOldAnswers(names: readonly string[]): Promise<void> {
     for (const name of names.filter((each) => each.endsWith(ANSWER))) {
       const path = join(this.#directory, name);
       const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());

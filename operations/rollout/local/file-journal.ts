@@ -32,8 +32,8 @@ export class FileJournalStore implements JournalStore {
   async open(lease: Lease): Promise<JournalWriter> {
     const directory = await FencedDirectory.open(this.#directory, lease.token);
     await this.#repairHistory(directory);
-    // What the history has not taken yet goes with the next write.
-    let untold: readonly HistoryEntry[] = [];
+    // Entries that could not be appended are appended by the next write.
+    let pending: readonly HistoryEntry[] = [];
     return {
       write: async (journal) => {
         const { entry } = journal;
@@ -41,18 +41,18 @@ export class FileJournalStore implements JournalStore {
           directory.replace(JOURNAL, `${JSON.stringify(journal, undefined, 2)}\n`),
           join(this.#directory, JOURNAL),
           (code) =>
-            `the journal cannot be written (${code}), so nothing was changed after ${entry?.from ?? "the start"}`,
+            `the journal cannot be written (${code}), so nothing has changed since ${entry?.from ?? "the start"}`,
         );
         if (entry === undefined) return;
-        // A line that was torn is ended by the line feed in front.
-        const torn = untold.length > 0 ? "\n" : "";
-        untold = [...untold, entry];
+        // The leading line feed ends an incomplete line.
+        const torn = pending.length > 0 ? "\n" : "";
+        pending = [...pending, entry];
         await orUnwritable(
-          directory.append(HISTORY, torn + untold.map((each) => JSON.stringify(each)).join("\n")),
+          directory.append(HISTORY, torn + pending.map((each) => JSON.stringify(each)).join("\n")),
           join(this.#directory, HISTORY),
-          (code) => `the history cannot be written (${code}); the journal has ${entry.to}, which is not begun`,
+          (code) => `the history cannot be written (${code}); the journal has ${entry.to}, which has not begun`,
         );
-        untold = [];
+        pending = [];
       },
     };
   }
@@ -66,18 +66,18 @@ export class FileJournalStore implements JournalStore {
       try {
         return line === "" ? [] : [JSON.parse(line) as HistoryEntry];
       } catch {
-        return []; // the line that a crash tore; the journal holds its entry, and the next holder appends it again
+        return []; // an incomplete line after a crash; the next holder appends its entry from the journal
       }
     });
   }
 
-  /** A crash between the journal and the history leaves out at most the entry that the journal holds. */
+  /** After a crash between the two writes, the history lacks the entry of the journal. */
   async #repairHistory(directory: FencedDirectory): Promise<void> {
     const entry = (await this.read())?.entry;
     if (entry === undefined) return;
     const history = await this.history();
     if (history.some((each) => each.sequence === entry.sequence)) return;
-    // The line feed in front ends a torn line.
+    // The leading line feed ends an incomplete line.
     await directory.append(HISTORY, `\n${JSON.stringify(entry)}`);
   }
 }

@@ -3,6 +3,7 @@ import { link, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { createDurably, errorCode, syncDirectory, unwritable } from "../host/durable-files.ts";
 import { currentUser, isGone, isSameBoot, ownIdentity } from "../host/process-identity.ts";
 import { TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
@@ -10,7 +11,7 @@ import { TakenError, type Holder, type Lease, type LeaseStore } from "../ports/l
 /** Seconds after its last renewal at which a lease expires. */
 export const DEFAULT_LEASE_SECONDS = 30;
 
-/** Milliseconds between two looks for a newer token. */
+/** Milliseconds between two checks for a newer token. */
 const WATCH_MS = 500;
 
 interface LeaseRecord {
@@ -20,7 +21,7 @@ interface LeaseRecord {
   readonly seconds: number;
   /** Wall clock of the last renewal, milliseconds since 1970: for readers on another host. */
   readonly renewedAt: number;
-  /** The machine's boot, its time since boot in seconds and the process's start: immune to a clock that jumps. */
+  /** The machine's boot, its uptime in seconds and the process's start: independent of clock changes. */
   readonly boot: string;
   readonly renewedUptime: number;
   readonly processNamespace: string;
@@ -29,8 +30,8 @@ interface LeaseRecord {
 }
 
 /**
- * Leases as files: `<directory>/<token>.json`. The highest token is the lease. Taking it is the exclusive creation of
- * the next number, so of two contenders one wins, and tokens never go back.
+ * Leases as files: `<directory>/<token>.json`. The highest token is the lease. Acquiring it is the exclusive creation of
+ * the file of the next token, so only one of two contenders succeeds and tokens only grow.
  */
 export class FileLeaseStore implements LeaseStore {
   readonly #directory: string;
@@ -65,11 +66,11 @@ export class FileLeaseStore implements LeaseStore {
         throw unwritable(
           error,
           this.#directory,
-          (code) => `the lease cannot be written (${code}), so nothing was changed`,
+          (code) => `the lease cannot be written (${code}), so nothing has changed`,
         );
       }
       try {
-        // link() fails when the name exists: the atomic "create if absent with content".
+        // link() fails if the name exists: an atomic "create with content".
         await link(temporary, this.#path(token));
       } catch (error) {
         if (errorCode(error) === "EEXIST") continue;
@@ -103,19 +104,19 @@ export class FileLeaseStore implements LeaseStore {
     const timer = setInterval(
       () => {
         renew(false).catch((error: unknown) => {
-          // A write that fails now may succeed before the lease is over; a lease that is over is gone.
+          // A later renewal may succeed before the lease expires.
           if (error instanceof TakenError || uptime() - last > record.seconds) lose(error);
         });
       },
       (this.#seconds * 1000) / 4,
     );
-    // Who was shut out should stop at once, and not at the next renewal only: what it asks of Docker knows no token.
+    // Docker does not check tokens, so a holder that was shut out must stop before its next renewal.
     const watch = setInterval(() => {
       this.#tokens().then(
         (tokens) => {
           if (tokens.some((token) => token > record.token)) lose(new TakenError());
         },
-        () => undefined, // the renewal judges a directory that cannot be read
+        () => undefined, // the renewal handles a directory that cannot be read
       );
     }, WATCH_MS);
     const stop = (): void => {
@@ -133,7 +134,7 @@ export class FileLeaseStore implements LeaseStore {
       lost: lost.signal,
       release: async () => {
         stop();
-        if (!lost.signal.aborted) await renew(true).catch(() => undefined); // else it expires by itself
+        if (!lost.signal.aborted) await renew(true).catch(() => undefined); // otherwise it expires
       },
     };
   }
@@ -153,7 +154,7 @@ export class FileLeaseStore implements LeaseStore {
       try {
         return JSON.parse(await readFile(this.#path(Math.max(...tokens)), "utf8")) as LeaseRecord;
       } catch (error) {
-        if (errorCode(error) !== "ENOENT") throw error; // a newer holder has just removed it: look again
+        if (errorCode(error) !== "ENOENT") throw error; // a newer holder has just removed it: read again
       }
     }
   }
@@ -193,9 +194,9 @@ async function alive(record: LeaseRecord): Promise<boolean> {
 function refused(record: LeaseRecord): UserError {
   const { holder } = record;
   return new UserError(
-    "state-conflict",
+    "lock-held",
     "rollout lease",
     `${holder.who} holds it: \`${holder.verb}\`, process ${String(holder.pid)}, token ${String(record.token)}`,
-    `wait until it ends (./exai rollout status), or end that process; the lease expires ${String(record.seconds)} s after its last renewal`,
+    fix`wait until it ends (${command("rollout status")}), or end that process; the lease expires ${record.seconds} s after its last renewal`,
   );
 }

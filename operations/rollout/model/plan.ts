@@ -1,48 +1,49 @@
 import type { Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import type { SchemaRange } from "../../schema/range.ts";
 
-/** Ranges of the releases that a rollout concerns, kept in its plan: a rollback must not have to ask a registry. */
+/** Schema ranges of both releases, kept in the plan so that a rollback needs no registry. */
 export type PlannedRanges = Readonly<Partial<Record<Slot, SchemaRange>>>;
 
-/** One rollout, decided before its first transition and never changed afterwards. */
+/** One rollout. Fixed before its first transition. */
 export interface RolloutPlan {
-  /** Sortable and unique: start time and a random part. */
+  /** Start time and a random part, so identifiers are unique and sort by time. */
   readonly id: string;
   /** The slot that has the users when the rollout starts, and after a rollback. */
   readonly stable: Slot;
   /** The slot that gets the new image. */
   readonly candidate: Slot;
   readonly image: string;
-  /** What the stable slot runs: needed to bring it up again. Absent when its slot could not say. */
+  /** Image of the stable slot, for a new deployment of it. Absent if it is unknown. */
   readonly stableImage?: string;
-  /** Candidate's weights in percent, rising; the last is 100. */
+  /** Weights of the candidate in percent, ascending; the last is 100. */
   readonly steps: readonly number[];
-  /** Least time on each step below the last. */
+  /** Minimum time on each step except the last. */
   readonly holdSeconds: number;
-  /** Least time at 100 % under gates, after which the rollout counts as done. */
+  /** Minimum time at 100 % under gates before the rollout is complete. */
   readonly bakeSeconds: number;
-  /** How long the old slot stays warm afterwards. */
+  /** How long the old slot stays warm after completion. */
   readonly standbySeconds: number;
-  /** The migrations between which the release of each slot works, where it says so. */
+  /** The range of migrations that each release declares to work with. */
   readonly schema?: PlannedRanges;
-  /** How long a slot's connections may go on after it lost its users, before they are closed. */
+  /** How long a slot's connections may stay open after it lost its users. */
   readonly drainSeconds: number;
-  /** Whether a person has to agree before the candidate gets all users. */
+  /** Whether a person must approve before the candidate gets all users. */
   readonly approval: boolean;
-  /** The candidate has lost a key for tokens: that it refuses WebSockets which the stable slot takes is what is wanted. */
+  /** The candidate no longer accepts an old token key: it intentionally refuses WebSockets that the stable slot accepts. */
   readonly retiresKey?: true;
   readonly reason: string;
-  /** user@host of who started it. */
+  /** user@host that started it. */
   readonly by: string;
   /** ISO 8601. */
   readonly startedAt: string;
 }
 
-/** What a stack's settings say of every rollout; what is asked for with a cutover goes before it. */
+/** Defaults from a stack's settings. The options of a cutover override them. */
 export type PlanDefaults = Partial<Pick<RolloutPlan, "standbySeconds" | "drainSeconds" | "approval">>;
 
-/** The plan's defaults from a stack's settings. */
+/** Reads the defaults from a stack's settings. */
 export function planDefaults(settings: {
   readonly standbyMinutes: number;
   readonly drainSeconds: number;
@@ -58,13 +59,13 @@ export const DEFAULT_BAKE_SECONDS = 10;
 export const DEFAULT_STANDBY_SECONDS = 3600;
 export const DEFAULT_DRAIN_SECONDS = 300;
 
-/** What is decided of a rollout beside its image. */
+/** The parameters of a rollout, without its images. */
 export type PlanTimes = Pick<
   RolloutPlan,
   "steps" | "holdSeconds" | "bakeSeconds" | "standbySeconds" | "drainSeconds" | "approval"
 >;
 
-/** What was asked for, before what the stack's settings say, before the defaults. */
+/** The parameters of a rollout: the request first, then the stack's settings, then the built-in defaults. */
 export function timesOf(request: Partial<PlanTimes>, defaults: PlanDefaults): PlanTimes {
   return {
     steps: request.steps ?? DEFAULT_STEPS,
@@ -79,7 +80,7 @@ export function timesOf(request: Partial<PlanTimes>, defaults: PlanDefaults): Pl
 /**
  * Parses `5,25,50,100`.
  *
- * @throws UserError unless the steps are whole percentages that rise and end with 100.
+ * @throws UserError unless the steps are ascending whole percentages ending in 100
  */
 export function parseSteps(text: string): readonly number[] {
   const steps = text.split(",").map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : NaN));
@@ -88,8 +89,8 @@ export function parseSteps(text: string): readonly number[] {
     throw new UserError(
       "invalid-argument",
       "--steps",
-      `"${text}" is no list of rising percentages that ends with 100`,
-      "./exai cutover --image IMAGE --steps 5,25,50,100",
+      `"${text}": must be ascending percentages ending in 100`,
+      fix`${command("cutover --image IMAGE --steps 5,25,50,100")}`,
     );
   }
   return steps;
@@ -98,12 +99,12 @@ export function parseSteps(text: string): readonly number[] {
 /**
  * Parses `500ms`, `10s`, `2m`, `1h` or a number of seconds.
  *
- * @throws UserError that names the option.
+ * @throws UserError that names the option
  */
 export function parseSeconds(text: string, option: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*$/.exec(text);
   if (match === null)
-    throw new UserError("failed", option, `"${text}" is no duration`, `${option} 10s (ms, s, m or h)`);
+    throw new UserError("invalid-argument", option, `"${text}" is not a duration`, `${option} 10s (ms, s, m or h)`);
   const factors: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
   return Number(match[1]) * (factors[match[2] ?? "s"] ?? 1);
 }

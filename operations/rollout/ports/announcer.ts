@@ -1,19 +1,19 @@
 import type { HistoryEntry } from "../model/journal.ts";
 
 /**
- * Tells people and programs elsewhere what a rollout does. It hears of a transition once that is in the journal, and it
- * never throws, keeps nobody waiting and fails no rollout: what goes wrong is a sentence in {@link Announcer.troubles}.
+ * Sends the transitions of a rollout to people and other programs, after they are in the journal. It never throws, delays
+ * or fails a rollout: its errors are in {@link Announcer.troubles}.
  */
 export interface Announcer {
   /**
-   * A holder's turn begins. What an earlier one journalled and did not live to announce is made up for.
+   * Called when a process has acquired the lease. Announces what an earlier holder journalled but did not announce.
    *
-   * @param sequence the journal's last write so far
+   * @param sequence the journal's last write
    */
   begin(sequence: number, history: () => Promise<readonly HistoryEntry[]>): void;
   happened(entry: HistoryEntry): void;
-  /** What went wrong since the last call. */
+  /** Errors since the last call, as messages. */
   troubles(): readonly string[];
-  /** The turn is over: waits some seconds for what is under way. What is left is for the next turn. */
+  /** Called after the lease is released. Waits a few seconds for pending deliveries; the next holder sends the rest. */
   end(): Promise<void>;
 }

@@ -12,32 +12,32 @@ import type { TrafficDriver } from "./traffic.ts";
 import type { WorkOf } from "../controller/step-result.ts";
 import type { RolloutSchema } from "../../schema/coupling.ts";
 
-/** All that a rollout touches. The CLI builds it from a stack's settings; tests build it around containers of theirs. */
+/** All dependencies of a rollout. The CLI builds it from a stack's settings, tests from their containers. */
 export interface RolloutContext {
   readonly traffic: TrafficDriver;
   readonly journal: JournalStore;
   readonly leases: LeaseStore;
-  /** Where a running controller is reached from another terminal. */
+  /** Carries requests from other processes to a running controller. */
   readonly control: ControlStore;
   readonly deployer: SlotDeployer;
-  /** The router as users reach it, e.g. `http://127.0.0.1:8080`. */
+  /** Address of the router for users, e.g. `http://127.0.0.1:8080`. */
   readonly routerUrl: string;
   /** EXAI_WS_PORT through the router, e.g. `ws://127.0.0.1:8079`. */
   readonly webSocketUrl: string;
   readonly prometheusUrl: string;
   readonly gates: GateSettings;
   readonly deadlines: RolloutDeadlines;
-  /** Of the plans of this stack. */
+  /** Defaults of this stack's plans. */
   readonly defaults: PlanDefaults;
-  /** Token for the smoke test's WebSocket, where the server wants one. */
+  /** Token for the smoke test's WebSocket, if the server requires one. */
   readonly webSocketToken?: () => string | Promise<string>;
-  /** The schema that releases are coupled to. Absent: the stack has no database. */
+  /** The database schema of the releases. Absent: the stack has no database. */
   readonly schema?: RolloutSchema;
-  /** What was asked before this was put together. Absent: it is asked when the verb begins. */
+  /** Queries that started before the context was built. Absent: they start with the verb. */
   readonly ahead?: Ahead;
-  /** Tells others what happens. Absent: nobody is told. */
+  /** Sends notifications. Absent: none are sent. */
   readonly announcer?: Announcer;
-  /** Aborted by Ctrl-C: the rollout stops between two steps and can be resumed. */
+  /** Aborted by Ctrl-C: the rollout stops and can be resumed. */
   readonly signal: AbortSignal;
   /** user@host, for the history. */
   readonly who: string;
@@ -53,11 +53,11 @@ export async function wait({ sleep }: RolloutContext, milliseconds: number, sign
 
 /** Seconds. */
 export interface RolloutDeadlines {
-  /** From the start of the candidate's container until the router sees it ready. @default 120 */
+  /** From the start of the candidate's container until the router reports it ready. @default 120 */
   readonly readySeconds: number;
   /** For each smoke check. @default 10 */
   readonly smokeSeconds: number;
-  /** Between SIGTERM and SIGKILL of a slot that is drained: the server's own grace. @default 30 */
+  /** Between SIGTERM and SIGKILL of a slot that is drained: the server's grace period. @default 30 */
   readonly graceSeconds: number;
 }
 
@@ -67,7 +67,7 @@ export const DEFAULT_DEADLINES: RolloutDeadlines = {
   graceSeconds: DEFAULT_GRACE_SECONDS,
 };
 
-/** What the CLI knows of a stack on either platform. */
+/** What a context is built from on every platform. */
 export interface RolloutOptions {
   readonly deployer: SlotDeployer;
   readonly gates?: Partial<GateSettings>;

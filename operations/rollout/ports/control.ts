@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 
 /**
- * What another terminal may ask of the one who leads a rollout. `continue` ends a pause; `promote` passes to the next
- * step now, and is the approval where one is waited for; `full` goes on to all users.
+ * What another process may request from the leader of a rollout. `continue` ends a pause. `promote` goes to the next step
+ * now, and approves a rollout that waits for an approval; with `full`, it goes to 100 %.
  */
 export type ControlAction =
   | { readonly action: "pause" }
@@ -11,10 +11,10 @@ export type ControlAction =
   | { readonly action: "abort"; readonly evict: boolean }
   | { readonly action: "rollback"; readonly evict: boolean };
 
-/** A request, addressed to one rollout: it never reaches a later one. */
+/** A request to one rollout; later rollouts do not receive it. */
 export type ControlRequest = ControlAction & {
   readonly id: string;
-  /** Identifier of the rollout that it is meant for. */
+  /** Identifier of the rollout. */
   readonly rollout: string;
   /** user@host */
   readonly who: string;
@@ -23,31 +23,31 @@ export type ControlRequest = ControlAction & {
   readonly at: string;
 };
 
-/** What the one who leads says to a request. */
+/** The leader's answer to a request. */
 export interface ControlAnswer {
-  /** The request's. */
+  /** Identifier of the request. */
   readonly id: string;
   readonly accepted: boolean;
   /** What was done, or why not. */
   readonly detail: string;
 }
 
-/** Where a running controller is reached from elsewhere. Without one, a verb takes the lease and acts itself. */
+/** Carries requests to the leader of a rollout, and its answers. */
 export interface ControlStore {
-  /** How long a living controller may take to see a request, seconds; after it, a rollback takes the lease over. */
+  /** Seconds until a working leader takes a request; afterwards, a rollback takes the lease over. */
   readonly patienceSeconds: number;
-  /** Returns when the request is safe. */
+  /** Returns when the request is stored durably. */
   post(request: ControlRequest): Promise<void>;
-  /** The open requests to a rollout, oldest first; each is given out once, and those to other rollouts never are. */
+  /** Removes and returns the requests to a rollout, oldest first. Requests to other rollouts are dropped. */
   take(rollout: string): Promise<readonly ControlRequest[]>;
-  /** Takes a request back. @returns false where it has been taken already */
+  /** Removes a request. @returns false if it was already taken */
   withdraw(id: string): Promise<boolean>;
   answer(answer: ControlAnswer): Promise<void>;
-  /** The answer to a request; undefined while there is none. */
+  /** The answer to a request; undefined if there is none yet. */
   answerTo(id: string): Promise<ControlAnswer | undefined>;
 }
 
-/** A request from here and now. */
+/** Creates a request with an identifier and the current time. */
 export function controlRequest(action: ControlAction, rollout: string, who: string, why: string): ControlRequest {
   return { ...action, id: randomUUID(), rollout, who, why, at: new Date().toISOString() };
 }

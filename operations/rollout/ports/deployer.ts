@@ -1,41 +1,41 @@
 import type { Slot } from "../../../contract/slots.ts";
 
-/** What runs in a slot. */
+/** Status of a slot. */
 export interface SlotStatus {
-  /** As it was asked for: a tag or a digest. Absent when the slot is empty. */
+  /** As requested: a tag or a digest. Absent if the slot is empty. */
   readonly image?: string;
   /** Content address of the image. */
   readonly digest?: string;
-  /** Identity of the container; another one means that somebody replaced it. */
+  /** Identity of the container; it changes if the container is replaced. */
   readonly id?: string;
   readonly running: boolean;
-  /** Restarts of this container since it was made. */
+  /** Restarts of this container since its creation. */
   readonly restarts: number;
 }
 
 /** Puts images into slots. Compose on `local`, the Automation API elsewhere. */
 export interface SlotDeployer {
   /**
-   * Makes the slot run the image and returns when its container was started; the other slot and the router stay
-   * untouched. Idempotent: a controller that was killed calls it again.
+   * Runs the image in the slot and returns when its container has started. Does not change the other slot or the router.
+   * Idempotent: the successor of a killed controller calls it again.
    *
-   * @throws UserError when the image cannot be had or the container cannot be made.
+   * @throws UserError if the image is not available or the container cannot be created
    */
   deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus>;
   /**
-   * Asks what runs in the slot to stop (SIGTERM) and returns when it has: the server closes its WebSockets with 1012
-   * spread over the grace time. What still runs after it is killed. The slot stays empty until the next deployment, and
-   * the traffic stays as it is. Idempotent; a slot that is empty already is no error.
+   * Stops the slot's server with SIGTERM and returns when it has stopped: the server closes its WebSockets with 1012, spread
+   * over the grace time. Afterwards it is killed. The slot is empty until the next deployment; the traffic does not change.
+   * Idempotent; an empty slot is not an error.
    */
   drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void>;
   status(slot: Slot): Promise<SlotStatus>;
   /**
-   * Where an image would come from, in a few words, without fetching it. A cutover asks before it touches anything. Absent
-   * where only a deployment can tell.
+   * Where an image would come from, in a few words, without fetching it. Called before a cutover changes anything. Absent if
+   * only a deployment can find out.
    *
-   * @throws UserError when it cannot be had.
+   * @throws UserError if the image is not available
    */
   locate?(image: string, signal: AbortSignal): Promise<string>;
-  /** The last lines that the slot's container wrote, for the reader of a failure. */
+  /** The last lines of the log of the slot's container. */
   logs?(slot: Slot, lines: number): Promise<string>;
 }

@@ -1,11 +1,11 @@
 import type { HistoryEntry, Journal } from "../model/journal.ts";
 import type { Lease } from "./lease.ts";
 
-/** Where the journal lives. On Kubernetes it will be one object, replaced by compare-and-swap. */
+/** Where journal and history are stored. */
 export interface JournalStore {
-  /** @returns undefined where no rollout has ever been. */
+  /** @returns undefined before the first rollout */
   read(): Promise<Journal | undefined>;
-  /** Shuts earlier holders out and lets this one write. */
+  /** Shuts earlier holders of the lease out and allows this one to write. */
   open(lease: Lease): Promise<JournalWriter>;
   /** All transitions, oldest first. */
   history(): Promise<readonly HistoryEntry[]>;
@@ -13,9 +13,9 @@ export interface JournalStore {
 
 export interface JournalWriter {
   /**
-   * Replaces the journal and adds its entry to the history.
+   * Replaces the journal and appends its entry to the history.
    *
-   * @throws FencedError when a newer holder writes; UserError when the disk does not take it.
+   * @throws FencedError if a newer holder writes; UserError if the journal cannot be written
    */
   write(journal: Journal): Promise<void>;
 }

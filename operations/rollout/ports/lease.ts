@@ -1,29 +1,29 @@
-/** Who holds a lease, for the one who is refused. */
+/** The holder of a lease. */
 export interface Holder {
   /** `user@host` */
   readonly who: string;
   readonly pid: number;
-  /** What it is doing, e.g. `cutover`. */
+  /** Its operation, e.g. `cutover`. */
   readonly verb: string;
-  /** Whether it may be gone: its last renewal is too old, or in the future, by the clocks of two machines. */
+  /** Whether it may have ended: by the clocks of two machines, its last renewal is too old or in the future. */
   readonly doubtful?: true;
 }
 
-/** The right to change the rollout, alone. */
+/** The exclusive right to change the rollout. */
 export interface Lease {
-  /** Larger than that of every earlier holder. Goes with every write. */
+  /** Fencing token: larger than the token of every earlier holder. Part of every write. */
   readonly token: number;
-  /** Aborts when the lease could not be renewed in time, with why, or with a {@link TakenError} when somebody took it over. */
+  /** Aborts if the lease was not renewed in time, with the cause, or with a {@link TakenError} if another process took it. */
   readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
-/** The lease is another's. */
+/** Another process holds the lease. */
 export class TakenError extends Error {
   override readonly name = "TakenError";
 
   constructor() {
-    super("somebody else took the lease");
+    super("another process took the lease");
   }
 }
 
@@ -35,16 +35,16 @@ export class FencedError extends Error {
 /** Where leases are kept: files of this machine, or one object of coordination.k8s.io. */
 export interface LeaseStore {
   /**
-   * Takes the lease and renews it until it is released.
+   * Acquires the lease and renews it until it is released.
    *
-   * @throws UserError (exit code 3) that names the holder.
+   * @throws UserError (lock-held) that names the holder
    */
   acquire(verb: string): Promise<Lease>;
   /**
-   * Takes the lease from whoever has it, for a rollback that cannot wait for a controller that hangs. The next tokens
-   * shut the former holder out of journal and routes, and its lease is lost at its next look.
+   * Takes the lease from its holder, for a rollback that cannot wait for a controller that hangs. The new token shuts the
+   * former holder out of journal and routes, and its lease is lost at its next renewal.
    */
   seize(verb: string): Promise<Lease>;
-  /** The present holder; undefined when the lease is free or its holder is known to be gone. */
+  /** The holder; undefined if the lease is free or its holder has certainly ended. */
   holder(): Promise<Holder | undefined>;
 }

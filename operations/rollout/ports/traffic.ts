@@ -3,9 +3,9 @@ import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import type { Lease } from "./lease.ts";
 import type { Readiness } from "../model/machine.ts";
 
-/** Open connections of one slot, as the data plane counts them. */
+/** Open connections of one slot, counted by the data plane. */
 export interface OpenConnections {
-  /** Plain requests in flight. */
+  /** Active plain requests. */
   readonly requests: number;
   /** Dashboard WebSockets and MCP event streams. */
   readonly streams: number;
@@ -13,23 +13,23 @@ export interface OpenConnections {
   readonly webSockets: number;
 }
 
-/** The data plane of one platform. A second platform is a second implementation of this. */
+/** The data plane of one platform. */
 export interface TrafficDriver {
-  /** The table in force, from the data plane itself; undefined when it has none. */
+  /** The table in force, read from the data plane; undefined if it has none. */
   inForce(): Promise<RouteTable | undefined>;
-  /** Which slots the data plane itself sees ready. */
+  /** Which slots are ready, as seen by the data plane. */
   readiness(): Promise<Readiness>;
   open(): Promise<Readonly<Record<Slot, OpenConnections>>>;
-  /** Shuts earlier holders of the lease out and lets this one change the routes. */
+  /** Shuts earlier holders of the lease out and allows this one to change the routes. */
   writer(lease: Lease): Promise<TrafficWriter>;
 }
 
 export interface TrafficWriter {
   /**
-   * Puts a table in force and returns when the data plane says so.
+   * Writes a table and returns when the data plane confirms that it is in force.
    *
-   * @returns milliseconds from the write to the read-back.
-   * @throws FencedError when a newer holder writes; UserError when the data plane does not take it in time.
+   * @returns milliseconds from the write to the read-back
+   * @throws FencedError if a newer holder writes; UserError if the table is not in force in time
    */
   apply(table: RouteTable, signal: AbortSignal): Promise<number>;
 }

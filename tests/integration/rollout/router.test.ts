@@ -70,7 +70,7 @@ describe("the router, with the real Envoy", () => {
     await expect(other.readiness()).rejects.toMatchObject({
       exitCode: 3,
       where: observeUrl,
-      message: `the router of ${name} answers there, and not that of another`,
+      message: `the router of ${name} answers there, not the router of another`,
     });
   });
 

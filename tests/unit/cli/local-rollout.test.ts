@@ -76,7 +76,7 @@ describe("a verb that users wait for", () => {
   it("refuses the router of another stack, whatever Docker would say", async () => {
     await expect(open({ urgent: true }, routerOf("exai-other"))).rejects.toMatchObject({
       exitCode: 3,
-      message: `the router of exai-other answers there, and not that of ${INSTANCE}`,
+      message: `the router of exai-other answers there, not the router of ${INSTANCE}`,
     });
     expect(await dockerWasAsked()).toBe("nothing");
   });

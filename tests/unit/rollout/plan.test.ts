@@ -13,7 +13,7 @@ describe("the options of a cutover", () => {
   it.each(["", "50", "50,25,100", "0,100", "5,5,100", "5,101", "5,x,100", "5.5,100", "-5,100"])(
     "refuse the steps %j",
     (text) => {
-      expect(() => parseSteps(text)).toThrow("no list of rising percentages");
+      expect(() => parseSteps(text)).toThrow("must be ascending percentages ending in 100");
     },
   );
 
