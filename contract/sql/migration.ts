@@ -1,20 +1,20 @@
 import { plainText, splitStatements } from "./statements.ts";
 
 /**
- * - `expand`: every release that ran before it still runs after it.
- * - `contract`: it takes away what an older release may need, so it comes when no such release can get users any more.
+ * - `expand`: all earlier releases still work after it.
+ * - `contract`: it removes what an earlier release may need, so it runs when no such release can get traffic.
  */
 export type MigrationKind = "expand" | "contract";
 
-/** The file's name says it, and with it the history table of the database: `20261201090000_contract_drop_title.sql`. */
+/** In the name of the file, and thus in the history table of the database: `20261201090000_contract_drop_title.sql`. */
 const CONTRACT = /(^|_)contract(_|$)/;
 
-/** Kind of a migration by its name, with or without version and `.sql`. */
+/** Kind of a migration, from its name with or without version and `.sql`. */
 export function migrationKind(name: string): MigrationKind {
   return CONTRACT.test(name.replace(/\.sql$/, "").replace(/^\d+_/, "_")) ? "contract" : "expand";
 }
 
-/** A statement that a running release may not survive. */
+/** A statement that can break a running release. */
 export interface Breach {
   /** Line of the statement, from 1. */
   readonly line: number;
@@ -61,7 +61,7 @@ function plainName(name: string): string {
 function breachesOf(text: string, made: ReadonlySet<string>): readonly string[] {
   const own = (name: string) => made.has(plainName(name));
   const dropped = DROPS.exec(text);
-  // What is dropped and made anew in one file was replaced.
+  // A file may drop an object and create it again: that replaces it.
   if (dropped !== null) return own(dropped[2] ?? "") ? [] : [`drops ${lower(dropped[1])} ${dropped[2] ?? ""}`];
 
   const emptied = new RegExp(String.raw`^(truncate)(?: table)?(?: only)? ${NAME}`, "i").exec(text);

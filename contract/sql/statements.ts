@@ -52,7 +52,7 @@ export function splitStatements(sql: string): SqlStatement[] {
   }
 }
 
-/** Text without comments, with blanks collapsed outside of strings. */
+/** Text without comments, with white space collapsed outside of strings. */
 export function plainText(sql: string): string {
   let plain = "";
   for (let at = 0; at < sql.length;) {
@@ -69,7 +69,7 @@ export function plainText(sql: string): string {
   return plain.replaceAll(/ {2,}/g, " ").trim();
 }
 
-/** End of the blank, comment, string, quoted name or dollar quote that starts here; `at` itself where none does. */
+/** End of the white space, comment, string, quoted name or dollar quote that starts here; `at` itself if none does. */
 function skip(sql: string, at: number): number {
   const sign = sql[at] ?? "";
   if (/\s/.test(sign)) return at + (/^\s+/.exec(sql.slice(at))?.[0].length ?? 1);
@@ -85,7 +85,7 @@ function skip(sql: string, at: number): number {
   if (sign === '"') return quoteEnd(sql, at, '"', false);
   if (sign === "$") {
     const tag = /^\$(?:[A-Za-z_]\w*)?\$/.exec(sql.slice(at, at + 80))?.[0];
-    // `a$1$` is a name and a parameter, no quote.
+    // `a$1$` is a name, not a quote.
     if (tag !== undefined && !/[\w$]/.test(sql[at - 1] ?? " ")) return indexAfter(sql, tag, at + tag.length);
   }
   return at;

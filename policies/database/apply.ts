@@ -10,14 +10,14 @@ export interface SqlFile {
   readonly text: string;
 }
 
-/** What applying the migrations left behind, besides the database. */
+/** What is known about applied migrations, in addition to the database. */
 export interface Applied {
   readonly statements: readonly Statement[];
-  /** The statement behind a transaction, by the low 32 bits of its identifier: what a row's `xmin` says. */
+  /** The statement of each transaction, by the low 32 bits of its identifier, which are the `xmin` of a row. */
   readonly transactions: ReadonlyMap<string, SourcePosition>;
 }
 
-/** A migration that PostgreSQL refused. */
+/** PostgreSQL rejected a migration. */
 export class MigrationError extends Error {
   override readonly name = "MigrationError";
   readonly source: SourcePosition;
@@ -27,33 +27,28 @@ export class MigrationError extends Error {
   }
 }
 
-/** Statements that PostgreSQL refuses inside a transaction, and those that end one. */
-const ALONE =
+/** Statements that PostgreSQL rejects inside a transaction. */
+const OUTSIDE_TRANSACTION =
   /^(create|drop|reindex)\s+(unique\s+)?(index|table|database|tablespace).*\bconcurrently\b|^(vacuum|create\s+database|drop\s+database|alter\s+system|reindex\s+database)\b/is;
 const TRANSACTION = /^(begin|start\s+transaction|commit|end|rollback|abort)\b/i;
 const MAY_REMOVE = /\b(drop|truncate|delete|alter\s+column|rename)\b/i;
 
-/** What stands in the project's schemas. */
+/** The columns of the project's tables. */
 const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
   from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'`;
 
 /**
- * Applies files in order, each statement in a transaction of its own, so that every row of the catalog tells by its
- * `xmin` which statement wrote it. `before` runs first and is nobody's doing.
+ * Applies files in order, each statement in a separate transaction, so that the `xmin` of a row of the catalog identifies
+ * the statement that wrote it.
  *
- * @throws MigrationError where PostgreSQL refuses a statement
+ * @throws MigrationError if PostgreSQL rejects a statement
  */
-export async function apply(
-  postgres: Postgres,
-  before: SqlFile | undefined,
-  migrations: readonly SqlFile[],
-): Promise<Applied> {
-  if (before !== undefined) await runWhole(postgres, before);
+export async function apply(postgres: Postgres, migrations: readonly SqlFile[]): Promise<Applied> {
   const statements: Statement[] = [];
   const transactions = new Map<string, SourcePosition>();
   for (const migration of migrations) {
-    // What one file makes it may also lock and drop: nobody uses it yet.
+    // A file may lock and drop what it creates: no release uses it yet.
     const earlier = await columnsOf(postgres);
     const earlierTables = new Set([...earlier.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
     for (const { line, text } of splitStatements(migration.text)) {
@@ -63,7 +58,7 @@ export async function apply(
       let lockTimeout = false;
       const locks: string[] = [];
       try {
-        if (ALONE.test(plain)) {
+        if (OUTSIDE_TRANSACTION.test(plain)) {
           await postgres.run(text);
         } else {
           const [row] = await postgres.run(
@@ -89,18 +84,10 @@ export async function apply(
       const removed = MAY_REMOVE.test(plain) ? await removedBy(postgres, earlier, plain) : [];
       statements.push({ source, text: plain, lockTimeout, locks, removed });
     }
-    // Settings of one file are not the next one's: a migration tool may take a new connection for each.
+    // A migration tool may use a new connection for each file, so settings do not carry over.
     await postgres.run("reset all");
   }
   return { statements, transactions };
-}
-
-async function runWhole(postgres: Postgres, file: SqlFile): Promise<void> {
-  try {
-    await postgres.run(file.text);
-  } catch (error) {
-    throw new MigrationError({ file: file.file, line: 1 }, error instanceof Error ? error.message : String(error));
-  }
 }
 
 /** Columns and their types, by `table NUL column`. */
@@ -109,7 +96,7 @@ async function columnsOf(postgres: Postgres): Promise<Map<string, string>> {
   return new Map(rows.map((row) => [`${String(row.table)}\0${String(row.column)}`, String(row.type)]));
 }
 
-/** What a statement took away; forgets it, so that it is said once. */
+/** What a statement removed; `earlier` is updated, so that each object is reported once. */
 async function removedBy(postgres: Postgres, earlier: Map<string, string>, plain: string): Promise<string[]> {
   const now = await columnsOf(postgres);
   const tables = new Set([...now.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
@@ -128,9 +115,9 @@ async function removedBy(postgres: Postgres, earlier: Map<string, string>, plain
     if (current === undefined) earlier.delete(key);
     else earlier.set(key, current);
   }
-  const emptied = /^(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?([\w."]+)\s*(.*)$/is.exec(plain);
-  if (emptied !== null && (/^truncate/i.test(plain) || !/\bwhere\b/i.test(emptied[2] ?? ""))) {
-    const name = (emptied[1] ?? "").replaceAll('"', "");
+  const deleted = /^(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?([\w."]+)\s*(.*)$/is.exec(plain);
+  if (deleted !== null && (/^truncate/i.test(plain) || !/\bwhere\b/i.test(deleted[2] ?? ""))) {
+    const name = (deleted[1] ?? "").replaceAll('"', "");
     const qualified = name.includes(".") ? name : `public.${name}`;
     if ([...earlier.keys()].some((key) => key.startsWith(`${qualified}\0`))) removed.add(`every row of ${qualified}`);
   }

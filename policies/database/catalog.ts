@@ -15,13 +15,13 @@ export interface Catalog {
   readonly apiRoles: readonly string[];
 }
 
-/** What was there before the migrations: object identifiers that are nobody's doing. */
+/** Identifiers of the objects that exist before the migrations. */
 export type Baseline = ReadonlySet<string>;
 
-/** Schemas that PostgreSQL keeps for itself. */
-const OWN_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
+/** Excludes PostgreSQL's own schemas. */
+const USER_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
 
-/** Every relation, function and role that is there. */
+/** All current relations, functions and roles. */
 export async function baselineOf(postgres: Postgres): Promise<Baseline> {
   const rows = await postgres.run(
     "select 'r' || oid as id from pg_class union all select 'f' || oid from pg_proc union all select 'u' || rolname from pg_roles",
@@ -30,8 +30,8 @@ export async function baselineOf(postgres: Postgres): Promise<Baseline> {
 }
 
 /**
- * Roles that PostgREST takes on for a request: those granted to `authenticator` that do not bypass row level
- * security. Where there is no `authenticator`, `anon` and `authenticated`.
+ * Roles that PostgREST assumes for a request: those granted to `authenticator` that do not bypass row-level security, and
+ * `anon` and `authenticated`.
  */
 export async function apiRolesOf(postgres: Postgres): Promise<readonly string[]> {
   const rows = await postgres.run(
@@ -43,7 +43,7 @@ export async function apiRolesOf(postgres: Postgres): Promise<readonly string[]>
   return rows.map((row) => text(row, "role"));
 }
 
-/** Reads everything the rules ask about. `at` says which statement wrote a row, by its `xmin`. */
+/** Reads all facts that the rules need. `at` returns the statement that wrote a row, by its `xmin`. */
 export async function readCatalog(
   postgres: Postgres,
   baseline: Baseline,
@@ -64,7 +64,7 @@ export async function readCatalog(
        ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to,
        ${can("has_table_privilege", "c.oid, 'select'")} as readers
      from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_attribute a on a.attrelid = c.oid and a.attnum = (case when c.relkind in ('v') then 1 else -6 end)
-     where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${OWN_SCHEMAS} order by name`,
+     where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${USER_SCHEMAS} order by name`,
   );
   const own = relations.filter((row) => fresh(row, "r"));
   const tables = own
@@ -89,9 +89,9 @@ export async function readCatalog(
   const procedures = await postgres.run(
     `select p.oid::text as oid, n.nspname || '.' || p.proname as name, p.prosecdef as definer, p.xmin::text as xmin, p.prosrc as body, p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) as trigger,
        (select split_part(s, '=', 2) from unnest(p.proconfig) s where s like 'search_path=%') as path,
-       ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers, has_function_privilege('public', p.oid, 'execute') as everybody,
+       ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers, has_function_privilege('public', p.oid, 'execute') as public,
        array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
-     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${OWN_SCHEMAS}
+     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${USER_SCHEMAS}
        and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e') order by name`,
   );
   const functions = procedures
@@ -101,7 +101,7 @@ export async function readCatalog(
       definer: row.definer === true,
       ...(row.path === null ? {} : { searchPath: text(row, "path") }),
       callers: list(row, "callers").filter((role) => list(row, "exposed_to").includes(role)),
-      everybody: row.everybody === true,
+      public: row.public === true,
       exposed: list(row, "exposed_to").length > 0,
       trigger: row.trigger === true,
     }));
@@ -168,7 +168,7 @@ async function policiesOf(
   });
 }
 
-/** The functions that expressions call, and those that these call as far as the catalog knows. */
+/** The functions that expressions call, directly or through other functions, as far as the catalog shows. */
 function callsFrom(oids: readonly string[], byOid: ReadonlyMap<string, Row>): Row[] {
   const seen = new Map<string, Row>();
   const open = [...oids];
@@ -177,7 +177,7 @@ function callsFrom(oids: readonly string[], byOid: ReadonlyMap<string, Row>): Ro
     if (row === undefined || seen.has(oid)) continue;
     seen.set(oid, row);
     open.push(...list(row, "calls"));
-    // A body in PL/pgSQL is text to the catalog: what it names counts as called.
+    // The catalog stores a PL/pgSQL body as text, so every function that it names counts as called.
     for (const [other, candidate] of byOid)
       if (!seen.has(other) && text(row, "body").includes(text(candidate, "name"))) open.push(other);
   }
@@ -193,11 +193,11 @@ async function grantsOf(
     `select c.oid::text as oid, n.nspname || '.' || c.relname as name, c.xmin::text as xmin, case when c.relkind = 'S' then 'sequence' else 'table' end as kind,
        case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end as role, array_agg(lower(x.privilege_type) order by x.privilege_type) as privileges
      from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(coalesce(c.relacl, acldefault(case when c.relkind = 'S' then 's'::"char" else 'r'::"char" end, c.relowner))) x
-     where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S') and ${OWN_SCHEMAS} and x.grantee <> c.relowner group by 1, 2, 3, 4, 5
+     where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S') and ${USER_SCHEMAS} and x.grantee <> c.relowner group by 1, 2, 3, 4, 5
      union all
      select c.oid::text, n.nspname || '.' || c.relname, a.xmin::text, 'table', case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end, array_agg(lower(x.privilege_type) || ' (' || a.attname || ')')
      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace, aclexplode(a.attacl) x
-     where ${OWN_SCHEMAS} and x.grantee <> c.relowner group by 1, 2, 3, 5 order by 2, 5`,
+     where ${USER_SCHEMAS} and x.grantee <> c.relowner group by 1, 2, 3, 5 order by 2, 5`,
   );
   return rows
     .filter((row) => !baseline.has(`r${text(row, "oid")}`))
@@ -209,7 +209,7 @@ async function grantsOf(
     }));
 }
 
-/** Powers that the API's roles, and roles that the migrations made, can reach by membership. */
+/** Privileged roles that API roles, and roles of the migrations, can assume through memberships. */
 async function membershipsOf(
   postgres: Postgres,
   baseline: Baseline,
@@ -241,7 +241,7 @@ async function foreignKeysOf(
     `select k.conname as name, k.xmin::text as xmin, n.nspname || '.' || c.relname as table,
        exists (select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indpred is null
          and (select array_agg(x order by x) from unnest((i.indkey::int2[])[0:cardinality(k.conkey) - 1]) x) = (select array_agg(x order by x) from unnest(k.conkey) x)) as indexed
-     from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where k.contype = 'f' and k.conparentid = 0 and ${OWN_SCHEMAS} order by 3, 1`,
+     from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where k.contype = 'f' and k.conparentid = 0 and ${USER_SCHEMAS} order by 3, 1`,
   );
   return rows.map((row) => ({ ...located(row), table: text(row, "table"), indexed: row.indexed === true }));
 }
@@ -250,13 +250,13 @@ function roles(names: readonly string[]): string {
   return `array[${names.map(literal).join(", ")}]::text[]`;
 }
 
-/** A schema-qualified name of the catalog as SQL. */
+/** A schema-qualified name of the catalog, quoted as SQL. */
 export function qualified(name: string): string {
   const dot = name.indexOf(".");
   return `${identifier(name.slice(0, dot))}.${identifier(name.slice(dot + 1))}`;
 }
 
-/** A column of an answer as text; empty where it is null. */
+/** A column of a result as text; empty if it is null. */
 export function text(row: Row, key: string): string {
   const value = row[key];
   return typeof value === "string"
@@ -266,7 +266,7 @@ export function text(row: Row, key: string): string {
       : "";
 }
 
-/** A text array, as the drivers give it: a list, or PostgreSQL's own notation for types they do not know. */
+/** A text array, as the drivers return it: a list, or PostgreSQL's notation for types that they do not support. */
 export function list(row: Row, key: string): string[] {
   const value = row[key];
   if (Array.isArray(value)) return value.map(String);

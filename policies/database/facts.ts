@@ -1,10 +1,10 @@
 import type { SourcePosition } from "../../contract/graph.ts";
 
-/** What the migrations make, read from the catalog of a real PostgreSQL after all of them, and what probing it showed. */
+/** The database after all migrations, read from the catalog of a real PostgreSQL, and the results of probing it. */
 export interface Database {
   /** Server and version, e.g. `PGlite (PostgreSQL 18.6)`. */
   readonly server: string;
-  /** Whether the facts come from an earlier run over the very same inputs. */
+  /** Whether the facts are from an earlier run with the same inputs. */
   readonly cached: boolean;
   /** Migration files in the order of their application, relative to the project's root. */
   readonly migrations: readonly string[];
@@ -19,24 +19,24 @@ export interface Database {
   readonly probes: readonly Probe[];
 }
 
-/** What carries a name and a place in a migration. */
+/** An object with a name and a place in a migration. */
 export interface Located {
   /** Schema-qualified. */
   readonly name: string;
-  /** The statement that made it, or changed it last. */
+  /** The statement that created it or changed it last. */
   readonly source?: SourcePosition;
 }
 
 /** A statement of a migration. */
 export interface Statement {
   readonly source: SourcePosition;
-  /** Text without comments, blanks collapsed. */
+  /** Text without comments, with white space collapsed. */
   readonly text: string;
-  /** Whether a `lock_timeout` was set when it ran. */
+  /** Whether `lock_timeout` was set when it ran. */
   readonly lockTimeout: boolean;
-  /** Locks that it took on tables that an earlier migration made: `public.messages AccessExclusiveLock`. */
+  /** Locks that it took on tables of earlier migrations: `public.messages AccessExclusiveLock`. */
   readonly locks: readonly string[];
-  /** Tables and columns of earlier migrations that it removed or whose content it made unreadable. */
+  /** Tables and columns of earlier migrations that it removed, emptied or changed the type of. */
   readonly removed: readonly string[];
 }
 
@@ -45,18 +45,18 @@ export interface Table extends Located {
   readonly rowSecurity: boolean;
   readonly forced: boolean;
   readonly owner: string;
-  /** Whether an API role may name its schema. */
+  /** Whether an API role can use its schema. */
   readonly exposed: boolean;
 }
 
-/** The four commands that a policy can be for. */
+/** The commands to which a policy can apply. */
 export type Command = "select" | "insert" | "update" | "delete";
 
 export interface Policy extends Located {
   readonly table: string;
   readonly commands: readonly Command[];
   readonly permissive: boolean;
-  /** Role names; `public` is everybody. */
+  /** Role names; `public` stands for all roles. */
   readonly roles: readonly string[];
   readonly using?: string;
   readonly check?: string;
@@ -66,28 +66,28 @@ export interface Policy extends Located {
   readonly unindexed: readonly string[];
   /** Functions that the expressions call, `schema.name`. */
   readonly calls: readonly string[];
-  /** Bodies of functions of the project that the expressions call, and of those that these call. */
+  /** Bodies of the functions of the project that the expressions call, directly or through other functions. */
   readonly bodies: readonly string[];
-  /** Whether rows that belong to somebody else passed, per role and expression; see {@link Evaluation}. */
+  /** For each role and expression, whether rows of another user passed. */
   readonly evaluations: readonly Evaluation[];
 }
 
-/** What an expression of a policy answered about rows that have nothing to do with the asking user. */
+/** The result of an expression of a policy for rows of another user. */
 export interface Evaluation {
   readonly role: string;
   readonly expression: "using" | "check";
-  /** Rows that were put to it. */
+  /** Number of rows for which it was evaluated. */
   readonly rows: number;
-  /** Rows that it let through. */
+  /** Number of rows that it accepted. */
   readonly passed: number;
-  /** Why it could not be asked. */
+  /** Why it could not be evaluated. */
   readonly error?: string;
 }
 
 export interface View extends Located {
   readonly kind: "view" | "materialized view";
   readonly invoker: boolean;
-  /** API roles that may read it. */
+  /** API roles that can read it. */
   readonly readers: readonly string[];
 }
 
@@ -95,10 +95,10 @@ export interface Function extends Located {
   readonly definer: boolean;
   /** The function's own `search_path`, if it sets one. */
   readonly searchPath?: string;
-  /** API roles that may call it. */
+  /** API roles that can call it. */
   readonly callers: readonly string[];
-  /** Whether PUBLIC may execute it, in whatever schema it is. */
-  readonly everybody: boolean;
+  /** Whether PUBLIC has EXECUTE on it, in any schema. */
+  readonly public: boolean;
   readonly exposed: boolean;
   readonly trigger: boolean;
 }
@@ -111,7 +111,7 @@ export interface Grant extends Located {
 
 export interface Membership {
   readonly role: string;
-  /** Roles on the way, ending with the dangerous one. */
+  /** Roles from the member to the privileged role. */
   readonly path: readonly string[];
   readonly power: "superuser" | "bypassrls" | "createrole";
 }
@@ -121,16 +121,16 @@ export interface ForeignKey extends Located {
   readonly indexed: boolean;
 }
 
-/** One attempt of a role at rows that are not its own. */
+/** An attempt of a role to access rows of another user. */
 export interface Probe {
   readonly table: string;
   readonly source?: SourcePosition;
   /** `anon`, or `authenticated` as a user who owns none of the rows. */
   readonly role: string;
   readonly command: Command | "give away";
-  /** Rows that were there to be reached. */
+  /** Number of rows that exist. */
   readonly rows: number;
-  /** Rows that were reached. */
+  /** Number of rows that the role reached. */
   readonly reached: number;
   /** Why it could not be tried. */
   readonly error?: string;

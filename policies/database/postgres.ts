@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Extension } from "@electric-sql/pglite";
 
-/** A row of an answer. */
+/** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A database of its own, to be filled and thrown away. */
+/** A scratch database, which is dropped after use. */
 export interface Postgres {
   /** E.g. `PGlite (PostgreSQL 18.6)`. */
   readonly name: string;
@@ -14,8 +14,8 @@ export interface Postgres {
 }
 
 /**
- * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of contrib modules that the migrations ask
- * for; those that it does not have are left out, and `create extension` then fails as it does on a server without them.
+ * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of the contrib modules that the migrations
+ * create; modules that PGlite does not have are ignored, and `create extension` then fails as on a server without them.
  */
 export async function openPglite(extensions: readonly string[]): Promise<Postgres> {
   const { PGlite } = await import("@electric-sql/pglite");
@@ -27,7 +27,7 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
       const extension = found[module];
       if (extension !== undefined) loaded[module] = extension;
     } catch {
-      // Not among the modules that PGlite brings.
+      // PGlite does not have this module.
     }
   }
   const database = await PGlite.create({ extensions: loaded, loadDataDir: await preparedCluster() });
@@ -40,15 +40,15 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
 }
 
 /**
- * The data directory of a new cluster, as an npm package brings it: `initdb` in WebAssembly costs some three seconds of CPU
- * time. It was made by an earlier PGlite of the same major version of PostgreSQL, whose catalog is the same.
+ * The data directory of a new database cluster, from an npm package: `initdb` in WebAssembly takes about three seconds of
+ * CPU time. A PGlite of the same major version of PostgreSQL created it, so its catalog is the same.
  */
 async function preparedCluster(): Promise<Blob> {
   const { dataDir } = await import("@electric-sql/pglite-prepopulatedfs");
   return dataDir();
 }
 
-/** A new database on a server, dropped on closing. `url` must be a superuser's; roles that are made stay behind. */
+/** A new database on a server, dropped by `close`. `url` is a superuser's; roles that the migrations create remain. */
 export async function openServer(url: string): Promise<Postgres> {
   const { default: pg } = await import("pg");
   const name = `exai_plan_${randomBytes(6).toString("hex")}`;

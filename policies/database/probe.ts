@@ -4,21 +4,21 @@ import { identifier, literal, type Postgres } from "./postgres.ts";
 import type { Evaluation, Policy, Probe, Table } from "./facts.ts";
 import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
 
-/** What probing showed. */
+/** The results of probing. */
 export interface Probed {
   readonly policies: readonly Policy[];
   readonly probes: readonly Probe[];
 }
 
-/** Rows of one owner in one table: where they stand, as `tableoid` and `ctid`. */
+/** The places (`tableoid` and `ctid`) of one owner's rows, by table. */
 type Places = ReadonlyMap<string, readonly string[]>;
 
-/** Where a row stands, across partitions. */
+/** The place of a row, across partitions. */
 const PLACE = "tableoid::text || ctid::text";
 
 /**
- * Puts rows of two users into every table, then asks the policies and tries the commands as a third party: as `anon`,
- * and as the one user against the other's rows. Nothing of it is left when the database is closed.
+ * Inserts rows of two users into every table, evaluates the policies, and tries the commands as `anon` and as one user on
+ * the rows of the other. The changes disappear with the database.
  */
 export async function probe(
   postgres: Postgres,
@@ -86,13 +86,13 @@ async function fill(
         rows.map((row) => text(row, "place")),
       );
     } catch (error) {
-      errors.set(table.table, `no row could be made for it: ${messageOf(error)}`);
+      errors.set(table.table, `no test row could be inserted: ${messageOf(error)}`);
     }
   }
   return { places, errors };
 }
 
-/** Takes on a role with the claims of a token, as PostgREST does for one request. */
+/** Assumes a role with the claims of a token, as PostgREST does for a request. */
 function become(role: string, user: string): string {
   const claims =
     role === "anon"
@@ -109,7 +109,7 @@ function become(role: string, user: string): string {
   return `select set_config('request.jwt.claims', ${literal(JSON.stringify(claims))}, true); set local role ${identifier(role)}`;
 }
 
-/** Asks a policy's expressions about rows that are not the asker's. The table's own barrier is down meanwhile. */
+/** Evaluates a policy's expressions for rows of another user, with row-level security disabled on the table. */
 async function evaluate(
   postgres: Postgres,
   policy: Policy,
@@ -151,8 +151,8 @@ interface Ground {
 type Result = Pick<Probe, "command" | "rows" | "reached"> & { readonly error?: string };
 
 /**
- * Tries the four commands on somebody else's rows, and to give one's own rows away. Updates and deletes name no rows,
- * as an attacker would not: a WHERE would bring the policies for reading into play and hide a hole beside them.
+ * Tries the four commands on rows of another user, and to assign its own rows to that user. Updates and deletes have no
+ * WHERE clause: with one, the policies for reading would also apply and could hide a fault.
  */
 async function tryCommands(postgres: Postgres, table: Fillable, role: string, ground: Ground): Promise<Result[]> {
   const name = qualified(table.table);
@@ -186,7 +186,7 @@ async function tryCommands(postgres: Postgres, table: Fillable, role: string, gr
       await postgres.run(`begin; ${become(role, ground.asking)}`);
       results.push({ command, rows, reached: await act() });
     } catch (error) {
-      // Refused by a policy is what a policy is for; anything else is no answer.
+      // A refusal by a policy is a result; any other error is not.
       const refused = sqlState(error) === "42501";
       results.push({ command, rows, reached: 0, ...(refused ? {} : { error: messageOf(error) }) });
     } finally {

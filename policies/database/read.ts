@@ -20,18 +20,18 @@ const MIGRATIONS = "supabase/migrations";
 const PRELUDE = "supabase/prelude.sql";
 
 /**
- * The facts about the database that a project's migrations make. An error, and no exception, where they cannot be had:
- * the rules about the database are then without a judgement, and the others are not.
+ * The facts about the database that a project's migrations create. Returns an error if they are not available: the rules
+ * about the database are then inconclusive, and the others are not.
  *
- * Earlier results are kept by a hash over everything they depend on: each SQL file with its name, the code that reads
- * the facts, the lock file (which pins PGlite) and the server's address.
+ * Results are cached by a hash over all their inputs: the SQL files with their names, the code that reads the facts, and
+ * the version of PGlite. Results from a server are not cached.
  */
 export async function readDatabase(root: string, options: ReadOptions = {}): Promise<Database | Error> {
   try {
     const url = options.url ?? process.env.EXAI_POSTGRES_URL;
     const { prelude, migrations } = filesOf(root);
     if (migrations.length === 0)
-      return new Error(`there is no migration in ${MIGRATIONS}, so nothing could be looked at`);
+      return new Error(`there is no migration in ${MIGRATIONS}, so there is no database to check`);
     const directory =
       options.cache === false || url !== undefined ? undefined : (options.cache ?? join(root, ".exai/cache/plan"));
     const file = directory === undefined ? undefined : join(directory, `database-${hashOf(prelude, migrations)}.json`);
@@ -42,7 +42,7 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
     const facts = await readInThread({ prelude, migrations, url });
     if (file !== undefined && directory !== undefined) {
       mkdirSync(directory, { recursive: true });
-      // By rename, so that a reader beside this one never sees half a file.
+      // By rename, so that a concurrent reader never sees an incomplete file.
       const temporary = `${file}.${process.pid}`;
       writeFileSync(temporary, JSON.stringify(facts));
       renameSync(temporary, file);
@@ -53,14 +53,14 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
   }
 }
 
-/** What {@link read} needs; plain data, so that a thread can be given it. */
+/** The input of {@link read}, as plain data that can be sent to a thread. */
 export interface ReadTask {
   readonly prelude: SqlFile | undefined;
   readonly migrations: readonly SqlFile[];
   readonly url: string | undefined;
 }
 
-/** {@link read} in a thread of its own: PGlite computes for seconds, in which the program can run. */
+/** {@link read} in a separate thread: PGlite needs seconds of CPU time, while the program runs. */
 function readInThread(task: ReadTask): Promise<Database> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
@@ -69,12 +69,12 @@ function readInThread(task: ReadTask): Promise<Database> {
     });
     worker.once("error", reject);
     worker.once("exit", (code) => {
-      reject(new Error(`the thread that reads the database ended with ${code}`));
+      reject(new Error(`the thread that reads the database exited with code ${code}`));
     });
   });
 }
 
-/** Applies the migrations to a database of their own, reads its catalog and probes it. @throws MigrationError */
+/** Applies the migrations to a scratch database, reads its catalog and probes it. @throws MigrationError */
 export async function read(
   prelude: SqlFile | undefined,
   migrations: readonly SqlFile[],
@@ -87,7 +87,7 @@ export async function read(
   try {
     if (prelude !== undefined) await postgres.run(prelude.text);
     const baseline = await baselineOf(postgres);
-    const applied = await apply(postgres, undefined, migrations);
+    const applied = await apply(postgres, migrations);
     const catalog = await readCatalog(postgres, baseline, (xmin) => applied.transactions.get(xmin));
     const probed = await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles);
     return {
@@ -138,7 +138,7 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
   return hash.digest("hex").slice(0, 32);
 }
 
-/** Undefined for a file that is not a whole result, e.g. of a disk that was full. */
+/** Undefined if the file is not a complete result. */
 function parse(text: string): Database | undefined {
   try {
     const facts = JSON.parse(text) as Partial<Database>;
@@ -148,7 +148,7 @@ function parse(text: string): Database | undefined {
   }
 }
 
-/** Contrib modules that the files name; only a hint for what to load. */
+/** Contrib modules that the files name, which PGlite has to load. */
 function extensionsOf(files: readonly SqlFile[]): string[] {
   return [
     ...new Set(

@@ -4,7 +4,7 @@ import { identifier, literal } from "./postgres.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { Policy, Table } from "./facts.ts";
 
-/** A column as far as making a value for it goes. */
+/** What is needed to create a value for a column. */
 interface Column {
   readonly name: string;
   /** Name of the base type, e.g. `uuid`, `int8`. */
@@ -13,9 +13,9 @@ interface Column {
   readonly length: number | undefined;
   readonly nullable: boolean;
   readonly labels: readonly string[];
-  /** Strings that a constraint or a policy compares the column with. */
+  /** Strings with which a constraint or a policy compares the column. */
   readonly words: readonly string[];
-  /** Whether it says whose row it is. */
+  /** Whether it identifies the owner of the row. */
   readonly owner: boolean;
 }
 
@@ -29,21 +29,21 @@ interface Key {
 /** Values of one row, as SQL literals by column. */
 type Values = Readonly<Record<string, string>>;
 
-/** A table that rows can be made for. */
+/** A table into which test rows can be inserted. */
 export interface Fillable {
   readonly table: string;
   readonly columns: readonly Column[];
   readonly keys: readonly Key[];
 }
 
-/** Names that mean the owner where no foreign key says so. */
+/** Names of owner columns without a foreign key to the users. */
 const OWNER_NAME =
   /^(user|owner|author|creator|account|profile|member|created_by|reported_by|uploaded_by|owned_by)(_?(id|uid|uuid))?$/i;
 const USERS = "auth.users";
-/** Rows per table and owner at most; they differ in their words, and in whether what may be null is. */
+/** Maximum number of rows per table and owner; they differ in their words and in which columns are null. */
 const MOST_ROWS = 8;
 
-/** Reads what it takes to make rows, then drops the constraints that made-up rows would break. */
+/** Reads what is needed to create rows, then drops the constraints that test rows would violate. */
 export async function fillables(
   postgres: Postgres,
   tables: readonly Table[],
@@ -112,7 +112,7 @@ function columnOf(row: Row, keys: readonly Key[], expressions: string): Column {
   };
 }
 
-/** Parents first; a cycle is cut where it is found. */
+/** Parents first; cycles are broken at the first table visited. */
 function inOrder(tables: readonly Fillable[]): Fillable[] {
   const byName = new Map(tables.map((table) => [table.table, table]));
   const done = new Set<string>();
@@ -130,7 +130,7 @@ function inOrder(tables: readonly Fillable[]): Fillable[] {
   return order;
 }
 
-/** The database is thrown away afterwards: what is left has to let rows in, not to be sound. */
+/** Drops constraints and indexes that would reject test rows: the scratch database need not stay consistent. */
 async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
   const rows = await postgres.run(
     `select format('alter table %I.%I drop constraint if exists %I cascade', n.nspname, c.relname, k.conname) as drop
@@ -141,11 +141,11 @@ async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
      where i.indisunique and not i.indisprimary and n.nspname || '.' || c.relname = any (${array}) and not exists (select from pg_constraint k where k.conindid = ic.oid)`,
   );
   for (const row of rows) await postgres.run(text(row, "drop"));
-  // Neither triggers nor foreign keys are asked: they are no barrier between users.
+  // Triggers and foreign keys are disabled: they do not separate users.
   await postgres.run("set session_replication_role = 'replica'");
 }
 
-/** Makes the rows of one owner; parents' rows of the same owner are pointed at. */
+/** Creates the rows of one owner; foreign keys refer to parent rows of the same owner. */
 export class RowMaker {
   readonly #made = new Map<string, Values[]>();
   readonly owner: string;
@@ -155,7 +155,7 @@ export class RowMaker {
     this.owner = owner;
   }
 
-  /** Rows of a table, and remembers them for its children. */
+  /** Creates the rows of a table, and records them for its children. */
   rows(table: Fillable): readonly Values[] {
     const count = Math.min(
       MOST_ROWS,
@@ -167,7 +167,7 @@ export class RowMaker {
   }
 
   #row(table: Fillable, index: number): Values {
-    // Two neighbours have the same words; the second one is null wherever it may be.
+    // Of two consecutive rows with the same words, the second one is null in all nullable columns.
     const sparse = index % 2 === 1;
     const values: Record<string, string> = {};
     for (const column of table.columns)
@@ -201,14 +201,14 @@ export class RowMaker {
 }
 
 /** A value of a column's type as a SQL literal. */
-function value(column: Column, turn: number): string {
-  const pick = (words: readonly string[]) => literal(words[turn % words.length] ?? "");
+function value(column: Column, variant: number): string {
+  const pick = (words: readonly string[]) => literal(words[variant % words.length] ?? "");
   if (column.labels.length > 0) return pick(column.labels);
   switch (column.category) {
     case "B":
-      return turn % 2 === 0 ? "true" : "false";
+      return variant % 2 === 0 ? "true" : "false";
     case "N":
-      // Zero fits every precision; only whole numbers are likely to be keys.
+      // Zero fits every precision; only integers are likely to be keys.
       return column.type.startsWith("int")
         ? String(column.type === "int2" ? RowMaker.next() % 32_000 : RowMaker.next())
         : "0";
@@ -244,7 +244,7 @@ function value(column: Column, turn: number): string {
   }
 }
 
-/** `insert` of rows, which answers with their places. */
+/** An `insert` statement for rows. */
 export function insertOf(table: Fillable, rows: readonly Values[]): string {
   const columns = table.columns.map((column) => column.name);
   const tuples = rows.map((row) => `(${columns.map((column) => row[column] ?? "null").join(", ")})`);
@@ -252,8 +252,8 @@ export function insertOf(table: Fillable, rows: readonly Values[]): string {
 }
 
 /**
- * A change that an update can be tried with: of a column that is no key, since all rows get the same value; else the
- * rows are made `user`'s own. Undefined for a table that has neither.
+ * A change for trying an update: of a column that is not a key, since all rows get the same value; without one, the owner
+ * becomes `user`. Undefined for a table that has neither column.
  */
 export function harmlessChange(table: Fillable, user: string): { column: string; value: string } | undefined {
   const keys = new Set(table.keys.flatMap((key) => key.columns));

@@ -2,10 +2,10 @@ import { setFlagsFromString } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { read, type ReadTask } from "./read.ts";
 
-// PGlite runs for a second or two: optimizing its WebAssembly on the way costs more than the faster code gives back.
+// PGlite runs only for a second or two: optimizing its WebAssembly meanwhile costs more time than it saves.
 setFlagsFromString("--no-wasm-tier-up");
 setFlagsFromString("--no-wasm-dynamic-tiering");
 
-// Entry of the thread that `readDatabase` starts; what it throws reaches the starter as its "error" event.
+// Entry of the thread that `readDatabase` starts; an exception arrives there as the "error" event.
 const { prelude, migrations, url } = workerData as ReadTask;
 parentPort?.postMessage(await read(prelude, migrations, url));

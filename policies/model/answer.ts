@@ -10,7 +10,7 @@ export interface Answer {
   readonly fix: string;
 }
 
-/** What a rule about containers or pods says about itself; the rest is the same for all of them. */
+/** The properties in which rules about containers or pods differ. */
 export type RuleText = Pick<ResourceRule, "name" | "title" | "documentation" | "references" | "level"> &
   Partial<Pick<ResourceRule, "levelIn" | "onUnknown" | "only">>;
 

@@ -4,15 +4,15 @@ import { Reader } from "./reader.ts";
 
 export const ENVIRONMENTS = ["local", "staging", "prod"] as const;
 
-/** The environment that a stack is: what it must satisfy follows from it. */
+/** The environment of a stack; it determines which rules apply, and their levels. */
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-/** The environment that a stack's name says; undefined where it says none. */
+/** The environment that a stack's name contains; undefined if it contains none. */
 export function environmentOfName(stack: string): Environment | undefined {
   return ENVIRONMENTS.find((environment) => environment === stack.split("/").at(-1));
 }
 
-/** The environment of a graph: the stack's name, else the label on its resources, else the strictest. */
+/** The environment of a graph: from the stack's name, else from the label on its resources, else the strictest. */
 export function environmentOf(graph: ResourceGraph): Environment {
   const named = environmentOfName(graph.stack);
   if (named !== undefined) return named;

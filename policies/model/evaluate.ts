@@ -11,30 +11,30 @@ export interface Finding {
   readonly fix: string;
 }
 
-/** A place that a rule could not judge yet. */
+/** A place that a rule cannot judge before apply. */
 export interface Deferred {
   readonly policy: string;
   readonly level: Level;
   readonly place: Place;
-  /** What will be a violation if the value turns out badly. */
+  /** The violation, if the value is wrong. */
   readonly message: string;
   /** Paths of the unknown values. */
   readonly because: readonly string[];
 }
 
-/** What one rule did in one stack. */
+/** The result of one rule in one stack. */
 export interface Outcome {
   readonly rule: Rule;
   readonly level: Level;
-  /** Places that were judged, passed or failed. */
+  /** Number of places that passed or failed. */
   readonly evaluated: number;
-  /** Resources that the rule does not concern. */
+  /** Number of resources that the rule does not concern. */
   readonly skipped: number;
   readonly findings: readonly Finding[];
   readonly deferred: readonly Deferred[];
-  /** Why the rule rightly looked at nothing. */
+  /** Why the rule does not apply to this stack. */
   readonly notApplicable?: string;
-  /** Why the rule gave no judgement: it looked at nothing without a reason, or it broke. */
+  /** Why the rule has no result: it found nothing to check, although it applies, or it failed. */
   readonly inconclusive?: string;
 }
 
@@ -44,8 +44,8 @@ export function levelOf(rule: Rule, context: Pick<StackContext, "environment">):
 }
 
 /**
- * Runs rules over a context. `database` is what the migrations make, or why that is not known; rules about it are then
- * inconclusive.
+ * Runs rules over a stack. `database` is the database after all migrations, or the error that prevents reading it; rules
+ * about the database are inconclusive then.
  */
 export function evaluate(rules: readonly Rule[], context: StackContext, database: Database | Error): Outcome[] {
   return rules.map((rule) => {
@@ -59,7 +59,7 @@ export function evaluate(rules: readonly Rule[], context: StackContext, database
       return outcomeOf(rule, context, verdicts, skipped);
     } catch (error) {
       return empty(rule, context, {
-        inconclusive: `the rule broke: ${error instanceof Error ? error.message : String(error)}`,
+        inconclusive: `the rule failed: ${error instanceof Error ? error.message : String(error)}`,
       });
     }
   });
@@ -76,7 +76,7 @@ function run(rule: Rule, context: StackContext, database: Database | Error): { v
   return { verdicts: database instanceof Error ? [] : [...rule.check(database, context)], skipped: 0 };
 }
 
-/** Sums up a rule's verdicts; an unknown one is a finding where the rule does not defer. */
+/** The outcome of a rule's verdicts. An unknown one is a finding if the rule does not defer. */
 export function outcomeOf(rule: Rule, context: StackContext, verdicts: readonly Verdict[], skipped: number): Outcome {
   const level = levelOf(rule, context);
   const findings: Finding[] = [];
@@ -94,8 +94,8 @@ export function outcomeOf(rule: Rule, context: StackContext, verdicts: readonly 
           policy: rule.name,
           level,
           place,
-          message: `cannot be judged before apply (${verdict.message})`,
-          fix: `give ${open === "" ? "it" : open} a value that the program knows`,
+          message: `unknown before apply: ${verdict.message}`,
+          fix: `set ${open === "" ? "it" : open} to a value that is known before apply`,
         });
       }
     }
@@ -106,7 +106,7 @@ export function outcomeOf(rule: Rule, context: StackContext, verdicts: readonly 
     return empty(
       rule,
       context,
-      notApplicable === undefined ? { inconclusive: "found nothing to look at in this stack" } : { notApplicable },
+      notApplicable === undefined ? { inconclusive: "found nothing to check in this stack" } : { notApplicable },
       skipped,
     );
   }

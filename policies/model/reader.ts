@@ -2,17 +2,17 @@ import { Secret, Unknown, type Value } from "../../contract/graph.ts";
 import { all, any, UnknownTruth, type Truth } from "./truth.ts";
 
 /**
- * A place in a resource's inputs, whether or not something stands there. Questions are answered true, false or
- * unsure; nothing throws on an unknown or malformed value, so one open path cannot keep a rule from seeing another.
+ * A place in a resource's inputs, with or without a value. Questions are answered true, false or unknown. Nothing throws
+ * on an unknown or malformed value, so an unknown value at one path does not hide a fault at another.
  *
- * - unknown: the value, or one that it stands in, is known only after apply.
- * - absent: nothing there, or `null`.
- * - malformed: something above has another shape than the path asks for. No question about it is true.
+ * - unknown: the value, or one that contains it, is known only after apply.
+ * - absent: there is no value, or `null`.
+ * - malformed: a value above does not have the shape that the path needs. No question about it is true.
  */
 export class Reader {
   /** From the resource's inputs, e.g. `spec.containers[0].image`. */
   readonly path: string;
-  /** Whether the value, or one that it stands in, is marked secret. */
+  /** Whether the value, or one that contains it, is marked secret. */
   readonly secret: boolean;
   readonly state: "known" | "unknown" | "absent" | "malformed";
   readonly #value: Value | undefined;
@@ -24,7 +24,7 @@ export class Reader {
     this.#value = value;
   }
 
-  /** Reader of a value that stands at `path`. */
+  /** Reader of a value at `path`. */
   static of(value: Value | undefined, path = "", secret = false): Reader {
     let inner = value;
     let marked = secret;
@@ -37,7 +37,7 @@ export class Reader {
     return new Reader(path, marked, "known", inner);
   }
 
-  /** The place below, by property names. */
+  /** The place below this one, by property names. */
   at(...keys: readonly string[]): Reader {
     return keys.reduce<Reader>((reader, key) => reader.#property(key), this);
   }
@@ -53,7 +53,7 @@ export class Reader {
 
   /**
    * The elements of a list. An absent list has none; an unknown or malformed one has a single element `[*]` of that
-   * state, so that whoever asks each element gets an answer that counts.
+   * state, so that a question about each element is answered.
    */
   each(): readonly Reader[] {
     if (this.state === "absent") return [];
@@ -64,7 +64,7 @@ export class Reader {
     );
   }
 
-  /** Like {@link each}, but an absent list is malformed: for lists that the resource cannot be without. */
+  /** Like {@link each}, but an absent list is malformed: for lists that the resource must have. */
   eachRequired(): readonly Reader[] {
     return this.state === "absent" ? [new Reader(`${this.path}[*]`, this.secret, "malformed", undefined)] : this.each();
   }
@@ -79,37 +79,37 @@ export class Reader {
     return Object.keys(this.#value as object).map((key) => [key, this.#property(key)]);
   }
 
-  /** This place, or the other one where nothing stands here. */
+  /** This place, or the other one if this one is absent. */
   or(other: Reader): Reader {
     return this.state === "absent" ? other : this;
   }
 
-  /** Whether nothing stands here. */
+  /** Whether there is no value. */
   get isAbsent(): Truth {
     return this.state === "unknown" ? this.#unknown() : this.state === "absent";
   }
 
-  /** Whether something stands here. */
+  /** Whether there is a value. */
   get isPresent(): Truth {
     return this.state === "unknown" ? this.#unknown() : this.state === "known";
   }
 
-  /** Whether one of the given values stands here. */
+  /** Whether the value is one of the given ones. */
   is(...allowed: readonly (string | number | boolean)[]): Truth {
     return this.test((value) => (allowed as readonly Value[]).includes(value));
   }
 
-  /** Whether nothing stands here, or one of the given values. */
+  /** Whether there is no value, or one of the given ones. */
   isAbsentOr(...allowed: readonly (string | number | boolean)[]): Truth {
     return any(this.isAbsent, this.is(...allowed));
   }
 
-  /** Whether a string that matches stands here. */
+  /** Whether the value is a string that matches. */
   matches(pattern: RegExp): Truth {
     return this.test((value) => typeof value === "string" && pattern.test(value));
   }
 
-  /** Whether a number within bounds stands here; a string of digits counts, since some providers take both. */
+  /** Whether the value is a number from `min` to `max`; a string of digits counts, since some providers accept both. */
   within(min: number, max: number): Truth {
     return this.test((value) => {
       const number = numeric(value);
@@ -122,27 +122,27 @@ export class Reader {
     return any(...this.each().map((element) => element.is(...wanted)));
   }
 
-  /** Asks the plain value. `question` is asked only of known values, and never of the places below that are unknown. */
-  test(question: (value: Value) => boolean): Truth {
+  /** Whether the value satisfies a predicate, which is called for known values only. */
+  test(predicate: (value: Value) => boolean): Truth {
     if (this.state === "unknown") return this.#unknown();
-    return this.state === "known" && question(this.#value as Value);
+    return this.state === "known" && predicate(this.#value as Value);
   }
 
-  /** The string that stands here, if it is a known one. */
+  /** The value, if it is a known string. */
   get text(): string | undefined {
     return typeof this.#value === "string" ? this.#value : undefined;
   }
 
-  /** The number that stands here, if it is a known one. */
+  /** The value, if it is a known number. */
   get number(): number | undefined {
     return this.state === "known" ? numeric(this.#value) : undefined;
   }
 
-  /** For messages: the value where it is plain and short, never a secret. */
+  /** The value for messages, shortened; never a secret. */
   get shown(): string {
     if (this.secret) return "[secret]";
     if (this.state === "absent") return "not set";
-    if (this.state === "unknown") return "not known before apply";
+    if (this.state === "unknown") return "unknown before apply";
     if (this.state === "malformed") return "malformed";
     const value = this.#value;
     if (typeof value === "string") return value.length > 80 ? `"${value.slice(0, 77)}…"` : `"${value}"`;
@@ -150,7 +150,7 @@ export class Reader {
     return Array.isArray(value) ? "a list" : "an object";
   }
 
-  /** Every place below (and this one) whose value is a string, a number, a boolean or unknown. */
+  /** This place and every place below it whose value is a string, a number, a boolean or unknown. */
   *leaves(): Generator<Reader> {
     if (this.state === "known" && typeof this.#value === "object") {
       const below = Array.isArray(this.#value) ? this.each() : this.entries().map(([, reader]) => reader);
@@ -165,7 +165,7 @@ export class Reader {
   }
 }
 
-/** Whether every element of a list answers yes; an absent list does. */
+/** Whether the answer is true for every reader; true for none. */
 export function every(readers: readonly Reader[], question: (reader: Reader) => Truth): Truth {
   return all(...readers.map(question));
 }

@@ -4,27 +4,27 @@ import type { Environment } from "./environment.ts";
 import { Reader } from "./reader.ts";
 import { UnknownTruth, type Truth } from "./truth.ts";
 
-/** `mandatory` blocks, `advisory` is told. */
+/** A mandatory finding blocks; an advisory one is only reported. */
 export type Level = "mandatory" | "advisory";
 
-/** Where a rule comes from, e.g. `{ standard: "CIS Docker 1.6.0", item: "5.5" }`. */
+/** The source of a rule, e.g. `{ standard: "CIS Docker 1.6.0", item: "5.5" }`. */
 export interface Reference {
   readonly standard: string;
   readonly item: string;
 }
 
-/** Where a verdict stands. */
+/** The place that a verdict is about. */
 export interface Place {
-  /** The resource, or what else carries the fault: a table, a file. */
+  /** The resource; absent if the place is not part of one. */
   readonly resource?: Resource;
-  /** Name of what is no resource, e.g. `public.messages`. */
+  /** Name of a place outside of resources, such as a table or a file, e.g. `public.messages`. */
   readonly object?: string;
   /** Path inside the resource's inputs; empty for the resource itself. */
   readonly path: string;
   readonly source?: SourcePosition;
 }
 
-/** One answer of a rule about one place. */
+/** The answer of a rule about one place. */
 export type Verdict =
   | { readonly outcome: "pass"; readonly place: Place }
   | { readonly outcome: "fail"; readonly place: Place; readonly message: string; readonly fix: string }
@@ -36,26 +36,26 @@ export type Verdict =
     };
 
 interface RuleBase {
-  /** Identifier, in lower case with hyphens; unique. */
+  /** Unique identifier, in lower case with hyphens. */
   readonly name: string;
   /** One line that says what must hold. */
   readonly title: string;
-  /** Why, and what the rule looks at. Markdown. */
+  /** The reason for the rule, and what it checks. Markdown. */
   readonly documentation: string;
   readonly references: readonly Reference[];
   readonly level: Level;
   /** Levels that differ from `level` in single environments. */
   readonly levelIn?: Partial<Readonly<Record<Environment, Level>>>;
   /**
-   * What an unknown value means: `fail` where a program has no reason to leave it open, `defer` where the engine
-   * alone knows it; what is deferred is listed, and proved by the audit of the state after apply.
+   * How the rule treats an unknown value. `fail`: the program has no reason to leave it unknown. `defer`: only the engine
+   * knows it; the report lists the place, and the audit of the state checks it after apply.
    */
   readonly onUnknown: "fail" | "defer";
-  /** Environments that the rule judges, and why it leaves out the others. All where absent. */
+  /** Environments to which the rule applies, and why it does not apply to the others. @default all */
   readonly only?: { readonly environments: readonly Environment[]; readonly reason: string };
   /**
-   * Why it is right that the rule found nothing to look at in this stack; undefined where it is not, and the stack
-   * then fails: a check that looked at nothing is no pass.
+   * Why the rule has nothing to check in this stack. Undefined if it should have found something: the rule is inconclusive
+   * then, since a check that checked nothing must not pass.
    */
   notApplicable?(context: StackContext): string | undefined;
 }
@@ -73,7 +73,7 @@ export interface StackRule extends RuleBase {
   check(context: StackContext): Iterable<Verdict>;
 }
 
-/** Judges the database as it is after all migrations. */
+/** Judges the database after all migrations. */
 export interface DatabaseRule extends RuleBase {
   readonly scope: "database";
   check(database: Database, context: StackContext): Iterable<Verdict>;
@@ -81,7 +81,7 @@ export interface DatabaseRule extends RuleBase {
 
 export type Rule = ResourceRule | StackRule | DatabaseRule;
 
-/** What is judged. */
+/** The stack that is judged. */
 export interface StackContext {
   readonly graph: ResourceGraph;
   readonly environment: Environment;
@@ -103,7 +103,7 @@ export function judge(subject: Subject, at: Reader | string, holds: Truth, messa
   return judgeAt(placeOf(subject, typeof at === "string" ? at : at.path), holds, message, fix);
 }
 
-/** The place of a path inside a resource. */
+/** The place at a path of a resource. */
 export function placeOf(subject: Subject, path: string): Place {
   const { resource } = subject;
   return { resource, path, ...(resource.source === undefined ? {} : { source: resource.source }) };

@@ -1,4 +1,4 @@
-/** Neither yes nor no: the answer hangs on values that only the engine will know, at these paths. */
+/** Neither true nor false: the answer depends on values at these paths, which are known only after apply. */
 export class UnknownTruth {
   readonly paths: readonly string[];
   constructor(paths: readonly string[]) {
@@ -6,22 +6,22 @@ export class UnknownTruth {
   }
 }
 
-/** Answer of a three-valued question (Kleene's strong logic). */
+/** A three-valued answer (Kleene's strong logic). */
 export type Truth = boolean | UnknownTruth;
 
-/** True where all are, false where one is, else unsure of what is open. */
+/** True if all answers are true, false if one is false, else unknown. */
 export function all(...answers: readonly Truth[]): Truth {
   if (answers.includes(false)) return false;
   return unknownOf(answers) ?? true;
 }
 
-/** True where one is, false where none is, else unsure of what is open. */
+/** True if one answer is true, false if all are false, else unknown. */
 export function any(...answers: readonly Truth[]): Truth {
   if (answers.includes(true)) return true;
   return unknownOf(answers) ?? false;
 }
 
-/** The opposite; unsure stays unsure. */
+/** The opposite; unknown stays unknown. */
 export function not(answer: Truth): Truth {
   return answer instanceof UnknownTruth ? answer : !answer;
 }

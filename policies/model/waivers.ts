@@ -26,44 +26,53 @@ const entry = z
       .string()
       .regex(/^exai:[a-z]+:[A-Za-z]+$/)
       .optional()
-      .meta({ description: "Type of the component whose resources are meant, e.g. exai:monitoring:KubernetesMonitoring" }),
-    reason: z.string().min(20).meta({ description: "Why the rule is broken, and what will end it" }),
-    owner: z.string().min(2).meta({ description: "Who answers for it" }),
+      .meta({
+        description: "Type of the component whose resources are excepted, e.g. exai:monitoring:KubernetesMonitoring",
+      }),
+    reason: z.string().min(20).meta({ description: "Why the exception is needed, and when the cause ends" }),
+    owner: z.string().min(2).meta({ description: "Who is responsible for it" }),
     expires: z
       .string()
       .regex(/^\d{4}-\d{2}-\d{2}$/)
-      .meta({ description: `Last day on which it holds, at most ${LONGEST_DAYS} days from today` }),
+      .meta({ description: `Last day on which it is valid, at most ${LONGEST_DAYS} days from today` }),
   })
   .refine(
     (waiver) => (waiver.resource === undefined) !== (waiver.component === undefined),
-    "names neither a resource nor a component, or both",
+    "must name either a resource or a component",
   );
 
-/** The file's shape; `waivers.schema.json` is made from it. */
+/** The schema of the file; `waivers.schema.json` is generated from it. */
 export const waiversFile = z.strictObject({ waivers: z.array(entry) });
 
-/** An exception that somebody answers for. */
+/** An exception from a rule, with an owner and an end. */
 export type Waiver = z.infer<typeof entry> & { readonly line: number };
 
-/** Reads the project's waivers; none where there is no file. @throws UserErrors on every malformed entry */
+/** Reads the project's waivers; none if there is no file. @throws UserErrors with every malformed entry */
 export function readWaivers(root: string, policies: readonly string[], now: Date): Waiver[] {
   const path = join(root, WAIVERS_FILE);
   return existsSync(path) ? parseWaivers(readFileSync(path, "utf8"), policies, now) : [];
 }
 
 /**
- * Parses the waivers' file. A malformed one fails the whole: what somebody meant to except is unclear then.
+ * Parses the file of the waivers. One malformed entry makes the whole file invalid.
  *
- * @throws UserErrors that name every malformed entry by its line
+ * @throws UserErrors with the line of every malformed entry
  */
 export function parseWaivers(text: string, policies: readonly string[], now: Date): Waiver[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const refuse = (line: number, problem: string) =>
-    new UserError("failed", `${WAIVERS_FILE}:${line}`, problem, `edit ${WAIVERS_FILE} as its schema says`);
+    new UserError(
+      "invalid-file",
+      `${WAIVERS_FILE}:${line}`,
+      problem,
+      `correct it as described in policies/model/waivers.schema.json`,
+    );
   const fault = document.errors[0];
   if (fault !== undefined)
-    throw new UserErrors([refuse(fault.linePos?.[0].line ?? 1, `is not YAML: ${fault.message.split("\n")[0] ?? ""}`)]);
+    throw new UserErrors([
+      refuse(fault.linePos?.[0].line ?? 1, `is not valid YAML: ${fault.message.split("\n")[0] ?? ""}`),
+    ]);
 
   const list = isMap(document.contents) ? document.contents.get("waivers", true) : undefined;
   const lineOf = (index: number) => {
@@ -92,15 +101,15 @@ export function parseWaivers(text: string, policies: readonly string[], now: Dat
     const end = Date.parse(`${waiver.expires}T00:00:00Z`);
     if (!policies.includes(waiver.policy)) errors.push(refuse(waiver.line, `there is no rule ${waiver.policy}`));
     if (Number.isNaN(end) || new Date(end).toISOString().slice(0, 10) !== waiver.expires)
-      errors.push(refuse(waiver.line, `${waiver.expires} is no day`));
+      errors.push(refuse(waiver.line, `${waiver.expires} is not a valid date`));
     else if (end > now.getTime() + LONGEST_DAYS * DAY)
-      errors.push(refuse(waiver.line, `it lasts longer than ${LONGEST_DAYS} days from today`));
+      errors.push(refuse(waiver.line, `it expires more than ${LONGEST_DAYS} days from today`));
   }
   if (errors.length > 0) throw new UserErrors(errors);
   return waivers;
 }
 
-/** Matches findings with waivers, and remembers which ones were used. The same in every lane. */
+/** Matches findings with waivers, and records which waivers were used. All lanes use it. */
 export class Waivers {
   readonly #waivers: readonly Waiver[];
   readonly #today: string;
@@ -111,7 +120,7 @@ export class Waivers {
     this.#today = now.toISOString().slice(0, 10);
   }
 
-  /** The waiver that lets a finding through, if one does. One that has expired lets nothing through. */
+  /** The waiver that excepts a finding, if there is one that has not expired. */
   match(finding: Finding, stack: string): Waiver | undefined {
     const found = this.#waivers.find(
       (waiver) =>
@@ -124,7 +133,7 @@ export class Waivers {
     return found;
   }
 
-  /** Findings about the waivers themselves, after everything of these stacks was matched: expired ones and unused ones. */
+  /** Findings about expired and unused waivers; call it after all findings of the stack were matched. */
   findings(stack: string): Finding[] {
     return this.#waivers
       .filter((waiver) => waiver.stack === stack && (this.#isOver(waiver) || !this.#used.has(waiver)))
@@ -136,8 +145,8 @@ export class Waivers {
           path: "",
           source: { file: WAIVERS_FILE, line: waiver.line },
         },
-        message: this.#isOver(waiver) ? `it expired after ${waiver.expires}` : "nothing needs it any more",
-        fix: this.#isOver(waiver) ? "fix what it excepts, or have it renewed" : "remove it",
+        message: this.#isOver(waiver) ? `it expired after ${waiver.expires}` : "no finding needs it",
+        fix: this.#isOver(waiver) ? "fix the violation, or renew the waiver" : "remove it",
       }));
   }
 
@@ -149,7 +158,7 @@ export class Waivers {
 function concerns(waiver: Waiver, finding: Finding): boolean {
   const { resource, object } = finding.place;
   if (waiver.resource !== undefined) return waiver.resource === (resource?.name ?? object);
-  // A resource's URN carries the types of all its parents: `urn:pulumi:stack::project::parent$child::name`.
+  // A resource's URN contains the types of all its parents: `urn:pulumi:stack::project::parent$child::name`.
   return (
     resource?.urn
       .split("::")[2]

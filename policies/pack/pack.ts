@@ -14,14 +14,14 @@ import { fromWire } from "../../contract/wire.ts";
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What an entry of the graph looks like where the SDK hands it out; see {@link keepMarks}. */
+/** An entry of the graph in the SDK; see {@link keepMarks}. */
 interface Struct {
   toJavaScript(): Record<string, unknown>;
 }
 
 /**
  * Serves the rules to the engine as a CrossGuard pack. Rules about single resources run before the resource is created;
- * rules about the stack or the database run when all are known. Starts a server: call it once in a process.
+ * rules about the stack or the database run when all resources are known. Starts a server: call it once per process.
  */
 export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): void {
   keepMarks();
@@ -47,7 +47,7 @@ export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): 
       }),
       {
         name: "pack-coverage",
-        description: "Every rule looked at something, or says why it had nothing to look at",
+        description: "Every rule checked something, or does not apply to the stack",
         enforcementLevel: "mandatory" as const,
         validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) => {
           lane.judgeCoverage(args.resources, report);
@@ -55,7 +55,7 @@ export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): 
       },
       {
         name: "waivers",
-        description: "No waiver has expired, and each is needed",
+        description: "No waiver has expired, and each one is used",
         enforcementLevel: "mandatory" as const,
         validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) => {
           lane.judgeWaivers(args.resources, report);
@@ -66,23 +66,23 @@ export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): 
 }
 
 /**
- * Makes the SDK hand out properties with their marks: it drops the mark of every secret before a rule sees it, and
- * throws on the first unknown value that is touched, which ends the rule. A test holds this against the SDK's version.
+ * Makes the SDK return properties with their marks. Without this, it removes the mark of secrets, and throws on the first
+ * access to an unknown value, which ends the rule. A test checks this against the version of the SDK.
  */
 function keepMarks(): void {
   const module = require("@pulumi/policy/deserialize") as { deserializeProperties: (struct: Struct) => unknown };
   module.deserializeProperties = (struct) => fromWire(struct.toJavaScript());
 }
 
-/** The judgement of one operation of the engine. */
+/** Judges one operation of the engine. */
 class Lane {
   readonly #rules: readonly Rule[];
   readonly #root: string;
   readonly #waivers: Waivers;
-  /** Inputs by URN, as the program gave them: the stack's rules are handed outputs, and components have none of their inputs there. */
+  /** Inputs by URN, from the program: stack rules receive outputs, in which components lack their inputs. */
   readonly #inputs = new Map<string, Inputs>();
-  /** Verdicts of each rule about resources. */
-  readonly #looked = new Map<string, number>();
+  /** Number of verdicts of each resource rule. */
+  readonly #judged = new Map<string, number>();
   #database: ReturnType<typeof readDatabase> | undefined;
 
   constructor(rules: readonly Rule[], root: string) {
@@ -93,7 +93,7 @@ class Lane {
     this.#waivers = new Waivers(readWaivers(root, names, now), now);
   }
 
-  /** The level that the engine shall enforce; the strictest where the stack is not known yet. */
+  /** The level that the engine enforces; the strictest one if the stack is not known yet. */
   level(rule: Rule): "mandatory" | "advisory" {
     const environment = environmentOfName(process.env.PULUMI_NODEJS_STACK ?? process.env.PULUMI_STACK ?? "");
     const levels = (environment === undefined ? ENVIRONMENTS : [environment]).map((name) =>
@@ -110,7 +110,7 @@ class Lane {
     if (!rule.concerns(resource)) return;
     const context = { graph: graphOf([resource]), environment };
     const verdicts = [...rule.check(subjectOf(resource), environment)];
-    this.#looked.set(rule.name, (this.#looked.get(rule.name) ?? 0) + verdicts.length);
+    this.#judged.set(rule.name, (this.#judged.get(rule.name) ?? 0) + verdicts.length);
     for (const finding of outcomeOf(rule, context, verdicts, 0).findings)
       if (this.#waivers.match(finding, context.graph.stack) === undefined) report(messageOf(finding));
   }
@@ -119,9 +119,11 @@ class Lane {
     const all = this.#all(resources);
     const context = { graph: graphOf(all), environment: this.#environment(all) };
     const database =
-      rule.scope === "database" ? await (this.#database ??= readDatabase(this.#root)) : new Error("not asked");
+      rule.scope === "database"
+        ? await (this.#database ??= readDatabase(this.#root))
+        : new Error("the rule does not need the database");
     const [outcome] = evaluate([rule], context, database);
-    if (outcome?.inconclusive !== undefined) report(`no judgement: ${outcome.inconclusive}`);
+    if (outcome?.inconclusive !== undefined) report(`inconclusive: ${outcome.inconclusive}`);
     for (const finding of outcome?.findings ?? []) {
       if (this.#waivers.match(finding, context.graph.stack) !== undefined) continue;
       const { source, resource } = finding.place;
@@ -136,13 +138,13 @@ class Lane {
     const all = this.#all(resources);
     const context = { graph: graphOf(all), environment: this.#environment(all) };
     for (const rule of this.#rules) {
-      if (rule.scope !== "resource" || (this.#looked.get(rule.name) ?? 0) > 0) continue;
+      if (rule.scope !== "resource" || (this.#judged.get(rule.name) ?? 0) > 0) continue;
       if (rule.only !== undefined && !rule.only.environments.includes(context.environment)) continue;
-      if (rule.notApplicable?.(context) === undefined) report(`${rule.name} found nothing to look at in this stack`);
+      if (rule.notApplicable?.(context) === undefined) report(`${rule.name} found nothing to check in this stack`);
     }
   }
 
-  /** Runs last: by then every finding was matched. */
+  /** Runs last, when all findings were matched. */
   judgeWaivers(resources: readonly PolicyResource[], report: ReportViolation): void {
     for (const finding of this.#waivers.findings(graphOf(this.#all(resources)).stack)) report(messageOf(finding));
   }
@@ -168,7 +170,7 @@ function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
     urn: given.urn,
     type: given.type,
     name: given.name,
-    // A component's type is of this project; providers and the stack itself are `pulumi:…`.
+    // Types of components start with `exai:`; those of providers and of the stack start with `pulumi:`.
     custom: !given.type.startsWith("exai:"),
     inputs: unproxied(given.props),
     ...(parent === undefined || parent.includes("pulumi:pulumi:Stack::") ? {} : { parent }),
@@ -188,12 +190,12 @@ function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
   };
 }
 
-/** What stands behind the SDK's proxy, which would throw on unknown values. */
+/** The object behind the SDK's proxy, which throws on unknown values. */
 function unproxied(props: Record<string, unknown>): Inputs {
   return (props.__isSpecialProxy === true ? props.__getSpecialProxyTarget : props) as Inputs;
 }
 
-/** A graph of the stack that the resources' URNs name: `urn:pulumi:<stack>::<project>::<type>::<name>`. */
+/** The graph of resources; their URNs contain the names of stack and project: `urn:pulumi:<stack>::<project>::<type>::<name>`. */
 function graphOf(resources: readonly Resource[]): ResourceGraph {
   const [stack = "", project = ""] = resources[0]?.urn.replace(/^urn:pulumi:/, "").split("::") ?? [];
   return { project, stack, resources, outputs: {} };

@@ -5,20 +5,20 @@ import { fromWire } from "../../contract/wire.ts";
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The resource graph of a state file, as `pulumi stack export` writes it: what is deployed. Resources that wait for
- * their deletion are left out. Secrets that the file has encrypted are secrets of unknown content.
+ * The resource graph of a state file that `pulumi stack export` wrote. Resources that are pending deletion are left out.
+ * Encrypted secrets are secrets with an unknown value.
  *
  * @param where the file or the stack, for errors
- * @param fix the command that gets a better one
- * @throws UserError where the text is no such file, or the stack is empty
+ * @param fix what corrects the error
+ * @throws UserError if the text is not a state file, or the stack is empty
  */
 export function graphOfState(text: string, where: string, fix = `pulumi stack export --file ${where}`): ResourceGraph {
-  const refuse = (problem: string) => new UserError("failed", where, problem, fix);
+  const refuse = (problem: string) => new UserError("invalid-file", where, problem, fix);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw refuse("is not JSON");
+    throw refuse("is not valid JSON");
   }
   const entries = objectAt(objectAt(parsed)?.deployment)?.resources;
   if (!Array.isArray(entries)) throw refuse("is not a state file: it has no deployment.resources");
@@ -28,7 +28,7 @@ export function graphOfState(text: string, where: string, fix = `pulumi stack ex
   const resources = all
     .filter((entry) => entry.delete !== true && entry.type !== "pulumi:pulumi:Stack")
     .map(resourceOf);
-  if (resources.length === 0) throw refuse("has no resource: nothing is deployed that could be judged");
+  if (resources.length === 0) throw refuse("contains no resources, so there is nothing to judge");
   return { project, stack, resources, outputs: {} };
 }
 
@@ -42,7 +42,7 @@ function resourceOf(entry: Json): Resource {
     type: textOf(entry.type),
     name: urn.split("::").at(-1) ?? "",
     custom: entry.custom === true,
-    // A component that registered nothing else has its inputs among the outputs in older state files.
+    // In older state files, a component without registered inputs has them among the outputs.
     inputs: fromWire(Object.keys(inputs).length > 0 ? inputs : (objectAt(entry.outputs) ?? {})),
     ...(parent === "" || parent.includes("pulumi:pulumi:Stack::") ? {} : { parent }),
     dependencies: textsOf(entry.dependencies),
@@ -59,12 +59,12 @@ function resourceOf(entry: Json): Resource {
   };
 }
 
-/** Folders of the project that make resources. */
+/** Folders of the project that declare resources. */
 const FOLDERS = /(?:^|\/)((?:components|stacks)\/.+)$/;
 
 /**
- * `project:///<path>#<line>,<column>`. For an ES module the SDK gives the whole URL as the path, of the machine that
- * deployed; what is above the project's own folders is cut off.
+ * `project:///<path>#<line>,<column>`. For an ES module, the SDK records the whole URL on the machine that deployed as the
+ * path; the part above the project's folders is removed.
  */
 function sourceOf(position: string): SourcePosition | undefined {
   const [, file, line] = /^[a-z]+:\/*(?:file:\/*)?(.+)#(\d+)/.exec(position) ?? [];

@@ -5,14 +5,14 @@ import { podsOf } from "./pods.ts";
 import { Reader } from "../model/reader.ts";
 import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 
-/** A container that takes backups, and what tells it how. */
+/** A container that takes backups, with its configuration. */
 export interface BackupJob {
   readonly subject: Subject;
   /** The container, for findings. */
   readonly reader: Reader;
-  /** The value of an environment variable; absent where it is not set. */
+  /** The value of an environment variable; absent if it is not set. */
   environment(name: string): Reader;
-  /** The volume that is mounted where `path` is; its name and the place that names it. */
+  /** The volume whose mount contains `path`: its name, and the place that declares it. */
   volumeAt(path: string): { readonly volume: string | undefined; readonly source: Reader } | undefined;
 }
 
@@ -21,7 +21,7 @@ export function backupJobs(context: StackContext): readonly BackupJob[] {
   return context.graph.resources.flatMap((resource) => [...jobsOf(resource)]);
 }
 
-/** Every container that may write into a repository: also the server that archives its log there. */
+/** Every container that may write to a repository, including a server that archives its write-ahead log there. */
 export function repositoryWriters(context: StackContext): readonly BackupJob[] {
   const servers = context.graph.resources.filter(isContainer).map((resource) => dockerJob(subjectOf(resource)));
   const archiving = servers.filter(
@@ -101,9 +101,9 @@ function holds(mount: string | undefined, path: string): boolean {
   return mount !== undefined && (path === mount || path.startsWith(`${mount.replace(/\/$/, "")}/`));
 }
 
-/** Where the backup runner of images/postgres has its volumes. */
+/** Mount paths of the backup runner's volumes. */
 export const POSTGRES_PLACES = {
-  /** Files of the server in images/postgres. */
+  /** Data directory of the server in images/postgres. */
   data: "/var/lib/postgresql/data",
   /** Repository of pgBackRest in images/postgres. */
   repository: "/var/lib/pgbackrest",

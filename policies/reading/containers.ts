@@ -9,7 +9,7 @@ export function isContainer(resource: Resource): boolean {
   return resource.type === "docker:index/container:Container";
 }
 
-/** What a container is for, by its label; undefined without one. */
+/** The component of a container, from its label; undefined without one. */
 export function componentOf(inputs: Reader): string | undefined {
   return inputs
     .at("labels")
@@ -18,15 +18,15 @@ export function componentOf(inputs: Reader): string | undefined {
     ?.at("value").text;
 }
 
-/** Whether a container or volume is for something, by its label. */
+/** Whether a container or volume belongs to a component, by its label. */
 export function isFor(inputs: Reader, component: string): Truth {
   const labels = inputs.at("labels").each();
   return any(...labels.map((label) => all(label.at("label").is(LABELS.component), label.at("value").is(component))));
 }
 
-/** Why a stack without Docker containers is in order. */
+/** Why a stack may have no Docker containers. */
 export function noContainers(context: StackContext): string | undefined {
   return context.environment === "local"
     ? undefined
-    : `${context.environment} runs on Kubernetes and makes no Docker containers`;
+    : `${context.environment} runs on Kubernetes and creates no Docker containers`;
 }

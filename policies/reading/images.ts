@@ -23,7 +23,7 @@ export function imagesOf(subject: Subject): readonly Reader[] {
   ]);
 }
 
-/** Whether a resource is an image that containers of the stack refer to by what its name resolves to. */
+/** Whether a resource is a pulled image, to which containers refer by its resolved name. */
 function isPulled(resource: Resource): boolean {
   return resource.type === "docker:index/remoteImage:RemoteImage";
 }

@@ -14,7 +14,7 @@ export function isObject(...kinds: readonly string[]): (resource: Resource) => b
   return (resource) => kinds.includes(kindOf(resource) ?? "");
 }
 
-/** Whether labels satisfy a selector's `matchLabels`; an absent or empty selector matches everything. */
+/** Whether labels match a selector's `matchLabels`; an absent or empty selector matches all labels. */
 export function selects(matchLabels: Reader, labels: Reader): Truth {
   return all(
     ...matchLabels
@@ -27,7 +27,7 @@ export function selects(matchLabels: Reader, labels: Reader): Truth {
 export function sameNamespace(a: Subject, b: Subject): Truth {
   const name = a.inputs.at("metadata", "namespace");
   const other = b.inputs.at("metadata", "namespace");
-  // The same unknown namespace of one stack is the same namespace.
+  // Two unknown namespaces in one stack are taken for the same namespace.
   if (name.state === "unknown" && other.state === "unknown") return true;
   return other.text === undefined ? name.isAbsent : name.is(other.text);
 }

@@ -16,7 +16,7 @@ export function podRule(text: RuleText, check: (pod: Pod) => Iterable<Answer>): 
   };
 }
 
-/** A rule about every container of every pod: plain, init and ephemeral ones. */
+/** A rule about every container of every pod, init and ephemeral containers included. */
 export function containerRule(
   text: RuleText,
   check: (container: Container, pod: Pod) => Answer | Iterable<Answer>,

@@ -3,15 +3,15 @@ import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 import type { Truth } from "../model/truth.ts";
 import type { Reader } from "../model/reader.ts";
 
-/** A pod, or the template of one. */
+/** A pod or a pod template. */
 export interface Pod {
   readonly spec: Reader;
   readonly metadata: Reader;
-  /** Every container of the three lists. */
+  /** The containers of all three lists. */
   readonly containers: readonly Container[];
-  /** Whether `spec.os.name` says Windows: Pod Security leaves some fields out there. */
+  /** Whether `spec.os.name` is Windows: Pod Security does not check some fields then. */
   readonly windows: Truth;
-  /** Whether it has a user namespace of its own (`hostUsers: false`), which Pod Security takes into account. */
+  /** Whether it has a separate user namespace (`hostUsers: false`), which Pod Security takes into account. */
   readonly userNamespace: Truth;
 }
 
@@ -21,11 +21,11 @@ export interface Container {
   readonly role: "container" | "init container" | "ephemeral container";
   /** Role and name, for messages. */
   readonly label: string;
-  /** Whether it stays: a container, or an init container that is restarted always (a sidecar). */
-  readonly stays: Truth;
+  /** Whether it runs as long as its pod: a container, or a sidecar (an init container with `restartPolicy: Always`). */
+  readonly isLongRunning: Truth;
 }
 
-/** Where each kind keeps the pod's specification. */
+/** The path of the pod template in each kind. */
 const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   Pod: [],
   PodTemplate: ["template"],
@@ -38,7 +38,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   CronJob: ["spec", "jobTemplate", "spec", "template"],
 };
 
-/** Fields by which the template of a custom kind is known for a pod's: other kinds have templates of other things. */
+/** Fields that show that the template of a custom kind is a pod template. */
 const PODS_OWN = ["containers", "initContainers", "hostNetwork", "hostPID", "hostIPC", "hostUsers"];
 
 /** The kind of a Kubernetes resource; undefined for any other resource. */
@@ -47,12 +47,12 @@ export function kindOf(resource: Resource): string | undefined {
   return resource.type.slice(resource.type.lastIndexOf(":") + 1).replace(/Patch$/, "");
 }
 
-/** Whether the resource is, or makes, pods. A custom kind with a pod template counts, and so does a list of them. */
+/** Whether the resource is a pod or creates pods. Custom kinds with a pod template and lists count. */
 export function bearsPods(resource: Resource): boolean {
   return podsOf(subjectOf(resource)).length > 0;
 }
 
-/** The pods of a resource: one, or one per item of a list kind. */
+/** The pods of a resource: one, or one for each item of a list kind. */
 export function podsOf(subject: Subject): readonly Pod[] {
   const kind = kindOf(subject.resource);
   if (kind === undefined) return [];
@@ -66,7 +66,7 @@ export function podsOf(subject: Subject): readonly Pod[] {
       .each()
       .map((reader) => podAt(reader.at(...item), false));
   const template = subject.inputs.at("spec", "template");
-  // One that may turn out to have pods is one: its open places are deferred then.
+  // A template that may be a pod template counts as one, so that its unknown places are deferred.
   return PODS_OWN.every((key) => template.at("spec", key).isPresent === false) ? [] : [podAt(template, patch)];
 }
 
@@ -74,7 +74,7 @@ function podAt(template: Reader, patch: boolean): Pod {
   const spec = template.at("spec");
   const lists = [
     ["init container", "initContainers", false],
-    // A pod without containers is malformed, and its rules then fail; a patch may name none.
+    // A pod without containers is malformed, so its rules fail; a patch may have none.
     ["container", "containers", !patch],
     ["ephemeral container", "ephemeralContainers", false],
   ] as const;
@@ -83,7 +83,8 @@ function podAt(template: Reader, patch: boolean): Pod {
       reader,
       role,
       label: `${role} ${reader.at("name").shown}`,
-      stays: role === "container" ? true : role === "init container" ? reader.at("restartPolicy").is("Always") : false,
+      isLongRunning:
+        role === "container" ? true : role === "init container" ? reader.at("restartPolicy").is("Always") : false,
     })),
   );
   return {
@@ -95,12 +96,14 @@ function podAt(template: Reader, patch: boolean): Pod {
   };
 }
 
-/** Why a stack without pods is in order. */
+/** Why a stack may have no pods. */
 export function noPods(context: StackContext): string | undefined {
-  return context.environment === "local" ? "the local stack runs on Docker and makes no pods" : undefined;
+  return context.environment === "local" ? "the local stack runs on Docker and creates no pods" : undefined;
 }
 
-/** Why a stack without Kubernetes objects of some kind is in order. */
+/** Why a stack may have no Kubernetes objects. */
 export function onlyOnKubernetes(context: StackContext): string | undefined {
-  return context.environment === "local" ? "the local stack runs on Docker and makes no Kubernetes objects" : undefined;
+  return context.environment === "local"
+    ? "the local stack runs on Docker and creates no Kubernetes objects"
+    : undefined;
 }

@@ -6,7 +6,7 @@ import { Reader } from "../model/reader.ts";
 import { placeOf, subjectOf, type Place, type StackContext } from "../model/rule.ts";
 import { UnknownTruth, type Truth } from "../model/truth.ts";
 
-/** A scrape job of Prometheus, and where its configuration stands. */
+/** A scrape job of Prometheus. */
 export interface Job {
   readonly name: string;
   /** Hosts of static targets, without ports. */
@@ -22,19 +22,19 @@ export interface Alert {
   readonly place: Place;
 }
 
-/** What the stack's Prometheus is told. */
+/** The configuration of the stack's Prometheus. */
 export interface PrometheusFiles {
   readonly jobs: readonly Job[];
   readonly alerts: readonly Alert[];
-  /** Whether alerts are sent anywhere. */
+  /** Whether Prometheus has an Alertmanager. */
   readonly alertmanagers: boolean;
-  /** Where the main file is, for findings. */
+  /** The place of the main configuration file, for findings. */
   readonly place: Place;
-  /** Unknown if a file of the stack is not known yet, since it may hold what a rule misses; else false. */
+  /** Unknown if a file of the stack is unknown, since it may contain what a rule does not find; else false. */
   readonly unread: Truth;
 }
 
-/** The configuration that containers and ConfigMaps of the stack carry, by its content and not by its name. */
+/** The configuration in containers and ConfigMaps of the stack, recognised by its content. */
 export function prometheusFiles(context: StackContext): PrometheusFiles {
   const jobs: Job[] = [];
   const alerts: Alert[] = [];
@@ -89,7 +89,7 @@ function parsed(text: string | undefined): Reader | undefined {
   try {
     return Reader.of(parse(text) as never);
   } catch {
-    // Malformed is as good as absent: whoever looks for a job or an alert in it finds none.
+    // A malformed file counts as absent: it has no jobs and no alerts.
     return undefined;
   }
 }

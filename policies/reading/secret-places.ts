@@ -4,14 +4,14 @@ import type { Subject } from "../model/rule.ts";
 import { isContainer } from "./containers.ts";
 import { kindOf, podsOf } from "./pods.ts";
 
-/** A value that everybody who may look at the resource can read. */
+/** A value that every user with read access to the resource can see. */
 export interface OpenPlace {
   readonly reader: Reader;
   /** Name of the variable, key or label; empty for an argument. */
   readonly name: string;
-  /** Where it is, for messages. */
+  /** Kind of the place, for messages. */
   readonly kind: "environment variable" | "ConfigMap" | "command line" | "label" | "annotation" | "file";
-  /** Splits off what stands before the value, as in `NAME=value`. */
+  /** The value without its name, e.g. of `NAME=value`. */
   readonly value: string | undefined;
 }
 
@@ -51,7 +51,7 @@ function* allPlaces(subject: Subject): Generator<OpenPlace> {
     for (const [key, reader] of pod.metadata.at("annotations").entries()) yield named(reader, key, "annotation");
     for (const { reader } of pod.containers) {
       for (const variable of reader.at("env").each()) {
-        // A reference to a Secret has no value of its own.
+        // A reference to a Secret has no value.
         if (variable.at("value").isAbsent !== true)
           yield named(variable.at("value"), nameIn(variable.at("name")), "environment variable");
       }
@@ -68,14 +68,14 @@ function named(reader: Reader, name: string, kind: OpenPlace["kind"]): OpenPlace
   return { reader, name, kind, value: reader.text };
 }
 
-/** A name for messages: not that of a secret. */
+/** The name for messages; empty if it is secret. */
 function nameIn(reader: Reader): string {
   return reader.secret ? "" : (reader.text ?? "");
 }
 
 function assignment(reader: Reader, kind: OpenPlace["kind"]): OpenPlace {
   const text = reader.text;
-  // A secret without a name would be shown as one: base64 has an equals sign, too.
+  // Without the limit on names, a base64 value with an equals sign would be shown as a name.
   const match = /^([A-Za-z_]\w{0,63})=(.+)$/s.exec(text ?? "");
   const [, name = "", value = text] = match ?? [];
   return { reader, name, kind, value };

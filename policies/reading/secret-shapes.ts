@@ -1,4 +1,4 @@
-/** What a value looks like when it is a credential, by its shape alone. */
+/** Formats of credentials. */
 const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a private key", /-{3,}BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-{3,}/],
   ["a JSON Web Token", /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/],
@@ -16,39 +16,39 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a password in a URL", /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@'"]*:(?![$<*{])[^\s/@'"]{3,}@/i],
 ];
 
-/** Names under which a credential is kept. */
+/** Names of variables and keys that hold a credential. */
 const NAMES =
   /(?:^|[_.\-\s])(?:secret|token|password|passwd|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|service[_-]?role[_-]?key|credentials?|auth[_-]?key|signing[_-]?key|encryption[_-]?key|(?:account|batch|storage|shared|master)[_-]?key|key[_-]content|webhook[_-]?url)s?$|(?:secret|password|apikey|token)$/i;
 
-/** Values that name a place or a switch, and are no credential even under such a name. */
+/** Values such as paths and switches, which are not credentials even under such a name. */
 const HARMLESS =
   /^(?:|true|false|yes|no|none|null|\d{1,9}(?:\.\d+)?(?:ms|s|m|h|d)?|\/[\w./-]*|\$\(.*\)|\$\{.*\}|<.*>|\*+|https?:\/\/[\w.:/-]*)$/i;
 
 /**
- * Why a value is taken for a credential: by its shape, by its name, or because it is as random as one. Undefined
- * where it is not. `name` is the variable's, key's or label's name.
+ * Why a value may be a credential: its format, its name, or its randomness. Undefined if it is not one. `name` is the name
+ * of the variable, key or label.
  */
 export function credentialIn(value: string, name = ""): string | undefined {
-  for (const [shape, pattern] of SHAPES) if (pattern.test(value)) return `it has the shape of ${shape}`;
+  for (const [shape, pattern] of SHAPES) if (pattern.test(value)) return `it has the format of ${shape}`;
   if (NAMES.test(name) && !/_(?:FILE|PATH|NAME|DIR|URI?)$/i.test(name) && !HARMLESS.test(value.trim()))
-    return "its name says that it is a credential";
+    return "its name is typical of a credential";
   for (const word of value.split(/[\s"'`,;=()[\]{}<>|&]+/))
     if (isRandom(word)) return "it is as random as a credential";
   return undefined;
 }
 
-/** Bits per character that a random word of base64 or hexadecimal digits has and a written one has not. */
+/** Entropy, in bits per character, that random words in base64 or hexadecimal digits exceed and other words do not. */
 const RANDOM_BITS = { base64: 4.2, hex: 3.2 };
 
 function isRandom(word: string): boolean {
   if (word.length < 24 || word.length > 512) return false;
-  // Digests and UUIDs are random and public.
+  // Digests and UUIDs are random but public.
   if (/sha(?:1|256|384|512)[:-]/i.test(word) || /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(word))
     return false;
   if (/^[0-9a-f]{32,}$/i.test(word)) return /\d/.test(word) && /[a-f]/i.test(word) && entropy(word) > RANDOM_BITS.hex;
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(word)) return false;
   const classes = [/[a-z]/, /[A-Z]/, /\d/].filter((pattern) => pattern.test(word)).length;
-  // Words and paths have long runs of one case; random text changes it every other character.
+  // Words and paths have long runs of one case; random text changes case every few characters.
   const changes = (word.match(/[a-z][A-Z0-9]|[A-Z][a-z0-9]|\d[A-Za-z]/g) ?? []).length;
   return classes === 3 && changes >= word.length / 4 && entropy(word) > RANDOM_BITS.base64;
 }

@@ -6,13 +6,13 @@ import { subjectOf, type StackContext } from "../model/rule.ts";
 import { all, any, type Truth } from "../model/truth.ts";
 import { imagesOf } from "./images.ts";
 
-/** An image that pods of the stack run, by every place that names it. */
+/** An image that pods of the stack run, and the first place that names it. */
 export interface RunImage {
   readonly reader: Reader;
   readonly resource: Resource;
 }
 
-/** The images that the stack's pods run, each once. */
+/** The distinct images that the stack's pods run. */
 export function runImages(context: StackContext): readonly RunImage[] {
   const found = new Map<string, RunImage>();
   for (const resource of context.graph.resources.filter(bearsPods))
@@ -23,14 +23,14 @@ export function runImages(context: StackContext): readonly RunImage[] {
   return [...found.values()];
 }
 
-/** Whether the stack declares any verification of images. */
+/** Whether the stack declares a policy that verifies images. */
 export function verifiesAny(context: StackContext): boolean {
   return objectsOf(context, "ClusterImagePolicy").length > 0;
 }
 
 /**
- * Whether a `ClusterImagePolicy` of sigstore's policy-controller that the stack declares is about an image, is enforced
- * and has an authority of which something holds.
+ * Whether a `ClusterImagePolicy` of sigstore's policy-controller in the stack matches an image, is enforced, and has an
+ * authority that satisfies a condition.
  */
 export function verified(context: StackContext, image: RunImage, authority: (reader: Reader) => Truth): Truth {
   return any(
@@ -50,7 +50,7 @@ export function verified(context: StackContext, image: RunImage, authority: (rea
   );
 }
 
-/** Whether an authority verifies signatures: by a key, or by identities that it names. */
+/** Whether an authority verifies signatures, with a key or with named identities. */
 export function verifiesSignatures(authority: Reader): Truth {
   const key = authority.at("key");
   const identities = authority
@@ -69,7 +69,7 @@ export function verifiesSignatures(authority: Reader): Truth {
   );
 }
 
-/** Namespaces of the stack that the policy-controller does not look at. */
+/** Namespaces of the stack that the policy-controller does not watch. */
 export function unwatched(context: StackContext): readonly { readonly reader: Reader; readonly resource: Resource }[] {
   return objectsOf(context, "Namespace")
     .map(({ inputs, resource }) => ({
@@ -79,7 +79,7 @@ export function unwatched(context: StackContext): readonly { readonly reader: Re
     .filter(({ reader }) => reader.is("true") !== true);
 }
 
-/** Whether a glob of the policy-controller is about an image: `*` stays inside a path segment, `**` does not. */
+/** Whether a glob of the policy-controller matches an image: `*` matches within a path segment, `**` across segments. */
 function covers(glob: Reader, image: Reader): Truth {
   if (glob.is("**") === true) return image.isPresent;
   const pattern = glob.text;
@@ -90,7 +90,7 @@ function covers(glob: Reader, image: Reader): Truth {
   return image.test((value) => typeof value === "string" && names(value).some((name) => expression.test(name)));
 }
 
-/** The names of an image: as it is written, and with Docker Hub's registry where it names none. Digest and tag stay. */
+/** The names of an image: the written one, and one with Docker Hub's registry if it has none. Digest and tag are kept. */
 function names(image: string): string[] {
   const first = image.slice(0, Math.max(0, image.indexOf("/")));
   if (/[.:]/.test(first) || first === "localhost") return [image];

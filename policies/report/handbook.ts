@@ -1,74 +1,75 @@
+import { command, type Command } from "../../contract/fix.ts";
 import type { Rule } from "../model/rule.ts";
 import { LONGEST_DAYS, WAIVERS_FILE } from "../model/waivers.ts";
 
-const INTRODUCTION = `# Policies
+const introduction = (write: (command: Command) => string) => `# Policies
 
-Every rule of the pack, generated from \`policies/\`; a test holds this page against the rules
-(\`npx vitest run tests/policies/handbook.test.ts -u\` writes it anew).
+All rules of the pack. This page is generated from \`policies/\`; a test compares it with the rules
+(\`npx vitest run tests/policies/handbook.test.ts -u\` generates it again).
 
 ## Three lanes, one pack
 
 | lane | command | needs | when |
 | --- | --- | --- | --- |
-| pull request | \`./exai plan staging prod\` | nothing: no engine, credentials, cluster or state | every push |
+| pull request | \`${write(command("plan staging prod"))}\` | nothing: no engine, credentials, cluster or state | on every push |
 | engine | \`pulumi preview --policy-pack policies\`, \`pulumi up --policy-pack policies\` | the Pulumi CLI | before and during a deployment |
-| audit | \`./exai audit STACK\`, or \`--state FILE\` | the engine's state, or a file of \`pulumi stack export\` | after a deployment |
+| audit | \`${write(command("audit STACK"))}\`, or \`--state FILE\` | the state of the engine, or a file from \`pulumi stack export\` | after a deployment |
 
-Exit codes: 0 clean, 1 violations, 2 something could not be judged. \`--format markdown\` is the comment of a pull request,
-\`--format sarif\` is for code scanning, and \`policies/report/plan.schema.json\` describes \`--format json\`.
+Exit codes: 0 clean, 1 violations, 2 inconclusive. \`--format markdown\` is for comments on pull requests, \`--format sarif\` is
+for code scanning, and \`policies/report/plan.schema.json\` describes \`--format json\`.
 
 ## Unknown values
 
-A value that only the engine will know is neither a pass nor a violation. A rule says what it then does: *defer* lists the
-place, and the engine lane or the audit proves it once the value is there; *fail* means that the program has no reason to
-leave it open. An unknown value on one path hides no finding on another.
+A value that is known only after apply is neither a pass nor a violation. Each rule declares how it treats it: *defer* lists
+the place, and the engine lane or the audit checks it when the value is known; *fail* reports a finding, because the program
+has no reason to leave the value unknown. An unknown value at one path does not hide a finding at another.
 
-A state file keeps secrets encrypted, so that the audit still lists a place or two whose whole value is one; an export with
-\`--show-secrets\` proves those as well, and is a secret itself.
+A state file contains encrypted secrets, so the audit also defers places whose value is a secret. An export with
+\`--show-secrets\` allows the audit to check them, but is itself a secret.
 
-A rule that found nothing to look at fails the stack, unless it says why that is right.
+A rule that finds nothing to check is inconclusive, unless it declares that it does not apply to the stack.
 
-## Not judged
+## Not checked
 
-- Signatures and bills of materials of images themselves: they are in a registry. What is judged is that the stack has the
-  cluster verify them ([ADR 0004](adr/0004-plan-without-credentials.md)).
-- Whether a restore works, and how long it takes: \`backup-restore-drills\` tells that no drill is declared.
+- Signatures and bills of materials themselves, which are in a registry. The rules check that the stack makes the cluster
+  verify them ([ADR 0004](adr/0004-plan-without-credentials.md)).
+- Whether a restore works, and how long it takes. \`backup-restore-drills\` reports that no drill is declared.
 
 ## Waivers
 
-\`${WAIVERS_FILE}\` lists exceptions: one rule, one stack, one resource or component, a reason, an owner, and a last day at most
-${LONGEST_DAYS} days ahead (\`policies/model/waivers.schema.json\`). A malformed one stops the judgement; one that has expired, or that
-nothing needs any more, is a violation itself. Every use is reported, and is a suppression in SARIF.
+\`${WAIVERS_FILE}\` lists exceptions. Each one has a rule, a stack, a resource or component, a reason, an owner, and an expiry
+date at most ${LONGEST_DAYS} days from today (\`policies/model/waivers.schema.json\`). A malformed waiver is an error; an expired or
+unused one is a violation. The report lists every use, in SARIF as a suppression.
 
 ## The database
 
-The rules about row-level security apply \`supabase/prelude.sql\` and all migrations to a PostgreSQL of their own: PGlite, or a
-new database on the server that EXAI_POSTGRES_URL names (a superuser's URL; the database is dropped afterwards). Each statement
-runs in a transaction of its own, and the catalog's rows then tell which statement wrote them: that is where the file and the
-line of a finding come from. The result is kept under \`.exai/cache/plan\` by a hash over every SQL file, the code that reads it
-and PGlite's version, so a second plan over the same files reads it from there and says so.
+The rules about the database apply \`supabase/prelude.sql\` and all migrations to a scratch PostgreSQL: PGlite, or a new database
+on the server of EXAI_POSTGRES_URL (a superuser's URL; the database is dropped afterwards). Each statement runs in a separate
+transaction, so that the rows of the catalog show which statement wrote them; this gives the file and line of a finding. The
+results are cached under \`.exai/cache/plan\`, by a hash over all SQL files, the code that reads them and PGlite's version. A
+plan that uses cached results says so.
 `;
 
-/** `docs/policies.md`: how the policies are judged, and every rule with its reasons. */
-export function handbook(rules: readonly Rule[]): string {
+/** `docs/policies.md`: how the rules are applied, and every rule with its reason. `write` writes a command of the CLI. */
+export function handbook(rules: readonly Rule[], write: (command: Command) => string): string {
   const rows = rules.map((rule) => `| [${rule.name}](#${rule.name}) | ${levelText(rule)} | ${rule.title} |`);
   const overview = [
     "## Overview",
     "",
     `${rules.length} rules.`,
     "",
-    "| rule | level | what must hold |",
+    "| rule | level | requirement |",
     "| --- | --- | --- |",
     ...rows,
     "",
   ];
-  return [INTRODUCTION, ...overview, "## Rules", "", ...rules.flatMap(section)].join("\n");
+  return [introduction(write), ...overview, "## Rules", "", ...rules.flatMap(section)].join("\n");
 }
 
 function section(rule: Rule): string[] {
-  const looks = {
-    resource: "single resources, before they are created",
-    stack: "all resources of a stack together",
+  const checks = {
+    resource: "each resource, before it is created",
+    stack: "all resources of the stack together",
     database: "the database after all migrations",
   }[rule.scope];
   return [
@@ -79,7 +80,7 @@ function section(rule: Rule): string[] {
     rule.documentation,
     "",
     `- Level: ${levelText(rule)}`,
-    `- Looks at: ${looks}`,
+    `- Checks: ${checks}`,
     `- Unknown values: ${rule.onUnknown}`,
     ...(rule.only === undefined ? [] : [`- Only in ${rule.only.environments.join(" and ")}: ${rule.only.reason}`]),
     `- References: ${rule.references.map(({ standard, item }) => `${standard} (${item})`).join("; ")}`,

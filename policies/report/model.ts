@@ -6,10 +6,10 @@ import type { Level, Place, Rule } from "../model/rule.ts";
 import { Waivers } from "../model/waivers.ts";
 import { workloadsOf, type Workload } from "./workloads.ts";
 
-/** `clean`: nothing mandatory is violated. `inconclusive`: some rule gave no judgement, and none found a violation. */
+/** `clean`: no mandatory finding. `inconclusive`: no mandatory finding, but some rule has no result. */
 export type Decision = "clean" | "violations" | "inconclusive";
 
-/** A finding or a deferred place as reports show it: names instead of objects, and no value of a secret. */
+/** A finding or a deferred place in a report: names instead of objects, and no value of a secret. */
 export interface Entry {
   readonly policy: string;
   readonly level: Level;
@@ -28,17 +28,17 @@ export interface FindingEntry extends Entry {
   readonly fix: string;
 }
 
-/** A finding that a waiver lets through. */
+/** A finding that a waiver excepts. */
 export interface WaivedEntry extends FindingEntry {
   readonly waiver: { readonly reason: string; readonly owner: string; readonly expires: string };
 }
 
-/** A place that is judged after apply. */
+/** A place that is checked after apply. */
 export interface DeferredEntry extends Entry {
   readonly because: readonly string[];
 }
 
-/** What one rule did. */
+/** The result of one rule. */
 export interface RuleEntry {
   readonly policy: string;
   readonly title: string;
@@ -51,7 +51,7 @@ export interface RuleEntry {
   readonly inconclusive?: string;
 }
 
-/** The judgement over one stack. */
+/** The report of one stack. */
 export interface StackReport {
   readonly stack: string;
   readonly environment: Environment;
@@ -72,7 +72,7 @@ export interface StackReport {
     readonly notApplicable: number;
     readonly inconclusive: number;
   };
-  /** What the database rules looked at; absent where there is no database to look at. */
+  /** The database that the rules checked; absent if it could not be read. */
   readonly database?: {
     readonly server: string;
     readonly cached: boolean;
@@ -93,7 +93,7 @@ export function judgeStack(
   return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, waivers);
 }
 
-/** The report of outcomes that are there already. */
+/** The report of given outcomes. */
 export function reportOf(
   graph: ResourceGraph,
   environment: Environment,
@@ -172,7 +172,7 @@ function entryOf(item: Finding | Deferred): Entry {
   };
 }
 
-/** Name of what a place belongs to. */
+/** Name of the resource or object that a place belongs to. */
 export function subjectName(place: Place): string {
   return place.resource?.name ?? place.object ?? "stack";
 }

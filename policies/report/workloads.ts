@@ -4,21 +4,21 @@ import { kindOf, podsOf } from "../reading/pods.ts";
 import { Reader } from "../model/reader.ts";
 import { subjectOf } from "../model/rule.ts";
 
-/** Something that will run, as a reviewer reads it. */
+/** A workload, for a reviewer. */
 export interface Workload {
-  /** Name of the component that declares it; the stack itself where none does. */
+  /** Name of the component that declares it; `stack` if it has none. */
   readonly component: string;
   readonly kind: string;
   readonly name: string;
-  /** Images, or what is known of them. */
+  /** Images, or what is known about them. */
   readonly images: readonly string[];
-  /** Ports that it opens: `127.0.0.1:8080->8080` on Docker, `8080` in a pod. */
+  /** Ports: `127.0.0.1:8080->8080` on Docker, `8080` in a pod. */
   readonly ports: readonly string[];
-  /** How often it runs, or on which schedule. */
+  /** Number of replicas, or a schedule. */
   readonly scale: string;
 }
 
-/** What a stack runs, by component. */
+/** The workloads of a stack, by component. */
 export function workloadsOf(graph: ResourceGraph): readonly Workload[] {
   const byUrn = new Map(graph.resources.map((resource) => [resource.urn, resource]));
   const workloads = graph.resources.flatMap((resource) => {
@@ -32,7 +32,7 @@ export function workloadsOf(graph: ResourceGraph): readonly Workload[] {
 function dockerWorkload(resource: Resource, byUrn: ReadonlyMap<string, Resource>): Omit<Workload, "component"> {
   const inputs = Reader.of(resource.inputs);
   const image = inputs.at("image");
-  // The container takes the identifier of a pulled image; the reviewer wants its name.
+  // The container refers to a pulled image by its identifier; the report shows its name.
   const pulled = (resource.propertyDependencies.image ?? [])
     .map((urn) => byUrn.get(urn))
     .find((source) => source?.type === "docker:index/remoteImage:RemoteImage");
@@ -70,7 +70,7 @@ function podWorkload(resource: Resource): Omit<Workload, "component"> | undefine
   };
 }
 
-/** The outermost component: what a user would name. */
+/** The name of the outermost component. */
 function ownerOf(resource: Resource, byUrn: ReadonlyMap<string, Resource>): string {
   let owner: Resource | undefined;
   let parent = resource.parent === undefined ? undefined : byUrn.get(resource.parent);

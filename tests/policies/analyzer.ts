@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { Secret, Unknown, type Resource, type Value } from "../../contract/graph.ts";
 
-/** The parts of the SDK's generated code that are used; it has no types of its own. */
+/** The used parts of the SDK's generated code, which has no types. */
 interface Client {
   analyze(request: unknown, callback: Callback): void;
   analyzeStack(request: unknown, callback: Callback): void;
@@ -31,7 +31,7 @@ const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** What the engine sends, and writes into a state file, for a value. */
+/** A value as the engine sends it and writes it to a state file. */
 export function toWire(value: Value): unknown {
   if (value instanceof Unknown) return UNKNOWN;
   if (value instanceof Secret) return { [SIGNATURE]: SECRET, value: toWire(value.value) };
@@ -41,7 +41,7 @@ export function toWire(value: Value): unknown {
   return value;
 }
 
-/** A state file with some resources, as `pulumi stack export` writes it. */
+/** A state file with some resources, in the format of `pulumi stack export`. */
 export function stateOf(resources: readonly Resource[]): string {
   return JSON.stringify({
     version: 3,
@@ -60,15 +60,15 @@ export function stateOf(resources: readonly Resource[]): string {
   });
 }
 
-/** What the pack says to the engine. */
+/** A diagnostic that the pack sends to the engine. */
 export interface Diagnostic {
   readonly policy: string;
   readonly message: string;
 }
 
-/** A policy pack in its own process, asked as the engine asks it. */
+/** A policy pack in its own process, called in the same way as by the engine. */
 export class Analyzer {
-  /** Milliseconds until it answered. */
+  /** Milliseconds until its first answer. */
   readonly boot: number;
   readonly #client: Client;
   readonly #stop: () => void;
@@ -109,12 +109,12 @@ export class Analyzer {
     this.#stop();
   }
 
-  /** What the rules about resources say of one. */
+  /** The diagnostics of the resource rules about one resource. */
   resource(resource: Resource): Promise<readonly Diagnostic[]> {
     return this.#ask("analyze", message("AnalyzeRequest", fieldsOf(resource)));
   }
 
-  /** What the other rules say, when all resources are known. */
+  /** The diagnostics of the other rules, when all resources are known. */
   stack(resources: readonly Resource[]): Promise<readonly Diagnostic[]> {
     const all = resources.map((resource) => {
       const one = message("AnalyzerResource", {

@@ -10,7 +10,7 @@ const prelude = {
   text: readFileSync(new URL("../../supabase/prelude.sql", import.meta.url), "utf8"),
 };
 
-/** A sound table, and one fault per object beside it; the name of a faulty object says its fault. */
+/** A table without faults, and objects with one fault each; the name of an object describes its fault. */
 const FIRST = `set lock_timeout = '5s';
 create table public.sound (id uuid primary key default gen_random_uuid(), user_id uuid not null references auth.users (id), status text not null check (status in ('open', 'closed')), note text);
 create index on public.sound (user_id);
@@ -98,7 +98,7 @@ alter table public.moved drop column note;
 truncate public.by_state;
 `;
 
-describe("a database with one fault of each kind", () => {
+describe("rules about the database", () => {
   let database: Database;
   beforeAll(async () => {
     database = await read(prelude, [
@@ -114,12 +114,12 @@ describe("a database with one fault of each kind", () => {
   };
   const objects = (name: string) => [...new Set(findings(name).map((finding) => finding.place.object ?? ""))].sort();
 
-  it("finds tables without row-level security, partitions too", () => {
+  it("report tables and partitions without row-level security", () => {
     expect(objects("rls-enabled")).toEqual(["public.not_enabled", "public.parted_2027"]);
     expect(objects("rls-forced")).toEqual(["public.not_enabled", "public.not_forced", "public.parted_2027"]);
   });
 
-  it("names the migration's file and line", () => {
+  it("report the file and line of the migration", () => {
     const line = (text: string) => SECOND.slice(0, SECOND.indexOf(text)).split("\n").length;
     const [enabled] = findings("rls-enabled");
     expect(enabled?.place.source).toEqual({
@@ -133,7 +133,7 @@ describe("a database with one fault of each kind", () => {
     });
   });
 
-  it("finds policies that are not bound to the row's owner, by evaluation", () => {
+  it("evaluate policies to find those that do not depend on the owner of the row", () => {
     expect(objects("rls-policies-bound")).toEqual([
       "public.always_true policy always_true",
       "public.anon_reads policy anon_reads",
@@ -150,7 +150,7 @@ describe("a database with one fault of each kind", () => {
     ).toMatch(/\d of \d/);
   });
 
-  it("reaches what a user must not reach, by the command that reaches it", () => {
+  it("report each command with which a role reaches rows of another user", () => {
     const reached = database.probes
       .filter((probe) => probe.reached > 0)
       .map((probe) => `${probe.role} ${probe.command} ${probe.table.replace("public.", "")}`);
@@ -169,7 +169,7 @@ describe("a database with one fault of each kind", () => {
     expect(database.probes.filter((probe) => probe.error !== undefined)).toEqual([]);
   });
 
-  it("finds ways around the policies", () => {
+  it("report ways to bypass the policies", () => {
     expect(objects("rls-views")).toEqual(["public.copied", "public.owner_view"]);
     expect(objects("rls-definer-functions")).toEqual(["public.definer"]);
     expect(objects("function-search-paths")).toEqual(["public.no_path"]);
@@ -186,14 +186,14 @@ describe("a database with one fault of each kind", () => {
     expect(objects("rls-write-checks")).toEqual(["public.without_check policy without_check"]);
   });
 
-  it("finds what makes queries slow", () => {
+  it("report what makes queries slow", () => {
     expect(objects("rls-per-row-calls")).toEqual(["public.per_row policy per_row"]);
     expect(objects("rls-policy-indexes")).toEqual(["public.unindexed policy unindexed"]);
     expect(objects("foreign-key-indexes")).toEqual(["public.unindexed unindexed_user_id_fkey"]);
     expect(objects("rls-policies-exist")).toContain("public.not_forced");
   });
 
-  it("finds migrations that block or remove", () => {
+  it("report migrations that block users or remove objects", () => {
     expect(findings("migration-lock-timeouts").map((finding) => finding.message)).toEqual([
       expect.stringContaining("public.sound AccessExclusiveLock"),
     ]);
@@ -203,7 +203,7 @@ describe("a database with one fault of each kind", () => {
     ]);
   });
 
-  it("finds nothing wrong with the sound table", () => {
+  it("report nothing about the table without faults", () => {
     for (const rule of RULES.filter(
       (candidate) => candidate.scope === "database" && !candidate.name.startsWith("migration-"),
     ))
@@ -216,14 +216,14 @@ describe("a database with one fault of each kind", () => {
   });
 });
 
-describe("a database that cannot be had", () => {
-  it("names the file and line that PostgreSQL refused", async () => {
+describe("a database that cannot be read", () => {
+  it("reports the file and line that PostgreSQL rejected", async () => {
     await expect(
       read(prelude, [{ file: "supabase/migrations/1.sql", text: "select 1;\n\ncreate tabel x ();" }]),
     ).rejects.toThrow("supabase/migrations/1.sql:3: syntax error");
   });
 
-  it("leaves every rule about it without a judgement", () => {
+  it("makes all rules about it inconclusive", () => {
     for (const rule of RULES.filter((candidate) => candidate.scope === "database"))
       expect(outcomeIn(rule, graph("prod"), new Error("no migrations")).inconclusive).toBe("no migrations");
   });

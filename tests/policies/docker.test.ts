@@ -49,7 +49,7 @@ const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undef
 ];
 
 describe("Docker containers", () => {
-  it("a sound one passes every rule, and every rule looked at it", () => {
+  it("a container without faults passes every rule, and every rule evaluates it", () => {
     for (const rule of DOCKER_RULES) {
       const result = outcome(rule, "local", resource(DOCKER, soundDocker()));
       expect(result.findings, rule.name).toEqual([]);
@@ -58,7 +58,7 @@ describe("Docker containers", () => {
     }
   });
 
-  it.each(FAULTS)("%s refuses %j = %j", (name, path, value) => {
+  it.each(FAULTS)("%s reports %j = %j", (name, path, value) => {
     const rule = RULES.find((candidate) => candidate.name === name);
     if (rule === undefined) throw new Error(name);
     expect(
@@ -67,11 +67,11 @@ describe("Docker containers", () => {
     ).toBeGreaterThan(0);
   });
 
-  it("every rule is tried", () => {
+  it("every Docker rule has a test case", () => {
     expect(new Set(FAULTS.map(([name]) => name))).toEqual(new Set(DOCKER_RULES.map((rule) => rule.name)));
   });
 
-  it("an unknown value is deferred by the rule that asks for it", () => {
+  it("a rule defers an unknown value that it needs", () => {
     for (const [name, path] of FAULTS.filter(([, path]) => path.length === 1)) {
       const rule = RULES.find((candidate) => candidate.name === name);
       if (rule === undefined) throw new Error(name);
@@ -85,7 +85,7 @@ describe("Docker containers", () => {
     }
   });
 
-  it("the router may listen on a named address, and on no unnamed one", () => {
+  it("the router may listen on a named address only", () => {
     const rule = RULES.find((candidate) => candidate.name === "docker-ports");
     if (rule === undefined) throw new Error("docker-ports");
     const router = (ip: string) =>
@@ -98,10 +98,10 @@ describe("Docker containers", () => {
     expect(outcome(rule, "local", router("0.0.0.0")).findings).toHaveLength(1);
   });
 
-  it("a stack without containers is in order on a cluster and not on this machine", () => {
+  it("a stack without containers is allowed on Kubernetes but not on Docker", () => {
     for (const rule of DOCKER_RULES) {
       expect(outcome(rule, "prod").notApplicable, rule.name).toContain("Kubernetes");
-      expect(outcome(rule, "local").inconclusive, rule.name).toContain("nothing to look at");
+      expect(outcome(rule, "local").inconclusive, rule.name).toContain("nothing to check");
     }
   });
 });

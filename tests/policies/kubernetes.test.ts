@@ -15,7 +15,7 @@ const rule = (name: string): Rule => {
   return found;
 };
 
-/** What breaks a container: rule, path in the container, bad value (undefined removes it). */
+/** Faults of a container: rule, path in the container, bad value (undefined removes it). */
 const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Value | undefined])[] = [
   ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], false],
   ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], "true"],
@@ -47,7 +47,7 @@ const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Val
   ["image-registries", ["image"], undefined],
 ];
 
-/** As above, for what ephemeral containers cannot have. */
+/** The same for fields that ephemeral containers cannot have. */
 const LASTING_FAULTS: typeof CONTAINER_FAULTS = [
   ["kubernetes-resources", ["resources"], undefined],
   ["kubernetes-resources", ["resources", "limits", "memory"], undefined],
@@ -72,9 +72,9 @@ const POD_FAULTS: typeof CONTAINER_FAULTS = [
 
 const LISTS = ["containers", "initContainers", "ephemeralContainers"] as const;
 
-describe("a sound pod", () => {
+describe("a pod without faults", () => {
   it.each(POD_KINDS.map((kind) => [kind[0], kind] as const))(
-    "%s passes every rule, and every rule looked at it",
+    "%s passes every rule, and every rule evaluates it",
     (_, kind) => {
       for (const candidate of POD_RULES) {
         if (candidate.name === "kubernetes-rbac-wildcards") continue;
@@ -92,7 +92,7 @@ describe.each(POD_KINDS.map((kind) => [kind[0], kind] as const))("%s", (_, kind)
     outcome(rule(name), "prod", podResource(kind, altered(soundPodSpec(), path, value) as Record<string, Value>))
       .findings;
 
-  it.each(LISTS)("every fault of one of its %s is found", (list) => {
+  it.each(LISTS)("reports every fault of one of its %s", (list) => {
     const faults = list === "ephemeralContainers" ? CONTAINER_FAULTS : [...CONTAINER_FAULTS, ...LASTING_FAULTS];
     for (const [name, path, value] of faults) {
       const findings = failing(name, [list, 0, ...path], value);
@@ -101,12 +101,12 @@ describe.each(POD_KINDS.map((kind) => [kind[0], kind] as const))("%s", (_, kind)
     }
   });
 
-  it("every fault of the pod itself is found", () => {
+  it("reports every fault of the pod", () => {
     for (const [name, path, value] of POD_FAULTS)
       expect(failing(name, path, value).length, `${name} ${path.join(".")}`).toBeGreaterThan(0);
   });
 
-  it("an unknown list of containers is deferred, and never a pass", () => {
+  it("defers an unknown list of containers", () => {
     for (const name of new Set(CONTAINER_FAULTS.map(([fault]) => fault))) {
       const result = outcome(
         rule(name),
@@ -125,7 +125,7 @@ describe("unknown values", () => {
   const deployment = POD_KINDS[3];
   if (deployment === undefined) throw new Error("Deployment is among the kinds");
 
-  it("an unknown security context of one container hides no fault of the next one", () => {
+  it("an unknown security context of one container does not hide a fault of the next one", () => {
     const spec = soundPodSpec();
     const containers = [
       ...(spec.containers as Value[]),
@@ -152,7 +152,7 @@ describe("annotations, names and roles", () => {
   const pod = POD_KINDS[0];
   if (pod === undefined) throw new Error("Pod is among the kinds");
 
-  it("the older AppArmor annotation cannot switch the profile off", () => {
+  it("the older AppArmor annotation cannot disable the profile", () => {
     const annotation = { "container.apparmor.security.beta.kubernetes.io/main": "unconfined" };
     expect(
       outcome(rule("kubernetes-apparmor"), "prod", podResource(pod, soundPodSpec(), { annotations: annotation }))
@@ -160,7 +160,7 @@ describe("annotations, names and roles", () => {
     ).toHaveLength(1);
   });
 
-  it("default is no namespace for an object", () => {
+  it("objects must not be in namespace default", () => {
     const object = (namespace: Value) => resource("kubernetes:core/v1:Service", { metadata: { namespace } });
     expect(outcome(rule("kubernetes-default-namespace"), "prod", object("default")).findings).toHaveLength(1);
     expect(outcome(rule("kubernetes-default-namespace"), "prod", object("exai")).findings).toEqual([]);
@@ -169,7 +169,7 @@ describe("annotations, names and roles", () => {
     ).toHaveLength(1);
   });
 
-  it("roles name their rights", () => {
+  it("roles list their permissions", () => {
     const role = (verbs: Value) =>
       resource("kubernetes:rbac.authorization.k8s.io/v1:Role", {
         rules: [{ apiGroups: [""], resources: ["configmaps"], verbs }],
@@ -184,8 +184,8 @@ describe("annotations, names and roles", () => {
   });
 });
 
-describe("what other suites found", () => {
-  it("a custom kind's pods on the host's namespaces are seen, even without containers", () => {
+describe("cases from other test suites", () => {
+  it("reports pods of a custom kind in the host's namespaces, even without containers", () => {
     const template = { metadata: {}, spec: { hostPID: true } };
     const custom = resource("kubernetes:apps.openshift.io/v1:DeploymentConfig", { spec: { template } });
     expect(outcome(rule("kubernetes-host-namespaces"), "prod", custom).findings).toHaveLength(1);
@@ -195,7 +195,7 @@ describe("what other suites found", () => {
     expect(outcome(rule("kubernetes-host-namespaces"), "prod", other).evaluated).toBe(0);
   });
 
-  it("probes are asked of every pod that stays, and of none that ends", () => {
+  it("requires probes for long-running pods only", () => {
     const spec = altered(soundPodSpec(), ["containers", 0, "readinessProbe"], undefined) as Record<string, Value>;
     const asked = (kind: (typeof POD_KINDS)[number], more: Record<string, Value> = {}) =>
       outcome(rule("workload-probes"), "prod", podResource(kind, { ...spec, ...more })).findings.length;
@@ -206,7 +206,7 @@ describe("what other suites found", () => {
     }
   });
 
-  it("a user namespace of its own makes any UID a high one", () => {
+  it("accepts any UID in a separate user namespace", () => {
     const [pod] = POD_KINDS;
     if (pod === undefined) throw new Error("Pod is among the kinds");
     const spec = altered(soundPodSpec(), ["containers", 0, "securityContext", "runAsUser"], 1000);
@@ -219,7 +219,7 @@ describe("what other suites found", () => {
     expect([asked(true), asked(false)]).toEqual([1, 0]);
   });
 
-  it("keys are credentials by their names, whatever they are keys of", () => {
+  it("recognises keys of any service as credentials by their names", () => {
     const data = { AZURE_BATCH_KEY: "xxxxx", OCI_CLI_KEY_CONTENT: "xxxxx", CACHE_KEY: "sessions", note: "--- BEGIN" };
     const map = resource("kubernetes:core/v1:ConfigMap", { metadata: { namespace: "exai" }, data });
     expect(outcome(rule("secret-literals"), "prod", map).findings.map(({ place }) => place.path)).toEqual([

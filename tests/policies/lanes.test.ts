@@ -23,7 +23,7 @@ const CASES: readonly (readonly [name: string, resource: Resource])[] = [
   ["a host path", pod(["volumes", 0], { name: "x", hostPath: { path: "/" } })],
   ["an unknown security context", pod(["containers", 0, "securityContext"], new Unknown("x"))],
   [
-    "an unknown one beside a fault",
+    "an unknown value next to a fault",
     altered2(
       pod(["initContainers", 0, "securityContext"], new Unknown("x")),
       ["spec", "template", "spec", "containers", 0, "securityContext", "privileged"],
@@ -74,7 +74,7 @@ function altered2(one: Resource, path: readonly (string | number)[], value: Valu
   return { ...one, inputs: altered(one.inputs, path, value) as Inputs };
 }
 
-/** Rules and places that a lane finds fault with. */
+/** The rules and places of the findings of a lane. */
 function planLane(one: Resource): string[] {
   return verdicts(graph("prod", one).resources);
 }
@@ -109,7 +109,7 @@ describe("the three lanes", () => {
   const engineLane = async (one: Resource): Promise<string[]> =>
     (await pack.resource(one))
       .map(({ policy, message }) => {
-        // The engine's text is ours after the name and path: "thing path: message (fix: …)".
+        // The message for the engine is "thing path: message (fix: …)".
         const ours = message.slice(message.lastIndexOf("\nthing") + 1);
         return `${policy}: ${/^\S+(?: \S+)?: (.*) \(fix: /s.exec(ours)?.[1] ?? message}`;
       })
@@ -121,7 +121,7 @@ describe("the three lanes", () => {
     expect(auditLane(one)).toEqual(plan);
   });
 
-  it("the cases are about many rules", () => {
+  it("the cases cover many rules", () => {
     const rules = CASES.flatMap(([, one]) => planLane(one)).map((verdict) => verdict.split(":")[0]);
     expect(new Set(rules).size).toBeGreaterThan(12);
   });

@@ -22,8 +22,8 @@ const job = (path: readonly string[] = ["x"], value?: Value) =>
   });
 const found = (...resources: Parameters<typeof outcome>[2][]) => outcome(onTime, "prod", ...resources).findings.length;
 
-describe("backups run as they are declared", () => {
-  it("by a CronJob at the declared time and in the declared zone", () => {
+describe("a declared backup", () => {
+  it("needs a CronJob with the declared time and time zone", () => {
     expect(found(schedule(), job())).toBe(0);
     expect(found(schedule(), job(["suspend"], false))).toBe(0);
   });
@@ -40,7 +40,7 @@ describe("backups run as they are declared", () => {
     expect(found(schedule(), job(path, value))).toBe(1);
   });
 
-  it("and not by a CronJob that takes no backup, or by none", () => {
+  it("needs a CronJob that takes backups", () => {
     const other = resource("kubernetes:batch/v1:CronJob", {
       metadata: { name: "other" },
       spec: { ...SPEC, jobTemplate: {} },
@@ -50,14 +50,14 @@ describe("backups run as they are declared", () => {
     expect(found(schedule(), schedule({ name: "hourly", schedule: "0 * * * *" }), job())).toBe(1);
   });
 
-  it("unless the schedule is off; what is not known is not taken for it", () => {
+  it("needs no CronJob if its schedule is disabled; an unknown value does not count as disabled", () => {
     expect(found(schedule({ enabled: false }))).toBe(0);
     expect(found(schedule(), job(["schedule"], new Unknown("x")))).toBe(1);
     expect(found(schedule({ schedule: new Unknown("x") }), job())).toBe(1);
   });
 });
 
-describe("what a gateway carries", () => {
+describe("the routes of a gateway", () => {
   it.each([
     ["Same", 0],
     ["Selector", 0],
@@ -73,7 +73,7 @@ describe("what a gateway carries", () => {
 });
 
 describe("a generated password", () => {
-  it("is named among the secret outputs", () => {
+  it("must be in additionalSecretOutputs", () => {
     const type = "random:index/randomPassword:RandomPassword";
     const plain = resource(type, { length: 48 });
     const secret = { ...plain, options: { ...plain.options, additionalSecretOutputs: ["result"] } };

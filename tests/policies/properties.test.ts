@@ -21,7 +21,7 @@ import {
 const RESOURCE_RULES = RULES.filter((rule) => rule.scope === "resource");
 const SCHEDULE = { name: "daily", kind: "full", schedule: "0 2 * * *", timeZone: "UTC", retentionDays: 30 };
 
-/** Resources with every kind of place that the rules read. */
+/** Resources with all kinds of places that the rules read. */
 const SOUND: readonly Resource[] = [
   ...POD_KINDS.map((kind) => podResource(kind, soundPodSpec())),
   resource(DOCKER, soundDocker()),
@@ -34,7 +34,7 @@ const SOUND: readonly Resource[] = [
   resource("exai:backups:BackupSchedule", SCHEDULE),
 ];
 
-/** Values that break what expects another one, at any place. */
+/** Values that are malformed at most places. */
 const WRONG: readonly (Value | undefined)[] = [
   undefined,
   null,
@@ -72,8 +72,8 @@ function judged(one: Resource): Outcome[] {
   return evaluate(RESOURCE_RULES, context, new Error("no database"));
 }
 
-describe("three values", () => {
-  it("an unknown value never takes away a finding about another place, and never turns an open place into a pass", () => {
+describe("three-valued rules", () => {
+  it("an unknown value never hides a finding at another place, and never makes an unknown place pass", () => {
     fc.assert(
       fc.property(broken, fc.nat(), (before, pick) => {
         const paths = [...pathsOf(before.inputs)];
@@ -91,7 +91,7 @@ describe("three values", () => {
             now.findings.some((entry) => entry.message.startsWith("cannot be judged"));
           for (const finding of outcome.findings) {
             if (stays.has(finding.place.path)) continue;
-            // Where a whole map is unknown, its one stand-in is at fault instead of its entries.
+            // For an unknown map, the finding is about its single placeholder instead of its entries.
             if (
               now.findings.some(
                 (other) =>
@@ -99,7 +99,7 @@ describe("three values", () => {
               )
             )
               continue;
-            // What went has to have been about the replaced place, and that place has to be open now.
+            // A finding may disappear only if it is about the replaced place, and that place must be deferred now.
             expect(opened, `${outcome.rule.name} ${finding.place.path} vanished`).toBe(true);
             expect(
               related(finding.place.path, path) || sharedWithPod(path),
@@ -112,23 +112,23 @@ describe("three values", () => {
     );
   });
 
-  it("no malformed resource breaks a rule", () => {
+  it("no rule throws on a malformed resource", () => {
     fc.assert(
       fc.property(broken, (one) => {
-        for (const outcome of judged(one)) expect(outcome.inconclusive ?? "").not.toContain("broke");
+        for (const outcome of judged(one)) expect(outcome.inconclusive ?? "").not.toContain("the rule failed");
       }),
       { numRuns: 3000 },
     );
     fc.assert(
       fc.property(fc.constantFrom(...SOUND.map(({ type }) => type)), fc.object(), (type, inputs) => {
         for (const outcome of judged(resource(type, inputs as Inputs)))
-          expect(outcome.inconclusive ?? "").not.toContain("broke");
+          expect(outcome.inconclusive ?? "").not.toContain("the rule failed");
       }),
       { numRuns: 1000 },
     );
   });
 
-  it("a pod whose containers are gone or malformed passes no rule about containers", () => {
+  it("a pod with missing or malformed containers fails all rules about containers", () => {
     const about = [
       "kubernetes-privileged",
       "kubernetes-run-as-non-root",
@@ -144,7 +144,7 @@ describe("three values", () => {
           expect(outcome.findings.length, `${outcome.rule.name} ${typeof containers}`).toBeGreaterThan(0);
   });
 
-  it("no report shows what stands behind a secret mark", () => {
+  it("no report shows a value that is marked secret", () => {
     const hidden = "correct-horse-battery-staple";
     fc.assert(
       fc.property(anySound, fc.nat(), (sound, pick) => {
@@ -157,7 +157,7 @@ describe("three values", () => {
     );
   });
 
-  it("a reader of anything answers every question", () => {
+  it("a reader answers every question about any value", () => {
     fc.assert(
       fc.property(fc.anything(), fc.string(), (value, key) => {
         const reader = Reader.of(value as Value).at(key, "x");
@@ -185,14 +185,14 @@ function dotted(path: readonly (string | number)[]): string {
   );
 }
 
-/** Whether one of two places stands inside the other, or both in the same object. */
+/** Whether one of two places contains the other, or both are in the same object. */
 function related(finding: string, replaced: readonly (string | number)[]): boolean {
   const parent = dotted(replaced.slice(0, -1));
   const place = dotted(replaced);
   return finding.startsWith(place) || place.startsWith(finding) || (parent !== "" && finding.startsWith(parent));
 }
 
-/** Fields of a pod that its containers inherit, or that change what is asked of them. */
+/** Fields of a pod that its containers inherit, or that change which checks apply to them. */
 function sharedWithPod(path: readonly (string | number)[]): boolean {
   return ["securityContext", "os", "hostUsers", "spec", "metadata"].some((key) => path.includes(key));
 }

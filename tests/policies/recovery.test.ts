@@ -17,7 +17,7 @@ const schedule = (kind: string, cron: Value, more: Inputs = {}) =>
 describe("the recovery point", () => {
   const database = (inputs: Inputs) => resource("exai:database:SupabaseDatabase", inputs, { name: "database" });
 
-  it("needs a log, the provider's or our own, or a schedule that is close enough", () => {
+  it("needs an archived log, of the provider or of this project, or a frequent schedule", () => {
     const hourly = schedule("incremental", "0 * * * *");
     expect(found("backup-recovery-point", database({ pointInTimeRecovery: true }), hourly)).toEqual([]);
     expect(found("backup-recovery-point", database({ walArchiving: true }), hourly)).toEqual([]);
@@ -32,14 +32,14 @@ describe("the recovery point", () => {
     ).toEqual(["database"]);
   });
 
-  it("an unknown declaration is none", () => {
+  it("is not declared by an unknown value", () => {
     expect(found("backup-recovery-point", database({ walArchiving: new Unknown("walArchiving") }))).toEqual([
       "database",
     ]);
   });
 });
 
-it("a restore drill is monthly, and has a deadline under an hour", () => {
+it("a restore drill runs monthly, with a deadline under one hour", () => {
   const drill = (cron: string, deadlineMinutes: Value) => schedule("drill", cron, { deadlineMinutes });
   expect(found("backup-restore-drills", drill("0 4 1 * *", 45))).toEqual([]);
   expect(found("backup-restore-drills", drill("0 4 1 * *", 60))).toEqual(["drill"]);
@@ -47,7 +47,7 @@ it("a restore drill is monthly, and has a deadline under an hour", () => {
   expect(found("backup-restore-drills", schedule("full", "0 4 1 * *"))).toEqual(["backups"]);
 });
 
-describe("what takes backups", () => {
+describe("a container that takes backups", () => {
   const cronJob = POD_KINDS.find(([type]) => type.endsWith("CronJob"));
   if (cronJob === undefined) throw new Error("CronJob is among the kinds");
   const spec: Inputs = {
@@ -88,7 +88,7 @@ describe("what takes backups", () => {
       ...more,
     });
 
-  it("encrypts by a mounted secret", () => {
+  it("encrypts them with a mounted secret", () => {
     expect(found("backup-encryption", job())).toEqual([]);
     expect(found("backup-encryption", runner())).toEqual([]);
     expect(found("backup-encryption", job(["containers", 0, "env", 1], undefined))).toHaveLength(1);
@@ -101,7 +101,7 @@ describe("what takes backups", () => {
     expect([open.findings.length, open.deferred.length]).toEqual([0, 1]);
   });
 
-  it("keeps them elsewhere than the data", () => {
+  it("keeps them in another failure domain than the data", () => {
     expect(found("backup-failure-domain", job(), hosted)).toEqual([]);
     expect(found("backup-failure-domain", job(["containers", 0, "env", 0, "value"], "s3:https://x/y"))).toEqual([]);
     expect(found("backup-failure-domain", job()), "the database may be in the cluster").toHaveLength(1);
@@ -160,7 +160,7 @@ describe("what takes backups", () => {
   });
 });
 
-it("replicas are spread, by demands that can be met", () => {
+it("replicas are spread with constraints that can be satisfied", () => {
   const labels = { "exai.component": "server" };
   const sound = {
     topologyKey: "kubernetes.io/hostname",

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { RULES } from "../../policies/rules/index.ts";
 
 describe("every rule of the pack", () => {
-  it("has a name of its own", () => {
+  it("has a unique name", () => {
     expect(new Set(RULES.map((rule) => rule.name)).size).toBe(RULES.length);
     for (const rule of RULES) expect(rule.name).toMatch(/^[a-z]+(-[a-z0-9]+)+$/);
   });
@@ -25,7 +25,7 @@ describe("every rule of the pack", () => {
     },
   );
 
-  it("stands in a file that the pack lists", () => {
+  it("is listed: the pack has one rule per file", () => {
     const folders = [
       "kubernetes",
       "docker",

@@ -9,7 +9,7 @@ import { RULES } from "../../policies/rules/index.ts";
 import { parseWaivers, Waivers } from "../../policies/model/waivers.ts";
 import { DOCKER, graph, resource, soundDocker } from "./support.ts";
 
-// One pattern of the schema is no Unicode expression.
+// One pattern of the schema is not a valid Unicode expression.
 const ajv = new Ajv.default({ strict: false, allErrors: true, unicodeRegExp: false });
 formats.default(ajv);
 const valid = ajv.compile(schema);
@@ -23,7 +23,7 @@ const WAIVER = `waivers:
   - policy: docker-read-only-root
     stack: local
     resource: first
-    reason: Its program writes beside itself
+    reason: Its program writes next to itself
     owner: platform
     expires: 2027-01-31
 `;
@@ -53,9 +53,9 @@ const report = (): StackReport =>
   );
 
 describe("SARIF", () => {
-  it("validates against the schema of 2.1.0: findings, waivers, rules without a judgement", () => {
+  it("validates against the schema 2.1.0, with findings, waivers and inconclusive rules", () => {
     const one = report();
-    // The report has one of each kind, or the schema would judge less than it should.
+    // The report must contain one of each kind for the schema to check.
     expect(one.findings.length).toBeGreaterThan(1);
     expect(one.waived).toHaveLength(1);
     expect(one.rules.some((rule) => rule.inconclusive !== undefined)).toBe(true);
@@ -64,7 +64,7 @@ describe("SARIF", () => {
     expect(errors(renderSarif([], RULES))).toEqual([]);
   });
 
-  it("a fault would be seen", () => {
+  it("is rejected by the schema with an invalid level", () => {
     const log = JSON.parse(renderSarif([report()], RULES)) as { runs: { results: Record<string, unknown>[] }[] };
     const first = log.runs[0]?.results[0];
     if (first === undefined) throw new Error("there is a result");
@@ -72,7 +72,7 @@ describe("SARIF", () => {
     expect(errors(JSON.stringify(log))).not.toEqual([]);
   });
 
-  it("shows no value of a secret", () => {
+  it("does not show a secret value", () => {
     expect(renderSarif([report()], RULES)).not.toContain("hunter2");
   });
 });

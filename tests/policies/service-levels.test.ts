@@ -48,9 +48,9 @@ describe("slo-scraped", () => {
       spec: { template: { metadata: { labels: { "exai.component": component } }, spec: soundPodSpec() } },
     });
 
-  it("finds services that no job watches", () => {
+  it("reports services that no job scrapes", () => {
     expect(messages("slo-scraped", map(), workload("server"), workload("cache", "StatefulSet"))).toEqual([]);
-    expect(messages("slo-scraped", map(), workload("queue"))).toEqual(["no scrape job watches it"]);
+    expect(messages("slo-scraped", map(), workload("queue"))).toEqual(["no scrape job covers this service"]);
     expect(messages("slo-scraped", workload("server")), "no configuration at all").toHaveLength(1);
     expect(
       messages("slo-scraped", map(), workload("queue"), resource("exai:x:Y", { withoutScrape: ["queue"] })),
@@ -70,29 +70,29 @@ describe("slo-scraped", () => {
     expect(messages("slo-scraped", carrier, container("queue"))).toHaveLength(1);
   });
 
-  it("an unknown configuration is no pass", () => {
+  it("defers an unknown configuration", () => {
     const open = judged("slo-scraped", map(new Unknown("data")), workload("server"));
     expect([open.findings.length, open.deferred.length]).toEqual([0, 1]);
   });
 
-  it("a malformed configuration watches nothing", () => {
+  it("treats a malformed configuration as empty", () => {
     const broken = map({ "prometheus.yml": "scrape_configs: [\n  a: {" });
     expect(messages("slo-scraped", broken, workload("server"))).toHaveLength(1);
   });
 });
 
-it("slo-down-alerts: down, gone, and somebody is told", () => {
+it("slo-down-alerts requires alerts for targets that are down or missing, and an Alertmanager", () => {
   expect(messages("slo-down-alerts", map())).toEqual([]);
   expect(messages("slo-down-alerts", without("TargetDown"))).toHaveLength(2);
   expect(messages("slo-down-alerts", without("TargetMissing"))).toHaveLength(2);
   expect(messages("slo-down-alerts", replaced("TargetDown", 'up{job="server"} == 0'))).toEqual([
-    "no alert tells that a target of job cache is down",
+    "no alert fires if a target of job cache is down",
   ]);
-  expect(messages("slo-down-alerts", map(files(ALERTS, JOBS, {})))).toEqual(["the alerts are sent nowhere"]);
+  expect(messages("slo-down-alerts", map(files(ALERTS, JOBS, {})))).toEqual(["Prometheus has no Alertmanager"]);
   expect(messages("slo-down-alerts")).toEqual(["no Prometheus has a scrape job"]);
 });
 
-it("slo-objectives: an error ratio below 1, and a latency", () => {
+it("slo-objectives requires alerts on an error ratio below 1 and on a latency", () => {
   expect(messages("slo-objectives", map())).toEqual([]);
   expect(messages("slo-objectives", without("ErrorRatioHigh"))).toHaveLength(1);
   expect(messages("slo-objectives", replaced("ErrorRatioHigh", "exai:error_ratio:rate5m > 5"))).toHaveLength(1);
@@ -100,15 +100,15 @@ it("slo-objectives: an error ratio below 1, and a latency", () => {
   expect(messages("slo-objectives")).toHaveLength(2);
 });
 
-it("slo-backup-age: old, and never reported", () => {
+it("slo-backup-age requires alerts for old backups and for a missing metric", () => {
   const schedule = resource("exai:backups:BackupSchedule", { name: "hourly", schedule: "0 * * * *" });
   expect(messages("slo-backup-age", map(), schedule)).toEqual([]);
   expect(messages("slo-backup-age", without("BackupStale"), schedule)).toHaveLength(2);
   expect(
     messages("slo-backup-age", replaced("BackupStale", `time() - max(${AGE}{schedule="hourly"}) > 7201`), schedule),
   ).toEqual([
-    "no alert tells that its last good backup is older than 7200 s",
-    "no alert tells that nobody reports its backups",
+    "no alert fires if the last successful backup is older than 7200 s",
+    "no alert fires if the metric of its backups is missing",
   ]);
   expect(
     messages(
@@ -117,5 +117,5 @@ it("slo-backup-age: old, and never reported", () => {
       schedule,
     ),
   ).toHaveLength(2);
-  expect(messages("slo-backup-age", map())).toEqual(["no schedule is declared"]);
+  expect(messages("slo-backup-age", map())).toEqual(["no backup schedule is declared"]);
 });

@@ -23,7 +23,7 @@ const policy = (spec: Inputs = {}) =>
     spec: { images: [{ glob: "ghcr.io/org/*" }], authorities: [KEYLESS], ...spec },
   });
 
-/** What both rules find in a sound stack with another policy. */
+/** Numbers of findings of both rules in a stack with a given policy. */
 function found(spec: Inputs, image: Value = "ghcr.io/org/exai@sha256:0"): [signatures: number, bills: number] {
   const stack = [namespace("true"), running(image), policy(spec)];
   return [
@@ -32,8 +32,8 @@ function found(spec: Inputs, image: Value = "ghcr.io/org/exai@sha256:0"): [signa
   ];
 }
 
-describe("verification at admission", () => {
-  it("that is declared for every image satisfies both rules", () => {
+describe("a ClusterImagePolicy", () => {
+  it("for every image satisfies both rules", () => {
     expect(found({})).toEqual([0, 0]);
     expect(
       found({
@@ -44,7 +44,7 @@ describe("verification at admission", () => {
     ).toEqual([0, 0]);
   });
 
-  it("that is not declared is told once, and not for each image", () => {
+  it("that is missing is reported once, and not for each image", () => {
     const stack = [namespace("true"), running("ghcr.io/org/exai@sha256:0")];
     expect(outcome(signatures, "prod", ...stack).findings).toHaveLength(1);
     expect(outcome(billsOfMaterials, "prod", ...stack).findings).toHaveLength(1);
@@ -52,36 +52,36 @@ describe("verification at admission", () => {
 
   it.each<readonly [what: string, spec: Inputs, expected: [number, number]]>([
     ["warns only", { mode: "warn" }, [2, 2]],
-    ["is about other images", { images: [{ glob: "ghcr.io/other/*" }] }, [2, 2]],
+    ["matches other images", { images: [{ glob: "ghcr.io/other/*" }] }, [2, 2]],
     ["stops at a slash", { images: [{ glob: "ghcr.io/*" }] }, [2, 2]],
-    ["lets pass what nobody signed", { authorities: [{ static: { action: "pass" } }] }, [2, 2]],
-    ["names no identity", { authorities: [{ ...KEYLESS, keyless: { url: "https://fulcio.example.com" } }] }, [2, 2]],
-    ["names an issuer alone", { authorities: [{ ...KEYLESS, keyless: { identities: [{ issuer: "x" }] } }] }, [2, 2]],
-    ["asks for no attestation", { authorities: [{ keyless: KEYLESS.keyless }] }, [0, 2]],
+    ["accepts unsigned images", { authorities: [{ static: { action: "pass" } }] }, [2, 2]],
+    ["has no identity", { authorities: [{ ...KEYLESS, keyless: { url: "https://fulcio.example.com" } }] }, [2, 2]],
+    ["has an issuer only", { authorities: [{ ...KEYLESS, keyless: { identities: [{ issuer: "x" }] } }] }, [2, 2]],
+    ["requires no attestation", { authorities: [{ keyless: KEYLESS.keyless }] }, [0, 2]],
     [
-      "asks for another attestation",
+      "requires another attestation",
       { authorities: [{ ...KEYLESS, attestations: [{ predicateType: "vuln" }] }] },
       [0, 2],
     ],
-  ])("that %s is refused", (_, spec, expected) => {
+  ])("that %s is reported", (_, spec, expected) => {
     // Two images: that of the container, and that of the init and ephemeral ones.
     expect(found(spec)).toEqual(expected);
   });
 
-  it("knows Docker Hub's images by both of their names", () => {
+  it("matches images of Docker Hub by both of their names", () => {
     const images = [{ glob: "ghcr.io/org/**" }, { glob: "index.docker.io/library/*" }];
     expect(found({ images }, "postgres:17")).toEqual([0, 0]);
     expect(found({ images }, "grafana/grafana:12")).toEqual([1, 1]);
   });
 
-  it("needs the namespace to be watched", () => {
+  it("needs the label on the namespace", () => {
     const stack = [namespace(), running("ghcr.io/org/exai@sha256:0"), policy()];
     expect(outcome(signatures, "prod", ...stack).findings.map(({ place }) => place.path)).toEqual([
       'metadata.labels["policy.sigstore.dev/include"]',
     ]);
   });
 
-  it("of an image that is not known yet is deferred, unless the policy is about every one", () => {
+  it("defers an unknown image, unless the policy matches all images", () => {
     const stack = (glob: string) => [namespace("true"), running(new Unknown("image")), policy({ images: [{ glob }] })];
     expect(outcome(signatures, "prod", ...stack("ghcr.io/org/*")).deferred).toHaveLength(1);
     expect(outcome(signatures, "prod", ...stack("**")).deferred).toHaveLength(1);

@@ -12,15 +12,15 @@ import { RULES } from "../../policies/rules/index.ts";
 import { capture } from "../../synth/capture.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { Analyzer, stateOf, type Diagnostic } from "./analyzer.ts";
-import { spoilt } from "./spoilt.ts";
+import { faultyStack } from "./faulty-stack.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const WEAKER = `set lock_timeout = '5s';
 create table public.notes (id bigint primary key, user_id uuid not null, body text);
 alter table public.notes enable row level security;
 grant select, insert on public.notes to authenticated;
-create policy anyone on public.notes for select to authenticated using (length(coalesce(body, '')) >= 0);
-create function public.anybody() returns int language sql security definer as $$ select 1 $$;
+create policy all_users on public.notes for select to authenticated using (length(coalesce(body, '')) >= 0);
+create function public.callable() returns int language sql security definer as $$ select 1 $$;
 `;
 
 const MUST_SEE = [
@@ -37,23 +37,23 @@ const MUST_SEE = [
   "workload-disruption-budgets",
 ];
 
-/** What a report finds, and which rules gave no judgement. */
-function sayings(report: StackReport): string[] {
+/** The findings and the inconclusive rules of a report. */
+function linesOf(report: StackReport): string[] {
   return [
     ...report.findings.map(({ policy, subject, path, message }) => `${policy}: ${place(subject, path)}: ${message}`),
     ...report.rules.flatMap(({ policy, inconclusive }) =>
-      inconclusive === undefined ? [] : [`${policy}: no judgement`],
+      inconclusive === undefined ? [] : [`${policy}: inconclusive`],
     ),
   ].sort();
 }
 
-/** The same of what the engine is told: a text of the SDK's, whose last line is ours, `[file:line: ]place: message (fix: …)`. */
-function engineSayings(said: readonly Diagnostic[]): string[] {
+/** The same from diagnostics, whose last line is `[file:line: ]place: message (fix: …)`. */
+function engineLines(said: readonly Diagnostic[]): string[] {
   return said
     .map(({ policy, message }) => {
-      const [, inconclusive] = /^(\S+) found nothing to look at/m.exec(message) ?? [];
-      if (policy === "pack-coverage") return `${inconclusive ?? message}: no judgement`;
-      if (/^no judgement/m.test(message)) return `${policy}: no judgement`;
+      const [, inconclusive] = /^(\S+) found nothing to check/m.exec(message) ?? [];
+      if (policy === "pack-coverage") return `${inconclusive ?? message}: inconclusive`;
+      if (/^inconclusive/m.test(message)) return `${policy}: inconclusive`;
       const ours = message.split("\n").findLast((line) => line.includes(" (fix: ")) ?? message;
       return `${policy}: ${ours.replace(/^\S+:\d+: /, "").replace(/ \(fix: .*$/, "")}`;
     })
@@ -64,12 +64,12 @@ function place(subject: string, path: string): string {
   return path === "" ? subject : `${subject} ${path}`;
 }
 
-describe("the lanes about a whole stack", () => {
+describe("all lanes", () => {
   const root = mkdtempSync(join(tmpdir(), "exai-lanes-"));
   let sound: ResourceGraph;
 
   beforeAll(async () => {
-    // A project of its own, whose database has faults, and a pack that reads that project.
+    // A separate project whose database has faults, and a pack that reads it.
     cpSync(join(ROOT, "supabase"), join(root, "supabase"), { recursive: true });
     writeFileSync(join(root, "supabase/migrations/99999999999999_weaker.sql"), WEAKER);
     mkdirSync(join(root, "policies"));
@@ -88,16 +88,16 @@ describe("the lanes about a whole stack", () => {
   });
 
   it.each([
-    ["sound", (graph: ResourceGraph) => graph],
-    ["spoilt", spoilt],
+    ["free of faults", (graph: ResourceGraph) => graph],
+    ["faulty", faultyStack],
   ] as const)(
-    "agree about one that is %s: resources, stack and database",
+    "agree about a stack that is %s: resources, stack and database",
     async (name, change) => {
       const graph = change(sound);
       const report = judgeStack(RULES, graph, await readDatabase(root), projectWaivers(root).waivers);
-      const plan = sayings(report);
+      const plan = linesOf(report);
       const rules = new Set(report.findings.map(({ policy }) => policy));
-      if (name === "spoilt") expect([...rules]).toEqual(expect.arrayContaining(MUST_SEE));
+      if (name === "faulty") expect([...rules]).toEqual(expect.arrayContaining(MUST_SEE));
 
       const state = join(root, "state.json");
       writeFileSync(state, stateOf(graph.resources));
@@ -105,14 +105,14 @@ describe("the lanes about a whole stack", () => {
       for await (const event of audit(undefined, {}, { root, state, format: "json" }))
         if (event.type === "text") audited += event.text;
       const [stack] = (JSON.parse(audited) as { stacks: StackReport[] }).stacks;
-      expect(stack === undefined ? [] : sayings(stack)).toEqual(plan);
+      expect(stack === undefined ? [] : linesOf(stack)).toEqual(plan);
 
       const pack = await Analyzer.start(join(root, "policies"));
       try {
         const said: Diagnostic[] = [];
         for (const one of graph.resources) said.push(...(await pack.resource(one)));
         said.push(...(await pack.stack(graph.resources)));
-        expect(engineSayings(said)).toEqual(plan);
+        expect(engineLines(said)).toEqual(plan);
       } finally {
         pack.stop();
       }

@@ -7,19 +7,19 @@ import { evaluate, type Finding, type Outcome } from "../../policies/model/evalu
 import { RULES } from "../../policies/rules/index.ts";
 import { capture } from "../../synth/capture.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
-import { spoilt } from "./spoilt.ts";
+import { faultyStack } from "./faulty-stack.ts";
 import { altered, pathsOf } from "./support.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const NO_DATABASE = new Error("the rules about the database read no resource");
 const GRAPH_RULES = RULES.filter((rule) => rule.scope !== "database");
 
-/** Values that nothing in the stacks has, and that no field takes. */
+/** Values that the stacks do not contain and that no field accepts. */
 const MALFORMED: readonly Value[] = [{ nobody: { knows: [null] } }, [[]], -7.5, new Secret({ x: 1 }), "\u0000"];
 
 type Path = readonly (string | number)[];
 
-/** A stack with the places of all its resources, and what the rules say of it. */
+/** A stack with the places of all its resources, and the outcomes of the rules. */
 interface Stack {
   readonly graph: ResourceGraph;
   readonly places: readonly (readonly [index: number, path: Path])[];
@@ -29,8 +29,8 @@ const stacks = new Map<string, Stack>();
 
 beforeAll(async () => {
   for (const name of ["prod", "local"]) {
-    const graph = spoilt(await capture(name, stackFileSource(ROOT, name, { defers: true })));
-    // One place for each field of a kind: the next container's is no other question.
+    const graph = faultyStack(await capture(name, stackFileSource(ROOT, name, { defers: true })));
+    // One place for each field of a kind: the same field of another container adds nothing.
     const places = new Map<string, readonly [index: number, path: Path]>();
     for (const [index, one] of graph.resources.entries())
       for (const path of pathsOf(one.inputs)) {
@@ -66,13 +66,13 @@ describe.each(["prod", "local"])("all rules over the whole stack %s", (name) => 
     return found;
   };
 
-  it("has findings of many rules to lose", () => {
+  it("start with findings of many rules", () => {
     expect(stack().outcomes.filter(({ findings }) => findings.length > 0).length).toBeGreaterThan(
       name === "prod" ? 8 : 3,
     );
   });
 
-  it("no finding vanishes behind an unknown value: it stays, or its rule says that it hangs on that value", () => {
+  it("lose no finding because of an unknown value: it stays, or its rule defers it for that value", () => {
     const marker = "replaced.by.the.test";
     fc.assert(
       fc.property(fc.nat(), (pick) => {
@@ -80,7 +80,7 @@ describe.each(["prod", "local"])("all rules over the whole stack %s", (name) => 
         for (const [index, now] of judged(graph).entries()) {
           const before = stack().outcomes[index];
           if (before === undefined) throw new Error("the same rules");
-          // What a rule about the stack misses it may miss at another place then.
+          // A stack rule may report a missing thing at another place then.
           if (now.rule.scope === "stack" && now.findings.length >= before.findings.length) continue;
           const stays = new Set(now.findings.map(keyOf));
           const about = (because: string) => because === marker || because.startsWith(`${resource.name} `);
@@ -97,15 +97,15 @@ describe.each(["prod", "local"])("all rules over the whole stack %s", (name) => 
     );
   }, 240_000);
 
-  it("no malformed value breaks a rule or lets a fault elsewhere pass", () => {
+  it("neither throw on a malformed value nor miss a fault elsewhere because of it", () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom(...MALFORMED), (pick, value) => {
         const { graph, resource, path } = changed(stack(), pick, value);
         for (const [index, now] of judged(graph).entries()) {
-          expect(now.inconclusive ?? "").not.toContain("broke");
+          expect(now.inconclusive ?? "").not.toContain("the rule failed");
           const before = stack().outcomes[index];
           const stays = new Set(now.findings.map(keyOf));
-          // What another resource is faulted for on its own does not hang on this one.
+          // A finding of a resource rule about another resource does not depend on this one.
           if (now.rule.scope !== "resource") continue;
           for (const finding of before?.findings ?? [])
             if (finding.place.resource?.urn !== resource.urn)

@@ -24,7 +24,7 @@ const deployment = (replicas: Value, labels: Inputs = { "exai.component": "serve
 describe("network rules", () => {
   const deny = object("NetworkPolicy", { spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] } });
 
-  it("a namespace with pods denies all traffic first", () => {
+  it("a namespace with pods denies all traffic by default", () => {
     expect(found("network-default-deny", deployment(1), deny)).toEqual([]);
     expect(found("network-default-deny", deployment(1))).toHaveLength(1);
     for (const [path, value] of [
@@ -39,7 +39,7 @@ describe("network rules", () => {
       ).toHaveLength(1);
   });
 
-  it("openings name peers and ports, and no metadata address", () => {
+  it("network policies list peers and ports, and exclude metadata addresses", () => {
     const policy = (rule: Inputs) =>
       object("NetworkPolicy", { spec: { podSelector: {}, policyTypes: ["Egress"], egress: [rule] } });
     const ports = [{ port: 443 }];
@@ -63,7 +63,7 @@ describe("network rules", () => {
     expect(found("network-openings", policy({ to: [{ podSelector: {} }] }))).toEqual(["spec.egress[0].ports"]);
   });
 
-  it("users come by the gateway, and by TLS", () => {
+  it("external traffic passes through the gateway, with TLS", () => {
     expect(found("network-public-services", object("Service", { spec: { type: "ClusterIP" } }))).toEqual([]);
     for (const type of ["NodePort", "LoadBalancer"])
       expect(found("network-public-services", object("Service", { spec: { type } }))).toEqual(["spec.type"]);
@@ -114,7 +114,7 @@ describe("rollout rules", () => {
   const budget = (minAvailable: Value, labels: Inputs = { "exai.slot": "blue" }) =>
     object("PodDisruptionBudget", { spec: { minAvailable, selector: { matchLabels: labels } } });
 
-  it("a disruption budget keeps one and lets one go", () => {
+  it("a disruption budget keeps one replica available and allows one eviction", () => {
     expect(found("workload-disruption-budgets", deployment(3), budget(2))).toEqual([]);
     expect(found("workload-disruption-budgets", deployment(3), budget("50%"))).toEqual([]);
     expect(found("workload-disruption-budgets", deployment(1))).toEqual([]);
@@ -122,7 +122,7 @@ describe("rollout rules", () => {
       expect(found("workload-disruption-budgets", deployment(3), ...unsound)).toEqual(["spec.replicas"]);
   });
 
-  it("containers that stay are probed, and end gracefully", () => {
+  it("long-running containers have probes, and stop gracefully", () => {
     expect(found("workload-probes", deployment(2))).toEqual([]);
     const without = (key: string) => ({
       ...deployment(2),
@@ -134,7 +134,7 @@ describe("rollout rules", () => {
     expect(found("workload-graceful-end", without("lifecycle"))).toHaveLength(1);
   });
 
-  it("both slots are there, and the engine leaves their weights alone", () => {
+  it("both slots are declared, and the engine ignores their weights", () => {
     const green = deployment(2, { "exai.component": "server", "exai.slot": "green" });
     expect(outcome(rule("rollout-slots"), "prod", deployment(2), green).findings).toEqual([]);
     expect(outcome(rule("rollout-slots"), "prod", deployment(2)).findings.map((finding) => finding.message)).toEqual([
@@ -151,7 +151,7 @@ describe("rollout rules", () => {
     expect(found("rollout-weights", route([]))).toEqual(["spec.rules"]);
   });
 
-  it("data is protected", () => {
+  it("resources with data are protected", () => {
     const claim = (protect: boolean) =>
       resource(
         "kubernetes:core/v1:PersistentVolumeClaim",
@@ -162,7 +162,7 @@ describe("rollout rules", () => {
     expect(found("protected-data", claim(false))).toEqual([""]);
   });
 
-  it("no pod and no account mounts a token by default", () => {
+  it("pods and service accounts do not mount a token automatically", () => {
     const pod = POD_KINDS[0];
     if (pod === undefined) throw new Error("Pod is among the kinds");
     const with_ = (value: Value | undefined) =>
@@ -199,7 +199,7 @@ describe("backup rules", () => {
     schedule("differential", "0 3 * * 0"),
   ];
 
-  it("all three run often enough", () => {
+  it("require all three kinds of schedules", () => {
     expect(found("backup-schedules", ...sound)).toEqual([]);
     for (const index of [0, 1, 2])
       expect(found("backup-schedules", ...sound.filter((_, other) => other !== index))).toHaveLength(1);
@@ -220,11 +220,11 @@ describe("backup rules", () => {
       ).toEqual(index === 1 && cron === "*/90 * * * *" ? [] : ["schedule"]);
   });
 
-  it("an unknown schedule is no schedule", () => {
+  it("do not count an unknown schedule", () => {
     expect(found("backup-schedules", ...sound.slice(1), schedule("full", new Unknown("schedule")))).toHaveLength(1);
   });
 
-  it("name a zone and a retention within bounds", () => {
+  it("require a time zone and a retention within limits", () => {
     for (const zone of ["", "EST5", "+02:00", "Mars/Olympus", undefined])
       expect(
         found("backup-time-zones", schedule("full", "0 2 * * *", altered({}, ["timeZone"], zone ?? null) as Inputs)),
@@ -247,13 +247,13 @@ describe("backup rules", () => {
     ["0 3 * * 7", 10_080],
     ["0 0,12 * * *", 720],
     ["30 4 1,15 * 5", 10_080],
-  ])("%s leaves at most %i minutes", (cron, minutes) => {
+  ])("the longest gap of %s is %i minutes", (cron, minutes) => {
     const parsed = parseCron(cron);
     expect(parsed === undefined ? undefined : longestGapMinutes(parsed)).toBe(minutes);
   });
 
   it.each(["", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "5-1 * * * *", "a * * * *", "*/0 * * * *"])(
-    "%j is no schedule",
+    "%j is not a schedule",
     (cron) => {
       expect(parseCron(cron)).toBeUndefined();
     },
@@ -271,7 +271,7 @@ describe("secret rules", () => {
     ["KEY", ["-----BEGIN", "PRIVATE KEY-----"].join(" ")],
     ["AWS", `AKIAABCDEFGHIJKLMNOP`],
     ["ANY", random],
-  ])("%s takes %s for a credential", (name, value) => {
+  ])("%s=%s is a credential", (name, value) => {
     expect(credentialIn(value, name)).toBeDefined();
   });
 
@@ -285,11 +285,11 @@ describe("secret rules", () => {
     ["RULE", "exai_http_request_duration_seconds_bucket"],
     ["URL", "https://api.example.com/v1"],
     ["PASSWORD", "$(DB_PASSWORD)"],
-  ])("%s=%s is none", (name, value) => {
+  ])("%s=%s is not a credential", (name, value) => {
     expect(credentialIn(value, name)).toBeUndefined();
   });
 
-  it("finds them in every readable place, and never repeats them", () => {
+  it("find credentials in all readable places, and never show them", () => {
     const map = resource("kubernetes:core/v1:ConfigMap", {
       metadata: { namespace: "exai", annotations: { a: random } },
       data: { "app.conf": `key = ${random}` },
@@ -309,7 +309,7 @@ describe("secret rules", () => {
     ).not.toContain(random);
   });
 
-  it("secrets are marked, and are files", () => {
+  it("require that secrets are marked, and mounted as files", () => {
     const upload = (content: Value) =>
       resource(DOCKER, { ...soundDocker(), uploads: [{ file: "/run/secrets/exai/key", content }] });
     expect(found("secret-marks", upload(new Secret("x")))).toEqual([]);
@@ -320,7 +320,7 @@ describe("secret rules", () => {
     ]);
   });
 
-  it("the service-role key stays with the back end", () => {
+  it("allow the service-role key in the back end only", () => {
     const labelled = (component: string) =>
       resource(DOCKER, {
         ...soundDocker(),

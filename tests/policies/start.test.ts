@@ -4,7 +4,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { describe, expect, it } from "vitest";
 import { openPglite } from "../../policies/database/postgres.ts";
 
-/** Runs a module in a process of its own, whose module cache is nobody else's; gives what it prints. */
+/** Runs a module in a new process, with an empty module cache, and returns its output. */
 function run(program: string): unknown {
   const result = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
     cwd: fileURLToPath(new URL("../..", import.meta.url)),
@@ -22,8 +22,8 @@ const loaded = (name) => Object.entries(cache).some(([file, module]) => file.inc
 loadLazily();
 `;
 
-describe("what a plan does not use", () => {
-  it("is not loaded by capturing a stack", () => {
+describe("modules that a plan does not use", () => {
+  it("are not loaded when a stack is captured", () => {
     expect(
       run(`${LOADED}
 const { capture } = await import("./synth/capture.ts");
@@ -33,7 +33,7 @@ console.log(JSON.stringify({ some: resources.length > 20, sdk: loaded("@pulumi/p
     ).toEqual({ some: true, sdk: true, unused: [] });
   });
 
-  it("is there for whoever does use it", () => {
+  it("are loaded on their first use", () => {
     expect(
       run(`${LOADED}
 const pulumi = await import("@pulumi/pulumi");
@@ -45,8 +45,8 @@ console.log(JSON.stringify([typeof LocalWorkspace.create, pulumi.automation.Loca
   });
 });
 
-describe("the prepared cluster", () => {
-  it("has the catalog, the roles and the settings that this PGlite's own initdb makes", async () => {
+describe("the prepared data directory", () => {
+  it("has the same catalog, roles and settings as one that initdb of this PGlite creates", async () => {
     const [prepared, own] = [await openPglite([]), await PGlite.create()];
     for (const sql of [
       "select oid, proname, prosrc from pg_proc where oid < 16384 order by oid",

@@ -29,7 +29,7 @@ describe("a state file", () => {
     expect(graphOf({ sourcePosition, inputs: {} }).resources[0]?.source).toEqual({ file, line });
   });
 
-  it("has a stack and resources, without the stack's own", () => {
+  it("has a stack and its resources, without the resource of the stack", () => {
     const graph = graphOf({ inputs: soundDocker() });
     expect([graph.stack, graph.project, graph.resources.map((resource) => resource.name)]).toEqual([
       "local",
@@ -38,7 +38,7 @@ describe("a state file", () => {
     ]);
   });
 
-  it("proves what is encrypted by an export that shows secrets alone", () => {
+  it("with encrypted secrets defers their places, and with plain secrets does not", () => {
     const rule = RULES.find((candidate) => candidate.name === "service-role-key");
     if (rule === undefined) throw new Error("the rule is among the pack's");
     const labels = [{ label: "exai.component", value: "router" }];

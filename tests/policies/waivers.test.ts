@@ -15,7 +15,7 @@ const entry = (changes: Record<string, string | undefined> = {}) => {
     policy: "docker-read-only-root",
     stack: "local",
     resource: "old",
-    reason: "Its program writes beside itself",
+    reason: "Its program writes next to itself",
     owner: "platform",
     expires: "2027-01-31",
     ...changes,
@@ -42,7 +42,7 @@ const refusals = (text: string): string[] => {
 };
 
 describe("waivers", () => {
-  it("let one finding of one resource of one stack through, and are reported", () => {
+  it("except one finding of one resource of one stack, and are reported", () => {
     const report = judged(entry());
     expect(report.findings.filter((finding) => finding.policy === "docker-read-only-root")).toEqual([]);
     expect(report.waived).toMatchObject([
@@ -53,13 +53,13 @@ describe("waivers", () => {
     expect(sarif.runs[0]?.results.filter((result) => result.suppressions !== undefined)).toHaveLength(1);
   });
 
-  it("match a component by its type, however deep", () => {
+  it("match a component by its type at any depth", () => {
     const text = entry({ resource: undefined, component: "exai:server:DockerServer" });
     expect(judged(text, "local", container("exai:server:DockerServer$exai:x:Y$")).waived).toHaveLength(1);
     expect(judged(text, "local", container("exai:other:Other$")).waived).toHaveLength(0);
   });
 
-  it("that have expired let nothing through, and are an error themselves", () => {
+  it("that have expired except nothing, and are violations", () => {
     const report = judged(entry({ expires: "2026-11-21" }));
     expect(report.waived).toEqual([]);
     expect(report.findings.map((finding) => finding.policy)).toEqual(
@@ -72,35 +72,35 @@ describe("waivers", () => {
     expect(judged(entry({ expires: "2026-11-22" })).waived, "holds on its last day").toHaveLength(1);
   });
 
-  it("that nothing needs are an error, in the stack that they are for", () => {
+  it("that are unused are violations, in their stack", () => {
     expect(judged(entry({ resource: "gone" })).findings.map((finding) => finding.message)).toContain(
-      "nothing needs it any more",
+      "no finding needs it",
     );
     expect(judged(entry({ stack: "prod" })).findings.map((finding) => finding.policy)).not.toContain("waivers");
   });
 
   it.each([
     ["an unknown rule", entry({ policy: "docker-anything" }), "there is no rule docker-anything"],
-    ["a day more than 90 ahead", entry({ expires: "2027-02-21" }), "lasts longer than 90 days"],
-    ["no day", entry({ expires: "2027-02-30" }), "is no day"],
-    ["no reason worth the name", entry({ reason: "later" }), "reason"],
+    ["a date more than 90 days from today", entry({ expires: "2027-02-21" }), "expires more than 90 days from today"],
+    ["an invalid date", entry({ expires: "2027-02-30" }), "is not a valid date"],
+    ["a reason that is too short", entry({ reason: "later" }), "reason"],
     ["no owner", entry({ owner: undefined }), "owner"],
-    ["neither resource nor component", entry({ resource: undefined }), "neither a resource nor a component"],
+    ["neither resource nor component", entry({ resource: undefined }), "either a resource or a component"],
     ["an unknown key", entry({ until: "2027" }), "until"],
-    ["another shape", "waivers: none\n", "waivers"],
-    ["no YAML", "waivers: [\n", "YAML"],
-  ])("with %s are refused with their line", (_, text, problem) => {
+    ["another structure", "waivers: none\n", "waivers"],
+    ["invalid YAML", "waivers: [\n", "YAML"],
+  ])("with %s are rejected with their line", (_, text, problem) => {
     const [first, ...more] = refusals(text);
     expect(first).toContain(problem);
     expect(first).toMatch(/^policies\/waivers\.yaml:\d+/);
     expect(more).toEqual([]);
   });
 
-  it("90 days ahead are the most", () => {
+  it("may expire 90 days from today", () => {
     expect(refusals(entry({ expires: "2027-02-20" }))).toEqual([]);
   });
 
-  it("have a JSON schema that says the same, and the project's file satisfies both", () => {
+  it("have a JSON schema, and the project's file is valid", () => {
     const schema = JSON.parse(
       readFileSync(new URL("../../policies/model/waivers.schema.json", import.meta.url), "utf8"),
     ) as unknown;

@@ -5,16 +5,16 @@ import { isSchedule } from "../../reading/declared-backups.ts";
 
 const MONTH_MINUTES = 31 * 1440;
 
-/** A backup that nobody restored is a hope. */
+/** Restores are rehearsed. */
 export const drills: StackRule = {
   name: "backup-restore-drills",
-  title: "A restore is rehearsed monthly, against a deadline under an hour",
-  // What rehearses a restore is not part of the components yet; until then this tells, and blocks nothing.
+  title: "A restore is rehearsed monthly, with a deadline under one hour",
+  // No component rehearses a restore yet. Until one does, the rule reports and does not block.
   level: "advisory",
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "A schedule of kind `drill` that fires at least every 31 days, with `deadlineMinutes` below 60. The time to recover is known from rehearsals alone. No component of this project declares one yet, so the rule is advisory and finds that in every stack.",
+    "A schedule of kind `drill` that fires at least every 31 days, with `deadlineMinutes` below 60. Only rehearsals show how long a recovery takes. No component of this project declares a drill yet, so the rule is advisory, and every stack has this finding.",
   references: [
     { standard: "Requirement", item: "RTO under one hour, restore drills" },
     { standard: "NIST SP 800-53", item: "CP-9(1), CP-10" },
@@ -40,8 +40,8 @@ export const drills: StackRule = {
     yield judgeAt(
       found[0] === undefined ? { object: "backups", path: "" } : placeOf(found[0], ""),
       holds,
-      "no restore is rehearsed monthly against a deadline under an hour: how long a recovery takes is not known",
-      "rehearse a restore by hand, and write down how long it took",
+      "no monthly restore drill with a deadline under one hour is declared, so the recovery time is unknown",
+      "rehearse a restore by hand, and record how long it takes",
     );
   },
 };

@@ -4,15 +4,15 @@ import { judgeAt, placeOf, type StackRule } from "../../model/rule.ts";
 import { all, any, not } from "../../model/truth.ts";
 import { repositoryWriters, type BackupJob } from "../../reading/backup-jobs.ts";
 
-/** Whoever finds a backup finds nothing in it. */
+/** Backups are unreadable without the passphrase. */
 export const encryption: StackRule = {
   name: "backup-encryption",
-  title: "Backups are encrypted by a key that is mounted as a secret",
+  title: "Backups are encrypted with a passphrase that is mounted as a secret",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "What takes backups, and the server that archives its log beside them, names the file of its passphrase: `BACKUP_PASSPHRASE_FILE` for pgBackRest, `RESTIC_PASSWORD_FILE` for restic. The file stands on a volume of its own (Docker) or of a Secret (Kubernetes), and no switch turns encryption off.",
+    "A container that takes backups, and a server that archives its write-ahead log to the same repository, name the file of the passphrase: `BACKUP_PASSPHRASE_FILE` for pgBackRest, `RESTIC_PASSWORD_FILE` for restic. The file is on a separate volume (Docker) or on the volume of a Secret (Kubernetes), and no option turns encryption off.",
   references: [
     { standard: "NIST SP 800-53", item: "CP-9(8)" },
     { standard: "OWASP ASVS 4.0", item: "8.1.6" },
@@ -20,7 +20,12 @@ export const encryption: StackRule = {
   *check(context) {
     const jobs = repositoryWriters(context);
     if (jobs.length === 0)
-      yield judgeAt({ object: "backups", path: "" }, false, "nothing takes backups", "add a component of exai:backups");
+      yield judgeAt(
+        { object: "backups", path: "" },
+        false,
+        "no container takes backups",
+        "add a component of exai:backups",
+      );
     for (const job of jobs) {
       const docker = isContainer(job.subject.resource);
       const file = job.environment(docker ? "BACKUP_PASSPHRASE_FILE" : "RESTIC_PASSWORD_FILE");
@@ -32,7 +37,7 @@ export const encryption: StackRule = {
           mountedSecret(job, file, docker),
           not(any(...words.map((word) => word.is("--insecure-no-password")))),
         ),
-        "backups are written without a passphrase that is mounted as a secret",
+        "backups are not encrypted with a passphrase that is mounted as a secret",
         docker ? "set BACKUP_PASSPHRASE_FILE to a mounted file" : "set RESTIC_PASSWORD_FILE to a file of a Secret",
       );
     }

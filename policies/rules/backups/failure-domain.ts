@@ -6,17 +6,17 @@ import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backu
 
 const REMOTE = /^(s3|rest|sftp|b2|azure|gs|swift|rclone):/;
 
-/** What takes the data leaves the backups. */
+/** Backups survive the loss of the data. */
 export const failureDomain: StackRule = {
   name: "backup-failure-domain",
-  title: "Backups stand in another failure domain than the data",
+  title: "Backups are in another failure domain than the data",
   level: "mandatory",
-  // One machine is one failure domain, and development data is made again.
+  // One machine is one failure domain, and development data can be recreated.
   levelIn: { local: "advisory" },
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "On a cluster the repository is remote (`exai:backupRepository`), or a claimed volume of the cluster while the database itself is elsewhere, at Supabase; a repository on an `emptyDir` or a directory of the node is none. On Docker the repository is another volume than the data; it is still the same machine, which the rule tells as an advisory.",
+    "On Kubernetes, the repository is remote (`exai:backupRepository`), or a claimed volume if the database is outside of the cluster, at Supabase. A repository on an `emptyDir` or in a directory of the node does not count. On Docker, the repository is on another volume than the data, but on the same machine; the rule reports this as advisory.",
   references: [
     { standard: "NIST SP 800-53", item: "CP-6, CP-9(3)" },
     { standard: "CISA", item: "3-2-1 rule" },
@@ -24,7 +24,12 @@ export const failureDomain: StackRule = {
   *check(context) {
     const jobs = backupJobs(context);
     if (jobs.length === 0)
-      yield judgeAt({ object: "backups", path: "" }, false, "nothing takes backups", "add a component of exai:backups");
+      yield judgeAt(
+        { object: "backups", path: "" },
+        false,
+        "no container takes backups",
+        "add a component of exai:backups",
+      );
     for (const job of jobs)
       yield isContainer(job.subject.resource) ? onDocker(job) : onKubernetes(job, databaseIsElsewhere(context));
   },
@@ -40,7 +45,7 @@ function onDocker(job: BackupJob) {
     apart
       ? "the repository is on the machine that holds the data"
       : "the repository is on the volume that holds the data",
-    apart ? "copy the repository elsewhere where the data matters" : "give the repository a volume of its own",
+    apart ? "copy the repository to another machine if the data matters" : "put the repository on a separate volume",
   );
 }
 
@@ -54,12 +59,12 @@ function onKubernetes(job: BackupJob, elsewhere: boolean) {
   return judgeAt(
     placeOf(job.subject, repository.path),
     holds,
-    "the repository is lost together with the data, or with its pod",
-    "set exai:backupRepository to a remote repository, or give it a claimed volume beside a hosted database",
+    "the repository is lost together with the data or with its pod",
+    "set exai:backupRepository to a remote repository, or use a claimed volume together with a hosted database",
   );
 }
 
-/** Whether the data is outside of the cluster: a Supabase database is declared, and no pod serves one. */
+/** Whether the data is outside of the cluster: a Supabase database is declared, and no pod runs a database. */
 function databaseIsElsewhere(context: StackContext): boolean {
   const { resources } = context.graph;
   const hosted = resources.some((resource) => resource.type.startsWith("supabase:index/"));

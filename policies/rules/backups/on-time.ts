@@ -5,22 +5,22 @@ import type { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
-/** What is declared is what runs. */
+/** Declared backups run. */
 export const onTime: StackRule = {
   name: "backup-jobs-on-time",
-  title: "A CronJob fires each declared backup, at its time and in its zone",
+  title: "A CronJob runs each declared backup, at its time and in its time zone",
   level: "mandatory",
   scope: "stack",
   onUnknown: "fail",
-  only: { environments: ["staging", "prod"], reason: "on Docker the database itself puts due backups into its queue" },
+  only: { environments: ["staging", "prod"], reason: "on Docker, the database puts due backups into its queue" },
   documentation:
-    "A `BackupSchedule` takes no backup, a CronJob does. For each enabled schedule there is one that takes backups, whose `schedule` and `timeZone` are the declared ones, which is not suspended, and which waits for its last run instead of meeting it (`concurrencyPolicy` other than `Allow`).",
+    "A `BackupSchedule` is a declaration; a CronJob takes the backup. Each enabled schedule has a CronJob that takes backups, has the declared `schedule` and `timeZone`, is not suspended, and does not overlap with its previous run (`concurrencyPolicy` other than `Allow`).",
   references: [
     { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
   notApplicable: (context) =>
-    context.graph.resources.some(isSchedule) ? undefined : "no schedule is declared, which backup-schedules tells",
+    context.graph.resources.some(isSchedule) ? undefined : "no schedule is declared, which backup-schedules reports",
   *check(context) {
     const backups = new Set(backupJobs(context).map(({ subject }) => subject.resource));
     const jobs = objectsOf(context, "CronJob").filter(({ resource }) => backups.has(resource));
@@ -40,7 +40,7 @@ export const onTime: StackRule = {
         placeOf(schedule, "schedule"),
         any(off, ...fires),
         `no CronJob takes the backup ${declared.at("name").shown} at ${declared.at("schedule").shown}, ${declared.at("timeZone").shown}`,
-        "give the CronJob of the schedule its time and zone, and do not suspend it",
+        "set the schedule and time zone of the CronJob to the declared ones, and do not suspend it",
       );
     }
   },

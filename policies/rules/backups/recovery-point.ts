@@ -5,20 +5,20 @@ import type { Reader } from "../../model/reader.ts";
 import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
-/** Most minutes of changes that a disaster may take. */
+/** Minutes of changes that may be lost in a disaster. */
 const RPO_MINUTES = 15;
 
-/** The wanted recovery point is within reach of what is declared. */
+/** What is declared achieves the required recovery point. */
 export const recoveryPoint: StackRule = {
   name: "backup-recovery-point",
-  title: "A disaster takes less than 15 minutes of changes",
+  title: "At most 15 minutes of changes are lost in a disaster",
   level: "mandatory",
-  // A branch of a project has no point-in-time recovery of its own.
+  // A branch of a project does not have point-in-time recovery.
   levelIn: { staging: "advisory" },
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "Backups every hour lose up to an hour. So each database component declares `walArchiving: true` (the log is archived continuously) or `pointInTimeRecovery: true` (the provider keeps it, `exai:supabasePitr`), or a schedule fires at least every 14 minutes. A declaration alone proves nothing: where this project archives the log, its alert on the archive's age does; Supabase's add-on is seen in its dashboard.",
+    "With hourly backups, up to one hour of changes is lost. Each database component therefore declares `walArchiving: true` (the write-ahead log is archived continuously) or `pointInTimeRecovery: true` (the provider keeps the log, `exai:supabasePitr`), or a schedule fires at least every 14 minutes. A declaration is not a proof: if this project archives the log, an alert watches the age of the archive; Supabase's add-on is visible in its dashboard.",
   references: [
     { standard: "Requirement", item: "RPO under 15 minutes" },
     { standard: "NIST SP 800-34", item: "3.2.1" },
@@ -33,16 +33,16 @@ export const recoveryPoint: StackRule = {
       yield judgeAt(
         { object: "database", path: "" },
         often,
-        "no database declares how its recovery point is kept",
-        "make the database by a component of exai:database",
+        "no database component declares its recovery point",
+        "create the database with a component of exai:database",
       );
     for (const database of databases) {
       const { inputs } = database;
       yield judgeAt(
         placeOf(database, ""),
         any(inputs.at("walArchiving").is(true), inputs.at("pointInTimeRecovery").is(true), often),
-        `no log is kept and no backup runs every ${RPO_MINUTES - 1} minutes: up to an hour of changes can be lost`,
-        "archive the log, or switch on Supabase's point-in-time recovery and set exai:supabasePitr to true",
+        `the write-ahead log is not archived and no backup runs every ${RPO_MINUTES - 1} minutes: up to one hour of changes can be lost`,
+        "archive the write-ahead log, or enable Supabase's point-in-time recovery and set exai:supabasePitr to true",
       );
     }
   },

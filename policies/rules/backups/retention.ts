@@ -1,14 +1,15 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
-/** Backups are kept long enough, and not for ever. */
+/** Backups are kept long enough, and not longer than allowed. */
 export const retention: ResourceRule = {
   name: "backup-retention",
   title: "Backups are kept 7 to 90 days",
   level: "mandatory",
   scope: "resource",
   onUnknown: "fail",
-  documentation: "Damage is often found after days; and what is kept for ever is personal data kept for ever.",
+  documentation:
+    "Damage is often found only after days, and backups contain personal data, which must not be kept without a limit.",
   references: [{ standard: "Requirement", item: "retention 7-90 days" }],
   concerns: isSchedule,
   *check(subject) {
@@ -17,8 +18,8 @@ export const retention: ResourceRule = {
       subject,
       days,
       days.within(7, 90),
-      `backups are kept ${days.shown} days`,
-      "set retentionDays to 7 to 90",
+      `backups are kept for ${days.shown} days`,
+      "set retentionDays to a value from 7 to 90",
     );
   },
 };

@@ -4,14 +4,14 @@ import { all, any, type Truth } from "../../model/truth.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
 
-/** The schedules that every stack has: their kinds, and the longest time between two backups in minutes. */
-const WANTED = [
+/** The schedules that every stack needs: their kinds, and the longest time between two backups, in minutes. */
+const REQUIRED = [
   { name: "full", kinds: ["full"], minutes: 1440, period: "day" },
   { name: "incremental", kinds: ["incremental"], minutes: 60, period: "hour" },
   { name: "weekly", kinds: ["differential", "weekly"], minutes: 7 * 1440, period: "week" },
 ] as const;
 
-/** Every backup is on time. */
+/** Backups of each kind are frequent enough. */
 export const schedules: StackRule = {
   name: "backup-schedules",
   title: "A full backup runs daily, an incremental one hourly and a long-lived one weekly",
@@ -19,14 +19,14 @@ export const schedules: StackRule = {
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "The stack declares schedules of the kinds `full`, `incremental` and `differential` (the weekly one). A schedule counts for its kind when the longest time between two of its firings in 400 days is at most a day, an hour or a week, and it is enabled.",
+    "The stack declares schedules of the kinds `full`, `incremental` and `differential` (the weekly one). A schedule counts for its kind if it is enabled and the longest time between two of its firings in 400 days is at most one day, one hour or one week.",
   references: [
     { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
   *check(context) {
     const subjects = context.graph.resources.filter(isSchedule).map(subjectOf);
-    for (const { name, kinds, minutes, period } of WANTED) {
+    for (const { name, kinds, minutes, period } of REQUIRED) {
       const answers = subjects.map((subject) => {
         const enabled = subject.inputs.at("enabled").isAbsentOr(true);
         return all(subject.inputs.at("kind").is(...kinds), enabled, firesEvery(subject.inputs.at("schedule"), minutes));

@@ -1,14 +1,15 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
-/** Schedules say which clock they mean. */
+/** Schedules have a time zone. */
 export const timeZones: ResourceRule = {
   name: "backup-time-zones",
   title: "Backup schedules name an IANA time zone",
   level: "mandatory",
   scope: "resource",
   onUnknown: "fail",
-  documentation: "02:00 without a zone is the clock of whichever machine runs it, and moves when that machine does.",
+  documentation:
+    "Without a time zone, 02:00 is the local time of the machine that runs the backup, and changes when another machine runs it.",
   references: [{ standard: "Requirement", item: "schedules with time zone" }],
   concerns: isSchedule,
   *check(subject) {
@@ -26,7 +27,7 @@ export const timeZones: ResourceRule = {
 function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
-    // Offsets and abbreviations are accepted by the runtime, but change their meaning with the season.
+    // The runtime accepts offsets and abbreviations, but they ignore daylight-saving time.
     return name === "UTC" || name.includes("/");
   } catch {
     return false;

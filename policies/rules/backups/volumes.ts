@@ -6,15 +6,15 @@ import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule } from "
 import { any, type Truth } from "../../model/truth.ts";
 import { backupJobs } from "../../reading/backup-jobs.ts";
 
-/** What is kept is backed up, or somebody said that it need not be. */
+/** Volumes are backed up, or are declared to need no backup. */
 export const backedUpVolumes: StackRule = {
   name: "backup-volumes",
-  title: "Every volume that keeps data is backed up, or is declared as not worth it",
+  title: "Every volume that keeps data is backed up, or is declared to need no backup",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "Looks at Docker volumes that a running container may write, at claims, and at the claim templates of StatefulSets. A volume is in order where what takes backups mounts it (the data, or the repository itself), or where a component above it lists it in `withoutBackup`, by the name of its resource. Docker volumes that only a one-shot container fills are made anew by every deployment and do not count.",
+    "Checks Docker volumes that a running container can write, volume claims, and the claim templates of StatefulSets. A volume passes if a container that takes backups mounts it (as data or as the repository), or if a parent component lists the name of its resource in `withoutBackup`. Docker volumes that only a one-shot container fills are recreated by every deployment and do not count.",
   references: [{ standard: "NIST SP 800-53", item: "CP-9" }],
   notApplicable: (context) =>
     statefulVolumes(context).next().done === true ? "no volume of this stack keeps data" : undefined,
@@ -26,8 +26,8 @@ export const backedUpVolumes: StackRule = {
       yield judgeAt(
         placeOf(subject, ""),
         any(declaredWithout(context, resource), covered),
-        "no backup covers what it keeps",
-        "let a backup mount it, or list it in its component's withoutBackup",
+        "no backup covers this volume",
+        "mount it in a container that takes backups, or list it in withoutBackup of its component",
       );
     }
   },
@@ -35,7 +35,7 @@ export const backedUpVolumes: StackRule = {
 
 interface StatefulVolume {
   readonly resource: Resource;
-  /** What a mount calls it; undefined where none can. */
+  /** The name that a mount uses; undefined if it cannot be mounted by name. */
   readonly name: string | undefined;
 }
 
@@ -64,7 +64,7 @@ function writableVolumes(container: Reader): Reader[] {
     .map((volume) => volume.at("volumeName"));
 }
 
-/** Names of the volumes and claims that backups read or write. */
+/** Names of the volumes and claims that containers that take backups mount. */
 function mountedByJobs(context: StackContext): Reader[] {
   return backupJobs(context).flatMap(({ subject }) =>
     isContainer(subject.resource)
@@ -82,7 +82,7 @@ function mountedByJobs(context: StackContext): Reader[] {
   );
 }
 
-/** Whether a component above says that nothing is lost with it. */
+/** Whether a parent component declares that the volume needs no backup. */
 function declaredWithout(context: StackContext, resource: Resource): Truth {
   let parent = resource.parent;
   while (parent !== undefined) {

@@ -1,16 +1,16 @@
 import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
-/** Tables that `anon` may use, with the privileges: none. Whoever opens one declares it here. */
+/** Declared privileges of `anon` and PUBLIC by table: currently none. A new one must be declared here. */
 const DECLARED: Readonly<Record<string, readonly string[]>> = {};
 
-/** Visitors without an account get nothing that nobody declared. */
+/** Visitors without an account have declared privileges only. */
 export const anonGrants = databaseRule(
   {
     name: "grants-anon",
-    title: "anon and PUBLIC have no privilege on a table or sequence that is not declared",
+    title: "anon and PUBLIC have only declared privileges on tables and sequences",
     level: "mandatory",
     documentation:
-      "Supabase's default privileges give new tables to `anon`; then row-level security is all that is left. What `anon` may use is declared in the rule itself, and that is nothing.",
+      "Supabase's default privileges grant new tables to `anon`, which leaves row-level security as the only protection. The privileges of `anon` are declared in the rule; currently there are none.",
     references: splinter("0026 pg_graphql_anon_table_exposed"),
   },
   function* (database) {

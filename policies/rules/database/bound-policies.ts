@@ -1,13 +1,13 @@
 import { about, databaseRule, splinter, unanswered } from "../../model/database-rule.ts";
 
-/** Policies of the API's roles let a user at nobody else's rows. */
+/** Policies give a user of the API access only to that user's rows. */
 export const boundPolicies = databaseRule(
   {
     name: "rls-policies-bound",
-    title: "No policy of an API role lets a user at rows that are not the user's",
+    title: "No policy gives an API role access to rows of other users",
     level: "mandatory",
     documentation:
-      "Found by evaluation, not by text: every table gets rows of two users, in variants that differ in the words that constraints and policies compare and in what may be null. Each permissive policy's USING and WITH CHECK expressions are then asked, as `anon` and as the one user, about the other one's rows. An expression that lets one of them through is always true, or bound to the state of the row and not to its owner. The back end's roles (`service_role` and those of the migrations) are not API roles.",
+      "The rule evaluates the policies instead of reading their text. Every table gets rows of two users, in variants that differ in the values that constraints and policies compare and in which columns are null. The USING and WITH CHECK expressions of each permissive policy are then evaluated, as `anon` and as one user, for the rows of the other user. An expression that accepts such a row is always true, or depends on the state of the row and not on its owner. The roles of the back end (`service_role` and those of the migrations) are not API roles.",
     references: splinter("0024 permissive_rls_policy"),
   },
   function* (database) {
@@ -19,13 +19,12 @@ export const boundPolicies = databaseRule(
           yield unanswered(policy, `${clause} cannot be evaluated as ${evaluation.role}: ${evaluation.error}`, name);
           continue;
         }
-        const extent =
-          evaluation.passed === evaluation.rows ? "every one" : `${evaluation.passed} of ${evaluation.rows}`;
+        const extent = evaluation.passed === evaluation.rows ? "all" : `${evaluation.passed} of ${evaluation.rows}`;
         yield about(
           policy,
           evaluation.passed === 0,
-          `${clause} lets ${evaluation.role} at ${extent} of somebody else's rows`,
-          "compare a column of the row with (select auth.uid())",
+          `${clause} gives ${evaluation.role} access to ${extent} of the rows of another user`,
+          "compare the owner column of the row with (select auth.uid())",
           name,
         );
       }

@@ -1,14 +1,14 @@
 import { databaseRule } from "../../model/database-rule.ts";
 import { judgeAt } from "../../model/rule.ts";
 
-/** No way past the policies by membership. */
+/** Membership does not bypass the policies. */
 export const bypassRoles = databaseRule(
   {
     name: "roles-no-bypass",
-    title: "No API role, and no role of the migrations, reaches a role that bypasses row-level security",
+    title: "No API role and no role of the migrations is a member of a role that bypasses row-level security",
     level: "mandatory",
     documentation:
-      "A member of a role can take it on. Followed are all memberships, however long the way, to superusers and to roles with BYPASSRLS or CREATEROLE.",
+      "A member of a role can assume it. The rule follows memberships of any depth to superusers and to roles with BYPASSRLS or CREATEROLE.",
     references: [{ standard: "PostgreSQL manual", item: "21.3 Role Membership" }],
   },
   function* (database) {

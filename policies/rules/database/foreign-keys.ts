@@ -7,9 +7,9 @@ export const foreignKeys = databaseRule(
     title: "Foreign keys have an index",
     level: "advisory",
     documentation:
-      "Without an index on the referring columns every delete of a parent row, and every join along the key, reads the whole table.",
+      "Without an index on the referencing columns, each delete of a parent row and each join on the key reads the whole table.",
     references: splinter("0001 unindexed_foreign_keys"),
-    notApplicable: () => "the migrations make no foreign keys",
+    notApplicable: () => "the migrations create no foreign keys",
   },
   function* (database) {
     for (const key of database.foreignKeys)

@@ -5,17 +5,17 @@ const VERBS = {
   insert: "inserts",
   update: "changes",
   delete: "deletes",
-  "give away": "gives its own rows to",
+  "give away": "assigns its own rows to",
 } as const;
 
-/** One user cannot reach another's rows, by whatever way. */
+/** A user cannot reach rows of another user with any command. */
 export const isolation = databaseRule(
   {
     name: "rls-isolation",
-    title: "Neither anon nor another user reaches a user's rows by any command",
+    title: "Neither anon nor another user reaches the rows of a user with any command",
     level: "mandatory",
     documentation:
-      "Each table holds rows of two users. As `anon`, and as the one user, the four commands are tried on the other's rows, and one's own rows are given to the other. UPDATE and DELETE name no rows: a WHERE would bring the policies for reading into play and hide a hole beside them. This sees the whole: policies together, privileges, and tables without row-level security.",
+      "Each table gets rows of two users. As `anon`, and as one of the users, the rule tries the four commands on the rows of the other user, and tries to assign its own rows to the other user. UPDATE and DELETE have no WHERE clause: with one, the policies for reading would also apply and could hide a fault. The result covers all policies together, privileges, and tables without row-level security.",
     references: [{ standard: "OWASP API Security 2023", item: "API1 Broken Object Level Authorization" }],
   },
   function* (database) {
@@ -26,12 +26,12 @@ export const isolation = databaseRule(
         continue;
       }
       if (probe.rows === 0) continue;
-      const object = probe.command === "give away" ? "somebody else" : "somebody else's rows";
+      const object = probe.command === "give away" ? "another user" : "rows of another user";
       yield about(
         located,
         probe.reached === 0,
         `${probe.role} ${VERBS[probe.command]} ${object} (${probe.reached} of ${probe.rows})`,
-        "narrow the table's policies and privileges",
+        "restrict the policies and privileges of the table",
       );
     }
   },

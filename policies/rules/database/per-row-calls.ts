@@ -1,18 +1,18 @@
 import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
-/** How PostgreSQL writes a call that is evaluated once per statement. */
+/** How PostgreSQL prints a call that is evaluated once per statement. */
 const ONCE =
   /\( ?SELECT (?:auth\.\w+\(\)|current_setting\((?:[^()]|\([^()]*\))*\)|CURRENT_USER|"?current_user"?)(?: AS \w+)?\)/gi;
 const CALL = /\bauth\.\w+\(|\bcurrent_setting\(/i;
 
-/** Claims are read once per statement. */
+/** Policies read claims once per statement. */
 export const perRowCalls = databaseRule(
   {
     name: "rls-per-row-calls",
-    title: "Policies read the claims once per statement and not once per row",
+    title: "Policies read claims once per statement, not once per row",
     level: "advisory",
     documentation:
-      "`auth.uid()` in a policy is called for every row that is looked at; `(select auth.uid())` once for the statement.",
+      "A policy calls `auth.uid()` for each row that it checks, but evaluates `(select auth.uid())` once per statement.",
     references: splinter("0003 auth_rls_initplan"),
   },
   function* (database) {

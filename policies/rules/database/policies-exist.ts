@@ -1,13 +1,13 @@
 import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
-/** Whoever may use a table can use some of its rows. */
+/** Tables with row-level security are usable. */
 export const tablesWithPolicies = databaseRule(
   {
     name: "rls-policies-exist",
     title: "Every table with row-level security has a policy",
     level: "advisory",
     documentation:
-      "A table without any is closed to everybody but roles that bypass row-level security. That is safe, and most often an oversight.",
+      "Without a policy, only roles that bypass row-level security can read or write the table. This is safe, but usually an oversight.",
     references: splinter("0008 rls_enabled_no_policy"),
   },
   function* (database) {
@@ -18,7 +18,7 @@ export const tablesWithPolicies = databaseRule(
       yield about(
         table,
         named.has(table.name),
-        `${table.name} has no policy: nobody reaches a row`,
+        `${table.name} has no policy, so no API role can use it`,
         "create a policy, or drop the table",
       );
     }

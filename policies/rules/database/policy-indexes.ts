@@ -1,13 +1,13 @@
 import { about, databaseRule } from "../../model/database-rule.ts";
 
-/** Policies do not make every query a scan. */
+/** Policies can use an index. */
 export const policyIndexes = databaseRule(
   {
     name: "rls-policy-indexes",
     title: "A column that policies compare has an index",
     level: "advisory",
     documentation:
-      "A policy is a condition of every query of its roles; looked at are those of the API's roles. Counted is an index with the column in first place. At least one column of each policy has to have one.",
+      "A policy is a condition of each query of its roles; the rule checks policies of API roles. At least one column of each policy must be the first column of an index.",
     references: [{ standard: "Supabase documentation", item: "RLS performance: add indexes" }],
   },
   function* (database) {
@@ -18,7 +18,7 @@ export const policyIndexes = databaseRule(
         policy,
         policy.unindexed.length < policy.columns.length,
         `no index starts with ${policy.unindexed.join(" or ")}`,
-        `create an index on ${policy.table} that does`,
+        `create such an index on ${policy.table}`,
         `${policy.table} policy ${policy.name}`,
       );
     }

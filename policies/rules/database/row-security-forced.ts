@@ -1,13 +1,13 @@
 import { about, databaseRule } from "../../model/database-rule.ts";
 
-/** Row-level security holds for the tables' owner too. */
+/** Row-level security applies to the owner of a table too. */
 export const rowSecurityForced = databaseRule(
   {
     name: "rls-forced",
     title: "Row-level security is forced on every table",
     level: "mandatory",
     documentation:
-      "Without `FORCE ROW LEVEL SECURITY` the owner of a table sees every row, and so does every SECURITY DEFINER function and every view of that owner.",
+      "Without `FORCE ROW LEVEL SECURITY`, the owner of a table can access all rows, and so can all SECURITY DEFINER functions and views of that owner.",
     references: [
       { standard: "PostgreSQL manual", item: "5.9 Row Security Policies" },
       { standard: "pgrls", item: "force" },

@@ -7,7 +7,7 @@ export const rowSecurity = databaseRule(
     title: "Row-level security is enabled on every table",
     level: "mandatory",
     documentation:
-      "After all migrations, `pg_class.relrowsecurity` is true for every table that they made, in every schema, partitions included: a partition that is named directly is judged by its own policies and not by its parent's. Foreign tables cannot have it and are refused.",
+      "After all migrations, `pg_class.relrowsecurity` is true for every table that they created, in all schemas. Partitions are included: if a query names a partition directly, its own policies apply and not those of its parent. Foreign tables do not support row-level security and always fail.",
     references: splinter("0013 rls_disabled_in_public", "0017 foreign_table_in_api", "0007 policy_exists_rls_disabled"),
   },
   function* (database) {

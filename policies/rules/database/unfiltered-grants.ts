@@ -1,16 +1,16 @@
 import { about, databaseRule } from "../../model/database-rule.ts";
 
-/** Privileges that no policy filters. */
+/** Privileges to which no policy applies. */
 const UNFILTERED = ["truncate", "references", "trigger", "maintain"];
 
-/** No privilege that row-level security does not see. */
+/** API roles have no privilege that bypasses row-level security. */
 export const unfilteredGrants = databaseRule(
   {
     name: "grants-unfiltered",
     title: "API roles have no TRUNCATE, REFERENCES, TRIGGER or MAINTAIN",
     level: "mandatory",
     documentation:
-      "Policies do not apply to them: TRUNCATE empties the table of everybody, REFERENCES tells which keys exist, TRIGGER runs code as whoever writes next.",
+      "Policies do not apply to these privileges: TRUNCATE deletes the rows of all users, REFERENCES reveals which keys exist, and TRIGGER runs code as the next user who writes.",
     references: [{ standard: "PostgreSQL manual", item: "5.9 Row Security Policies" }],
   },
   function* (database) {
@@ -21,7 +21,7 @@ export const unfilteredGrants = databaseRule(
       yield about(
         grant,
         held.length === 0,
-        `${grant.role} has ${held.join(", ")} on ${grant.name}, which no policy filters`,
+        `${grant.role} has ${held.join(", ")} on ${grant.name}, to which no policy applies`,
         `revoke ${held.join(", ")} on ${grant.name} from ${grant.role};`,
         `${grant.name} to ${grant.role}`,
       );

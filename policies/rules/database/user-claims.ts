@@ -2,14 +2,14 @@ import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 const EDITABLE = /user_metadata|raw_user_meta_data/i;
 
-/** No policy trusts what users write about themselves. */
+/** Policies do not trust data that users can edit. */
 export const userClaims = databaseRule(
   {
     name: "rls-user-claims",
     title: "No policy reads claims that users can edit",
     level: "mandatory",
     documentation:
-      "`user_metadata` in the token, and `raw_user_meta_data` in `auth.users`, are changed by the user through the API. The expressions are read, and the bodies of the functions that they call, however deep.",
+      "Users can change `user_metadata` in the token and `raw_user_meta_data` in `auth.users` through the API. The rule reads the expressions of policies, and the bodies of the functions that they call directly or indirectly.",
     references: splinter("0015 rls_references_user_metadata"),
   },
   function* (database) {

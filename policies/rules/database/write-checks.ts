@@ -1,13 +1,13 @@
 import { about, databaseRule } from "../../model/database-rule.ts";
 
-/** What is written is judged as it will be. */
+/** Policies check the rows that are written. */
 export const writeChecks = databaseRule(
   {
     name: "rls-write-checks",
-    title: "Policies that allow writing say WITH CHECK",
+    title: "Policies that allow writing have a WITH CHECK expression",
     level: "mandatory",
     documentation:
-      "For UPDATE without WITH CHECK PostgreSQL applies USING to the new row. That is right by accident; a later change to who may see a row then changes who may write it.",
+      "For an UPDATE policy without WITH CHECK, PostgreSQL applies USING to the new row. A later change to who can read a row then also changes who can write it.",
     references: [
       { standard: "PostgreSQL manual", item: "CREATE POLICY" },
       { standard: "pgrls", item: "with check" },

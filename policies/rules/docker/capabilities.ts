@@ -5,9 +5,10 @@ import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 export const dockerCapabilities = dockerRule(
   {
     name: "docker-capabilities",
-    title: "Containers drop all capabilities and add none but NET_BIND_SERVICE",
+    title: "Containers drop all capabilities and add at most NET_BIND_SERVICE",
     level: "mandatory",
-    documentation: "Docker leaves a container fourteen capabilities unless `capabilities.drops` has `ALL`.",
+    documentation:
+      "A Docker container has fourteen capabilities by default, unless `capabilities.drops` contains `ALL`.",
     references: cisDocker("5.4"),
   },
   function* (container) {
@@ -27,7 +28,7 @@ export const dockerCapabilities = dockerRule(
       .each()
       .map((add) => add.shown)
       .join(", ");
-    // A container whose capabilities are malformed fails above; what it adds is then malformed too, and fails.
+    // If the capabilities are malformed, the check above fails too.
     yield { at: adds, holds, message: `the container adds capabilities: ${shown}`, fix: "remove capabilities.adds" };
   },
 );

@@ -1,14 +1,14 @@
 import { all } from "../../model/truth.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** Health is checked. */
+/** Docker checks the health of containers. */
 export const healthCheck = dockerRule(
   {
     name: "docker-health-check",
     title: "Containers have a health check",
     level: "mandatory",
     documentation:
-      'Without one a hanging process counts as running. `["NONE"]` switches off the image\'s own check and is refused, as is an empty command.',
+      'Without a health check, a process that hangs counts as running. `["NONE"]` disables the check of the image and fails, and so does an empty command.',
     references: cisDocker("5.27"),
   },
   (container) => {

@@ -1,14 +1,14 @@
 import { all, any, not } from "../../model/truth.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** Containers stay out of the host's namespaces, and out of each other's. */
+/** Containers are isolated from the host and from each other. */
 export const dockerHostNamespaces = dockerRule(
   {
     name: "docker-host-namespaces",
-    title: "Containers share no namespace with the host or with another container",
+    title: "Containers do not share a namespace with the host or with another container",
     level: "mandatory",
     documentation:
-      "`networkMode`, `pidMode`, `ipcMode`, `usernsMode`, `cgroupnsMode` and `uts` must not be `host`; the first three must not be `container:…` either.",
+      "`networkMode`, `pidMode`, `ipcMode`, `usernsMode`, `cgroupnsMode` and `uts` must not be `host`; the first three must also not be `container:…`.",
     references: cisDocker("5.10", "5.16", "5.17", "5.21", "5.31"),
   },
   function* (container) {

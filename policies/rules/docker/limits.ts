@@ -2,14 +2,14 @@ import { all, any } from "../../model/truth.ts";
 import type { Answer } from "../../model/answer.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** Nobody starves the host. */
+/** A container cannot exhaust the resources of the host. */
 export const limits = dockerRule(
   {
     name: "docker-limits",
-    title: "Containers are limited in memory, swap, CPU and processes",
+    title: "Containers have limits for memory, swap, CPU and processes",
     level: "mandatory",
     documentation:
-      "`memory` (MiB) and `cpus` must be set; `memorySwap` must not exceed `memory`, or the container swaps past its limit. The provider has no cgroup limit of processes, so a `ulimits` entry `nproc` stands for it; the Compose file takes it as `pids_limit`.",
+      "`memory` (MiB) and `cpus` must be set; `memorySwap` must not exceed `memory`, otherwise the container can swap beyond its limit. The provider does not support a cgroup limit for processes, so the `ulimits` entry `nproc` is used instead; the Compose file sets it as `pids_limit`.",
     references: cisDocker("5.11", "5.12", "5.19", "5.29"),
   },
   function* (container): Generator<Answer> {
@@ -26,7 +26,7 @@ export const limits = dockerRule(
     yield {
       at: swap,
       holds: bounded,
-      message: `memorySwap is ${swap.shown}, so the container swaps past its memory limit`,
+      message: `memorySwap is ${swap.shown}, so the container can swap beyond its memory limit`,
       fix: "set memorySwap to the value of memory",
     };
     const cpus = container.at("cpus");
@@ -43,7 +43,7 @@ export const limits = dockerRule(
     yield {
       at: ulimits,
       holds: bound,
-      message: "the container has no limit of processes",
+      message: "the container has no limit for processes",
       fix: 'add { name: "nproc", soft, hard } to ulimits',
     };
   },

@@ -1,14 +1,14 @@
 import { all, any } from "../../model/truth.ts";
 import { dockerRule } from "../../reading/docker-rule.ts";
 
-/** Logs do not fill the disk. */
+/** Logs cannot fill the disk. */
 export const logs = dockerRule(
   {
     name: "docker-logs",
-    title: "Logs are bounded",
+    title: "Logs have a size limit",
     level: "advisory",
     documentation:
-      "Docker's `json-file` driver grows until the disk is full unless `max-size` and `max-file` are set; the `local` driver rotates by itself.",
+      "With Docker's `json-file` driver, logs grow until the disk is full, unless `max-size` and `max-file` are set. The `local` driver rotates automatically.",
     references: [{ standard: "Docker documentation", item: "Configure logging drivers" }],
   },
   (container) => {
@@ -19,7 +19,7 @@ export const logs = dockerRule(
     return {
       at: driver,
       holds: any(bounded, elsewhere),
-      message: "the container's log grows without a bound",
+      message: "the container's log has no size limit",
       fix: "set logOpts max-size and max-file",
     };
   },

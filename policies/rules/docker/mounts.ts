@@ -7,14 +7,14 @@ const SENSITIVE =
   /^\/(|boot|dev|etc|lib|lib64|proc|root|run|sys|usr|bin|sbin|var|var\/run|var\/lib|var\/lib\/docker|var\/lib\/containerd|home)\/*$/;
 const SOCKET = /(docker|containerd|podman|crio)[^/]*\.sock$|\/(run|var\/run)\/(docker|containerd|podman|crio)(\/|$)/;
 
-/** The runtime's socket and the host's own directories stay outside. */
+/** Containers have no access to the runtime's socket or to system directories of the host. */
 export const mounts = dockerRule(
   {
     name: "docker-mounts",
-    title: "No container gets the runtime's socket or a system directory of the host",
+    title: "No container mounts the runtime's socket or a system directory of the host",
     level: "mandatory",
     documentation:
-      "Whoever can write the Docker socket is root on the host; reading it gives every container's environment. Binds of directories such as `/`, `/etc`, `/proc`, `/var/lib/docker` are refused too. Named volumes are free.",
+      "Write access to the Docker socket gives root on the host; read access reveals the environment of all containers. Bind mounts of directories such as `/`, `/etc`, `/proc` and `/var/lib/docker` fail too. Named volumes are allowed.",
     references: cisDocker("5.6", "5.32"),
   },
   function* (container): Generator<Answer> {
@@ -24,14 +24,14 @@ export const mounts = dockerRule(
       yield { at: volumes, holds: true, message: "", fix: "" };
     for (const volume of volumes.each()) yield sound(volume, volume.at("hostPath"));
     for (const mount of mountList.each()) yield sound(mount, mount.at("source"));
-    // `volumesFrom` of old and `fromContainer` take over mounts that this rule may not see.
+    // `fromContainer` inherits mounts that this rule may not see.
     for (const volume of volumes.each()) {
       const from = volume.at("fromContainer");
       yield {
         at: from,
         holds: from.isAbsentOr(""),
-        message: `the container takes over the mounts of ${from.shown}`,
-        fix: "name the volumes that it needs",
+        message: `the container inherits the mounts of ${from.shown}`,
+        fix: "list the volumes that it needs",
       };
     }
   },

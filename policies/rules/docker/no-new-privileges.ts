@@ -2,7 +2,7 @@ import { every } from "../../model/reader.ts";
 import { all, any, not } from "../../model/truth.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** Processes gain no rights, and the filters stay on. */
+/** Processes cannot gain privileges, and security profiles stay enabled. */
 export const noNewPrivileges = dockerRule(
   {
     name: "docker-no-new-privileges",
@@ -28,7 +28,7 @@ export const noNewPrivileges = dockerRule(
     yield {
       at: place,
       holds: confined,
-      message: "a security profile is switched off",
+      message: "a security profile is disabled",
       fix: "remove the unconfined profile from securityOpts",
     };
   },

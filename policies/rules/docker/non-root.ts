@@ -1,13 +1,13 @@
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** Containers run as a numeric user other than root. */
+/** Containers do not run as root. */
 export const nonRoot = dockerRule(
   {
     name: "docker-non-root",
-    title: "Containers run as a user other than root, given by number",
+    title: "Containers run as a numeric user other than root",
     level: "mandatory",
     documentation:
-      "`user` is `uid` or `uid:gid`. A name is refused: what it means stands in the image. Without `user` the image decides, which is root unless it says otherwise.",
+      "`user` is `uid` or `uid:gid`. A name fails, because the image defines which user it is. Without `user`, the image decides, and its default is root.",
     references: cisDocker("4.1"),
   },
   (container) => {
@@ -17,7 +17,7 @@ export const nonRoot = dockerRule(
       at: place,
       holds,
       message: `the container runs as user ${place.shown}`,
-      fix: 'set user to "uid:gid", neither of them 0',
+      fix: 'set user to "uid:gid", both greater than 0',
     };
   },
 );

@@ -3,16 +3,16 @@ import type { Answer } from "../../model/answer.ts";
 import { componentOf } from "../../reading/containers.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** The component that may listen on other addresses than loopback, where a user wants that. */
+/** The component that may listen on addresses other than loopback, if a user configures one. */
 const EDGE = "router";
 
-/** Ports are the machine's own. */
+/** Ports are reachable from this machine only. */
 export const ports = dockerRule(
   {
     name: "docker-ports",
     title: "Ports are published on loopback",
     level: "mandatory",
-    documentation: `Docker publishes past the host's firewall. Only the component \`${EDGE}\` may listen on another address, and even it has to name one: an absent address is every address.`,
+    documentation: `Published ports bypass the host's firewall. Only the component \`${EDGE}\` may listen on another address, and it must name that address: without one, Docker listens on all addresses.`,
     references: cisDocker("5.8", "5.9", "5.14"),
   },
   function* (container): Generator<Answer> {
@@ -21,7 +21,7 @@ export const ports = dockerRule(
     yield {
       at: everything,
       holds: everything.isAbsentOr(false),
-      message: "every exposed port is published",
+      message: "all exposed ports are published",
       fix: "remove publishAllPorts",
     };
     for (const port of container.at("ports").each()) {

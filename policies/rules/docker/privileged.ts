@@ -4,10 +4,10 @@ import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 export const dockerPrivileged = dockerRule(
   {
     name: "docker-privileged",
-    title: "No container is privileged or gets devices of the host",
+    title: "No container is privileged or has access to devices of the host",
     level: "mandatory",
     documentation:
-      "A privileged container is root on the host. `devices` opens single ones, which a server does not need either.",
+      "A privileged container is root on the host. `devices` gives access to single devices, which a server does not need.",
     references: cisDocker("5.5", "5.18"),
   },
   function* (container) {
@@ -23,7 +23,7 @@ export const dockerPrivileged = dockerRule(
     yield {
       at: devices,
       holds: devices.isAbsent === true ? true : holds,
-      message: "the container gets devices of the host",
+      message: "the container has access to devices of the host",
       fix: "remove devices",
     };
   },

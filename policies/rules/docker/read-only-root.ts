@@ -1,14 +1,14 @@
 import { all, any } from "../../model/truth.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** The image cannot be changed while it runs. */
+/** A running container cannot change its image's files. */
 export const dockerReadOnlyRoot = dockerRule(
   {
     name: "docker-read-only-root",
     title: "Containers have a read-only root file system",
     level: "mandatory",
     documentation:
-      "What must be written goes to a volume or a `tmpfs`. A container that is never started (`start: false`, `mustRun: false`), by which files get into a volume, runs nothing and is let through.",
+      "Files that the program writes belong on a volume or a `tmpfs`. A container that is never started (`start: false`, `mustRun: false`), which only copies files into a volume, passes.",
     references: cisDocker("5.13"),
   },
   (container) => {
@@ -18,7 +18,7 @@ export const dockerReadOnlyRoot = dockerRule(
       at: place,
       holds: any(place.is(true), neverRuns),
       message: "the container can write its root file system",
-      fix: "set readOnly: true and mount what it writes",
+      fix: "set readOnly: true, and mount a volume or tmpfs for files that it writes",
     };
   },
 );

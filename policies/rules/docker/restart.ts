@@ -1,14 +1,14 @@
 import { all, any } from "../../model/truth.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
 
-/** A crash loop ends. */
+/** A crash loop ends after some attempts. */
 export const restart = dockerRule(
   {
     name: "docker-restart",
-    title: "Restarts are bounded",
+    title: "Restarts are limited",
     level: "advisory",
     documentation:
-      "`restart: on-failure` with `maxRetryCount` of at most 5: a container that cannot start stops and is seen, where `always` burns CPU and hides it.",
+      "`restart: on-failure` with a `maxRetryCount` of at most 5. A container that cannot start then stops visibly; with `always` it restarts forever and uses CPU.",
     references: cisDocker("5.15"),
   },
   (container) => {
@@ -17,7 +17,7 @@ export const restart = dockerRule(
     return {
       at: place,
       holds: any(place.isAbsentOr("no"), bounded),
-      message: `restart is ${place.shown} without a bound of 5`,
+      message: `restart is ${place.shown} without a limit of at most 5`,
       fix: 'set restart: "on-failure" and maxRetryCount: 5',
     };
   },

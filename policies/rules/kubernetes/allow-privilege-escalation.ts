@@ -1,14 +1,14 @@
 import { any } from "../../model/truth.ts";
 import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
-/** No process gains rights that its parent has not. */
+/** No process gains more privileges than its parent. */
 export const allowPrivilegeEscalation = containerRule(
   {
     name: "kubernetes-privilege-escalation",
     title: "Containers cannot gain privileges",
     level: "mandatory",
     documentation:
-      "`allowPrivilegeEscalation: false` sets `no_new_privs`, so a setuid program gives nothing. It must be said: the default is true. Windows pods have no such field.",
+      "`allowPrivilegeEscalation: false` sets `no_new_privs`, so that a setuid program gains no privileges. It must be set, because the default is true. The field does not apply to Windows pods.",
     references: podSecurity("Privilege Escalation", "5.2.6"),
   },
   (container, pod) => {
@@ -16,7 +16,7 @@ export const allowPrivilegeEscalation = containerRule(
     return {
       at: place,
       holds: any(place.is(false), pod.windows),
-      message: `${container.label} may gain privileges (allowPrivilegeEscalation is ${place.shown})`,
+      message: `${container.label} can gain privileges (allowPrivilegeEscalation is ${place.shown})`,
       fix: "set securityContext.allowPrivilegeEscalation: false",
     };
   },

@@ -3,14 +3,14 @@ import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
 const PREFIX = "container.apparmor.security.beta.kubernetes.io/";
 
-/** AppArmor stays on. */
+/** AppArmor stays enabled. */
 export const appArmor = podRule(
   {
     name: "kubernetes-apparmor",
-    title: "AppArmor profiles are not switched off",
+    title: "AppArmor profiles are not disabled",
     level: "mandatory",
     documentation:
-      "`appArmorProfile.type` may be `RuntimeDefault` or `Localhost`; the older annotations may be empty, `runtime/default` or `localhost/…`.",
+      "`appArmorProfile.type` may be `RuntimeDefault` or `Localhost`; the value of the older annotations may be empty, `runtime/default` or `localhost/…`.",
     references: podSecurity("AppArmor"),
   },
   function* (pod) {
@@ -28,7 +28,7 @@ export const appArmor = podRule(
       };
     }
     for (const [key, value] of pod.metadata.at("annotations").entries()) {
-      // Under an unknown map the key is "*": such an annotation may be among it.
+      // The key of an unknown map is "*": it may contain such an annotation.
       if (key !== "*" && !key.startsWith(PREFIX)) continue;
       yield {
         at: value,

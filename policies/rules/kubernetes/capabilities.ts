@@ -9,7 +9,7 @@ export const kubernetesCapabilities = containerRule(
     title: "Containers drop all capabilities and add at most NET_BIND_SERVICE",
     level: "mandatory",
     documentation:
-      'A container starts with about fourteen capabilities unless it drops them. `drop` must have the literal `"ALL"`; `add` may have `NET_BIND_SERVICE` only. Windows pods have no capabilities.',
+      'A container starts with about fourteen capabilities unless it drops them. `drop` must contain the literal `"ALL"`; `add` may contain `NET_BIND_SERVICE` only. Windows pods have no capabilities.',
     references: podSecurity("Capabilities", "5.2.8", "5.2.9", "5.2.10"),
   },
   function* (container, pod) {
@@ -18,7 +18,7 @@ export const kubernetesCapabilities = containerRule(
     yield {
       at: drop,
       holds: any(drop.includes("ALL"), pod.windows),
-      message: `${container.label} keeps capabilities (drop lacks "ALL")`,
+      message: `${container.label} keeps capabilities (drop does not contain "ALL")`,
       fix: 'set securityContext.capabilities.drop: ["ALL"]',
     };
     const add = place.at("add");

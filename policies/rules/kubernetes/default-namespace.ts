@@ -2,7 +2,7 @@ import { any } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { kindOf, onlyOnKubernetes } from "../../reading/pods.ts";
 
-/** Kinds without a namespace that programs commonly make. */
+/** Cluster-scoped kinds that programs commonly create. */
 const CLUSTER_KINDS = new Set([
   "Namespace",
   "ClusterRole",
@@ -24,7 +24,7 @@ const CLUSTER_KINDS = new Set([
   "Provider",
 ]);
 
-/** Objects have a namespace of their own. */
+/** Objects are in a namespace of the stack. */
 export const defaultNamespace: ResourceRule = {
   name: "kubernetes-default-namespace",
   title: "Objects are in a namespace of the stack, not in default",
@@ -32,7 +32,7 @@ export const defaultNamespace: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Network policies, quotas and Pod Security are set by namespace; what stands in `default` has none of them.",
+    "Network policies, quotas and Pod Security are set per namespace; objects in `default` have none of them.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.7.4" }],
   notApplicable: onlyOnKubernetes,
   concerns: (resource) => {

@@ -1,15 +1,15 @@
 import { any } from "../../model/truth.ts";
 import { containerRule } from "../../reading/pod-rule.ts";
 
-/** UIDs beyond those that a node gives to its own users. */
+/** UIDs do not collide with users of the node. */
 export const highUserId = containerRule(
   {
     name: "kubernetes-high-user-id",
     title: "Containers run with a UID of at least 10000",
     level: "advisory",
     documentation:
-      "A UID below 10000 is likely to be that of a user of the node; a process that breaks out of its container then has that user's rights. " +
-      "The container's `runAsUser` counts, else the pod's.",
+      "A UID below 10000 may belong to a user of the node; a process that escapes from its container then has the privileges of that user. " +
+      "The container's `runAsUser` counts, or the pod's if the container has none.",
     references: [
       { standard: "Polaris", item: "runAsUser" },
       { standard: "Checkov", item: "CKV_K8S_40" },

@@ -1,13 +1,13 @@
 import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
-/** Pods stay out of the node's namespaces. */
+/** Pods are isolated from the node. */
 export const kubernetesHostNamespaces = podRule(
   {
     name: "kubernetes-host-namespaces",
     title: "Pods do not share the node's network, process or IPC namespace",
     level: "mandatory",
     documentation:
-      "With `hostNetwork` a pod passes every NetworkPolicy and reaches the node's own listeners; with `hostPID` and `hostIPC` it sees the node's processes and memory.",
+      "With `hostNetwork`, a pod bypasses all NetworkPolicies and can reach services of the node; with `hostPID` and `hostIPC`, it can access the node's processes and shared memory.",
     references: podSecurity("Host Namespaces", "5.2.3", "5.2.4", "5.2.5"),
   },
   function* (pod) {

@@ -1,13 +1,13 @@
 import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
-/** No port of the node is taken. */
+/** Containers do not use ports of the node. */
 export const hostPorts = containerRule(
   {
     name: "kubernetes-host-ports",
-    title: "No container takes a port of its node",
+    title: "No container uses a port of its node",
     level: "mandatory",
     documentation:
-      "A `hostPort` is reachable past Services, the gateway and often NetworkPolicies, and two such pods cannot share a node.",
+      "A `hostPort` bypasses Services, the gateway and often NetworkPolicies, and two such pods cannot run on the same node.",
     references: podSecurity("Host Ports", "5.2.13"),
   },
   function* (container) {
@@ -18,7 +18,7 @@ export const hostPorts = containerRule(
       yield {
         at: place,
         holds: place.isAbsentOr(0),
-        message: `${container.label} takes port ${place.shown} of its node`,
+        message: `${container.label} uses port ${place.shown} of its node`,
         fix: "remove hostPort and use a Service",
       };
     }

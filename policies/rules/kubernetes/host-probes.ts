@@ -4,14 +4,14 @@ import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
 const HOOKS = ["postStart", "preStop"];
 
-/** Probes and hooks ask the pod itself. */
+/** Probes and hooks connect to their own pod. */
 export const hostProbes = containerRule(
   {
     name: "kubernetes-probe-hosts",
-    title: "Probes and lifecycle hooks name no host",
+    title: "Probes and lifecycle hooks do not set a host",
     level: "mandatory",
     documentation:
-      "The kubelet sends them from the node's network: with `host` they reach what the pod itself may not (the node's own services, a cloud's metadata). Part of Pod Security since 1.34.",
+      "The kubelet sends them from the node's network. With `host`, they can reach services that the pod cannot, such as services of the node and the cloud's metadata service. Part of Pod Security since 1.34.",
     references: podSecurity("Host Probes / Lifecycle Hooks"),
   },
   function* (container): Generator<Answer> {
@@ -25,8 +25,8 @@ export const hostProbes = containerRule(
         yield {
           at: place,
           holds: place.isAbsentOr(""),
-          message: `${container.label}: the kubelet would ask host ${place.shown}`,
-          fix: "remove host: the pod itself is asked then",
+          message: `${container.label}: the kubelet would connect to host ${place.shown}`,
+          fix: "remove host, so that the kubelet connects to the pod",
         };
       }
   },

@@ -6,7 +6,7 @@ export const hostProcess = podRule(
     name: "kubernetes-host-process",
     title: "No pod or container is a Windows HostProcess",
     level: "mandatory",
-    documentation: "A HostProcess container runs on the Windows node itself, with its rights.",
+    documentation: "A HostProcess container runs directly on the Windows node, with the node's privileges.",
     references: podSecurity("HostProcess", "5.2.11"),
   },
   function* (pod) {

@@ -6,12 +6,12 @@ export const kubernetesPrivileged = containerRule(
     name: "kubernetes-privileged",
     title: "No container is privileged",
     level: "mandatory",
-    documentation: "A privileged container has every capability and every device of its node: it is root there.",
+    documentation: "A privileged container has all capabilities and all devices of its node: it is root on the node.",
     references: podSecurity("Privileged Containers", "5.2.2"),
   },
   (container) => {
     const place = container.reader.at("securityContext", "privileged");
-    // A malformed container answers false to every question, so "absent or false" fails it.
+    // For a malformed container, every question is answered false, so this check fails.
     return {
       at: place,
       holds: place.isAbsentOr(false),

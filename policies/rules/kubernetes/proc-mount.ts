@@ -1,13 +1,13 @@
 import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
 
-/** The masks over /proc stay. */
+/** /proc stays masked. */
 export const procMount = containerRule(
   {
     name: "kubernetes-proc-mount",
     title: "Containers keep the masked /proc",
     level: "mandatory",
     documentation:
-      "`procMount: Unmasked` shows files of /proc that tell of, and change, the node. The restricted profile refuses it in a user namespace too.",
+      "`procMount: Unmasked` exposes files in /proc that reveal or change the state of the node. The restricted profile forbids it in a user namespace too.",
     references: podSecurity("/proc Mount Type"),
   },
   (container) => {

@@ -3,17 +3,17 @@ import { all, not } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { kindOf } from "../../reading/pods.ts";
 
-/** Rights are named one by one. */
+/** Roles list their permissions. */
 export const rbacWildcards: ResourceRule = {
   name: "kubernetes-rbac-wildcards",
-  title: "Roles name their verbs, resources and groups, and nobody is bound to cluster-admin",
+  title: "Roles list their verbs, resources and groups, and no binding refers to cluster-admin",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`*` grants what later versions add as well. `escalate`, `bind` and `impersonate` are rights to take other rights, and are refused too.",
+    "`*` also grants what later versions add. `escalate`, `bind` and `impersonate` allow a subject to gain other permissions, and fail too. So do bindings to `admin` and `edit`.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.1.1, 5.1.3, 5.1.8" }],
-  notApplicable: () => "the stack makes no roles and no bindings",
+  notApplicable: () => "the stack creates no roles and no bindings",
   concerns: (resource) => ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"].includes(kindOf(resource) ?? ""),
   *check(subject) {
     if ((kindOf(subject.resource) ?? "").endsWith("Binding")) {
@@ -22,8 +22,8 @@ export const rbacWildcards: ResourceRule = {
         subject,
         place,
         all(place.isPresent, not(place.is("cluster-admin", "admin", "edit"))),
-        `it binds to ${place.shown}`,
-        "bind to a role that names its rights",
+        `it refers to role ${place.shown}`,
+        "refer to a role that lists its permissions",
       );
       return;
     }
@@ -42,7 +42,7 @@ export const rbacWildcards: ResourceRule = {
             .each()
             .map((element) => element.shown)
             .join(", ")}`,
-          `name the ${key} that are needed`,
+          `list the ${key} that are needed`,
         );
       }
   },

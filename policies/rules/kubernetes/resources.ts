@@ -3,14 +3,14 @@ import { containerRule } from "../../reading/pod-rule.ts";
 
 const QUANTITY = /^\d+(\.\d+)?(e\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 
-/** Nobody starves the node. */
+/** A container cannot exhaust the resources of its node. */
 export const resources = containerRule(
   {
     name: "kubernetes-resources",
-    title: "Containers request and are limited in CPU and memory",
+    title: "Containers have requests and limits for CPU and memory",
     level: "mandatory",
     documentation:
-      "Without requests the scheduler packs blindly; without limits one container starves its neighbours. Ephemeral containers cannot have them and are left out.",
+      "Without requests, the scheduler does not know what a pod needs; without limits, one container can exhaust the resources of others. Ephemeral containers cannot have them and are not checked.",
     references: [
       { standard: "Polaris", item: "cpuLimitsMissing, memoryLimitsMissing" },
       { standard: "Checkov", item: "CKV_K8S_10-13" },

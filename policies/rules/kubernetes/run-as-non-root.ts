@@ -11,9 +11,9 @@ export const runAsNonRoot = podRule(
     title: "Every container is required to run as a non-root user",
     level: "mandatory",
     documentation:
-      "The kubelet refuses to start a container as root where `securityContext.runAsNonRoot` is true, whatever the image says. " +
-      "The container's own value wins over the pod's; a pod that says `false` is refused even if its containers say `true`. " +
-      "A pod with a user namespace of its own (`hostUsers: false`) is let through, as Pod Security does since 1.35.",
+      "If `securityContext.runAsNonRoot` is true, the kubelet does not start a container as root, even if the image sets root as its user. " +
+      "The container's value overrides the pod's; a pod with `false` fails even if its containers have `true`. " +
+      "A pod with a separate user namespace (`hostUsers: false`) passes, as in Pod Security since 1.35.",
     references: podSecurity("Running as Non-root", "5.2.7"),
   },
   function* (pod) {
@@ -27,7 +27,7 @@ export const runAsNonRoot = podRule(
     for (const container of pod.containers) {
       const place = container.reader.at(...FIELD);
       const holds = any(place.is(true), all(place.isAbsent, own.is(true)), pod.userNamespace);
-      yield { at: place, holds, message: `${container.label} may run as root`, fix: FIX };
+      yield { at: place, holds, message: `${container.label} can run as root`, fix: FIX };
     }
   },
 );

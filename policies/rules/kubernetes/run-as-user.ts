@@ -3,15 +3,15 @@ import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
 const FIELD = ["securityContext", "runAsUser"] as const;
 
-/** No pod or container asks for UID 0. */
+/** No pod or container sets UID 0. */
 export const runAsUser = podRule(
   {
     name: "kubernetes-run-as-user",
-    title: "No pod or container asks for the root user",
+    title: "No pod or container sets the root user",
     level: "mandatory",
     documentation:
-      "`securityContext.runAsUser: 0` is root by number; `runAsNonRoot` would stop it only when the container starts. " +
-      "A pod with a user namespace of its own (`hostUsers: false`) is let through, as Pod Security does since 1.35.",
+      "`securityContext.runAsUser: 0` is root; `runAsNonRoot` would reject it only when the container starts. " +
+      "A pod with a separate user namespace (`hostUsers: false`) passes, as in Pod Security since 1.35.",
     references: podSecurity("Running as Non-root user", "5.2.7"),
   },
   function* (pod) {
@@ -22,7 +22,7 @@ export const runAsUser = podRule(
       yield {
         at: place,
         holds: any(sound, pod.userNamespace),
-        message: `${label} asks for user ${place.shown}`,
+        message: `${label} sets user ${place.shown}`,
         fix: "set runAsUser to a UID other than 0",
       };
     }

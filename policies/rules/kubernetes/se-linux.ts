@@ -3,13 +3,13 @@ import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
 const TYPES = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
-/** SELinux keeps its container types. */
+/** SELinux confinement stays enabled. */
 export const seLinux = podRule(
   {
     name: "kubernetes-selinux",
-    title: "SELinux options keep the container types, and no user or role",
+    title: "SELinux options use the container types, and set no user or role",
     level: "mandatory",
-    documentation: "Another type, user or role can take a container out of its confinement on a node with SELinux.",
+    documentation: "On a node with SELinux, another type, user or role can remove the confinement of a container.",
     references: podSecurity("SELinux"),
   },
   function* (pod): Generator<Answer> {

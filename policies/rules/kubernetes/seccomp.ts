@@ -4,14 +4,14 @@ import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 const PROFILES = ["RuntimeDefault", "Localhost"];
 const FIX = "set securityContext.seccompProfile.type: RuntimeDefault";
 
-/** System calls are filtered. */
+/** Seccomp filters system calls. */
 export const seccomp = podRule(
   {
     name: "kubernetes-seccomp",
     title: "Every container has a seccomp profile",
     level: "mandatory",
     documentation:
-      "`RuntimeDefault` or `Localhost`, on the container or on its pod; where neither says anything, Kubernetes filters nothing. A pod-level profile outside of the two is refused even if each container has its own. Windows pods have no seccomp.",
+      "The profile is `RuntimeDefault` or `Localhost`, set on the container or on its pod; without one, Kubernetes does not filter system calls. Any other profile of the pod fails, even if each container sets a valid one. Seccomp does not apply to Windows pods.",
     references: podSecurity("Seccomp", "5.7.2"),
   },
   function* (pod) {
@@ -29,7 +29,7 @@ export const seccomp = podRule(
       yield {
         at: type,
         holds,
-        message: `${container.label} has no seccomp profile that filters (it is ${type.shown})`,
+        message: `${container.label} has no filtering seccomp profile (it is ${type.shown})`,
         fix: FIX,
       };
     }

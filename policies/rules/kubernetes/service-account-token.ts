@@ -3,15 +3,15 @@ import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any, not } from "../../model/truth.ts";
 import { bearsPods, kindOf, noPods, podsOf } from "../../reading/pods.ts";
 
-/** No credential of the cluster's API in a pod that does not ask for it. */
+/** Only pods that need it have a token of the cluster's API. */
 export const serviceAccountToken: ResourceRule = {
   name: "kubernetes-service-account-token",
-  title: "Pods and accounts mount no token by default; who needs one asks by a projected volume",
+  title: "Pods and service accounts mount no token automatically; a pod that needs one uses a projected volume",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`automountServiceAccountToken: false` must be said on every pod and on every ServiceAccount. A pod that speaks with the cluster's API asks for its token by a projected volume, mounts it in the container that needs it alone, and gets one that lives at most an hour.",
+    "`automountServiceAccountToken: false` must be set on every pod and on every ServiceAccount. A pod that uses the cluster's API gets its token from a projected volume, mounts it only in the container that needs it, and the token is valid for at most one hour.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.1.5, 5.1.6" },
     { standard: "Checkov", item: "CKV_K8S_38" },
@@ -22,7 +22,7 @@ export const serviceAccountToken: ResourceRule = {
     const fix = "set automountServiceAccountToken: false";
     if (isAccount(subject.resource)) {
       const place = subject.inputs.at("automountServiceAccountToken");
-      yield judge(subject, place, place.is(false), "pods of the account mount its token", fix);
+      yield judge(subject, place, place.is(false), "pods of the service account mount its token", fix);
       return;
     }
     for (const pod of podsOf(subject)) {
@@ -37,7 +37,7 @@ export const serviceAccountToken: ResourceRule = {
             subject,
             seconds,
             any(not(token.isPresent), seconds.isAbsent, seconds.within(600, 3600)),
-            `the projected token lives ${seconds.shown} seconds`,
+            `the projected token is valid for ${seconds.shown} seconds`,
             "set expirationSeconds to at most 3600",
           );
         }

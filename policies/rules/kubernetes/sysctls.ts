@@ -17,13 +17,13 @@ const SAFE = [
   "net.ipv4.tcp_wmem",
 ];
 
-/** Only kernel parameters that are the pod's own. */
+/** Pods set only kernel parameters that do not affect other pods. */
 export const sysctls = podRule(
   {
     name: "kubernetes-sysctls",
     title: "Pods set safe kernel parameters only",
     level: "mandatory",
-    documentation: `Safe are those that belong to the pod's own namespaces: ${SAFE.map((name) => `\`${name}\``).join(", ")}.`,
+    documentation: `Safe parameters affect only the namespaces of the pod: ${SAFE.map((name) => `\`${name}\``).join(", ")}.`,
     references: podSecurity("Sysctls"),
   },
   function* (pod) {

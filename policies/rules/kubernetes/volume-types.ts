@@ -14,13 +14,13 @@ const ALLOWED = [
   "secret",
 ];
 
-/** Volumes of the kinds that need no right on the node; host paths above all are not among them. */
+/** Pods use only volume types that give no access to the node. */
 export const volumeTypes = podRule(
   {
     name: "kubernetes-volume-types",
-    title: "Pods mount no directory of the node and no network storage past a claim",
+    title: "Pods mount no directory of the node, and network storage only through a claim",
     level: "mandatory",
-    documentation: `Allowed are ${ALLOWED.join(", ")}. A \`hostPath\` gives the node's files, the runtime's socket among them.`,
+    documentation: `Allowed types are ${ALLOWED.join(", ")}. A \`hostPath\` gives access to files of the node, including the runtime's socket.`,
     references: podSecurity("Volume Types", "5.2.12"),
   },
   function* (pod) {
@@ -29,7 +29,7 @@ export const volumeTypes = podRule(
     for (const volume of volumes.each()) {
       yield {
         at: volume,
-        // Kubernetes makes an emptyDir of a volume that names no kind.
+        // A volume without a type is an emptyDir.
         holds: any(onlyNamed(volume), ...ALLOWED.map((type) => volume.at(type).isPresent)),
         message: `volume ${volume.at("name").shown} is of type ${typeOf(volume)}`,
         fix: `use one of ${ALLOWED.join(", ")}`,

@@ -3,15 +3,15 @@ import { bearsPods, onlyOnKubernetes } from "../../reading/pods.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
-/** What nobody opened is closed. */
+/** Traffic is denied by default. */
 export const defaultDeny: StackRule = {
   name: "network-default-deny",
-  title: "Every namespace with pods denies all traffic that no policy opens",
+  title: "Every namespace with pods denies all traffic that no policy allows",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "A NetworkPolicy with an empty `podSelector`, both `policyTypes` and no rules. Without one, a pod that no policy selects speaks with everybody.",
+    "The namespace has a NetworkPolicy with an empty `podSelector`, both `policyTypes` and no rules. Without it, a pod that no policy selects can exchange traffic with any peer.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0260" },

@@ -2,15 +2,15 @@ import { isObject } from "../../reading/kubernetes-objects.ts";
 import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 
-/** The edge carries this stack's routes. */
+/** Gateways accept routes of this stack only. */
 export const gatewayRoutes: ResourceRule = {
   name: "network-gateway-routes",
-  title: "Gateways take routes from their own or from selected namespaces",
+  title: "Gateways accept routes only from their own or from selected namespaces",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "With `allowedRoutes.namespaces.from: All` whoever may make an HTTPRoute anywhere in the cluster takes over a path of the gateway's hostname. `Same` is the default; `Selector` names the namespaces.",
+    "With `allowedRoutes.namespaces.from: All`, a user who can create an HTTPRoute in any namespace of the cluster can take over a path of the gateway's host name. `Same` is the default; `Selector` selects namespaces.",
   references: [{ standard: "Gateway API", item: "Security model: cross-namespace routing" }],
   notApplicable: onlyOnKubernetes,
   concerns: isObject("Gateway"),
@@ -21,7 +21,7 @@ export const gatewayRoutes: ResourceRule = {
         subject,
         from,
         from.isAbsentOr("Same", "Selector", "None"),
-        `the listener takes routes from ${from.shown}`,
+        `the listener accepts routes from ${from.shown}`,
         "set allowedRoutes.namespaces.from to Same",
       );
     }

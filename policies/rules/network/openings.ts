@@ -4,15 +4,15 @@ import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
 
-/** Openings name their peers. */
+/** Network policies list peers and ports. */
 export const openings: ResourceRule = {
   name: "network-openings",
-  title: "Network policies name peers and ports, and the internet without the clouds' metadata addresses",
+  title: "Network policies list peers and ports, and exclude the metadata addresses of clouds",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "A rule without `to` or `from`, or with an empty peer, is open to everybody; one without `ports` is open on each. An `ipBlock` that contains 169.254.169.254 or fd00:ec2::254 has to except them: a cloud gives credentials of the node there.",
+    "A rule without `to` or `from`, or with an empty peer, allows all peers; a rule without `ports` allows all ports. An `ipBlock` that contains 169.254.169.254 or fd00:ec2::254 must exclude them, because a cloud serves credentials of the node there.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0052" },
@@ -36,24 +36,24 @@ export const openings: ResourceRule = {
           subject,
           named,
           named.test((value) => Array.isArray(value) && value.length > 0),
-          `the rule is open to everybody (no ${peers})`,
-          `name the peers in ${peers}`,
+          `the rule allows all peers (no ${peers})`,
+          `list the peers in ${peers}`,
         );
         const ports = rule.at("ports");
         yield judge(
           subject,
           ports,
           ports.test((value) => Array.isArray(value) && value.length > 0),
-          "the rule is open on every port",
-          "name the ports",
+          "the rule allows all ports",
+          "list the ports",
         );
         for (const peer of named.each())
           yield judge(
             subject,
             peer,
             isNarrow(peer),
-            "the peer is everybody, or the node's metadata address",
-            "name a selector, or except 169.254.0.0/16 and fc00::/7",
+            "the peer includes all addresses, or the metadata address of the node",
+            "use a selector, or exclude 169.254.0.0/16 and fc00::/7 with except",
           );
       }
   },

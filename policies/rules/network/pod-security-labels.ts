@@ -2,15 +2,15 @@ import { isObject } from "../../reading/kubernetes-objects.ts";
 import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 
-/** The API server holds pods to the same standard. */
+/** The API server enforces Pod Security. */
 export const podSecurityLabels: ResourceRule = {
   name: "namespace-pod-security",
-  title: "Namespaces enforce Pod Security restricted",
+  title: "Namespaces enforce the Pod Security profile restricted",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "The label `pod-security.kubernetes.io/enforce: restricted` makes the API server refuse what these rules refuse, also from other hands than this program's.",
+    "The label `pod-security.kubernetes.io/enforce: restricted` makes the API server reject pods that violate the profile, including pods that other programs create.",
   references: [
     { standard: "Pod Security Standards, restricted (1.37)", item: "namespace labels" },
     { standard: "CIS Kubernetes 1.11", item: "5.2.1" },

@@ -4,15 +4,15 @@ import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 
-/** Users come by the gateway. */
+/** All external traffic passes through the gateway. */
 export const publicServices: ResourceRule = {
   name: "network-public-services",
-  title: "No Service but the gateway's is reachable from outside of the cluster",
+  title: "Only the Service of the gateway is reachable from outside of the cluster",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`LoadBalancer`, `NodePort` and `externalIPs` lead past the gateway: past TLS, the session routes and the rollout's weights. The gateway's own Service is made by its controller; a Service of component `router` is let through.",
+    "`LoadBalancer`, `NodePort` and `externalIPs` bypass the gateway, and with it TLS, the session routes and the weights of a rollout. The controller of the gateway creates the gateway's Service; a Service of component `router` passes.",
   references: [
     { standard: "Kubescape", item: "C-0256" },
     { standard: "Polaris", item: "hostPortSet" },

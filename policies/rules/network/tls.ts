@@ -4,15 +4,15 @@ import type { Reader } from "../../model/reader.ts";
 import { judge, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
-/** Nothing of a user's crosses the internet in the clear. */
+/** Traffic of users is encrypted. */
 export const tls: StackRule = {
   name: "network-tls",
-  title: "The gateway's listeners have TLS; a plain one does nothing but redirect",
+  title: "The gateway's listeners use TLS; a listener without TLS only redirects",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "Each listener is of protocol HTTPS or TLS with a certificate, or every route of it redirects to https. A plain listener that no route names itself takes the routes that name none.",
+    "Each listener has protocol HTTPS or TLS with a certificate, or all its routes redirect to https. A route without `sectionName` belongs to all listeners.",
   references: [
     { standard: "OWASP ASVS 4.0", item: "9.1.1" },
     { standard: "Kubescape", item: "C-0263" },
@@ -35,8 +35,8 @@ export const tls: StackRule = {
           gateway,
           listener.at("protocol"),
           any(encrypted, redirects),
-          `listener ${listener.at("name").shown} takes requests without TLS`,
-          "set protocol: HTTPS with certificateRefs, or redirect all of it",
+          `listener ${listener.at("name").shown} accepts requests without TLS`,
+          "set protocol: HTTPS with certificateRefs, or redirect all requests to https",
         );
       }
     for (const ingress of objectsOf(context, "Ingress")) {
@@ -52,7 +52,7 @@ export const tls: StackRule = {
   },
 };
 
-/** Whether a route may be of a listener; one that names no section is of each. */
+/** Whether a route may belong to a listener; a route without `sectionName` belongs to all of them. */
 function attaches(route: Subject, gateway: Subject, listener: Reader): boolean {
   const name = gateway.inputs.at("metadata", "name").text;
   return route.inputs

@@ -3,15 +3,15 @@ import { onlyOnKubernetes, podsOf } from "../../reading/pods.ts";
 import { judge, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
-/** Draining a node takes no slot down. */
+/** Draining a node does not stop a slot. */
 export const disruption: StackRule = {
   name: "workload-disruption-budgets",
-  title: "Deployments with replicas have a disruption budget that can be kept",
+  title: "Deployments with several replicas have a disruption budget that can be satisfied",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "For each Deployment of two or more replicas a PodDisruptionBudget selects its pods, keeps at least one of them, and lets at least one go: otherwise a node can take the whole slot, or can never be drained.",
+    "For each Deployment with two or more replicas, a PodDisruptionBudget selects its pods, keeps at least one of them available, and allows the eviction of at least one. Otherwise, draining a node can stop the whole slot, or can never finish.",
   references: [
     { standard: "Polaris", item: "missingPodDisruptionBudget" },
     { standard: "Kyverno", item: "require-pdb" },
@@ -34,8 +34,8 @@ export const disruption: StackRule = {
         deployment,
         replicas,
         holds,
-        `${replicas.shown} replicas have no disruption budget that keeps one and lets one go`,
-        "add a PodDisruptionBudget with minAvailable below the replicas",
+        `${replicas.shown} replicas have no disruption budget that keeps one available and allows one eviction`,
+        "add a PodDisruptionBudget with minAvailable less than the number of replicas",
       );
     }
   },

@@ -3,15 +3,15 @@ import { bearsPods, noPods, podsOf } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
-/** Pods leave without cutting anybody off. */
+/** Pods finish open requests before they stop. */
 export const graceful: ResourceRule = {
   name: "workload-graceful-end",
-  title: "The server's pods wait before they stop, and have time to finish",
+  title: "The server's pods wait before they stop, and have time to finish requests",
   level: "advisory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Routers learn that a pod is going only after it was told so: `preStop` bridges that time. `terminationGracePeriodSeconds` counts from before `preStop` and has to be longer by what the last requests take.",
+    "Routers learn that a pod stops only after the pod receives the signal; `preStop` covers this delay. `terminationGracePeriodSeconds` includes `preStop` and must be longer than it, by the time that the last requests need.",
   references: [{ standard: "Kubernetes documentation", item: "Pod lifecycle, termination" }],
   notApplicable: noPods,
   concerns: (resource) => bearsPods(resource),
@@ -29,8 +29,8 @@ export const graceful: ResourceRule = {
           subject,
           hook,
           all(any(hook.at("sleep").isPresent, hook.at("exec").isPresent, hook.at("httpGet").isPresent), longer),
-          `${container.label} is cut off when its pod ends`,
-          "set lifecycle.preStop, and a longer terminationGracePeriodSeconds",
+          `${container.label} ends open requests when its pod stops`,
+          "set lifecycle.preStop, and terminationGracePeriodSeconds longer than it",
         );
       }
     }

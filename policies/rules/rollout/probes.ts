@@ -2,24 +2,24 @@ import { bearsPods, kindOf, noPods, podsOf } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any, not } from "../../model/truth.ts";
 
-const ENDING = ["Job", "JobList", "CronJob", "CronJobList"];
+const TERMINATING = ["Job", "JobList", "CronJob", "CronJobList"];
 const HANDLERS = ["httpGet", "tcpSocket", "exec", "grpc"];
 
-/** A rollout can see what it did. */
+/** A rollout can observe the state of its pods. */
 export const probes: ResourceRule = {
   name: "workload-probes",
-  title: "Containers that stay have a liveness and a readiness probe",
+  title: "Long-running containers have a liveness and a readiness probe",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Without readiness, a pod takes users before it can serve them, and a bad release counts as rolled out; without liveness, one that hangs stays. Init containers that are restarted always (sidecars) count; jobs, pods that end (`restartPolicy` other than `Always`) and ephemeral containers do not.",
+    "Without a readiness probe, a pod receives traffic before it can serve it, and a faulty release counts as rolled out. Without a liveness probe, a container that hangs is not restarted. Sidecars (init containers with `restartPolicy: Always`) are included; jobs, pods with a `restartPolicy` other than `Always`, and ephemeral containers are not.",
   references: [
     { standard: "Polaris", item: "livenessProbeMissing, readinessProbeMissing" },
     { standard: "Checkov", item: "CKV_K8S_8, CKV_K8S_9" },
   ],
   notApplicable: noPods,
-  concerns: (resource) => bearsPods(resource) && !ENDING.includes(kindOf(resource) ?? ""),
+  concerns: (resource) => bearsPods(resource) && !TERMINATING.includes(kindOf(resource) ?? ""),
   *check(subject) {
     for (const pod of podsOf(subject))
       for (const container of pod.containers)
@@ -29,7 +29,7 @@ export const probes: ResourceRule = {
           yield judge(
             subject,
             probe,
-            any(asks, not(container.stays), pod.spec.at("restartPolicy").is("OnFailure", "Never")),
+            any(asks, not(container.isLongRunning), pod.spec.at("restartPolicy").is("OnFailure", "Never")),
             `${container.label} has no ${key}`,
             `set ${key}`,
           );

@@ -3,28 +3,34 @@ import { Reader } from "../../model/reader.ts";
 import { isFor } from "../../reading/containers.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 
-/** Data does not go with a stack. */
+/** Deleting a stack does not delete data. */
 export const protectedData: ResourceRule = {
   name: "protected-data",
-  title: "What holds data is protected against deletion",
+  title: "Resources that hold data are protected against deletion",
   levelIn: { staging: "advisory" },
   level: "mandatory",
   scope: "resource",
   onUnknown: "fail",
   documentation:
-    "`protect: true` on Supabase projects and branches, volume claims, buckets and, on Docker, the volumes of PostgreSQL whose names say data or backups. Taking it off is a step of its own, which somebody reviews.",
+    "Supabase projects and branches, volume claims, buckets and, on Docker, PostgreSQL's volumes for data and backups have `protect: true`. Removing the protection is a separate, reviewed step.",
   references: [
     { standard: "Pulumi", item: "resource option protect" },
     { standard: "NIST SP 800-53", item: "CP-9" },
   ],
-  // An existing project, with the dumps outside of the cluster: nothing that this stack could delete.
+  // With an existing project, and dumps outside of the cluster, the stack has no data to delete.
   notApplicable: ({ graph }) =>
     graph.resources.some(({ type }) => type === "supabase:index/settings:Settings")
-      ? "the database is a Supabase project that this stack has not made"
+      ? "the database is a Supabase project that this stack did not create"
       : undefined,
   concerns: holdsData,
   *check(subject) {
-    yield judge(subject, "", subject.resource.options.protect, "it holds data and may be deleted", "set protect: true");
+    yield judge(
+      subject,
+      "",
+      subject.resource.options.protect,
+      "it holds data and is not protected against deletion",
+      "set protect: true",
+    );
   },
 };
 
@@ -36,6 +42,6 @@ function holdsData(resource: Resource): boolean {
   )
     return true;
   if (resource.type !== "docker:index/volume:Volume") return false;
-  // One whose labels are not known yet may be PostgreSQL's.
+  // A volume whose labels are unknown may belong to PostgreSQL.
   return isFor(Reader.of(resource.inputs), "postgres") !== false && /(^|-)(data|backups?)$/.test(resource.name);
 }

@@ -6,7 +6,7 @@ import { podsOf } from "../../reading/pods.ts";
 import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
 import { any, type Truth } from "../../model/truth.ts";
 
-/** There is always a slot to go to. */
+/** Both slots always exist. */
 export const slots: StackRule = {
   name: "rollout-slots",
   title: "Both slots of the server are declared",
@@ -14,7 +14,7 @@ export const slots: StackRule = {
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "A rollback shifts traffic and starts nothing: blue and green are both there, whatever their weights are.",
+    "A rollback only shifts traffic and starts no containers, so blue and green are always declared, with any weights.",
   references: [{ standard: "Requirement", item: "blue-green deployment" }],
   *check(context) {
     const servers = serversOf(context);

@@ -6,15 +6,15 @@ import { all, any, not, type Truth } from "../../model/truth.ts";
 
 const DOMAINS = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
 
-/** One node takes not all replicas, and no demand for spread leaves a pod pending. */
+/** Replicas are not all on one node, and spread constraints do not leave a pod pending. */
 export const spread: StackRule = {
   name: "workload-spread",
-  title: "Replicas are spread over nodes or zones, by demands that can be satisfied",
+  title: "Replicas are spread over nodes or zones, with constraints that can be satisfied",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "Each Deployment of two or more replicas has a topology spread constraint, or a pod anti-affinity, over nodes or zones that selects its own pods. What is demanded (`DoNotSchedule`) asks for no more domains than there are replicas, and a required anti-affinity leaves a rolling update room: `maxUnavailable` is above 0 then, or the new pod finds no node where there are as many as replicas.",
+    "Each Deployment with two or more replicas has a topology spread constraint, or a pod anti-affinity, over nodes or zones that selects its own pods. A constraint with `DoNotSchedule` requires at most as many domains as there are replicas. With a required anti-affinity, `maxUnavailable` is greater than 0; otherwise, if there are as many nodes as replicas, a rolling update cannot place the new pod.",
   references: [
     { standard: "Polaris", item: "topologySpreadConstraint" },
     { standard: "Kyverno", item: "spread-pods-across-topology" },
@@ -38,8 +38,8 @@ export const spread: StackRule = {
         yield judge(
           deployment,
           constraints,
-          any(few, ...[...constraints.each(), ...terms].map((demand) => spreads(demand, pod))),
-          `one node may hold all ${replicas.shown} replicas`,
+          any(few, ...[...constraints.each(), ...terms].map((constraint) => spreads(constraint, pod))),
+          `all ${replicas.shown} replicas can be on one node`,
           "add a topologySpreadConstraint over kubernetes.io/hostname that selects the pod's labels",
         );
         for (const constraint of constraints.each()) {
@@ -52,8 +52,8 @@ export const spread: StackRule = {
               domains.isAbsent,
               domains.within(1, replicas.number ?? (replicas.isAbsent === true ? 1 : Infinity)),
             ),
-            `pods wait for ${domains.shown} domains, and there are ${replicas.shown} replicas`,
-            "set minDomains to at most the replicas, or whenUnsatisfiable: ScheduleAnyway",
+            `minDomains is ${domains.shown}, but there are ${replicas.shown} replicas, so pods stay pending`,
+            "set minDomains to at most the number of replicas, or whenUnsatisfiable: ScheduleAnyway",
           );
         }
         for (const term of required.each())
@@ -65,15 +65,19 @@ export const spread: StackRule = {
               not(deployment.inputs.at("spec", "strategy", "rollingUpdate", "maxUnavailable").is(0, "0", "0%")),
             ),
             "a rolling update needs one more node than there are replicas",
-            "prefer the anti-affinity, or let maxUnavailable be above 0",
+            "use a preferred anti-affinity, or set maxUnavailable greater than 0",
           );
       }
     }
   },
 };
 
-/** Whether a demand keeps the pod's own replicas apart. */
-function spreads(demand: Reader, pod: Pod): Truth {
-  const selector = demand.at("labelSelector", "matchLabels");
-  return all(demand.at("topologyKey").is(...DOMAINS), selector.isPresent, selects(selector, pod.metadata.at("labels")));
+/** Whether a constraint or a term separates the replicas of the pod. */
+function spreads(constraint: Reader, pod: Pod): Truth {
+  const selector = constraint.at("labelSelector", "matchLabels");
+  return all(
+    constraint.at("topologyKey").is(...DOMAINS),
+    selector.isPresent,
+    selects(selector, pod.metadata.at("labels")),
+  );
 }

@@ -2,15 +2,15 @@ import { objectsOf } from "../../reading/kubernetes-objects.ts";
 import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type StackRule } from "../../model/rule.ts";
 
-/** A `pulumi up` in the middle of a rollout changes no weight. */
+/** A `pulumi up` during a rollout does not change weights. */
 export const weights: StackRule = {
   name: "rollout-weights",
-  title: "The weights between the slots belong to the rollout controller",
+  title: "Only the rollout controller changes the weights of the slots",
   level: "mandatory",
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "A route with more than one backend is declared once and then ignored by the engine: its `ignoreChanges` names the rules (`spec`, `spec.rules` or a path below).",
+    "The engine creates a route with more than one backend and then ignores changes to its rules: `ignoreChanges` contains `spec`, `spec.rules` or a path below it.",
   references: [{ standard: "Requirement", item: "weights owned by the rollout controller" }],
   notApplicable: onlyOnKubernetes,
   *check(context) {
@@ -26,7 +26,7 @@ export const weights: StackRule = {
         route,
         "spec.rules",
         !shared || ignored,
-        "the engine would write the weights of a running rollout",
+        "the engine would overwrite the weights of a running rollout",
         'add ignoreChanges: ["spec.rules"]',
       );
     }

@@ -2,15 +2,15 @@ import { judge, type ResourceRule } from "../../model/rule.ts";
 import { hasOpenPlaces, environmentOf } from "../../reading/secret-places.ts";
 import { podsOf } from "../../reading/pods.ts";
 
-/** Secrets are files. */
+/** Secrets are mounted as files. */
 export const secretEnvironment: ResourceRule = {
   name: "secret-environment",
-  title: "Secrets are mounted as files, not put into the environment",
+  title: "Secrets are mounted as files and not set as environment variables",
   level: "advisory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "The environment is inherited by every child process, shown by `docker inspect` and by `/proc`, and ends up in crash reports. The server reads `NAME_FILE` for every secret `NAME`.",
+    "Child processes inherit the environment, `docker inspect` and `/proc` show it, and crash reports contain it. The server reads `NAME_FILE` for every secret `NAME`.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.4.1" }],
   concerns: hasOpenPlaces,
   *check(subject) {
@@ -20,7 +20,7 @@ export const secretEnvironment: ResourceRule = {
         reader,
         !reader.secret,
         `environment variable ${name} is a secret`,
-        "mount it as a file and set its _FILE variable",
+        "mount it as a file, and set its _FILE variable",
       );
     for (const pod of podsOf(subject))
       for (const container of pod.containers) {
@@ -40,7 +40,7 @@ export const secretEnvironment: ResourceRule = {
             subject,
             reference,
             reference.isAbsent,
-            `the environment takes the whole Secret ${reference.at("name").shown}`,
+            `the environment contains the whole Secret ${reference.at("name").shown}`,
             "mount the Secret as a volume",
           );
         }

@@ -3,16 +3,16 @@ import { UnknownTruth } from "../../model/truth.ts";
 import { hasOpenPlaces, openPlaces } from "../../reading/secret-places.ts";
 import { credentialIn } from "../../reading/secret-shapes.ts";
 
-/** No credential stands where anybody can read it. */
+/** Credentials are not readable in the declaration of a resource. */
 export const literals: ResourceRule = {
   name: "secret-literals",
   title:
-    "No credential stands in an environment variable, ConfigMap, command line, label or file without a secret mark",
+    "No environment variable, ConfigMap, command line, label or file contains a credential that is not marked secret",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Each such value is tested by known shapes (tokens, keys, JSON Web Tokens, passwords in URLs), by its name, and by its randomness. A value that the program marks secret is another rule's (`secret-environment`). The report never shows the value.",
+    "The rule tests each value for known formats (tokens, keys, JSON Web Tokens, passwords in URLs), for its name, and for its randomness. `secret-environment` checks values that are marked secret. The report never shows a value.",
   references: [
     { standard: "CIS Docker 1.6.0", item: "4.10" },
     { standard: "CIS Kubernetes 1.11", item: "5.4.1" },

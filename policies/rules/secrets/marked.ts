@@ -4,14 +4,14 @@ import { judge, type ResourceRule } from "../../model/rule.ts";
 import { isContainer } from "../../reading/containers.ts";
 import { SECRETS_DIRECTORY } from "../../../contract/server.ts";
 
-/** What must be marked secret is, so the state file holds it encrypted. */
+/** Secrets are marked, so that the state stores them encrypted. */
 export const secretMarks: ResourceRule = {
   name: "secret-marks",
-  title: "Everything that holds a secret is marked secret, so that state keeps it encrypted",
+  title: "Values that hold a secret are marked secret, so that the state stores them encrypted",
   level: "mandatory",
   scope: "resource",
   onUnknown: "fail",
-  documentation: `Looked at are the data of Kubernetes Secrets, files under \`${SECRETS_DIRECTORY.slice(0, SECRETS_DIRECTORY.lastIndexOf("/"))}\` of Docker containers, Supabase's database password, access tokens and edge function secrets, and what \`random.RandomPassword\` generates. The mark counts also where the value is not known yet.`,
+  documentation: `Checked are the data of Kubernetes Secrets, files under \`${SECRETS_DIRECTORY.slice(0, SECRETS_DIRECTORY.lastIndexOf("/"))}\` of Docker containers, Supabase's database password, access tokens and edge function secrets, and the output of \`random.RandomPassword\`. The mark counts even if the value is unknown.`,
   references: [
     { standard: "Pulumi", item: "secrets in state" },
     { standard: "OWASP ASVS 4.0", item: "6.4.1" },
@@ -23,21 +23,21 @@ export const secretMarks: ResourceRule = {
         subject,
         "",
         subject.resource.options.additionalSecretOutputs.includes("result"),
-        "what is generated stands in the state as plain text",
-        'name "result" in additionalSecretOutputs',
+        "the state stores the generated value in plain text",
+        'add "result" to additionalSecretOutputs',
       );
     for (const reader of secretPlaces(subject.resource)?.(subject.inputs) ?? [])
       yield judge(
         subject,
         reader,
         reader.secret,
-        "the value is not marked secret and stands in the state as plain text",
+        "the value is not marked secret, so the state stores it in plain text",
         "wrap it in pulumi.secret(…)",
       );
   },
 };
 
-/** Whether a provider makes the secret up: it is an output, then, and no input can carry its mark. */
+/** Whether the provider generates the secret: it is an output, so no input can carry the mark. */
 function isGenerated(resource: Resource): boolean {
   return resource.type === "random:index/randomPassword:RandomPassword";
 }

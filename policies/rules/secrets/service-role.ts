@@ -6,19 +6,19 @@ import { judge, type ResourceRule, type Subject } from "../../model/rule.ts";
 import { all, not } from "../../model/truth.ts";
 import { environmentOf } from "../../reading/secret-places.ts";
 
-/** Components that act for the back end, and may hold the key that bypasses row-level security. */
+/** Components of the back end, which may have the key that bypasses row-level security. */
 const TRUSTED = /^(server(-blue|-green)?|backup(-runner)?|migrations?)(-files)?$/;
 const KEY = /service[_-]?role/i;
 
-/** The key past every policy stays with the back end. */
+/** Only the back end has the key that bypasses all policies. */
 export const serviceRole: ResourceRule = {
   name: "service-role-key",
-  title: "The service-role key reaches the server, its backups and its migrations alone",
+  title: "Only the server, its backups and its migrations have the service-role key",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "The key bypasses row-level security. It must not be in the environment, the files or the volumes of a workload of another component (the router, dashboards, exporters), and not among the secrets of an edge function, which the internet calls.",
+    "The key bypasses row-level security. It must not be in the environment, files or volumes of another component (router, dashboards, exporters), and not among the secrets of an edge function, which is called from the internet.",
   references: [
     { standard: "Supabase documentation", item: "API keys: service_role" },
     { standard: "CIS Kubernetes 1.11", item: "5.4.1" },
@@ -36,8 +36,8 @@ export const serviceRole: ResourceRule = {
           subject,
           name,
           all(name.isPresent, not(name.matches(KEY))),
-          "an edge function gets the service-role key",
-          "give it a role of its own",
+          "an edge function has the service-role key",
+          "use a separate role for it",
         );
       }
       return;
@@ -56,10 +56,10 @@ export const serviceRole: ResourceRule = {
         reader,
         !KEY.test(name),
         `environment variable ${name} is the service-role key`,
-        "leave it out",
+        "remove it",
       );
     for (const place of filesOf(subject))
-      yield judge(subject, place, not(place.matches(KEY)), "the service-role key is mounted", "leave it out");
+      yield judge(subject, place, not(place.matches(KEY)), "the service-role key is mounted", "remove it");
   },
 };
 

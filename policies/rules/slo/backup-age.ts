@@ -6,14 +6,14 @@ import { prometheusFiles } from "../../reading/prometheus.ts";
 
 const SERIES = "exai_backup_last_success_timestamp_seconds";
 
-/** A backup that stopped is missed before it is needed. */
+/** Missing backups raise an alert. */
 export const backupAge: StackRule = {
   name: "slo-backup-age",
-  title: "An alert watches the age of each schedule's last good backup",
+  title: "An alert watches the age of the last successful backup of each schedule",
   level: "mandatory",
   scope: "stack",
   onUnknown: "defer",
-  documentation: `For each schedule an alert compares \`time() - ${SERIES}\` with at most twice the longest time between two of its firings, and another clause of an alert tells when nobody reports it (\`absent\`).`,
+  documentation: `For each schedule, an alert compares \`time() - ${SERIES}\` with at most twice the longest time between two of its firings, and an alert with \`absent\` fires if the metric is missing.`,
   references: [
     { standard: "Requirement", item: "backup-age alert" },
     { standard: "NIST SP 800-53", item: "CP-9(1)" },
@@ -23,7 +23,12 @@ export const backupAge: StackRule = {
     const watching = alerts.filter(({ expression }) => expression.includes(SERIES));
     const schedules = context.graph.resources.filter(isSchedule).map(subjectOf);
     if (schedules.length === 0)
-      yield judgeAt({ object: "backups", path: "" }, false, "no schedule is declared", "declare the BackupSchedules");
+      yield judgeAt(
+        { object: "backups", path: "" },
+        false,
+        "no backup schedule is declared",
+        "declare BackupSchedules",
+      );
     for (const schedule of schedules) {
       const name = schedule.inputs.at("name");
       const cron = parseCron(schedule.inputs.at("schedule").text ?? "");
@@ -32,20 +37,20 @@ export const backupAge: StackRule = {
       const old = own.some(({ expression }) => limits(expression).some((limit) => limit > 0 && limit <= most));
       const gone = own.some(({ expression }) => expression.includes(`absent(${SERIES}`));
       for (const [holds, message] of [
-        [old, `no alert tells that its last good backup is older than ${most} s`],
-        [gone, "no alert tells that nobody reports its backups"],
+        [old, `no alert fires if the last successful backup is older than ${most} s`],
+        [gone, "no alert fires if the metric of its backups is missing"],
       ] as const)
         yield judgeAt(
           placeOf(schedule, "name"),
           any(holds, unread, name.state === "unknown" && name.isPresent),
           message,
-          "add the schedule to what the monitoring component watches",
+          "add the schedule to the schedules of the monitoring component",
         );
     }
   },
 };
 
-/** Whether an expression is about a schedule: it names it, or none. */
+/** Whether an expression applies to a schedule: it names this schedule, or none. */
 function about(expression: string, schedule: string | undefined): boolean {
   const named = [...expression.matchAll(/schedule="([^"]*)"/g)].map(([, name]) => name);
   return named.length === 0 || (schedule !== undefined && named.includes(schedule));

@@ -8,7 +8,7 @@ import { prometheusFiles, type Job } from "../../reading/prometheus.ts";
 
 const LASTING = ["Deployment", "StatefulSet", "DaemonSet"];
 
-/** Nobody serves unseen. */
+/** Prometheus watches all services. */
 export const scraped: StackRule = {
   name: "slo-scraped",
   title: "Prometheus scrapes every service",
@@ -16,7 +16,7 @@ export const scraped: StackRule = {
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "Reads the scrape jobs that the stack's ConfigMaps and containers carry. A Deployment, StatefulSet, DaemonSet or running container is scraped where a job has its component's name, selects its pods by their labels, or has its host among the targets. What takes backups is watched by their age (`slo-backup-age`); a component may list others in `withoutScrape`.",
+    "The rule reads the scrape jobs in ConfigMaps and containers of the stack. A Deployment, StatefulSet, DaemonSet or running container is scraped if a job has the name of its component, selects its pods by labels, or lists its host as a target. Containers that take backups are exempt, since alerts watch the age of backups (`slo-backup-age`); a component can list others in `withoutScrape`.",
   references: [
     { standard: "Google SRE workbook", item: "Monitoring" },
     { standard: "NIST SP 800-53", item: "SI-4" },
@@ -36,7 +36,7 @@ export const scraped: StackRule = {
       yield judgeAt(
         placeOf(subject, ""),
         any(found, files.unread),
-        "no scrape job watches it",
+        "no scrape job covers this service",
         "add a scrape job to the monitoring component, or list it in withoutScrape",
       );
     }
@@ -56,7 +56,7 @@ function* services(context: StackContext): Generator<Service> {
     const { inputs } = subject;
     if (isContainer(resource)) {
       const component = componentOf(inputs) ?? "";
-      // One-shot containers and what takes backups serve nobody.
+      // One-shot containers and the backup runner are not services.
       if (inputs.at("start").is(false) === true || component === "backup-runner") continue;
       yield { subject, component, hosts: [component, inputs.at("hostname").text ?? ""], labels: Reader.of(undefined) };
     } else if (LASTING.includes(kindOf(resource) ?? ""))

@@ -1,7 +1,7 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { imagesOf, runsImages } from "../../reading/images.ts";
 
-/** What runs is what was tested. */
+/** The image that runs is the image that was tested. */
 export const digests: ResourceRule = {
   name: "image-digests",
   title: "Images are pinned by digest in staging and prod",
@@ -10,10 +10,10 @@ export const digests: ResourceRule = {
   onUnknown: "defer",
   only: {
     environments: ["staging", "prod"],
-    reason: "local pins by version tag, so that a stand-in can take an image's place",
+    reason: "local pins images by version tag, so that a stand-in can replace an image",
   },
   documentation:
-    "A tag can be moved after it was reviewed; `name@sha256:…` cannot. An image that the stack itself builds is unknown before apply and is proved by the audit of the state.",
+    "A tag can be moved after a review; `name@sha256:…` cannot. The digest of an image that the stack builds is unknown before apply; the audit of the state checks it.",
   references: [
     { standard: "CIS Docker 1.6.0", item: "5.28" },
     { standard: "Checkov", item: "CKV_K8S_43" },

@@ -12,7 +12,7 @@ export const APPROVED_REGISTRIES = [
   "public.ecr.aws",
 ] as const;
 
-/** Images come from registries that were agreed on. */
+/** Images come from approved registries. */
 export const registries: ResourceRule = {
   name: "image-registries",
   title: "Images come from approved registries",
@@ -20,7 +20,7 @@ export const registries: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   only: { environments: ["staging", "prod"], reason: "local runs images that this machine built" },
-  documentation: `Approved are ${APPROVED_REGISTRIES.join(", ")}, and private ones of Amazon (\`*.dkr.ecr.*.amazonaws.com\`), Google (\`*.pkg.dev\`) and Azure (\`*.azurecr.io\`). An image without a registry is Docker Hub's. A waiver with an expiry date admits another one.`,
+  documentation: `Approved are ${APPROVED_REGISTRIES.join(", ")}, and the private registries of Amazon (\`*.dkr.ecr.*.amazonaws.com\`), Google (\`*.pkg.dev\`) and Azure (\`*.azurecr.io\`). An image without a registry is from Docker Hub. Use a waiver for any other registry.`,
   references: [
     { standard: "Kyverno", item: "restrict-image-registries" },
     { standard: "Kubescape", item: "C-0078" },
@@ -32,13 +32,13 @@ export const registries: ResourceRule = {
         subject,
         image,
         all(image.isPresent, not(image.test((value) => typeof value !== "string" || !approved(registryOf(value))))),
-        `image ${image.shown} is of a registry that is not approved`,
+        `image ${image.shown} is from a registry that is not approved`,
         `use one of ${APPROVED_REGISTRIES.join(", ")}`,
       );
   },
 };
 
-/** The registry of an image reference, as Docker reads it: the first component, where it looks like a host. */
+/** The registry of an image reference, as Docker parses it: the first component, if it has the form of a host. */
 export function registryOf(reference: string): string {
   const slash = reference.indexOf("/");
   const first = slash === -1 ? "" : reference.slice(0, slash);

@@ -1,16 +1,16 @@
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { runImages, unwatched, verified, verifiesAny, verifiesSignatures } from "../../reading/verification.ts";
 
-/** Who built what runs is known where it runs. */
+/** The cluster verifies who built an image. */
 export const signatures: StackRule = {
   name: "image-signatures",
-  title: "The cluster admits images by a verified signature alone",
+  title: "The cluster admits only images with a verified signature",
   level: "advisory",
   scope: "stack",
   onUnknown: "defer",
   only: { environments: ["staging", "prod"], reason: "local runs images that this machine built" },
   documentation:
-    "A signature is in a registry, and a plan reaches none; what a check at build time saw is not what a node pulls later. So the place to verify is the admission of pods, and what the rule asks is that the stack declares it: a `ClusterImagePolicy` of sigstore's policy-controller for each image that runs, not in mode `warn`, with a key or with named identities, and the label `policy.sigstore.dev/include: \"true\"` on the stack's namespaces.",
+    "A signature is in a registry, which a plan does not access, and a check at build time does not cover what a node pulls later. Signatures are therefore verified when the cluster admits pods, and the rule checks that the stack declares this: a `ClusterImagePolicy` of sigstore's policy-controller for each image, not in mode `warn`, with a key or with named identities, and the label `policy.sigstore.dev/include: \"true\"` on the stack's namespaces.",
   references: [
     { standard: "SLSA 1.0", item: "Verifying artifacts" },
     { standard: "NSA/CISA Kubernetes Hardening", item: "Image signatures, admission control" },
@@ -18,24 +18,24 @@ export const signatures: StackRule = {
   ],
   *check(context) {
     if (!verifiesAny(context)) {
-      // One place for all of them: who declares nothing is told once.
+      // One finding for all images if no policy is declared.
       const fix = "install sigstore's policy-controller, and declare a ClusterImagePolicy for the images of this stack";
-      yield judgeAt({ object: "images", path: "" }, false, "no signature of an image is verified anywhere", fix);
+      yield judgeAt({ object: "images", path: "" }, false, "image signatures are not verified", fix);
       return;
     }
     for (const { reader, resource } of unwatched(context))
       yield judgeAt(
         placeOf(subjectOf(resource), reader.path),
         reader.is("true"),
-        "no signature of an image is verified in this namespace",
+        "image signatures are not verified in this namespace",
         'set the label policy.sigstore.dev/include: "true", with the policy-controller in the cluster',
       );
     for (const image of runImages(context))
       yield judgeAt(
         placeOf(subjectOf(image.resource), image.reader.path),
         verified(context, image, verifiesSignatures),
-        `nothing that the stack declares verifies a signature of image ${image.reader.shown}`,
-        "declare a ClusterImagePolicy with the key or the identity of who signs it",
+        `no ClusterImagePolicy of the stack verifies a signature of image ${image.reader.shown}`,
+        "declare a ClusterImagePolicy with the key or the identity of the signer",
       );
   },
 };

@@ -1,15 +1,15 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { imagesOf, runsImages } from "../../reading/images.ts";
 
-/** Which version runs is known. */
+/** Images have a version. */
 export const tags: ResourceRule = {
   name: "image-tags",
-  title: "Images name a version: a digest, or a tag other than latest",
+  title: "Images have a version: a digest, or a tag other than latest",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Without a tag the image is `latest`: two machines then run two versions, and a rollback has nothing to go back to.",
+    "An image without a tag is `latest`: two machines may then run different versions, and a rollback has no previous version.",
   references: [
     { standard: "CIS Docker 1.6.0", item: "5.28" },
     { standard: "Checkov", item: "CKV_K8S_14" },
@@ -23,7 +23,7 @@ export const tags: ResourceRule = {
           (/@sha256:[0-9a-f]{64}$/.test(value) ||
             /:(?!latest$)[\w][\w.-]*$/.test(value.slice(value.lastIndexOf("/") + 1))),
       );
-      yield judge(subject, image, holds, `image ${image.shown} names no version`, "name a version, best by digest");
+      yield judge(subject, image, holds, `image ${image.shown} has no version`, "add a digest or a version tag");
     }
   },
 };

@@ -1,8 +1,8 @@
 import type { Inputs, Resource, ResourceGraph } from "../../contract/graph.ts";
 import { altered, pathsOf } from "./support.ts";
 
-/** A stack of this project with a fault for every kind of rule about single resources and about all of them. */
-export function spoilt(sound: ResourceGraph): ResourceGraph {
+/** A stack of this project with faults for all kinds of resource and stack rules. */
+export function faultyStack(sound: ResourceGraph): ResourceGraph {
   const weaker = (one: Resource): Resource[] => {
     if (one.name === "platform-default-deny" || one.type.endsWith(":PodDisruptionBudget")) return [];
     if (one.type === "exai:backups:BackupSchedule")
