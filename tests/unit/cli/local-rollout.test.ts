@@ -51,9 +51,9 @@ async function open(kind: VerbKind, answer?: RequestListener) {
 }
 
 const routerOf =
-  (instance: string | undefined): RequestListener =>
+  (instance: string): RequestListener =>
   (_, response) => {
-    if (instance !== undefined) response.setHeader(INSTANCE_HEADER, instance);
+    response.setHeader(INSTANCE_HEADER, instance);
     response.end(JSON.stringify({ cluster_statuses: [{ name: "blue", host_statuses: [{}] }] }));
   };
 const mute: RequestListener = () => undefined;
@@ -61,7 +61,6 @@ const mute: RequestListener = () => undefined;
 describe("a verb that users wait for", () => {
   it.each([
     ["answers", routerOf(INSTANCE)],
-    ["answers without its name, as an older one", routerOf(undefined)],
     ["is only slow to answer", mute],
   ])("does not ask Docker where the router %s", async (_, answer) => {
     expect(await open({ urgent: true }, answer)).toHaveProperty("ahead");

@@ -105,7 +105,7 @@ describe("a connection that opens when nobody needs it any more", () => {
     const agent = new PodAgent(connect);
     const asked = askedBy(agent);
     agent.destroy();
-    expect(await asked).toContain("not needed any more");
+    expect(await asked).toContain("no longer needed");
     await vi.waitFor(() => {
       expect(forwards.clients.size).toBe(0);
     });
