@@ -1,4 +1,7 @@
-/** The entry of the CLI. The hook comes first: it holds for what is imported after it. */
-import "./start/resolve.ts";
+/** The entry of the CLI: runs the bundle of its sources, or the sources themselves if no bundle can be built. */
+import { pathToFileURL } from "node:url";
+import { bundleOfSources } from "./start/bundle.ts";
 
-await import("./program.ts");
+const bundle = await bundleOfSources();
+process.setSourceMapsEnabled(true);
+await (bundle === undefined ? import("./program.ts") : import(pathToFileURL(bundle).href));

@@ -4,13 +4,21 @@ import type { ImageBuildResult } from "../operations/images/reference.ts";
 import type { PgtapResult } from "../operations/migrations/pgtap.ts";
 import type { ApplyPendingResult } from "../operations/schema/apply.ts";
 import type { MigrationPlan } from "../operations/schema/plan.ts";
-import type { DoctorResult } from "./doctor/checks.ts";
+import type { DoctorResult } from "../platforms/machine/doctor.ts";
+import type { DownResult, PreviewResult, StackStatus, UpResult } from "../platforms/results.ts";
+import type { ServerVariable } from "../stacks/server.ts";
 
 /**
  * The data of each verb's result: what `--json` prints, and what `cli/format` puts into words. `docs/events.md` and
  * `docs/events.schema.json` are generated from it.
  */
 export interface Results {
+  up: UpResult;
+  preview: PreviewResult;
+  down: DownResult;
+  status: StackStatus;
+  env: EnvironmentData;
+  synth: SynthData;
   "migrate plan": MigrationPlan;
   "migrate apply": ApplyPendingResult;
   "migrate test": PgtapResult;
@@ -36,4 +44,19 @@ export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+}
+
+/** `env`. */
+export interface EnvironmentData {
+  readonly stack: string;
+  /** Whether an `.env.example` was requested. */
+  readonly example: boolean;
+  readonly variables: readonly ServerVariable[];
+}
+
+/** `synth`. */
+export interface SynthData {
+  readonly stack: string;
+  /** With `--out`, the path of each file instead of its content. */
+  readonly files: readonly { readonly name: string; readonly content?: string; readonly path?: string }[];
 }

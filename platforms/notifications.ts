@@ -1,6 +1,9 @@
 import type { Channel, Receiver } from "../operations/notify/channel.ts";
-import type { Notifier } from "../operations/notify/notifier.ts";
+import { Notifier } from "../operations/notify/notifier.ts";
 import type { Outbox } from "../operations/notify/outbox.ts";
+import { pagerduty } from "../operations/notify/pagerduty.ts";
+import { slack } from "../operations/notify/slack.ts";
+import { webhook } from "../operations/notify/webhook.ts";
 import type { Settings } from "../stacks/settings.ts";
 import { DEFERRED, type ConfigSource } from "../stacks/settings/source.ts";
 
@@ -8,30 +11,23 @@ import { DEFERRED, type ConfigSource } from "../stacks/settings/source.ts";
 const KEYS = ["rolloutSlackWebhook", "rolloutPagerdutyKey", "rolloutWebhook", "rolloutWebhookSecret"] as const;
 type Key = (typeof KEYS)[number];
 
-/** Who has the values of a stack's configuration that are encrypted in its file, by key. */
+/** Reads the values that are encrypted in the stack file, by key. */
 export type Decrypt = () => Promise<Readonly<Record<string, string>>>;
 
 /**
- * Who hears of a stack's rollouts, as its settings have it; undefined where nobody does.
+ * Sends announcements of a stack's rollouts to the channels of its settings; undefined if they name none.
  *
- * @param source the one that the settings were parsed from
- * @param decrypt asked once, in the background, when something is sent to an address that the source cannot read. Absent:
- *   such addresses are left out with a warning.
+ * @param source the source of the settings
+ * @param decrypt called once, in the background, when something is sent to an address that is encrypted. Absent: such
+ *   addresses are left out with a warning.
  */
-export async function notifierOf(
+export function notifierOf(
   settings: Settings,
   source: ConfigSource,
   outbox: Outbox,
   decrypt?: Decrypt,
-): Promise<Notifier | undefined> {
+): Notifier | undefined {
   if (KEYS.every((key) => (source.get(key) ?? "") === "")) return undefined;
-  // Where nobody wants to hear of it, a rollback does not wait for those who would tell.
-  const [{ Notifier }, { slack }, { pagerduty }, { webhook }] = await Promise.all([
-    import("../operations/notify/notifier.ts"),
-    import("../operations/notify/slack.ts"),
-    import("../operations/notify/pagerduty.ts"),
-    import("../operations/notify/webhook.ts"),
-  ]);
   const troubles: string[] = [];
   const channels: Receiver[] = [];
   let decrypted: ReturnType<Decrypt> | undefined;
@@ -46,7 +42,9 @@ export async function notifierOf(
     }
     if (decrypt === undefined) {
       const named = keys.map((key) => `exai:${key}`).join(", ");
-      troubles.push(`${named}: encrypted in the stack file, which only the engine can read; nothing is sent there`);
+      troubles.push(
+        `${named}: encrypted in the stack file, which only the engine can read; no announcement is sent there`,
+      );
       return;
     }
     const channel = async (): Promise<Channel> => {

@@ -12,13 +12,26 @@ export interface StackFileOptions {
   readonly defers?: boolean;
 }
 
+/** The values of a stack file, by key without `exai:`. An encrypted value is deferred: only the engine can read it. */
+export type StackFile = Readonly<Record<string, string | typeof DEFERRED>>;
+
 /**
- * The configuration of a stack as its file `Pulumi.<stack>.yaml` has it. Encrypted values are deferred: reading them
- * takes the engine.
+ * The configuration of a stack: the values of its file `Pulumi.<stack>.yaml` and the overrides.
  *
  * @throws UserError if the file is missing or malformed
  */
 export function stackFileSource(root: string, stack: string, options: StackFileOptions = {}): ConfigSource {
+  return layered(readStackFile(root, stack), options);
+}
+
+/** The values of a stack file that was read, and the overrides. */
+export function layered(file: StackFile, options: StackFileOptions = {}): ConfigSource {
+  const overrides = Object.entries(options.overrides ?? {}).map(([key, value]) => [split(key)[1], value] as const);
+  return plainSource({ ...file, ...Object.fromEntries(overrides) }, { defers: options.defers ?? false });
+}
+
+/** Reads `Pulumi.<stack>.yaml`. @throws UserError if the file is missing or malformed */
+export function readStackFile(root: string, stack: string): StackFile {
   const file = `Pulumi.${stack}.yaml`;
   const path = join(root, file);
   if (!existsSync(path))
@@ -32,22 +45,21 @@ export function stackFileSource(root: string, stack: string, options: StackFileO
   const fault = document.errors[0];
   if (fault !== undefined)
     throw new UserError(
-      "failed",
+      "invalid-file",
       `${file}:${fault.linePos?.[0].line ?? 1}`,
       `is not YAML: ${fault.message.split("\n")[0] ?? ""}`,
       `edit ${file}`,
     );
   const config = ((document.toJS() as { config?: unknown } | null)?.config ?? {}) as unknown;
   if (typeof config !== "object" || config === null || Array.isArray(config))
-    throw new UserError("failed", file, "its config is not a mapping", `edit ${file}`);
+    throw new UserError("invalid-file", file, "its config is not a mapping", `edit ${file}`);
 
   const values: Record<string, string | typeof DEFERRED> = {};
   for (const [key, value] of Object.entries(config)) {
     const [namespace, name] = split(key);
     if (namespace === PROJECT) values[name] = raw(value);
   }
-  for (const [key, value] of Object.entries(options.overrides ?? {})) values[split(key)[1]] = value;
-  return plainSource(values, { defers: options.defers ?? false });
+  return values;
 }
 
 function split(key: string): [namespace: string, name: string] {

@@ -1,5 +1,8 @@
 import { join } from "node:path";
-import type { Overrides } from "../../platforms/compose/project.ts";
+import { localStack } from "../../platforms/compose/project.ts";
+import { openLocalRollout } from "../../platforms/compose/rollout.ts";
+import { localRouter } from "../../platforms/compose/router.ts";
+import { declaredStack, type Overrides } from "../../platforms/declared.ts";
 import { DEFAULT_WS_PORT } from "../../contract/server.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
@@ -63,13 +66,11 @@ async function containers(gates: Partial<GateSettings>): Promise<Target> {
 }
 
 async function ownStack(gates: Partial<GateSettings>, overrides: Overrides): Promise<Target> {
-  const { openLocalRollout } = await import("../../platforms/compose/rollout.ts");
-  const { localRouter } = await import("../../platforms/compose/router.ts");
-  const { localStack } = await import("../../platforms/compose/project.ts");
-  const opening = await openLocalRollout("local", overrides, new AbortController().signal);
+  const stack = localStack(declaredStack("local", overrides));
+  const opening = await openLocalRollout(stack, new AbortController().signal);
   const own = await opening.context;
   const context = { ...own, gates: { ...own.gates, ...gates } };
-  const { routesDirectory: directory } = localRouter(localStack("local", overrides));
+  const { routesDirectory: directory } = localRouter(stack);
   return {
     title: "the stack of ./exai up",
     context,

@@ -3,7 +3,8 @@ import { EXIT, UserError } from "../../contract/errors.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { backupHistory } from "../../operations/backups/history.ts";
 import { MANUAL_KINDS, requestBackup, type BackupRequest, type ManualKind } from "../../operations/backups/request.ts";
-import { databaseOf } from "../../platforms/database.ts";
+import type { Stack } from "../../platforms/platform.ts";
+import { openStack } from "../../platforms/stack.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
@@ -15,8 +16,9 @@ export const registerBackup: Register = (program, run) => {
     .addHelpText("after", "\nExit codes: 0 made and verified, 2 failed.")
     .action(async (stack: string, flags: SetFlags & { kind: ManualKind }) => {
       await run(async function* (signal) {
-        refuseCluster(stack, "now");
-        const { url } = await databaseOf(stack, { overrides: flags.set ?? {}, signal });
+        const opened = openStack(stack, flags.set);
+        refuseCluster(opened, "now");
+        const { url } = await opened.database({ signal });
         return yield* backupNow(url, { kind: flags.kind, signal });
       });
     });
@@ -24,8 +26,9 @@ export const registerBackup: Register = (program, run) => {
   onStack(backup.command("list").description("list the backups and their state"), "local").action(
     async (stack: string, flags: SetFlags) => {
       await run(async function* (signal) {
-        refuseCluster(stack, "list");
-        return yield* backupList((await databaseOf(stack, { overrides: flags.set ?? {}, signal })).url);
+        const opened = openStack(stack, flags.set);
+        refuseCluster(opened, "list");
+        return yield* backupList((await opened.database({ signal })).url);
       });
     },
   );
@@ -45,12 +48,12 @@ export function backupList(url: string, options: { readonly limit?: number } = {
 }
 
 /** Refuses a stack on a cluster, where Kubernetes runs the backups. @throws UserError with the command to use */
-function refuseCluster(stack: string, verb: "now" | "list"): void {
-  if (stack !== "staging" && stack !== "prod") return;
-  const kubectl = `kubectl --namespace exai-${stack}`;
+function refuseCluster({ name, environment, settings }: Stack, verb: "now" | "list"): void {
+  if (environment === "local") return;
+  const kubectl = `kubectl --namespace ${settings.instance}`;
   throw new UserError(
     "invalid-argument",
-    `stack ${stack}`,
+    `stack ${name}`,
     "runs on a cluster, where backups are jobs of Kubernetes",
     verb === "now"
       ? `${kubectl} create job --from=cronjob/backup-daily backup-manual`

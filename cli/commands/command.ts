@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
-import type { Overrides } from "../../platforms/compose/project.ts";
+import type { Overrides } from "../../platforms/declared.ts";
 import type { Verb } from "../events.ts";
 
 /** Runs a verb, shows its events, and sets the exit code of the process. */

@@ -1,7 +1,5 @@
 import { EXIT } from "../../contract/errors.ts";
-import type { Operation } from "../../contract/events.ts";
-import { CHECKS, type DoctorResult } from "../doctor/checks.ts";
-import { install } from "../doctor/install.ts";
+import { checkAndInstall } from "../../platforms/machine/doctor.ts";
 import { resultOf, type Verb } from "../events.ts";
 import type { Register } from "./command.ts";
 
@@ -23,16 +21,5 @@ interface DoctorFlags {
 
 /** `doctor`. */
 export function doctor(flags: DoctorFlags, signal: AbortSignal): Verb {
-  return resultOf("doctor", examine(flags, signal), ({ ready }) => (ready ? EXIT.ok : EXIT.violations));
-}
-
-async function* examine(flags: DoctorFlags, signal: AbortSignal): Operation<DoctorResult> {
-  const check = () => Promise.all(CHECKS.map((one) => one()));
-  let findings = await check();
-  const fixable = findings.filter((finding) => !finding.ok && finding.packages !== undefined);
-  if (flags.install && fixable.length > 0) {
-    yield* install(fixable, signal);
-    findings = await check();
-  }
-  return { ready: findings.every((finding) => finding.ok || !finding.needed), findings };
+  return resultOf("doctor", checkAndInstall(flags, signal), ({ ready }) => (ready ? EXIT.ok : EXIT.violations));
 }

@@ -1,3 +1,11 @@
+import { EXIT } from "../../contract/errors.ts";
+import { command } from "../../contract/fix.ts";
+import type { DownPlan } from "../../platforms/results.ts";
+import { openStack } from "../../platforms/stack.ts";
+import { confirmByName } from "../confirm.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { typed } from "../format/block.ts";
+import { downQuestion } from "../format/stack.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
 interface DownFlags extends SetFlags {
@@ -12,7 +20,13 @@ export const registerDown: Register = (program, run) => {
     .option("-y, --yes", "do not ask", false)
     .addHelpText("after", "\nExit codes: 0 done, 2 failed, 3 not confirmed, or another operation holds the lock.")
     .action(async (stack: string, flags: DownFlags) => {
-      const { down } = await import("../verbs/down-any.ts");
-      await run((signal) => down(stack, flags.set ?? {}, flags, signal));
+      await run((signal) => down(stack, flags, signal));
     });
 };
+
+function down(name: string, { volumes, yes, set }: DownFlags, signal: AbortSignal): Verb {
+  const words = ["down", ...(name === "local" ? [] : [name]), ...(volumes ? ["--volumes"] : []), "--yes"];
+  const ask = (plan: DownPlan) => confirmByName(plan.name, downQuestion(plan), typed(command(words.join(" "))));
+  const confirm = yes ? undefined : ask;
+  return resultOf("down", openStack(name, set).down({ volumes, confirm, signal }), () => EXIT.ok);
+}

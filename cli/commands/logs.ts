@@ -1,3 +1,6 @@
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
+import { openStack } from "../../platforms/stack.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
 interface LogsFlags extends SetFlags {
@@ -12,10 +15,19 @@ export const registerLogs: Register = (program, run) => {
     .option("-f, --follow", "print new lines until Ctrl-C", false)
     .option("-n, --tail <lines>", "number of past lines of each service", "50")
     .action(async (stack: string, service: string | undefined, flags: LogsFlags) => {
-      const { logsLocal } = await import("../verbs/logs.ts");
       // `./exai logs router`: the stack may be omitted.
       const named = ["local", "staging", "prod"].includes(stack);
-      const options = { service: named ? service : stack, follow: flags.follow, tail: Number(flags.tail) };
-      await run((signal) => logsLocal(named ? stack : "local", flags.set ?? {}, options, signal));
+      await run(async function* (signal) {
+        const { follow } = flags;
+        const options = { service: named ? service : stack, follow, tail: linesOf(flags.tail), signal };
+        yield* openStack(named ? stack : "local", flags.set).logs(options);
+        return EXIT.ok;
+      });
     });
 };
+
+/** @throws UserError if it is not a number of lines */
+function linesOf(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new UserError("invalid-argument", "--tail", "is not a number of lines", fix`${command("logs --tail 50")}`);
+}

@@ -3,7 +3,7 @@ import { EXIT } from "../../contract/errors.ts";
 import { runPgtap } from "../../operations/migrations/pgtap.ts";
 import { applyPending, type ReleaseGuard } from "../../operations/schema/apply.ts";
 import { planMigrations } from "../../operations/schema/plan.ts";
-import { databaseOf } from "../../platforms/database.ts";
+import { openStack } from "../../platforms/stack.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
@@ -24,7 +24,7 @@ export const registerMigrate: Register = (program, run) => {
     .addHelpText("after", "\nExit codes: 0 done, 1 the database has migrations that the files lack, 2 failed.")
     .action(async (stack: string, flags: DatabaseFlags) => {
       await run(async function* (signal) {
-        const { url, guard } = await databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal });
+        const { url, guard } = await openStack(stack, flags.set).database({ url: flags.url, signal });
         return yield* migratePlan(url, { signal, guard });
       });
     });
@@ -37,8 +37,8 @@ export const registerMigrate: Register = (program, run) => {
     )
     .action(async (stack: string, flags: DatabaseFlags & { expand: boolean }) => {
       await run(async function* (signal) {
-        const { url, guard, changed } = await databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal });
-        return yield* changed("migrate apply", () => migrateApply(url, { signal, guard, expand: flags.expand }));
+        const { url, guard, exclusively } = await openStack(stack, flags.set).database({ url: flags.url, signal });
+        return yield* exclusively("migrate apply", () => migrateApply(url, { signal, guard, expand: flags.expand }));
       });
     });
 
@@ -46,10 +46,9 @@ export const registerMigrate: Register = (program, run) => {
     .addHelpText("after", "\nExit codes: 0 all passed, 1 a test failed, 2 failed.")
     .action(async (stack: string, flags: DatabaseFlags) => {
       await run(async function* (signal) {
-        return yield* migrateTest(
-          (await databaseOf(stack, { overrides: flags.set ?? {}, url: flags.url, signal })).url,
-          { signal },
-        );
+        return yield* migrateTest((await openStack(stack, flags.set).database({ url: flags.url, signal })).url, {
+          signal,
+        });
       });
     });
 };

@@ -1,3 +1,6 @@
+import { EXIT } from "../../contract/errors.ts";
+import { openStack } from "../../platforms/stack.ts";
+import { resultOf } from "../events.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
 /** preview: what the Pulumi engine would change. */
@@ -5,7 +8,6 @@ export const registerPreview: Register = (program, run) => {
   onStack(program.command("preview").description("show what the Pulumi engine would change, under the policies"))
     .addHelpText("after", "\nNothing is changed.\n\nExit codes: 0 done, 1 a policy forbids it, 2 failed.")
     .action(async (stack: string, flags: SetFlags) => {
-      const { preview } = await import("../verbs/preview.ts");
-      await run((signal) => preview(stack, flags.set ?? {}, signal));
+      await run((signal) => resultOf("preview", openStack(stack, flags.set).preview(signal), () => EXIT.ok));
     });
 };

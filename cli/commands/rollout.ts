@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import type { Overrides } from "../../platforms/compose/project.ts";
-import type { VerbKind } from "../../platforms/compose/rollout.ts";
+import type { RolloutKind } from "../../platforms/platform.ts";
+import { openStack } from "../../platforms/stack.ts";
 import type { CutoverOptions } from "../verbs/cutover.ts";
 import type { RollbackOptions } from "../verbs/rollback.ts";
-import type { RolloutVerb } from "../../platforms/rollout.ts";
 import type { RolloutAction, RolloutOptions } from "../verbs/rollout.ts";
+import type { Verb } from "../events.ts";
 import { withOverrides, type Register, type Run } from "./command.ts";
 
 interface Flags {
@@ -19,7 +20,7 @@ interface Action {
   /** What the help says after the options. */
   readonly help: string;
   readonly options?: (command: Command) => unknown;
-  readonly kind?: VerbKind;
+  readonly kind?: RolloutKind;
 }
 
 const ACTIONS: Readonly<Record<RolloutAction, Action>> = {
@@ -213,7 +214,12 @@ function onStack(command: Command): Command {
 }
 
 /** Opens what the stack's rollouts touch, on whichever platform it is, and runs a verb on it. */
-async function onRollout(run: Run, flags: Flags, load: () => Promise<RolloutVerb>, kind: VerbKind = {}): Promise<void> {
-  const { withRollout } = await import("../../platforms/rollout.ts");
-  await run((signal) => withRollout({ ...flags, ...kind }, signal, load));
+async function onRollout(
+  run: Run,
+  flags: Flags,
+  load: () => Promise<(context: RolloutContext) => Verb>,
+  kind: RolloutKind = {},
+): Promise<void> {
+  const work = await load();
+  await run((signal) => openStack(flags.stack, flags.set).rollout(kind, signal, work));
 }

@@ -1,5 +1,6 @@
 import type { Overrides } from "../../platforms/compose/project.ts";
 import type { SecretsRotateOptions } from "../verbs/secrets.ts";
+import { openStack } from "../../platforms/stack.ts";
 import { withOverrides, type Register } from "./command.ts";
 
 interface Flags {
@@ -34,13 +35,10 @@ Example:
   ./exai secrets rotate jwt --steps 50,100 --wait`,
     )
     .action(async (what: string, stack: string, flags: Flags & SecretsRotateOptions) => {
-      const [{ secretsRotate }, { rotationOf }] = await Promise.all([
-        import("../verbs/secrets.ts"),
-        import("../../platforms/rotation.ts"),
-      ]);
+      const { secretsRotate } = await import("../verbs/secrets.ts");
       await run(async function* (signal) {
-        const { context, lifetimeMinutes } = rotationOf(stack, flags.set ?? {}, signal, { deploys: true });
-        return yield* secretsRotate(context, what, lifetimeMinutes, flags);
+        const { settings, rotation } = openStack(stack, flags.set);
+        return yield* secretsRotate(rotation(signal, { deploys: true }), what, settings.jwtLifetimeMinutes, flags);
       });
     });
   withOverrides(
@@ -49,13 +47,9 @@ Example:
       .description("how far a rotation is")
       .argument("[stack]", "local, staging or prod", "local"),
   ).action(async (stack: string, flags: Flags) => {
-    const [{ secretsStatus }, { rotationOf }] = await Promise.all([
-      import("../verbs/secrets.ts"),
-      import("../../platforms/rotation.ts"),
-    ]);
+    const { secretsStatus } = await import("../verbs/secrets.ts");
     await run(async function* (signal) {
-      const { context } = rotationOf(stack, flags.set ?? {}, signal, { deploys: false });
-      return yield* secretsStatus(context);
+      return yield* secretsStatus(openStack(stack, flags.set).rotation(signal, { deploys: false }));
     });
   });
 };

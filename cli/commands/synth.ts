@@ -1,3 +1,9 @@
+import { join } from "node:path";
+import { EXIT } from "../../contract/errors.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
+import { openStack } from "../../platforms/stack.ts";
+import { resultOf } from "../events.ts";
+import type { SynthData } from "../results.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
 interface SynthFlags extends SetFlags {
@@ -11,7 +17,15 @@ export const registerSynth: Register = (program, run) => {
     .option("--out <dir>", "write files to this folder instead of standard output")
     .option("--with-secrets", "write the known contents of Kubernetes Secrets", false)
     .action(async (stack: string, flags: SynthFlags) => {
-      const { synth } = await import("../verbs/synth.ts");
-      await run(() => synth(stack, flags.set ?? {}, { out: flags.out, withSecrets: flags.withSecrets }));
+      await run(() => resultOf("synth", synth(stack, flags), () => EXIT.ok));
     });
 };
+
+async function synth(stack: string, { out, withSecrets, set }: SynthFlags): Promise<SynthData> {
+  const files = await openStack(stack, set).synth({ withSecrets });
+  if (out === undefined) return { stack, files };
+  // A file with secrets is for its owner only.
+  const mode = withSecrets ? 0o600 : 0o644;
+  for (const { name, content } of files) writeDurably(join(out, name), content, mode);
+  return { stack, files: files.map(({ name }) => ({ name, path: join(out, name) })) };
+}

@@ -9,7 +9,7 @@ import { timed } from "../../contract/timed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { merge, type Task } from "../../operations/images/merge.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { prepareMachine } from "../doctor/prepare.ts";
+import { prepareMachine } from "../../platforms/machine/prepare.ts";
 import { resultOf } from "../events.ts";
 import type { Counts } from "../results.ts";
 import type { Register } from "./command.ts";

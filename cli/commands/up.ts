@@ -1,3 +1,11 @@
+import { EXIT } from "../../contract/errors.ts";
+import { command } from "../../contract/fix.ts";
+import type { UpPlan } from "../../platforms/results.ts";
+import { openStack } from "../../platforms/stack.ts";
+import { confirmByName } from "../confirm.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { typed } from "../format/block.ts";
+import { upQuestion } from "../format/stack.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
 interface UpFlags extends SetFlags {
@@ -24,7 +32,12 @@ Examples:
   ./exai up staging`,
     )
     .action(async (stack: string, flags: UpFlags) => {
-      const { up } = await import("../verbs/up-any.ts");
-      await run((signal) => up(stack, flags.set ?? {}, flags, signal));
+      await run((signal) => up(stack, flags, signal));
     });
 };
+
+function up(name: string, { engine, yes, set }: UpFlags, signal: AbortSignal): Verb {
+  const ask = (plan: UpPlan) => confirmByName(name, upQuestion(plan), typed(command(`up ${name} --yes`)));
+  const confirm = yes ? undefined : ask;
+  return resultOf("up", openStack(name, set).up({ engine, confirm, signal }), () => EXIT.ok);
+}

@@ -1,6 +1,6 @@
 import { command } from "../../contract/fix.ts";
-import type { DoctorResult } from "../doctor/checks.ts";
-import { heading, next, type Block, type Text } from "./block.ts";
+import type { DoctorResult } from "../../platforms/machine/doctor.ts";
+import { heading, next, typed, type Block, type Text } from "./block.ts";
 
 /** `doctor`. */
 export function formatDoctor({ ready, findings }: DoctorResult): readonly Block[] {
@@ -9,7 +9,12 @@ export function formatDoctor({ ready, findings }: DoctorResult): readonly Block[
     {
       type: "table",
       columns: [{ title: "CHECK" }, { title: "STATE" }, { title: "FOUND", minimum: 16 }, { title: "FIX", minimum: 28 }],
-      rows: findings.map(({ name, ok, needed, found, fix }) => [name, state(ok, needed), found, ok ? "" : fix]),
+      rows: findings.map(({ name, ok, needed, found, fix }) => [
+        name,
+        state(ok, needed),
+        found,
+        ok ? "" : typeof fix === "string" ? fix : fix.render(typed),
+      ]),
     },
     heading(
       ready

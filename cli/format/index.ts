@@ -4,10 +4,17 @@ import type { Block, Formatter } from "./block.ts";
 import { formatDoctor } from "./doctor.ts";
 import { formatImageBuild } from "./image.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
+import { formatDown, formatEnvironment, formatPreview, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatTest } from "./test.ts";
 
 /** How the result of each verb is shown to people. */
 export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[Verb]> } = {
+  up: formatUp,
+  preview: formatPreview,
+  down: formatDown,
+  status: formatStatus,
+  env: formatEnvironment,
+  synth: formatSynth,
   "migrate plan": formatMigratePlan,
   "migrate apply": formatMigrateApply,
   "migrate test": formatMigrateTest,

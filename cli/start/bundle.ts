@@ -1,41 +1,122 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import { librariesKey, ROOT, sourcesKey } from "./sources.ts";
+
+/** The client alone is nearly a thousand modules, so it is bundled once per installation, and not once per change of a source. */
+const CLIENT = "@kubernetes/client-node";
+
+/** What of the client is used; `tests/unit/cli/start.test.ts` compares it with the imports. */
+export const USED_OF_CLIENT = [
+  "ApiException",
+  "KubeConfig",
+  "KubernetesObjectApi",
+  "Log",
+  "PatchStrategy",
+  "PortForward",
+] as const;
+
+/** Loaded from node_modules when a command needs them: they find files of their own by their path, or are many and rarely used. */
+const EXTERNAL = ["@pulumi/*", "@grafana/*", "@electric-sql/*", "esbuild", "pg-native"];
+
+/** Bundles that are kept: a process that runs for hours loads parts of its own bundle late. */
+const KEPT = 10;
+
+/** Folder of the bundles. */
+const CACHE = join(ROOT, ".exai/cache/cli");
+
 /**
- * Makes one file of each of the libraries in `libraries.ts`, where that is not done. `resolve.ts` begins it, and nobody waits
- * for it: all files come into place at once, when they are whole. Exit codes: 0 they are there, 1 they could not be made; the
- * CLI then loads the libraries as they are.
+ * The bundle of the present sources; built first if it does not exist. Several processes may build it at the same time.
+ *
+ * @returns undefined if it cannot be built, for example in a read-only checkout or on a full disk
  */
-import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { build } from "esbuild";
-import { BUNDLED_LIBRARIES, bundleOf, bundlesDirectory } from "./libraries.ts";
+export async function bundleOfSources(): Promise<string | undefined> {
+  const folder = join(CACHE, sourcesKey());
+  const entry = join(folder, "program.js");
+  if (existsSync(entry)) return entry;
+  try {
+    const client = join(CACHE, `client-${librariesKey()}`);
+    if (!existsSync(client)) await atomically(client, buildClient);
+    await atomically(folder, (draft) => buildProgram(draft, join(client, "client.js")));
+    prune();
+    return entry;
+  } catch {
+    return undefined;
+  }
+}
 
-const directory = bundlesDirectory();
-const draft = `${directory}.${String(process.pid)}`;
+/** Makes a folder that appears as a whole. If another process has made it meanwhile, that one is used. */
+async function atomically(folder: string, build: (draft: string) => Promise<unknown>): Promise<void> {
+  const draft = `${folder}.${String(process.pid)}.draft`;
+  try {
+    mkdirSync(draft, { recursive: true });
+    await build(draft);
+    renameSync(draft, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
 
-async function bundle(library: string, used: readonly string[] | undefined): Promise<void> {
-  // By name: from CommonJS, `export *` would give none.
-  const names = used ?? Object.keys((await import(library)) as object).filter((name) => name !== "module.exports");
+/** Options of both builds. */
+const COMMON = {
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node22.18",
+  logLevel: "silent",
+  // Dependencies in CommonJS call require, which an ES module does not have.
+  banner: {
+    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+  },
+} as const;
+
+async function buildClient(draft: string): Promise<void> {
+  const { build } = await import("esbuild");
   await build({
-    stdin: { contents: `export { ${names.join(", ")} } from "${library}";`, resolveDir: import.meta.dirname },
-    outfile: bundleOf(library, draft),
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node22.18",
-    external: ["pg-native"], // asked for by pg, and not installed
-    logLevel: "error",
-    // Dependencies in CommonJS call require, which an ES module does not have.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    ...COMMON,
+    stdin: { contents: `export { ${USED_OF_CLIENT.join(", ")} } from "${CLIENT}";`, resolveDir: ROOT },
+    outfile: join(draft, "client.js"),
   });
 }
 
-if (!existsSync(directory)) {
-  try {
-    await Promise.all(Object.entries(BUNDLED_LIBRARIES).map(([library, used]) => bundle(library, used)));
-    await rename(draft, directory);
-  } catch (error) {
-    // Somebody else may have made the same in the meantime.
-    if (!existsSync(directory)) throw error;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
+async function buildProgram(draft: string, client: string): Promise<void> {
+  const { build } = await import("esbuild");
+  await build({
+    ...COMMON,
+    entryPoints: [join(ROOT, "cli/program.ts")],
+    outdir: draft,
+    splitting: true,
+    sourcemap: true,
+    sourcesContent: false,
+    external: EXTERNAL,
+    define: { "import.meta.url": "__url", "import.meta.dirname": "__dirname" },
+    plugins: [
+      {
+        name: "exai",
+        setup({ onResolve, onLoad }) {
+          const fromDraft = relative(draft, client);
+          onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({ path: fromDraft, external: true }));
+          onLoad({ filter: /\.ts$/ }, ({ path }) => ({ loader: "ts", contents: located(path) }));
+        },
+      },
+    ],
+  });
+}
+
+/** A source that finds its files by its own path, also from the bundle. */
+function located(path: string): string {
+  const text = readFileSync(path, "utf8");
+  const url = text.includes("import.meta.url") ? `const __url = ${JSON.stringify(pathToFileURL(path).href)};` : "";
+  const folder = text.includes("import.meta.dirname") ? `const __dirname = ${JSON.stringify(dirname(path))};` : "";
+  return `${url}${folder}${text}`;
+}
+
+/** Removes the oldest bundles. */
+function prune(): void {
+  const folders = readdirSync(CACHE)
+    .map((name) => join(CACHE, name))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  for (const folder of folders.slice(KEPT)) rmSync(folder, { recursive: true, force: true });
 }

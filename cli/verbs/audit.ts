@@ -7,7 +7,8 @@ import { readDatabase } from "../../policies/database/read.ts";
 import { graphOfState } from "../../policies/pack/state.ts";
 import { decisionOf, judgeStack } from "../../policies/report/model.ts";
 import { RULES } from "../../policies/rules/index.ts";
-import type { Overrides } from "../../platforms/compose/project.ts";
+import type { Overrides } from "../../platforms/declared.ts";
+import { openStack } from "../../platforms/stack.ts";
 import { EXIT_OF, projectWaivers, showReports, type PlanOptions } from "./plan.ts";
 
 export interface AuditOptions extends PlanOptions {
@@ -49,7 +50,5 @@ async function graphOf(
       "no stack is named",
       "./exai audit staging, or: ./exai audit --state <file>",
     );
-  const { openEngine } = await import("../../platforms/pulumi/open.ts");
-  const { engine } = await openEngine(stack, overrides);
-  return graphOfState(await engine.state(), `stack ${stack}`, `./exai up ${stack}`);
+  return graphOfState(await openStack(stack, overrides).engineState(), `stack ${stack}`, `./exai up ${stack}`);
 }

@@ -1,8 +1,9 @@
 import { chownSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
@@ -10,15 +11,15 @@ import { containersOf, imageIds, type RunningContainer } from "./containers.ts";
 import type { LocalProject } from "./project.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
-/** What differs between the rendered project and what runs. */
+/** What differs between the rendered project and the running containers. */
 export interface Difference {
-  /** Services to be made or made anew, each with the reason. */
+  /** Services to create or replace, each with the reason. */
   readonly changed: ReadonlyMap<string, string>;
-  /** Containers of the instance that the project no longer has. */
+  /** Containers of the instance that are not in the project. */
   readonly orphans: readonly RunningContainer[];
 }
 
-/** Compares a project with the engine: definition, files and image of each service, and whether it runs. */
+/** Compares a project with Docker: definition, files and image of each service, and whether it runs. */
 export async function difference(project: LocalProject): Promise<Difference> {
   const [running, images] = await Promise.all([
     containersOf(project.settings.instance),
@@ -44,30 +45,30 @@ function reasonToChange(service: ComposeService, container: RunningContainer | u
 }
 
 export interface ApplyOptions {
-  /** Services to bring up, each with the reason that the user is told. */
+  /** Services to start, each with the reason for the user. */
   readonly services: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
-  /** Seconds until a service that is not healthy fails. @default 180 */
+  /** Seconds in which every service must become healthy. @default 180 */
   readonly timeoutSeconds?: number;
-  /** Also brings up what the services need, and removes what the project no longer has. @default true */
+  /** Also starts what the services need, and removes containers that are not in the project. @default true */
   readonly dependencies?: boolean;
   /** @default true */
   readonly waitForHealth?: boolean;
 }
 
 /**
- * Brings the named services up with Compose, or all of them, and waits until each is healthy.
+ * Starts services with Compose and waits until each is healthy.
  *
- * @throws UserError where Compose refuses, or a service does not become healthy in time
+ * @throws UserError if Compose fails, or a service does not become healthy in time
  */
-export async function* apply(project: LocalProject, options: ApplyOptions): AsyncGenerator<ExaiEvent, void> {
+export async function* apply(project: LocalProject, options: ApplyOptions): Operation<void> {
   const started = Date.now();
   await writeProject(project);
   const names = [...options.services.keys()];
   for (const [name, reason] of options.services)
     yield { type: "step", id: `start:${name}`, title: `start ${name}`, status: "started", detail: reason };
   const command = await composeCommand();
-  // A container that the engine or an older project made has the same name, and Compose would not take it over.
+  // Compose does not replace a container of the same name that it did not make.
   const strangers = [...(await containersOf(project.settings.instance)).values()].filter(
     (container) => container.hash === "" && options.services.has(container.component),
   );
@@ -86,7 +87,7 @@ export async function* apply(project: LocalProject, options: ApplyOptions): Asyn
     { signal: options.signal },
   ).then((ran) => {
     composing.ended = true;
-    // A service that is unhealthy fails Compose's own wait as well; the health below names it and says why.
+    // An unhealthy service fails Compose's own wait too; the wait below names it and gives the reason.
     if (ran.code !== 0 && !/unhealthy|dependency failed/i.test(ran.stderr))
       composing.fault = composeFault(project, ran.stderr);
   });
@@ -107,7 +108,7 @@ interface Composing {
   fault?: UserError;
 }
 
-/** Waits until the services are healthy, telling each as it is. */
+/** Waits until the services are healthy, and reports each. */
 async function* healthy(
   project: LocalProject,
   services: readonly string[],
@@ -115,18 +116,18 @@ async function* healthy(
   started: number,
   timeoutSeconds: number,
   signal: AbortSignal,
-): AsyncGenerator<ExaiEvent, void> {
+): Operation<void> {
   const waiting = new Set(services);
   const images = await imageIds(project.compose.images);
   const wanted = new Map(project.compose.services.map((service) => [service.name, service]));
-  // Until Compose has replaced it, the old container is there, and healthy.
+  // Until Compose has replaced it, the old container exists and is healthy.
   const isNew = (name: string, container: RunningContainer | undefined): boolean => {
     const service = wanted.get(name);
     return container?.hash === service?.hash && container?.imageId === images.get(service?.image ?? "");
   };
   for (;;) {
     if (composing.fault !== undefined) throw composing.fault;
-    // Read before the containers are: what Compose has not made when it ends will never be made.
+    // Read before the containers: a container that does not exist when Compose ends will not be made.
     const { ended } = composing;
     const running = await containersOf(project.settings.instance);
     for (const name of [...waiting].sort()) {
@@ -140,22 +141,22 @@ async function* healthy(
         const log = container === undefined ? "" : await lastLog(container);
         const state =
           container === undefined
-            ? "was not made"
+            ? "was not created"
             : container.state === "exited"
               ? `exited with ${container.exitCode}`
               : `is not healthy after ${timeoutSeconds} s`;
         throw new UserError(
-          "failed",
+          container?.state === "running" ? "timeout" : "failed",
           name,
           `${state}${log === "" ? "" : `; its log ends with:\n${log}`}`,
-          `./exai logs ${name}`,
+          fix`${command(`logs ${name}`)}`,
         );
       }
     }
     if (waiting.size === 0) return;
     const states = [...waiting].sort().map((name) => {
       const container = running.get(name);
-      return `${name} ${container === undefined ? "waits" : isNew(name, container) ? container.health : "is replaced"}`;
+      return `${name} ${container === undefined ? "waiting" : isNew(name, container) ? container.health : "being replaced"}`;
     });
     yield { type: "step", id: "health", title: "wait for health", status: "progress", detail: states.join(", ") };
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -168,7 +169,7 @@ async function lastLog(container: RunningContainer): Promise<string> {
   return `${ran.stdout}${ran.stderr}`.trim().replaceAll(/^/gm, "    ");
 }
 
-/** Compose's own words are for its own users: a port that is taken gets the setting that moves it. */
+/** Turns an error of Compose into one for the user: a port that is in use gets the setting that changes it. */
 function composeFault(project: LocalProject, stderr: string): UserError {
   const taken = /(?:bind for|listen tcp4?) [\d.]*:(\d+)[^\n]*(?:already allocated|already in use)/i.exec(stderr);
   if (taken !== null) {
@@ -179,12 +180,12 @@ function composeFault(project: LocalProject, stderr: string): UserError {
     return new UserError(
       "failed",
       `port ${taken[1] ?? ""}`,
-      `is taken by another program`,
-      `./exai up --set ${setting.replace("exai:", "")}=<free port>, or set ${setting} in Pulumi.${project.settings.stack}.yaml`,
+      "is used by another program",
+      fix`${command(`up --set ${setting.replace("exai:", "")}=<free port>`)}, or set ${setting} in Pulumi.${project.settings.stack}.yaml`,
     );
   }
   const last = stderr.trim().split("\n").slice(-6).join("\n    ");
-  return new UserError("failed", "compose", `could not bring the stack up:\n    ${last}`, "./exai doctor");
+  return new UserError("failed", "compose", `could not start the stack:\n    ${last}`, fix`${command("doctor")}`);
 }
 
 /** Writes the Compose file and the files that its services mount. */
@@ -204,17 +205,17 @@ export async function writeProject(project: LocalProject): Promise<void> {
       foreign.push(file);
     }
   }
-  await giveAway(project, foreign);
+  await changeOwner(project, foreign);
   writeDurably(
     project.composePath,
-    `# Written by ./exai from the program's resource graph; edits are lost.\n${stringify(project.compose.document)}`,
+    `# Written by exai from the program's resource graph. Edits are overwritten.\n${stringify(project.compose.document)}`,
     0o600,
   );
 }
 
 /**
- * Whether a file is as it has to be. One that belongs to a container's user cannot be read, and is written anew; so is a
- * secret that an interrupted run wrote and did not give to its user.
+ * Whether a file needs no change. A file that belongs to a container's user cannot be read, and is written again. So is a
+ * secret that an interrupted run wrote without changing its owner.
  */
 function unchanged(path: string, { content, secret, uid }: ComposeFile): boolean {
   try {
@@ -224,8 +225,8 @@ function unchanged(path: string, { content, secret, uid }: ComposeFile): boolean
   }
 }
 
-/** Gives secrets to the user of their container where this process may not: the Docker engine may. */
-async function giveAway(project: LocalProject, files: readonly ComposeFile[]): Promise<void> {
+/** Changes the owner of secrets to the user of their container, by a container: this process has no right to. */
+async function changeOwner(project: LocalProject, files: readonly ComposeFile[]): Promise<void> {
   const image = project.compose.services.find((service) => service.name === "postgres")?.image;
   if (files.length === 0 || image === undefined) return;
   const script = files.map((file) => `chown ${file.uid}:${file.gid} '/home-of-stack/${file.path}'`).join(" && ");
@@ -235,7 +236,7 @@ async function giveAway(project: LocalProject, files: readonly ComposeFile[]): P
   ]);
 }
 
-/** `docker compose` where the plug-in is there, else `docker-compose`. @throws UserError where neither is */
+/** `docker compose` if the plug-in is installed, else `docker-compose`. @throws UserError if neither is */
 export async function composeCommand(): Promise<readonly string[]> {
   for (const command of [["docker", "compose"], ["docker-compose"]]) {
     const [program = "", ...args] = command;
@@ -249,12 +250,6 @@ export async function composeCommand(): Promise<readonly string[]> {
     "missing-tool",
     "compose",
     "neither `docker compose` nor `docker-compose` is installed",
-    "./exai doctor --install",
+    fix`${command("doctor --install")}`,
   );
-}
-
-/** A path for a person: relative to where they stand. */
-export function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith("..") ? path : short;
 }

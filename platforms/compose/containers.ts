@@ -1,7 +1,7 @@
 import { LABELS } from "../../contract/labels.ts";
 import { docker, DockerError, tryDocker } from "../../operations/docker/cli.ts";
 
-/** A container of the instance as the Docker engine sees it. */
+/** A container of an instance, as Docker reports it. */
 export interface RunningContainer {
   readonly id: string;
   readonly name: string;
@@ -11,13 +11,13 @@ export interface RunningContainer {
   readonly imageId: string;
   /** `running`, `restarting`, `exited`, … */
   readonly state: string;
-  /** `healthy`, `unhealthy`, `starting`, or empty where there is no check. */
+  /** `healthy`, `unhealthy`, `starting`, or empty if there is no check. */
   readonly health: string;
-  /** Hash of the definition it was made from; empty where the engine, and not Compose, made it. */
+  /** Hash of the definition that Compose made it from; empty if the Pulumi engine made it. */
   readonly hash: string;
   readonly restarts: number;
   readonly startedAt: string;
-  /** Exit code of the last run, where it has ended. */
+  /** Exit code of the last run, if it has ended. */
   readonly exitCode: number;
   /** Ports on the host, `127.0.0.1:8080->8080`. */
   readonly ports: readonly string[];
@@ -39,15 +39,15 @@ export async function containerIds(instance: string): Promise<readonly string[]>
 }
 
 /**
- * The containers of an instance, stopped ones too, by component. Of two, the younger counts: a Compose that is killed
- * while it replaces a container leaves the old one behind.
+ * The containers of an instance, stopped ones too, by component. Of two, the younger counts: if Compose is killed while it
+ * replaces a container, the old one remains.
  */
 export async function containersOf(instance: string): Promise<ReadonlyMap<string, RunningContainer>> {
   for (;;) {
     const ids = await containerIds(instance);
     if (ids.length === 0) return new Map();
     const ran = await tryDocker(["inspect", ...ids]);
-    // A container that went between the two commands: the list is asked for again.
+    // A container was removed between the two commands: list them again.
     if (ran.code !== 0 && /no such (object|container)/i.test(ran.stderr)) continue;
     if (ran.code !== 0) throw new DockerError(["inspect", ...ids], ran.stderr);
     const inspected = JSON.parse(ran.stdout) as Inspected[];
@@ -61,8 +61,8 @@ export async function containersOf(instance: string): Promise<ReadonlyMap<string
 }
 
 /**
- * Whether Compose made an instance's component, and not the engine; undefined where there is none. One question to Docker:
- * a rollback waits for it.
+ * Whether Compose, and not the Pulumi engine, made an instance's component; undefined if there is none. One request to Docker:
+ * a rollback may wait for it.
  */
 export async function madeByCompose(instance: string, component: string): Promise<boolean | undefined> {
   const filters = [`${LABELS.instance}=${instance}`, `${LABELS.component}=${component}`].flatMap((label) => [
@@ -94,7 +94,7 @@ function containerOf(raw: Inspected): RunningContainer {
   };
 }
 
-/** Content identifiers of images on the engine; absent ones are left out. */
+/** Content identifiers of the images on this machine; absent ones are left out. */
 export async function imageIds(references: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const ids = await Promise.all(
     references.map(async (reference) => {

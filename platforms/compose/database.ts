@@ -1,9 +1,17 @@
+import { verifiedUrl } from "../../operations/migrations/url.ts";
+import { environmentUrl } from "../database-url.ts";
+import type { Database, DatabaseOptions } from "../platform.ts";
 import type { LocalStack } from "./project.ts";
+import { localGuard } from "./release-guard.ts";
+import { withStackLock } from "./stack-lock.ts";
+import { localDatabaseUrl } from "./database-url.ts";
 
-/** Name under which the program generates the password of the database's owner. */
-export const POSTGRES_PASSWORD = "generated-postgres";
-
-/** Connection string of the local database for its owner, by way of the published port on loopback. */
-export function localDatabaseUrl({ settings, state }: LocalStack): string {
-  return `postgres://postgres:${state.password(POSTGRES_PASSWORD, 48)}@127.0.0.1:${settings.postgresPort}/postgres?sslmode=disable`;
+/** The database of a local stack, or the one that the user names. */
+export function databaseOf(stack: LocalStack, { url, signal }: DatabaseOptions): Database {
+  const given = url ?? environmentUrl();
+  return {
+    url: given === undefined ? localDatabaseUrl(stack) : verifiedUrl(given),
+    guard: localGuard(stack, signal),
+    exclusively: (verb, work) => withStackLock({ stack: stack.declared.name, home: stack.home }, verb, work),
+  };
 }

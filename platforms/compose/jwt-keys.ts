@@ -1,16 +1,17 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { keyId, type JwtKeyName } from "../../contract/jwt.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
 import type { RotationStore } from "../../operations/secrets/store.ts";
 import type { ConfigSource } from "../../stacks/settings/source.ts";
-import type { LocalState } from "./state.ts";
+import type { FileState } from "./state.ts";
 import { randomPassword } from "./state.ts";
-import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
-/** Names in `secrets.json` of what a rotation has made: the key that it left, and the one that it is about to bring. */
+/** Names in `secrets.json` of the keys that a rotation makes: the current one after it, and the next one during it. */
 const ROTATED = "rotated-jwt";
 const NEXT = "next-jwt";
 /** Name under which the program generates the first key, and its length. */
@@ -20,34 +21,34 @@ function rotationPath(home: string): string {
   return join(home, "rotation.json");
 }
 
-/** How far the rotation of a local stack is. */
+/** The record of a local stack's rotation. */
 export function readRotation(home: string): Rotation | undefined {
   const path = rotationPath(home);
   return existsSync(path) ? parseRotation(readFileSync(path, "utf8"), path) : undefined;
 }
 
-/** The keys of a local stack as settings: what a rotation has made wins over what the program generates. */
-export function jwtSettings(state: LocalState, source: ConfigSource): Readonly<Record<string, string>> {
-  // A key of the stack file is its owner's.
+/** The keys of a local stack as settings: those of a rotation win over those that the program generates. */
+export function jwtSettings(state: FileState, source: ConfigSource): Readonly<Record<string, string>> {
+  // A rotation does not change a key of the stack file.
   if ((source.get("jwtSecret") ?? "") !== "") return {};
   const rotation = readRotation(state.home);
   const [current, next] = [state.known(ROTATED), state.known(NEXT)];
   return {
     ...(current === undefined ? {} : { jwtSecret: current }),
-    // Where the key is gone from its place, it has become the current one, and only the record does not say so yet.
+    // If the next key is missing, it has become the current one, and only the record does not show it yet.
     ...(unfinishedRotation(rotation) && next !== undefined
       ? { jwtSecretNext: next, blueJwtKeys: rotation.wanted.blue, greenJwtKeys: rotation.wanted.green }
       : {}),
   };
 }
 
-/** The keys of a local stack in `secrets.json`, and the record beside it. */
-export class LocalRotationStore implements RotationStore {
-  readonly #state: LocalState;
+/** The keys of a local stack in `secrets.json`, and the record in `rotation.json`. */
+export class FileRotationStore implements RotationStore {
+  readonly #state: FileState;
   readonly #source: ConfigSource;
 
-  /** `source`: the stack's settings as its file and the command line have them. */
-  constructor(state: LocalState, source: ConfigSource) {
+  /** @param source the stack file and the command line */
+  constructor(state: FileState, source: ConfigSource) {
     this.#state = state;
     this.#source = source;
   }
@@ -62,8 +63,8 @@ export class LocalRotationStore implements RotationStore {
         throw new UserError(
           "state-conflict",
           `exai:${key}`,
-          "is in the stack file, and a rotation of a local stack changes the key that it generates",
-          `remove exai:${key} from the stack file, then ./exai up`,
+          "is in the stack file, but a rotation of a local stack changes the generated key",
+          fix`remove exai:${key} from the stack file, then ${command("up")}`,
         );
     const next = randomPassword(GENERATED.length);
     this.#state.setPasswords({ [NEXT]: next });

@@ -1,28 +1,34 @@
 import { join, resolve } from "node:path";
 import { SLOTS } from "../../contract/slots.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
-import { UserError } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
+import { fallbackOf } from "../../stacks/settings/setting.ts";
+import type { ConfigSource } from "../../stacks/settings/source.ts";
+import { SETTINGS } from "../../stacks/settings/table.ts";
 import type { ComposeProject } from "../../synth/compose.ts";
-import { stackFileSource } from "../../synth/stack-file.ts";
+import { loadProgram } from "../../synth/lazy.ts";
+import { layered } from "../../synth/stack-file.ts";
+import type { DeclaredStack, Overrides } from "../declared.ts";
 import { jwtSettings } from "./jwt-keys.ts";
-import { LocalState } from "./state.ts";
+import { FileState } from "./state.ts";
 
-/** Values that win over a stack file's, keys without `exai:`. */
-export type Overrides = Readonly<Record<string, string>>;
+export type { Overrides } from "../declared.ts";
 
-/** A local stack as its settings have it. */
+/** A stack on this machine: its settings, and the folder that holds its state. */
 export interface LocalStack {
+  readonly declared: DeclaredStack;
   readonly settings: Settings;
   /** Absolute path of the stack's own folder. */
   readonly home: string;
-  readonly state: LocalState;
-  /** What the settings were made from; the images of the slots are among them. */
+  readonly state: FileState;
+  /** What the settings were made from: the typed overrides, the images of the slots and the keys of a rotation. */
   readonly overrides: Overrides;
+  /** The stack file with the overrides. */
+  readonly source: ConfigSource;
 }
 
-/** A local stack together with the Compose project that its program comes to. */
+/** A local stack together with the Compose project that its program renders to. */
 export interface LocalProject extends LocalStack {
   readonly graph: ResourceGraph;
   readonly compose: ComposeProject;
@@ -31,53 +37,37 @@ export interface LocalProject extends LocalStack {
 }
 
 /**
- * Reads the settings of a local stack; a slot runs the image that the last cutover gave it.
+ * The settings of a local stack. A slot runs the image that the last cutover gave it.
  *
- * @throws UserError or UserErrors where the settings are refused or the stack is not local
+ * @param more values that win over the typed overrides. The stack's state is read again, its file is not.
+ * @throws UserError or UserErrors if a setting is refused or the state is damaged
  */
-export function localStack(stack: string, given: Overrides): LocalStack {
-  const first = parseSettings(stack, stackFileSource(PROJECT_ROOT, stack, { overrides: given }));
-  if (first.environment !== "local")
-    throw new UserError(
-      "failed",
-      `stack ${stack}`,
-      `is ${first.environment}, and this works on stacks of this machine alone`,
-      "name a local stack",
-    );
-  const home = resolve(PROJECT_ROOT, first.homeDirectory ?? ".exai/local");
-  const state = new LocalState(home);
-  const slots = state.slots();
-  const overrides: Record<string, string> = {
-    ...jwtSettings(state, stackFileSource(PROJECT_ROOT, stack, { overrides: given })),
+export function localStack(declared: DeclaredStack, more: Overrides = {}): LocalStack {
+  const { name, file } = declared;
+  const given = { ...declared.overrides, ...more };
+  const folder = declared.source.get("homeDirectory");
+  const home = resolve(
+    PROJECT_ROOT,
+    typeof folder === "string" && folder !== "" ? folder : (fallbackOf(SETTINGS.homeDirectory, "local") ?? ""),
+  );
+  const state = new FileState(home);
+  const images = state.slots();
+  const overrides: Overrides = {
+    ...Object.fromEntries(
+      SLOTS.flatMap((slot) => (images[slot] === undefined ? [] : [[`${slot}Image`, images[slot]]])),
+    ),
+    ...jwtSettings(state, declared.source),
     ...given,
   };
-  for (const slot of SLOTS) {
-    const image = slots[slot];
-    if (image !== undefined) overrides[`${slot}Image`] ??= image;
-  }
-  const settings = parseSettings(stack, stackFileSource(PROJECT_ROOT, stack, { overrides }));
-  return { settings, home, state, overrides };
+  const source = layered(file, { overrides });
+  return { declared, settings: parseSettings(name, source), home, state, overrides, source };
 }
 
-/** Runs the program of a local stack and renders its Compose project. Nothing is written but generated passwords. */
-export async function localProject(stack: LocalStack, more: Overrides = {}): Promise<LocalProject> {
-  // Loaded here alone: a rollback only reads settings, and does not wait for the program and its libraries.
-  const [{ capture }, { compose, composeOutputs }] = await Promise.all([
-    import("../../synth/capture.ts"),
-    import("../../synth/compose.ts"),
-  ]);
-  const overrides = { ...stack.overrides, ...more };
-  const name = stack.settings.stack;
-  const source = stackFileSource(PROJECT_ROOT, name, { overrides });
-  const graph = await capture(name, source, {
+/** Runs the program of a local stack and renders its Compose project. Writes nothing but generated passwords. */
+export async function localProject(stack: LocalStack): Promise<LocalProject> {
+  const { capture, compose, composeOutputs } = await loadProgram();
+  const graph = await capture(stack.declared.name, stack.source, {
     outputs: composeOutputs((password, length) => stack.state.password(password, length)),
   });
-  return {
-    ...stack,
-    overrides,
-    settings: parseSettings(name, source),
-    graph,
-    compose: compose(graph),
-    composePath: join(stack.home, "compose.yaml"),
-  };
+  return { ...stack, graph, compose: compose(graph), composePath: join(stack.home, "compose.yaml") };
 }

@@ -8,9 +8,9 @@ import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
 
-/** The releases that stand on a local stack's database. */
+/** The releases that use a local stack's database. */
 export function localGuard(local: LocalStack, signal: AbortSignal): ReleaseGuard {
-  const { settings, home, overrides } = local;
+  const { settings, home } = local;
   const leases = new FileLeaseStore(join(rolloutDirectory(home), "leases"));
   return {
     unlabelled: settings.unlabelledReleases,
@@ -19,7 +19,7 @@ export function localGuard(local: LocalStack, signal: AbortSignal): ReleaseGuard
         journal: new FileJournalStore(rolloutDirectory(home)),
         leases,
         schema: localSchema(local),
-        deployer: { status: async (slot) => slotStatus(await slotContainer(settings.stack, overrides, slot)) },
+        deployer: { status: async (slot) => slotStatus(await slotContainer(settings.instance, slot)) },
         signal,
       }),
     exclude: async () => {

@@ -1,87 +1,72 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRefusal, UserError } from "../../contract/errors.ts";
-import type { Ahead } from "../../operations/rollout/ports/prefetch.ts";
+import { command, fix } from "../../contract/fix.ts";
+import { Asked, type Ahead } from "../../operations/rollout/ports/prefetch.ts";
+import { ROLLBACK_SECONDS } from "../../operations/rollout/controller/schema-check.ts";
+import { EnvoyTraffic } from "../../operations/rollout/local/envoy-traffic.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { POSTGRES_PASSWORD } from "./database.ts";
+import { POSTGRES_PASSWORD } from "./database-url.ts";
+import type { RolloutKind } from "../platform.ts";
 import { madeByCompose } from "./containers.ts";
-import { localStack, type LocalStack, type Overrides } from "./project.ts";
+import type { LocalStack } from "./project.ts";
+import { localContext } from "./rollout-context.ts";
+import { localRouter } from "./router.ts";
+import { localSchema } from "./schema.ts";
+import { notBeingChanged } from "./stack-lock.ts";
 
-/** What a verb on a rollout is like. */
-export interface VerbKind {
-  /** It may put an image into a slot, which must not happen under an `up` or a `down`; others never wait for those. */
-  readonly deploys?: boolean;
-  /** Users are badly served until it has moved them. */
-  readonly urgent?: boolean;
-}
-
-/** How long a router may be silent and still count as one that runs, milliseconds. */
+/** How long the router may take to answer and still count as running, milliseconds. */
 const SILENCE_MS = 500;
 
-/** A context on its way. */
+/** A context that is being opened. */
 export interface Opening {
-  /** Rejects with a UserError where the stack is not up. */
+  /** Rejects with a UserError if the stack is not up. */
   readonly context: Promise<RolloutContext>;
 }
 
 /**
- * All that a rollout touches on this machine. Returns when those have been asked whose answers an urgent verb waits for,
- * so that the rest can be loaded meanwhile.
+ * Opens the rollout of a local stack. Returns as soon as the requests that urgent work waits for are sent.
  *
- * @throws UserError (exit code 3) where the stack is being changed and the verb must wait for it
+ * @throws UserError (exit code 3) if the stack is being changed and the work deploys
  */
 export async function openLocalRollout(
-  stack: string,
-  overrides: Overrides,
+  local: LocalStack,
   signal: AbortSignal,
-  { deploys = false, urgent = false }: VerbKind = {},
+  { deploys = false, urgent = false }: RolloutKind = {},
 ): Promise<Opening> {
-  const local = localStack(stack, overrides);
-  if (deploys) {
-    const { notBeingChanged } = await import("./stack-lock.ts");
-    await notBeingChanged({ stack, home: local.home });
-  }
+  if (deploys) await notBeingChanged({ stack: local.declared.name, home: local.home });
   const byCompose = madeByComposeOnce(local);
-  const ahead = urgent ? await askAhead(local) : undefined;
+  const ahead = urgent ? askAhead(local) : undefined;
   const context = async () => {
-    const [{ localContext }] = await Promise.all([import("./rollout-context.ts"), urgent ? undefined : byCompose()]);
-    // A router that answers is that of a stack that is up, and Docker need not say so.
+    if (!urgent) await byCompose();
+    // If the router answers, the stack is up, and Docker is not asked.
     if (ahead !== undefined && !(await answers(ahead))) await byCompose();
-    return localContext(local, overrides, byCompose, signal, ahead);
+    return localContext(local, byCompose, signal, ahead);
   };
   return { context: context() };
 }
 
-/** Asks Docker, once and when that is wanted, whether Compose made a stack. Rejects with a UserError where nobody did. */
+/** Asks Docker at the first call whether Compose made the stack. Rejects with a UserError if the stack is not up. */
 function madeByComposeOnce({ settings: { stack, instance } }: LocalStack): () => Promise<boolean> {
   const ask = async () => {
     const byCompose = await madeByCompose(instance, "router");
-    if (byCompose === undefined) throw new UserError("not-found", `stack ${stack}`, "is not up", "./exai up");
+    if (byCompose === undefined) throw new UserError("not-found", `stack ${stack}`, "is not up", fix`${command("up")}`);
     return byCompose;
   };
   let asked: Promise<boolean> | undefined;
   return () => (asked ??= ask());
 }
 
-/** The router first: its answer takes longest, and it needs the least to be asked. */
-async function askAhead(local: LocalStack): Promise<Ahead> {
-  const [{ Asked }, { EnvoyTraffic }, { localRouter }] = await Promise.all([
-    import("../../operations/rollout/ports/prefetch.ts"),
-    import("../../operations/rollout/local/envoy-traffic.ts"),
-    import("./router.ts"),
-  ]);
+/** Sends the requests of a rollback early. The router first: its answer takes longest. */
+function askAhead(local: LocalStack): Ahead {
   const traffic = new EnvoyTraffic(localRouter(local));
   const readiness = new Asked(() => traffic.readiness());
-  // Where the database has no password yet there is none, and asking for it would make one.
+  // Without a password there is no database yet, and asking for the password would generate one.
   if (local.state.known(POSTGRES_PASSWORD) === undefined) return { readiness };
-  const [{ localSchema }, { ROLLBACK_SECONDS }] = await Promise.all([
-    import("./schema.ts"),
-    import("../../operations/rollout/controller/schema-check.ts"),
-  ]);
   const schema = localSchema(local);
   return { readiness, schema: new Asked(() => schema.state(ROLLBACK_SECONDS)) };
 }
 
-/** Whether the router answers, or is only slow to do so. Rejects with a UserError where another stack's does. */
+/** Whether the router answers, or is only slow. Rejects with a UserError if the router of another stack answers. */
 async function answers({ readiness }: Ahead): Promise<boolean> {
   const answered = readiness.answer().then(
     () => true,

@@ -1,13 +1,12 @@
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import type { LocalStack } from "./project.ts";
 
-/** The router of a local stack, as a rollout reaches it. */
+/** How a rollout reaches the router of a local stack. */
 export interface LocalRouter {
-  /** Where its container finds its route table on the host. */
+  /** The folder of the host that the router's container reads its route table from. */
   readonly routesDirectory: string;
-  /** Its read-only view. */
+  /** URL of its read-only admin interface. */
   readonly observeUrl: string;
-  /** Whose it is. */
   readonly instance: string;
 }
 

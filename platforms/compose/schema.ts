@@ -1,19 +1,17 @@
+import { imageLabels } from "../../operations/docker/cli.ts";
 import { databaseSchema, type RolloutSchema } from "../../operations/schema/coupling.ts";
 import { declaredRanges } from "../declared-ranges.ts";
-import { localDatabaseUrl } from "./database.ts";
+import { localDatabaseUrl } from "./database-url.ts";
 import type { LocalStack } from "./project.ts";
+import { provideImage } from "./slot-container.ts";
 
-/** The schema of a local stack's database. Images are brought here to read their labels. */
+/** The schema of a local stack's database. Reading the labels of an image pulls or builds it. */
 export function localSchema(local: LocalStack): RolloutSchema {
   return databaseSchema({
     url: () => localDatabaseUrl(local),
     unlabelled: local.settings.unlabelledReleases,
     ranges: declaredRanges(local.settings),
     labels: async (image, signal) => {
-      const [{ imageLabels }, { provideImage }] = await Promise.all([
-        import("../../operations/docker/cli.ts"),
-        import("./slot-container.ts"),
-      ]);
       await provideImage(image, signal);
       return imageLabels(image);
     },

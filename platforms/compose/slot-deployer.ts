@@ -1,42 +1,51 @@
 import type { Slot } from "../../contract/slots.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
 import { serverName } from "../../stacks/settings.ts";
+import { loadEngine } from "../pulumi/lazy.ts";
+import { setInStackFile } from "../pulumi/stack-file.ts";
 import { apply } from "./apply.ts";
-import { localProject, localStack, type Overrides } from "./project.ts";
-import { drainSlot, lastLines, locateImage, provideImage, slotContainer, slotStatus } from "./slot-container.ts";
+import { engineTarget } from "./engine-target.ts";
+import { localProject, localStack, type LocalStack } from "./project.ts";
+import {
+  drainSlot,
+  lastLines,
+  locateImage,
+  provideImage,
+  slotContainer,
+  slotStatus,
+  startSlot,
+} from "./slot-container.ts";
 
-/** Puts images into the slots of a stack that Compose runs: only the slot's own container is made anew. */
-export class ComposeDeployer implements SlotDeployer {
-  readonly #stack: string;
-  readonly #overrides: Overrides;
+/** Makes the container of a slot. The stack's settings already name the image. */
+type MakeContainer = (stack: LocalStack, slot: Slot, image: string, signal: AbortSignal) => Promise<void>;
 
-  constructor(stack: string, overrides: Overrides) {
+/** Deploys images to the slots of a local stack, with the tool that made the stack: Compose or the Pulumi engine. */
+export class DockerDeployer implements SlotDeployer {
+  readonly #stack: LocalStack;
+  readonly #byCompose: () => Promise<boolean>;
+
+  /** @param byCompose whether Compose made the stack; called by deployments only */
+  constructor(stack: LocalStack, byCompose: () => Promise<boolean>) {
     this.#stack = stack;
-    this.#overrides = overrides;
+    this.#byCompose = byCompose;
   }
 
   async deploy(slot: Slot, image: string, signal: AbortSignal): Promise<SlotStatus> {
     await provideImage(image, signal);
-    const stack = localStack(this.#stack, this.#overrides);
-    // Remembered before the container is made: a later `up` has to come to the same stack.
-    stack.state.setSlot(slot, image);
-    const project = await localProject(localStack(this.#stack, { ...this.#overrides, [`${slot}Image`]: image }));
-    const events = apply(project, {
-      services: new Map([[serverName(slot), `runs ${image}`]]),
-      dependencies: false,
-      waitForHealth: false,
-      signal,
-    });
-    while ((await events.next()).done !== true); // its progress is the rollout's own
+    // Stored before the container is made, so that a later `up` results in the same stack.
+    this.#stack.state.setSlot(slot, image);
+    const make = (await this.#byCompose()) ? byCompose : byEngine;
+    await make(localStack(this.#stack.declared, { [`${slot}Image`]: image }), slot, image, signal);
     return this.status(slot);
   }
 
   async drain(slot: Slot, graceSeconds: number, signal: AbortSignal): Promise<void> {
-    await drainSlot(await slotContainer(this.#stack, this.#overrides, slot), graceSeconds, signal);
+    await drainSlot(await this.#container(slot), graceSeconds, signal);
   }
 
   async status(slot: Slot): Promise<SlotStatus> {
-    return slotStatus(await slotContainer(this.#stack, this.#overrides, slot));
+    return slotStatus(await this.#container(slot), this.#stack.state.slots()[slot]);
   }
 
   locate(image: string, signal: AbortSignal): Promise<string> {
@@ -44,6 +53,35 @@ export class ComposeDeployer implements SlotDeployer {
   }
 
   async logs(slot: Slot, lines: number): Promise<string> {
-    return lastLines(await slotContainer(this.#stack, this.#overrides, slot), lines);
+    return lastLines(await this.#container(slot), lines);
+  }
+
+  #container(slot: Slot) {
+    return slotContainer(this.#stack.settings.instance, slot);
   }
 }
+
+/** Compose replaces the slot's own container only. */
+const byCompose: MakeContainer = async (stack, slot, image, signal) => {
+  const events = apply(await localProject(stack), {
+    services: new Map([[serverName(slot), `runs ${image}`]]),
+    dependencies: false,
+    waitForHealth: false,
+    signal,
+  });
+  while ((await events.next()).done !== true); // the rollout reports its own progress
+};
+
+/** The engine runs an `up` that is confined to the slot. */
+const byEngine: MakeContainer = async (stack, slot, image, signal) => {
+  const { name, overrides } = stack.declared;
+  // A raw `pulumi up` has to result in the same stack too.
+  if (Object.keys(overrides).length === 0) setInStackFile(PROJECT_ROOT, name, `${slot}Image`, image);
+  const { openEngine } = await loadEngine();
+  const { engine } = await openEngine(engineTarget(stack));
+  // The container, its image, and the carrier and volumes of its files.
+  const events = engine.up({ signal, target: [`**::${serverName(slot)}*`] });
+  while ((await events.next()).done !== true); // the rollout reports its own progress
+  // The engine compares with its own state, which does not show that a drain has stopped the container.
+  await startSlot(await slotContainer(stack.settings.instance, slot), signal);
+};

@@ -1,15 +1,16 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import type { NoteEvent } from "../../contract/events.ts";
-import { type Holder } from "../../operations/rollout/ports/lease.ts";
-import { atRest } from "../../operations/rollout/model/machine.ts";
+import type { NoteEvent, ProgressEvent } from "../../contract/events.ts";
+import { command, fix, type Fix } from "../../contract/fix.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
 import { stateLabel } from "../../operations/rollout/model/labels.ts";
+import { atRest } from "../../operations/rollout/model/machine.ts";
+import type { Holder } from "../../operations/rollout/ports/lease.ts";
 
-/** A local stack as far as the one who changes it has to know it. */
+/** A local stack and its folder. */
 export interface Place {
   readonly stack: string;
   /** Absolute path of the stack's own folder. */
@@ -17,25 +18,26 @@ export interface Place {
 }
 
 /**
- * Runs what changes a local stack as a whole, and nothing else beside it: of two first `up`s each would generate its own
- * passwords, and two Compose runs would pull the same containers from under each other.
+ * Runs work that changes a local stack as a whole, under a lock: two concurrent first `up`s would each generate passwords, and
+ * two runs of Compose would replace the same containers.
  *
- * The lease is not the rollout's: a rollback must not wait for an `up`. A rollout that nobody leads any more does not
- * keep a stack from coming up, for `./exai rollout resume` needs it running; it is named.
+ * The lock is not the rollout's lease, so a rollback never waits for an `up`. An unfinished rollout without a controller does
+ * not block the work, because resuming it needs a running stack; a note names it.
  *
- * @throws UserError with exit code 3 where a rollout or another change is under way
+ * @throws UserError with exit code 3 if a rollout or another change is under way
  */
-export async function* alone<Event, Result>(
+export async function* withStackLock<Event, Result>(
   place: Place,
   verb: string,
   work: () => AsyncGenerator<Event, Result, void>,
-): AsyncGenerator<Event | NoteEvent, Result, void> {
+): AsyncGenerator<Event | ProgressEvent, Result, void> {
   const rollout = await new FileLeaseStore(join(rolloutDirectory(place.home), "leases")).holder();
-  if (rollout !== undefined) throw busy(place, rollout, "./exai rollout status   # then again, when it has ended");
+  if (rollout !== undefined) throw busy(place, rollout, fix`wait until it ends: ${command("rollout status --watch")}`);
   mkdirSync(place.home, { recursive: true, mode: 0o700 });
   const changes = changesOf(place.home);
   const holder = await changes.holder();
-  if (holder !== undefined) throw busy(place, holder, "wait until it ends, or end that process, then run this again");
+  if (holder !== undefined)
+    throw busy(place, holder, fix`wait until it ends, or end process ${holder.pid}; then run this command again`);
   const lease = await changes.acquire(verb);
   try {
     yield* unfinished(place);
@@ -45,30 +47,33 @@ export async function* alone<Event, Result>(
   }
 }
 
-/** @throws UserError with exit code 3 where an `up` or a `down` is changing the stack */
+/** @throws UserError with exit code 3 if an `up` or a `down` is changing the stack */
 export async function notBeingChanged(place: Place): Promise<void> {
   const holder = await changesOf(place.home).holder();
-  if (holder !== undefined) throw busy(place, holder, "wait until it ends, then run this again");
+  if (holder !== undefined) throw busy(place, holder, fix`wait until it ends, then run this command again`);
 }
 
 function changesOf(home: string): FileLeaseStore {
   return new FileLeaseStore(join(home, "changes"));
 }
 
-function busy({ stack }: Place, { who, verb, pid }: Holder, fix: string): UserError {
-  return new UserError("state-conflict", `stack ${stack}`, `${who} is changing it: \`${verb}\`, process ${pid}`, fix);
+function busy({ stack }: Place, { who, verb, pid }: Holder, remedy: Fix): UserError {
+  return new UserError("lock-held", `stack ${stack}`, `${who} is changing it: \`${verb}\`, process ${pid}`, remedy);
 }
 
-/** Names a rollout that was left in the middle. A journal that cannot be read is its own verbs' failure, not this one's. */
+/** Names an unfinished rollout. A journal that cannot be read is a warning here, and an error of the rollout's commands. */
 async function* unfinished({ home }: Place): AsyncGenerator<NoteEvent, void, void> {
-  let message: string;
   try {
     const journal = await new FileJournalStore(rolloutDirectory(home)).read();
     if (journal === undefined || atRest(journal.machine)) return;
-    message = `a rollout was left in "${stateLabel(journal.machine)}": when the stack is up, ./exai rollout resume goes on with it and ./exai rollout abort takes it back`;
+    yield {
+      type: "note",
+      level: "warning",
+      message: `a rollout is unfinished in state "${stateLabel(journal.machine)}"`,
+      fix: fix`when the stack is up, continue it with ${command("rollout resume")} or roll it back with ${command("rollout abort")}`,
+    };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    message = error.render();
+    yield { type: "note", level: "warning", message: `${error.where}: ${error.message}`, fix: error.fix };
   }
-  yield { type: "note", level: "warning", message };
 }

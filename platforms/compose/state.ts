@@ -3,16 +3,17 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
 /** Letters and digits that a generated password is made of. */
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /**
- * The local stack's own state: generated passwords and the image of each slot, as JSON files in its home directory. It
- * plays the part that the engine's state has for `pulumi up`.
+ * The state of a local stack: generated passwords and the image of each slot, as JSON files in its home directory. It
+ * corresponds to the engine's state of a `pulumi up`.
  */
-export class LocalState {
+export class FileState {
   readonly home: string;
   private passwords: Record<string, string>;
 
@@ -21,9 +22,9 @@ export class LocalState {
     this.passwords = readState(home, "secrets.json");
   }
 
-  /** The password of that name; made and stored when it is asked for first. */
+  /** The password of that name; generated and stored at the first use. */
   password(name: string, length: number): string {
-    // Another run may have generated it since: `./exai status` beside a first `up`.
+    // Another process may have generated it since: `status` during a first `up`.
     if (this.passwords[name] === undefined) this.passwords = readState(this.home, "secrets.json");
     const known = this.passwords[name];
     if (known !== undefined) return known;
@@ -34,7 +35,7 @@ export class LocalState {
     return made;
   }
 
-  /** A password that was made or set before; undefined where there is none. Makes none. */
+  /** A password that exists already; undefined if it does not. Generates none. */
   known(name: string): string | undefined {
     this.passwords = readState(this.home, "secrets.json");
     return this.passwords[name];
@@ -50,12 +51,12 @@ export class LocalState {
     writeDurably(join(this.home, "secrets.json"), `${JSON.stringify(this.passwords, null, 2)}\n`, 0o600);
   }
 
-  /** Image per slot, where a cutover has put another than the settings' there. */
+  /** Image per slot that a cutover has deployed. */
   slots(): { readonly blue?: string; readonly green?: string } {
     return readState(this.home, "slots.json");
   }
 
-  /** Remembers the image of a slot. */
+  /** Stores the image of a slot. */
   setSlot(slot: "blue" | "green", image: string): void {
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     writeDurably(
@@ -66,24 +67,27 @@ export class LocalState {
   }
 }
 
-/** Letters and digits by chance. */
+/** Random letters and digits. */
 export function randomPassword(length: number): string {
   return Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }
 
-/** What fixes each file. Without the passwords the data that they guard cannot be opened, so it goes with them. */
+/** How to correct each file. Without its passwords the data cannot be opened, so it is removed with them. */
 const FIXES = {
-  "secrets.json": (path: string) => `restore ${path}, or give up the data: rm ${path} && ./exai down --volumes`,
+  "secrets.json": (path: string) =>
+    fix`restore ${path}, or remove the data: rm ${path}, then ${command("down --volumes")}`,
   "slots.json": (path: string) =>
-    `write {"blue": "<image>", "green": "<image>"} to ${path}, with the images that \`docker ps\` shows`,
+    fix`write {"blue": "<image>", "green": "<image>"} to ${path}, with the images that \`docker ps\` shows`,
 } as const;
 
-/** @throws UserError where the file is not an object of texts */
+/** @throws UserError if the file is not an object of strings */
 function readState(home: string, name: keyof typeof FIXES): Record<string, string> {
   const path = join(home, name);
   if (!existsSync(path)) return {};
   const refused = (problem: string, cause?: unknown) =>
-    new UserError("failed", path, `${problem}; it holds the local stack's own state`, FIXES[name](path), { cause });
+    new UserError("invalid-file", path, `${problem}; it holds the state of the local stack`, FIXES[name](path), {
+      cause,
+    });
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
@@ -91,6 +95,6 @@ function readState(home: string, name: keyof typeof FIXES): Record<string, strin
     throw refused("is not JSON", cause);
   }
   const texts = z.record(z.string(), z.string()).safeParse(value);
-  if (!texts.success) throw refused("is not an object of texts");
+  if (!texts.success) throw refused("is not an object of strings");
   return texts.data;
 }

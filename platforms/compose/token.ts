@@ -1,7 +1,5 @@
 import { createHmac } from "node:crypto";
 import { UserError } from "../../contract/errors.ts";
-import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { stackFileSource } from "../../synth/stack-file.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { signingKey } from "../../operations/secrets/rotation.ts";
 import { readRotation } from "./jwt-keys.ts";
@@ -11,25 +9,24 @@ import type { LocalStack } from "./project.ts";
 const LIFETIME_SECONDS = 300;
 
 /**
- * A token that the local servers accept on their WebSocket port: a JWT by HS256 (RFC 7519) with the signing key.
+ * A token that the local servers accept on their WebSocket port: a JWT (RFC 7519), signed by HS256 with the signing key.
  *
- * @throws UserError where the key is encrypted in the stack file, which only the engine can read
+ * @throws UserError if the key is encrypted in the stack file, which only the engine can read
  */
-export function signToken({ settings, home, state, overrides }: LocalStack): string {
-  const source = stackFileSource(PROJECT_ROOT, settings.stack, { overrides });
+export function signToken({ settings, home, state, source }: LocalStack): string {
   const given = source.get(signingKey(readRotation(home)) === "next" ? "jwtSecretNext" : "jwtSecret");
   if (typeof given === "symbol")
     throw new UserError(
       "invalid-setting",
       "exai:jwtSecret",
-      "is encrypted in the stack file, so the smoke test cannot sign a token with it",
+      "is encrypted in the stack file, and the smoke test needs it to sign a token",
       `pulumi config rm --stack ${settings.stack} exai:jwtSecret   # local then generates one`,
     );
   const key = given === undefined || given === "" ? state.password("generated-jwt", 48) : given;
   return smokeToken(key);
 }
 
-/** A token of some minutes by the key that signs the server's tokens. */
+/** A token that is valid for {@link LIFETIME_SECONDS}, signed with a key of the server. */
 export function smokeToken(key: string): string {
   const now = Math.floor(Date.now() / 1000);
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");

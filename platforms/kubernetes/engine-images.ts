@@ -3,38 +3,40 @@ import type { Slot } from "../../contract/slots.ts";
 import { slotHost } from "../../contract/envoy/names.ts";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
-import type { Overrides } from "../compose/project.ts";
+import type { DeclaredStack } from "../declared.ts";
+import { loadEngine } from "../pulumi/lazy.ts";
+import { clusterTarget } from "./engine-target.ts";
 import { locateRelease } from "./locate.ts";
 
-/** How long a rollout waits for somebody else's `up` of the same stack. */
+/** How long a rollout waits for another `up` of the same stack. */
 const WAIT_SECONDS = 600;
 
-/** How often it tries, in seconds. */
+/** Between two tries, in seconds. */
 const EVERY_SECONDS = 3;
 
-/** Looks at the stack's settings with their secrets before a slot is touched. @throws UserError */
+/** Checks the stack's settings, with their secrets, before a slot is changed. @throws UserError */
 export type CheckSettings = (slot: Slot, config: Readonly<Record<string, string>>) => Promise<void>;
 
-/** Images by an `up` of the engine that is confined to the slot's Deployment and the Secret that it mounts. */
-export function engineImages(stack: string, overrides: Overrides, check: CheckSettings): SlotImages {
+/** Deploys images by an `up` of the engine that is confined to the slot's Deployment and the Secret that it mounts. */
+export function engineImages(declared: DeclaredStack, check: CheckSettings): SlotImages {
   const put: SlotImages["put"] = async (slot, image, signal) => {
-    // Loaded here alone: a rollback to a warm slot deploys nothing, and does not wait for Pulumi's SDK.
-    const { openEngine } = await import("../pulumi/open.ts");
+    const { openEngine } = await loadEngine();
     await whenUnlocked(signal, { waitSeconds: WAIT_SECONDS, everySeconds: EVERY_SECONDS }, async () => {
-      const { engine, config } = await openEngine(stack, { ...overrides, [`${slot}Image`]: image }, { confined: true });
+      const target = clusterTarget(declared, { [`${slot}Image`]: image });
+      const { engine, config } = await openEngine(target, { confined: true });
       await check(slot, config);
-      const target = [`**Deployment::${slotHost(slot)}`, `**Secret::${slotHost(slot)}-secrets`];
-      const events = engine.up({ signal, target });
-      while ((await events.next()).done !== true); // its progress is the rollout's own
+      const resources = [`**Deployment::${slotHost(slot)}`, `**Secret::${slotHost(slot)}-secrets`];
+      const events = engine.up({ signal, target: resources });
+      while ((await events.next()).done !== true); // the rollout reports its own progress
     });
   };
   return { put, locate: (image, signal) => locateRelease(image, { signal }) };
 }
 
 /**
- * Does something to a stack as soon as nobody else is at it. An `up` in mid-rollout is no reason to give the rollout up.
+ * Runs work on a stack as soon as its lock is free. An `up` during a rollout does not fail the rollout.
  *
- * @throws UserError with exit code 2 where the stack stays locked: the slot has not been touched
+ * @throws UserError with exit code 2 if the stack stays locked: the slot has not been changed
  */
 export async function whenUnlocked<T>(
   signal: AbortSignal,
@@ -49,9 +51,9 @@ export async function whenUnlocked<T>(
       if (!(error instanceof UserError) || error.exitCode !== EXIT.refused) throw error;
       if (performance.now() + everySeconds * 1000 > deadline)
         throw new UserError(
-          "failed",
+          "timeout",
           error.where,
-          `${error.message}, for longer than ${String(waitSeconds)} s`,
+          `${error.message} for longer than ${String(waitSeconds)} s`,
           error.fix,
           { cause: error },
         );

@@ -4,15 +4,15 @@ import { registryOf } from "../../operations/images/registry.ts";
 import { hasDigest } from "../../stacks/settings/checks.ts";
 
 /**
- * Where a cluster would get a release from, in a few words. It pulls with its own credentials: a registry that this machine
- * cannot ask, or that refuses it, says nothing.
+ * Where a cluster would get a release from. The cluster pulls with its own credentials, so a registry that this machine cannot
+ * reach, or that refuses it, is not an error.
  *
- * @throws UserError where no cluster could deploy it: it is named by a tag alone, or its registry does not have it
+ * @throws UserError if no cluster could deploy it: it has only a tag, or its registry does not have it
  */
 export async function locateRelease(image: string, options: RegistryOptions): Promise<string> {
   if (!hasDigest(image))
     throw new UserError(
-      "failed",
+      "invalid-argument",
       `image ${image}`,
       "has no digest; a tag can be moved, so staging and prod take images by digest",
       `docker buildx imagetools inspect ${image} --format '{{.Manifest.Digest}}', then --image ${image}@<digest>`,

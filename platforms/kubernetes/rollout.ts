@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { SLOTS, otherSlot } from "../../contract/slots.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
@@ -11,35 +12,34 @@ import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts"
 import { KubernetesSlots, type SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
-import { parseSettings, type Settings } from "../../stacks/settings.ts";
-import { stackFileSource } from "../../synth/stack-file.ts";
-import type { Overrides } from "../compose/project.ts";
+import type { Settings } from "../../stacks/settings.ts";
+import type { ConfigSource } from "../../stacks/settings/source.ts";
+import type { DeclaredStack } from "../declared.ts";
 import { smokeToken } from "../compose/token.ts";
+import { loadEngine } from "../pulumi/lazy.ts";
 import { engineImages, type CheckSettings } from "./engine-images.ts";
 import { checkKeys, JWT_KEY, slotSecret } from "./keys.ts";
 import { clusterSchema } from "./schema.ts";
 import { notifierOf } from "../notifications.ts";
 
-/** Prometheus as the stack declares it. */
+/** The Prometheus that the stack declares. */
 const PROMETHEUS = "prometheus:9090";
 
 /**
- * All that a rollout touches on a cluster. The settings are read from the stack file alone: a rollback must not wait for
- * the engine, which only puts images into slots.
+ * Opens the rollout of a stack on a cluster. The settings come from the stack file only: a rollback must not wait for the
+ * engine, which is needed for deployments.
  */
 export async function openClusterRollout(
-  stack: string,
-  overrides: Overrides,
+  declared: DeclaredStack,
   signal: AbortSignal,
   images?: SlotImages,
 ): Promise<OpenRollout> {
-  const source = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true });
-  const settings = parseSettings(stack, source);
+  const { name, settings, source } = declared;
   const cluster = clusterOf(settings);
-  const announcer = await notifierOf(settings, source, new KubernetesOutbox(cluster), () => decrypted(stack, overrides));
-  const schema = clusterSchema(settings, overrides);
+  const announcer = notifierOf(settings, source, new KubernetesOutbox(cluster), () => decrypted(declared));
+  const schema = clusterSchema(declared);
   const check: CheckSettings = async (slot, config) => {
-    checkKeys(stack, slot, config, await slotSecret(cluster, otherSlot(slot)));
+    checkKeys(name, slot, config, await slotSecret(cluster, otherSlot(slot)));
   };
   return kubernetesRollout({
     cluster,
@@ -50,23 +50,23 @@ export async function openClusterRollout(
     prometheus: PROMETHEUS,
     deployer: new KubernetesSlots({
       ...{ cluster, instance: settings.instance, replicas: settings.replicas },
-      images: images ?? engineImages(stack, overrides, check),
+      images: images ?? engineImages(declared, check),
     }),
     gates: gateSettings(settings),
     defaults: planDefaults(settings),
     deadlines: { graceSeconds: settings.graceSeconds },
-    webSocketToken: async () => smokeToken(await jwtKey(cluster, rotationIn(stack, overrides))),
+    webSocketToken: async () => smokeToken(await jwtKey(name, cluster, rotationIn(source))),
     ...(schema === undefined ? {} : { schema }),
     ...(announcer === undefined ? {} : { announcer }),
     signal,
   });
 }
 
-/** The stack's configuration with its secrets. The engine gets a folder of its own: another one may be deploying a slot. */
-async function decrypted(stack: string, overrides: Overrides): Promise<Readonly<Record<string, string>>> {
-  const { Engine } = await import("../pulumi/engine.ts");
-  const folder = join(PROJECT_ROOT, ".exai", "rollout", stack, "engine");
-  return (await Engine.open({ root: PROJECT_ROOT, stack, folder, overrides })).config();
+/** The stack's configuration with its secrets. The engine gets its own folder: another one may be deploying a slot. */
+async function decrypted({ name, overrides }: DeclaredStack): Promise<Readonly<Record<string, string>>> {
+  const { Engine } = await loadEngine();
+  const folder = join(PROJECT_ROOT, ".exai", "rollout", name, "engine");
+  return (await Engine.open({ root: PROJECT_ROOT, stack: name, folder, overrides })).config();
 }
 
 /** The cluster of a stack, as its settings name it. */
@@ -75,14 +75,14 @@ export function clusterOf(settings: Settings): Cluster {
   return Cluster.open({ kubeconfig, context, namespace });
 }
 
-/** How far a rotation of the key is, which stands unencrypted in the stack file. */
-function rotationIn(stack: string, overrides: Overrides): Rotation | undefined {
-  const record = stackFileSource(PROJECT_ROOT, stack, { overrides, defers: true }).get("jwtRotation");
+/** The record of a rotation, which is not encrypted in the stack file. */
+function rotationIn(source: ConfigSource): Rotation | undefined {
+  const record = source.get("jwtRotation");
   return typeof record === "string" && record !== "" ? parseRotation(record, "exai:jwtRotation") : undefined;
 }
 
-/** The key to sign with: in a rotation the one that every slot accepts, else the slots' only one. */
-async function jwtKey(cluster: Cluster, rotation: Rotation | undefined): Promise<string> {
+/** The key to sign with: during a rotation the one that every slot accepts, else the only one. */
+async function jwtKey(stack: string, cluster: Cluster, rotation: Rotation | undefined): Promise<string> {
   const secrets = await Promise.all(SLOTS.map((slot) => slotSecret(cluster, slot)));
   const keys = secrets.flatMap((secret) =>
     Object.entries(secret?.data ?? {}).flatMap(([entry, value]) =>
@@ -94,10 +94,10 @@ async function jwtKey(cluster: Cluster, rotation: Rotation | undefined): Promise
     : keys[0];
   if (key === undefined)
     throw new UserError(
-      "failed",
+      "not-found",
       `Secrets of the slots in ${cluster.namespace}`,
       `have no entry ${JWT_KEY} to sign a token with`,
-      "./exai up staging   (or prod)",
+      fix`${command(`up ${stack}`)}`,
     );
   return key;
 }

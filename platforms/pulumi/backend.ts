@@ -5,33 +5,33 @@ import { parse } from "yaml";
 import { UserError } from "../../contract/errors.ts";
 import { pulumiHome } from "./cli.ts";
 
-/** Where the engine keeps its state, as environment variables for it. */
+/** Environment variables that say where the engine keeps its state. */
 export type EngineEnvironment = Readonly<Record<string, string>>;
 
 export interface BackendRequest {
   /** Root of the project. */
   readonly root: string;
   readonly stack: string;
-  /** Folder of a backend that is made where none is configured; absent for stacks that other people share. */
+  /** Folder of a backend that is made if none is configured; absent for stacks that a team shares. */
   readonly fallback?: string;
   /** @default process.env */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * What the engine's environment needs for its backend: nothing where one is configured, else the fallback's URL and,
- * where no passphrase is set, a generated one in a file of mode 0600 beside it.
+ * The engine's environment for its backend: empty if a backend is configured, else the URL of the fallback and, if no
+ * passphrase is set, a generated one in a file of mode 0600 in it.
  *
- * @throws UserError where none is configured and the stack may not have one of its own
+ * @throws UserError if no backend is configured and the stack has no fallback
  */
 export function backendEnvironment(request: BackendRequest): EngineEnvironment {
   const env = request.env ?? process.env;
   if (configuredBackend(request.root, env) !== undefined) return {};
   if (request.fallback === undefined)
     throw new UserError(
-      "failed",
+      "not-found",
       `stack ${request.stack}`,
-      "no Pulumi backend is configured; its state must be where the whole team finds it",
+      "no Pulumi backend is configured; the whole team must be able to reach the state",
       `pulumi login   (or: pulumi login s3://<bucket>), then: pulumi stack init ${request.stack}`,
     );
   mkdirSync(request.fallback, { recursive: true, mode: 0o700 });
@@ -42,7 +42,7 @@ export function backendEnvironment(request: BackendRequest): EngineEnvironment {
   };
 }
 
-/** URL of the backend that the user chose, in the order in which the CLI looks; undefined where there is none. */
+/** URL of the backend that the user configured, in the CLI's own order; undefined if there is none. */
 export function configuredBackend(
   root: string,
   env: Readonly<Record<string, string | undefined>> = process.env,

@@ -1,19 +1,20 @@
 import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { ProgressEvent } from "../../contract/events.ts";
+import { command, fix, type Fix } from "../../contract/fix.ts";
 
-/** One operation on one resource. */
+/** One operation of the engine on one resource. */
 export interface Change {
   readonly verb: string;
   readonly urn: string;
   readonly name: string;
   /** Type without package and module, e.g. `Container`. */
   readonly kind: string;
-  /** Inputs that differ. */
+  /** Names of the inputs that differ. */
   readonly keys: readonly string[];
 }
 
-/** What the pack says about a resource. */
+/** A finding of the policy pack. */
 export interface Finding {
   readonly policy: string;
   readonly mandatory: boolean;
@@ -22,7 +23,7 @@ export interface Finding {
   readonly message: string;
 }
 
-/** Words for the engine's operations. What is not here (`same`, `read`, the logical `replace`) changes nothing by itself. */
+/** Names of the engine's operations. The others (`same`, `read`, the logical `replace`) change nothing on their own. */
 const VERBS: Readonly<Record<string, string>> = {
   create: "create",
   update: "update",
@@ -34,13 +35,13 @@ const VERBS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Turns the engine's events into ours: a step per operation on a resource, diagnostics and findings as notes. Components
- * and unchanged resources are counted, not shown.
+ * Turns the engine's events into progress: a step per operation on a resource, diagnostics and findings as notes. Components
+ * and unchanged resources are only counted.
  */
 export class EngineStream {
   readonly changes: Change[] = [];
   readonly findings: Finding[] = [];
-  /** Errors, with the resource that they are about where there is one. */
+  /** Errors, each with its resource; empty if it concerns none. */
   readonly errors: { readonly where: string; readonly message: string }[] = [];
   /** Operations by name, as the engine counts them. */
   counts: Readonly<Record<string, number>> = {};
@@ -56,13 +57,13 @@ export class EngineStream {
     return Object.entries(this.counts).reduce((sum, [op, count]) => (op === "same" ? sum : sum + count), 0);
   }
 
-  /** Resources that stay as they are. */
+  /** Resources that do not change. */
   get unchanged(): number {
     return this.counts.same ?? 0;
   }
 
-  /** What to show for one event; remembers what a summary needs. */
-  *read(event: EngineEvent): Generator<ExaiEvent> {
+  /** The progress that one event reports. Keeps what a summary needs. */
+  *read(event: EngineEvent): Generator<ProgressEvent> {
     if (event.resourcePreEvent !== undefined) yield* this.#begins(event.resourcePreEvent.metadata, event.timestamp);
     else if (event.resOutputsEvent !== undefined)
       yield* this.#ends(event.resOutputsEvent.metadata, event.timestamp, "done");
@@ -76,7 +77,7 @@ export class EngineStream {
       yield { type: "note", level: "warning", message: findingLine(finding) };
     } else if (event.diagnosticEvent !== undefined) {
       const { ephemeral, urn, message } = event.diagnosticEvent;
-      // The SDK's type leaves out the lowest level, which the engine sends all the same.
+      // The engine also sends the lowest level, which the SDK's type lacks.
       const severity: string = event.diagnosticEvent.severity;
       const where = nameOf(urn ?? "");
       const text = plain(message);
@@ -89,36 +90,27 @@ export class EngineStream {
     }
   }
 
-  /** The changes of a preview for people. */
-  table(): ExaiEvent {
-    return {
-      type: "table",
-      columns: ["CHANGE", "KIND", "NAME", "DIFFERS IN"],
-      rows: this.changes.map((change) => [change.verb, change.kind, change.name, change.keys.join(", ")]),
-    };
-  }
-
   /**
-   * The error behind an operation that failed. Mandatory findings come first: they are why the engine stopped.
+   * The error behind an operation that failed. Mandatory findings come first: they stopped the engine.
    *
-   * @param retry the command to run again once the cause is fixed
+   * @param retry how to run the operation again after the cause is fixed
    */
-  failure(stack: string, retry: string, fallback: string): UserError {
+  failure(stack: string, retry: Fix, fallback: string): UserError {
     const mandatory = this.findings.filter((finding) => finding.mandatory);
     if (mandatory.length > 0)
       return new UserError(
         "policy-violation",
         `stack ${stack}`,
-        `the policies forbid it:\n  ${mandatory.map(findingLine).join("\n  ")}`,
-        `./exai plan ${stack}   # every finding, with its fix`,
+        `the policies do not allow it:\n  ${mandatory.map(findingLine).join("\n  ")}`,
+        fix`${command(`plan ${stack}`)}   # every finding, with its fix`,
       );
-    const telling = this.errors.filter(
-      // Neither the engine's closing words nor a provider's log line say what its other errors do not.
+    const causes = this.errors.filter(
+      // The engine's last line and a provider's log line repeat the other errors.
       ({ message }) => !/^(update|preview|destroy) failed$|^sdk-v2\/provider2\.go:/.test(message),
     );
-    const [first] = telling;
+    const [first] = causes;
     if (first === undefined) return new UserError("failed", `stack ${stack}`, fallback, retry);
-    const rest = telling.slice(1).map(({ where, message }) => `\n  ${where}: ${message}`);
+    const rest = causes.slice(1).map(({ where, message }) => `\n  ${where}: ${message}`);
     return new UserError(
       "failed",
       first.where === "" ? `stack ${stack}` : first.where,
@@ -127,7 +119,7 @@ export class EngineStream {
     );
   }
 
-  *#begins(metadata: StepEventMetadata, timestamp: number): Generator<ExaiEvent> {
+  *#begins(metadata: StepEventMetadata, timestamp: number): Generator<ProgressEvent> {
     const change = changeOf(metadata);
     if (change === undefined) return;
     this.changes.push(change);
@@ -138,7 +130,7 @@ export class EngineStream {
     yield { type: "step", id, title: titleOf(change), status: "started", ...keys };
   }
 
-  *#ends(metadata: StepEventMetadata, timestamp: number, status: "done" | "failed"): Generator<ExaiEvent> {
+  *#ends(metadata: StepEventMetadata, timestamp: number, status: "done" | "failed"): Generator<ProgressEvent> {
     const change = changeOf(metadata);
     if (change === undefined || this.#preview) return;
     const id = `${change.verb}:${change.urn}`;
@@ -169,13 +161,13 @@ function nameOf(urn: string): string {
   return urn.includes("pulumi:pulumi:Stack::") ? "" : urn.slice(urn.lastIndexOf("::") + (urn.includes("::") ? 2 : 1));
 }
 
-/** A provider's error without the frame that it comes in: `1 error occurred: * creating urn:…: 1 error occurred: * …`. */
+/** A provider's error without its wrapping: `1 error occurred: * creating urn:…: 1 error occurred: * …`. */
 function essence(message: string): string {
   const lines = message.split("\n").map((line) => line.replace(/^\s*\* /, "").trimEnd());
   return lines.filter((line) => line !== "" && !/\d+ errors? occurred:$/.test(line)).join("\n");
 }
 
-/** A message without the engine's slot marks. */
+/** A message without the engine's color tags. */
 function plain(message: string): string {
   return message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
 }

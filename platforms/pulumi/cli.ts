@@ -7,7 +7,7 @@ import { UserError } from "../../contract/errors.ts";
 /** Oldest CLI that this project is known to run with: the SDK streams engine events over a socket from here on. */
 export const OLDEST_CLI = "3.206.0";
 
-/** How to get the CLI: npm's package `pulumi` puts it under `~/.pulumi/versions`, where it is looked for. */
+/** How to install the CLI: npm's package `pulumi` puts it under `~/.pulumi/versions`, where {@link findCli} finds it. */
 export const INSTALL_HINT = "npx --yes pulumi version   (or: curl -fsSL https://get.pulumi.com | sh)";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,7 +20,7 @@ export function pulumiHome(env: Environment = process.env): string {
 
 /**
  * Folder with `bin/pulumi`: that of PATH, else the installer's `~/.pulumi`, else the newest of `~/.pulumi/versions`.
- * Undefined where there is none.
+ * Undefined if there is none.
  */
 export function findCli(env: Environment = process.env): string | undefined {
   const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder.endsWith("/bin"));
@@ -34,7 +34,7 @@ export function findCli(env: Environment = process.env): string | undefined {
 /**
  * The Pulumi CLI.
  *
- * @throws UserError where there is none, or it is too old
+ * @throws UserError if there is none, or it is too old
  */
 export async function pulumiCli(env: Environment = process.env): Promise<PulumiCommand> {
   const root = findCli(env);
@@ -48,7 +48,12 @@ export async function pulumiCli(env: Environment = process.env): Promise<PulumiC
   const cli = await PulumiCommand.get({ root, skipVersionCheck: true });
   const version = cli.version?.version ?? "0.0.0";
   if (cli.version?.compare(OLDEST_CLI) === -1)
-    throw new UserError("failed", cli.command, `is version ${version}; at least ${OLDEST_CLI} is needed`, INSTALL_HINT);
+    throw new UserError(
+      "missing-tool",
+      cli.command,
+      `is version ${version}; at least ${OLDEST_CLI} is needed`,
+      INSTALL_HINT,
+    );
   return cli;
 }
 

@@ -1,45 +1,37 @@
 import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi/pulumi/automation/index.js";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
 import { EngineStream } from "./changes.ts";
 import { pulumiCli } from "./cli.ts";
+import type { EngineTarget } from "./target.ts";
 import { effectiveStackFile, type EffectiveStackFile } from "./stack-file.ts";
 
-export interface EngineRequest {
+export interface EngineRequest extends Omit<EngineTarget, "overrides"> {
   /** Root of the project: Pulumi.yaml, the program and the stack files. */
   readonly root: string;
   /** Folder of the policy pack. @default `policies` in the root */
   readonly policyPack?: string;
-  readonly stack: string;
-  /** Folder for the engine's own copy of the stack file. */
-  readonly folder: string;
   /** Values that win over the stack file's, keys without `exai:`. */
   readonly overrides?: Readonly<Record<string, string>>;
-  /** Folder of the backend that is made where none is configured, and that the stack is made in. */
-  readonly ownBackend?: string;
 }
 
 export interface OperationOptions {
-  /** Passed on to the CLI as SIGINT: it ends what it has begun and leaves its state whole. */
+  /** Sent to the CLI as SIGINT: it ends what it has begun and leaves its state consistent. */
   readonly signal?: AbortSignal;
-  /** URNs, with wildcards, to which the operation is confined. */
+  /** URNs, with wildcards, that the operation is confined to. */
   readonly target?: readonly string[];
 }
 
 export interface DestroyOptions {
-  /** Leaves what is protected, and what that needs, instead of failing on it. @default false */
+  /** Keeps protected resources, and those that they need, instead of failing. @default false */
   readonly keepProtected?: boolean;
 }
 
-/** How an operation ended. */
-export interface Operation {
-  readonly stream: EngineStream;
-}
-
-/** A stack in the hands of the Pulumi engine. Every operation that may change something runs under the policy pack. */
+/** A stack of the Pulumi engine. Every operation that may change something runs under the policy pack. */
 export class Engine {
   readonly #request: EngineRequest;
   readonly #stack: Stack;
@@ -56,9 +48,9 @@ export class Engine {
   }
 
   /**
-   * Finds the CLI, the backend and the stack. A stack is made only in a backend of our own.
+   * Finds the CLI, the backend and the stack. Makes a stack only in a backend that this project made.
    *
-   * @throws UserError where one of them is missing
+   * @throws UserError if one of them is missing
    */
   static async open(request: EngineRequest): Promise<Engine> {
     const cli = await pulumiCli();
@@ -88,48 +80,48 @@ export class Engine {
         );
       await (await workspaceOf(file.folder, environment)).createStack(request.stack).catch(explained);
     }
-    // What the user has selected stays selected: every command names its stack.
+    // Keeps the stack that the user has selected: every command names its stack.
     workspace.selectStack = () => Promise.resolve();
     const stack = await Stack.select(request.stack, workspace);
-    // The SDK asks for the history after each operation, by way of the shared stack file; nobody here reads it.
+    // The SDK reads the history after each operation, through the shared stack file; it is not used here.
     stack.info = () => Promise.resolve(undefined);
     return new Engine(request, stack, file, environment);
   }
 
-  /** What would change, with the pack's findings. @throws UserError where it cannot be judged or is forbidden */
-  async *preview(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+  /** What would change, with the pack's findings. @throws UserError if it cannot be judged or is not allowed */
+  async *preview(options: OperationOptions = {}): Operation<EngineStream> {
     const stream = new EngineStream({ preview: true });
     yield* this.#operation(stream, "preview", options, (common) =>
       this.#stack.preview({ ...common, policyPacks: [this.#policyPack] }),
     );
-    return { stream };
+    return stream;
   }
 
-  /** Applies the program. @throws UserError where it fails or is forbidden */
-  async *up(options: OperationOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+  /** Applies the program. @throws UserError if it fails or is not allowed */
+  async *up(options: OperationOptions = {}): Operation<EngineStream> {
     const stream = new EngineStream({ preview: false });
     yield* this.#operation(stream, "up", options, (common) =>
       this.#stack.up({ ...common, policyPacks: [this.#policyPack] }),
     );
-    return { stream };
+    return stream;
   }
 
-  /** Deletes everything that the stack made. @throws UserError where it fails, or where something is protected */
-  async *destroy(options: OperationOptions & DestroyOptions = {}): AsyncGenerator<ExaiEvent, Operation> {
+  /** Deletes everything that the stack made. @throws UserError if it fails, or a resource is protected */
+  async *destroy(options: OperationOptions & DestroyOptions = {}): Operation<EngineStream> {
     const stream = new EngineStream({ preview: false });
     yield* this.#operation(stream, "down", options, (common) =>
       this.#stack.destroy({ ...common, excludeProtected: options.keepProtected ?? false }),
     );
-    return { stream };
+    return stream;
   }
 
-  /** Takes the protection off everything, so that {@link destroy} deletes what holds data as well. */
+  /** Removes the protection of every resource, so that {@link destroy} also deletes what holds data. */
   async unprotect(): Promise<void> {
     const ran = await this.#run(["state", "unprotect", "--all", "--yes", "--stack", this.#request.stack]);
     if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "down");
   }
 
-  /** The state as `pulumi stack export --show-secrets` writes it: it holds secrets in the clear. */
+  /** The state as `pulumi stack export --show-secrets` writes it: it holds secrets in plain text. */
   async state(): Promise<string> {
     return JSON.stringify(await this.#stack.exportStack());
   }
@@ -140,8 +132,8 @@ export class Engine {
   }
 
   /**
-   * The stack's whole configuration as the stack file has it now, secrets in the clear; keys without `exai:`, the defaults of
-   * Pulumi.yaml left out.
+   * The stack's whole configuration as the stack file has it now, secrets in plain text; keys without `exai:`, without the
+   * defaults of Pulumi.yaml.
    */
   async config(): Promise<Readonly<Record<string, string>>> {
     this.#file = copiedStackFile(this.#request, this.#environment);
@@ -165,8 +157,8 @@ export class Engine {
   }
 
   /**
-   * Sets values of the project's own stack file, keys without `exai:`; with `undefined` they are removed. What is no secret
-   * is written at once; a secret is encrypted by the CLI, and goes to it by its standard input.
+   * Sets values of the project's own stack file, keys without `exai:`; `undefined` removes a key. The CLI encrypts a secret, and
+   * reads it from its standard input.
    */
   async configure(
     values: Readonly<Record<string, string | undefined>>,
@@ -202,7 +194,7 @@ export class Engine {
     verb: "preview" | "up" | "down",
     options: OperationOptions,
     start: (common: CommonOptions) => Promise<unknown>,
-  ): AsyncGenerator<ExaiEvent> {
+  ): Operation<void> {
     const queue: EngineEvent[] = [];
     let wake = (): void => undefined;
     const state: { ended: boolean; failure?: unknown } = { ended: false };
@@ -214,7 +206,7 @@ export class Engine {
         wake();
       },
       ...(options.target === undefined ? {} : { target: [...options.target] }),
-      // A terminal sends Ctrl-C to the CLI itself, and a second one would make it leave its state half written.
+      // A terminal sends Ctrl-C to the CLI itself, and a second one would interrupt the writing of its state.
       ...(options.signal === undefined || process.stdin.isTTY ? {} : { signal: options.signal }),
     })
       .catch((error: unknown) => {
@@ -237,7 +229,7 @@ export class Engine {
   }
 }
 
-/** The stack file as it is now, with the values of this run laid over. */
+/** Copies the present stack file, with the values of this run. */
 function copiedStackFile(request: EngineRequest, environment: EngineEnvironment): EffectiveStackFile {
   return effectiveStackFile(
     request.root,
@@ -260,24 +252,25 @@ function explain(
   const cause = { cause: failure };
   if (/currently locked by|conflict: Another update/i.test(said))
     return new UserError(
-      "state-conflict",
+      "lock-held",
       `stack ${stack}`,
-      "somebody else is changing it",
-      `wait; where its process is gone: pulumi cancel --stack ${stack}`,
+      "another operation holds its lock",
+      `wait until it ends; if its process is gone: pulumi cancel --stack ${stack}`,
       cause,
     );
   if (/passphrase must be set|incorrect passphrase/i.test(said))
     return new UserError(
-      "failed",
+      "permission-denied",
       `stack ${stack}`,
       /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
       "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
       cause,
     );
-  return stream.failure(stack, `fix it, then: ./exai ${verb} ${stack}   (it goes on where it ended)`, lastWords(said));
+  const retry = fix`correct it, then run ${command(`${verb} ${stack}`)} again; it continues where it ended`;
+  return stream.failure(stack, retry, lastLines(said));
 }
 
-/** What every operation is started with. */
+/** Options of every operation. */
 interface CommonOptions {
   readonly configFile: string;
   readonly color: "never";
@@ -286,10 +279,10 @@ interface CommonOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The CLI's own error lines out of the long message of a failed command. */
-function lastWords(message: string): string {
+/** The CLI's own error lines in the long message of a failed command. */
+function lastLines(message: string): string {
   const lines = message.split("\n").map((line) => line.trim());
   const errors = lines.filter((line) => line.startsWith("error:")).map((line) => line.slice("error:".length).trim());
-  // The SDK repeats the CLI's words.
+  // The SDK repeats the CLI's lines.
   return errors.length > 0 ? [...new Set(errors)].join("\n  ") : lines.filter(Boolean).slice(-6).join("\n  ");
 }

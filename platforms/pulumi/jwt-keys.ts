@@ -1,14 +1,15 @@
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { keyId, type JwtKeyName } from "../../contract/jwt.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import type { Rotation } from "../../operations/secrets/rotation.ts";
 import type { RotationStore } from "../../operations/secrets/store.ts";
 import { randomPassword } from "../compose/state.ts";
 
-/** Length of a key that is made here: 48 letters and digits, as the program generates them. */
+/** Letters and digits of a generated key, as in the program. */
 const LENGTH = 48;
 
-/** The stack's settings, secrets in the clear; keys without `exai:`. */
+/** The stack's settings, secrets in plain text; keys without `exai:`. */
 export interface StackConfig {
   read(): Promise<Readonly<Record<string, string>>>;
   /** Sets values, or removes those that are undefined. */
@@ -16,8 +17,8 @@ export interface StackConfig {
 }
 
 /**
- * The keys of a stack whose settings the engine keeps: encrypted in `Pulumi.<stack>.yaml`, with the record beside them.
- * One key is written after the other, in an order that each run of a killed rotation can go on from.
+ * The keys of a stack on a cluster: encrypted in `Pulumi.<stack>.yaml`, next to the record of the rotation. The keys are
+ * written one by one, in an order from which an interrupted rotation can continue.
  */
 export class SettingsRotationStore implements RotationStore {
   readonly #config: StackConfig;
@@ -39,8 +40,8 @@ export class SettingsRotationStore implements RotationStore {
       throw new UserError(
         "state-conflict",
         "exai:jwtSecretPrevious",
-        "is set: a rotation by hand is not over, and this one would drop that key at once",
-        `when its tokens have expired: pulumi config rm --stack ${this.#stack} exai:jwtSecretPrevious, ./exai up ${this.#stack}`,
+        "is set: a manual rotation is not finished, and this one would drop that key immediately",
+        fix`when its tokens have expired: pulumi config rm --stack ${this.#stack} exai:jwtSecretPrevious, then ${command(`up ${this.#stack}`)}`,
       );
     const next = randomPassword(LENGTH);
     await this.#config.set({ jwtSecretNext: next }, { secret: true });
@@ -48,7 +49,7 @@ export class SettingsRotationStore implements RotationStore {
   }
 
   async write(rotation: Rotation): Promise<void> {
-    // The record first: a slot's keys without it would be nobody's.
+    // The record first: a slot's keys are not valid without it.
     await this.#config.set({
       jwtRotation: JSON.stringify(rotation),
       blueJwtKeys: rotation.wanted.blue,
@@ -60,7 +61,7 @@ export class SettingsRotationStore implements RotationStore {
     const { jwtSecretNext } = await this.#config.read();
     if (stays === "next" && jwtSecretNext !== undefined)
       await this.#config.set({ jwtSecret: jwtSecretNext }, { secret: true });
-    // Both names hold the same key now, so a slot comes to the same files by either.
+    // Both names hold the same key now, so a slot gets the same files from either.
     await this.#config.set({ blueJwtKeys: undefined, greenJwtKeys: undefined });
     if (jwtSecretNext !== undefined) await this.#config.set({ jwtSecretNext: undefined });
     await this.#config.set({ jwtRotation: JSON.stringify(rotation) });

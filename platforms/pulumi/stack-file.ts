@@ -8,7 +8,7 @@ const ENCRYPTION = ["encryptionsalt", "encryptedkey", "secretsprovider"] as cons
 /** Prefix of the project's own keys. */
 const PREFIX = "exai:";
 
-/** The engine's own copy of a stack file: the project's with the values of this run laid over. */
+/** The engine's own copy of a stack file: that of the project with the values of this run. */
 export interface EffectiveStackFile {
   readonly path: string;
   /** Folder of the copy, with a project file of its own, so that `pulumi stack init` writes to the copy. */
@@ -16,13 +16,13 @@ export interface EffectiveStackFile {
 }
 
 /**
- * Writes the copy of `Pulumi.<stack>.yaml` that the engine reads. Neither a value for one run nor the encryption that
- * belongs to this machine's own backend may end up in the file that the team shares.
+ * Writes the copy of `Pulumi.<stack>.yaml` that the engine reads. The values of one run, and the encryption of this machine's
+ * own backend, must not get into the file that the team shares.
  *
- * @param folder where the copy goes
+ * @param folder of the copy
  * @param overrides values that win, keys without `exai:`
- * @param ownPassphrase whether the passphrase is this machine's own: then the team's encryption is left out, unless it
- *   has something to decrypt
+ * @param ownPassphrase whether the passphrase is this machine's own. Then the team's encryption is left out, unless the file
+ *   has an encrypted value
  */
 export function effectiveStackFile(
   root: string,
@@ -44,12 +44,12 @@ export function effectiveStackFile(
   return { path, folder };
 }
 
-/** Sets one value of the project's own stack file; the rest of the file, its comments too, stays as it is. */
+/** Sets one value of the project's own stack file; keeps the rest of the file, comments included. */
 export function setInStackFile(root: string, stack: string, key: string, value: string): void {
   const path = join(root, `Pulumi.${stack}.yaml`);
   const document = read(path);
   document.setIn(["config", `${PREFIX}${key}`], value);
-  // By rename: whoever is killed in the middle leaves the team's file whole.
+  // By rename: an interrupted write does not damage the team's file.
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, document.toString(), { mode: existsSync(path) ? statSync(path).mode : 0o644 });
   renameSync(temporary, path);

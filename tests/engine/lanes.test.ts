@@ -26,7 +26,7 @@ describe.skipIf(engineMissing())("the policies in the engine", { timeout: 300_00
     const preview = engine.preview();
     let next = await preview.next();
     while (next.done !== true) next = await preview.next();
-    const told = next.value.stream.findings.map(({ policy, mandatory }) => `${policy} ${String(mandatory)}`);
+    const told = next.value.findings.map(({ policy, mandatory }) => `${policy} ${String(mandatory)}`);
     const [report] = await planReports(["local"]);
     const planned = report?.findings.map(({ policy, level }) => `${policy} ${String(level === "mandatory")}`) ?? [];
     expect(planned).not.toEqual([]);

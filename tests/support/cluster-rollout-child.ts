@@ -3,7 +3,7 @@
  * `node cluster-rollout-child.ts <settings as JSON> cutover|resume`.
  */
 import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
-import type { Overrides } from "../../platforms/compose/project.ts";
+import { declaredStack, type Overrides } from "../../platforms/declared.ts";
 import type { Verb } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { cutover } from "../../operations/rollout/commands/cutover.ts";
@@ -14,7 +14,11 @@ import { CLUSTER_GATES, slotImages } from "./cluster-stack.ts";
 const [json = "", action = ""] = process.argv.slice(2);
 const settings = JSON.parse(json) as Overrides;
 const cluster = Cluster.open({ kubeconfig: settings.kubeconfig, namespace: settings.instance ?? "" });
-const opened = await openClusterRollout("staging", settings, new AbortController().signal, slotImages(cluster));
+const opened = await openClusterRollout(
+  declaredStack("staging", settings),
+  new AbortController().signal,
+  slotImages(cluster),
+);
 const context = { ...opened.context, gates: { ...opened.context.gates, ...CLUSTER_GATES } };
 const request = {
   image: LOCAL_IMAGES.referenceServer,

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { declaredStack } from "../../platforms/declared.ts";
 import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
 import type { Overrides } from "../../platforms/compose/project.ts";
 import { SLOTS, type Slot } from "../../contract/slots.ts";
@@ -116,8 +117,7 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
     const context = async (options: OpenOptions = {}): Promise<OpenRollout> => {
       const signal = options.signal ?? new AbortController().signal;
       const opened = await openClusterRollout(
-        "staging",
-        { ...settings, ...options.settings },
+        declaredStack("staging", { ...settings, ...options.settings }),
         signal,
         slotImages(cluster),
       );

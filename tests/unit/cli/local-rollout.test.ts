@@ -5,7 +5,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openLocalRollout, type VerbKind } from "../../../platforms/compose/rollout.ts";
+import { localStack } from "../../../platforms/compose/project.ts";
+import { openLocalRollout } from "../../../platforms/compose/rollout.ts";
+import { declaredStack } from "../../../platforms/declared.ts";
+import type { RolloutKind } from "../../../platforms/platform.ts";
 import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
@@ -36,7 +39,7 @@ afterEach(async () => {
 const dockerWasAsked = () => readFile(join(folder, "asked"), "utf8").catch(() => "nothing");
 
 /** Opens the rollout of a stack whose router answers like this; absent: nobody listens. */
-async function open(kind: VerbKind, answer?: RequestListener) {
+async function open(kind: RolloutKind, answer?: RequestListener) {
   let [port = 0] = await freePorts(1);
   if (answer !== undefined) {
     router = createServer((request, response) => {
@@ -47,7 +50,8 @@ async function open(kind: VerbKind, answer?: RequestListener) {
     port = (router.address() as AddressInfo).port;
   }
   const settings = { instance: INSTANCE, homeDirectory: join(folder, "home"), observePort: String(port) };
-  return (await openLocalRollout("local", settings, new AbortController().signal, kind)).context;
+  const stack = localStack(declaredStack("local", settings));
+  return (await openLocalRollout(stack, new AbortController().signal, kind)).context;
 }
 
 const routerOf =

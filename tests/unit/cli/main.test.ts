@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LocalState } from "../../../platforms/compose/state.ts";
+import { FileState } from "../../../platforms/compose/state.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 
@@ -85,7 +85,7 @@ describe("the command line", () => {
   });
 });
 
-describe("LocalState", () => {
+describe("FileState", () => {
   let home: string;
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), "exai-state-"));
@@ -95,32 +95,32 @@ describe("LocalState", () => {
   });
 
   it("makes a password once, strong, and keeps it for its owner alone", () => {
-    const made = new LocalState(home).password("a", 48);
+    const made = new FileState(home).password("a", 48);
     expect(made).toMatch(/^[A-Za-z0-9]{48}$/);
-    expect(new LocalState(home).password("a", 48)).toBe(made);
-    expect(new LocalState(home).password("b", 48)).not.toBe(made);
+    expect(new FileState(home).password("a", 48)).toBe(made);
+    expect(new FileState(home).password("b", 48)).not.toBe(made);
     expect(statSync(join(home, "secrets.json")).mode & 0o777).toBe(0o600);
   });
 
   it("remembers the image of each slot", () => {
-    new LocalState(home).setSlot("green", "image:2");
-    new LocalState(home).setSlot("blue", "image:1");
-    expect(new LocalState(home).slots()).toEqual({ green: "image:2", blue: "image:1" });
+    new FileState(home).setSlot("green", "image:2");
+    new FileState(home).setSlot("blue", "image:1");
+    expect(new FileState(home).slots()).toEqual({ green: "image:2", blue: "image:1" });
   });
 
   it("names a file that is not what it wrote, and leaves it alone", () => {
     writeFileSync(join(home, "secrets.json"), "{broken");
-    expect(() => new LocalState(home)).toThrow(/is not JSON/);
+    expect(() => new FileState(home)).toThrow(/is not JSON/);
     expect(readFileSync(join(home, "secrets.json"), "utf8")).toBe("{broken");
   });
 
   it.each(["null", "[]", '"text"', '{"blue": 1}'])("refuses JSON that is no object of texts: %s", (text) => {
     writeFileSync(join(home, "slots.json"), text);
-    expect(() => new LocalState(home).slots()).toThrow(/is not an object of texts/);
+    expect(() => new FileState(home).slots()).toThrow(/is not an object of texts/);
   });
 
   it("takes the password that another run has generated since", () => {
-    const [first, second] = [new LocalState(home), new LocalState(home)];
+    const [first, second] = [new FileState(home), new FileState(home)];
     expect(second.password("a", 48)).toBe(first.password("a", 48));
   });
 });

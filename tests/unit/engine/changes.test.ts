@@ -1,5 +1,6 @@
 import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import { describe, expect, test } from "vitest";
+import { command, fix } from "../../../contract/fix.ts";
 import { EngineStream } from "../../../platforms/pulumi/changes.ts";
 
 const URN = "urn:pulumi:local::exai::exai:server:DockerServer$docker:index/container:Container::server-blue";
@@ -14,6 +15,8 @@ function diagnostic(severity: string, message: string, urn = URN): EngineEvent {
   return { sequence: 1, timestamp: 1, diagnosticEvent: { severity, message, urn, color: "never" } } as EngineEvent;
 }
 
+const retry = fix`${command("up local")}`;
+
 const finding = {
   sequence: 1,
   timestamp: 1,
@@ -26,7 +29,7 @@ const finding = {
 } as EngineEvent;
 
 describe("an update", () => {
-  test("an operation is one step: begun with what differs, ended with its time", () => {
+  test("reports an operation as one step, with its differences and its duration", () => {
     const stream = new EngineStream({ preview: false });
     const begun = [...stream.read(step("resourcePreEvent", "update", 10))];
     const ended = [...stream.read(step("resOutputsEvent", "update", 14))];
@@ -68,41 +71,41 @@ describe("diagnostics", () => {
 });
 
 describe("a failure", () => {
-  test("names the resource and what the engine said of it, without its closing words", () => {
+  test("names the resource and the engine's error, without the closing line", () => {
     const stream = new EngineStream({ preview: false });
     const stack = "urn:pulumi:local::exai::pulumi:pulumi:Stack::exai-local";
     for (const event of [diagnostic("error", "port is taken"), diagnostic("error", "update failed", stack)])
       expect([...stream.read(event)]).toEqual([]);
-    const error = stream.failure("local", "./exai up local", "nothing");
+    const error = stream.failure("local", retry, "nothing");
     expect([error.where, error.message, error.exitCode]).toEqual(["server-blue", "port is taken", 2]);
   });
 
-  test("is told without the frame and the log line that a provider wraps it in", () => {
+  test("is reported without the wrapping and the log line of a provider", () => {
     const stream = new EngineStream({ preview: false });
     const framed = `1 error occurred:\n\t* creating ${URN}: 1 error occurred:\n\t* container failed to be healthy\n\n`;
     for (const message of ["sdk-v2/provider2.go:571: sdk.helper_schema: container failed", framed])
       expect([...stream.read(diagnostic("error", message))]).toEqual([]);
-    expect(stream.failure("local", "./exai up local", "nothing").message).toBe("container failed to be healthy");
+    expect(stream.failure("local", retry, "nothing").message).toBe("container failed to be healthy");
   });
 
-  test("a mandatory finding is why, and the exit code says so", () => {
+  test("is a policy violation if there is a mandatory finding", () => {
     const stream = new EngineStream({ preview: false });
     const shown = [...stream.read(finding)];
     expect(shown).toMatchObject([{ type: "note", level: "warning" }]);
     expect([...stream.read(diagnostic("error", "preview failed"))]).toEqual([]);
-    const error = stream.failure("local", "./exai up local", "nothing");
+    const error = stream.failure("local", retry, "nothing");
     expect(error.message).toContain("[mandatory] docker-privileged on server-blue: No container is privileged");
     expect(error.exitCode).toBe(1);
   });
 
-  test("without a word of the engine the given reason stands", () => {
-    const error = new EngineStream({ preview: false }).failure("prod", "./exai up prod", "no such plugin");
-    expect([error.where, error.message, String(error.fix)]).toEqual(["stack prod", "no such plugin", "./exai up prod"]);
+  test("has the given reason if the engine reports none", () => {
+    const error = new EngineStream({ preview: false }).failure("prod", fix`${command("up prod")}`, "no such plugin");
+    expect([error.where, error.message, String(error.fix)]).toEqual(["stack prod", "no such plugin", "exai up prod"]);
   });
 });
 
-test("a preview keeps its changes for a table and makes no steps", () => {
+test("a preview collects its changes and yields no steps", () => {
   const stream = new EngineStream({ preview: true });
   expect([...stream.read(step("resourcePreEvent", "create-replacement", 1))]).toEqual([]);
-  expect(stream.table()).toMatchObject({ rows: [["replace", "Container", "server-blue", "image"]] });
+  expect(stream.changes).toMatchObject([{ verb: "replace", kind: "Container", name: "server-blue", keys: ["image"] }]);
 });

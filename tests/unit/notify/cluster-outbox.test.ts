@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { declaredStack } from "../../../platforms/declared.ts";
 import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
@@ -189,7 +190,7 @@ describe("a stack on a cluster", () => {
       [WHOLE.slice(0, 3), []],
       [WHOLE.slice(3), WHOLE.slice(0, 3)],
     ] as const) {
-      const { context, ...opened } = await openClusterRollout("staging", settings, new AbortController().signal);
+      const { context, ...opened } = await openClusterRollout(declaredStack("staging", settings), new AbortController().signal);
       context.announcer?.begin(earlier.length, () => Promise.resolve(earlier));
       for (const entry of entries) context.announcer?.happened(entry);
       await context.announcer?.end();

@@ -80,7 +80,7 @@ describe("who hears of rollouts", () => {
 
   it("is not a place whose address only the engine can decrypt, which is said", async () => {
     expect((await notifier({ rolloutSlackWebhook: DEFERRED }))?.troubles()).toEqual([
-      expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*nothing is sent/) as string,
+      expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*no announcement is sent/) as string,
     ]);
   });
 });

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SettingsRotationStore, type StackConfig } from "../../../platforms/pulumi/jwt-keys.ts";
-import { jwtSettings, LocalRotationStore } from "../../../platforms/compose/jwt-keys.ts";
-import { LocalState } from "../../../platforms/compose/state.ts";
+import { jwtSettings, FileRotationStore } from "../../../platforms/compose/jwt-keys.ts";
+import { FileState } from "../../../platforms/compose/state.ts";
 import { jwtSecrets } from "../../../components/server/environment.ts";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { keyId, type JwtKeySet } from "../../../contract/jwt.ts";
@@ -101,10 +101,10 @@ describe("the keys of a local stack", () => {
   });
   const source = (values: Readonly<Record<string, string>> = {}) => plainSource(values);
   const world = (): World => {
-    const state = new LocalState(home);
+    const state = new FileState(home);
     return {
-      store: new LocalRotationStore(state, source()),
-      settings: () => Promise.resolve(jwtSettings(new LocalState(home), source())),
+      store: new FileRotationStore(state, source()),
+      settings: () => Promise.resolve(jwtSettings(new FileState(home), source())),
       generated: state.password("generated-jwt", 48),
     };
   };
@@ -131,8 +131,8 @@ describe("the keys of a local stack", () => {
 
   it("of the stack file are not touched", () => {
     const given = source({ jwtSecret: "0123456789abcdef0123456789abcdef" });
-    expect(() => new LocalRotationStore(new LocalState(home), given).prepare()).toThrow("is in the stack file");
-    expect(jwtSettings(new LocalState(home), given)).toEqual({});
+    expect(() => new FileRotationStore(new FileState(home), given).prepare()).toThrow("is in the stack file");
+    expect(jwtSettings(new FileState(home), given)).toEqual({});
   });
 });
 
@@ -173,7 +173,7 @@ describe("the keys of a stack whose settings the engine keeps", () => {
   });
 
   it("are refused while a rotation by hand is not over", async () => {
-    await expect(settingsWorld({ jwtSecretPrevious: "x" }).store.prepare()).rejects.toThrow("by hand");
+    await expect(settingsWorld({ jwtSecretPrevious: "x" }).store.prepare()).rejects.toThrow("manual rotation");
   });
 
   it("are settled, killed before any of the writes", async () => {

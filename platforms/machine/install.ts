@@ -2,33 +2,36 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import type { ProgressEvent } from "../../contract/events.ts";
+import type { Operation } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { timed } from "../../contract/timed.ts";
 import type { Finding } from "./checks.ts";
 
-/** Debian's services that its packages start by themselves, and that would take the local stack's ports. */
+/** Services that Debian's packages start automatically, and that would use the ports of a local stack. */
 const UNWANTED_SERVICES = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter"];
 
 /**
  * Installs the packages of the findings and starts Docker.
  *
- * @throws UserError where this is not Debian or Ubuntu, or not root
+ * @throws UserError if this is not Debian or Ubuntu, or the user is not root
  */
-export async function* install(
-  findings: readonly Finding[],
-  signal: AbortSignal,
-): AsyncGenerator<ProgressEvent, void, void> {
+export async function* install(findings: readonly Finding[], signal: AbortSignal): Operation<void> {
   if (!existsSync("/usr/bin/apt-get"))
     throw new UserError(
-      "failed",
+      "missing-tool",
       "doctor --install",
-      "knows Debian's and Ubuntu's packages alone",
-      "install what `./exai doctor` lists by hand",
+      "supports Debian and Ubuntu only",
+      fix`install what ${command("doctor")} lists`,
     );
   if (process.getuid?.() !== 0)
-    throw new UserError("failed", "doctor --install", "needs root", "sudo ./exai doctor --install");
+    throw new UserError(
+      "permission-denied",
+      "doctor --install",
+      "needs root",
+      fix`sudo ${command("doctor --install")}`,
+    );
 
   const packages = [...new Set(findings.flatMap((finding) => finding.packages ?? []))];
   if (packages.length > 0) {
@@ -38,7 +41,7 @@ export async function* install(
     });
   }
   if (findings.some((finding) => finding.name === "docker engine" || finding.name === "docker client"))
-    yield* timed("dockerd", "start the Docker engine", () => startDocker(signal));
+    yield* timed("dockerd", "start Docker", () => startDocker(signal));
 }
 
 async function apt(args: readonly string[], signal: AbortSignal): Promise<void> {
@@ -55,12 +58,12 @@ async function apt(args: readonly string[], signal: AbortSignal): Promise<void> 
     );
 }
 
-/** Installs without the tools' own services: only their programs are wanted. One that was here before is its owner's. */
+/** Installs packages without starting their services. A service that was installed before is not changed. */
 async function withoutServices(work: () => Promise<void>): Promise<void> {
   const unwanted = UNWANTED_SERVICES.filter((service) => !hasService(service));
   await work();
   for (const service of unwanted) {
-    // Not there, or no init system that would have started it: both are fine.
+    // Without the service, or without an init system, there is nothing to stop.
     await runProgram("sh", [
       "-c",
       `systemctl disable --now ${service} 2>/dev/null || service ${service} stop 2>/dev/null || true`,
@@ -73,7 +76,7 @@ function hasService(name: string): boolean {
   return places.some((place) => existsSync(place));
 }
 
-/** Starts the engine by the init system, or by itself where there is none, and waits until it answers. */
+/** Starts Docker's daemon, with the init system if there is one, and waits until it answers. */
 async function startDocker(signal: AbortSignal): Promise<void> {
   const answers = async () => (await runProgram("docker", ["info"], { timeoutMs: 10_000, signal })).code === 0;
   if (await answers()) return;
@@ -83,12 +86,12 @@ async function startDocker(signal: AbortSignal): Promise<void> {
     const folder = join(PROJECT_ROOT, ".exai");
     mkdirSync(folder, { recursive: true });
     const log = openSync(join(folder, "dockerd.log"), "a");
-    const engine = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
-    // What cannot be started says so by an event; without a listener that event would end this process.
-    engine.once("error", (error) => {
+    const daemon = spawn("dockerd", [], { detached: true, stdio: ["ignore", log, log] });
+    // Without a listener, the event of a failed start would end this process.
+    daemon.once("error", (error) => {
       failure = error.message;
     });
-    engine.unref();
+    daemon.unref();
   }
   for (let attempt = 0; attempt < 60; attempt += 1) {
     if (await answers()) return;
@@ -96,7 +99,7 @@ async function startDocker(signal: AbortSignal): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   throw new UserError(
-    "failed",
+    "timeout",
     "dockerd",
     "did not start within 30 s",
     "see .exai/dockerd.log, or: journalctl -u docker",

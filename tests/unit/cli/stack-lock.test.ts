@@ -2,14 +2,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { alone, notBeingChanged, type Place } from "../../../platforms/compose/stack-lock.ts";
+import { withStackLock, notBeingChanged, type Place } from "../../../platforms/compose/stack-lock.ts";
 import { EXIT } from "../../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
-import { firstJournal } from "../../../operations/rollout/model/journal.ts";
+import type { Operation, ProgressEvent } from "../../../contract/events.ts";
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
+import { firstJournal } from "../../../operations/rollout/model/journal.ts";
 import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
 
-describe("what changes a local stack as a whole", () => {
+describe("the lock of a local stack", () => {
   let place: Place;
   beforeEach(() => {
     place = { stack: "local", home: mkdtempSync(join(tmpdir(), "exai-alone-")) };
@@ -18,17 +19,17 @@ describe("what changes a local stack as a whole", () => {
     rmSync(place.home, { recursive: true, force: true });
   });
 
-  const events = async (verb: Verb): Promise<ExaiEvent[]> => {
-    const seen: ExaiEvent[] = [];
-    for await (const event of verb) seen.push(event);
+  const events = async (work: Operation<unknown>): Promise<ProgressEvent[]> => {
+    const seen: ProgressEvent[] = [];
+    for await (const event of work) seen.push(event);
     return seen;
   };
-  const nothing = async function* (): Verb {
-    return Promise.resolve(EXIT.ok);
+  const nothing = async function* (): Operation<unknown> {
+    return Promise.resolve();
   };
-  const telling = async function* (): Verb {
-    yield { type: "note", level: "info", message: "at work" };
-    return Promise.resolve(EXIT.ok);
+  const reporting = async function* (): Operation<unknown> {
+    yield { type: "note", level: "info", message: "working" };
+    return Promise.resolve();
   };
   const refusedBy = (verb: string) => ({
     exitCode: EXIT.refused,
@@ -41,51 +42,54 @@ describe("what changes a local stack as a whole", () => {
     writeFileSync(join(rolloutDirectory(place.home), "journal.json"), JSON.stringify(state));
   };
 
-  it("refuses a second one while the first is at it, and no longer", async () => {
-    const first = alone(place, "up", telling);
+  it("refuses a second change until the first one ends", async () => {
+    const first = withStackLock(place, "up", reporting);
     await first.next();
-    await expect(events(alone(place, "down", nothing))).rejects.toMatchObject(refusedBy("up"));
+    await expect(events(withStackLock(place, "down", nothing))).rejects.toMatchObject(refusedBy("up"));
     await expect(notBeingChanged(place)).rejects.toMatchObject(refusedBy("up"));
     await first.next();
-    expect(await events(alone(place, "down", nothing))).toEqual([]);
+    expect(await events(withStackLock(place, "down", nothing))).toEqual([]);
     await notBeingChanged(place);
   });
 
-  it("gives the stack free when the work fails", async () => {
-    const failing = alone(place, "up", (): Verb => {
+  it("is released when the work fails", async () => {
+    const failing = withStackLock(place, "up", (): Operation<unknown> => {
       throw new Error("broken");
     });
     await expect(events(failing)).rejects.toThrow("broken");
     await notBeingChanged(place);
   });
 
-  it("refuses while somebody leads a rollout, and holds up no rollback", async () => {
+  it("refuses a change during a rollout, and does not block a rollback", async () => {
     const rollouts = new FileLeaseStore(join(rolloutDirectory(place.home), "leases"));
     const lease = await rollouts.acquire("cutover");
-    await expect(events(alone(place, "up", nothing))).rejects.toMatchObject(refusedBy("cutover"));
+    await expect(events(withStackLock(place, "up", nothing))).rejects.toMatchObject(refusedBy("cutover"));
     await lease.release();
-    const up = alone(place, "up", telling);
+    const up = withStackLock(place, "up", reporting);
     await up.next();
     await (await rollouts.acquire("rollback")).release();
     await up.next();
   });
 
-  it("goes on under a rollout that was left in the middle, and names what fixes it", async () => {
+  it("allows a change during an unfinished rollout, and names the commands that end it", async () => {
     leaveRolloutIn("bake");
-    expect(await events(alone(place, "up", nothing))).toEqual([
+    expect(await events(withStackLock(place, "up", nothing))).toEqual([
       {
         type: "note",
         level: "warning",
-        message: expect.stringMatching(/"bake".*rollout resume.*rollout abort/) as string,
+        message: expect.stringContaining('"bake"') as string,
+        fix: fixSaying(/rollout resume.*rollout abort/),
       },
     ]);
     leaveRolloutIn("standby");
-    expect(await events(alone(place, "up", nothing))).toEqual([]);
+    expect(await events(withStackLock(place, "up", nothing))).toEqual([]);
   });
 
-  it("goes on under a journal that nobody can read, and says so", async () => {
+  it("allows a change if the journal is damaged, and reports it", async () => {
     mkdirSync(rolloutDirectory(place.home), { recursive: true });
     writeFileSync(join(rolloutDirectory(place.home), "journal.json"), "{broken");
-    expect(await events(alone(place, "up", nothing))).toMatchObject([{ level: "warning", message: /is no JSON/ }]);
+    expect(await events(withStackLock(place, "up", nothing))).toMatchObject([
+      { level: "warning", message: /is no JSON/ },
+    ]);
   });
 });

@@ -1,35 +1,30 @@
 import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { runProgram } from "../../operations/docker/process.ts";
+import { command, fix, type Fix } from "../../contract/fix.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { containersOf } from "../../platforms/compose/containers.ts";
-import { localStack } from "../../platforms/compose/project.ts";
+import { containersOf } from "../compose/containers.ts";
+import { declaredStack } from "../declared.ts";
 
-/** What one check saw. */
+/** The result of one check. */
 export interface Finding {
   readonly name: string;
   readonly ok: boolean;
-  /** Whether `./exai up` or `./exai test` cannot do without it. */
+  /** Whether `up` or `test` needs it. */
   readonly needed: boolean;
   readonly found: string;
-  readonly fix: string;
-  /** Debian packages that fix it; empty where only something has to be started. */
+  /** What corrects it; empty if it is ok. */
+  readonly fix: string | Fix;
+  /** Debian packages that correct it; empty if something only has to be started. Absent: no package does. */
   readonly packages?: readonly string[];
-  /** Whether nothing but the tests asks for it. @default false */
+  /** Whether only the tests need it. @default false */
   readonly testsOnly?: boolean;
 }
 
-/** The result of `doctor`. */
-export interface DoctorResult {
-  /** Whether nothing is missing that `up` or `test` needs. */
-  readonly ready: boolean;
-  readonly findings: readonly Finding[];
-}
-
-/** Room that the images, volumes and node_modules take, in GiB, with some to spare. */
+/** Space for the images, volumes and node_modules, with a reserve, in GiB. */
 const DISK_GIB = 6;
 
-/** First line of a program's output, or undefined where it is not installed or fails. */
+/** First line of a program's output; undefined if it is not installed or fails. */
 async function firstLine(program: string, ...args: string[]): Promise<string | undefined> {
   try {
     const ran = await runProgram(program, args, { timeoutMs: 20_000 });
@@ -48,11 +43,11 @@ interface ProgramCheck {
   readonly purpose: string;
 }
 
-/** A program that must be there; any of the given commands will do. */
+/** A program that must be installed. One of the commands is enough. */
 function program(check: ProgramCheck): () => Promise<Finding> {
   return async () => {
     let found: string | undefined;
-    for (const command of check.commands) found ??= await firstLine(...command);
+    for (const each of check.commands) found ??= await firstLine(...each);
     return {
       name: check.name,
       ok: found !== undefined,
@@ -71,13 +66,13 @@ async function node(): Promise<Finding> {
 
 async function dockerDaemon(): Promise<Finding> {
   const version = await firstLine("docker", "version", "--format", "{{.Server.Version}}");
-  // A machine may have the client alone. An engine elsewhere is its owner's to start.
+  // A machine may have only the client. A daemon on another machine cannot be started from here.
   const installed = (process.env.DOCKER_HOST ?? "") !== "" || (await firstLine("dockerd", "--version")) !== undefined;
   return {
     name: "docker engine",
     ok: version !== undefined,
     needed: true,
-    found: version ?? (installed ? "no daemon answers" : "not installed"),
+    found: version ?? (installed ? "the daemon does not answer" : "not installed"),
     fix: installed ? "systemctl start docker, or as root: dockerd &" : "apt-get install docker.io",
     packages: installed ? [] : ["docker.io"],
   };
@@ -95,9 +90,9 @@ async function disk(): Promise<Finding> {
   };
 }
 
-/** The ports of the local stack are free, or its own containers have them. */
+/** The ports of the local stack are free, or used by its own containers. */
 async function ports(): Promise<Finding> {
-  const { settings } = localStack("local", {});
+  const { settings } = declaredStack("local");
   const wanted = Object.entries(settings).filter(
     (entry): entry is [string, number] => entry[0].endsWith("Port") && typeof entry[1] === "number",
   );
@@ -106,7 +101,7 @@ async function ports(): Promise<Finding> {
     for (const container of (await containersOf(settings.instance)).values())
       for (const port of container.ports) own.add(port.split("->")[0] ?? "");
   } catch {
-    // No engine: none of its containers has a port.
+    // Without Docker no container has a port.
   }
   const taken: string[] = [];
   for (const [key, port] of wanted)
@@ -115,8 +110,8 @@ async function ports(): Promise<Finding> {
     name: "ports",
     ok: taken.length === 0,
     needed: true,
-    found: taken.length === 0 ? wanted.map(([, port]) => port).join(", ") : `taken: ${taken.join(", ")}`,
-    fix: "set another port in Pulumi.local.yaml, or: ./exai up --set httpPort=8090",
+    found: taken.length === 0 ? wanted.map(([, port]) => port).join(", ") : `in use: ${taken.join(", ")}`,
+    fix: fix`set another port in Pulumi.local.yaml, or ${command("up --set httpPort=8090")}`,
   };
 }
 
@@ -147,8 +142,8 @@ async function pulumi(): Promise<Finding> {
   };
 }
 
-/** Every check, in the order in which it is shown. */
-export const CHECKS: readonly (() => Promise<Finding>)[] = [
+/** Every check, in the order of the report. */
+const CHECKS: readonly (() => Promise<Finding>)[] = [
   node,
   program({
     name: "docker client",
@@ -164,7 +159,7 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
       ["docker-compose", "version"],
     ],
     packages: ["docker-compose"],
-    purpose: "./exai up",
+    purpose: "up",
   }),
   disk,
   ports,
@@ -173,14 +168,14 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
     commands: [["mmdebstrap", "--version"]],
     packages: ["mmdebstrap"],
     needed: false,
-    purpose: "a base image where no registry can be reached",
+    purpose: "a base image if no registry is reachable",
   }),
   program({
     name: "python3 and pip",
     commands: [["python3", "-m", "pip", "--version"]],
     packages: ["python3", "python3-pip"],
     needed: false,
-    purpose: "a router image where no registry can be reached",
+    purpose: "a router image if no registry is reachable",
   }),
   program({
     name: "promtool",
@@ -204,7 +199,12 @@ export const CHECKS: readonly (() => Promise<Finding>)[] = [
     packages: ["faketime"],
     needed: false,
     testsOnly: true,
-    purpose: "tests of a clock that jumps",
+    purpose: "tests of clock jumps",
   }),
   pulumi,
 ];
+
+/** Runs every check. */
+export async function checkMachine(): Promise<readonly Finding[]> {
+  return Promise.all(CHECKS.map((check) => check()));
+}

@@ -1,0 +1,85 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import type { Operation } from "../../contract/events.ts";
+import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
+import { loadProgram } from "../../synth/lazy.ts";
+import { declaredStack, type DeclaredStack } from "../declared.ts";
+import type { RunsRollouts, Stack } from "../platform.ts";
+import type { UpResult } from "../results.ts";
+import { loadEngine } from "../pulumi/lazy.ts";
+import { containersOf } from "./containers.ts";
+import { databaseOf } from "./database.ts";
+import { composeDown } from "./down.ts";
+import { engineTarget } from "./engine-target.ts";
+import { FileRotationStore } from "./jwt-keys.ts";
+import { composeLogs } from "./logs.ts";
+import { localProject, localStack, type LocalStack } from "./project.ts";
+import { openLocalRollout } from "./rollout.ts";
+import { withStackLock } from "./stack-lock.ts";
+import { composeStatus } from "./status.ts";
+import { composeUp, migrateLocal, provideImages } from "./up.ts";
+
+/** A stack on this machine. Compose made it, or the Pulumi engine. */
+export function composeStack(declared: DeclaredStack): Stack {
+  const { name, environment, overrides } = declared;
+  const stack = localStack(declared);
+  const { settings, home } = stack;
+  const place = { stack: name, home };
+  return {
+    ...{ name, environment, overrides, settings },
+    up: ({ engine, signal }) =>
+      withStackLock(place, "up", (): Operation<UpResult> =>
+        engine ? upByEngine(stack, signal) : composeUp(stack, signal),
+      ),
+    preview: async function* (signal) {
+      return yield* (await loadEngine()).enginePreview(engineTarget(stack), signal);
+    },
+    down: (options) =>
+      withStackLock(place, "down", async function* () {
+        if (!(await madeByEngine(settings.instance))) return yield* composeDown(stack, options);
+        const result = yield* (await loadEngine()).engineDown(engineTarget(stack), options);
+        if (options.volumes) rmSync(home, { recursive: true, force: true });
+        return result;
+      }),
+    status: () => composeStatus(stack),
+    logs: (options) => composeLogs(stack, options),
+    synth: async () => {
+      // The secrets that the services mount stay in the stack's own folder.
+      const { compose } = await localProject(stack);
+      return [{ name: "compose.yaml", content: stringify(compose.document) }];
+    },
+    variables: async () => (await loadProgram()).serverVariables(settings),
+    engineState: async () => (await (await loadEngine()).openEngine(engineTarget(stack))).engine.state(),
+    rollout: runsRollouts(stack),
+    database: (options) => Promise.resolve(databaseOf(stack, options)),
+    rotation: (signal, kind) => ({
+      store: new FileRotationStore(stack.state, declared.source),
+      leases: new FileLeaseStore(join(home, "rotations")),
+      // Each cutover of a rotation starts from the keys that are written by then.
+      rollout: (work) => runsRollouts(localStack(declaredStack(name, overrides)))(kind, signal, work),
+      signal,
+    }),
+  };
+}
+
+function runsRollouts(stack: LocalStack): RunsRollouts {
+  return async function* (kind, signal, work) {
+    const opening = await openLocalRollout(stack, signal, kind);
+    return yield* work(await opening.context);
+  };
+}
+
+/** The engine uses images of this machine, and the database gets its migrations after the resources. */
+async function* upByEngine(stack: LocalStack, signal: AbortSignal): Operation<UpResult> {
+  return yield* (await loadEngine()).engineUp(engineTarget(stack), {
+    prepare: () => provideImages(stack, signal),
+    finish: () => migrateLocal(stack, signal),
+    signal,
+  });
+}
+
+/** Whether the engine made the stack, or a part of it: its containers have no mark of Compose. */
+async function madeByEngine(instance: string): Promise<boolean> {
+  return [...(await containersOf(instance)).values()].some((container) => container.hash === "");
+}

@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
+import type { Operation } from "../../contract/events.ts";
+import { timed } from "../../contract/timed.ts";
+import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
+import { ensureRoutes } from "../../contract/envoy/seed.ts";
+import { ensureImages } from "../../operations/images/ensure.ts";
+import { applyPending, type ApplyPendingResult } from "../../operations/schema/apply.ts";
+import { prepareMachine, readyFor } from "../machine/prepare.ts";
+import type { ComposeUp } from "../results.ts";
+import { apply, difference, writeProject } from "./apply.ts";
+import { localDatabaseUrl } from "./database-url.ts";
+import { localProject, localStack, type LocalProject, type LocalStack } from "./project.ts";
+import { localGuard } from "./release-guard.ts";
+
+/**
+ * Brings a local stack up with Compose: settings, images, containers, migrations. A second run changes nothing; a changed
+ * setting replaces only the containers that it affects.
+ */
+export async function* composeUp(stack: LocalStack, signal: AbortSignal): Operation<ComposeUp> {
+  const begun = Date.now();
+  let project = yield* timed("synthesize", "run the program", () => localProject(stack));
+  if (!(await readyFor(project.compose.images))) yield* prepareMachine("stack", signal);
+  const { missing } = yield* ensureImages(project.compose.images, { signal });
+  const leftOut = optional(missing);
+  if (leftOut.length > 0) {
+    const message =
+      "Grafana is left out: its image is not available. Its dashboards are in components/monitoring/dashboards.";
+    yield { type: "note", level: "info", message };
+    project = await localProject(localStack(stack.declared, { grafana: "false" }));
+  }
+
+  await ensureRoutes(hostRoutesDirectory(project.home));
+  const { changed, orphans } = await difference(project);
+  if (changed.size === 0 && orphans.length === 0) {
+    await writeProject(project);
+    const title = `${project.compose.services.length} services`;
+    yield { type: "step", id: "start", title, status: "unchanged", detail: "all healthy" };
+  } else {
+    yield* apply(project, { services: changed, signal });
+  }
+  const migrations = yield* migrateLocal(project, signal);
+  return {
+    platform: "compose",
+    stack: stack.declared.name,
+    changes: changed.size + orphans.length + migrations.applied.length,
+    seconds: (Date.now() - begun) / 1000,
+    urls: urlsOf(project),
+    passwords: join(project.home, "secrets.json"),
+    leftOut,
+    migrations,
+  };
+}
+
+/** Applies the pending migrations. Those that would break a running release are left for later. */
+export function migrateLocal(stack: LocalStack, signal: AbortSignal): Operation<ApplyPendingResult> {
+  return applyPending(localDatabaseUrl(stack), { signal, guard: localGuard(stack, signal), contract: "leave" });
+}
+
+/** The services that the stack can do without. @throws UserError if it needs one of the images */
+function optional(missing: readonly string[]): readonly string[] {
+  const needed = missing.find((image) => !isGrafana(image));
+  if (needed !== undefined) throw unavailable(needed, fix`${command("doctor")}`);
+  return missing.length === 0 ? [] : ["grafana"];
+}
+
+/**
+ * Pulls or builds the images for the engine, which only uses those of this machine.
+ *
+ * @throws UserError if one is not available: the engine cannot leave a service out
+ */
+export async function* provideImages(stack: LocalStack, signal: AbortSignal): Operation<void> {
+  const project = await localProject(stack);
+  const { missing } = yield* ensureImages(project.compose.images, { signal });
+  if (missing.length === 0) return;
+  const withoutGrafana = `up ${stack.declared.name} --engine --set grafana=false`;
+  throw unavailable(missing.join(", "), fix`${command(missing.every(isGrafana) ? withoutGrafana : "doctor")}`);
+}
+
+function isGrafana(image: string): boolean {
+  return image.includes("grafana");
+}
+
+function unavailable(images: string, remedy: UserError["fix"]): UserError {
+  return new UserError("not-found", `image ${images}`, "cannot be pulled or built on this machine", remedy);
+}
+
+function urlsOf({ settings, compose }: LocalProject): Readonly<Record<string, string>> {
+  const optionalUrls = (["prometheus", "alertmanager", "grafana"] as const).flatMap((name) =>
+    compose.services.some((service) => service.name === name)
+      ? [[name, `http://127.0.0.1:${settings[`${name}Port`]}`] as const]
+      : [],
+  );
+  return {
+    server: `http://127.0.0.1:${settings.httpPort}`,
+    mcp: `http://127.0.0.1:${settings.httpPort}/mcp`,
+    webSocket: `ws://127.0.0.1:${settings.wsPort}`,
+    ...Object.fromEntries(optionalUrls),
+    postgres: `postgres://postgres@127.0.0.1:${settings.postgresPort}/postgres`,
+  };
+}

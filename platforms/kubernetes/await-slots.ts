@@ -1,0 +1,13 @@
+import { SLOTS } from "../../contract/slots.ts";
+import type { Operation } from "../../contract/events.ts";
+import { timed } from "../../contract/timed.ts";
+import { SlotObjects } from "../../operations/rollout/kubernetes/slot-objects.ts";
+import type { Settings } from "../../stacks/settings.ts";
+import { clusterOf } from "./rollout.ts";
+
+/** Waits until each slot is rolled out. @throws UserError that says what is wrong with one */
+export async function* awaitSlots(settings: Settings, signal: AbortSignal): Operation<void> {
+  const objects = new SlotObjects(clusterOf(settings), settings.instance);
+  for (const slot of SLOTS)
+    yield* timed(`ready:${slot}`, `slot ${slot} is ready`, () => objects.rolledOut(slot, signal));
+}

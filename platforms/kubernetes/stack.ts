@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import { UserError } from "../../contract/errors.ts";
+import type { Operation } from "../../contract/events.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
+import type { RotationContext } from "../../operations/secrets/rotate.ts";
+import { loadProgram } from "../../synth/lazy.ts";
+import { declaredStack, type DeclaredStack } from "../declared.ts";
+import type { RolloutKind, RunsRollouts, Stack } from "../platform.ts";
+import type { Engine } from "../pulumi/engine.ts";
+import { SettingsRotationStore } from "../pulumi/jwt-keys.ts";
+import { loadEngine } from "../pulumi/lazy.ts";
+import { verifiedDatabase } from "./database-url.ts";
+import { clusterTarget } from "./engine-target.ts";
+import { loadKubernetes } from "./lazy.ts";
+
+/** A stack on a cluster. The Pulumi engine makes it. */
+export function kubernetesStack(declared: DeclaredStack): Stack {
+  const { name, environment, overrides } = declared;
+  return {
+    ...{ name, environment, overrides },
+    get settings() {
+      return declared.settings;
+    },
+    up: async function* ({ confirm, signal }) {
+      return yield* (await loadEngine()).engineUp(clusterTarget(declared), {
+        confirm,
+        finish: (settings, changed) => awaitSlots(settings, changed, signal),
+        signal,
+      });
+    },
+    preview: async function* (signal) {
+      return yield* (await loadEngine()).enginePreview(clusterTarget(declared), signal);
+    },
+    down: async function* (options) {
+      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options);
+    },
+    status: () => Promise.reject(onlyLocal(declared)),
+    logs: () => {
+      throw onlyLocal(declared);
+    },
+    synth: async ({ withSecrets }) => {
+      const { capture, manifests, manifestYaml } = await loadProgram();
+      const graph = await capture(name, declared.source);
+      return [{ name: `${name}.yaml`, content: manifestYaml(manifests(graph, { withSecrets })) }];
+    },
+    variables: async () => (await loadProgram()).serverVariables(declared.settings),
+    engineState: async () => (await (await loadEngine()).openEngine(clusterTarget(declared))).engine.state(),
+    rollout: runsRollouts(declared),
+    database: async ({ url, signal }) => ({
+      url: await verifiedDatabase(declared, url),
+      guard: (await loadKubernetes()).clusterGuard(declared, signal),
+      // The engine's own lock is for its resources; contract migrations take the rollout's lease.
+      exclusively: (_verb, work) => work(),
+    }),
+    rotation: (signal, kind) => rotationOf(declared, signal, kind),
+  };
+}
+
+function runsRollouts(declared: DeclaredStack): RunsRollouts {
+  return async function* (_kind, signal, work) {
+    const { openClusterRollout } = await loadKubernetes();
+    const opened = await openClusterRollout(declared, signal);
+    try {
+      return yield* work(opened.context);
+    } finally {
+      await opened.close();
+    }
+  };
+}
+
+/** Waits for the slots, which the engine does not do, and reports what is wrong with one. */
+async function* awaitSlots(
+  settings: DeclaredStack["settings"],
+  changed: boolean,
+  signal: AbortSignal,
+): Operation<undefined> {
+  if (changed) yield* (await loadKubernetes()).awaitSlots(settings, signal);
+  return undefined;
+}
+
+function rotationOf(declared: DeclaredStack, signal: AbortSignal, kind: Pick<RolloutKind, "deploys">): RotationContext {
+  const { name, overrides } = declared;
+  const open = async (confined = false) =>
+    (await (await loadEngine()).openEngine(clusterTarget(declared), { confined })).engine;
+  // Opened once: otherwise each write of the record would take seconds.
+  let opened: Promise<Engine> | undefined;
+  const engine = () => (opened ??= open());
+  return {
+    store: new SettingsRotationStore(name, {
+      read: async () => (await engine()).config(),
+      set: async (values, options) => (await engine()).configure(values, options),
+    }),
+    // The rotation has written the stack file, so each of its cutovers reads it again.
+    rollout: (work) => runsRollouts(declaredStack(name, overrides))(kind, signal, work),
+    // The settings are a file on this machine, so the lease is too; the cutovers take the cluster's.
+    leases: new FileLeaseStore(join(PROJECT_ROOT, ".exai", name, "rotations")),
+    share: async (aborted) => {
+      const events = (await open(true)).up({ signal: aborted, target: ["**EdgeFunctionSecrets::*"] });
+      while ((await events.next()).done !== true); // the rotation reports its own progress
+    },
+    signal,
+  };
+}
+
+function onlyLocal({ name, environment }: DeclaredStack): UserError {
+  return new UserError(
+    "invalid-argument",
+    `stack ${name}`,
+    `is ${environment}; this command supports stacks of this machine only`,
+    "name a local stack",
+  );
+}
