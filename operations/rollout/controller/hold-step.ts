@@ -25,7 +25,7 @@ export async function* watchStep(
 ): Working {
   const { checkSeconds } = session.context.gates;
   const gates = new StepGates(session, plan, holdSeconds);
-  const judge = () => gates.look();
+  const judge = () => gates.check();
   session.judge = judge;
   const started = performance.now();
   const { state } = session.machine;
@@ -43,7 +43,7 @@ export async function* watchStep(
       if (elapsed < nextCheck) continue;
       nextCheck = elapsed + checkSeconds;
 
-      verdicts = [...(await gates.look()), ...(unknown === undefined ? [] : [unknown])];
+      verdicts = [...(await gates.check()), ...(unknown === undefined ? [] : [unknown])];
       yield {
         type: "step",
         id,

@@ -12,32 +12,32 @@ import { Prometheus, type Series } from "../gates/prometheus.ts";
 import { QueryGates, unavailable } from "../gates/custom-queries.ts";
 import type { RolloutSession } from "./store.ts";
 import { added, trafficOf, TRAFFIC_SELECTOR, type Traffic } from "../gates/traffic-samples.ts";
-import type { RoundTripProber } from "../probes/websocket.ts";
+import { RoundTripProber } from "../probes/websocket.ts";
 
 /**
- * Seconds after which the tests begin anew, looking back on one to two such epochs: what lasts for hours, a pause or an
- * approval, must be judged by its last minutes.
+ * Seconds after which the tests start again; each covers one to two such epochs. A step that lasts for hours, in a pause or for
+ * an approval, is judged by its last minutes.
  */
 const EPOCH_SECONDS = 150;
 
-/** Seconds before the rollout in which the stable slot's latency with all users is read. */
+/** Seconds before the rollout over which the stable slot's latency with all users is read. */
 const BEFORE_SECONDS = 60;
 
-/** Probes per second and slot that go on as a control, where the stable slot has no users. */
+/** Probes per second and slot that continue as a control if the stable slot has no users. */
 const CONTROL_PER_SECOND = 5;
 
 /** Connections that probe WebSockets while round trips are missing, and afterwards. */
 const CONNECTIONS = { missing: 3, enough: 1 } as const;
 
-/** What is asked for once and kept for the session's later steps: a clock that jumps in between must not move it. */
+/** Read once and kept for the session's later steps, so that a clock that jumps does not move it. */
 interface Beginning {
   readonly firstShiftAt: number;
   readonly before: Observation["before"];
 }
 
 /**
- * Sessions whose stable slot has refused probes. Once is enough for as long as their requests are compared: the router and
- * the servers do not tell probes from users.
+ * Sessions whose stable slot has refused probes. Once is enough as long as their requests are compared: the router and the
+ * servers do not distinguish probes from users.
  */
 const REFUSED_PROBES = new WeakSet<RolloutSession>();
 
@@ -48,7 +48,7 @@ class HistoryError extends Error {
   override readonly name = "HistoryError";
 }
 
-/** The gates of one step: tops up thin traffic, judges at each look, and says when the step's patience ends. */
+/** The gates of one step: tops up thin traffic, judges at each check, and knows the step's deadline. */
 export class StepGates {
   readonly #session: RolloutSession;
   readonly #plan: RolloutPlan;
@@ -56,20 +56,20 @@ export class StepGates {
   readonly #prometheus: Prometheus;
   readonly #queries: QueryGates;
   readonly #prober: Prober;
-  /** Seconds of a clock that does not jump, as all times that are kept here; {@link StepGates.look} asks Prometheus its own. */
+  /** Seconds of a monotonic clock, like all times kept here; {@link StepGates.check} reads Prometheus' clock. */
   readonly #startedAt = seconds();
   readonly #usersOnBoth: boolean;
   /** The candidate's largest share of new requests while both had users, until now. */
   readonly #weight: number;
   #roundTrips: RoundTripProber | undefined;
-  /** When users came to both slots first. */
+  /** When both slots first had users. */
   #firstShiftAt: number | undefined;
   #before: Observation["before"];
-  /** What both slots did while both had users, where that is over. */
+  /** Traffic while both slots had users, if that is over. */
   #seen: Traffic | undefined;
-  /** Seconds in which the stable slot had the same trouble. */
+  /** Seconds in which the stable slot had the same problem. */
   #sharedSeconds = 0;
-  #lookedAt = seconds();
+  #checkedAt = seconds();
   #waitingSince = seconds();
   #passed = false;
   #stopped = false;
@@ -90,7 +90,7 @@ export class StepGates {
     this.#aim(0, false);
   }
 
-  /** Seconds that the step may last without a pass, from its begin or its last pass. */
+  /** Seconds that the step may last without a pass, from its start or its last pass. */
   get deadlineSeconds(): number {
     const { noDataSeconds, sharedTroubleSeconds } = this.#session.context.gates;
     const shared = Math.min(sharedTroubleSeconds, this.#sharedSeconds);
@@ -107,14 +107,14 @@ export class StepGates {
     return this.#prober.sent;
   }
 
-  /** The verdicts now. A Prometheus that does not answer is no data. May be called as often and as long as one likes. */
-  async look(): Promise<readonly Verdict[]> {
+  /** The present verdicts; "no data" if Prometheus does not answer. Any number of calls keeps the tests' levels. */
+  async check(): Promise<readonly Verdict[]> {
     const verdicts = await this.#verdicts();
     const now = seconds();
     const open = verdicts.filter(({ verdict }) => verdict !== "pass");
     if (open.length > 0 && open.every((verdict) => verdict.shared === true))
-      this.#sharedSeconds += now - this.#lookedAt;
-    this.#lookedAt = now;
+      this.#sharedSeconds += now - this.#checkedAt;
+    this.#checkedAt = now;
     if (together(verdicts) === "pass") {
       [this.#passed, this.#waitingSince, this.#sharedSeconds] = [true, now, 0];
     }
@@ -136,7 +136,7 @@ export class StepGates {
       const startedAt = this.#startedAt + ahead;
       const step = epochOf(startedAt, now);
       await this.#prepare(ahead);
-      // With all users on the candidate, what was seen until then stands, however long it bakes.
+      // With all users on the candidate, the earlier traffic of both stays the one compared, for any time of the bake.
       const seenUntil = this.#usersOnBoth ? now : startedAt;
       const both = epochOf((this.#firstShiftAt ?? this.#startedAt) + ahead, seenUntil);
       const earliest = this.#seen === undefined ? Math.min(step.since, both.since) : step.since;
@@ -146,7 +146,7 @@ export class StepGates {
       ]);
       const seen = this.#seen ?? trafficOf(series, both.since, seenUntil);
       if (!this.#usersOnBoth) this.#seen = seen;
-      const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.way ?? 0);
+      const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.networkDelay ?? 0);
       const roundTrips = this.#roundTrips?.since(step.since - ahead, roundTripLimit) ?? [];
       const probes = this.#prober.answers(step.since - ahead);
       if ([...roundTrips, ...probes].some((bin) => bin[stable].refused > 0)) REFUSED_PROBES.add(this.#session);
@@ -177,7 +177,7 @@ export class StepGates {
     }
   }
 
-  /** What is asked for once: when the users came to both slots, and how the stable slot was before. */
+  /** Reads once when both slots first had users, and the stable slot's traffic before. */
   async #prepare(ahead: number): Promise<void> {
     const kept = BEGINNINGS.get(this.#session);
     if (kept !== undefined) [this.#firstShiftAt, this.#before] = [kept.firstShiftAt, kept.before];
@@ -187,7 +187,7 @@ export class StepGates {
       throw new HistoryError(error instanceof Error ? error.message : String(error));
     });
     const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
-    // Not later than this step, whatever the journal's clock was.
+    // At most the start of this step, for any clock of the journal.
     const firstShiftAt = Math.min(this.#startedAt, first === undefined ? Infinity : fromWall(first.at));
     const until = fromWall(startedAt) + ahead;
     const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
@@ -199,7 +199,7 @@ export class StepGates {
     BEGINNINGS.set(this.#session, { firstShiftAt, before });
   }
 
-  /** Memory needs more time than a step may last, so it is asked for where the rollout would end without it. */
+  /** Memory needs more time than a step may last, so samples are required only in the last one. */
   #memory(series: readonly Series[], since: number): readonly Verdict[] {
     const { memoryGrowth } = this.#session.context.gates;
     if (memoryGrowth === 0) return [];
@@ -210,8 +210,8 @@ export class StepGates {
   }
 
   /**
-   * Probes as long as samples are missing, or a suspicion is not cleared up: enough per second for the minimum within most
-   * of the hold, since what is sent last is scraped late. A stable slot without users goes on as a control.
+   * Probes as long as samples are missing or a suspicion is not resolved: enough per second for the minimum within most of the
+   * hold, since the last ones are scraped late. A stable slot without users is probed as a control.
    */
   #aim(samples: number, suspicion: boolean, roundTrips = 0): void {
     const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#session.context.gates;
@@ -225,23 +225,19 @@ export class StepGates {
           : CONTROL_PER_SECOND;
     this.#prober.aim(Math.min(probesPerSecond, wanted));
     if (probesPerSecond > 0) {
-      void this.#probeWebSockets(roundTrips < minimumRoundTrips ? CONNECTIONS.missing : CONNECTIONS.enough);
+      this.#probeWebSockets(roundTrips < minimumRoundTrips ? CONNECTIONS.missing : CONNECTIONS.enough);
     }
   }
 
-  async #probeWebSockets(connections: number): Promise<void> {
-    if (this.#roundTrips === undefined) {
-      // Loaded here alone: a rollback must not wait for it.
-      const { RoundTripProber } = await import("../probes/websocket.ts");
-      if (this.#stopped) return;
-      const { webSocketUrl, webSocketToken, gates } = this.#session.context;
-      this.#roundTrips ??= new RoundTripProber({
-        webSocketUrl,
-        stable: this.#plan.stable,
-        message: gates.webSocketMessage,
-        ...(webSocketToken === undefined ? {} : { token: webSocketToken }),
-      });
-    }
+  #probeWebSockets(connections: number): void {
+    if (this.#stopped) return;
+    const { webSocketUrl, webSocketToken, gates } = this.#session.context;
+    this.#roundTrips ??= new RoundTripProber({
+      webSocketUrl,
+      stable: this.#plan.stable,
+      message: gates.webSocketMessage,
+      ...(webSocketToken === undefined ? {} : { token: webSocketToken }),
+    });
     this.#roundTrips.aim(connections);
   }
 }
@@ -250,22 +246,25 @@ function seconds(): number {
   return performance.now() / 1000;
 }
 
-/** A moment that the journal has by the wall clock (ISO 8601), on the clock of {@link seconds}. */
+/** Converts a moment of the wall clock (ISO 8601) to the clock of {@link seconds}. */
 function fromWall(at: string): number {
   return seconds() - (Date.now() - Date.parse(at)) / 1000;
 }
 
-/** The test that runs now, from 1, and the seconds since 1970 that it looks at. */
+/** The number of the test that runs now, from 1, and since when it counts, in seconds since 1970. */
 function epochOf(startedAt: number, now: number): { readonly epoch: number; readonly since: number } {
   const epoch = Math.max(1, Math.floor((now - startedAt) / EPOCH_SECONDS));
   return { epoch, since: startedAt + (epoch - 1) * EPOCH_SECONDS };
 }
 
-/** The limit of round trips for probes that have a long way: the next bound of the server's histogram that is above both. */
-function limitFrom(limit: number, way: number): number {
-  if (!Number.isFinite(way) || way < limit / 4) return limit;
+/** The limit of round trips with a long network delay: the next bound of the server's histogram above both together. */
+function limitFrom(limit: number, networkDelay: number): number {
+  if (!Number.isFinite(networkDelay) || networkDelay < limit / 4) return limit;
   return (
-    1000 * (LATENCY_BUCKETS_SECONDS.find((bound) => bound * 1000 >= limit + way) ?? LATENCY_BUCKETS_SECONDS.at(-1) ?? 0)
+    1000 *
+    (LATENCY_BUCKETS_SECONDS.find((bound) => bound * 1000 >= limit + networkDelay) ??
+      LATENCY_BUCKETS_SECONDS.at(-1) ??
+      0)
   );
 }
 
@@ -274,7 +273,7 @@ function samplesOf(verdicts: readonly Verdict[], gate: string): number {
   return verdicts.find((verdict) => verdict.gate === gate)?.sample?.candidate.trials ?? 0;
 }
 
-/** A comparison, or a limit that enough samples have exceeded without proof, that more requests would clear up. */
+/** Whether more requests would decide: a comparison, or a limit that is exceeded by enough samples without significance. */
 function undecided({ gate, verdict, sample }: Verdict, { minimumSamples }: GateSettings): boolean {
   if (verdict !== "no-data") return false;
   return gate.endsWith("-compared") || (gate === "errors" && (sample?.candidate.trials ?? 0) >= minimumSamples);

@@ -7,27 +7,27 @@ import type { Trials } from "../../../contract/verdict.ts";
 /** A histogram's counts by upper bound, cumulative, rising; the last bound is Infinity. */
 export type Histogram = readonly (readonly [bound: number, count: number])[];
 
-/** What one slot did in a few seconds. */
+/** Traffic of one slot in a few seconds. */
 export interface Counts {
   /** Answered plain requests. */
   readonly requests: number;
-  /** Those of them with a status of 500 and above, or with no answer at all. */
+  /** Those of them with a status of 500 and above, or without an answer. */
   readonly errors: number;
   /** Time of plain requests, bounds in milliseconds. */
   readonly latency: Histogram;
-  /** Event streams and dashboards' WebSockets that were asked for. How long they last says nothing about a release. */
+  /** Requested event streams and dashboard WebSockets. How long they last depends on their clients. */
   readonly streams: number;
-  /** Those of them that failed, as {@link errors}. */
+  /** Failed ones among them, as {@link errors}. */
   readonly streamErrors: number;
-  /** WebSockets asked for, but for the {@link denied} ones. */
+  /** Requested WebSockets, without the {@link denied} ones. */
   readonly upgrades: number;
-  /** Those of them that were refused with 500 and above, or met nobody. */
+  /** Those of them that were refused with 500 and above, or not answered. */
   readonly refused: number;
-  /** WebSockets that were refused with 400 to 499, which may be their clients' own fault. */
+  /** WebSockets refused with 400 to 499, which may be their clients' fault. */
   readonly denied: number;
-  /** Requests that the weights have dealt out, as the server counts them: those outside of MCP. */
+  /** Requests that the weights distribute, as the server counts them: those outside of MCP. */
   readonly dealt: number;
-  /** Those of them that were answered with 400 to 499. */
+  /** Those of them answered with 400 to 499. */
   readonly turnedAway: number;
   /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
   readonly roundTrips: Histogram;
@@ -41,18 +41,18 @@ export interface Bin {
   readonly of: Readonly<Record<Slot, Counts>>;
 }
 
-/** What both slots did, second by second. */
+/** Traffic of both slots over time. */
 export interface Traffic {
   readonly bins: readonly Bin[];
-  /** Slots that the router was scraped for, at least twice and lately. Of others nothing is known. */
+  /** Slots with at least two scrapes of the router, the last one recent. Nothing is known of others. */
   readonly known: readonly Slot[];
-  /** Slots whose servers count the requests that they answer. */
+  /** Slots whose servers export the number of their answers. */
   readonly counting: readonly Slot[];
 }
 
 /**
- * Routes of which {@link Counts.dealt} has nothing. A session of MCP stays where it was opened, so its requests are not
- * dealt out by the weights; the others are asked for by the machinery, and WebSockets are counted by the router.
+ * Routes that {@link Counts.dealt} leaves out. An MCP session stays on its slot, so the weights do not distribute its
+ * requests; the router counts WebSockets; the others are requested by the platform.
  */
 const NOT_DEALT: ReadonlySet<string> = new Set([
   SERVER_PATHS.mcp,
@@ -66,10 +66,10 @@ const NOT_DEALT: ReadonlySet<string> = new Set([
 const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
 const ROUND_TRIP = `${SERVER_METRICS.webSocketLatency}_bucket`;
 
-/** The router's plain requests of both slots: what no gate can do without. */
+/** The router's plain requests of both slots: every gate needs them. */
 export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.slot}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
 
-/** Selector of all that {@link trafficOf} reads, for both slots, so that one answer holds the same seconds of both. */
+/** Selector of all series that {@link trafficOf} reads: one answer covers the same seconds of both slots. */
 export const TRAFFIC_SELECTOR = `{__name__=~"${[
   ENVOY_METRICS.requestsTotal,
   ENVOY_METRICS.requests,
@@ -83,14 +83,14 @@ export const TRAFFIC_SELECTOR = `{__name__=~"${[
 /** Seconds of a bin: one scrape of the router. */
 const BIN_SECONDS = ENVOY_SCRAPE_INTERVAL_SECONDS;
 
-/** Seconds after which the last scrape says nothing about now. */
+/** Seconds after which the last scrape is stale. */
 const STALE_SECONDS = 4 * ENVOY_SCRAPE_INTERVAL_SECONDS;
 
 /**
- * What both slots did from the first scrape at or after `since` until `now` (seconds since 1970), from raw samples.
+ * Traffic of both slots from the first scrape at or after `since` until `now` (seconds since 1970), from raw samples.
  *
- * A series that is born in between counts from 0: Envoy makes a counter when it first counts. A counter that falls was
- * reset and counts from 0 as well.
+ * A series that begins in between counts from 0, since Envoy creates a counter when it first counts. A counter that falls was
+ * reset, and counts from 0 as well.
  */
 export function trafficOf(series: readonly Series[], since: number, now: number): Traffic {
   const scrapes = scrapesOf(series, since);
@@ -141,7 +141,7 @@ interface Scrape {
   readonly slots: Set<string>;
 }
 
-/** The scrapes of each target, by the series that it has from its start. */
+/** The scrapes of each target, by a series that it has from its start. */
 function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string, Scrape> {
   const scrapes = new Map<string, Scrape>();
   for (const each of series) {
@@ -185,7 +185,7 @@ function draftOf(drafts: Map<number, Record<Slot, Draft>>, index: number): Recor
 
 type Counting = (draft: Draft, grown: number) => void;
 
-/** How a series' growth is counted; undefined for a series that is none of the counted ones. */
+/** How the growth of a series is counted; undefined if it is not counted. */
 function counterOf({ labels }: Series): Counting | undefined {
   const kind = labels[ENVOY_LABELS.kind];
   const histogram = (key: "latency" | "roundTrips"): Counting => {
@@ -198,7 +198,7 @@ function counterOf({ labels }: Series): Counting | undefined {
     case ENVOY_METRICS.requests:
       return counting(answered(kind, labels[ENVOY_LABELS.responseClass]));
     case REQUEST_TIME:
-      // The time of a stream's or a WebSocket's request is how long it stayed open.
+      // The time of a stream or WebSocket is how long it stayed open.
       return kind === "plain" ? histogram("latency") : undefined;
     case ROUND_TRIP:
       return histogram("roundTrips");
@@ -212,7 +212,7 @@ function counterOf({ labels }: Series): Counting | undefined {
   }
 }
 
-/** As what the router's answers of a class count. */
+/** The counters that an answer of the router increments. */
 function answered(kind: string | undefined, responseClass: string | undefined): readonly Counter[] {
   const failed = responseClass === "5";
   switch (kind) {
@@ -240,7 +240,7 @@ function sorted(histogram: ReadonlyMap<number, number>): Histogram {
   return [...histogram].sort(([a], [b]) => a - b);
 }
 
-/** What is in a histogram, all bins added up. */
+/** The sum of histograms. */
 export function added(histograms: readonly Histogram[]): Histogram {
   const sum = new Map<number, number>();
   for (const [bound, count] of histograms.flat()) sum.set(bound, (sum.get(bound) ?? 0) + count);
@@ -254,7 +254,7 @@ export function above(histogram: Histogram, limit: number): Trials {
   return { trials, bad: Math.max(0, trials - within) };
 }
 
-/** A quantile, straight inside its bucket as Prometheus does it; NaN of nothing. */
+/** A quantile, interpolated linearly in its bucket as Prometheus does; NaN of an empty histogram. */
 export function quantile(histogram: Histogram, q: number): number {
   const rank = q * (histogram.at(-1)?.[1] ?? 0);
   let [lower, below] = [0, 0];

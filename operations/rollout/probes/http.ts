@@ -5,22 +5,22 @@ import type { ProbedAnswers } from "../gates/observation.ts";
 import { McpProbe } from "./mcp.ts";
 import { testerHeaders } from "./smoke.ts";
 
-/** Every so many probes, one opens an MCP session with its event stream and ends it. */
+/** One of so many probes opens an MCP session with its event stream and ends it. */
 const MCP_EVERY = 10;
 
-/** Every so many probes, one asks for the health, which a server answers without work: how long it takes is noted. */
+/** One of so many probes is a timed health check, which a server answers without work. */
 const HEALTH_EVERY = 3;
 
 /** Seconds of a bin. */
 const BIN_SECONDS = 2;
 
-/** How long a probe may take, seconds: longer than any latency limit, so that a slow answer is counted as slow. */
+/** Seconds that a probe may take: longer than any latency limit, so that a slow answer counts as slow. */
 const PROBE_SECONDS = 15;
 
 /**
- * Tops up thin traffic: the same requests to both slots at the same moments through the tester's header, as many per
- * second as are missing. They count in the router's series like those of users, and the gates read them there. Taken here
- * are the time of the health checks, and what was refused: of users' requests the router does not know which are alike.
+ * Tops up thin traffic: sends the same requests to both slots at the same moments through the tester's header. The router
+ * counts them like those of users, and the gates read them there. Counted here are the time of health checks and refused
+ * requests, since the router cannot compare like requests of users.
  */
 export class Prober {
   readonly #routerUrl: string;
@@ -48,19 +48,19 @@ export class Prober {
     this.#perSecond = perSecond;
   }
 
-  /** Milliseconds of the health checks since a moment (seconds of `performance.now()`), oldest first; older ones are forgotten. */
+  /** Milliseconds of the health checks since a moment (seconds of `performance.now()`), oldest first; drops older ones. */
   health(slot: Slot, since: number): readonly number[] {
     this.#health[slot] = this.#health[slot].filter(({ at }) => at >= since);
     return this.#health[slot].map(({ milliseconds }) => milliseconds);
   }
 
-  /** What was answered since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten. */
+  /** Answers since a moment (seconds of `performance.now()`), oldest first; drops older ones. */
   answers(since: number): readonly ProbedAnswers[] {
     for (const bin of this.#bins.keys()) if (bin * BIN_SECONDS < since) this.#bins.delete(bin);
     return [...this.#bins.values()].map(({ blue, green }) => ({ blue: { ...blue }, green: { ...green } }));
   }
 
-  /** Stops at once; probes in flight are given up. */
+  /** Stops at once and aborts probes in flight. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await Promise.allSettled(this.#inFlight);
@@ -81,7 +81,7 @@ export class Prober {
 
   async #probe(slot: Slot, index: number): Promise<void> {
     if (index % MCP_EVERY === 0) {
-      // Not waited for, and not given up halfway: a session that nobody ends would hold the slot up when it is drained.
+      // Not aborted by stop: a session that is not ended would delay the drain of its slot.
       void this.#probeMcp(slot).catch(() => undefined);
       return;
     }

@@ -8,14 +8,14 @@ const EVENT_STREAM = "text/event-stream";
 /** Status of `GET /mcp` on a server that offers no event stream. */
 const NO_STREAM = 405;
 
-/** An HTTP answer that a probe did not expect. */
+/** An unexpected HTTP answer to a probe. */
 export class ProbeError extends Error {
   override readonly name = "ProbeError";
 }
 
 /**
- * A small MCP client over Streamable HTTP: enough to open a session, call a tool, open its event stream and end it. The official SDK would
- * hide the headers that the probes have to see.
+ * A small MCP client over Streamable HTTP: opens a session, calls a tool, opens the event stream and ends the session. The
+ * official SDK hides the headers that the probes check.
  */
 export class McpProbe {
   readonly #url: URL;
@@ -24,10 +24,10 @@ export class McpProbe {
   readonly #answered: (status: number) => void;
   #session: string | undefined;
   #id = 0;
-  /** The slot that answered last. */
+  /** The slot of the last answer. */
   servedBy: string | undefined;
 
-  /** @param answered is told each HTTP status that the protocol does not leave to the server. */
+  /** @param answered receives each HTTP status that the protocol does not leave to the server. */
   constructor(
     routerUrl: string,
     headers: Readonly<Record<string, string>>,
@@ -40,7 +40,7 @@ export class McpProbe {
     this.#answered = answered;
   }
 
-  /** Identifier as the client sees it, slot in front. */
+  /** Identifier as the client sees it, with the slot as its prefix. */
   get session(): string | undefined {
     return this.#session;
   }
@@ -55,7 +55,7 @@ export class McpProbe {
     await this.#post({ jsonrpc: "2.0", method: "notifications/initialized" });
   }
 
-  /** @throws ProbeError on an HTTP status that is no success, and on a JSON-RPC error. */
+  /** @throws ProbeError on an HTTP error and on a JSON-RPC error. */
   async request(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
     this.#id += 1;
     const text = await this.#post({ jsonrpc: "2.0", id: this.#id, method, params });
@@ -65,10 +65,10 @@ export class McpProbe {
   }
 
   /**
-   * Opens the session's event stream, and leaves it as soon as it has begun. A server may have none: it says so with 405
-   * (MCP 2025-06-18, Transports, "Listening for Messages from the Server").
+   * Opens the session's event stream, and closes it as soon as it has begun. A server without one answers 405 (MCP
+   * 2025-06-18, Transports, "Listening for Messages from the Server").
    *
-   * @returns whether there is one.
+   * @returns whether the server has one.
    * @throws ProbeError on any other answer.
    */
   async listen(): Promise<boolean> {
@@ -79,7 +79,7 @@ export class McpProbe {
     const type = response.headers.get("content-type") ?? "no content type";
     const isStream = type.toLowerCase().startsWith(EVENT_STREAM);
     let text = "";
-    // A stream does not end by itself.
+    // A stream does not end.
     if (isStream) await response.body?.cancel();
     else text = await response.text();
     if (status === NO_STREAM) return false;
@@ -126,7 +126,7 @@ interface Answer {
   readonly result?: Record<string, unknown>;
 }
 
-/** The answer may come as JSON or as an event stream, as the server likes. */
+/** Parses an answer in either form that a server may choose, JSON or an event stream. */
 function parseAnswer(text: string, id: number): Answer | undefined {
   const candidates = text.startsWith("{")
     ? [text]

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { WebSocket } from "ws";
 import type { Slot } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../ports/context.ts";
@@ -24,13 +25,13 @@ export class SmokeError extends Error {
   }
 }
 
-/** Headers with which the router answers from one slot, whatever the weights are. */
+/** Headers that make the router choose one slot, for any weights. */
 export function testerHeaders(slot: Slot): Record<string, string> {
   return { [HEADERS.testerSlot]: slot };
 }
 
 /**
- * Uses the candidate as its users will, through the router and the tester's header: health, readiness, metrics, an MCP
+ * Uses the candidate as its users will, through the router with the tester's header: health, readiness, metrics, an MCP
  * session with a tool call, its event stream, a WebSocket, the dashboard's WebSocket.
  *
  * @throws SmokeError if a check fails.
@@ -71,7 +72,7 @@ async function httpCheck(context: RolloutContext, slot: Slot, path: string, expe
   const body = await response.text();
   if (!response.ok) throw new ProbeError(`HTTP ${String(response.status)}`);
   checkSlot(response.headers.get(HEADERS.servedBy), slot);
-  if (expected !== undefined && !expected.test(body)) throw new ProbeError("no metric in Prometheus' text format");
+  if (expected !== undefined && !expected.test(body)) throw new ProbeError("no metric in Prometheus text format");
   return `HTTP ${String(response.status)}`;
 }
 
@@ -96,7 +97,7 @@ async function mcpCheck(context: RolloutContext, slot: Slot): Promise<string> {
   return `tool ${tool.name}`;
 }
 
-/** The stream that clients of MCP hold open for what the server says by itself. */
+/** The stream that MCP clients hold open for messages of the server. */
 async function streamCheck(context: RolloutContext, slot: Slot): Promise<string> {
   const probe = new McpProbe(context.routerUrl, testerHeaders(slot), () => limit(context));
   await probe.initialize();
@@ -107,7 +108,7 @@ async function streamCheck(context: RolloutContext, slot: Slot): Promise<string>
   } finally {
     await probe.end().catch(() => undefined);
   }
-  return stream ? "open" : "HTTP 405: this server offers none";
+  return stream ? "open" : "HTTP 405: the server has none";
 }
 
 interface Tool {
@@ -119,10 +120,8 @@ function takesNothing(tool: Tool): boolean {
   return (tool.inputSchema?.required ?? []).length === 0;
 }
 
-/** A ping frame and its pong (RFC 6455, 5.5.2): every server's WebSocket answers it, whatever its messages are. */
+/** A ping frame and its pong (RFC 6455, 5.5.2), which every WebSocket server answers. */
 async function webSocketCheck(context: RolloutContext, slot: Slot): Promise<string> {
-  // Loaded here alone: a rollback must not wait for it.
-  const { WebSocket } = await import("ws");
   const token = await context.webSocketToken?.();
   const headers = { ...testerHeaders(slot), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   const signal = limit(context);
@@ -159,9 +158,8 @@ async function webSocketCheck(context: RolloutContext, slot: Slot): Promise<stri
   });
 }
 
-/** It must open where there is a dashboard; a server without monitoring, or with another login, answers 4xx. */
+/** Opens the dashboard's WebSocket. A server without monitoring, or with another login, answers 4xx. */
 async function dashboardCheck(context: RolloutContext, slot: Slot): Promise<string> {
-  const { WebSocket } = await import("ws");
   const url = new URL(SERVER_PATHS.dashboardWebSocket, context.routerUrl.replace(/^http/, "ws"));
   const signal = limit(context);
   const socket = new WebSocket(url, { headers: testerHeaders(slot) });
@@ -175,7 +173,7 @@ async function dashboardCheck(context: RolloutContext, slot: Slot): Promise<stri
         request.destroy();
         const status = response.statusCode ?? 0;
         const answer = `HTTP ${String(status)}`;
-        if (status >= 400 && status < 500) resolve(`${answer}: no dashboard here`);
+        if (status >= 400 && status < 500) resolve(`${answer}: the server has no dashboard`);
         else reject(new ProbeError(answer));
       });
       socket.on("open", () => {
@@ -193,5 +191,5 @@ async function dashboardCheck(context: RolloutContext, slot: Slot): Promise<stri
 }
 
 function checkSlot(servedBy: string | null | undefined, slot: Slot): void {
-  if (servedBy !== slot) throw new ProbeError(`answered by ${servedBy ?? "nobody knows whom"}, not by ${slot}`);
+  if (servedBy !== slot) throw new ProbeError(`answered by ${servedBy ?? "an unknown slot"}, not by ${slot}`);
 }

@@ -9,13 +9,13 @@ import { testerHeaders } from "./smoke.ts";
 /** Milliseconds between two round trips on one connection, and between two connections. */
 const PAUSE_MS = 250;
 
-/** Round trips on a connection; then another one is opened, since opening is what a bad release may refuse. */
+/** Round trips on a connection; then another one is opened, since a bad release may refuse new ones. */
 const ROUND_TRIPS = 4;
 
-/** After so many seconds an opening or a round trip counts as lost: far above any limit, so that late is only slow. */
+/** Seconds after which an opening or a round trip counts as lost: far above any limit, so that a late one is only slow. */
 const LOST_SECONDS = 10;
 
-/** The status from which on a refusal is the server's failure, which the router counts. */
+/** Status from which a refusal is a failure of the server, which the router counts. */
 const FAILED_STATUS = 500;
 
 /** Seconds of a bin. */
@@ -25,16 +25,16 @@ const BIN_SECONDS = 2;
 export interface RoundTripOptions {
   readonly webSocketUrl: string;
   readonly stable: Slot;
-  /** What is sent besides the ping frame; empty: nothing. */
+  /** Message sent with the ping frame; empty: none. */
   readonly message: string;
   readonly token?: () => string | Promise<string>;
 }
 
 /**
  * Tops up thin WebSocket traffic: opens connections to both slots through the tester's header and measures round trips
- * of a ping frame and, where the stable slot answers messages, of a message. The server measures its own pings on these
- * connections as on those of users. One that is refused with 500 and above is left to the router, which counts it as one of
- * users; any other refusal is counted here, since users' ones may be their own fault, and that of a probe is not.
+ * of a ping frame and, if the stable slot answers messages, of a message. The server measures its own pings on these
+ * connections as on those of users. The router counts refusals with 500 and above. Other refusals are counted here: those of
+ * users may be their own fault, those of probes are not.
  */
 export class RoundTripProber {
   readonly #options: RoundTripOptions;
@@ -42,7 +42,7 @@ export class RoundTripProber {
   readonly #bins = new Map<number, Record<Slot, Probed>>();
   readonly #work: Promise<void>[] = [];
   #connections = 0;
-  /** Learnt from the stable slot: a candidate must not be silent where it is not. */
+  /** Whether the stable slot answers messages: then the candidate must as well. */
   #answersMessages = false;
   readonly #refusals: Partial<Record<Slot, number>> = {};
 
@@ -58,7 +58,7 @@ export class RoundTripProber {
   }
 
   /**
-   * What was measured since a moment (seconds of `performance.now()`), oldest first; what is older is forgotten.
+   * Measurements since a moment (seconds of `performance.now()`), oldest first; drops older ones.
    *
    * @param limit milliseconds above which a round trip is slow.
    */
@@ -74,10 +74,10 @@ export class RoundTripProber {
   }
 
   /**
-   * Milliseconds of the way from here to the servers and back: the quickest round trip of the stable slot. It is no
-   * latency of the servers' where a rollout is led from afar.
+   * Milliseconds of the network delay to the servers and back: the fastest round trip of the stable slot. It is not the
+   * servers' latency if the controller runs far from them.
    */
-  get way(): number {
+  get networkDelay(): number {
     const { stable } = this.#options;
     return Math.min(...[...this.#bins.values()].flatMap((bin) => bin[stable].milliseconds));
   }
@@ -105,7 +105,7 @@ export class RoundTripProber {
     }
   }
 
-  /** Anything that ends a connection before its time is lost, or refused. */
+  /** Counts a connection that ended early as lost or refused. */
   #ended(slot: Slot, error: unknown): void {
     if (!(error instanceof Refused)) {
       this.#now(slot).lost += 1;
@@ -147,7 +147,7 @@ export class RoundTripProber {
     }
   }
 
-  /** Milliseconds until the ping frame, and the message where it is answered, have come back. */
+  /** Milliseconds until the ping frame, and the message if messages are answered, are answered. */
   async #roundTrip(socket: WebSocket, slot: Slot, ended: AbortSignal): Promise<number> {
     const { message, stable } = this.#options;
     const signal = AbortSignal.any([ended, AbortSignal.timeout(LOST_SECONDS * 1000)]);
@@ -200,7 +200,7 @@ class Refused extends Error {
   }
 }
 
-/** Rejects with the reason of the signal, where a promise would reject with an AbortError that hides it. */
+/** Rejects with the signal's reason instead of the AbortError that hides it. */
 async function rejecting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
     return await promise;

@@ -28,7 +28,7 @@ describe("the probes of requests", () => {
     }
   };
 
-  it("open event streams, and note what is refused", async () => {
+  it("open event streams, and count refused requests", async () => {
     slots.behaviour = { green: { status: (_, path) => (path === SERVER_PATHS.dashboard ? 404 : undefined) } };
     const { blue, green } = await probed(60);
     expect(green.refused).toBeGreaterThan(10);
@@ -36,7 +36,7 @@ describe("the probes of requests", () => {
     expect(slots.asked).toContain("GET /mcp");
   });
 
-  it("take no offence at what the protocol leaves to the server, nor at what the router counts", async () => {
+  it("do not count answers that the protocol leaves to the server, nor errors that the router counts", async () => {
     slots.behaviour = {
       green: {
         status: (method, path) =>

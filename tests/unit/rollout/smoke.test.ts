@@ -27,15 +27,15 @@ describe("the smoke test", () => {
     (method: string, asks: string): number | undefined =>
       method === wanted && asks === path ? status : undefined;
 
-  it("opens an event stream and the dashboard's WebSocket, and leaves both", async () => {
+  it("opens an event stream and the dashboard's WebSocket, and closes both", async () => {
     expect(await run()).toMatchObject({ "MCP event stream": "open", "dashboard's WebSocket": "open" });
     expect(slots.asked.filter((each) => each === "DELETE /mcp")).toHaveLength(2);
     await expect.poll(() => slots.streams, { timeout: 5000 }).toBe(0);
   });
 
-  it("accepts a server that offers no event stream, as the protocol lets it, and says so", async () => {
+  it("accepts a server without an event stream, which the protocol allows", async () => {
     slots.behaviour = { green: { status: refuses("GET", SERVER_PATHS.mcp, 405) } };
-    expect(await run()).toMatchObject({ "MCP event stream": "HTTP 405: this server offers none" });
+    expect(await run()).toMatchObject({ "MCP event stream": "HTTP 405: the server has none" });
   });
 
   it.each([500, 403, 404])("fails on an event stream that is answered with %d", async (status) => {
@@ -43,15 +43,15 @@ describe("the smoke test", () => {
     await expect(run()).rejects.toThrow(`MCP event stream: HTTP ${String(status)}`);
   });
 
-  it("fails on an event stream that is none", async () => {
+  it("fails on an event stream of another content type", async () => {
     slots.behaviour = { green: { stream: "application/json" } };
     await expect(run()).rejects.toThrow("MCP event stream: application/json instead of text/event-stream");
   });
 
-  it("fails on a dashboard that fails, and accepts that there is none", async () => {
+  it("fails on a dashboard that fails, and accepts a server without one", async () => {
     slots.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 500) } };
     await expect(run()).rejects.toThrow("dashboard's WebSocket: HTTP 500");
     slots.behaviour = { green: { status: refuses("upgrade", SERVER_PATHS.dashboardWebSocket, 404) } };
-    expect(await run()).toMatchObject({ "dashboard's WebSocket": "HTTP 404: no dashboard here" });
+    expect(await run()).toMatchObject({ "dashboard's WebSocket": "HTTP 404: the server has no dashboard" });
   });
 });

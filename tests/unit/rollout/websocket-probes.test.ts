@@ -11,7 +11,7 @@ import { RoundTripProber } from "../../../operations/rollout/probes/websocket.ts
 /** Milliseconds above which a round trip counts as slow here. */
 const SLOW = 200;
 
-/** What a slot does with a WebSocket. */
+/** How a slot answers a WebSocket. */
 interface Behaviour {
   /** Status line with which it refuses. */
   readonly refuses?: string;
@@ -54,7 +54,7 @@ afterEach(() => {
   server.close();
 });
 
-/** Probes until enough was seen, and gives what was seen. */
+/** Probes until enough was measured, and returns the measurements. */
 async function probed(message: string, enough: (bins: readonly ProbedSeconds[]) => boolean) {
   const { port } = server.address() as AddressInfo;
   const webSocketUrl = `ws://127.0.0.1:${String(port)}`;
@@ -63,7 +63,7 @@ async function probed(message: string, enough: (bins: readonly ProbedSeconds[]) 
   try {
     await expect.poll(() => enough(prober.since(0, SLOW)), { timeout: 20_000, interval: 50 }).toBe(true);
     const refusals = { blue: prober.refusal("blue"), green: prober.refusal("green") };
-    return { bins: prober.since(0, SLOW), way: prober.way, refusals };
+    return { bins: prober.since(0, SLOW), networkDelay: prober.networkDelay, refusals };
   } finally {
     await prober.stop();
   }
@@ -73,31 +73,31 @@ const sum = (bins: readonly ProbedSeconds[], slot: Slot, key: keyof ProbedRoundT
   bins.reduce((total, bin) => total + bin[slot][key], 0);
 
 describe("the probes of WebSockets", () => {
-  it("measure a ping frame on a server that answers no message", async () => {
+  it("measure a ping frame on a server that does not answer messages", async () => {
     behaviour = { blue: {}, green: {} };
-    const { bins, way } = await probed(
+    const { bins, networkDelay } = await probed(
       "hello",
       (all) => sum(all, "blue", "done") >= 5 && sum(all, "green", "done") >= 5,
     );
     expect(sum(bins, "green", "lost")).toBe(0);
     expect(new Set(tokens)).toEqual(new Set(["Bearer a-token"]));
-    expect(way).toBeGreaterThan(0);
-    expect(way).toBeLessThan(1000);
+    expect(networkDelay).toBeGreaterThan(0);
+    expect(networkDelay).toBeLessThan(1000);
   });
 
-  it("measure the answer of a message where the stable slot gives one", async () => {
+  it("measure the answer to a message if the stable slot answers", async () => {
     behaviour = { blue: { answers: 0 }, green: { answers: 2 * SLOW } };
     const { bins } = await probed("hello", (all) => sum(all, "blue", "done") >= 8 && sum(all, "green", "slow") >= 3);
     expect(sum(bins, "green", "slow")).toBeGreaterThan(sum(bins, "blue", "slow"));
   });
 
-  it("count a dropped connection as lost, and leave one that failed to the router", async () => {
+  it("count a dropped connection as lost, and do not count a failed one, which the router counts", async () => {
     behaviour = { blue: { refuses: "503 Service Unavailable" }, green: { drops: true } };
-    const { bins, way } = await probed("hello", (all) => sum(all, "green", "lost") >= 3);
+    const { bins, networkDelay } = await probed("hello", (all) => sum(all, "green", "lost") >= 3);
     expect(sum(bins, "blue", "lost")).toBe(0);
     expect(sum(bins, "blue", "refused")).toBe(0);
     expect(sum(bins, "blue", "done")).toBe(0);
-    expect(way).toBe(Infinity);
+    expect(networkDelay).toBe(Infinity);
     expect(tokens.length).toBeGreaterThan(3);
   });
 

@@ -71,7 +71,7 @@ describe("a comparison with the stable slot", () => {
     const worse = bins(25, { requests: 200, errors: 1 }, { requests: 200 });
     expect(failing(observed(worse))).toEqual(["errors-compared"]);
     expect(failing(observed(bins(25, { requests: 200, errors: 1 }, { requests: 200, errors: 1 })))).toEqual([]);
-    // Half as many again is significant here, but no reason to take a release back.
+    // A risk ratio of 1.5 is significant here, but too small for a rollback.
     const [own, stable] = [
       { requests: 2000, slow: 60 },
       { requests: 2000, slow: 40 },

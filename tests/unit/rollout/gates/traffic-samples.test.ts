@@ -29,7 +29,7 @@ const sum = (bins: readonly Bin[], key: Exclude<keyof Counts, "latency" | "round
   bins.reduce((total, { of }) => total + of.green[key], 0);
 
 describe("the traffic of both slots", () => {
-  it("counts what a counter had counted before its first scrape", () => {
+  it("counts from 0 a counter whose first scrape is late", () => {
     const all = [
       scraped(100, 102, 104),
       answers("2", [
@@ -42,14 +42,14 @@ describe("the traffic of both slots", () => {
     const { bins, known } = trafficOf(all, 100, 105);
     expect(known).toEqual(["green"]);
     expect([sum(bins, "requests"), sum(bins, "errors")]).toEqual([37, 7]);
-    // The seconds stay apart, and end where they end.
+    // Each bin has its own seconds.
     expect(bins.map(({ at, of }) => [at, of.green.requests, of.green.errors])).toEqual([
       [104, 10, 0],
       [106, 27, 7],
     ]);
   });
 
-  it("begins with the first scrape of the step and not before, and ends where it is told to", () => {
+  it("begins with the first scrape of the step, and ends at the given time", () => {
     const errors = answers("5", [
       [98, 0],
       [100, 30],
@@ -59,7 +59,7 @@ describe("the traffic of both slots", () => {
     expect(sum(trafficOf([scraped(98, 100, 102, 104), errors], 99, 103).bins, "errors")).toBe(1);
   });
 
-  it("counts on after the router was restarted", () => {
+  it("continues after a restart of the router", () => {
     const reset = answers("2", [
       [100, 500],
       [102, 510],
@@ -90,7 +90,7 @@ describe("the traffic of both slots", () => {
     expect(sum(trafficOf(all, 100, 104).bins, "requests")).toBe(5);
   });
 
-  it("keeps WebSockets apart from plain requests, and takes their round trips from the server", () => {
+  it("separates WebSockets from plain requests, and reads their round trips from the server", () => {
     const server = { job: "server", instance: "server-green:8080", kind: "" };
     const bucket = `${SERVER_METRICS.webSocketLatency}_bucket`;
     const all = [
@@ -147,7 +147,7 @@ describe("the traffic of both slots", () => {
     expect(trafficOf([streams], 99, 103).known).toEqual([]);
   });
 
-  it("takes from the server what the weights have dealt out, and what of it was turned away", () => {
+  it("reads from the server the requests that the weights distribute, and the refused ones among them", () => {
     const server = { job: "server", instance: "server-green:8080", kind: "" };
     const counted = (route: string, status: string, count: number): Series =>
       series(SERVER_METRICS.requests, [[103, count]], { ...server, route, status });
@@ -167,7 +167,7 @@ describe("the traffic of both slots", () => {
         counted("/", "401", 4),
         counted("other", "404", 3),
         counted("/", "500", 2),
-        // Sessions stay on their slot; the machinery is no user; WebSockets are the router's.
+        // Sessions stay on their slot; the platform is not a user; the router counts WebSockets.
         counted("/mcp", "404", 100),
         counted("/ready", "200", 100),
         counted("websocket", "401", 100),
@@ -180,7 +180,7 @@ describe("the traffic of both slots", () => {
     expect(trafficOf([scraped(100, 102), cpu], 100, 104).counting).toEqual([]);
   });
 
-  it("does not know a slot with one scrape, with stale scrapes, or another one", () => {
+  it("does not know a slot with one scrape, with stale scrapes, or without scrapes", () => {
     const two = [scraped(100, 102)];
     expect(trafficOf([scraped(100)], 99, 101).known).toEqual([]);
     expect(trafficOf(two, 99, 120).known).toEqual([]);
