@@ -13,7 +13,7 @@ import { SETTINGS } from "../../stacks/settings/table.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Every page that a reader of the repository may open. */
+/** Every page of the repository. */
 const PAGES = [
   "README.md",
   "CHANGELOG.md",
@@ -25,16 +25,16 @@ const PAGES = [
   "images/stand-ins/README.md",
 ].sort();
 
-/** What runs verbs without a reader. */
+/** Files that run commands. */
 const WORKFLOWS = readdirSync(join(ROOT, ".github/workflows")).map((name) => `.github/workflows/${name}`);
 
 const read = (page: string): string => readFileSync(join(ROOT, page), "utf8");
 
-/** Code blocks look like links and headings to a regular expression. */
+/** Removes code blocks, in which comments look like headings. */
 const prose = (text: string): string => text.replaceAll(/^```[\s\S]*?^```$/gm, "");
 
 describe("docs/settings.md", () => {
-  it("is what docs/generate-settings.ts makes of the table", async () => {
+  it("is up to date with the table of settings", async () => {
     expect(readFileSync(SETTINGS_PAGE, "utf8"), "run: node docs/generate-settings.ts").toBe(await settingsPage());
   });
 
@@ -49,7 +49,7 @@ describe("docs/rollout-role.yaml", () => {
     readonly rules?: readonly { readonly resources: readonly string[]; readonly resourceNames?: readonly string[] }[];
   }
 
-  it("has the ConfigMaps that a rollout keeps, as the table of rights in docs/deploy.md", () => {
+  it("has the ConfigMaps of a rollout, like the table of rights in docs/deploy.md", () => {
     const rules = parseAllDocuments(read("docs/rollout-role.yaml")).flatMap(
       (document) => (document.toJS() as Role).rules ?? [],
     );
@@ -65,11 +65,11 @@ describe("links", () => {
       target === undefined || /^[a-z]+:/.test(target) ? [] : [target],
     );
 
-  it("are found at all", () => {
+  it("are found", () => {
     expect(PAGES.flatMap(links).length).toBeGreaterThan(40);
   });
 
-  it.each(PAGES)("of %s lead to files and headings that exist", (page) => {
+  it.each(PAGES)("of %s lead to existing files and headings", (page) => {
     const dead = links(page).filter((link) => {
       const [path = "", anchor] = link.split("#");
       const target = path === "" ? join(ROOT, page) : resolve(ROOT, dirname(page), decodeURI(path));
@@ -80,7 +80,7 @@ describe("links", () => {
   });
 });
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** The anchors of a page's headings, as GitHub creates them. */
 function anchorsOf(text: string): ReadonlySet<string> {
   const headings = [...prose(text).matchAll(/^#+\s+(.+)$/gm)].map(([, heading]) => heading ?? "");
   return new Set(
@@ -98,7 +98,7 @@ describe("decisions", () => {
     .filter((name) => name !== "README.md")
     .sort();
 
-  it("have a number and stand in the index, with those that were merged into them", () => {
+  it("are in the index, with the numbers that were merged into them", () => {
     const index = read("docs/adr/README.md");
     expect(records.length).toBeGreaterThan(10);
     for (const name of records) {
@@ -137,7 +137,7 @@ describe("docs/troubleshooting.md", () => {
     )
     .concat(join(ROOT, "exai"));
   const written = plainWords(sources.map((file) => readFileSync(file, "utf8")).join("\n"));
-  // What another program says: PostgreSQL's client.
+  // Messages of other programs.
   const foreign = ["password authentication failed"];
   const quoted = [...read("docs/troubleshooting.md").matchAll(/^\| ([^|]+) \|/gm)]
     .flatMap(([, cell]) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, message]) => message ?? ""))
@@ -147,17 +147,17 @@ describe("docs/troubleshooting.md", () => {
     expect(quoted.length).toBeGreaterThan(40);
   });
 
-  it.each(quoted)("quotes a message that the code has: %s", (message) => {
-    // Values, and what is left out, stand between the words that the code has as they are.
+  it.each(quoted)("quotes a message of the code: %s", (message) => {
+    // Values and omissions separate the parts that the code has literally.
     const parts = message.split(/\.{2,3}|<[^>]+>|\d+|: |;|"|[()]/).map((part) => plainWords(part).trim());
     const words = parts.filter((part) => part.includes(" "));
     const longest = words.sort((a, b) => b.length - a.length)[0] ?? "";
-    expect(longest.length, `too short to be found: ${longest}`).toBeGreaterThan(7);
+    expect(longest.length, `too short to be searched for: ${longest}`).toBeGreaterThan(7);
     expect(written.includes(longest), longest).toBe(true);
   });
 });
 
-/** Text without the marks that differ between a message's source and its quotation. */
+/** Text without the characters that differ between a message's source and its quotation. */
 function plainWords(text: string): string {
   return text.replaceAll("`", "").replaceAll(/\s+/g, " ");
 }
@@ -175,35 +175,35 @@ describe("commands", () => {
     }
   });
 
-  it("are found at all", () => {
+  it("are found", () => {
     expect(PAGES.flatMap(commandsOf).length).toBeGreaterThan(60);
     expect(WORKFLOWS.flatMap(commandsOfScripts).length).toBeGreaterThan(9);
   });
 
-  it.each(PAGES)("of %s exist with their options", (page) => {
+  it.each(PAGES)("of %s exist, with their options", (page) => {
     expect(commandsOf(page).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
   });
 
-  it.each(WORKFLOWS)("of %s exist with their options", (workflow) => {
+  it.each(WORKFLOWS)("of %s exist, with their options", (workflow) => {
     expect(commandsOfScripts(workflow).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
   });
 
   it.each([
-    ["a verb", "./exai nonsense", /no verb/],
-    ["a part of a verb", "./exai rollout nonsense", /no verb/],
-    ["an option", "./exai up --nonsense", /no option/],
-  ])("would be refused with %s that does not exist", (_, command, fault) => {
+    ["verb", "./exai nonsense", /no verb/],
+    ["part of a verb", "./exai rollout nonsense", /no verb/],
+    ["option", "./exai up --nonsense", /no option/],
+  ])("is rejected with an unknown %s", (_, command, fault) => {
     expect(faultOf(program, command.split(" ").slice(1))).toMatch(fault);
   });
 
-  it("are all named by the pages", () => {
+  it("are all named in the pages", () => {
     const named = new Set(PAGES.flatMap(commandsOf).map(([verb]) => verb));
     const silent = program.commands.map((command) => command.name()).filter((name) => !named.has(name));
     expect(silent).toEqual([]);
   });
 });
 
-/** The words after `./exai` of every command that a page names: in code spans and in lines of code blocks. */
+/** The arguments of every `./exai` command in the code spans and code blocks of a page. */
 function commandsOf(page: string): string[][] {
   const text = read(page);
   const blocks = [...text.matchAll(/^```[\s\S]*?^```$/gm)].flatMap(([block]) =>
@@ -219,7 +219,7 @@ function commandsOf(page: string): string[][] {
   );
 }
 
-/** The words after `./exai` of every command that a workflow runs. */
+/** The arguments of every `./exai` command that a workflow runs. */
 function commandsOfScripts(workflow: string): string[][] {
   const lines = read(workflow).replaceAll(/\\\n\s*/g, "");
   return [...lines.matchAll(/^[^#\n]*?\.\/exai (.*)$/gm)].map(([, words = ""]) =>
@@ -231,7 +231,7 @@ function commandsOfScripts(workflow: string): string[][] {
   );
 }
 
-/** What is wrong with a command: a verb or an option that the command line does not have. */
+/** The first verb or option of a command that does not exist. */
 function faultOf(program: Command, words: readonly string[]): string | undefined {
   let command = program;
   const line = `./exai ${words.join(" ")}`;

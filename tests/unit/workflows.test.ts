@@ -42,25 +42,25 @@ const textOf = (value: unknown) => (typeof value === "string" ? value : "");
 const steps = ({ workflow }: { workflow: Workflow }) => Object.values(workflow.jobs).flatMap((job) => job.steps);
 
 describe.each(workflows)("$name", (file) => {
-  test("takes every action by commit", () => {
+  test("pins every action to a commit", () => {
     for (const { uses } of steps(file)) if (uses !== undefined) expect(uses).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
   });
 
-  test("puts no text of others into a script, only into its environment", () => {
+  test("passes external text to a script through its environment only", () => {
     for (const { run, with: inputs } of steps(file)) {
       expect(run ?? "").not.toMatch(/\$\{\{/);
       expect(textOf(inputs?.script)).not.toMatch(/\$\{\{/);
     }
   });
 
-  test("grants what it needs and no more", () => {
+  test("grants only the permissions that it needs", () => {
     const writes = Object.entries(file.workflow.permissions).filter(([, access]) => access === "write");
     expect(writes).toEqual(file.name === "pull-request-comment.yml" ? [["pull-requests", "write"]] : []);
     for (const job of Object.values(file.workflow.jobs)) expect(job.permissions).toBeUndefined();
   });
 });
 
-test("a pull request's own code meets no secret and no writing token", () => {
+test("the code of a pull request gets neither a secret nor a token that can write", () => {
   const { text, workflow } = workflows.find(({ name }) => name === "pull-request.yml") ?? {
     text: "",
     workflow: undefined,
@@ -127,7 +127,7 @@ describe("the comment", () => {
   }
   type Script = (github: object, context: object, core: object, require: NodeJS.Require) => Promise<void>;
 
-  test("is made once, and edited from then on", async () => {
+  test("is created once, then edited", async () => {
     const made = await post(`${MARKER}\n## Plan: allowed`, [{ id: 1, user: { type: "Bot" }, body: "other" }]);
     expect(made).toMatchObject([{ kind: "create", issue_number: 7 }]);
     const own = { id: 2, user: { type: "Bot" }, body: `${MARKER}\nold` };
@@ -136,12 +136,12 @@ describe("the comment", () => {
     ]);
   });
 
-  test("of a person who quotes the marker is not overwritten", async () => {
+  test("of a person who quotes the marker is kept", async () => {
     const quoted = { id: 3, user: { type: "User" }, body: MARKER };
     expect(await post(`${MARKER}\nplan`, [quoted])).toMatchObject([{ kind: "create" }]);
   });
 
-  test("is not written for a head that the pull request has left, nor without a plan", async () => {
+  test("is not written for an outdated head, or without a plan", async () => {
     expect(await post(`${MARKER}\nplan`, [], "0".repeat(40))).toEqual([]);
     rmSync("plan.md");
     expect(await post(undefined, [])).toEqual([]);
@@ -162,27 +162,27 @@ describe.each([
   ["cutover.yml", "cutover"],
   ["rollback.yml", "rollback"],
 ])("%s", (workflow, job) => {
-  test("gives the verbs the database's address, which a rollback has no time to ask the engine for", () => {
+  test("passes the database's address, because a rollback does not wait for the engine", () => {
     const verbs = stepsOf(workflow, job).filter(({ run }) => run?.includes("./exai ") === true);
     expect(verbs.length).toBeGreaterThan(1);
     for (const { env } of verbs) expect(env?.EXAI_DATABASE_URL).toBe("${{ secrets.EXAI_DATABASE_URL }}");
   });
 });
 
-test("a rollback does not depend on the engine's CLI, which a warm slot does not need", () => {
+test("a rollback continues without the engine's CLI, which a warm slot does not need", () => {
   const own = stepsOf("rollback.yml", "rollback");
   const cli = own.find(({ run }) => run?.includes("pulumi@") === true);
   expect(cli).toMatchObject({ "continue-on-error": true, "timeout-minutes": 1 });
   expect(own.indexOf(cli ?? {})).toBeLessThan(own.findIndex(({ run }) => run?.includes("./exai ") === true));
 });
 
-describe("a cutover's run", () => {
+describe("the job of a cutover", () => {
   const own = stepsOf("cutover.yml", "cutover");
   const move = own.find(({ name }) => name?.startsWith("Cutover") === true);
-  const takeBack = own.find(({ name }) => name === "Take it back");
+  const rollBack = own.find(({ name }) => name === "Roll back");
   let folder: string;
 
-  /** An `exai` that notes its words and ends with the next of the codes; a cutover that begins says its identifier. */
+  /** A replacement of `exai` that records its arguments and exits with the next code; a cutover that begins writes its identifier. */
   const EXAI = `#!/usr/bin/env bash
 echo "$*" >> "$FOLDER/asked"
 while [ -n "$BEGINS" ] && [ $# -gt 0 ]; do
@@ -209,7 +209,7 @@ exit "$code"
     rmSync(folder, { recursive: true });
   });
 
-  /** Runs a step's script as a runner does. */
+  /** Runs the script of a step as a runner does. */
   function run(step: Step | undefined, codes: readonly number[], begins = "") {
     writeFileSync(join(folder, "script"), step?.run ?? "exit 99");
     writeFileSync(join(folder, "codes"), `${codes.join(" ")}\n`);
@@ -236,9 +236,9 @@ exit "$code"
   }
 
   test.each([
-    ["is done", 0],
-    ["was taken back", 1],
-  ])("that %s ends with its code", (_, code) => {
+    ["succeeds", 0],
+    ["is rolled back", 1],
+  ])("that %s ends with its exit code", (_, code) => {
     const ran = run(move, [code], "bobs");
     expect(ran).toMatchObject({ status: code, verbs: ["cutover"] });
     expect(ran.asked[0]).toBe(
@@ -246,50 +246,50 @@ exit "$code"
     );
   });
 
-  test.each([2, 3])("that broke off with %d before it began has nothing to go on with", (code) => {
+  test.each([2, 3])("that fails with %d before it begins is not resumed", (code) => {
     expect(run(move, [code])).toMatchObject({ status: code, verbs: ["cutover"], slept: [] });
   });
 
-  test.each([2, 3, 137])("that broke off with %d goes on with its own rollout, and ends as that does", (code) => {
+  test.each([2, 3, 137])("that is interrupted with %d resumes its own rollout, and ends with its exit code", (code) => {
     const ran = run(move, [code, 2, 0], "bobs");
     expect(ran).toMatchObject({ status: 0, verbs: ["cutover", "rollout resume", "rollout resume"], slept: [5, 15] });
     expect(ran.asked.slice(1)).toEqual(Array(2).fill("rollout resume --lead --stack prod --rollout bobs"));
-    expect(ran.stdout).toContain(`::warning::The cutover broke off with exit code ${String(code)}`);
+    expect(ran.stdout).toContain(`::warning::The cutover ended with exit code ${String(code)}`);
   });
 
-  test("that somebody else has taken over leaves it to them", () => {
+  test("that another process has taken over is not continued", () => {
     expect(run(move, [3, 3], "bobs")).toMatchObject({ status: 3, verbs: ["cutover", "rollout resume"] });
   });
 
-  test("that cannot go on takes its own rollout back, and has failed", () => {
+  test("that cannot be resumed is rolled back, and fails", () => {
     const ran = run(move, [2, 2, 2, 2, 2, 0], "bobs");
     const tries = ["cutover", ...Array<string>(3).fill("rollout resume"), "rollout abort", "rollout abort"];
     expect(ran).toMatchObject({ status: 1, verbs: tries, slept: [5, 15, 30, 0, 5] });
     expect(ran.asked.at(-1)).toContain("--stack prod --rollout bobs --reason run 7");
   });
 
-  test("that nothing helps ends in minutes and says where users may be", () => {
+  test("that cannot be rolled back either ends within minutes and warns about its users", () => {
     const ran = run(move, Array<number>(10).fill(2), "bobs");
     expect(ran).toMatchObject({ status: 2, stdout: expect.stringContaining("::error::Users may be on") as string });
     expect(ran.verbs).toHaveLength(10);
     expect(ran.slept.reduce((sum, pause) => sum + pause, 0)).toBeLessThan(300);
   });
 
-  test("that is cancelled takes back what it began and nothing else", () => {
-    expect(takeBack?.if).toBe("cancelled() && steps.cutover.outcome != 'skipped'");
+  test("that is cancelled rolls back only its own rollout", () => {
+    expect(rollBack?.if).toBe("cancelled() && steps.cutover.outcome != 'skipped'");
     expect(move).toHaveProperty("id", "cutover");
-    expect(run(takeBack, [])).toMatchObject({ status: 0, asked: [] });
+    expect(run(rollBack, [])).toMatchObject({ status: 0, asked: [] });
     writeFileSync(join(folder, "rollout"), "");
-    expect(run(takeBack, [])).toMatchObject({ status: 0, asked: [] });
+    expect(run(rollBack, [])).toMatchObject({ status: 0, asked: [] });
     writeFileSync(join(folder, "rollout"), "bobs\n");
-    expect(run(takeBack, [2, 0])).toMatchObject({
+    expect(run(rollBack, [2, 0])).toMatchObject({
       status: 0,
       asked: Array(2).fill("rollout abort --stack prod --rollout bobs --reason run 7 was cancelled"),
     });
   });
 
-  test("that is cancelled while another's rollout is under way is refused, and not tried again", () => {
+  test("that is cancelled during another rollout is refused, and not retried", () => {
     writeFileSync(join(folder, "rollout"), "bobs\n");
-    expect(run(takeBack, [3, 0])).toMatchObject({ status: 3, verbs: ["rollout abort"] });
+    expect(run(rollBack, [3, 0])).toMatchObject({ status: 3, verbs: ["rollout abort"] });
   });
 });
