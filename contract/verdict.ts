@@ -6,7 +6,15 @@ import type { GateQuery } from "./gates.ts";
  * `no-data` holds the step; it never passes by waiting.
  */
 export interface Verdict {
-  /** One of {@link GATES}, or the name of a custom query. */
+  /**
+   * The name of a custom query, or one of these:
+   * - `errors`: share of failed requests. `p95`, `p99`: quantiles of the request time.
+   * - `websocket`: share of slow WebSocket round trips. `websocket-errors`: share of refused or lost ones.
+   * - `errors-compared`, `slow-compared`: failed and slow requests against the stable slot in the same seconds.
+   * - `refusals-compared`, `probes-compared`: answers of 400 to 499 to users and to probes, against the stable slot.
+   * - `memory`: growth of the server's memory. `restarts`: restarts of the candidate's container.
+   * - `readiness`, `data`: the platform or the router, and Prometheus, can be read.
+   */
   readonly gate: string;
   readonly verdict: "pass" | "fail" | "no-data";
   readonly why: VerdictReason;
@@ -27,36 +35,6 @@ export interface Verdict {
   readonly shared?: true;
   readonly context?: VerdictContext;
 }
-
-/** The built-in gates. */
-export const GATES = [
-  /** Share of failed requests against a limit. */
-  "errors",
-  /** 95th percentile of the request time against a limit. */
-  "p95",
-  /** 99th percentile of the request time against a limit. */
-  "p99",
-  /** Share of slow WebSocket round trips. */
-  "websocket",
-  /** Share of WebSockets that were refused or lost. */
-  "websocket-errors",
-  /** Odds of a failed request, against the stable slot in the same seconds. */
-  "errors-compared",
-  /** Odds of a slow request, against the stable slot in the same seconds. */
-  "slow-compared",
-  /** Odds of an answer of 400 to 499, against the stable slot in the same seconds. */
-  "refusals-compared",
-  /** The same for the probes' requests. */
-  "probes-compared",
-  /** Growth of the server's memory. */
-  "memory",
-  /** Restarts of the candidate's container. */
-  "restarts",
-  /** Whether the container and the router can be checked at all. */
-  "readiness",
-  /** Whether the samples of both slots can be read at all. */
-  "data",
-] as const;
 
 /** Unit of a figure and its limit: a share is 0 to 1, a ratio is candidate by stable, `value` is a query's own unit. */
 export type VerdictUnit = "share" | "ms" | "ratio" | "MB/min" | "restarts" | "value";

@@ -1,4 +1,5 @@
 import type { StepEvent, StepStatus } from "../../contract/events.ts";
+import { stepText } from "../format/step.ts";
 import { duration } from "./renderer.ts";
 import { truncate, widthOf, type Terminal } from "./terminal.ts";
 
@@ -101,21 +102,22 @@ function markOf(status: StepStatus, colours: Terminal["colours"]): string {
 /** Mark, title, as much of the detail as fits, and the seconds. */
 function stepLine(
   mark: string,
-  { title, detail = "" }: StepEvent,
+  event: StepEvent,
   seconds: number | undefined,
   end: string,
   { columns, colours }: Pick<Terminal, "columns" | "colours">,
 ): string {
-  const head = `${mark} ${title}`;
+  const head = `${mark} ${event.title}`;
   const tail = `${seconds === undefined ? "" : colours.dim(`  ${duration(seconds)}`)}${end}`;
-  const text = detail.replaceAll(/\s*\n\s*/g, "; ");
+  const text = stepText(event).replaceAll(/\s*\n\s*/g, "; ");
   const room = columns === undefined ? undefined : columns - widthOf(head) - widthOf(tail) - 2;
   const middle = text === "" || (room !== undefined && room < 4) ? "" : colours.dim(`  ${truncate(text, room)}`);
   return truncate(`${head}${middle}${tail}`, columns);
 }
 
-function detailOf({ detail = "" }: StepEvent): string {
-  return detail === "" ? "" : `: ${detail}`;
+function detailOf(event: StepEvent): string {
+  const text = stepText(event);
+  return text === "" ? "" : `: ${text}`;
 }
 
 function secondsOf({ seconds }: StepEvent): string {

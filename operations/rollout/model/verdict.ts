@@ -1,14 +1,5 @@
 import type { Verdict } from "../../../contract/verdict.ts";
 
-export type {
-  Sample,
-  StatisticalTest,
-  Trials,
-  Verdict,
-  VerdictContext,
-  VerdictReason,
-} from "../../../contract/verdict.ts";
-
 /** All verdicts of a check as one: any failure fails, all must pass. */
 export function together(verdicts: readonly Verdict[]): Verdict["verdict"] {
   if (verdicts.some(({ verdict }) => verdict === "fail")) return "fail";
