@@ -17,10 +17,11 @@ import { LOCAL_IMAGES } from "../contract/images.ts";
 import { buildReferenceServer } from "../operations/images/reference.ts";
 import { cutover } from "../operations/rollout/commands/cutover.ts";
 import { startRolloutStack, type RolloutStack } from "../tests/support/rollout-stack.ts";
-import { between, failures, markdown } from "./support/figures.ts";
-import { clock } from "./support/load-clock.ts";
-import type { LoadReport } from "./support/load.ts";
-import { LoadThread } from "./support/load-thread.ts";
+import { between, markdown } from "./support/figures.ts";
+import { failures } from "../tests/support/load/http.ts";
+import { clock } from "../tests/support/load/clock.ts";
+import type { LoadReport } from "../tests/support/load/load.ts";
+import { LoadThread } from "../tests/support/load/thread.ts";
 
 interface Release {
   readonly name: string;

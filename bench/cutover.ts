@@ -25,11 +25,12 @@ import { collectOverrides } from "../cli/commands/command.ts";
 import type { Overrides } from "../platforms/compose/project.ts";
 import { DEFAULT_STEPS } from "../operations/rollout/model/plan.ts";
 import { rollback } from "../operations/rollout/commands/rollback.ts";
-import { between, failures, flipMilliseconds, markdown, quantileOf, shareOf } from "./support/figures.ts";
-import { clock } from "./support/load-clock.ts";
-import type { LoadReport } from "./support/load.ts";
+import { between, flipMilliseconds, markdown, quantileOf, shareOf } from "./support/figures.ts";
+import { failures } from "../tests/support/load/http.ts";
+import { clock } from "../tests/support/load/clock.ts";
+import type { LoadReport } from "../tests/support/load/load.ts";
 import { compareRouters, comparison, ROUTERS } from "./support/routers/compare.ts";
-import { LoadThread } from "./support/load-thread.ts";
+import { LoadThread } from "../tests/support/load/thread.ts";
 import { chooseTarget, type Target } from "./support/target.ts";
 
 const LOAD = {

@@ -2,18 +2,13 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Slot } from "../../contract/slots.ts";
 import { ROUTES_FILE } from "../../contract/envoy/names.ts";
-import type { LoadReport } from "./load.ts";
-import type { RequestRecord } from "./load-http.ts";
+import type { LoadReport } from "../../tests/support/load/load.ts";
+import type { RequestRecord } from "../../tests/support/load/http.ts";
 
 /** A quantile of values, nearest rank; NaN of nothing. */
 export function quantileOf(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? NaN;
-}
-
-/** Requests that failed for the user: no answer, or 500 and above. */
-export function failures(requests: readonly RequestRecord[]): readonly RequestRecord[] {
-  return requests.filter((record) => record.status === 0 || record.status >= 500);
 }
 
 /** Requests that began in an interval (milliseconds since 1970). */

@@ -10,7 +10,7 @@ import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
 import { startClusterStack } from "../../tests/support/cluster-stack.ts";
 import { startRolloutStack } from "../../tests/support/rollout-stack.ts";
 import { tableWrittenAt } from "./figures.ts";
-import type { LoadOptions } from "./load.ts";
+import type { LoadOptions } from "../../tests/support/load/load.ts";
 
 /** What a measurement runs against. */
 export interface Target {

@@ -1,6 +1,6 @@
-import { failures } from "../../bench/support/figures.ts";
-import { clock } from "../../bench/support/load-clock.ts";
-import { Load, type LoadReport } from "../../bench/support/load.ts";
+import { failures } from "./load/http.ts";
+import { clock } from "./load/clock.ts";
+import { Load, type LoadReport } from "./load/load.ts";
 import type { RolloutStack } from "./rollout-stack.ts";
 
 /** What users saw of a case. */

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
-import { clock } from "../load-clock.ts";
+import { clock } from "../../../tests/support/load/clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";
 import { RouterProcess, routerPorts, type Backends, type Peer } from "./router.ts";
 

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
-import { clock } from "../load-clock.ts";
+import { clock } from "../../../tests/support/load/clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";
 import { RouterProcess, routerPorts, type Backends, type Peer } from "./router.ts";
 

@@ -2,7 +2,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
-import { clock } from "../load-clock.ts";
+import { clock } from "../../../tests/support/load/clock.ts";
 import { programVersion, requireProgram } from "./programs.ts";
 import { RouterProcess, routerPorts, type Backends, type Peer } from "./router.ts";
 

@@ -2,8 +2,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { failures } from "../../../bench/support/figures.ts";
-import { Load } from "../../../bench/support/load.ts";
+import { failures } from "../../support/load/http.ts";
+import { Load } from "../../support/load/load.ts";
 import { LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
 import { until } from "../../support/rollout-stack.ts";
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { HttpClient, Visitors, type RequestRecord } from "./load-http.ts";
-import { McpClients, type McpReport } from "./load-mcp.ts";
-import { Pacer } from "./load-pacer.ts";
-import type { Reach } from "./load-reach.ts";
-import { WebSocketUsers, type WebSocketReport } from "./load-websockets.ts";
+import { HttpClient, Visitors, type RequestRecord } from "./http.ts";
+import { McpClients, type McpReport } from "./mcp.ts";
+import { Pacer } from "./pacer.ts";
+import type { Reach } from "./reach.ts";
+import { WebSocketUsers, type WebSocketReport } from "./websockets.ts";
 
 /** What the load is, and where it goes. */
 export interface LoadOptions extends Reach {

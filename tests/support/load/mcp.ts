@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import type { Slot } from "../../contract/slots.ts";
-import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
-import type { Answer, HttpClient } from "./load-http.ts";
+import type { Slot } from "../../../contract/slots.ts";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
+import type { Answer, HttpClient } from "./http.ts";
 
 /** What the clients of MCP saw. */
 export interface McpReport {

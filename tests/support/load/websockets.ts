@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { CLOSE_SERVICE_RESTART } from "../../contract/server.ts";
-import { clock } from "./load-clock.ts";
-import { reachOptions, type Reach } from "./load-reach.ts";
+import { CLOSE_SERVICE_RESTART } from "../../../contract/server.ts";
+import { clock } from "./clock.ts";
+import { reachOptions, type Reach } from "./reach.ts";
 
 /** What the users of the WebSocket port saw. */
 export interface WebSocketReport {

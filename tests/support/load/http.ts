@@ -1,9 +1,9 @@
 import { Agent, request, type OutgoingHttpHeaders } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
-import { isSlot, type Slot } from "../../contract/slots.ts";
-import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
-import { clock } from "./load-clock.ts";
-import { reachOptions, type Reach } from "./load-reach.ts";
+import { isSlot, type Slot } from "../../../contract/slots.ts";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
+import { clock } from "./clock.ts";
+import { reachOptions, type Reach } from "./reach.ts";
 
 /** One plain request. Times in milliseconds since 1970, with fractions. */
 export interface RequestRecord {
@@ -109,4 +109,9 @@ export class Visitors {
       this.records.push({ startedAt, milliseconds: clock() - startedAt, status, servedBy });
     });
   }
+}
+
+/** Requests that failed for the user: no answer, or 500 and above. */
+export function failures(requests: readonly RequestRecord[]): readonly RequestRecord[] {
+  return requests.filter((record) => record.status === 0 || record.status >= 500);
 }

@@ -12,7 +12,7 @@ export class LoadThread {
 
   /** Returns when every WebSocket and MCP session has had its first answer. */
   static async start(options: LoadOptions): Promise<LoadThread> {
-    const worker = new Worker(new URL("./load-worker.ts", import.meta.url), { workerData: options });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: options });
     await once(worker, "message");
     return new LoadThread(worker);
   }
