@@ -7,7 +7,7 @@ import { DEFAULT_WS_PORT } from "../../contract/server.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
-import { startClusterStack } from "../../tests/support/cluster-stack.ts";
+import { startKubernetesStack } from "../../tests/support/kubernetes/stack.ts";
 import { startRolloutStack } from "../../tests/support/rollout-stack.ts";
 import { tableWrittenAt } from "./figures.ts";
 import type { LoadOptions } from "../../tests/support/load/load.ts";
@@ -84,7 +84,7 @@ async function ownStack(gates: Partial<GateSettings>, overrides: Overrides): Pro
 async function cluster(gates: Partial<GateSettings>, overrides: Overrides): Promise<Target> {
   const kubeconfig = process.env.EXAI_TEST_KUBECONFIG;
   if (kubeconfig === undefined) throw new Error("EXAI_TEST_KUBECONFIG names no kubeconfig");
-  const stack = await startClusterStack(kubeconfig, overrides);
+  const stack = await startKubernetesStack(kubeconfig, overrides);
   const opened = await stack.open({ gates });
   const { context } = opened;
   const { webSocketToken } = await usersOf(context);

@@ -12,8 +12,8 @@ import { capture } from "../../synth/capture.ts";
 import { manifests, type Manifest } from "../../synth/manifests.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { gatewayOf } from "../support/cluster-stack.ts";
-import { KubernetesApi, type KubernetesObject } from "../support/kubernetes.ts";
+import { gatewayOf } from "../support/kubernetes/stack.ts";
+import { KubernetesApi, type KubernetesObject } from "../support/kubernetes/api.ts";
 
 /**
  * Staging's and prod's own manifests on a real cluster: `EXAI_TEST_KUBECONFIG` names its kubeconfig. The nodes must have

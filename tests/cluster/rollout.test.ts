@@ -19,9 +19,9 @@ import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts"
 import { McpProbe } from "../../operations/rollout/probes/mcp.ts";
 import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { rollback } from "../../operations/rollout/commands/rollback.ts";
-import { ClusterRollouts } from "../support/cluster-rollouts.ts";
-import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/cluster-stack.ts";
-import { openDashboard, openSession, streamStatus } from "../support/event-streams.ts";
+import { KubernetesRollouts } from "../support/kubernetes/rollouts.ts";
+import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/kubernetes/stack.ts";
+import { openDashboard, openSession, streamStatus } from "../support/kubernetes/event-streams.ts";
 import { until } from "../support/rollout-stack.ts";
 import { runVerb } from "../support/verbs.ts";
 import { disturbedTests } from "./rollout/disturbed.ts";
@@ -39,10 +39,10 @@ interface Rule {
 }
 
 describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
-  let rollouts: ClusterRollouts;
+  let rollouts: KubernetesRollouts;
 
   beforeAll(async () => {
-    rollouts = await ClusterRollouts.start(kubeconfig);
+    rollouts = await KubernetesRollouts.start(kubeconfig);
   }, 600_000);
 
   afterAll(async () => {

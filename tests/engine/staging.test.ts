@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
 import { GATEWAY_API } from "../../contract/gateway.ts";
-import { PARENT, prepareStaging, type StagingStack } from "../support/staging-stack.ts";
+import { PARENT, prepareStaging, type StagingStack } from "../support/kubernetes/staging.ts";
 import { rotationTests } from "./staging/rotation.ts";
 import { rolloutTests } from "./staging/rollout.ts";
 import { engineMissing } from "./support.ts";

@@ -5,10 +5,10 @@ import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../../contract/gatew
 import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { KubernetesControlStore } from "../../../operations/rollout/kubernetes/control.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
-import { killProcesses, processesOf } from "../../support/cluster-kill.ts";
-import type { ClusterRollouts } from "../../support/cluster-rollouts.ts";
-import type { GatewayPlace } from "../../support/cluster-users.ts";
-import { proxyPods, slotPods } from "../../support/cluster-stack.ts";
+import { killProcesses, processesOf } from "../../support/kubernetes/kill.ts";
+import type { KubernetesRollouts } from "../../support/kubernetes/rollouts.ts";
+import type { GatewayPlace } from "../../support/kubernetes/users.ts";
+import { proxyPods, slotPods } from "../../support/kubernetes/stack.ts";
 import { until } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 
@@ -16,7 +16,7 @@ import { runVerb } from "../../support/verbs.ts";
 const PROXY_PORT = 10_443;
 
 /** Disturbances of a rollout on a cluster: second controllers, `kill -9`, manual changes. */
-export function disturbedTests(rollouts: () => ClusterRollouts): void {
+export function disturbedTests(rollouts: () => KubernetesRollouts): void {
   test("a second controller is refused with the holder's name; after kill -9 the rollout is resumed at once", async () => {
     const { context, stack } = rollouts();
     const controller = await rollouts().cutoverAt("shift-20");

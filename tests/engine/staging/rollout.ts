@@ -7,9 +7,9 @@ import { GATEWAY_API, ROUTING_NAMES } from "../../../contract/gateway.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { migrationStatus } from "../../../operations/migrations/apply.ts";
 import { migrationFiles } from "../../../operations/migrations/files.ts";
-import { ClusterUsers } from "../../support/cluster-users.ts";
+import { KubernetesUsers } from "../../support/kubernetes/users.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
-import type { StagingStack } from "../../support/staging-stack.ts";
+import type { StagingStack } from "../../support/kubernetes/staging.ts";
 
 const FIRST = migrationFiles(PROJECT_ROOT).at(-1)?.version ?? "";
 const EXPAND = "20991101090000";
@@ -85,7 +85,7 @@ export function rolloutTests(staging: () => StagingStack): void {
 
     /** Runs something while users ask; none of them may fail. @returns the slot that served the last of them */
     async function underLoad(work: () => Promise<unknown>): Promise<string | undefined> {
-      const users = new ClusterUsers({ address: await staging().address(), hostname: staging().hostname }, 20);
+      const users = new KubernetesUsers({ address: await staging().address(), hostname: staging().hostname }, 20);
       try {
         await work();
       } finally {

@@ -6,8 +6,8 @@ import { SLOTS } from "../../../contract/slots.ts";
 import { keyId } from "../../../contract/jwt.ts";
 import { DEFAULT_WS_PORT } from "../../../contract/server.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
-import { ClusterUsers } from "../../support/cluster-users.ts";
-import type { StagingStack } from "../../support/staging-stack.ts";
+import { KubernetesUsers } from "../../support/kubernetes/users.ts";
+import type { StagingStack } from "../../support/kubernetes/staging.ts";
 import { roundTrip, signToken, TokenUsers } from "../../support/token-users.ts";
 
 /** Life of a token, seconds. */
@@ -60,7 +60,7 @@ export function rotationTests(staging: () => StagingStack): void {
           headers: { host: hostname },
         });
       const before = await signingKey();
-      const requests = new ClusterUsers({ address, hostname }, 20);
+      const requests = new KubernetesUsers({ address, hostname }, 20);
       const users = new TokenUsers({
         issue: async () => signToken(await signingKey(), LIFETIME),
         open,

@@ -1,7 +1,7 @@
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isSlot, type Slot } from "../../contract/slots.ts";
-import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
+import { isSlot, type Slot } from "../../../contract/slots.ts";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 
 /** One request of a user. */
 export interface UserRequest {
@@ -21,7 +21,7 @@ export interface GatewayPlace {
 }
 
 /** Users of a cluster's gateway: a constant rate of requests until they are stopped. */
-export class ClusterUsers {
+export class KubernetesUsers {
   readonly requests: UserRequest[] = [];
   readonly #place: GatewayPlace;
   readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false });

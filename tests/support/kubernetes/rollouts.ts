@@ -3,35 +3,35 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
-import type { RouteTable } from "../../contract/envoy/routes.ts";
-import type { Verb } from "../../contract/events.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import type { Journal } from "../../operations/rollout/model/journal.ts";
-import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
-import { rollback } from "../../operations/rollout/commands/rollback.ts";
-import { startClusterStack, type ClusterStack } from "./cluster-stack.ts";
-import { ClusterUsers, type GatewayPlace } from "./cluster-users.ts";
-import { runVerb } from "./verbs.ts";
+import type { RouteTable } from "../../../contract/envoy/routes.ts";
+import type { Verb } from "../../../contract/events.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import type { Journal } from "../../../operations/rollout/model/journal.ts";
+import type { OpenRollout } from "../../../operations/rollout/kubernetes/context.ts";
+import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import { startKubernetesStack, type KubernetesStack } from "./stack.ts";
+import { KubernetesUsers, type GatewayPlace } from "./users.ts";
+import { runVerb } from "../verbs.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 
 /** A stack on a cluster and the processes that roll out on it. */
-export class ClusterRollouts {
-  readonly stack: ClusterStack;
+export class KubernetesRollouts {
+  readonly stack: KubernetesStack;
   readonly #opened: OpenRollout;
   readonly #children: ChildProcess[] = [];
 
-  private constructor(stack: ClusterStack, opened: OpenRollout) {
+  private constructor(stack: KubernetesStack, opened: OpenRollout) {
     this.stack = stack;
     this.#opened = opened;
   }
 
   /** Brings a stack up on the cluster of a kubeconfig. */
-  static async start(kubeconfig: string): Promise<ClusterRollouts> {
+  static async start(kubeconfig: string): Promise<KubernetesRollouts> {
     // Its lame duck is 2 s then: on a busy node the proxies need them to leave a pod that is deleted.
-    const stack = await startClusterStack(kubeconfig, { graceSeconds: "10" });
+    const stack = await startKubernetesStack(kubeconfig, { graceSeconds: "10" });
     try {
-      return new ClusterRollouts(stack, await stack.open());
+      return new KubernetesRollouts(stack, await stack.open());
     } catch (error) {
       await stack.down();
       throw error;
@@ -65,9 +65,9 @@ export class ClusterRollouts {
   }
 
   /** What the users saw during an action; they use the gateway's Service by default. */
-  async underLoad(work: () => Promise<unknown>, by: Partial<GatewayPlace> = {}): Promise<ClusterUsers> {
+  async underLoad(work: () => Promise<unknown>, by: Partial<GatewayPlace> = {}): Promise<KubernetesUsers> {
     const { address, hostname } = this.stack;
-    const users = new ClusterUsers({ address, hostname, ...by }, 20);
+    const users = new KubernetesUsers({ address, hostname, ...by }, 20);
     try {
       await work();
     } finally {
@@ -103,7 +103,11 @@ export class ClusterRollouts {
   }
 
   #controller(action: "cutover" | "resume"): Controller {
-    const words = [join(ROOT, "tests/support/cluster-rollout-child.ts"), JSON.stringify(this.stack.settings), action];
+    const words = [
+      join(ROOT, "tests/support/kubernetes/rollout-child.ts"),
+      JSON.stringify(this.stack.settings),
+      action,
+    ];
     const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
     this.#children.push(child);
     return new Controller(child, child.stdout);

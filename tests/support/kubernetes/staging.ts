@@ -1,17 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { SLOTS, type Slot } from "../../contract/slots.ts";
-import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
-import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
-import { imageLabels } from "../../operations/docker/cli.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
-import { buildReferenceServer } from "../../operations/images/reference.ts";
-import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { Checkout } from "./checkout.ts";
-import { certificate, gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./cluster-stack.ts";
-import { KubernetesApi } from "./kubernetes.ts";
-import { PATIENT_GATES } from "./local-instance.ts";
-import { startSupabaseApi, type SupabaseApi } from "./supabase-api/server.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
+import { GATEWAY_API, ROUTING_NAMES } from "../../../contract/gateway.ts";
+import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../../contract/images.ts";
+import { imageLabels } from "../../../operations/docker/cli.ts";
+import { ensureImages } from "../../../operations/images/ensure.ts";
+import { buildReferenceServer } from "../../../operations/images/reference.ts";
+import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
+import { Checkout } from "../checkout.ts";
+import { certificate, gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./stack.ts";
+import { KubernetesApi } from "./api.ts";
+import { PATIENT_GATES } from "../local-instance.ts";
+import { startSupabaseApi, type SupabaseApi } from "../supabase-api/server.ts";
 
 /** The project that staging is a branch of. */
 export const PARENT = "abcdefghijklmnopqrst";

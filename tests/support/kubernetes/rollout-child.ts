@@ -1,15 +1,15 @@
 /**
  * A controller of a cluster's rollout in a separate process, to be killed:
- * `node cluster-rollout-child.ts <settings as JSON> cutover|resume`.
+ * `node rollout-child.ts <settings as JSON> cutover|resume`.
  */
-import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
-import { declaredStack, type Overrides } from "../../platforms/declared.ts";
-import type { Verb } from "../../contract/events.ts";
-import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { cutover } from "../../operations/rollout/commands/cutover.ts";
-import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import { resume } from "../../operations/rollout/commands/resume.ts";
-import { CLUSTER_GATES, slotImages } from "./cluster-stack.ts";
+import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
+import { declaredStack, type Overrides } from "../../../platforms/declared.ts";
+import type { Verb } from "../../../contract/events.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
+import { resume } from "../../../operations/rollout/commands/resume.ts";
+import { KUBERNETES_GATES, slotImages } from "./stack.ts";
 
 const [json = "", action = ""] = process.argv.slice(2);
 const settings = JSON.parse(json) as Overrides;
@@ -19,7 +19,7 @@ const opened = await openClusterRollout(
   new AbortController().signal,
   slotImages(cluster),
 );
-const context = { ...opened.context, gates: { ...opened.context.gates, ...CLUSTER_GATES } };
+const context = { ...opened.context, gates: { ...opened.context.gates, ...KUBERNETES_GATES } };
 const request = {
   image: LOCAL_IMAGES.referenceServer,
   steps: [20, 100],

@@ -5,33 +5,39 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { declaredStack } from "../../platforms/declared.ts";
-import { openClusterRollout } from "../../platforms/kubernetes/rollout.ts";
-import type { Overrides } from "../../platforms/compose/project.ts";
-import { SLOTS, type Slot } from "../../contract/slots.ts";
-import { slotHost } from "../../contract/envoy/names.ts";
-import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { LABELS } from "../../contract/labels.ts";
-import { JOBS } from "../../contract/monitoring.ts";
-import { HTTP_PORT } from "../../contract/server.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
-import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
-import type { OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
-import type { ApiObject, ConfigMap, Deployment, Pod, Service } from "../../operations/rollout/kubernetes/api-types.ts";
-import type { SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
-import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
-import { WINDOW_SELECTOR } from "../../operations/rollout/gates/traffic-samples.ts";
-import { capture } from "../../synth/capture.ts";
-import { manifests } from "../../synth/manifests.ts";
-import { stackFileSource } from "../../synth/stack-file.ts";
-import { until } from "./rollout-stack.ts";
+import { declaredStack } from "../../../platforms/declared.ts";
+import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
+import type { Overrides } from "../../../platforms/compose/project.ts";
+import { SLOTS, type Slot } from "../../../contract/slots.ts";
+import { slotHost } from "../../../contract/envoy/names.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { LABELS } from "../../../contract/labels.ts";
+import { JOBS } from "../../../contract/monitoring.ts";
+import { HTTP_PORT } from "../../../contract/server.ts";
+import { ensureImages } from "../../../operations/images/ensure.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
+import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
+import type { OpenRollout } from "../../../operations/rollout/kubernetes/context.ts";
+import type {
+  ApiObject,
+  ConfigMap,
+  Deployment,
+  Pod,
+  Service,
+} from "../../../operations/rollout/kubernetes/api-types.ts";
+import type { SlotImages } from "../../../operations/rollout/kubernetes/slots.ts";
+import { Prometheus } from "../../../operations/rollout/gates/prometheus.ts";
+import { WINDOW_SELECTOR } from "../../../operations/rollout/gates/traffic-samples.ts";
+import { capture } from "../../../synth/capture.ts";
+import { manifests } from "../../../synth/manifests.ts";
+import { stackFileSource } from "../../../synth/stack-file.ts";
+import { until } from "../rollout-stack.ts";
 
 /** Namespace of the test cluster's Envoy Gateway. */
 export const GATEWAY_NAMESPACE = process.env.EXAI_TEST_GATEWAY_NAMESPACE ?? "envoy-gateway-system";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 const DIGEST = `@sha256:${"0".repeat(64)}`;
 
 /** Stands for every secret, the signing key among them. */
@@ -42,13 +48,13 @@ const PARTS =
   /^(Namespace|EnvoyProxy|Gateway|BackendTrafficPolicy|ClientTrafficPolicy|EnvoyExtensionPolicy|HTTPRoute|HTTPRouteFilter)\/|\/(server[\w-]*|prometheus)$/;
 
 /** Gates that pass soon and do not judge the speed of a busy machine. */
-export const CLUSTER_GATES: Partial<GateSettings> = {
+export const KUBERNETES_GATES: Partial<GateSettings> = {
   ...{ minimumSamples: 40, minimumRoundTrips: 10, checkSeconds: 1, noDataSeconds: 120, sharedTroubleSeconds: 30 },
   ...{ p95Milliseconds: 5000, p99Milliseconds: 10_000, webSocketMilliseconds: 5000, memoryGrowth: 0 },
 };
 
 /** Staging's own manifests on a real cluster, with a rollout's part of its monitoring. */
-export interface ClusterStack {
+export interface KubernetesStack {
   readonly namespace: string;
   readonly hostname: string;
   readonly cluster: Cluster;
@@ -72,7 +78,7 @@ interface OpenOptions {
 }
 
 /** Brings the stack up; it is ready when both slots are, and Prometheus has scraped the gateway. */
-export async function startClusterStack(kubeconfig: string, more: Overrides = {}): Promise<ClusterStack> {
+export async function startKubernetesStack(kubeconfig: string, more: Overrides = {}): Promise<KubernetesStack> {
   const namespace = `exai-rollout-${randomBytes(3).toString("hex")}`;
   const hostname = `${namespace}.exai.test`;
   const cluster = Cluster.open({ kubeconfig, namespace });
@@ -123,7 +129,7 @@ export async function startClusterStack(kubeconfig: string, more: Overrides = {}
       );
       return {
         ...opened,
-        context: { ...opened.context, gates: { ...opened.context.gates, ...CLUSTER_GATES, ...options.gates } },
+        context: { ...opened.context, gates: { ...opened.context.gates, ...KUBERNETES_GATES, ...options.gates } },
       };
     };
     const opened = await context();

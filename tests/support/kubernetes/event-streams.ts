@@ -1,7 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { WebSocket } from "ws";
-import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
-import { McpProbe } from "../../operations/rollout/probes/mcp.ts";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
+import { McpProbe } from "../../../operations/rollout/probes/mcp.ts";
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { Pod } from "../../operations/rollout/kubernetes/api-types.ts";
+import type { Pod } from "../../../operations/rollout/kubernetes/api-types.ts";
 
 /**
  * The processes of a pod's container, by the control group that carries its identifier.
