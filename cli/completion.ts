@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import addCompletion from "@bomb.sh/tab/commander";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 
-/** Adds `complete`, which prints a shell's script and answers it; the verbs and options are the program's own. */
+/** Adds `complete`, which prints a shell's completion script and answers its queries. */
 export function registerCompletion(program: Command): void {
   const completion = addCompletion(program);
   for (const command of completion.commands.values()) {

@@ -1,20 +1,21 @@
 import { createInterface } from "node:readline/promises";
 import { UserError } from "../contract/errors.ts";
+import type { Fix } from "../contract/fix.ts";
 
 /**
- * Asks on the terminal for a name to be typed.
+ * Asks the user to type a name.
  *
- * @param command what goes on without the question, for where nobody can be asked
- * @throws UserError where nobody can be asked, or the answer is another
+ * @param command what goes on without the question
+ * @throws UserError `not-confirmed` if there is no terminal, or the answer is another
  */
-export async function confirmByName(name: string, question: string, command: string): Promise<void> {
+export async function confirmByName(name: string, question: string, command: Fix | string): Promise<void> {
   if (!process.stdin.isTTY)
-    throw new UserError("state-conflict", name, `there is no terminal to ask at: ${question}`, command);
+    throw new UserError("not-confirmed", name, `a terminal is required to confirm: ${question}`, command);
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await prompt.question(`${question} Type "${name}" to go on: `);
+    const answer = await prompt.question(`${question} Type "${name}" to continue: `);
     if (answer.trim() !== name)
-      throw new UserError("state-conflict", name, "stays as it is: the answer was not its name", command);
+      throw new UserError("not-confirmed", name, "not confirmed: the name did not match", command);
   } finally {
     prompt.close();
   }

@@ -33,7 +33,7 @@ export function usageError(message: string): ErrorEvent {
     type: "error",
     code: "invalid-argument",
     where: "command line",
-    message: message.replace(/^error: /, ""),
+    message: message.trim().replace(/^error: /, ""),
     fix: fix`see ${command("--help")}`,
     exitCode: EXIT.failed satisfies ExitCode,
   };

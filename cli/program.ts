@@ -1,5 +1,7 @@
 import { Command } from "commander";
+import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
+import type { Run } from "./commands/command.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDown } from "./commands/down.ts";
 import { registerEnv } from "./commands/env.ts";
@@ -14,45 +16,51 @@ import { registerStatus } from "./commands/status.ts";
 import { registerSynth } from "./commands/synth.ts";
 import { registerTest } from "./commands/test.ts";
 import { registerUp } from "./commands/up.ts";
-import type { Run } from "./commands/command.ts";
-import { run as runVerb } from "./run.ts";
+import { version } from "./commands/version.ts";
+import { usageError } from "./errors.ts";
+import { fail, rendererFor, run as runVerb, type RenderOptions } from "./run.ts";
 
 const program = new Command("exai")
   .description("Deployment stack of the EX-AI MCP server")
-  .option("--json", "print events as NDJSON")
+  .option("--json", "print one JSON object per line, as docs/events.md describes them")
   .option("--plain", "print plain lines, even on a terminal")
+  .option("-V, --version", "print the version, the commit and the version of Node")
   .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-  .showHelpAfterError("(see --help)")
+  .configureOutput({ outputError: (message) => void fail([usageError(message)], rendererFor(given())) })
   .addHelpText(
     "after",
     `
-The usual day:
-  ./exai up                               the whole stack on this machine
-  ./exai plan staging prod                what would run, and whether the policies allow it
-  ./exai cutover --image <image>          move the users to a new release, step by step
-  ./exai rollback                         take it back, now
-  ./exai status                           how it is
+Common commands:
+  ./exai up                        bring up the whole stack on this machine
+  ./exai plan staging prod         check what would run against the policies
+  ./exai cutover --image <image>   move the traffic to a new release, step by step
+  ./exai rollback                  move the traffic back to the previous release
+  ./exai status                    show the services and their health
 
-Exit codes: 0 done, 1 violations found or rolled back, 2 could not do or judge it, 3 refused (somebody else is at it),
-130 interrupted. Shell completion: source <(./exai complete bash)   (zsh and fish too)`,
+Exit codes: 0 done, 1 violations found or rolled back, 2 failed, 3 refused (another operation holds the lock, or the state
+does not allow it), 130 interrupted. Shell completion: source <(./exai complete bash), also for zsh and fish.`,
   );
 
-// Usage errors are 2 like every other thing that could not be done, and not commander's 1. Verbs inherit this when they
-// are registered, so it comes first.
+// The flags as typed, for what happens before commander has parsed them.
+function given(): RenderOptions {
+  return { json: process.argv.includes("--json"), plain: process.argv.includes("--plain") };
+}
+
+// Usage errors end with 2, as every other failure does, and not with commander's 1. Subcommands inherit this when they are
+// registered, so it comes first.
 program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-// `./exai logs | head`: the reader has had enough. What changes nothing ends in peace; a cutover ends as by Ctrl-C, between
-// two steps and with its exit code, for nobody would hear the rest.
-let unread = false;
+// `./exai logs | head`: the reader has closed the pipe. The verb ends as by Ctrl-C: a cutover between two steps, with its exit
+// code.
+let closed = false;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
-  if (!unread) process.emit("SIGTERM");
-  unread = true;
+  if (!closed) process.emit("SIGTERM");
+  closed = true;
 });
 
 const run: Run = async (verb) => {
-  const options = program.opts<{ json?: boolean; plain?: boolean }>();
-  process.exitCode = await runVerb(verb, options);
+  process.exitCode = await runVerb(verb, program.opts<RenderOptions>());
 };
 
 for (const register of [
@@ -65,6 +73,7 @@ for (const register of [
   registerSynth,
   registerRollout,
   registerPlan,
+  registerAudit,
   registerMigrate,
   registerBackup,
   registerSecrets,
@@ -78,4 +87,9 @@ if (process.argv[2] === "complete") {
   const { registerCompletion } = await import("./completion.ts");
   registerCompletion(program);
 }
-await program.parseAsync();
+
+if (
+  ["-V", "--version"].includes(process.argv.slice(2).findLast((word) => word !== "--json" && word !== "--plain") ?? "")
+)
+  process.exitCode = await runVerb(version, given());
+else await program.parseAsync();

@@ -7,6 +7,7 @@ import type { MigrationPlan } from "../operations/schema/plan.ts";
 import type { DoctorResult } from "../platforms/machine/doctor.ts";
 import type { DownResult, PreviewResult, StackStatus, UpResult } from "../platforms/results.ts";
 import type { ServerVariable } from "../stacks/server.ts";
+import type { Decision, StackReport } from "../policies/report/model.ts";
 
 /**
  * The data of each verb's result: what `--json` prints, and what `cli/format` puts into words. `docs/events.md` and
@@ -19,6 +20,8 @@ export interface Results {
   status: StackStatus;
   env: EnvironmentData;
   synth: SynthData;
+  plan: PlanResult;
+  audit: PlanResult;
   "migrate plan": MigrationPlan;
   "migrate apply": ApplyPendingResult;
   "migrate test": PgtapResult;
@@ -27,11 +30,23 @@ export interface Results {
   "image build": ImageBuildResult;
   doctor: DoctorResult;
   test: Counts;
+  version: VersionResult;
 }
 
 /** The data of the views of each verb that has some. */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface Views {}
+
+/** Formats of a report. */
+export type PlanFormat = "text" | "json" | "markdown" | "sarif";
+
+/** `plan` and `audit`. */
+export interface PlanResult {
+  readonly decision: Decision;
+  readonly stacks: readonly StackReport[];
+  /** The report in the format that was requested: its text, or the path of the file that was written. */
+  readonly report?: { readonly format: PlanFormat; readonly text?: string; readonly path?: string };
+}
 
 /** `backup list`. */
 export interface BackupListData {
@@ -59,4 +74,14 @@ export interface SynthData {
   readonly stack: string;
   /** With `--out`, the path of each file instead of its content. */
   readonly files: readonly { readonly name: string; readonly content?: string; readonly path?: string }[];
+}
+
+/** `--version`. */
+export interface VersionResult {
+  /** Version of the package. */
+  readonly version: string;
+  /** Commit of the checkout, with `-dirty` if files were changed since; absent outside a checkout. */
+  readonly commit?: string;
+  /** Version of Node, such as `v24.21.0`. */
+  readonly node: string;
 }

@@ -1,39 +1,134 @@
-import { Option } from "commander";
-import type { PlanFormat } from "../verbs/plan.ts";
-import type { Overrides } from "../../platforms/compose/project.ts";
-import { withOverrides, type Register } from "./command.ts";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { Option, type Command } from "commander";
+import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
+import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { readDatabase } from "../../policies/database/read.ts";
+import { readWaivers, Waivers } from "../../policies/model/waivers.ts";
+import { renderJson } from "../../policies/report/json.ts";
+import { renderMarkdown } from "../../policies/report/markdown.ts";
+import { decisionOf, judgeStack, type Decision, type StackReport } from "../../policies/report/model.ts";
+import { renderSarif } from "../../policies/report/sarif.ts";
+import { renderText } from "../../policies/report/text.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { loadLazily } from "../../synth/lazy-modules.ts";
+import { resultOf, type Verb } from "../events.ts";
+import type { PlanFormat, PlanResult } from "../results.ts";
+import type { Register } from "./command.ts";
 
-/** Written out here so that the verb, and the policy pack with it, is loaded only when it runs. */
-const FORMATS = ["text", "json", "markdown", "sarif"] as const satisfies readonly PlanFormat[];
-
-/** plan and audit: the judgement of a pull request, without engine, credentials or state, and of what is deployed. */
+/** plan: what would run, and whether the policies allow it. */
 export const registerPlan: Register = (program, run) => {
-  program
-    .command("plan")
-    .description("what will run, and whether the policies allow it: without engine, credentials or state")
-    .argument("[stacks...]", "stacks to judge; every stack file where none is named")
-    .addOption(new Option("--format <format>", "form of the report").choices(FORMATS).default("text"))
-    .option("--out <file>", "write the report to a file")
-    .addHelpText("after", "\nExit codes: 0 clean, 1 violations, 2 could not judge.")
-    .action(async (stacks: string[], flags: { format: PlanFormat; out?: string }) => {
-      const { plan } = await import("../verbs/plan.ts");
-      await run(() => plan(stacks, flags));
-    });
-
-  withOverrides(program.command("audit"))
-    .description("whether the policies allow what is deployed: the same rules over the engine's state")
-    .argument("[stack]", "stack whose state the engine is asked for")
-    .option("--state <file>", "judge a file that pulumi stack export wrote, without the engine")
-    .addOption(new Option("--format <format>", "form of the report").choices(FORMATS).default("text"))
-    .option("--out <file>", "write the report to a file")
-    .addHelpText("after", "\nExit codes: 0 clean, 1 violations, 2 could not judge.")
-    .action(
-      async (
-        stack: string | undefined,
-        flags: { state?: string; format: PlanFormat; out?: string; set?: Overrides },
-      ) => {
-        const { audit } = await import("../verbs/audit.ts");
-        await run(() => audit(stack, flags.set ?? {}, flags));
-      },
-    );
+  withReport(
+    program
+      .command("plan")
+      .description("check what would run against the policies, without engine, credentials or state")
+      .argument("[stacks...]", "stacks to check (default: every stack file)"),
+  ).action(async (stacks: string[], flags: ReportOptions) => {
+    await run(() => plan(stacks, flags));
+  });
 };
+
+/** How a report is written. */
+export interface ReportOptions {
+  /** Root of the project, with the stack files and `supabase/`. @default the checkout */
+  readonly root?: string;
+  /** @default "text" */
+  readonly format?: PlanFormat;
+  /** File to write the report to; standard output then has one line per stack. */
+  readonly out?: string;
+}
+
+/** Adds the options of a report, and its exit codes to the help. */
+export function withReport(command: Command): Command {
+  const formats: readonly PlanFormat[] = ["text", "json", "markdown", "sarif"];
+  return command
+    .addOption(new Option("--format <format>", "format of the report").choices(formats).default("text"))
+    .option("--out <file>", "write the report to a file")
+    .addHelpText("after", "\nExit codes: 0 clean, 1 violations, 2 inconclusive or failed.");
+}
+
+/** Exit code of a decision. */
+export const EXIT_OF: Readonly<Record<Decision, ExitCode>> = {
+  clean: EXIT.ok,
+  violations: EXIT.violations,
+  inconclusive: EXIT.failed,
+};
+
+/** `plan`: runs the program, applies the migrations to a database of its own, and evaluates the policies on both. */
+export function plan(stacks: readonly string[], options: ReportOptions = {}): Verb {
+  const judge = async () => {
+    const root = resolve(options.root ?? PROJECT_ROOT);
+    return reported(await planReports(stacks.length > 0 ? stacks : stackFiles(root), root), options);
+  };
+  return resultOf("plan", judge(), ({ decision }) => EXIT_OF[decision]);
+}
+
+/** The result of reports, which are written to a file if that was requested. */
+export async function reported(
+  stacks: readonly StackReport[],
+  { format = "text", out }: ReportOptions,
+): Promise<PlanResult> {
+  const result = { decision: decisionOf(stacks), stacks };
+  if (out === undefined && format === "text") return result;
+  const text = renderPlan(stacks, format);
+  if (out === undefined) return { ...result, report: { format, text } };
+  const path = resolve(out);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+  return { ...result, report: { format, path } };
+}
+
+/** The reports of stacks, in their order. @throws UserError or UserErrors if the settings of a stack are invalid */
+export async function planReports(
+  stacks: readonly string[],
+  root: string = PROJECT_ROOT,
+  now: Date = new Date(),
+): Promise<StackReport[]> {
+  const waivers = projectWaivers(root, now);
+  // Its thread works at the same time as the program.
+  const database = readDatabase(root);
+  loadLazily();
+  const { capture } = await import("../../synth/capture.ts");
+  const { stackFileSource } = await import("../../synth/stack-file.ts");
+  const reports: StackReport[] = [];
+  for (const stack of stacks) {
+    const graph = await capture(stack, stackFileSource(root, stack, { defers: true }));
+    reports.push(judgeStack(RULES, graph, await database, waivers));
+  }
+  return reports;
+}
+
+/** The waivers of a project. @throws UserErrors if they are malformed */
+export function projectWaivers(root: string, now: Date = new Date()): Waivers {
+  const names = RULES.map((rule) => rule.name);
+  return new Waivers(readWaivers(root, names, now), now);
+}
+
+/** Renders reports. */
+export function renderPlan(reports: readonly StackReport[], format: PlanFormat): string {
+  switch (format) {
+    case "json":
+      return renderJson(reports);
+    case "markdown":
+      return renderMarkdown(reports);
+    case "sarif":
+      return renderSarif(reports, RULES);
+    case "text":
+      return renderText(reports);
+  }
+}
+
+function stackFiles(root: string): string[] {
+  const found = existsSync(root)
+    ? readdirSync(root).flatMap((file) => /^Pulumi\.([\w-]+)\.yaml$/.exec(file)?.[1] ?? [])
+    : [];
+  if (found.length === 0)
+    throw new UserError(
+      "not-found",
+      join(root, "Pulumi.<stack>.yaml"),
+      "does not exist",
+      "run the command in the project's folder",
+    );
+  return found.sort();
+}

@@ -4,8 +4,10 @@ import type { Block, Formatter } from "./block.ts";
 import { formatDoctor } from "./doctor.ts";
 import { formatImageBuild } from "./image.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
+import { formatPlan } from "./plan.ts";
 import { formatDown, formatEnvironment, formatPreview, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatTest } from "./test.ts";
+import { formatVersion } from "./version.ts";
 
 /** How the result of each verb is shown to people. */
 export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[Verb]> } = {
@@ -15,6 +17,8 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   status: formatStatus,
   env: formatEnvironment,
   synth: formatSynth,
+  plan: formatPlan,
+  audit: formatPlan,
   "migrate plan": formatMigratePlan,
   "migrate apply": formatMigrateApply,
   "migrate test": formatMigrateTest,
@@ -23,6 +27,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "image build": formatImageBuild,
   doctor: formatDoctor,
   test: formatTest,
+  version: formatVersion,
 };
 
 /** How a view is shown: `blocks` on a terminal; in a log `line`, each time that `change` differs. */

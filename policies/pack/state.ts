@@ -1,4 +1,5 @@
 import { UserError } from "../../contract/errors.ts";
+import type { Fix } from "../../contract/fix.ts";
 import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
 import { fromWire } from "../../contract/wire.ts";
 
@@ -12,7 +13,11 @@ type Json = Readonly<Record<string, unknown>>;
  * @param fix what corrects the error
  * @throws UserError if the text is not a state file, or the stack is empty
  */
-export function graphOfState(text: string, where: string, fix = `pulumi stack export --file ${where}`): ResourceGraph {
+export function graphOfState(
+  text: string,
+  where: string,
+  fix: Fix | string = `pulumi stack export --file ${where}`,
+): ResourceGraph {
   const refuse = (problem: string) => new UserError("invalid-file", where, problem, fix);
   let parsed: unknown;
   try {

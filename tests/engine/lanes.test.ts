@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { planReports } from "../../cli/verbs/plan.ts";
+import { planReports } from "../../cli/commands/plan.ts";
 import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { engineMissing, loggedOut } from "./support.ts";

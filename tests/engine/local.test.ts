@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeByCompose } from "../../platforms/compose/containers.ts";
-import { planReports } from "../../cli/verbs/plan.ts";
+import { planReports } from "../../cli/commands/plan.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { audit } from "../../cli/verbs/audit.ts";
-import { projectWaivers } from "../../cli/verbs/plan.ts";
+import { audit } from "../../cli/commands/audit.ts";
+import { runVerb } from "../support/verbs.ts";
+import { projectWaivers } from "../../cli/commands/plan.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { judgeStack, type StackReport } from "../../policies/report/model.ts";
@@ -94,17 +95,15 @@ describe("all lanes", () => {
     "agree about a stack that is %s: resources, stack and database",
     async (name, change) => {
       const graph = change(sound);
-      const report = judgeStack(RULES, graph, await readDatabase(root), projectWaivers(root).waivers);
+      const report = judgeStack(RULES, graph, await readDatabase(root), projectWaivers(root));
       const plan = linesOf(report);
       const rules = new Set(report.findings.map(({ policy }) => policy));
       if (name === "faulty") expect([...rules]).toEqual(expect.arrayContaining(MUST_SEE));
 
       const state = join(root, "state.json");
       writeFileSync(state, stateOf(graph.resources));
-      let audited = "";
-      for await (const event of audit(undefined, {}, { root, state, format: "json" }))
-        if (event.type === "text") audited += event.text;
-      const [stack] = (JSON.parse(audited) as { stacks: StackReport[] }).stacks;
+      const { text } = await runVerb(audit(undefined, {}, { root, state, format: "json" }));
+      const [stack] = (JSON.parse(text) as { stacks: StackReport[] }).stacks;
       expect(stack === undefined ? [] : linesOf(stack)).toEqual(plan);
 
       const pack = await Analyzer.start(join(root, "policies"));

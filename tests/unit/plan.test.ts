@@ -3,21 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { audit } from "../../cli/verbs/audit.ts";
-import { plan, planReports, renderPlan } from "../../cli/verbs/plan.ts";
+import { audit } from "../../cli/commands/audit.ts";
+import { plan, planReports, renderPlan } from "../../cli/commands/plan.ts";
 import { UserError } from "../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../contract/events.ts";
 import { MARKER } from "../../policies/report/markdown.ts";
 import { RULES } from "../../policies/rules/index.ts";
-
-async function drive(verb: Verb): Promise<{ events: ExaiEvent[]; exit: number }> {
-  const events: ExaiEvent[] = [];
-  for (;;) {
-    const { done, value } = await verb.next();
-    if (done === true) return { events, exit: value };
-    events.push(value);
-  }
-}
+import { runVerb } from "../support/verbs.ts";
 
 describe("plan", () => {
   it("judges our own stacks as allowed, by every rule", { timeout: 120_000 }, async () => {
@@ -57,25 +48,27 @@ describe("plan", () => {
 
   it("writes a report to a file, and a line per stack to the terminal", { timeout: 120_000 }, async () => {
     const out = join(mkdtempSync(join(tmpdir(), "exai-plan-")), "deep", "plan.json");
-    const { events, exit } = await drive(plan(["prod"], { format: "json", out }));
-    expect(exit).toBe(0);
-    expect(events).toEqual([{ type: "text", text: expect.stringMatching(/^prod: clean/) as string }]);
+    const { text, code } = await runVerb(plan(["prod"], { format: "json", out }));
+    expect(code).toBe(0);
+    expect(text).toMatch(/^prod: clean[^\n]*\n$/);
     expect(JSON.parse(readFileSync(out, "utf8"))).toMatchObject({ version: 1, decision: "clean" });
   });
 
   it("refuses a stack that is not there", async () => {
-    await expect(drive(plan(["nowhere"]))).rejects.toThrow(UserError);
+    await expect(runVerb(plan(["nowhere"]))).rejects.toThrow(UserError);
   });
 });
 
 describe("audit", () => {
-  it("refuses what is no state file", async () => {
-    await expect(drive(audit(undefined, {}, { state: "nowhere.json" }))).rejects.toThrow("there is no such file");
-    await expect(drive(audit(undefined, {}, { state: "package.json" }))).rejects.toThrow("no deployment.resources");
+  it("refuses a file that is not a state", async () => {
+    await expect(runVerb(audit(undefined, {}, { state: "nowhere.json" }))).rejects.toThrow("does not exist");
+    await expect(runVerb(audit(undefined, {}, { state: "package.json" }))).rejects.toThrow("no deployment.resources");
   });
 
-  it("wants one thing to judge", async () => {
-    await expect(drive(audit(undefined, {}, {}))).rejects.toThrow("no stack is named");
-    await expect(drive(audit("prod", {}, { state: "package.json" }))).rejects.toThrow("together with a stack");
+  it("requires exactly one of a stack and a file", async () => {
+    await expect(runVerb(audit(undefined, {}, {}))).rejects.toThrow("a stack or --state is required");
+    await expect(runVerb(audit("prod", {}, { state: "package.json" }))).rejects.toThrow(
+      "cannot be combined with a stack",
+    );
   });
 });
