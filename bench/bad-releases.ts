@@ -13,6 +13,9 @@ import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { Verb } from "../contract/events.ts";
+import { failureText } from "../cli/format/failure.ts";
+import { stepText } from "../cli/format/step.ts";
+import type { Failure } from "../contract/failure.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { buildReferenceServer } from "../operations/images/reference.ts";
 import { cutover } from "../operations/rollout/commands/cutover.ts";
@@ -84,7 +87,8 @@ interface Result {
   readonly code: number;
   readonly seconds: number;
   readonly from: string;
-  readonly reason: string;
+  /** Why it was rolled back; absent if it completed. */
+  readonly failure?: Failure;
   readonly requests: number;
   readonly failed: number;
   readonly slow: number;
@@ -104,7 +108,7 @@ async function follow(verb: Verb, name: string): Promise<number> {
     if (next.value.type !== "step") continue;
     if (next.value.status !== "progress" || performance.now() - told > TELL_MS) {
       told = performance.now();
-      process.stderr.write(`${name}: ${next.value.title} ${next.value.status} ${next.value.detail ?? ""}\n`);
+      process.stderr.write(`${name}: ${next.value.title} ${next.value.status} ${stepText(next.value)}\n`);
     }
   }
 }
@@ -133,7 +137,7 @@ async function rollOut(stack: RolloutStack, release: Release): Promise<Result> {
     code,
     seconds: (to - from) / 1000,
     from: code === 0 ? "" : (ending?.from ?? "?"),
-    reason: code === 0 ? "" : (ending?.reason ?? ""),
+    ...(code === 0 || ending?.failure === undefined ? {} : { failure: ending.failure }),
     requests: requests.length,
     failed: failures(requests).length,
     slow: requests.filter((record) => record.milliseconds > SLOW).length,
@@ -146,19 +150,25 @@ async function rollOut(stack: RolloutStack, release: Release): Promise<Result> {
   };
 }
 
-function row({ release, code, seconds, from, reason, requests, failed, slow, webSockets, machineLoad }: Result) {
+function row({ release, code, seconds, from, failure, requests, failed, slow, webSockets, machineLoad }: Result) {
   const share = (count: number): string => `${((100 * count) / requests).toFixed(3)} % (${count} of ${requests})`;
   return [
     release.name,
     code === 0 ? "completed" : `rolled back from ${from}`,
-    reason.split(":", 1)[0] ?? "",
+    gatesOf(failure),
     `${seconds.toFixed(1)} s`,
     share(failed),
     share(slow),
     `${webSockets.dropped} and ${webSockets.refused} of ${webSockets.opened}`,
     machineLoad.toFixed(0),
-    reason.slice(0, 160),
+    failure === undefined ? "" : failureText(failure).slice(0, 160),
   ];
+}
+
+/** The gates that failed, or the code of another failure. */
+function gatesOf(failure: Failure | undefined): string {
+  if (failure?.code !== "gate-failed") return failure?.code ?? "";
+  return failure.verdicts.map(({ gate }) => gate).join(", ");
 }
 
 const COLUMNS = ["release", "outcome", "gate", "in", "users' requests failed", `slower than ${SLOW} ms`] as const;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Slot } from "../../../contract/slots.ts";
-import { SERVER_PATHS } from "../../../contract/server.ts";
-import { Prober } from "../../../operations/rollout/probes/http.ts";
-import { Slots } from "./slots.ts";
+import type { Slot } from "../../../../contract/slots.ts";
+import { SERVER_PATHS } from "../../../../contract/server.ts";
+import { Prober } from "../../../../operations/rollout/probes/http.ts";
+import { Slots } from "../slots.ts";
 
 let slots: Slots;
 beforeEach(async () => {

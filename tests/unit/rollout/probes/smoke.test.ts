@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { SERVER_PATHS } from "../../../contract/server.ts";
-import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
-import { smokeTest } from "../../../operations/rollout/probes/smoke.ts";
-import { Slots } from "./slots.ts";
+import { SERVER_PATHS } from "../../../../contract/server.ts";
+import type { RolloutContext } from "../../../../operations/rollout/ports/context.ts";
+import { smokeTest } from "../../../../operations/rollout/probes/smoke.ts";
+import { Slots } from "../slots.ts";
 
 let slots: Slots;
 beforeEach(async () => {

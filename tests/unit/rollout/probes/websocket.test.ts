@@ -3,10 +3,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
-import type { Slot } from "../../../contract/slots.ts";
-import { HEADERS } from "../../../contract/server.ts";
-import type { ProbedRoundTrips, ProbedSeconds } from "../../../operations/rollout/gates/observation.ts";
-import { RoundTripProber } from "../../../operations/rollout/probes/websocket.ts";
+import type { Slot } from "../../../../contract/slots.ts";
+import { HEADERS } from "../../../../contract/server.ts";
+import type { ProbedRoundTrips, ProbedSeconds } from "../../../../operations/rollout/gates/observation.ts";
+import { RoundTripProber } from "../../../../operations/rollout/probes/websocket.ts";
 
 /** Milliseconds above which a round trip counts as slow here. */
 const SLOW = 200;
