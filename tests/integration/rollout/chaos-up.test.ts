@@ -56,7 +56,7 @@ it("`up` in the middle of a rollout is refused while a controller leads it, and 
   await exited;
   const up = await instance.exai(["up"]);
   expect(up.code, up.stdout).toBe(0);
-  expect(up.stdout).toMatch(/rollout was left in \\"shift 25 %\\"/);
+  expect(up.stdout).toMatch(/rollout is unfinished in state \\"shift 25 %\\"/);
   expect(await weights()).toEqual(QUARTER);
 
   const aborted = await instance.exai(["rollout", "abort"]);
