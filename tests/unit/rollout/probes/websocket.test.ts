@@ -31,6 +31,8 @@ beforeEach(async () => {
   server.on("upgrade", (request, socket, head) => {
     const own = behaviour[request.headers[HEADERS.testerSlot] as Slot];
     tokens.push(request.headers.authorization);
+    // A probe resets the connection as soon as it reads the refusal.
+    socket.on("error", () => undefined);
     if (own.refuses !== undefined) {
       socket.end(`HTTP/1.1 ${own.refuses}\r\nconnection: close\r\n\r\n`);
       return;
