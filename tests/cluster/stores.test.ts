@@ -228,8 +228,8 @@ describe.skipIf(kubeconfig === "")(
         new KubernetesControlStore(cluster).take("rollout-1"),
       ]);
       expect(taken.flat()).toEqual([mine]);
-      await controller.answer({ id: mine.id, accepted: true, detail: "paused" });
-      expect(await asker.answerTo(mine.id)).toEqual({ id: mine.id, accepted: true, detail: "paused" });
+      await controller.answer({ id: mine.id, accepted: true, state: "paused" });
+      expect(await asker.answerTo(mine.id)).toEqual({ id: mine.id, accepted: true, state: "paused" });
       expect(await asker.answerTo(other.id)).toBeUndefined();
     });
 

@@ -10,7 +10,7 @@ import { atRest, type Machine, usersSlot } from "../model/machine.ts";
 import { type PlannedRanges, type PlanTimes, type RolloutPlan, timesOf } from "../model/plan.ts";
 import { Prometheus } from "../gates/prometheus.ts";
 import { admitCandidate } from "../controller/schema-check.ts";
-import { RolloutSession } from "../controller/store.ts";
+import { RolloutStore } from "../controller/store.ts";
 import { testerHeaders } from "../probes/smoke.ts";
 import { withLease } from "../controller/outcome.ts";
 import { concluded } from "./conclude.ts";
@@ -39,31 +39,31 @@ export interface CutoverRequest extends Partial<PlanTimes> {
  */
 export async function* cutover(context: RolloutContext, request: CutoverRequest): Verb {
   checkGates(context.gates);
-  const operation = withLease(context, "cutover", async function* (session) {
-    if (!atRest(session.machine)) throw unfinished(session.machine);
-    if (request.candidate === usersSlot(session.machine)) throw usersCame(request.candidate);
+  const operation = withLease(context, "cutover", async function* (store) {
+    if (!atRest(store.machine)) throw unfinished(store.machine);
+    if (request.candidate === usersSlot(store.machine)) throw usersCame(request.candidate);
     await checkSurroundings(context);
-    const schema = yield* admitCandidate(context, session.machine, request.image);
+    const schema = yield* admitCandidate(context, store.machine, request.image);
     // What cannot be deployed must not cost the standby, whose slot would be emptied for it. After the question for its schema,
     // which brings an image to this machine: a registry may refuse to be asked what it lets be pulled.
     await context.deployer.locate?.(request.image, context.signal);
     // The standby's slot is needed now: the last rollout is over for good.
-    await session.happened({ type: "finish" });
-    const plan = await planOf(session, request, schema);
+    await store.dispatch({ type: "finish" });
+    const plan = await planOf(store, request, schema);
     request.named?.(plan.id);
     yield { type: "note", level: "info", message: `rollout ${plan.id}: ${plan.image} into ${plan.candidate}` };
-    if (!(await session.happened({ type: "start", plan }))) {
+    if (!(await store.dispatch({ type: "start", plan }))) {
       throw stableNotReady(plan.stable);
     }
-    yield* drive(session);
-    return rolloutResult(session, plan);
+    yield* drive(store);
+    return rolloutResult(store, plan);
   });
   return yield* concluded(operation, () => "completed");
 }
 
-async function planOf(session: RolloutSession, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {
-  const stable = session.machine.active;
-  const { defaults, deployer } = session.context;
+async function planOf(store: RolloutStore, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {
+  const stable = store.machine.active;
+  const { defaults, deployer } = store.context;
   const { image: stableImage } = await deployer.status(stable);
   const startedAt = new Date().toISOString();
   return {
@@ -76,7 +76,7 @@ async function planOf(session: RolloutSession, request: CutoverRequest, schema: 
     ...(Object.keys(schema).length === 0 ? {} : { schema }),
     ...(request.retiresKey === undefined ? {} : { retiresKey: request.retiresKey }),
     reason: request.reason ?? "",
-    by: session.context.who,
+    by: store.context.who,
     startedAt,
   };
 }

@@ -4,8 +4,8 @@ import { controlRequest, type ControlAction } from "../ports/control.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import { requestOrLead, type LedOperation } from "../controller/takeover.ts";
-import { attend } from "../controller/requests.ts";
-import type { RolloutSession } from "../controller/store.ts";
+import { handleRequest } from "../controller/requests.ts";
+import type { RolloutStore } from "../controller/store.ts";
 import { notNow, withLease } from "../controller/outcome.ts";
 import { rolloutResult, type RolloutResult } from "../model/result.ts";
 import { concluded } from "./conclude.ts";
@@ -42,13 +42,13 @@ function steering(verb: string, action: ControlAction, why: string): LedOperatio
     verb,
     action,
     why,
-    lead: async function* (session): Operation<RolloutResult> {
-      const { plan } = session.machine;
-      if (plan === undefined) throw notNow(session, "no rollout is under way", "./exai rollout status");
-      const answer = await attend(session, controlRequest(action, plan.id, session.context.who, why));
-      if (!answer.accepted) throw notNow(session, answer.detail, "./exai rollout status");
-      yield* drive(session);
-      return rolloutResult(session, plan);
+    lead: async function* (store): Operation<RolloutResult> {
+      const { plan } = store.machine;
+      if (plan === undefined) throw notNow(store, "no rollout is under way", "./exai rollout status");
+      const answer = await handleRequest(store, controlRequest(action, plan.id, store.context.who, why));
+      if (!answer.accepted) throw notNow(store, answer.problem, "./exai rollout status");
+      yield* drive(store);
+      return rolloutResult(store, plan);
     },
   };
 }
@@ -63,21 +63,21 @@ export async function* finish(
   context: RolloutContext,
   request: { readonly drainSeconds?: number; readonly reason?: string },
 ): Verb {
-  const operation = withLease(context, "rollout finish", async function* (session) {
-    const { plan, state } = session.machine;
-    if (plan === undefined || (state.name !== "standby" && state.name !== "retire")) throw noStandby(session);
+  const operation = withLease(context, "rollout finish", async function* (store) {
+    const { plan, state } = store.machine;
+    if (plan === undefined || (state.name !== "standby" && state.name !== "retire")) throw noStandby(store);
     const drainSeconds = request.drainSeconds ?? plan.drainSeconds;
     const why = request.reason ?? "asked for by ./exai rollout finish";
-    await session.happened({ type: "retire", drainSeconds }, { why });
-    yield* drive(session);
-    return rolloutResult(session, plan);
+    await store.dispatch({ type: "retire", drainSeconds }, { why });
+    yield* drive(store);
+    return rolloutResult(store, plan);
   });
   return yield* concluded(operation, () => "completed");
 }
 
-function noStandby(session: RolloutSession): UserError {
-  const { machine } = session;
+function noStandby(store: RolloutStore): UserError {
+  const { machine } = store;
   return machine.plan === undefined
-    ? notNow(session, "no release is kept warm", "./exai rollout status")
-    : notNow(session, "the rollout is not complete", "./exai rollout status, then resume or abort");
+    ? notNow(store, "no release is kept warm", "./exai rollout status")
+    : notNow(store, "the rollout is not complete", "./exai rollout status, then resume or abort");
 }

@@ -5,7 +5,7 @@ import { drive } from "../controller/controller.ts";
 import { summaryOf } from "./history.ts";
 import { atRest } from "../model/machine.ts";
 import { refuseOther, requestOrLead, type LedOperation } from "../controller/takeover.ts";
-import type { RolloutSession } from "../controller/store.ts";
+import type { RolloutStore } from "../controller/store.ts";
 import { notNow, withLease } from "../controller/outcome.ts";
 import { isOver, rolloutResult, standbyUntil, type RolloutResult } from "../model/result.ts";
 import { concluded } from "./conclude.ts";
@@ -40,29 +40,29 @@ export async function* resume(context: RolloutContext, request: ResumeRequest = 
     action: { action: "continue" },
     why: "asked for by ./exai rollout resume",
     ...(rollout === undefined ? {} : { rollout }),
-    lead: async function* (session) {
-      const { machine, journal } = session;
+    lead: async function* (store) {
+      const { machine, journal } = store;
       const { plan } = machine;
       refuseOther(machine, rollout);
-      if (rollout !== undefined && plan?.id !== rollout) return yield* over(session, rollout);
+      if (rollout !== undefined && plan?.id !== rollout) return yield* over(store, rollout);
       if (machine.state.name === "standby" && plan !== undefined) {
-        if (isOver(standbyUntil(journal.entry?.at, plan))) await session.happened({ type: "finish" });
+        if (isOver(standbyUntil(journal.entry?.at, plan))) await store.dispatch({ type: "finish" });
       }
-      const milliseconds = await session.enforce();
-      if (atRest(session.machine) || plan === undefined) {
+      const milliseconds = await store.reconcile();
+      if (atRest(store.machine) || plan === undefined) {
         const fixed = milliseconds > 0 ? "; the router had another table and has the journal's now" : "";
-        const message = `nothing to resume: ${stateLabel(session.machine)}, ${machine.active} has the users${fixed}`;
+        const message = `nothing to resume: ${stateLabel(store.machine)}, ${machine.active} has the users${fixed}`;
         yield { type: "note", level: "info", message };
         return EXIT.ok;
       }
       const message = `resuming ${plan.id} of ${plan.by} in "${stateLabel(machine)}"`;
       yield { type: "note", level: "info", message };
-      if (!lead) await session.happened({ type: "continue" });
-      yield* drive(session);
-      const automatic = session.machine.ending?.automatic === true;
+      if (!lead) await store.dispatch({ type: "continue" });
+      yield* drive(store);
+      const automatic = store.machine.ending?.automatic === true;
       // Going on with what a person has begun to take back is going on as well.
       if (machine.state.name === "rollback" && !automatic) wanted = "rolled-back";
-      return rolloutResult(session, plan);
+      return rolloutResult(store, plan);
     },
   };
   const run = lead ? withLease(context, operation.verb, operation.lead) : requestOrLead(context, operation);
@@ -70,15 +70,11 @@ export async function* resume(context: RolloutContext, request: ResumeRequest = 
 }
 
 /** Says what became of a rollout that is not under way any more. */
-async function* over(session: RolloutSession, rollout: string): Operation<number> {
-  const entries = (await session.context.journal.history()).filter((entry) => entry.rollout === rollout);
+async function* over(store: RolloutStore, rollout: string): Operation<number> {
+  const entries = (await store.context.journal.history()).filter((entry) => entry.rollout === rollout);
   if (entries.length === 0)
-    throw notNow(
-      session,
-      `there is no rollout ${rollout === "" ? "without a name" : rollout}`,
-      "./exai rollout history",
-    );
-  await session.enforce();
+    throw notNow(store, `there is no rollout ${rollout === "" ? "without a name" : rollout}`, "./exai rollout history");
+  await store.reconcile();
   const { outcome, ending } = summaryOf(entries);
   const message = `nothing to resume: ${rollout} is over, ${outcome}${ending === "" ? "" : ` (${ending})`}`;
   yield { type: "note", level: "info", message };
@@ -100,21 +96,21 @@ export async function* abort(context: RolloutContext, request: AbortRequest): Ve
     action: { action: "abort", evict },
     why,
     ...(rollout === undefined ? {} : { rollout }),
-    lead: async function* (session): Operation<RolloutResult | number> {
-      const { plan, state } = session.machine;
-      refuseOther(session.machine, rollout);
+    lead: async function* (store): Operation<RolloutResult | number> {
+      const { plan, state } = store.machine;
+      refuseOther(store.machine, rollout);
       if (plan === undefined || (rollout !== undefined && plan.id !== rollout)) {
-        await session.enforce();
-        yield { type: "note", level: "info", message: `nothing to abort: ${session.machine.active} has all users` };
+        await store.reconcile();
+        yield { type: "note", level: "info", message: `nothing to abort: ${store.machine.active} has all users` };
         return EXIT.ok;
       }
       if (state.name === "standby" || state.name === "retire") {
-        throw notNow(session, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "./exai rollback");
+        throw notNow(store, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "./exai rollback");
       }
-      const ready = await session.lookQuickly(context.ahead?.readiness.answer());
-      await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
-      yield* drive(session);
-      return rolloutResult(session, plan);
+      const ready = await store.readinessSoon(context.ahead?.readiness.answer());
+      await store.dispatch({ type: "rollback", reason: why, evict }, { observed: { ready } });
+      yield* drive(store);
+      return rolloutResult(store, plan);
     },
   });
   return yield* concluded(operation, () => "rolled-back");

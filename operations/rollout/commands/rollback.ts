@@ -9,7 +9,7 @@ import type { Machine, Readiness } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { requestOrLead } from "../controller/takeover.ts";
 import { admitRollback } from "../controller/schema-check.ts";
-import type { RolloutSession } from "../controller/store.ts";
+import type { RolloutStore } from "../controller/store.ts";
 import { notNow } from "../controller/outcome.ts";
 import { rolloutResult } from "../model/result.ts";
 import { conclude } from "./conclude.ts";
@@ -46,14 +46,14 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
     verb: "rollback",
     action: { action: "rollback", evict },
     why,
-    lead: async function* (session) {
-      const plan = revocable(session.machine);
-      if (plan === undefined) throw nothingToTakeBack(session);
-      const ready = await session.lookQuickly(readiness?.answer());
-      yield* redeployment(session, plan, ready);
-      await session.happened({ type: "rollback", reason: why, evict }, { look: { ready } });
-      yield* drive(session);
-      return rolloutResult(session, plan);
+    lead: async function* (store) {
+      const plan = revocable(store.machine);
+      if (plan === undefined) throw nothingToTakeBack(store);
+      const ready = await store.readinessSoon(readiness?.answer());
+      yield* redeployment(store, plan, ready);
+      await store.dispatch({ type: "rollback", reason: why, evict }, { observed: { ready } });
+      yield* drive(store);
+      return rolloutResult(store, plan);
     },
   });
   const code = yield* conclude(result, "rolled-back");
@@ -69,11 +69,11 @@ function revocable({ plan, previous, active }: Machine): RolloutPlan | undefined
   return plan ?? (previous?.candidate === active ? previous : undefined);
 }
 
-function nothingToTakeBack(session: RolloutSession): UserError {
-  const { machine, journal } = session;
+function nothingToTakeBack(store: RolloutStore): UserError {
+  const { machine, journal } = store;
   const idle = otherSlot(machine.active);
   return notNow(
-    session,
+    store,
     `there is no release to go back to: ${machine.active} has the users since ${journal.entry?.at ?? "the start"}`,
     `./exai cutover --image IMAGE puts an earlier image into ${idle}; ./exai rollout history names them`,
   );
@@ -81,17 +81,17 @@ function nothingToTakeBack(session: RolloutSession): UserError {
 
 /** Says what a rollback has to deploy first, where the old slot is not warm. */
 async function* redeployment(
-  session: RolloutSession,
+  store: RolloutStore,
   plan: RolloutPlan,
   ready: Readiness | undefined,
 ): AsyncGenerator<ProgressEvent, void, void> {
-  const { context, machine } = session;
-  const users = session.journal.table.weights[plan.stable];
+  const { context, machine } = store;
+  const users = store.journal.table.weights[plan.stable];
   if (users === 100 || machine.state.name === "rollback") return;
   // What was stopped a moment ago may still look ready to the router.
   const cold = machine.emptied.includes(plan.stable);
   if (!cold && (ready === undefined || ready[plan.stable])) return;
-  const image = plan.stableImage ?? session.journal.images[plan.stable];
+  const image = plan.stableImage ?? store.journal.images[plan.stable];
   const last = image === undefined ? undefined : deploymentSeconds(await context.journal.history(), image);
   const took = last === undefined ? "" : `; it took ${last.toFixed(0)} s the last time`;
   const limit = `at most ${String(context.deadlines.readySeconds)} s`;

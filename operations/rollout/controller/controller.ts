@@ -1,141 +1,146 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
-import type { ProgressEvent } from "../../../contract/events.ts";
-import { atRest, type RolloutState } from "../model/machine.ts";
+import type { Operation } from "../../../contract/events.ts";
+import { stateLabel, stepId, tableLabel } from "../model/labels.ts";
+import { atRest, hasGates, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
-import { insisting } from "./retry.ts";
-import { listen } from "./requests.ts";
-import { lostLease, type RolloutSession } from "./store.ts";
-import type { Work, Working } from "./step-result.ts";
-import { stateLabel, tableLabel } from "../model/labels.ts";
+import { lostLease } from "./lost-lease.ts";
+import { serveRequests } from "./requests.ts";
+import { retryTransient } from "./retry.ts";
+import { StateRun } from "./state-run.ts";
+import type { RolloutStore } from "./store.ts";
+import type { StateHandler, StepResult } from "./step-result.ts";
 
-/** How long work that was left may take to notice it, milliseconds. */
+/** How long handlers of states that were left may take to end, milliseconds. */
 const ABANDONED_MS = 10_000;
 
+/** Milliseconds between two checks whether a pause has ended, or the next state can begin. */
+const POLL_MS = 250;
+
 /**
- * Drives the machine until it rests. Each turn puts the state's table in force, does the work of the state, and journals
- * the next state before anything of it is done. Meanwhile it hears what other terminals ask for: a request that leads out of
- * the state does not wait for its work.
+ * Drives the machine until it rests. For each state it puts the state's table in force, runs the state's handler, and
+ * journals the next state before it begins. Meanwhile it answers requests of other processes: one that changes the state
+ * does not wait for the handler.
  *
- * A state whose work fails leads to the rollback. A journal or a router that fails between two states is tried again for a
- * while. What leaves the loop as an error leaves a journal that `resume` and `abort` understand: the loss of the lease, Ctrl-C,
- * a journal or a router that cannot be written for long.
+ * A handler that fails leads to the rollback. A journal or a router that fails between two states is retried. After an
+ * error that ends the loop, `resume` and `abort` continue from the journal: the loss of the lease, Ctrl-C, a journal or a
+ * router that cannot be written for long.
  */
-export async function* drive(session: RolloutSession): AsyncGenerator<ProgressEvent, void, void> {
-  // A request that was accepted in the last moment leads out of the rest again.
-  do yield* driveToRest(session);
-  while (!atRest(session.machine));
+export async function* drive(store: RolloutStore): Operation<void> {
+  // A request that was accepted at the last moment starts it again.
+  do yield* driveToRest(store);
+  while (!atRest(store.machine));
 }
 
-async function* driveToRest(session: RolloutSession): AsyncGenerator<ProgressEvent, void, void> {
-  const silence = new AbortController();
-  let deaf: Error | undefined;
-  const listening = listen(session, AbortSignal.any([silence.signal, session.ended])).catch((error: unknown) => {
-    deaf = error instanceof Error ? error : new Error(String(error));
-    session.leave(deaf);
+async function* driveToRest(store: RolloutStore): Operation<void> {
+  const stop = new AbortController();
+  const current: { run: StateRun; failure?: Error } = { run: new StateRun(store) };
+  const signal = AbortSignal.any([stop.signal, store.ended]);
+  const serving = serveRequests(store, () => current.run, signal).catch((error: unknown) => {
+    current.failure = error instanceof Error ? error : new Error(String(error));
+    current.run.leave(current.failure);
   });
   const abandoned = new Set<Promise<unknown>>();
   try {
     for (;;) {
-      session.enter();
-      if (deaf !== undefined) throw deaf;
-      session.ended.throwIfAborted();
-      if (session.machine.plan === undefined || atRest(session.machine)) {
+      const run = (current.run = new StateRun(store));
+      if (current.failure !== undefined) throw current.failure;
+      store.ended.throwIfAborted();
+      const { plan } = store.machine;
+      if (plan === undefined || atRest(store.machine)) {
         try {
-          yield* insisting(session, () => session.enforce());
+          yield* retryTransient(run, () => run.reconcile());
         } catch (error) {
-          // A request has led out of the rest, and the next turn puts its table in force.
-          if (session.ended.aborted || !session.signal.aborted) throw error;
+          // A request has changed the state; the next run puts its table in force.
+          if (!run.left) throw error;
         }
         return;
       }
-      yield* turnOf(session, session.machine.plan, abandoned);
+      yield* runState(store, run, plan, abandoned);
     }
   } finally {
-    silence.abort();
-    // The lease is given back after this: nothing may go on without it.
-    await Promise.all([listening, settled(abandoned)]);
+    stop.abort();
+    // The lease is released afterwards, so nothing may still run.
+    await Promise.all([serving, settled(abandoned)]);
   }
 }
 
-/** One turn: the router has the state's table, the state's work is done, and the next state is journalled. */
-async function* turnOf(
-  session: RolloutSession,
+/** Runs one state: its table is put in force, its handler runs, and the next state is journalled. */
+async function* runState(
+  store: RolloutStore,
+  run: StateRun,
   plan: RolloutPlan,
   abandoned: Set<Promise<unknown>>,
-): AsyncGenerator<ProgressEvent, void, void> {
-  const { machine, signal } = session;
-  const { state } = machine;
-  const left = (): boolean => signal.aborted && !session.ended.aborted;
+): Operation<void> {
+  const { state } = store.machine;
   let milliseconds: number;
   try {
-    milliseconds = yield* insisting(session, () => session.enforce());
+    milliseconds = yield* retryTransient(run, () => run.reconcile());
   } catch (error) {
-    if (left()) return;
+    if (run.left) return;
     throw error;
   }
-  const step = { type: "step", id: stepId(state, plan), title: stateLabel(machine) } as const;
+  const step = { type: "step", id: stepId(state, plan), title: stateLabel(store.machine) } as const;
   const started = performance.now();
+  const elapsed = (): number => (performance.now() - started) / 1000;
   yield {
     ...step,
     status: "started",
-    detail: describe(state, plan, session, milliseconds),
+    detail: describe(store, plan, milliseconds),
     ...(state.name === "rollback" && state.failure !== undefined ? { failure: state.failure } : {}),
   };
-  let work: Work;
+  let result: StepResult;
   try {
-    yield* unpaused(session, step);
-    // What is closed or deployed here may still be in the hands of a work that was left.
+    if (!hasGates(state)) yield* waitForPause(run, step.id);
+    // A handler that was left may still deploy or stop something.
     if (state.name === "rollback" && state.phase !== "flip") await settled(abandoned);
-    // Loaded when the users are where the state wants them: a rollback moves them first.
-    const workOf = session.context.work ?? (await import("./state-handlers.ts")).stateWork;
-    work = yield* leavable(workOf(session, state, plan), signal, abandoned);
+    // Loaded after the table is in force: a rollback moves the users first.
+    const handle =
+      (store.context.handler as StateHandler | undefined) ?? (await import("./state-handlers.ts")).handleState;
+    result = yield* leavable(handle(run, state, plan), run.signal, abandoned);
   } catch (error) {
-    if (left()) {
-      yield { ...step, status: "failed", detail: reasonOf(signal), seconds: (performance.now() - started) / 1000 };
+    if (run.left) {
+      yield { ...step, status: "failed", detail: messageOf(run.signal.reason), seconds: elapsed() };
       return;
     }
-    work = failureOf(error, session, state);
+    result = failed(error, store, state);
   }
-  const seconds = (performance.now() - started) / 1000;
-  const verdicts = work.verdicts ?? [];
-  const ended = { ...step, ...(verdicts.length === 0 ? {} : { verdicts }), seconds };
-  yield work.outcome === "done"
-    ? { ...ended, status: "done", detail: work.detail }
-    : { ...ended, status: "failed", failure: work.failure };
-  const event = work.outcome === "done" ? { type: "done" as const } : { type: "fail" as const, failure: work.failure };
-  const deployed = work.outcome === "done" ? work.deployed : undefined;
-  const facts = { verdicts, during: state, ...(deployed === undefined ? {} : { deployed }) };
+  const { outcome, verdicts = [] } = result;
+  const ended = { ...step, ...(verdicts.length === 0 ? {} : { verdicts }), seconds: elapsed() };
+  yield outcome === "done"
+    ? { ...ended, status: "done", detail: result.detail }
+    : { ...ended, status: "failed", failure: result.failure };
+  const deployed = outcome === "done" && result.deployed !== undefined ? { deployed: result.deployed } : {};
+  const event = outcome === "done" ? { type: "done" as const } : { type: "fail" as const, failure: result.failure };
   let moved: boolean;
   try {
-    moved = yield* insisting(session, () => session.happened(event, facts));
+    moved = yield* retryTransient(run, () => run.dispatch(event, { verdicts, during: state, ...deployed }));
   } catch (error) {
-    if (left()) return;
+    if (run.left) return;
     throw error;
   }
-  // The work is done, but the next state must wait for a slot: look again shortly.
-  if (!moved && session.machine.state === state && !left()) await session.sleep(250);
+  // The handler is done, but the next state needs a slot that is not ready yet.
+  if (!moved && store.machine.state === state && !run.left) await run.sleep(POLL_MS);
 }
 
-/** Before the candidate has users, a pause holds between two works; afterwards the gates go on during it. */
-async function* unpaused(
-  session: RolloutSession,
-  step: { readonly id: string },
-): AsyncGenerator<ProgressEvent, void, void> {
-  const { state } = session.machine;
-  if (state.name === "shift" || state.name === "approve" || state.name === "bake") return;
-  let said = false;
-  while (session.machine.pause !== undefined) {
-    const { by, at } = session.machine.pause;
-    const detail = `${by} has paused it at ${at}`;
-    if (!said) yield { type: "step", id: step.id, title: stateLabel(session.machine), status: "progress", detail };
-    said = true;
-    await session.sleep(250);
+/** Waits while the rollout is paused. Only for states without gates: gates continue during a pause. */
+async function* waitForPause(run: StateRun, id: string): Operation<void> {
+  let reported = false;
+  while (run.machine.pause !== undefined) {
+    const { by, at } = run.machine.pause;
+    const detail = `paused by ${by} at ${at}`;
+    if (!reported) yield { type: "step", id, title: stateLabel(run.machine), status: "progress", detail };
+    reported = true;
+    await run.sleep(POLL_MS);
   }
 }
 
-/** A state's work, which is left behind as soon as the signal says so, whether it notices or not. */
-async function* leavable(work: Working, signal: AbortSignal, abandoned: Set<Promise<unknown>>): Working {
+/** A state's handler, which is abandoned as soon as the signal aborts, even if it does not react. */
+async function* leavable(
+  handler: Operation<StepResult>,
+  signal: AbortSignal,
+  abandoned: Set<Promise<unknown>>,
+): Operation<StepResult> {
   const { promise: left, reject } = Promise.withResolvers<never>();
   left.catch(() => undefined);
   const leave = (): void => {
@@ -145,7 +150,7 @@ async function* leavable(work: Working, signal: AbortSignal, abandoned: Set<Prom
   try {
     for (;;) {
       signal.throwIfAborted();
-      const next = work.next();
+      const next = handler.next();
       abandoned.add(next);
       const { done, value } = await Promise.race([next, left]);
       abandoned.delete(next);
@@ -154,8 +159,8 @@ async function* leavable(work: Working, signal: AbortSignal, abandoned: Set<Prom
     }
   } finally {
     signal.removeEventListener("abort", leave);
-    // Its own `finally` runs when it notices.
-    const closing = work.return({ outcome: "done", detail: "" }).catch(() => undefined);
+    // Runs the handler's `finally` when the handler reacts.
+    const closing = handler.return({ outcome: "done", detail: "" }).catch(() => undefined);
     abandoned.add(closing);
     void closing.then(() => abandoned.delete(closing));
   }
@@ -166,33 +171,26 @@ async function settled(abandoned: ReadonlySet<Promise<unknown>>): Promise<void> 
     await Promise.race([Promise.allSettled(abandoned), sleep(ABANDONED_MS, undefined, { ref: false })]);
 }
 
-function reasonOf(signal: AbortSignal): string {
-  return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
-}
-
-function failureOf(error: unknown, session: RolloutSession, state: RolloutState): Work {
-  if (session.context.signal.aborted) throw session.context.signal.reason;
-  if (session.ended.aborted) throw lostLease(session.ended.reason);
-  // Users are where they belong: a slot that could not be stopped ends nothing but its own emptying.
+/** The result of a handler that threw. @throws the error if it ends the operation */
+function failed(error: unknown, store: RolloutStore, state: RolloutState): StepResult {
+  if (store.context.signal.aborted) throw store.context.signal.reason;
+  if (store.ended.aborted) throw lostLease(store.ended.reason);
+  // The users are on the right slot: a slot that cannot be stopped only ends its emptying.
   const emptying = (state.name === "rollback" && state.phase === "drain") || state.name === "retire";
-  // The rollback itself has nowhere to fall back to, and a lost lease must not be answered with another write.
+  // A rollback has no further fallback, and a lost lease must not lead to another write.
   if ((state.name === "rollback" && !emptying) || isRefusal(error)) throw error;
-  // One line, with what it is about and the fix: the history keeps nothing else of it.
+  // One line with place and fix, since the history keeps only this.
   const message =
-    error instanceof UserError
-      ? `${error.where}: ${error.message}; fix: ${error.fix.toString()}`
-      : error instanceof Error
-        ? error.message
-        : String(error);
+    error instanceof UserError ? `${error.where}: ${error.message}; fix: ${error.fix.toString()}` : messageOf(error);
   return { outcome: "fail", failure: { code: "error", message } };
 }
 
-function stepId(state: RolloutState, plan: RolloutPlan): string {
-  return state.name === "shift" ? `shift-${String(plan.steps[state.step])}` : state.name;
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
-function describe(state: RolloutState, plan: RolloutPlan, session: RolloutSession, milliseconds: number): string {
-  const weights = tableLabel(session.journal.table);
+function describe({ machine: { state }, journal }: RolloutStore, plan: RolloutPlan, milliseconds: number): string {
+  const weights = tableLabel(journal.table);
   const change = milliseconds > 0 ? `, in force after ${milliseconds.toFixed(0)} ms` : "";
   if (state.name === "rollback" && state.reason !== "") return `${state.reason}; ${weights}${change}`;
   if (state.name === "deploy") return `${plan.image} into ${plan.candidate}`;

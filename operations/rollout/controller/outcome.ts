@@ -5,7 +5,8 @@ import type { Announcer } from "../ports/announcer.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { atRest } from "../model/machine.ts";
 import type { InterruptedResult } from "../model/result.ts";
-import { lostLease, RolloutSession } from "./store.ts";
+import { lostLease } from "./lost-lease.ts";
+import { RolloutStore } from "./store.ts";
 import { stateLabel } from "../model/labels.ts";
 
 /**
@@ -18,19 +19,19 @@ import { stateLabel } from "../model/labels.ts";
 export async function* withLease<Result>(
   context: RolloutContext,
   verb: string,
-  work: (session: RolloutSession) => Operation<Result>,
+  work: (store: RolloutStore) => Operation<Result>,
   how: "acquire" | "seize" = "acquire",
 ): Operation<Result | InterruptedResult> {
-  const session = await RolloutSession.open(context, verb, how);
+  const store = await RolloutStore.open(context, verb, how);
   const { announcer, journal } = context;
-  announcer?.begin(session.journal.sequence, () => journal.history());
+  announcer?.begin(store.journal.sequence, () => journal.history());
   try {
-    return yield* withTroubles(work(session), announcer);
+    return yield* withTroubles(work(store), announcer);
   } catch (error) {
-    if (context.signal.aborted) return interrupted(session);
-    throw session.ended.aborted ? lostLease(session.ended.reason) : error;
+    if (context.signal.aborted) return interrupted(store);
+    throw store.ended.aborted ? lostLease(store.ended.reason) : error;
   } finally {
-    await session.close();
+    await store.close();
     // After the release of the lease: a slow receiver must not keep others waiting.
     await announcer?.end();
     yield* troubles(announcer);
@@ -55,7 +56,7 @@ function* troubles(announcer: Announcer | undefined): Generator<ProgressEvent, v
   for (const message of announcer?.troubles() ?? []) yield { type: "note", level: "warning", message };
 }
 
-function interrupted({ machine, journal }: RolloutSession): InterruptedResult {
+function interrupted({ machine, journal }: RolloutStore): InterruptedResult {
   return {
     outcome: "interrupted",
     ...(atRest(machine) ? {} : { state: stateLabel(machine) }),
@@ -64,6 +65,6 @@ function interrupted({ machine, journal }: RolloutSession): InterruptedResult {
 }
 
 /** The error of a verb that the present state does not allow. */
-export function notNow(session: RolloutSession, problem: string, fix: Fix | string): UserError {
-  return new UserError("state-conflict", `rollout (${stateLabel(session.machine)})`, problem, fix);
+export function notNow(store: RolloutStore, problem: string, fix: Fix | string): UserError {
+  return new UserError("state-conflict", `rollout (${stateLabel(store.machine)})`, problem, fix);
 }

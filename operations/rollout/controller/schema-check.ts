@@ -1,5 +1,6 @@
 import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import type { ProgressEvent } from "../../../contract/events.ts";
 import { checkExpands } from "../../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../../schema/decide.ts";
@@ -9,10 +10,10 @@ import type { RolloutContext } from "../ports/context.ts";
 import { usersSlot, type Machine } from "../model/machine.ts";
 import type { PlannedRanges, RolloutPlan } from "../model/plan.ts";
 
-/** Longest wait for the database before a rollback, in seconds: users wait for it. */
+/** Deadline for the database before a rollback, in seconds: users wait for the rollback. */
 export const ROLLBACK_SECONDS = 2;
 
-/** What a cutover to the image would do to the schema; undefined where the stack has no database of its own. Changes nothing. */
+/** What a cutover to the image would do to the schema; undefined if the stack has no database. Changes nothing. */
 export async function plannedSchema(
   context: RolloutContext,
   machine: Machine,
@@ -27,10 +28,10 @@ export async function plannedSchema(
 }
 
 /**
- * Asks before the first write whether the release can have users on the schema that results.
+ * Checks before the first write whether the release works with the resulting schema.
  *
  * @returns the ranges for the plan
- * @throws UserError with exit code 3
+ * @throws UserError (exit code 3)
  */
 export async function* admitCandidate(
   context: RolloutContext,
@@ -53,10 +54,10 @@ export async function* admitCandidate(
 }
 
 /**
- * Asks before a rollback whether the old release still works on the schema. A database that does not answer does not keep
- * anybody from going back.
+ * Checks before a rollback whether the old release still works with the schema. A database that does not answer does not
+ * prevent the rollback.
  *
- * @throws UserError with exit code 3
+ * @throws UserError (exit code 3)
  */
 export async function* admitRollback(
   { schema, ahead }: RolloutContext,
@@ -76,7 +77,7 @@ export async function* admitRollback(
     );
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const message = `the schema cannot be compared with the old release: ${error.where} ${error.message}`;
+    const message = `cannot compare the schema with the old release: ${error.where} ${error.message}`;
     yield { type: "note", level: "warning", message };
     return;
   }
@@ -84,20 +85,20 @@ export async function* admitRollback(
     yield {
       type: "note",
       level: "warning",
-      message: `${schemaError(verdict.refusal).message}; accepted by --accept-schema`,
+      message: `${schemaError(verdict.refusal).message}; accepted (--accept-schema)`,
     };
     return;
   }
   yield* admit(verdict);
 }
 
-/** The connection string itself may take longer to be had than the database to answer. */
+/** Includes the time to read the connection string. */
 async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   const late = new UserError(
-    "unavailable",
+    "timeout",
     "database",
     `does not answer within ${String(seconds)} s`,
-    "./exai migrate plan",
+    fix`${command("migrate plan")}`,
   );
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -111,7 +112,7 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
     ]);
   } finally {
     clearTimeout(timer);
-    work.catch(() => undefined); // its late failure is nobody's
+    work.catch(() => undefined); // a late failure is ignored
   }
 }
 

@@ -10,62 +10,46 @@ import { together } from "../model/verdict.ts";
 import { Prober } from "../probes/http.ts";
 import { Prometheus, type Series } from "../gates/prometheus.ts";
 import { QueryGates, unavailable } from "../gates/custom-queries.ts";
-import type { RolloutSession } from "./store.ts";
+import type { Baseline } from "./gate-memory.ts";
+import type { StateRun } from "./state-run.ts";
 import { added, trafficOf, TRAFFIC_SELECTOR, type Traffic } from "../gates/traffic-samples.ts";
 import { RoundTripProber } from "../probes/websocket.ts";
 
 /**
- * Seconds after which the tests start again; each covers one to two such epochs. A step that lasts for hours, in a pause or for
- * an approval, is judged by its last minutes.
+ * Seconds after which the tests start again, with the samples of the last one to two such epochs: a pause or an approval may
+ * last for hours, and is judged by its last minutes.
  */
 const EPOCH_SECONDS = 150;
 
-/** Seconds before the rollout over which the stable slot's latency with all users is read. */
+/** Seconds before the rollout in which the stable slot's latency with all users is measured. */
 const BEFORE_SECONDS = 60;
 
 /** Probes per second and slot that continue as a control if the stable slot has no users. */
 const CONTROL_PER_SECOND = 5;
 
-/** Connections that probe WebSockets while round trips are missing, and afterwards. */
+/** Connections that probe WebSockets: while round trips are missing, and afterwards. */
 const CONNECTIONS = { missing: 3, enough: 1 } as const;
-
-/** Read once and kept for the session's later steps, so that a clock that jumps does not move it. */
-interface Beginning {
-  readonly firstShiftAt: number;
-  readonly before: Observation["before"];
-}
-
-/**
- * Sessions whose stable slot has refused probes. Once is enough as long as their requests are compared: the router and the
- * servers do not distinguish probes from users.
- */
-const REFUSED_PROBES = new WeakSet<RolloutSession>();
-
-const BEGINNINGS = new WeakMap<RolloutSession, Beginning>();
 
 /** The history cannot be read now: "no data", as when Prometheus does not answer. */
 class HistoryError extends Error {
   override readonly name = "HistoryError";
 }
 
-/** The gates of one step: tops up thin traffic, judges at each check, and knows the step's deadline. */
+/** The gates of one step: adds probes to thin traffic, evaluates the gates, and has the step's deadline. */
 export class StepGates {
-  readonly #session: RolloutSession;
+  readonly #run: StateRun;
   readonly #plan: RolloutPlan;
   readonly #holdSeconds: number;
   readonly #prometheus: Prometheus;
   readonly #queries: QueryGates;
   readonly #prober: Prober;
-  /** Seconds of a monotonic clock, like all times kept here; {@link StepGates.check} reads Prometheus' clock. */
+  /** Seconds of a monotonic clock, like all times here; {@link StepGates.check} reads Prometheus' clock. */
   readonly #startedAt = seconds();
   readonly #usersOnBoth: boolean;
-  /** The candidate's largest share of new requests while both had users, until now. */
+  /** The candidate's largest share of new requests so far, while both slots had users. */
   readonly #weight: number;
   #roundTrips: RoundTripProber | undefined;
-  /** When both slots first had users. */
-  #firstShiftAt: number | undefined;
-  #before: Observation["before"];
-  /** Traffic while both slots had users, if that is over. */
+  /** The traffic of the period in which both slots had users, once that period is over. */
   #seen: Traffic | undefined;
   /** Seconds in which the stable slot had the same problem. */
   #sharedSeconds = 0;
@@ -74,16 +58,16 @@ export class StepGates {
   #passed = false;
   #stopped = false;
 
-  /** Begins to probe at once; {@link stop} ends it. */
-  constructor(session: RolloutSession, plan: RolloutPlan, holdSeconds: number) {
-    const { gates, prometheusUrl, routerUrl } = session.context;
-    this.#session = session;
+  /** Starts probing at once; {@link stop} ends it. */
+  constructor(run: StateRun, plan: RolloutPlan, holdSeconds: number) {
+    const { gates, prometheusUrl, routerUrl } = run.context;
+    this.#run = run;
     this.#plan = plan;
     this.#holdSeconds = holdSeconds;
     this.#prometheus = new Prometheus(prometheusUrl);
     this.#queries = new QueryGates(this.#prometheus, gates.queries, plan.candidate);
     this.#prober = new Prober(routerUrl, [plan.candidate, plan.stable]);
-    const { weights } = session.journal.table;
+    const { weights } = run.journal.table;
     this.#usersOnBoth = weights[plan.stable] > 0 && weights[plan.candidate] > 0;
     const shared = plan.steps.filter((step) => step < 100);
     this.#weight = (this.#usersOnBoth ? weights[plan.candidate] : Math.max(0, ...shared)) / 100;
@@ -92,12 +76,12 @@ export class StepGates {
 
   /** Seconds that the step may last without a pass, from its start or its last pass. */
   get deadlineSeconds(): number {
-    const { noDataSeconds, sharedTroubleSeconds } = this.#session.context.gates;
+    const { noDataSeconds, sharedTroubleSeconds } = this.#run.context.gates;
     const shared = Math.min(sharedTroubleSeconds, this.#sharedSeconds);
     return (this.#passed ? 0 : this.#holdSeconds) + noDataSeconds + Math.round(shared);
   }
 
-  /** Whether the gates have been without a pass for too long. */
+  /** Whether that deadline has passed. */
   get expired(): boolean {
     return seconds() - this.#waitingSince >= this.deadlineSeconds;
   }
@@ -107,7 +91,7 @@ export class StepGates {
     return this.#prober.sent;
   }
 
-  /** The present verdicts; "no data" if Prometheus does not answer. Any number of calls keeps the tests' levels. */
+  /** Evaluates the gates now. A Prometheus that does not answer is "no data". May be called at any time. */
   async check(): Promise<readonly Verdict[]> {
     const verdicts = await this.#verdicts();
     const now = seconds();
@@ -128,17 +112,18 @@ export class StepGates {
   }
 
   async #verdicts(): Promise<readonly Verdict[]> {
-    const { gates } = this.#session.context;
+    const { gates } = this.#run.context;
+    const memory = this.#run.gateMemory;
     const { candidate, stable } = this.#plan;
     try {
       const now = await this.#prometheus.now();
-      const ahead = now - seconds();
-      const startedAt = this.#startedAt + ahead;
+      const offset = now - seconds();
+      const startedAt = this.#startedAt + offset;
       const step = epochOf(startedAt, now);
-      await this.#prepare(ahead);
-      // With all users on the candidate, the earlier traffic of both stays the one compared, for any time of the bake.
+      const { firstShiftAt, before } = await this.#baseline(offset);
+      // Once the candidate has all users, the comparison of the slots stays the one of that moment.
       const seenUntil = this.#usersOnBoth ? now : startedAt;
-      const both = epochOf((this.#firstShiftAt ?? this.#startedAt) + ahead, seenUntil);
+      const both = epochOf(firstShiftAt + offset, seenUntil);
       const earliest = this.#seen === undefined ? Math.min(step.since, both.since) : step.since;
       const [series, queries] = await Promise.all([
         this.#prometheus.samples(TRAFFIC_SELECTOR, now - earliest + ENVOY_SCRAPE_INTERVAL_SECONDS),
@@ -147,9 +132,9 @@ export class StepGates {
       const seen = this.#seen ?? trafficOf(series, both.since, seenUntil);
       if (!this.#usersOnBoth) this.#seen = seen;
       const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.networkDelay ?? 0);
-      const roundTrips = this.#roundTrips?.since(step.since - ahead, roundTripLimit) ?? [];
-      const probes = this.#prober.answers(step.since - ahead);
-      if ([...roundTrips, ...probes].some((bin) => bin[stable].refused > 0)) REFUSED_PROBES.add(this.#session);
+      const roundTrips = this.#roundTrips?.since(step.since - offset, roundTripLimit) ?? [];
+      const probes = this.#prober.answers(step.since - offset);
+      if ([...roundTrips, ...probes].some((bin) => bin[stable].refused > 0)) memory.probesRefused = true;
       const refusal = this.#roundTrips?.refusal(stable);
       const observation: Observation = {
         step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
@@ -159,9 +144,9 @@ export class StepGates {
         ...(refusal === undefined ? {} : { refusal }),
         probes,
         retiresKey: this.#plan.retiresKey === true,
-        probesRefused: REFUSED_PROBES.has(this.#session),
-        health: this.#prober.health(candidate, step.since - ahead),
-        ...(this.#before === undefined ? {} : { before: this.#before }),
+        probesRefused: memory.probesRefused,
+        health: this.#prober.health(candidate, step.since - offset),
+        ...(before === undefined ? {} : { before }),
       };
       const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, earliest)];
       this.#aim(
@@ -177,31 +162,32 @@ export class StepGates {
     }
   }
 
-  /** Reads once when both slots first had users, and the stable slot's traffic before. */
-  async #prepare(ahead: number): Promise<void> {
-    const kept = BEGINNINGS.get(this.#session);
-    if (kept !== undefined) [this.#firstShiftAt, this.#before] = [kept.firstShiftAt, kept.before];
-    if (this.#before !== undefined) return;
+  /** What is read once: when users came to both slots, and the stable slot's traffic before the rollout. */
+  async #baseline(offset: number): Promise<Baseline> {
+    const memory = this.#run.gateMemory;
+    if (memory.baseline !== undefined) return memory.baseline;
     const { id, stable, startedAt } = this.#plan;
-    const entries = await this.#session.context.journal.history().catch((error: unknown) => {
+    const entries = await this.#run.context.journal.history().catch((error: unknown) => {
       throw new HistoryError(error instanceof Error ? error.message : String(error));
     });
     const first = entries.find((entry) => entry.rollout === id && entry.to === "shift");
-    // At most the start of this step, for any clock of the journal.
+    // Not later than this step, even if the journal's clock was wrong.
     const firstShiftAt = Math.min(this.#startedAt, first === undefined ? Infinity : fromWall(first.at));
-    const until = fromWall(startedAt) + ahead;
+    const until = fromWall(startedAt) + offset;
     const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
     const own = trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable]);
     const sum = (key: "requests" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
     const latency = added(own.map((counts) => counts.latency));
-    const before = { requests: sum("requests"), cpuSeconds: sum("cpuSeconds"), latency };
-    [this.#firstShiftAt, this.#before] = [firstShiftAt, before];
-    BEGINNINGS.set(this.#session, { firstShiftAt, before });
+    memory.baseline = {
+      firstShiftAt,
+      before: { requests: sum("requests"), cpuSeconds: sum("cpuSeconds"), latency },
+    };
+    return memory.baseline;
   }
 
-  /** Memory needs more time than a step may last, so samples are required only in the last one. */
+  /** A trend of memory needs more time than most steps, so it is only required where the rollout would end without it. */
   #memory(series: readonly Series[], since: number): readonly Verdict[] {
-    const { memoryGrowth } = this.#session.context.gates;
+    const { memoryGrowth } = this.#run.context.gates;
     if (memoryGrowth === 0) return [];
     const verdict = memoryGate(series, this.#plan.candidate, memoryGrowth, since);
     if (verdict !== undefined) return [verdict];
@@ -210,11 +196,11 @@ export class StepGates {
   }
 
   /**
-   * Probes as long as samples are missing or a suspicion is not resolved: enough per second for the minimum within most of the
-   * hold, since the last ones are scraped late. A stable slot without users is probed as a control.
+   * Sends probes as long as samples are missing or a suspicion is open: enough per second to reach the minimum within 60 % of
+   * the hold, since the last probes are scraped late. A stable slot without users continues as a control.
    */
   #aim(samples: number, suspicion: boolean, roundTrips = 0): void {
-    const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#session.context.gates;
+    const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#run.context.gates;
     const missing = Math.ceil(minimumSamples / Math.max(this.#holdSeconds * 0.6, 1));
     const wanted = suspicion
       ? probesPerSecond
@@ -231,7 +217,7 @@ export class StepGates {
 
   #probeWebSockets(connections: number): void {
     if (this.#stopped) return;
-    const { webSocketUrl, webSocketToken, gates } = this.#session.context;
+    const { webSocketUrl, webSocketToken, gates } = this.#run.context;
     this.#roundTrips ??= new RoundTripProber({
       webSocketUrl,
       stable: this.#plan.stable,
@@ -246,18 +232,18 @@ function seconds(): number {
   return performance.now() / 1000;
 }
 
-/** Converts a moment of the wall clock (ISO 8601) to the clock of {@link seconds}. */
+/** A time of the journal (ISO 8601, wall clock) on the clock of {@link seconds}. */
 function fromWall(at: string): number {
   return seconds() - (Date.now() - Date.parse(at)) / 1000;
 }
 
-/** The number of the test that runs now, from 1, and since when it counts, in seconds since 1970. */
+/** Number of the current test, from 1, and the start of its samples in seconds since 1970. */
 function epochOf(startedAt: number, now: number): { readonly epoch: number; readonly since: number } {
   const epoch = Math.max(1, Math.floor((now - startedAt) / EPOCH_SECONDS));
   return { epoch, since: startedAt + (epoch - 1) * EPOCH_SECONDS };
 }
 
-/** The limit of round trips with a long network delay: the next bound of the server's histogram above both together. */
+/** The limit of round trips for probes with a high network delay: the next bound of the server's histogram above both. */
 function limitFrom(limit: number, networkDelay: number): number {
   if (!Number.isFinite(networkDelay) || networkDelay < limit / 4) return limit;
   return (
@@ -273,7 +259,7 @@ function samplesOf(verdicts: readonly Verdict[], gate: string): number {
   return verdicts.find((verdict) => verdict.gate === gate)?.sample?.candidate.trials ?? 0;
 }
 
-/** Whether more requests would decide: a comparison, or a limit that is exceeded by enough samples without significance. */
+/** A comparison without a decision, or a limit that is exceeded without significance: more requests would decide it. */
 function undecided({ gate, verdict, sample }: Verdict, { minimumSamples }: GateSettings): boolean {
   if (verdict !== "no-data") return false;
   return gate.endsWith("-compared") || (gate === "errors" && (sample?.candidate.trials ?? 0) >= minimumSamples);

@@ -10,7 +10,7 @@ import type { Holder } from "../ports/lease.ts";
 import { atRest, type Machine } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { rolloutResult, type InterruptedResult, type RolloutResult } from "../model/result.ts";
-import type { RolloutSession } from "./store.ts";
+import type { RolloutStore } from "./store.ts";
 import { withLease } from "./outcome.ts";
 import { stateLabel } from "../model/labels.ts";
 
@@ -23,7 +23,7 @@ export interface LedOperation<Result> {
   /** Identifier of the rollout to change. @default the one that is under way */
   readonly rollout?: string;
   /** What the operation does if no process leads the rollout. */
-  readonly lead: (session: RolloutSession) => Operation<Result>;
+  readonly lead: (store: RolloutStore) => Operation<Result>;
 }
 
 /** The process that leads the rollout has accepted the request and continues. */
@@ -70,12 +70,12 @@ export async function* requestOrLead<Result>(
   }
   if (!answer.accepted) {
     throw new UserError(
-      ...(["state-conflict", "rollout", `${name} refuses: ${answer.detail}`] as const),
-      fix`${command("rollout status")}`,
+      ...(["state-conflict", "rollout", `${name} refuses: ${answer.problem}`] as const),
+      fix`${command(answer.command ?? "rollout status")}`,
     );
   }
   if (reverts) return yield* follow(context, verb, plan, holder);
-  return { outcome: "accepted", rollout: plan.id, state: answer.detail, holder };
+  return { outcome: "accepted", rollout: plan.id, state: answer.state, holder };
 }
 
 /**
@@ -145,9 +145,9 @@ async function* follow(
     withLease(
       context,
       verb,
-      async function* (session) {
-        yield* drive(session);
-        return rolloutResult(session, plan);
+      async function* (store) {
+        yield* drive(store);
+        return rolloutResult(store, plan);
       },
       how,
     );

@@ -72,8 +72,8 @@ export class KubernetesControlStore implements ControlStore {
   async answerTo(id: string): Promise<ControlAnswer | undefined> {
     const text = (await this.#store.read())[`${id}${ANSWER}`];
     if (text === undefined) return undefined;
-    const { accepted, detail } = JSON.parse(text) as Kept;
-    return { id, accepted, detail };
+    const { at: _at, ...answer } = JSON.parse(text) as Kept;
+    return answer;
   }
 }
 

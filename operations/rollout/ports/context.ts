@@ -7,9 +7,10 @@ import type { SlotDeployer } from "./deployer.ts";
 import type { GateSettings } from "../gates/settings.ts";
 import type { JournalStore } from "./journal.ts";
 import type { LeaseStore } from "./lease.ts";
-import type { PlanDefaults } from "../model/plan.ts";
+import type { PlanDefaults, RolloutPlan } from "../model/plan.ts";
+import type { RolloutState } from "../model/machine.ts";
+import type { Operation } from "../../../contract/events.ts";
 import type { TrafficDriver } from "./traffic.ts";
-import type { WorkOf } from "../controller/step-result.ts";
 import type { RolloutSchema } from "../../schema/coupling.ts";
 
 /** All dependencies of a rollout. The CLI builds it from a stack's settings, tests from their containers. */
@@ -41,12 +42,13 @@ export interface RolloutContext {
   readonly signal: AbortSignal;
   /** user@host, for the history. */
   readonly who: string;
-  /** Waits between two looks, and does what a state is for: a model of the world puts its own in their place. */
+  /** Replaces the waits in tests. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  readonly work?: WorkOf;
+  /** Replaces the states' handlers in tests: a `StateHandler` of the controller, whose types the ports do not know. */
+  readonly handler?: (run: never, state: RolloutState, plan: RolloutPlan) => Operation<unknown>;
 }
 
-/** Waits as the context does it. @throws the signal's reason */
+/** Waits by the context's clock. @throws the signal's reason */
 export async function wait({ sleep }: RolloutContext, milliseconds: number, signal: AbortSignal): Promise<void> {
   await (sleep === undefined ? timer(milliseconds, undefined, { signal }) : sleep(milliseconds, signal));
 }

@@ -24,13 +24,22 @@ export type ControlRequest = ControlAction & {
 };
 
 /** The leader's answer to a request. */
-export interface ControlAnswer {
-  /** Identifier of the request. */
-  readonly id: string;
-  readonly accepted: boolean;
-  /** What was done, or why not. */
-  readonly detail: string;
-}
+export type ControlAnswer =
+  | {
+      /** Identifier of the request. */
+      readonly id: string;
+      readonly accepted: true;
+      /** Label of the state after the request. */
+      readonly state: string;
+    }
+  | {
+      readonly id: string;
+      readonly accepted: false;
+      /** Why the request was refused. */
+      readonly problem: string;
+      /** Command that helps, e.g. `rollout resume`. */
+      readonly command?: string;
+    };
 
 /** Carries requests to the leader of a rollout, and its answers. */
 export interface ControlStore {

@@ -56,8 +56,8 @@ describe("requests as files", () => {
     const store = new FileControlStore(directory);
     const { id } = asked("pause");
     expect(await store.answerTo(id)).toBeUndefined();
-    await store.answer({ id, accepted: false, detail: "no" });
-    expect(await new FileControlStore(directory).answerTo(id)).toEqual({ id, accepted: false, detail: "no" });
+    await store.answer({ id, accepted: false, problem: "no" });
+    expect(await new FileControlStore(directory).answerTo(id)).toEqual({ id, accepted: false, problem: "no" });
     // Nothing half-written is left behind.
     expect((await readdir(directory)).filter((name) => name.startsWith("."))).toEqual([]);
   });

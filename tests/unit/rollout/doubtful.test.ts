@@ -2,34 +2,34 @@ import { describe, expect, it } from "vitest";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
-import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { pause } from "../../../operations/rollout/commands/pause.ts";
 import { conclude } from "../../../operations/rollout/commands/conclude.ts";
 import { rolloutResult } from "../../../operations/rollout/model/result.ts";
-import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
+import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
 /** Stays at the first step until somebody leads out of it. */
-const waits: WorkOf = async function* (session, state) {
+const waits: StateHandler = async function* (run, state) {
   await Promise.resolve();
-  while (state.name === "shift") await session.sleep(1);
+  while (state.name === "shift") await run.sleep(1);
   return { outcome: "done", detail: "" };
 };
 
 async function led() {
   const world = new World();
   const process = new Process("ann@host");
-  const session = await RolloutSession.open(world.context(process, "http://127.0.0.1:9", waits), "cutover");
-  await session.happened({ type: "start", plan: TWO_STEPS });
+  const store = await RolloutStore.open(world.context(process, "http://127.0.0.1:9", waits), "cutover");
+  await store.dispatch({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
-    yield* drive(session);
-    return yield* conclude(rolloutResult(session, TWO_STEPS), "completed");
+    yield* drive(store);
+    return yield* conclude(rolloutResult(store, TWO_STEPS), "completed");
   };
-  const leading = runVerb(verb()).finally(() => session.close());
+  const leading = runVerb(verb()).finally(() => store.close());
   leading.catch(() => undefined);
-  while (session.machine.state.name !== "shift") await new Promise((resolve) => setImmediate(resolve));
+  while (store.machine.state.name !== "shift") await new Promise((resolve) => setImmediate(resolve));
   return { world, process, leading };
 }
 

@@ -2,14 +2,15 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { awaitQuiet } from "../../../operations/rollout/controller/drain.ts";
-import type { Work } from "../../../operations/rollout/controller/step-result.ts";
-import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
-import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
+import { awaitDrained } from "../../../operations/rollout/controller/drain.ts";
+import type { StepResult } from "../../../operations/rollout/controller/step-result.ts";
+import { StateRun } from "../../../operations/rollout/controller/state-run.ts";
+import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
+import { handleState } from "../../../operations/rollout/controller/state-handlers.ts";
 import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
-/** What Prometheus says of blue's MCP sessions, one look after the other; the last answer stays. Empty: it knows nothing. */
+/** Prometheus' answers about blue's MCP sessions, in order; the last one is repeated. Empty: it has no sample. */
 let sessions: number[] = [];
 let prometheus: Server;
 let prometheusUrl: string;
@@ -30,19 +31,19 @@ afterAll(() => {
 });
 
 let world: World;
-let session: RolloutSession;
+let store: RolloutStore;
 beforeEach(async () => {
   world = new World();
-  session = await RolloutSession.open(world.context(new Process("ann@host"), prometheusUrl, stateWork), "cutover");
-  await session.happened({ type: "start", plan: TWO_STEPS });
-  while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
-  await session.enforce();
+  store = await RolloutStore.open(world.context(new Process("ann@host"), prometheusUrl, handleState), "cutover");
+  await store.dispatch({ type: "start", plan: TWO_STEPS });
+  while (store.machine.state.name !== "standby") await store.dispatch({ type: "done" });
+  await store.reconcile();
   world.slots.blue.open = 0;
 });
 
-/** What the wait said, and how it ended. */
-async function quiet(drainSeconds: number): Promise<{ readonly said: readonly string[]; readonly end: Work }> {
-  const wait = awaitQuiet(session, "blue", drainSeconds);
+/** The progress of the wait, and its result. */
+async function quiet(drainSeconds: number): Promise<{ readonly said: readonly string[]; readonly end: StepResult }> {
+  const wait = awaitDrained(new StateRun(store), "blue", drainSeconds);
   const said: string[] = [];
   for (;;) {
     const { done, value } = await wait.next();
@@ -51,44 +52,42 @@ async function quiet(drainSeconds: number): Promise<{ readonly said: readonly st
   }
 }
 
-describe("the wait for a slot without users", () => {
-  it("lasts while an MCP session is left, though no connection is open", async () => {
+describe("the wait for the connections of a slot without users", () => {
+  it("lasts while there are MCP sessions without open connections", async () => {
     sessions = [2, 1, 0];
     const { said, end } = await quiet(60);
-    expect(said.map((text) => text.split(" on ")[0])).toEqual(["2 MCP sessions are left", "1 MCP sessions are left"]);
-    expect(end).toEqual({ outcome: "done", detail: "nothing is open on blue" });
+    expect(said.map((text) => text.split(" on ")[0])).toEqual(["2 MCP sessions", "1 MCP sessions"]);
+    expect(end).toEqual({ outcome: "done", detail: "no open connections on blue" });
   });
 
-  it("ends at its deadline, and says what is left", async () => {
+  it("ends at its deadline and reports the rest", async () => {
     sessions = [3];
     world.slots.blue.open = 10_000;
     const { end } = await quiet(0);
     expect(end).toMatchObject({
-      detail: expect.stringMatching(
-        /^\d+ connections are open and 3 MCP sessions are left on blue, whose time is over$/,
-      ) as string,
+      detail: expect.stringMatching(/^\d+ open connections and 3 MCP sessions on blue at the deadline$/) as string,
     });
   });
 
-  it("takes sessions that nobody counts for ones that may be there", async () => {
+  it("waits until the deadline if the number of sessions is unknown", async () => {
     sessions = [];
     const { end } = await quiet(0.1);
     expect(end).toMatchObject({
-      detail: "Prometheus does not say how many MCP sessions are left on blue, whose time is over",
+      detail: "an unknown number of MCP sessions on blue at the deadline",
     });
   });
 
-  it("does not wait for sessions of testers, where no user has been", async () => {
+  it("does not wait for testers' sessions on a slot that had no users", async () => {
     sessions = [3];
     const fresh = new World();
     fresh.slots.blue.open = 0;
-    session = await RolloutSession.open(fresh.context(new Process("ann@host"), prometheusUrl, stateWork), "cutover");
-    expect((await quiet(60)).end).toMatchObject({ detail: "nothing is open on blue" });
+    store = await RolloutStore.open(fresh.context(new Process("ann@host"), prometheusUrl, handleState), "cutover");
+    expect((await quiet(60)).end).toMatchObject({ detail: "no open connections on blue" });
   });
 
-  it("does not wait for sessions of a slot that answers nobody", async () => {
+  it("does not wait for sessions of a slot without a server", async () => {
     sessions = [];
     world.slots.blue.running = false;
-    expect((await quiet(60)).end).toMatchObject({ detail: "nothing is open on blue" });
+    expect((await quiet(60)).end).toMatchObject({ detail: "no open connections on blue" });
   });
 });

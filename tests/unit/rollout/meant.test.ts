@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
-import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes, rolloutPlan } from "./plans.ts";
 import { Process, World } from "./world.ts";
@@ -13,16 +13,16 @@ function contextOf(world: World, name: string): RolloutContext {
   return world.context(new Process(name), "http://127.0.0.1:9", passes);
 }
 
-/** A session of Ann's rollout in its first step. */
-async function annLeads(world: World): Promise<RolloutSession> {
-  const session = await RolloutSession.open(contextOf(world, "ann@host"), "cutover");
-  await session.happened({ type: "start", plan: ANNS });
-  while (session.machine.state.name !== "shift") {
-    if (session.machine.state.name === "deploy") await session.deploy("green", ANNS.image);
-    await session.happened({ type: "done" });
+/** A store of Ann's rollout in its first step. */
+async function annLeads(world: World): Promise<RolloutStore> {
+  const store = await RolloutStore.open(contextOf(world, "ann@host"), "cutover");
+  await store.dispatch({ type: "start", plan: ANNS });
+  while (store.machine.state.name !== "shift") {
+    if (store.machine.state.name === "deploy") await store.deploy("green", ANNS.image);
+    await store.dispatch({ type: "done" });
   }
-  await session.enforce();
-  return session;
+  await store.reconcile();
+  return store;
 }
 
 const bob = (world: World) => contextOf(world, "bob@host");
@@ -33,14 +33,14 @@ describe("a verb that means one rollout", () => {
     ["resume", (context: RolloutContext, rollout: string) => resume(context, { rollout })],
   ])("leaves another one alone, led or not, and says whose it is: %s", async (_, verb) => {
     const world = new World();
-    const session = await annLeads(world);
+    const store = await annLeads(world);
     const refusal = {
       exitCode: 3,
       where: "rollout (shift 5 %)",
       message: "anns of ann@host is under way, not bobs",
     };
     await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
-    await session.close();
+    await store.close();
     await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
     // An identifier that a script has lost is nobody's, and not everybody's.
     await expect(runVerb(verb(bob(world), ""))).rejects.toMatchObject({ exitCode: 3 });
@@ -57,9 +57,9 @@ describe("a verb that means one rollout", () => {
 
   it("has nothing to take back where that one never began or is over, and says how it ended", async () => {
     const world = new World();
-    const session = await annLeads(world);
-    while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
-    await session.close();
+    const store = await annLeads(world);
+    while (store.machine.state.name !== "standby") await store.dispatch({ type: "done" });
+    await store.close();
     // Ann's release is kept warm: that is no rollout under way.
     const nothing = await runVerb(abort(bob(world), { rollout: "bobs" }));
     expect(nothing).toMatchObject({ code: 0, events: [{ message: "nothing to abort: blue has all users" }] });
@@ -83,18 +83,18 @@ describe("a verb that means one rollout", () => {
 describe("resume --lead", () => {
   it("asks nothing of the one who leads", async () => {
     const world = new World();
-    const session = await annLeads(world);
-    await session.happened({ type: "pause", pause: { by: "ann@host", reason: "lunch", at: "" } });
+    const store = await annLeads(world);
+    await store.dispatch({ type: "pause", pause: { by: "ann@host", reason: "lunch", at: "" } });
     const refused = runVerb(resume(bob(world), { rollout: "anns", lead: true }));
     await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "lease" });
-    expect(session.machine.pause?.by).toBe("ann@host");
+    expect(store.machine.pause?.by).toBe("ann@host");
   });
 
   it("leads what was left, and ends no pause of a person", async () => {
     const world = new World();
-    const session = await annLeads(world);
-    await session.happened({ type: "pause", pause: { by: "carol@host", reason: "lunch", at: "" } });
-    await session.close();
+    const store = await annLeads(world);
+    await store.dispatch({ type: "pause", pause: { by: "carol@host", reason: "lunch", at: "" } });
+    await store.close();
     const context = bob(world);
     const verb = resume(context, { rollout: "anns", lead: true });
     try {

@@ -11,7 +11,7 @@ import { atRest } from "../../../operations/rollout/model/machine.ts";
 import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { finish, pause, promote } from "../../../operations/rollout/commands/pause.ts";
-import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
+import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 import { quietPrometheus } from "./prometheus.ts";
 import { Process, World, type Fault } from "./world.ts";
 
@@ -46,24 +46,24 @@ const PATIENCE_MS = 60;
 const TURN_MS = 1;
 
 /** The checks of a state: they look at the slots, stay in a pause, and end as they are told. */
-function checks(outcomes: Act["outcomes"][number][]): WorkOf {
-  return async function* (session, state) {
-    session.judge = () => Promise.resolve([]);
+function checks(outcomes: Act["outcomes"][number][]): StateHandler {
+  return async function* (run, state) {
+    run.judge = () => Promise.resolve([]);
     const outcome = outcomes.shift() ?? "pass";
     for (let look = 0; look < 6; look += 1) {
-      await session.sleep(1);
-      if (state.name !== "ready") await session.happened({ type: "observe" });
-      await session.enforce();
-      if (session.machine.state !== state) return { outcome: "done", detail: "left by a look" };
-      const held = state.name === "approve" || session.machine.pause !== undefined;
+      await run.sleep(1);
+      if (state.name !== "ready") await run.dispatch({ type: "observe" });
+      await run.reconcile();
+      if (run.machine.state !== state) return { outcome: "done", detail: "left by a look" };
+      const held = state.name === "approve" || run.machine.pause !== undefined;
       if (!held && look > 1) break;
       yield { type: "note", level: "info", message: "looks" };
     }
-    if (state.name === "ready" && !(await session.look())[session.machine.plan?.candidate ?? "blue"])
+    if (state.name === "ready" && !(await run.readiness())[run.machine.plan?.candidate ?? "blue"])
       return { outcome: "fail", failure: { code: "error", message: "never ready" } };
     if (state.name === "approve") return { outcome: "fail", failure: { code: "error", message: "not approved" } };
     // A pause that nobody ends is ended here, for the run has an end.
-    await session.happened({ type: "continue" });
+    await run.dispatch({ type: "continue" });
     if (outcome === "throw") throw new Error("the checks broke");
     return outcome === "pass"
       ? { outcome: "done", detail: "" }
@@ -240,7 +240,7 @@ const FOUND: [Act[], boolean][] = [
   ]),
 ];
 
-describe("session and controller over a world with faults", () => {
+describe("store and controller over a world with faults", () => {
   it("keep their promises, and every run comes to rest", async () => {
     const seen = new Set<string>();
     await fc.assert(

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { controlRequest } from "../../../operations/rollout/ports/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
-import { attended } from "../../../operations/rollout/controller/requests.ts";
+import { answerRequest } from "../../../operations/rollout/controller/requests.ts";
 import { abort } from "../../../operations/rollout/commands/resume.ts";
 import { rollback } from "../../../operations/rollout/commands/rollback.ts";
-import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { conclude } from "../../../operations/rollout/commands/conclude.ts";
 import { rolloutResult } from "../../../operations/rollout/model/result.ts";
-import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
-import type { Work, WorkOf } from "../../../operations/rollout/controller/step-result.ts";
+import { handleState } from "../../../operations/rollout/controller/state-handlers.ts";
+import type { StateHandler, StepResult } from "../../../operations/rollout/controller/step-result.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { advance, passes, TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
@@ -30,14 +30,14 @@ const troubled =
 
 /** A cutover of {@link TWO_STEPS} whose gates end as told; `trouble` begins with the first step. */
 async function cutoverWith(wanted: {
-  readonly gates?: Work;
+  readonly gates?: StepResult;
   readonly failing: "router" | "journal";
   readonly times: number;
 }): Promise<{ world: World; run: Promise<{ code: number; notes: string[] }>; trouble: Trouble }> {
   const world = new World();
   const trouble: Trouble = { left: 0 };
   const fails = troubled(trouble);
-  const work: WorkOf = async function* (_, state) {
+  const work: StateHandler = async function* (_, state) {
     await Promise.resolve();
     if (state.name === "shift") trouble.left = wanted.times;
     return (state.name === "shift" ? wanted.gates : undefined) ?? { outcome: "done", detail: "" };
@@ -56,11 +56,11 @@ async function cutoverWith(wanted: {
             },
           },
         };
-  const session = await RolloutSession.open(context, "cutover");
-  await session.happened({ type: "start", plan: TWO_STEPS });
+  const store = await RolloutStore.open(context, "cutover");
+  await store.dispatch({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
-    yield* drive(session);
-    return yield* conclude(rolloutResult(session, TWO_STEPS), "completed");
+    yield* drive(store);
+    return yield* conclude(rolloutResult(store, TWO_STEPS), "completed");
   };
   const run = runVerb(verb()).then(({ code, events }) => ({
     code,
@@ -80,7 +80,7 @@ describe("between two states", () => {
   });
 
   it("a journal that cannot be written for a while keeps no bad release in place", async () => {
-    const gates: Work = { outcome: "fail", failure: { code: "error", message: "too many errors" } };
+    const gates: StepResult = { outcome: "fail", failure: { code: "error", message: "too many errors" } };
     const { world, run } = await cutoverWith({ gates, failing: "journal", times: 8 });
     expect((await run).code).toBe(1);
     expect(world.journal?.machine).toMatchObject({ active: "blue", ending: { outcome: "rolled-back" } });
@@ -112,33 +112,33 @@ describe("a request that meets trouble", () => {
         return { write: (next) => fails(() => writer.write(next)) };
       },
     };
-    const session = await RolloutSession.open({ ...context, journal }, "cutover");
-    await session.happened({ type: "start", plan: TWO_STEPS });
+    const store = await RolloutStore.open({ ...context, journal }, "cutover");
+    await store.dispatch({ type: "start", plan: TWO_STEPS });
     trouble.left = times;
-    return { world, session };
+    return { world, store };
   }
 
   it("is done all the same where the trouble is short", async () => {
-    const { session } = await leader(3);
+    const { store } = await leader(3);
     const request = controlRequest({ action: "pause" }, TWO_STEPS.id, "bob@host", "wait");
-    expect(await attended(session, request)).toMatchObject({ accepted: true });
-    expect(session.machine.pause?.by).toBe("bob@host");
+    expect(await answerRequest(store, request)).toMatchObject({ accepted: true });
+    expect(store.machine.pause?.by).toBe("bob@host");
   });
 
   it("is refused with the reason, and the one who leads goes on", async () => {
-    const { session } = await leader(Infinity);
+    const { store } = await leader(Infinity);
     const request = controlRequest({ action: "pause" }, TWO_STEPS.id, "bob@host", "wait");
-    expect(await attended(session, request)).toMatchObject({
+    expect(await answerRequest(store, request)).toMatchObject({
       accepted: false,
-      detail: "it could not be done: the connection breaks off",
+      problem: "failed: the connection breaks off",
     });
-    expect(session.machine.pause).toBeUndefined();
+    expect(store.machine.pause).toBeUndefined();
   });
 
   it("is left unanswered where users are to be taken back: whoever asks then does it himself", async () => {
-    const { session } = await leader(Infinity);
+    const { store } = await leader(Infinity);
     const request = controlRequest({ action: "rollback", evict: true }, TWO_STEPS.id, "bob@host", "bad");
-    expect(await attended(session, request)).toBeUndefined();
+    expect(await answerRequest(store, request)).toBeUndefined();
   });
 });
 
@@ -146,19 +146,19 @@ describe("a rollback to a release that is gone", () => {
   it("whose image cannot be had ends with the users where they are, and another release can follow", async () => {
     const world = new World();
     const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
-    const session = await RolloutSession.open(context, "cutover");
-    await advance(session, TWO_STEPS, "standby");
-    await session.close();
+    const store = await RolloutStore.open(context, "cutover");
+    await advance(store, TWO_STEPS, "standby");
+    await store.close();
     world.slots.blue.running = false;
     const deployer = { ...context.deployer, deploy: () => Promise.reject(new Error("one: no such image")) };
-    const { code, events } = await runVerb(rollback({ ...context, deployer, work: stateWork }, {}));
+    const { code, events } = await runVerb(rollback({ ...context, deployer, handler: handleState }, {}));
     expect(code).toBe(1);
     expect(events.at(-1)).toMatchObject({ data: { outcome: "kept", active: "green" } });
     expect(JSON.stringify(events)).toContain("one: no such image");
     expect(world.table.weights).toEqual({ blue: 0, green: 100 });
     expect(world.journal?.machine.state).toEqual({ name: "idle" });
-    const next = await RolloutSession.open(context, "cutover");
-    expect(await next.happened({ type: "start", plan: { ...TWO_STEPS, stable: "green", candidate: "blue" } })).toBe(
+    const next = await RolloutStore.open(context, "cutover");
+    expect(await next.dispatch({ type: "start", plan: { ...TWO_STEPS, stable: "green", candidate: "blue" } })).toBe(
       true,
     );
     expect(world.broken).toEqual([]);

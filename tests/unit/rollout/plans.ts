@@ -1,6 +1,6 @@
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
-import type { RolloutSession } from "../../../operations/rollout/controller/store.ts";
-import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
+import type { RolloutStore } from "../../../operations/rollout/controller/store.ts";
+import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 
 /** A rollout of exai:2 from blue to green. */
 export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
@@ -26,17 +26,17 @@ export const TWO_STEPS = rolloutPlan({
 });
 
 /** Every state's work is done at once. */
-export const passes: WorkOf = async function* () {
+export const passes: StateHandler = async function* () {
   await Promise.resolve();
   return { outcome: "done", detail: "" };
 };
 
 /** Begins a plan of a model world's and brings it to a state, without a controller. */
-export async function advance(session: RolloutSession, plan: RolloutPlan, state: "shift" | "standby"): Promise<void> {
-  await session.happened({ type: "start", plan });
-  while (session.machine.state.name !== state) {
-    if (session.machine.state.name === "deploy") await session.deploy(plan.candidate, plan.image);
-    await session.happened({ type: "done" });
-    await session.enforce();
+export async function advance(store: RolloutStore, plan: RolloutPlan, state: "shift" | "standby"): Promise<void> {
+  await store.dispatch({ type: "start", plan });
+  while (store.machine.state.name !== state) {
+    if (store.machine.state.name === "deploy") await store.deploy(plan.candidate, plan.image);
+    await store.dispatch({ type: "done" });
+    await store.reconcile();
   }
 }

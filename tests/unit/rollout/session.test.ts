@@ -10,7 +10,7 @@ import type { RolloutContext } from "../../../operations/rollout/ports/context.t
 import { drive } from "../../../operations/rollout/controller/controller.ts";
 import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
-import { RolloutSession } from "../../../operations/rollout/controller/store.ts";
+import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { rollback, type RollbackRequest } from "../../../operations/rollout/commands/rollback.ts";
 import { pause } from "../../../operations/rollout/commands/pause.ts";
 import { conclude } from "../../../operations/rollout/commands/conclude.ts";
@@ -45,25 +45,25 @@ function contextOf(world: World, name: string): RolloutContext {
   return world.context(new Process(name), "http://127.0.0.1:9", passes);
 }
 
-/** A session of a rollout that has come to its first step. */
-async function atFirstStep(world: World, context = contextOf(world, "ann@host")): Promise<RolloutSession> {
-  const session = await RolloutSession.open(context, "cutover");
-  await advance(session, PLAN, "shift");
-  return session;
+/** A store of a rollout that has come to its first step. */
+async function atFirstStep(world: World, context = contextOf(world, "ann@host")): Promise<RolloutStore> {
+  const store = await RolloutStore.open(context, "cutover");
+  await advance(store, PLAN, "shift");
+  return store;
 }
 
 describe("a session", () => {
   it("takes what a work has found for no other state than the one that it worked for", async () => {
-    const session = await atFirstStep(new World());
-    const during = session.machine.state;
-    await session.happened({ type: "promote", full: false });
-    expect(session.machine.state).toEqual({ name: "shift", step: 1 });
-    expect(await session.happened({ type: "done" }, { during })).toBe(false);
+    const store = await atFirstStep(new World());
+    const during = store.machine.state;
+    await store.dispatch({ type: "promote", full: false });
+    expect(store.machine.state).toEqual({ name: "shift", step: 1 });
+    expect(await store.dispatch({ type: "done" }, { during })).toBe(false);
     expect(
-      await session.happened({ type: "fail", failure: { code: "error", message: "of the step before" } }, { during }),
+      await store.dispatch({ type: "fail", failure: { code: "error", message: "of the step before" } }, { during }),
     ).toBe(false);
-    expect(session.machine.state).toEqual({ name: "shift", step: 1 });
-    expect(await session.happened({ type: "done" }, { during: session.machine.state })).toBe(true);
+    expect(store.machine.state).toEqual({ name: "shift", step: 1 });
+    expect(await store.dispatch({ type: "done" }, { during: store.machine.state })).toBe(true);
   });
 
   it("does not bring a table back that another one has replaced while the router was asked for it", async () => {
@@ -75,12 +75,12 @@ describe("a session", () => {
       if (asked.slowly) await answered;
       return world.table;
     };
-    const session = await atFirstStep(world, { ...context, traffic: { ...context.traffic, inForce } });
-    await session.enforce();
+    const store = await atFirstStep(world, { ...context, traffic: { ...context.traffic, inForce } });
+    await store.reconcile();
     asked.slowly = true;
-    const looking = session.enforce();
-    await session.happened({ type: "rollback", reason: "asked", evict: true });
-    await session.enforce();
+    const looking = store.reconcile();
+    await store.dispatch({ type: "rollback", reason: "asked", evict: true });
+    await store.reconcile();
     answer(undefined);
     await looking;
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
@@ -95,7 +95,7 @@ describe("a session", () => {
     const context = contextOf(world, "ann@host");
     const fault = { comes: false };
     const told: number[] = [];
-    const session = await atFirstStep(world, {
+    const store = await atFirstStep(world, {
       ...context,
       announcer: { ...SILENT, happened: ({ sequence }) => void told.push(sequence) },
       journal: {
@@ -111,33 +111,33 @@ describe("a session", () => {
         },
       },
     });
-    const { state } = session.machine;
-    const { sequence } = session.journal;
+    const { state } = store.machine;
+    const { sequence } = store.journal;
     fault.comes = true;
-    const promotion = session.happened({ type: "promote", full: false });
+    const promotion = store.dispatch({ type: "promote", full: false });
     if (lands) expect(await promotion).toBe(true);
     else await expect(promotion).rejects.toThrow("breaks off");
     fault.comes = false;
-    if (lands) expect(session.machine.state).toEqual({ name: "shift", step: 1 });
-    else expect(session.machine.state).toBe(state); // works compare it by identity
+    if (lands) expect(store.machine.state).toEqual({ name: "shift", step: 1 });
+    else expect(store.machine.state).toBe(state); // works compare it by identity
     expect(told.at(-1)).toBe(lands ? sequence + 1 : sequence);
-    await session.happened({ type: "promote", full: false });
-    await session.enforce();
+    await store.dispatch({ type: "promote", full: false });
+    await store.reconcile();
     expect(world.history.map((entry) => entry.sequence)).toEqual(told);
     expect(world.broken).toEqual([]);
   });
 
   it("stops and deploys no slot once another has taken over, also before it hears of it", async () => {
     const world = new World();
-    const session = await atFirstStep(world);
+    const store = await atFirstStep(world);
     // It hears of a lost lease at its next renewal; until then only a look at the journal tells.
-    const successor = await RolloutSession.open(contextOf(world, "bob@host"), "rollback", "seize");
-    await successor.happened({ type: "rollback", reason: "asked", evict: true });
+    const successor = await RolloutStore.open(contextOf(world, "bob@host"), "rollback", "seize");
+    await successor.dispatch({ type: "rollback", reason: "asked", evict: true });
     const before = JSON.stringify(world.slots);
-    await expect(session.drain("green")).rejects.toMatchObject({ where: "rollout lease", exitCode: 3 });
-    await expect(session.deploy("green", "three")).rejects.toMatchObject({ where: "rollout lease", exitCode: 3 });
+    await expect(store.drain("green")).rejects.toMatchObject({ where: "rollout lease", exitCode: 3 });
+    await expect(store.deploy("green", "three")).rejects.toMatchObject({ where: "rollout lease", exitCode: 3 });
     expect(JSON.stringify(world.slots)).toBe(before);
-    await successor.enforce();
+    await successor.reconcile();
     await successor.drain("green");
     expect(world.slots.green.running).toBe(false);
   });
@@ -163,17 +163,17 @@ describe("a session", () => {
         },
       },
     };
-    const session = await RolloutSession.open(late, "cutover");
-    await session.happened({ type: "start", plan: PLAN });
+    const store = await RolloutStore.open(late, "cutover");
+    await store.dispatch({ type: "start", plan: PLAN });
     const { code, events } = await runVerb(
       (async function* () {
-        yield* drive(session);
-        return yield* conclude(rolloutResult(session, PLAN), "completed");
+        yield* drive(store);
+        return yield* conclude(rolloutResult(store, PLAN), "completed");
       })(),
     );
     expect(asked).toBe(true);
     expect(code).toBe(1);
-    expect(session.machine).toMatchObject({ state: { name: "idle" }, active: "blue", emptied: ["green"] });
+    expect(store.machine).toMatchObject({ state: { name: "idle" }, active: "blue", emptied: ["green"] });
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
     expect(events.at(-1)).toMatchObject({ type: "result", title: expect.stringContaining("complaints") as string });
     expect(world.broken).toEqual([]);
@@ -184,14 +184,14 @@ describe("a rollback of a warm release", () => {
   /** A rollout that is complete, and a terminal whose questions and writes are noted. */
   async function standby() {
     const world = new World();
-    const session = await atFirstStep(world);
-    await session.happened({ type: "promote", full: true });
-    while (session.machine.state.name !== "standby") {
-      await session.enforce();
-      await session.happened({ type: "done" });
+    const store = await atFirstStep(world);
+    await store.dispatch({ type: "promote", full: true });
+    while (store.machine.state.name !== "standby") {
+      await store.reconcile();
+      await store.dispatch({ type: "done" });
     }
-    await session.enforce();
-    await session.close();
+    await store.reconcile();
+    await store.close();
     const context = contextOf(world, "bob@host");
     const { traffic, journal, leases } = context;
     const noted: string[] = [];
@@ -336,9 +336,9 @@ describe("a cutover to a slot that was chosen before", () => {
 describe("a cutover while a release is kept warm", () => {
   it("is refused to the slot that has the users, and to no other", async () => {
     const world = new World();
-    const session = await atFirstStep(world);
-    while (session.machine.state.name !== "standby") await session.happened({ type: "done" });
-    await session.close();
+    const store = await atFirstStep(world);
+    while (store.machine.state.name !== "standby") await store.dispatch({ type: "done" });
+    await store.close();
     const to = (candidate: "blue" | "green") =>
       runVerb(cutover(contextOf(world, "ann@host"), { image: "three", candidate }));
     await expect(to("green")).rejects.toMatchObject({ exitCode: 3, where: "green" });

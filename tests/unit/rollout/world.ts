@@ -4,12 +4,13 @@ import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy
 import { UserError } from "../../../contract/errors.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/ports/control.ts";
-import { stateWork } from "../../../operations/rollout/controller/state-handlers.ts";
+import { handleState } from "../../../operations/rollout/controller/state-handlers.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
 import type { HistoryEntry, Journal } from "../../../operations/rollout/model/journal.ts";
 import { FencedError, type Lease, TakenError } from "../../../operations/rollout/ports/lease.ts";
 import type { Readiness } from "../../../operations/rollout/model/machine.ts";
-import type { WorkOf } from "../../../operations/rollout/controller/step-result.ts";
+import type { StateRun } from "../../../operations/rollout/controller/state-run.ts";
+import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 
 /** What befalls a process at one of its boundaries: the moments just before and just after it changes something. */
 export type Fault =
@@ -108,8 +109,8 @@ export class World {
     return { blue: ready(this.slots.blue), green: ready(this.slots.green) };
   }
 
-  /** The context of a process; `work` stands for the checks that need a network. */
-  context(process: Process, prometheusUrl: string, work: WorkOf): RolloutContext {
+  /** The context of a process. `handler` replaces the handlers of states that need a network. */
+  context(process: Process, prometheusUrl: string, handler: StateHandler): RolloutContext {
     return {
       traffic: {
         inForce: async () => {
@@ -207,10 +208,10 @@ export class World {
         await turnOfTheLoop();
         signal.throwIfAborted();
       },
-      work: (session, state, plan) =>
+      handler: (run: StateRun, state, plan) =>
         ["ready", "smoke", "migrate", "shift", "approve", "bake"].includes(state.name)
-          ? work(session, state, plan)
-          : stateWork(session, state, plan),
+          ? handler(run, state, plan)
+          : handleState(run, state, plan),
     };
   }
 
