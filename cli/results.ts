@@ -7,7 +7,7 @@ import type { MigrationPlan } from "../operations/schema/plan.ts";
 import type { DoctorResult } from "../platforms/machine/doctor.ts";
 import type { DownResult, PreviewResult, StackStatus, UpResult } from "../platforms/results.ts";
 import type { ServerVariable } from "../stacks/server.ts";
-import type { Decision, StackReport } from "../policies/report/model.ts";
+import type { PlanReport } from "../policies/report/model.ts";
 
 /**
  * The data of each verb's result: what `--json` prints, and what `cli/format` puts into words. `docs/events.md` and
@@ -41,9 +41,7 @@ export interface Views {}
 export type PlanFormat = "text" | "json" | "markdown" | "sarif";
 
 /** `plan` and `audit`. */
-export interface PlanResult {
-  readonly decision: Decision;
-  readonly stacks: readonly StackReport[];
+export interface PlanResult extends PlanReport {
   /** The report in the format that was requested: its text, or the path of the file that was written. */
   readonly report?: { readonly format: PlanFormat; readonly text?: string; readonly path?: string };
 }

@@ -2,18 +2,25 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
+import pc from "picocolors";
 import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { readWaivers, Waivers } from "../../policies/model/waivers.ts";
-import { renderJson } from "../../policies/report/json.ts";
 import { renderMarkdown } from "../../policies/report/markdown.ts";
-import { decisionOf, judgeStack, type Decision, type StackReport } from "../../policies/report/model.ts";
+import {
+  judgeStack,
+  planReportOf,
+  type Decision,
+  type PlanReport,
+  type StackReport,
+} from "../../policies/report/model.ts";
 import { renderSarif } from "../../policies/report/sarif.ts";
-import { renderText } from "../../policies/report/text.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import { loadLazily } from "../../synth/lazy-modules.ts";
 import { resultOf, type Verb } from "../events.ts";
+import { reportBlocks } from "../format/plan.ts";
+import { blocksText } from "../render/blocks.ts";
 import type { PlanFormat, PlanResult } from "../results.ts";
 import type { Register } from "./command.ts";
 
@@ -55,7 +62,7 @@ export const EXIT_OF: Readonly<Record<Decision, ExitCode>> = {
   inconclusive: EXIT.failed,
 };
 
-/** `plan`: runs the program, applies the migrations to a database of its own, and evaluates the policies on both. */
+/** `plan`: runs the program, applies the migrations to a scratch database, and evaluates the policies on both. */
 export function plan(stacks: readonly string[], options: ReportOptions = {}): Verb {
   const judge = async () => {
     const root = resolve(options.root ?? PROJECT_ROOT);
@@ -69,9 +76,9 @@ export async function reported(
   stacks: readonly StackReport[],
   { format = "text", out }: ReportOptions,
 ): Promise<PlanResult> {
-  const result = { decision: decisionOf(stacks), stacks };
+  const result = planReportOf(stacks);
   if (out === undefined && format === "text") return result;
-  const text = renderPlan(stacks, format);
+  const text = renderPlan(result, format);
   if (out === undefined) return { ...result, report: { format, text } };
   const path = resolve(out);
   await mkdir(dirname(path), { recursive: true });
@@ -105,17 +112,22 @@ export function projectWaivers(root: string, now: Date = new Date()): Waivers {
   return new Waivers(readWaivers(root, names, now), now);
 }
 
-/** Renders reports. */
-export function renderPlan(reports: readonly StackReport[], format: PlanFormat): string {
+/** A report as a document. */
+export function renderPlan(report: PlanReport, format: PlanFormat): string {
   switch (format) {
     case "json":
-      return renderJson(reports);
+      return `${JSON.stringify(report, undefined, 2)}\n`;
     case "markdown":
-      return renderMarkdown(reports);
+      return renderMarkdown(report);
     case "sarif":
-      return renderSarif(reports, RULES);
+      return renderSarif(report.stacks, RULES);
     case "text":
-      return renderText(reports);
+      return blocksText(reportBlocks(report.stacks), {
+        columns: undefined,
+        rows: 24,
+        live: false,
+        colours: pc.createColors(false),
+      });
   }
 }
 

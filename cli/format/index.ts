@@ -4,7 +4,7 @@ import type { Block, Formatter } from "./block.ts";
 import { formatDoctor } from "./doctor.ts";
 import { formatImageBuild } from "./image.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
-import { formatPlan } from "./plan.ts";
+import { formatAudit, formatPlan } from "./plan.ts";
 import { formatDown, formatEnvironment, formatPreview, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatTest } from "./test.ts";
 import { formatVersion } from "./version.ts";
@@ -18,7 +18,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   env: formatEnvironment,
   synth: formatSynth,
   plan: formatPlan,
-  audit: formatPlan,
+  audit: formatAudit,
   "migrate plan": formatMigratePlan,
   "migrate apply": formatMigrateApply,
   "migrate test": formatMigrateTest,

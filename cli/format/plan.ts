@@ -1,10 +1,135 @@
-import { headline, renderText } from "../../policies/report/text.ts";
+import { command } from "../../contract/fix.ts";
+import type { DeferredEntry, FindingEntry, StackReport } from "../../policies/report/model.ts";
+import { coverage, headline, placeOf, plural, whereOf } from "../../policies/report/summary.ts";
 import type { PlanResult } from "../results.ts";
-import { lines, type Block } from "./block.ts";
+import { heading, lines, next, type Block, type Text, type Tone } from "./block.ts";
 
-/** `plan` and `audit`. */
-export function formatPlan({ stacks, report }: PlanResult): readonly Block[] {
-  if (report?.text !== undefined) return [{ type: "document", text: report.text }];
-  if (report !== undefined) return [lines(...stacks.map(headline))];
-  return [{ type: "document", text: renderText(stacks) }];
+const TONES: Readonly<Record<StackReport["decision"], Tone>> = {
+  clean: "good",
+  violations: "bad",
+  inconclusive: "warning",
+};
+
+/** `plan`. */
+export function formatPlan(result: PlanResult): readonly Block[] {
+  const deferring = result.stacks.filter(({ deferred }) => deferred.length > 0);
+  return [
+    ...formatAudit(result),
+    ...(result.report === undefined && deferring.length > 0
+      ? [
+          next(
+            ...deferring.map(({ stack }) => ({
+              ...command(`audit ${stack}`),
+              comment: "after a deployment, checks the deferred places",
+            })),
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** `audit`. */
+export function formatAudit({ stacks, report }: PlanResult): readonly Block[] {
+  if (report === undefined) return reportBlocks(stacks);
+  return report.text === undefined ? stacks.map(decision) : [{ type: "document", text: report.text }];
+}
+
+/** The whole report of stacks. */
+export function reportBlocks(stacks: readonly StackReport[]): readonly Block[] {
+  return stacks.flatMap((stack) => stackBlocks(stack));
+}
+
+function decision(stack: StackReport): Block {
+  return heading(headline(stack), TONES[stack.decision]);
+}
+
+function stackBlocks(stack: StackReport): readonly Block[] {
+  const inconclusive = stack.rules.filter((rule) => rule.inconclusive !== undefined);
+  return [
+    decision(stack),
+    lines(""),
+    workloads(stack),
+    ...section("Findings", stack.findings.flatMap(findingLines)),
+    ...section(
+      "Waived",
+      stack.waived.flatMap((entry) => [
+        ...findingLines(entry),
+        `    waived until ${entry.waiver.expires} by ${entry.waiver.owner}: ${entry.waiver.reason}`,
+      ]),
+    ),
+    ...section(
+      "Inconclusive",
+      inconclusive.map(({ policy, inconclusive: why = "" }) => `  ${policy}: ${why}`),
+    ),
+    ...(stack.deferred.length > 0 ? [lines(""), deferred(stack.deferred)] : []),
+    lines("", ...coverage(stack).map((text): Text => ({ text, tone: "quiet" })), ""),
+  ];
+}
+
+function section(title: string, texts: readonly Text[]): readonly Block[] {
+  return texts.length === 0 ? [] : [lines("", title, ...texts)];
+}
+
+function workloads(stack: StackReport): Block {
+  return {
+    type: "table",
+    columns: [
+      { title: "WORKLOAD" },
+      { title: "KIND", priority: 2 },
+      { title: "SCALE", priority: 1 },
+      { title: "IMAGE", minimum: 24 },
+      { title: "PORTS", minimum: 24 },
+      { title: "COMPONENT", priority: 3 },
+    ],
+    rows: stack.workloads.map(({ component, kind, name, scale, images, ports }) => [
+      name,
+      kind,
+      scale,
+      images.map(shortImage).join(" "),
+      shortPorts(ports),
+      component,
+    ]),
+  };
+}
+
+/** An image without Docker Hub's registry, and with 12 digits of its digest. */
+function shortImage(image: string): string {
+  return image.replace(/^docker\.io\//, "").replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1");
+}
+
+/** Ports by address: `127.0.0.1:8080,8079` for `127.0.0.1:8080->8080 127.0.0.1:8079->8079`. */
+function shortPorts(ports: readonly string[]): string {
+  const byAddress = Map.groupBy(ports, (port) => port.slice(0, port.lastIndexOf(":") + 1));
+  return Array.from(byAddress, ([address, own]) => {
+    const numbers = own.map((port) => port.slice(address.length).replace(/^(\w+)->\1$/, "$1"));
+    return address + numbers.join(address === "" ? " " : ",");
+  }).join(" ");
+}
+
+function findingLines(finding: FindingEntry): readonly Text[] {
+  const mandatory = finding.level === "mandatory";
+  return [
+    {
+      text: `  ${mandatory ? "x" : "!"} ${whereOf(finding)}: ${finding.policy}${mandatory ? "" : " (advisory)"}`,
+      tone: mandatory ? "bad" : "warning",
+    },
+    `    ${placeOf(finding)}: ${finding.message}`,
+    `    fix: ${finding.fix}`,
+  ];
+}
+
+/** The places to check after apply, by rule. */
+function deferred(entries: readonly DeferredEntry[]): Block {
+  return {
+    type: "table",
+    columns: [{ title: "DEFERRED UNTIL APPLY" }, { title: "PLACES", align: "right" }, { title: "RESOURCES" }],
+    rows: Array.from(Map.groupBy(entries, ({ policy }) => policy)).map(([policy, places]) => {
+      const [first = "", ...more] = new Set(places.map(({ subject }) => subject));
+      return [
+        policy,
+        String(places.length),
+        more.length === 0 ? first : `${first} and ${plural(more.length, "other")}`,
+      ];
+    }),
+  };
 }

@@ -1,32 +1,30 @@
-import type { FindingEntry, StackReport } from "./model.ts";
-import { decisionOf } from "./model.ts";
-import { countsLine, grouped, headline, subjectOf, whereOf } from "./text.ts";
+import type { FindingEntry, PlanReport, StackReport } from "./model.ts";
+import { coverage, headline, placeOf, plural, whereOf } from "./summary.ts";
 
-/** Marks the comment, so that a workflow edits the one it wrote before. */
+/** Marks the comment, so that a workflow edits its previous one. */
 export const MARKER = "<!-- exai-plan -->";
 
-/** GitHub refuses longer comments than 65,536 characters. */
+/** GitHub rejects comments of more than 65,536 characters. */
 const LIMIT = 60_000;
 const TITLES = {
   clean: "Plan: allowed",
   violations: "Plan: not allowed",
-  inconclusive: "Plan: could not be judged",
+  inconclusive: "Plan: inconclusive",
 } as const;
 
-/** The comment on a pull request: the verdict first, then what runs, then the findings with file and line. */
-export function renderMarkdown(reports: readonly StackReport[]): string {
-  const decision = decisionOf(reports);
+/** The comment on a pull request: the decision, then for each stack the findings with file and line, and the workloads. */
+export function renderMarkdown({ decision, stacks }: PlanReport): string {
   const text = [
     MARKER,
     `## ${TITLES[decision]}`,
     "",
-    ...reports.map((report) => `- ${escape(headline(report))}`),
+    ...stacks.map((report) => `- ${escape(headline(report))}`),
     "",
-    ...reports.flatMap(section),
+    ...stacks.flatMap(section),
   ].join("\n");
   return text.length <= LIMIT
     ? `${text}\n`
-    : `${text.slice(0, LIMIT)}\n\n… cut off here; \`./exai plan\` prints everything.\n`;
+    : `${text.slice(0, LIMIT)}\n\n… The report is too long for a comment and was truncated.\n`;
 }
 
 function section(report: StackReport): string[] {
@@ -50,7 +48,7 @@ function section(report: StackReport): string[] {
   const inconclusive = report.rules.filter((rule) => rule.inconclusive !== undefined);
   if (inconclusive.length > 0)
     lines.push(
-      "**Without a judgement**",
+      "**Inconclusive**",
       "",
       ...inconclusive.map((rule) => `- \`${rule.policy}\`: ${escape(rule.inconclusive ?? "")}`),
       "",
@@ -61,12 +59,12 @@ function section(report: StackReport): string[] {
       "",
       ...report.waived.map(
         (entry) =>
-          `- \`${entry.policy}\` on ${escape(subjectOf(entry))} until ${entry.waiver.expires} (${escape(entry.waiver.owner)}): ${escape(entry.waiver.reason)}`,
+          `- \`${entry.policy}\` on ${escape(placeOf(entry))} until ${entry.waiver.expires} (${escape(entry.waiver.owner)}): ${escape(entry.waiver.reason)}`,
       ),
       "",
     );
   lines.push(
-    `<details><summary>What will run: ${report.workloads.length} workloads of ${report.resources} resources</summary>`,
+    `<details><summary>${plural(report.workloads.length, "workload")}, ${plural(report.resources, "resource")}</summary>`,
     "",
     "| component | kind | name | scale | image | ports |",
     "|---|---|---|---|---|---|",
@@ -80,29 +78,29 @@ function section(report: StackReport): string[] {
   );
   if (report.deferred.length > 0)
     lines.push(
-      `<details><summary>To be proved after apply: ${report.deferred.length} places</summary>`,
+      `<details><summary>${plural(report.deferred.length, "place")} to check after apply</summary>`,
       "",
-      ...grouped(report.deferred).map(
-        ([policy, entries]) => `- \`${policy}\`: ${[...new Set(entries.map(subjectOf))].map(escape).join(", ")}`,
+      ...Array.from(Map.groupBy(report.deferred, ({ policy }) => policy)).map(
+        ([policy, entries]) => `- \`${policy}\`: ${[...new Set(entries.map(placeOf))].map(escape).join(", ")}`,
       ),
       "",
       "</details>",
       "",
     );
-  lines.push(escape(countsLine(report)), "");
+  lines.push(...coverage(report).map((line) => `- ${escape(line)}`), "");
   return lines;
 }
 
 function findingRow(finding: FindingEntry): string {
   const mark = finding.level === "mandatory" ? "**violation**" : "advisory";
-  return `| ${mark} | ${code(whereOf(finding))} | ${escape(`${subjectOf(finding)}: ${finding.message}`)} | \`${finding.policy}\` |`;
+  return `| ${mark} | ${code(whereOf(finding))} | ${escape(`${placeOf(finding)}: ${finding.message}`)} | \`${finding.policy}\` |`;
 }
 
 function code(text: string): string {
   return `\`${text.replaceAll("`", "'").replaceAll("|", "\\|")}\``;
 }
 
-/** Keeps text from becoming markup: names and messages come from the program under review. */
+/** Escapes markup: names and messages come from the program under review. */
 function escape(text: string): string {
   return text
     .replaceAll(/[\\*_[\]<>|#@~]/g, (sign) => (sign === "<" ? "&lt;" : sign === "@" ? "&#64;" : `\\${sign}`))

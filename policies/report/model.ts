@@ -82,6 +82,15 @@ export interface StackReport {
   };
 }
 
+/** The report of `plan` and `audit`; `policies/report/plan.schema.json` describes it. */
+export interface PlanReport {
+  /** Increased when a property is removed or changes its meaning. */
+  readonly version: 1;
+  /** The worst decision of all stacks. */
+  readonly decision: Decision;
+  readonly stacks: readonly StackReport[];
+}
+
 /** Judges one stack. Findings are sorted: mandatory first, then by file and line. */
 export function judgeStack(
   rules: readonly Rule[],
@@ -150,12 +159,15 @@ export function reportOf(
   };
 }
 
-/** The decision over several stacks: the worst. */
-export function decisionOf(reports: readonly StackReport[]): Decision {
-  if (reports.some((report) => report.decision === "violations")) return "violations";
-  return reports.length === 0 || reports.some((report) => report.decision === "inconclusive")
-    ? "inconclusive"
-    : "clean";
+/** The report of several stacks; inconclusive for none. */
+export function planReportOf(stacks: readonly StackReport[]): PlanReport {
+  const has = (decision: Decision) => stacks.some((stack) => stack.decision === decision);
+  const decision = has("violations")
+    ? "violations"
+    : stacks.length === 0 || has("inconclusive")
+      ? "inconclusive"
+      : "clean";
+  return { version: 1, decision, stacks };
 }
 
 function entryOf(item: Finding | Deferred): Entry {

@@ -1,6 +1,6 @@
 import type { Rule } from "../model/rule.ts";
 import type { FindingEntry, StackReport, WaivedEntry } from "./model.ts";
-import { subjectOf } from "./text.ts";
+import { placeOf } from "./summary.ts";
 
 /** Of the specification's errata 01. */
 const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -50,7 +50,7 @@ function result(finding: FindingEntry | WaivedEntry, rules: readonly Rule[]): un
     ruleId: finding.policy,
     ...(ruleIndex === -1 ? {} : { ruleIndex }),
     level: levelOf(finding.level),
-    message: { text: `${subjectOf(finding)}: ${finding.message}. Fix: ${finding.fix}` },
+    message: { text: `${placeOf(finding)}: ${finding.message}. Fix: ${finding.fix}` },
     locations: [
       {
         ...(finding.source === undefined

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { Secret, Unknown, type Inputs, type Resource, type Value } from "../../contract/graph.ts";
 import { evaluate, type Outcome } from "../../policies/model/evaluate.ts";
 import { Reader } from "../../policies/model/reader.ts";
-import { judgeStack } from "../../policies/report/model.ts";
-import { renderText } from "../../policies/report/text.ts";
+import { judgeStack, planReportOf } from "../../policies/report/model.ts";
+import { renderPlan } from "../../cli/commands/plan.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import {
   altered,
@@ -151,7 +151,7 @@ describe("three-valued rules", () => {
         const one = withChange(sound, pick, new Secret(hidden));
         const report = judgeStack(RULES, graph("prod", one), new Error("no database"));
         expect(JSON.stringify(report)).not.toContain(hidden);
-        expect(renderText([report])).not.toContain(hidden);
+        expect(renderPlan(planReportOf([report]), "text")).not.toContain(hidden);
       }),
       { numRuns: 500 },
     );

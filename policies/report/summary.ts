@@ -1,0 +1,39 @@
+import type { Entry, StackReport } from "./model.ts";
+
+/** The decision and the counts of a stack in one line, e.g. `prod: clean, 2 advisory findings`. */
+export function headline({ stack, decision, counts }: StackReport): string {
+  const parts = [
+    ...(counts.mandatory > 0 ? [plural(counts.mandatory, "violation")] : []),
+    ...(counts.inconclusive > 0 ? [plural(counts.inconclusive, "inconclusive rule")] : []),
+    ...(counts.advisory > 0 ? [plural(counts.advisory, "advisory finding")] : []),
+    ...(counts.waived > 0 ? [`${counts.waived} waived`] : []),
+    ...(counts.deferred > 0 ? [`${counts.deferred} deferred`] : []),
+  ];
+  // The number of violations says that there are some.
+  return `${stack}: ${[...(decision === "violations" ? [] : [decision]), ...parts].join(", ")}`;
+}
+
+/** What the rules checked: rules and resources, then the database. */
+export function coverage({ counts, resources, database }: StackReport): readonly [rules: string, database: string] {
+  return [
+    `${plural(counts.rules, "rule")} (${counts.notApplicable} not applicable), ${plural(counts.evaluated, "place")} in ${plural(resources, "resource")}`,
+    database === undefined
+      ? "the database was not read"
+      : `${plural(database.migrations, "migration")}, ${plural(database.tables, "table")}, ${plural(database.policies, "policy", "policies")} on ${database.server}${database.cached ? ", cached" : ""}`,
+  ];
+}
+
+/** `src/file.ts:12`, or the name of the resource if the source is unknown. */
+export function whereOf({ source, subject }: Entry): string {
+  return source === undefined ? subject : `${source.file}:${source.line}`;
+}
+
+/** The resource, and the path inside it. */
+export function placeOf({ subject, path }: Entry): string {
+  return path === "" ? subject : `${subject} ${path}`;
+}
+
+/** `1 rule`, `2 rules`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
