@@ -5,20 +5,23 @@ import { defineConfig } from "vitest/config";
 const TIMING = ["tests/integration/reference-server/**/*.test.ts"];
 
 /**
- * Tests that use the cluster, or the Pulumi engine. They run one file after the other: the cluster's node has room for one
- * stack, and one of the files restarts the gateway.
+ * Tests that use the cluster. They run one file after the other: its node has room for one stack, and one of the files
+ * restarts the gateway.
  */
-const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/**/*.test.ts"];
+const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/staging.test.ts"];
 
-/** Tests that start containers. They run side by side: each file has its own stack, ports and gates that ignore speed. */
-const CONTAINERS = ["tests/integration/**/*.test.ts"];
+/**
+ * Tests that start containers, and the Pulumi engine without a cluster. They run side by side: each file has its own stack,
+ * ports and gates that ignore speed.
+ */
+const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{keys,lanes,local}.test.ts"];
 
 /** Files of {@link CONTAINERS} at the same time. One more than cores: a stack in a rollout waits more than it computes. */
 const SIDE_BY_SIDE = Math.min(4, availableParallelism() + 1);
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 
-/** `./exai test` runs `containers` and `cluster` at the same time; `npx vitest run` runs all projects one after the other. */
+/** `./exai test` runs `cluster` next to `pure` and `containers`; `npx vitest run` runs all projects one after the other. */
 export default defineConfig({
   test: {
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },

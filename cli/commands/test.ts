@@ -61,27 +61,38 @@ async function* test(
     total.skipped += counts.skipped;
   };
   yield* prepareMachine("tests", signal);
-  if (suites.length === 0) yield* prepare(add, signal);
-
   const folders = suites.length > 0 ? suites.map((suite) => `tests/${suite}`) : everySuite();
-  for (const projects of PHASES) {
-    const [first = "", ...others] = projects;
-    // The output of one run goes to the terminal at once, that of the others when they end: two would mix their lines.
-    const runs = [
-      vitest(first, folders, output, signal),
-      ...others.map((name) => vitest(name, folders, "pipe", signal)),
-    ];
-    for (const { counts, lines } of await Promise.all(runs)) {
-      add(counts);
-      yield* lines;
-    }
-  }
+  let cluster: Promise<VitestRun> | undefined;
+  // The cluster's tests mostly wait, so they run next to everything but the measurements.
+  const startCluster = (): Promise<VitestRun> => {
+    const run = vitest("cluster", folders, "pipe", signal);
+    run.catch(() => undefined); // whoever awaits it receives the error
+    return run;
+  };
+  if (suites.length === 0)
+    yield* prepare(
+      add,
+      () => {
+        cluster = startCluster();
+      },
+      signal,
+    );
+  cluster ??= startCluster();
+  for (const project of ["pure", "containers"]) add((await vitest(project, folders, output, signal)).counts);
+  // Shown at its end: the output of two runs at the same time would mix.
+  const { counts, lines } = await cluster;
+  add(counts);
+  yield* lines;
+  add((await vitest("timing", folders, output, signal)).counts);
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
   return total;
 }
 
-/** Projects of vitest.config.ts in their order; those of one phase run at the same time, as they mostly wait. */
-const PHASES = [["pure"], ["containers", "cluster"], ["timing"]] as const;
+/** What a run of vitest printed, with `pipe`, and counted. */
+interface VitestRun {
+  readonly counts: Counts;
+  readonly lines: readonly LogEvent[];
+}
 
 /** Runs the files of a project below the folders, if there are any. */
 async function vitest(
@@ -89,7 +100,7 @@ async function vitest(
   folders: readonly string[],
   output: Output,
   signal: AbortSignal,
-): Promise<{ readonly counts: Counts; readonly lines: readonly LogEvent[] }> {
+): Promise<VitestRun> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
@@ -100,9 +111,14 @@ async function vitest(
 
 /**
  * Runs the static checks one after the other, except the longest, which runs at the same time; each keeps one core busy.
- * Meanwhile it makes the images of the containers, which mostly waits for Debian's archive.
+ * Meanwhile it makes the images of the containers, which mostly waits for Debian's archive, and calls `withImages` when they
+ * are there.
  */
-async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): AsyncGenerator<TestEvent, void, void> {
+async function* prepare(
+  add: (counts: Counts) => void,
+  withImages: () => void,
+  signal: AbortSignal,
+): AsyncGenerator<TestEvent, void, void> {
   const [longest, ...others] = STATIC_CHECKS;
   const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
     const steps = timed(
@@ -128,7 +144,10 @@ async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): Asy
     async (emit) => {
       for (const other of others) await check(other, emit);
     },
-    (emit) => images(emit, signal),
+    async (emit) => {
+      await images(emit, signal);
+      withImages();
+    },
   ];
   yield* merge(tasks, new AbortController());
 }
