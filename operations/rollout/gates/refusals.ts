@@ -20,11 +20,11 @@ export function refusals(environment: Environment, candidate: Slot, observation:
   const strata = (trials: (counts: Counts) => Trials): readonly Stratum[] =>
     bins.map(({ of }) => fair({ candidate: trials(of[candidate]), stable: trials(of[stable]) }));
   const refused = [
-    ...strata(({ turnedAway: bad, dealt: trials }) => ({ trials, bad })),
+    ...strata(({ routedRefused: bad, routed: trials }) => ({ trials, bad })),
     // Only users': the probes' tokens are of the key that stays.
     ...(observation.retiresKey === true
       ? []
-      : strata(({ denied: bad, upgrades }) => ({ trials: bad + upgrades, bad }))),
+      : strata(({ webSocketsRefused: bad, webSockets }) => ({ trials: bad + webSockets, bad }))),
   ];
   const gate = "refusals-compared";
   if (counting.includes(stable) && !counting.includes(candidate)) {

@@ -19,16 +19,16 @@ export interface Counts {
   readonly streams: number;
   /** Failed ones among them, as {@link errors}. */
   readonly streamErrors: number;
-  /** Requested WebSockets, without the {@link denied} ones. */
-  readonly upgrades: number;
+  /** Requested WebSockets, without the {@link webSocketsRefused} ones. */
+  readonly webSockets: number;
   /** Those of them that were refused with 500 and above, or not answered. */
-  readonly refused: number;
+  readonly webSocketErrors: number;
   /** WebSockets refused with 400 to 499, which may be their clients' fault. */
-  readonly denied: number;
+  readonly webSocketsRefused: number;
   /** Requests that the weights distribute, as the server counts them: those outside of MCP. */
-  readonly dealt: number;
+  readonly routed: number;
   /** Those of them answered with 400 to 499. */
-  readonly turnedAway: number;
+  readonly routedRefused: number;
   /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
   readonly roundTrips: Histogram;
   /** CPU time of the server's processes. */
@@ -51,10 +51,10 @@ export interface Traffic {
 }
 
 /**
- * Routes that {@link Counts.dealt} leaves out. An MCP session stays on its slot, so the weights do not distribute its
+ * Routes that {@link Counts.routed} leaves out. An MCP session stays on its slot, so the weights do not distribute its
  * requests; the router counts WebSockets; the others are requested by the platform.
  */
-const NOT_DEALT: ReadonlySet<string> = new Set([
+const NOT_ROUTED: ReadonlySet<string> = new Set([
   SERVER_PATHS.mcp,
   SERVER_PATHS.health,
   SERVER_PATHS.ready,
@@ -174,8 +174,8 @@ interface Draft extends Record<Counter, number> {
 
 function draftOf(drafts: Map<number, Record<Slot, Draft>>, index: number): Record<Slot, Draft> {
   const empty = (): Draft => ({
-    ...{ requests: 0, errors: 0, streams: 0, streamErrors: 0, upgrades: 0, refused: 0, denied: 0 },
-    ...{ dealt: 0, turnedAway: 0, cpuSeconds: 0 },
+    ...{ requests: 0, errors: 0, streams: 0, streamErrors: 0, webSockets: 0, webSocketErrors: 0, webSocketsRefused: 0 },
+    ...{ routed: 0, routedRefused: 0, cpuSeconds: 0 },
     ...{ latency: new Map<number, number>(), roundTrips: new Map<number, number>() },
   });
   const draft = drafts.get(index) ?? { blue: empty(), green: empty() };
@@ -203,8 +203,8 @@ function counterOf({ labels }: Series): Counting | undefined {
     case ROUND_TRIP:
       return histogram("roundTrips");
     case SERVER_METRICS.requests:
-      if (NOT_DEALT.has(labels.route ?? "")) return undefined;
-      return counting(labels.status?.startsWith("4") === true ? ["dealt", "turnedAway"] : ["dealt"]);
+      if (NOT_ROUTED.has(labels.route ?? "")) return undefined;
+      return counting(labels.status?.startsWith("4") === true ? ["routed", "routedRefused"] : ["routed"]);
     case SERVER_METRICS.cpu:
       return counting(["cpuSeconds"]);
     default:
@@ -217,8 +217,8 @@ function answered(kind: string | undefined, responseClass: string | undefined): 
   const failed = responseClass === "5";
   switch (kind) {
     case "websocket":
-      if (responseClass === "4") return ["denied"];
-      return failed ? ["upgrades", "refused"] : ["upgrades"];
+      if (responseClass === "4") return ["webSocketsRefused"];
+      return failed ? ["webSockets", "webSocketErrors"] : ["webSockets"];
     case "stream":
       return failed ? ["streams", "streamErrors"] : ["streams"];
     default:

@@ -22,8 +22,8 @@ export function webSockets(environment: Environment, candidate: Slot, observatio
   const probes = (trials: (probed: ProbedRoundTrips) => Trials): readonly Stratum[] =>
     strata(observation.roundTrips, (seconds, slot) => trials(seconds[slot]));
   const refused = strata(bins, ({ of }, slot) => {
-    const { refused: bad, upgrades }: Counts = of[slot];
-    return { trials: upgrades, bad };
+    const { webSockets: trials, webSocketErrors: bad }: Counts = of[slot];
+    return { trials, bad };
   });
   const common = { needed: settings.minimumRoundTrips, bursts: true } as const;
   const errors = (lost: readonly Stratum[]): Verdict =>

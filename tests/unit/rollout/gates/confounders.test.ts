@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LATENCY_BUCKETS_MILLISECONDS } from "../../../../contract/envoy/metrics.ts";
 import type { Observation } from "../../../../operations/rollout/gates/observation.ts";
 import type { Bin, Counts } from "../../../../operations/rollout/gates/traffic-samples.ts";
-import { bins, counts, failing, histogram, NOBODY, observed, verdictOf } from "./observed.ts";
+import { bins, counts, failing, histogram, NO_TRAFFIC, observed, verdictOf } from "./observed.ts";
 
 describe("a problem of both slots", () => {
   const slow = { requests: 50, slow: 10 } as const;
@@ -32,7 +32,10 @@ describe("a problem of both slots", () => {
     });
     const with_ = (late: number): Observation =>
       observed(
-        bins(6, { requests: 200, slow: 40 }, NOBODY).map((each) => ({ ...each, of: { ...each.of, blue: busy(late) } })),
+        bins(6, { requests: 200, slow: 40 }, NO_TRAFFIC).map((each) => ({
+          ...each,
+          of: { ...each.of, blue: busy(late) },
+        })),
         { before: before(10_000, 0) },
         [],
       );

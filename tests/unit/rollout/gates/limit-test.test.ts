@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { together } from "../../../../operations/rollout/model/verdict.ts";
-import { bin, bins, failing, NOBODY, observed, outcome, verdictOf, verdictsOf } from "./observed.ts";
+import { bin, bins, failing, NO_TRAFFIC, observed, outcome, verdictOf, verdictsOf } from "./observed.ts";
 
 describe("the gates", () => {
   it("pass, fail or have no data", () => {
@@ -21,7 +21,7 @@ describe("the gates", () => {
   });
 
   it("hold if an exceeded limit may be chance, and do not fail on one bad request", () => {
-    expect(outcome(observed(bins(5, { requests: 80, errors: 1 }, NOBODY)))).toBe("no-data");
+    expect(outcome(observed(bins(5, { requests: 80, errors: 1 }, NO_TRAFFIC)))).toBe("no-data");
     expect(outcome(observed([bin({ requests: 10, errors: 1 }, { requests: 190 })]))).toBe("no-data");
   });
 

@@ -14,18 +14,19 @@ export interface Seconds {
   /** Round trips of WebSockets that the server measured, and those of them that took 300 ms. */
   readonly roundTrips?: number;
   readonly late?: number;
-  readonly refused?: number;
+  /** WebSockets that were answered with 5xx. */
+  readonly webSocketErrors?: number;
   /** WebSockets that were answered with 4xx. */
-  readonly denied?: number;
+  readonly webSocketsRefused?: number;
   readonly streams?: number;
   readonly streamErrors?: number;
   /** Requests outside of MCP that the server answered with 4xx; it counted all of them. */
-  readonly turnedAway?: number;
+  readonly routedRefused?: number;
   /** CPU seconds of a request. */
   readonly cpu?: number;
 }
 
-export const NOBODY: Seconds = { requests: 0 };
+export const NO_TRAFFIC: Seconds = { requests: 0 };
 
 export function histogram(
   bounds: readonly number[],
@@ -43,19 +44,19 @@ export function counts({
   slow = 0,
   roundTrips = 0,
   late = 0,
-  refused = 0,
-  denied = 0,
+  webSocketErrors = 0,
+  webSocketsRefused = 0,
   streams = 0,
   streamErrors = 0,
-  turnedAway = 0,
+  routedRefused = 0,
   cpu = 0.002,
 }: Seconds): Counts {
   return {
     requests,
     errors,
     latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 2500, requests, slow),
-    ...{ upgrades: roundTrips, refused, denied, streams, streamErrors, turnedAway },
-    dealt: requests,
+    ...{ webSockets: roundTrips, webSocketErrors, webSocketsRefused, streams, streamErrors, routedRefused },
+    routed: requests,
     roundTrips: histogram(LATENCY_BUCKETS_SECONDS, 0.01, 0.5, roundTrips, late),
     cpuSeconds: requests * cpu,
   };

@@ -9,17 +9,17 @@ describe("refused requests of users", () => {
   const refusals = (observation: Observation) => verdictOf(observation, "refusals-compared");
 
   it("are compared with the stable slot, without a limit", () => {
-    const worse = bins(6, { requests: 100, turnedAway: 10 }, { requests: 300 });
+    const worse = bins(6, { requests: 100, routedRefused: 10 }, { requests: 300 });
     expect(failing(observed(worse))).toEqual(["refusals-compared"]);
-    const alike = bins(60, { requests: 100, turnedAway: 10 }, { requests: 300, turnedAway: 30 });
+    const alike = bins(60, { requests: 100, routedRefused: 10 }, { requests: 300, routedRefused: 30 });
     expect(refusals(observed(alike))?.verdict).toBe("pass");
     expect(outcome(observed(alike))).toBe("pass");
   });
 
   it("include WebSockets, whose clients may have expired tokens", () => {
-    const expired = bins(30, { requests: 100, denied: 30 }, { requests: 300, denied: 30 });
+    const expired = bins(30, { requests: 100, webSocketsRefused: 30 }, { requests: 300, webSocketsRefused: 30 });
     expect(outcome(observed(expired))).toBe("pass");
-    const worse = bins(6, { requests: 100, denied: 15 }, { requests: 300 });
+    const worse = bins(6, { requests: 100, webSocketsRefused: 15 }, { requests: 300 });
     expect(failing(observed(worse))).toEqual(["refusals-compared"]);
     // Clients with the retired key must be refused.
     expect(failing(observed(worse, { retiresKey: true }))).toEqual([]);
@@ -29,7 +29,7 @@ describe("refused requests of users", () => {
     const of = (counting: readonly Slot[]): Observation => {
       const quiet = bins(6, { requests: 100, roundTrips: 0 }, { requests: 300, roundTrips: 0 }).map(({ at, of }) => ({
         at,
-        of: { green: { ...of.green, dealt: 0 }, blue: { ...of.blue, dealt: 0 } },
+        of: { green: { ...of.green, routed: 0 }, blue: { ...of.blue, routed: 0 } },
       }));
       const { both, ...observation } = observed(quiet);
       return { ...observation, both: { ...both, traffic: { ...both.traffic, counting } } };
@@ -52,10 +52,10 @@ describe("refused requests of users", () => {
 
   it("do not fail a candidate for probes that both slots refuse, of which it gets more than its weight", () => {
     // Ten users' requests and fifty probes on green, 190 and fifty on blue.
-    const both = bins(20, { requests: 60, turnedAway: 10 }, { requests: 240, turnedAway: 10 });
+    const both = bins(20, { requests: 60, routedRefused: 10 }, { requests: 240, routedRefused: 10 });
     expect(failing(observed(both))).toEqual(["refusals-compared"]);
     expect(outcome(observed(both, { probesRefused: true }))).toBe("pass");
-    const worse = bins(20, { requests: 60, turnedAway: 20 }, { requests: 240, turnedAway: 2 });
+    const worse = bins(20, { requests: 60, routedRefused: 20 }, { requests: 240, routedRefused: 2 });
     expect(failing(observed(worse, { probesRefused: true }))).toEqual(["refusals-compared"]);
   });
 });
@@ -85,7 +85,7 @@ describe("simulated refusals", () => {
         const mine = of(users, weight);
         const seconds = (count: number, share: number): Seconds => ({
           requests: count + probes,
-          turnedAway: of(count, share) + of(probes, probesRefused),
+          routedRefused: of(count, share) + of(probes, probesRefused),
         });
         all.push(bin(seconds(mine, own), seconds(users - mine, stable), all.length));
         const observation = observed([], { probesRefused: probesRefused > 0 }, all);

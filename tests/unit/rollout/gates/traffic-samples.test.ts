@@ -124,8 +124,8 @@ describe("the traffic of both slots", () => {
       ),
     ];
     const { bins } = trafficOf(all, 100, 104);
-    expect([sum(bins, "requests"), sum(bins, "upgrades"), sum(bins, "refused")]).toEqual([0, 8, 2]);
-    expect(sum(bins, "denied")).toBe(5);
+    expect([sum(bins, "requests"), sum(bins, "webSockets"), sum(bins, "webSocketErrors")]).toEqual([0, 8, 2]);
+    expect(sum(bins, "webSocketsRefused")).toBe(5);
     expect(bins.reduce((total, { of }) => total + of.green.cpuSeconds, 0)).toBe(0.5);
     expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ trials: 5, bad: 2 });
   });
@@ -175,7 +175,7 @@ describe("the traffic of both slots", () => {
       100,
       104,
     );
-    expect([sum(bins, "dealt"), sum(bins, "turnedAway")]).toEqual([59, 7]);
+    expect([sum(bins, "routed"), sum(bins, "routedRefused")]).toEqual([59, 7]);
     expect(counting).toEqual(["green"]);
     expect(trafficOf([scraped(100, 102), cpu], 100, 104).counting).toEqual([]);
   });

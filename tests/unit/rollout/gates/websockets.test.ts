@@ -16,7 +16,7 @@ describe("the gates of WebSockets", () => {
     expect(outcome(observed(thin, { roundTrips: probed({}) }))).toBe("pass");
     expect(failing(observed(thin, { roundTrips: probed({ slow: 12 }) }))).toEqual(["websocket"]);
     expect(failing(observed(thin, { roundTrips: probed({ lost: 3 }) }))).toEqual(["websocket-errors"]);
-    const refused = bins(6, { requests: 80, roundTrips: 10, refused: 5 }, { requests: 300 });
+    const refused = bins(6, { requests: 80, roundTrips: 10, webSocketErrors: 5 }, { requests: 300 });
     expect(failing(observed(refused))).toEqual(["websocket-errors"]);
   });
 });
