@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import * as docker from "@pulumi/docker";
 import { DockerBackups } from "../components/backups/docker.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
-import type { DockerPlatform } from "../components/core/container.ts";
+import type { DockerPlatform } from "../components/core/container-spec.ts";
 import { DockerImage } from "../components/core/image.ts";
 import { DockerPostgres } from "../components/database/postgres.ts";
 import { backupQueries } from "../components/backups/queries.ts";

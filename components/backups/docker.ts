@@ -1,7 +1,8 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { ExaiComponent } from "../core/component.ts";
-import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";
+import { hardenedContainer } from "../core/container.ts";
 import type { Transform } from "../core/transform.ts";
 import { POSTGRES_PATHS, POSTGRES_UID, type PostgresVolumes } from "../database/paths.ts";
 import { BackupSchedule, type Schedule } from "./schedules.ts";

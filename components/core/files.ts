@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
-import type { ContainerSpec, DockerPlatform, MountedFile } from "./container.ts";
+import type { ContainerSpec, DockerPlatform, MountedFile } from "./container-spec.ts";
 
 /** Label of a container with files: the id of its carrier. A new carrier means a new container. */
 export const FILES_LABEL = "exai.files";

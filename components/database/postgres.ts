@@ -3,7 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { readFileSync } from "node:fs";
 import { LABELS } from "../../contract/labels.ts";
 import { ExaiComponent } from "../core/component.ts";
-import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";
+import { hardenedContainer } from "../core/container.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import { POSTGRES_PATHS, POSTGRES_UID, type PostgresVolumes } from "./paths.ts";
 

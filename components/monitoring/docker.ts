@@ -3,7 +3,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
 import { JOBS } from "../../contract/monitoring.ts";
 import { ExaiComponent } from "../core/component.ts";
-import { hardenedContainer, type ContainerSpec, type DockerPlatform, type MountedFile } from "../core/container.ts";
+import type { ContainerSpec, DockerPlatform, MountedFile } from "../core/container-spec.ts";
+import { hardenedContainer } from "../core/container.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import { renderAlertmanager } from "./alertmanager.ts";
 import {

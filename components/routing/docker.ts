@@ -5,7 +5,8 @@ import { BOOTSTRAP_PATH, OBSERVE_PATHS, OBSERVE_PORT, ROUTES_DIRECTORY } from ".
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { HTTP_PORT } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
-import { hardenedContainer, type ContainerSpec, type DockerPlatform } from "../core/container.ts";
+import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";
+import { hardenedContainer } from "../core/container.ts";
 import type { Transform } from "../core/transform.ts";
 
 export interface EnvoyRouterArgs {

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runnerSpec } from "../../components/backups/docker.ts";
 import { backupSchedules } from "../../components/backups/schedules.ts";
-import type { ContainerSpec } from "../../components/core/container.ts";
+import type { ContainerSpec } from "../../components/core/container-spec.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";

@@ -1,7 +1,8 @@
 import * as docker from "@pulumi/docker";
 import { describe, expect, it } from "vitest";
 import { Secret } from "../../../contract/graph.ts";
-import { hardenedContainer, type ContainerSpec } from "../../../components/core/container.ts";
+import type { ContainerSpec } from "../../../components/core/container-spec.ts";
+import { hardenedContainer } from "../../../components/core/container.ts";
 import { transformed } from "../../../components/core/transform.ts";
 import { GeneratedSecrets } from "../../../components/secrets/generated.ts";
 import { DockerServer } from "../../../components/server/docker.ts";
