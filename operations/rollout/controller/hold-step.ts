@@ -44,14 +44,7 @@ export async function* holdStep(
       nextCheck = elapsed + checkSeconds;
 
       verdicts = [...(await gates.check()), ...(unknown === undefined ? [] : [unknown])];
-      yield {
-        type: "step",
-        id,
-        title: stateLabel(run.machine),
-        status: "progress",
-        verdicts,
-        seconds: Math.round(elapsed),
-      };
+      yield { type: "step", id, title: stateLabel(run.machine), status: "progress", verdicts };
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
       if (outcome === "pass" && elapsed >= holdSeconds && passes && run.machine.pause === undefined) {
