@@ -33,6 +33,9 @@ export type CliEvent = ProgressEvent | LogEvent | ViewEvent | ResultEvent;
 /** An event as it is printed: with the time at which the CLI received it, ISO 8601. */
 export type Timed<Event> = { readonly at: string } & Event;
 
+/** What `--json` prints: `docs/events.md`. */
+export type PrintedEvent = Timed<CliEvent | ErrorEvent>;
+
 /** A verb: yields its events and returns the exit code. */
 export type Verb = AsyncGenerator<CliEvent | ExaiEvent, number, void>;
 

@@ -116,7 +116,7 @@ describe("FileState", () => {
 
   it.each(["null", "[]", '"text"', '{"blue": 1}'])("refuses JSON that is no object of texts: %s", (text) => {
     writeFileSync(join(home, "slots.json"), text);
-    expect(() => new FileState(home).slots()).toThrow(/is not an object of texts/);
+    expect(() => new FileState(home).slots()).toThrow(/is not an object of strings/);
   });
 
   it("takes the password that another run has generated since", () => {
