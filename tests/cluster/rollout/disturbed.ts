@@ -83,7 +83,16 @@ export function disturbedTests(rollouts: () => KubernetesRollouts): void {
 
   /** The router has the weights of the first step, and the controller that waited for it obeys. */
   async function expectGoesOn({ ended }: { readonly ended: Promise<number> }): Promise<void> {
-    await until("the step's weights", 60, async () => (await rollouts().state()).table?.weights.green === 20);
+    const early = ended.then((code) => {
+      throw new Error(`the controller ended with ${String(code)} before the router had the step's weights`);
+    });
+    early.catch(() => undefined);
+    const weights = until("the step's weights", 60, async () => {
+      const { table } = await rollouts().state();
+      if (table === undefined) throw new Error("no proxy has a table");
+      return table.weights.green === 20;
+    });
+    await Promise.race([early, weights]);
     // It is not taken over, however long a busy cluster keeps its answer.
     const control = new KubernetesControlStore(rollouts().stack.cluster, 30);
     expect(await rollouts().run((context) => rollback({ ...context, control }, { reason: "test" }))).toBe(0);
