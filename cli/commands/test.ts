@@ -42,6 +42,8 @@ const STATIC_CHECKS = [
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "prettier", command: ["prettier", "--check", "--log-level", "warn", "."] },
   { name: "knip", command: ["knip"] },
+  { name: "architecture", command: ["depcruise", "--output-type", "err-long", "."] },
+  { name: "spelling", command: ["cspell", "lint", "--no-progress", "--quiet"] },
 ] as const;
 
 /**

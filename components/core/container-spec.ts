@@ -3,7 +3,7 @@ import type { Slot } from "../../contract/slots.ts";
 
 /** What every container of one local instance shares. */
 export interface DockerPlatform {
-  /** Prefix of the names of containers, networks and volumes; unique per instance on one Docker engine. */
+  /** Prefix of the names of containers, networks and volumes; unique per instance on one Docker daemon. */
   readonly instance: string;
   readonly stack: string;
   /** Name of the instance's bridge network; a container is reached there by its component name. */

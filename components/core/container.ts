@@ -5,7 +5,6 @@ import type { ContainerSpec, DockerPlatform } from "./container-spec.ts";
 import { FILES_LABEL, mountedFiles, type MountedFiles } from "./files.ts";
 import { transformed, type Transform } from "./transform.ts";
 
-
 /**
  * The `docker.Container` of a spec: non-root, read-only root, no capabilities, no new privileges, limits, a health
  * check, bounded restarts, ports on loopback, bounded logs.
