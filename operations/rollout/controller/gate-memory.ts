@@ -13,7 +13,7 @@ export interface GateMemory {
 
 /** The rollout before and at its first shift. */
 export interface Baseline {
-  /** When users first came to both slots, on the monotonic clock of `step-gates.ts`. */
+  /** When both slots first had users, on the monotonic clock of `step-gates.ts`. */
   readonly firstShiftAt: number;
   readonly before: Observation["before"];
 }

@@ -162,7 +162,7 @@ export class StepGates {
     }
   }
 
-  /** What is read once: when users came to both slots, and the stable slot's traffic before the rollout. */
+  /** What is read once: when both slots first had users, and the stable slot's traffic before the rollout. */
   async #baseline(offset: number): Promise<Baseline> {
     const memory = this.#run.gateMemory;
     if (memory.baseline !== undefined) return memory.baseline;
