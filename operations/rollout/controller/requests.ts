@@ -37,7 +37,7 @@ export async function serveRequests(store: RolloutStore, present: Present, signa
 
 /**
  * The answer to a request, even if the router or the journal fails: a request must not end the leader. Undefined if a
- * rollback failed: then the requesting process takes the lease and rolls back itself.
+ * rollback failed: then the requesting process seizes the lease and rolls back.
  */
 export async function answerRequest(
   store: RolloutStore,

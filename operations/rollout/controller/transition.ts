@@ -1,8 +1,7 @@
 import { SLOTS, type Slot, type Weights } from "../../../contract/slots.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
-import type { BootTime } from "../host/boot-clock.ts";
-import type { HistoryEntry, Journal } from "../model/journal.ts";
+import type { BootTime, HistoryEntry, Journal } from "../model/journal.ts";
 import { stateLabel } from "../model/labels.ts";
 import {
   emptySlots,

@@ -1,15 +1,6 @@
 import { uptime } from "node:os";
+import type { BootTime } from "../model/journal.ts";
 import { isSameBoot, ownIdentity } from "./process-identity.ts";
-
-/** A point in time that survives a crash of the process and, until the next boot, changes of the wall clock. */
-export interface BootTime {
-  /** ISO 8601, by the wall clock. */
-  readonly at: string;
-  /** The machine's boot; empty if it is unknown. */
-  readonly boot: string;
-  /** Seconds since that boot. */
-  readonly uptime: number;
-}
 
 /** The current time. */
 export async function bootTime(): Promise<BootTime> {

@@ -62,7 +62,7 @@ export class KubernetesControlStore implements ControlStore {
   }
 
   async answer(answer: ControlAnswer): Promise<void> {
-    const kept: Kept = { ...answer, at: Date.now() };
+    const kept: Kept = { answer, at: Date.now() };
     await this.#store.change((data) => ({
       ...Object.fromEntries(Object.entries(data).filter(([key, text]) => !isOld(key, text))),
       [`${answer.id}${ANSWER}`]: JSON.stringify(kept),
@@ -72,12 +72,15 @@ export class KubernetesControlStore implements ControlStore {
   async answerTo(id: string): Promise<ControlAnswer | undefined> {
     const text = (await this.#store.read())[`${id}${ANSWER}`];
     if (text === undefined) return undefined;
-    const { at: _at, ...answer } = JSON.parse(text) as Kept;
-    return answer;
+    return (JSON.parse(text) as Kept).answer;
   }
 }
 
-type Kept = ControlAnswer & { readonly at: number };
+/** An answer and when it was given, in milliseconds since 1970. */
+interface Kept {
+  readonly answer: ControlAnswer;
+  readonly at: number;
+}
 
 function isRequest(key: string): boolean {
   return key.endsWith(REQUEST);

@@ -8,7 +8,6 @@ import {
   GATEWAY_API,
   gatewayTable,
   LISTENERS,
-  parseServiceCluster,
   ROUTING_NAMES,
   sharedRules,
   streamsArePinned,
@@ -16,6 +15,7 @@ import {
 } from "../../../contract/gateway.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { ApiObject, Deployment, Found } from "./api-types.ts";
+import { slotClusters } from "./gateway-clusters.ts";
 import type { GatewayProxies, Proxy } from "./gateway-proxies.ts";
 import { FencedError, type Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
@@ -88,7 +88,7 @@ export class GatewayTraffic implements TrafficDriver {
 
   async readiness(): Promise<Readiness> {
     const [clusters, deployments] = await Promise.all([
-      this.#ask((proxy) => this.#clustersOf(proxy)),
+      this.#ask((proxy) => slotClusters(proxy, this.#cluster.namespace, this.#wsPort)),
       Promise.all(SLOTS.map((slot) => this.#deployment(slot))),
     ]);
     const ready = (slot: Slot): boolean =>
@@ -99,7 +99,7 @@ export class GatewayTraffic implements TrafficDriver {
 
   /** Streams count as requests if the routes are older than the rules for streams. */
   async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
-    const clusters = (await this.#ask((proxy) => this.#clustersOf(proxy))).flat();
+    const clusters = (await this.#ask((proxy) => slotClusters(proxy, this.#cluster.namespace, this.#wsPort))).flat();
     const active = (slot: Slot, kind: ClusterKind): number =>
       clusters
         .filter((one) => one.slot === slot && one.kind === kind)
@@ -261,42 +261,6 @@ export class GatewayTraffic implements TrafficDriver {
     this.#streamsPinned = streamsArePinned(dump, this.#cluster.namespace);
     return gatewayTable(dump, this.#cluster.namespace);
   }
-
-  async #clustersOf(proxy: Proxy): Promise<readonly SlotCluster[]> {
-    const answer = (await proxy.get("/clusters?format=json")) as ClustersAnswer;
-    return (answer.cluster_statuses ?? []).flatMap(({ name, host_statuses = [] }) => {
-      const parsed = parseServiceCluster(name, { namespace: this.#cluster.namespace, wsPort: this.#wsPort });
-      if (parsed === undefined) return [];
-      const healthy = host_statuses.filter(({ health_status }) => {
-        const { eds_health_status = "HEALTHY", failed_outlier_check = false } = health_status ?? {};
-        return eds_health_status === "HEALTHY" && !failed_outlier_check;
-      }).length;
-      const active = host_statuses
-        .flatMap(({ stats = [] }) => stats)
-        .filter((stat) => stat.name === "rq_active")
-        .reduce((sum, stat) => sum + Number(stat.value ?? 0), 0);
-      return [{ ...parsed, healthy, activeRequests: active }];
-    });
-  }
-}
-
-/** One Envoy cluster: a slot's Service and port. */
-interface SlotCluster {
-  readonly slot: Slot;
-  readonly kind: ClusterKind;
-  /** Replicas that get requests. */
-  readonly healthy: number;
-  readonly activeRequests: number;
-}
-
-interface ClustersAnswer {
-  readonly cluster_statuses?: readonly {
-    readonly name: string;
-    readonly host_statuses?: readonly {
-      readonly stats?: readonly { readonly name: string; readonly value?: string }[];
-      readonly health_status?: { readonly eds_health_status?: string; readonly failed_outlier_check?: boolean };
-    }[];
-  }[];
 }
 
 function tokenOf(route: Found<HttpRoute>): number {

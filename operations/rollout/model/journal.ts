@@ -1,14 +1,13 @@
 import type { Slot, Weights } from "../../../contract/slots.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
-import type { BootTime } from "../host/boot-clock.ts";
 import type { Failure } from "../../../contract/failure.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import { restingMachine, type Machine, type StateName } from "./machine.ts";
 
-/** One transition, as history keeps it. */
+/** A transition in the history. */
 export interface HistoryEntry {
-  /** Number of the journal's write that made it. */
+  /** Number of the journal's write. */
   readonly sequence: number;
   /** ISO 8601. */
   readonly at: string;
@@ -30,13 +29,23 @@ export interface HistoryEntry {
   readonly verdicts: readonly Verdict[];
 }
 
-/** When a slot lost its users. */
+/** A point in time that survives a crash of the process and, until the next boot, changes of the wall clock. */
+export interface BootTime {
+  /** ISO 8601, by the wall clock. */
+  readonly at: string;
+  /** The machine's boot; empty if it is unknown. */
+  readonly boot: string;
+  /** Seconds since that boot. */
+  readonly uptime: number;
+}
+
+/** When a slot lost its users, or the wait for its connections began. */
 export interface Left extends BootTime {
-  /** Whether its present server has had users; otherwise nobody but testers has met it. */
+  /** Whether its present server has had users; otherwise only testers have used it. */
   readonly users?: true;
 }
 
-/** What a controller needs to go on after a crash. Written before a transition's work is done. */
+/** What a controller needs to continue after a crash. Written before a state begins. */
 export interface Journal {
   readonly schema: 1;
   /** Grows by one with each write. */
@@ -44,19 +53,19 @@ export interface Journal {
   /** Fencing token of the writer. */
   readonly token: number;
   readonly machine: Machine;
-  /** The last route table that was to be in force. */
+  /** The route table that must be in force. */
   readonly table: RouteTable;
-  /** The image that each slot was given last by a rollout. */
+  /** The image that a rollout last deployed into each slot. */
   readonly images: Readonly<Partial<Record<Slot, string>>>;
-  /** The candidate's container right after its deployment: what restarts are counted from. */
+  /** The candidate's container after its deployment: restarts are counted from it. */
   readonly deployed?: { readonly id?: string; readonly restarts: number };
-  /** Since when each slot has had no users: its drain deadline is counted from here. */
+  /** Since when each slot has no users: its drain deadline is counted from then. */
   readonly left?: Readonly<Partial<Record<Slot, Left>>>;
-  /** The transition that this write is; absent in the first journal. */
+  /** The transition of this write; absent in the first journal. */
   readonly entry?: HistoryEntry;
 }
 
-/** The journal of a stack that has never seen a rollout. */
+/** The journal before the first rollout. */
 export function firstJournal(table: RouteTable = FIRST_TABLE): Journal {
   const active: Slot = table.weights.green > table.weights.blue ? "green" : "blue";
   return {
@@ -69,30 +78,25 @@ export function firstJournal(table: RouteTable = FIRST_TABLE): Journal {
   };
 }
 
-/** @throws UserError when the text is no journal of a schema that this version knows. */
+/** @throws UserError (invalid-file) if the text is not a journal of schema 1 */
 export function parseJournal(text: string, path: string): Journal {
+  const restore = "restore it from a backup, or move it away: the router keeps its table";
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new UserError(
-      "failed",
-      path,
-      "is no JSON",
-      "restore it from a backup, or move it away: the router's table stays in force",
-    );
+    throw new UserError("invalid-file", path, "is not valid JSON", restore);
   }
   const journal = value as Partial<Journal> | null;
   if (journal?.schema !== 1) {
     throw new UserError(
-      "failed",
+      "invalid-file",
       path,
-      `has schema ${String(journal?.schema)}, and this version knows schema 1`,
+      `has schema ${String(journal?.schema)}; this version reads schema 1`,
       "use the version of exai that wrote it",
     );
   }
-  if (journal.machine === undefined || journal.table === undefined || typeof journal.sequence !== "number") {
-    throw new UserError("failed", path, "is no complete journal", "restore it from a backup, or move it away");
-  }
+  if (journal.machine === undefined || journal.table === undefined || typeof journal.sequence !== "number")
+    throw new UserError("invalid-file", path, "is not a complete journal", restore);
   return journal as Journal;
 }

@@ -14,11 +14,11 @@ import {
 import type { RolloutPlan } from "./plan.ts";
 
 /**
- * The next machine. An event that the state does not know changes nothing and returns the same object; one that does
- * not leave the state keeps the state's own object.
+ * The next machine. An event that does not apply to the state returns the same object; an event that does not leave the state
+ * keeps the state's object.
  *
- * The candidate's weight rises only on an event that says that it is ready, in a pause only by a promotion, and falls to 0 with the
- * first that says that it is not.
+ * The candidate's weight rises only on an event with the candidate ready, during a pause only by a promotion, and falls to 0 on
+ * the first event with the candidate not ready.
  */
 export function reduce(machine: Machine, event: RolloutEvent): Machine {
   const { state, plan } = machine;
@@ -58,7 +58,7 @@ function fromRest(machine: Machine, event: RolloutEvent): Machine {
     if (plan.stable !== active || plan.candidate === plan.stable || !ready[plan.stable]) return machine;
     return { ...dropped(machine, "ending"), state: { name: "prepare" }, plan };
   }
-  // Nothing is warm: the release before is deployed again, and gets the users when it is ready.
+  // No slot is warm: the previous release is deployed again, and gets the users when it is ready.
   if (event.type === "rollback" && previous?.candidate === active)
     return rolledBack({ ...machine, plan: previous }, previous, event.ready, { reason: event.reason }, event.evict);
   return machine;
@@ -71,10 +71,10 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     case "prepare":
       return at({ name: "drain" });
     case "drain": {
-      // What runs there is about to go, and with it the sessions that an earlier rollout left: they hear it as 404 and
-      // initialise again, instead of meeting a container that is not there. Nothing is left to go back to, either.
+      // The slot's old server is about to stop. Its MCP sessions get 404 and initialize again, instead of errors from a missing
+      // container. There is also no previous release to roll back to any more.
       const evicted = withSlot(machine.evicted, plan.candidate);
-      // From here on a slot without a server is one that did not come up.
+      // From now on, a slot without a server is a failed deployment.
       const emptied = without(machine.emptied, plan.candidate);
       return { ...dropped(machine, "previous"), state: { name: "deploy" }, evicted, emptied };
     }
@@ -97,7 +97,7 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
       if (state.phase === "drain") return emptied(ended(machine, plan, "rolled-back"), plan.candidate);
       if (state.phase === "flip")
         return state.evict ? at({ ...state, phase: "drain" }) : ended(machine, plan, "rolled-back");
-      // Neither answers: the users go where they were served before.
+      // If both slots are down, the users return to the stable slot.
       return ready[plan.stable] || !ready[plan.candidate] ? flipped(machine, plan, state) : machine;
     case "idle":
     case "approve":
@@ -106,12 +106,12 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
   }
 }
 
-/** The last step is no more than the moment at which the candidate gets all users: a pause holds it in the bake. */
+/** The step of 100 % ends at once: a pause holds the rollout in the bake. */
 function gaveAll(state: RolloutState, plan: RolloutPlan): boolean {
   return state.name === "shift" && plan.steps[state.step] === 100;
 }
 
-/** The state after one that has passed, with more users; `full`: with all of them. */
+/** The machine after a state has passed. `full`: the candidate gets all users. */
 function passed(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readiness): Machine {
   const { state } = machine;
   if (!ready[plan.candidate]) return rolledBack(machine, plan, ready, unready(plan), true);
@@ -121,7 +121,7 @@ function passed(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readi
   const last = plan.steps.length - 1;
   const step = state.name === "shift" || state.name === "approve" ? state.step : -1;
   if (full) return at({ name: "shift", step: last });
-  // The approval has been waited for where the state is `approve`.
+  // In the state `approve`, the approval was given.
   if (step + 1 === last && plan.approval && state.name !== "approve") return at({ name: "approve", step });
   return at({ name: "shift", step: step + 1 });
 }
@@ -137,7 +137,7 @@ function observed(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     return rolledBack(machine, plan, ready, unready(plan), true);
   }
   if (state.name === "rollback" && state.phase === "revive") {
-    // There the work itself says when it is back.
+    // While the slot is being stopped or empty, the state's handler reports when it is ready.
     const back = ready[plan.stable] && !stableIsStopping(machine) && !machine.emptied.includes(plan.stable);
     if (back || !ready[plan.candidate]) return flipped(machine, plan, state);
   }
@@ -150,13 +150,13 @@ function failed(machine: Machine, plan: RolloutPlan, ready: Readiness, failure: 
     case "standby":
       return machine;
     case "retire":
-      // The users are where they belong; a slot that could not be stopped is no reason to move them.
+      // The users are on the right slot; a slot that cannot be stopped does not move them.
       return state.phase === "stop" ? ended(machine, plan, "completed") : machine;
     case "rollback":
-      // A flip that could not be written is tried again; a stable slot that does not come back ends the rollback.
+      // A flip that failed is retried; a stable slot that does not become ready ends the rollback.
       if (state.phase === "flip") return machine;
       if (state.phase === "drain") return ended(machine, plan, "rolled-back");
-      // What was deployed there did not come up: that is no slot that stands empty on purpose.
+      // The deployment failed, so the slot is not empty intentionally.
       return ended({ ...machine, emptied: without(machine.emptied, plan.stable) }, plan, "kept");
     default:
       return rolledBack(machine, plan, ready, { failure }, true);
@@ -183,9 +183,9 @@ function rolledBack(
   const { state } = machine;
   const from = state.name;
   const carries = hasUsers(state);
-  // Before the first step nobody is there to be sent away.
+  // Before the first step the candidate has no users to evict.
   const evict = wished && carries;
-  // A dead stable slot is no refuge while the candidate still answers.
+  // A stable slot that is down gets no users while the candidate is ready.
   const lost = !ready[plan.stable] || stableIsStopping(machine) || machine.emptied.includes(plan.stable);
   const automatic = failure !== undefined;
   const cause = automatic ? { reason, failure } : { reason };
@@ -196,12 +196,12 @@ function rolledBack(
     : flipped(next, plan, { ...rollback, phase: "flip" });
 }
 
-/** Whether the candidate has users, or the rollout has been complete. */
+/** Whether the candidate has users, or the rollout was complete. */
 function hasUsers(state: RolloutState): boolean {
   return hasGates(state) || state.name === "standby" || state.name === "retire" || state.name === "idle";
 }
 
-/** The stable slot has the users now; what was to be sent away from it is welcome again. */
+/** The stable slot has the users now, and is no longer evicted. */
 function flipped(machine: Machine, plan: RolloutPlan, state: Extract<RolloutState, { name: "rollback" }>): Machine {
   const evicted = without(machine.evicted, plan.stable);
   return {
@@ -229,7 +229,7 @@ function ended(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
           from: state.from,
         }
       : { outcome, reason: "", automatic: false, from: state.name };
-  // Taken back before its slot was touched, it leaves the release before it where it was: warm.
+  // Rolled back before its slot was changed, so the previous release is still warm.
   const before = outcome === "rolled-back" ? (previous?.id === plan.id ? undefined : previous) : plan;
   return {
     ...dropped(machine, "pause", "plan", "previous"),

@@ -1,24 +1,24 @@
 import type { SchemaState } from "../../schema/state.ts";
 import type { Readiness } from "../model/machine.ts";
 
-/** How long an answer counts, milliseconds from the question on: the router checks its slots once per second. */
+/** How long an answer is valid, milliseconds from the request: the router checks its slots once per second. */
 const FRESH_MS = 1000;
 
-/** A question that was asked before anybody needs the answer. */
+/** A request that is sent before its answer is needed. */
 export class Asked<Answer> {
   readonly #ask: () => Promise<Answer>;
   readonly #askedAt = performance.now();
   readonly #first: Promise<Answer>;
 
-  /** Asks at once. */
+  /** Sends the request. */
   constructor(ask: () => Promise<Answer>) {
     this.#ask = ask;
     this.#first = ask();
-    // Whoever has no use for the answer need not hear that there is none.
+    // An error matters only to a caller of answer().
     this.#first.catch(() => undefined);
   }
 
-  /** The answer; asked again where the question is old, or where there was no answer. */
+  /** The answer. The request is sent again if the answer is old or an error. */
   answer(): Promise<Answer> {
     const old = performance.now() - this.#askedAt > FRESH_MS;
     return old ? this.#ask() : this.#first.catch(() => this.#ask());
@@ -26,11 +26,11 @@ export class Asked<Answer> {
 }
 
 /**
- * What a rollback has to know before the users move, asked as early as there is somebody to ask: router and database may
- * be as busy as the users are badly served.
+ * What a rollback must know before it moves the users, requested as early as possible: during an incident, router and
+ * database may be slow.
  */
 export interface Ahead {
   readonly readiness: Asked<Readiness>;
-  /** Absent: nobody asked yet, or the stack has no database. */
+  /** Absent: not requested yet, or the stack has no database. */
   readonly schema?: Asked<SchemaState>;
 }

@@ -89,7 +89,7 @@ describe("the lock of a local stack", () => {
     mkdirSync(rolloutDirectory(place.home), { recursive: true });
     writeFileSync(join(rolloutDirectory(place.home), "journal.json"), "{broken");
     expect(await events(withStackLock(place, "up", nothing))).toMatchObject([
-      { level: "warning", message: /is no JSON/ },
+      { level: "warning", message: /is not valid JSON/ },
     ]);
   });
 });
