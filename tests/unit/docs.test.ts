@@ -163,7 +163,7 @@ function plainWords(text: string): string {
 }
 
 describe("commands", () => {
-  const program = new Command("exai").option("--json").option("--plain").option("--help");
+  const program = new Command("exai").option("--json").option("--plain").option("--help").option("--version");
   program.command("complete <shell>");
 
   beforeAll(async () => {
