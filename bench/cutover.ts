@@ -17,14 +17,12 @@ import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { otherSlot, type Slot } from "../contract/slots.ts";
-import type { Verb } from "../contract/events.ts";
+import type { Verb } from "../cli/events.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { SERVER_PATHS } from "../contract/server.ts";
-import { cutover } from "../operations/rollout/commands/cutover.ts";
 import { collectOverrides } from "../cli/commands/command.ts";
 import type { Overrides } from "../platforms/compose/project.ts";
 import { DEFAULT_STEPS } from "../operations/rollout/model/plan.ts";
-import { rollback } from "../operations/rollout/commands/rollback.ts";
 import { between, flipMilliseconds, markdown, quantileOf, shareOf } from "./support/figures.ts";
 import { failures } from "../tests/support/load/http.ts";
 import { clock } from "../tests/support/load/clock.ts";
@@ -32,6 +30,7 @@ import type { LoadReport } from "../tests/support/load/load.ts";
 import { compareRouters, comparison, ROUTERS } from "./support/routers/compare.ts";
 import { LoadThread } from "../tests/support/load/thread.ts";
 import { chooseTarget, type Target } from "./support/target.ts";
+import { cutover, rollback } from "../tests/support/rollout-verbs.ts";
 
 const LOAD = {
   ...{ requestsPerSecond: 300, webSockets: 1000, mcpSessions: 200 },

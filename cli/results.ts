@@ -1,5 +1,15 @@
 import type { BackupRecord } from "../operations/backups/history.ts";
 import type { BackupResult } from "../operations/backups/request.ts";
+import type { AbortResult } from "../operations/rollout/commands/abort.ts";
+import type { LedResult } from "../operations/rollout/commands/ask-leader.ts";
+import type { RolloutDetail, RolloutHistory } from "../operations/rollout/commands/history.ts";
+import type { CutoverPlan } from "../operations/rollout/commands/plan.ts";
+import type { ResumeResult } from "../operations/rollout/commands/resume.ts";
+import type { RolloutStatus } from "../operations/rollout/commands/status.ts";
+import type { WatchResult } from "../operations/rollout/commands/watch.ts";
+import type { InterruptedResult, RolloutResult } from "../operations/rollout/model/result.ts";
+import type { RotationResult } from "../operations/secrets/rotate.ts";
+import type { RotationStatus } from "../operations/secrets/status.ts";
 import type { ImageBuildResult } from "../operations/images/reference.ts";
 import type { PgtapResult } from "../operations/migrations/pgtap.ts";
 import type { ApplyPendingResult } from "../operations/schema/apply.ts";
@@ -22,11 +32,24 @@ export interface Results {
   synth: SynthData;
   plan: PlanResult;
   audit: PlanResult;
+  cutover: RolloutResult | InterruptedResult;
+  rollback: LedResult;
+  "rollout plan": CutoverPlan;
+  "rollout status": RolloutStatus;
+  "rollout status --watch": WatchResult;
+  "rollout history": RolloutHistory | RolloutDetail;
+  "rollout pause": LedResult;
+  "rollout resume": ResumeResult;
+  "rollout promote": LedResult;
+  "rollout abort": AbortResult;
+  "rollout finish": RolloutResult | InterruptedResult;
   "migrate plan": MigrationPlan;
   "migrate apply": ApplyPendingResult;
   "migrate test": PgtapResult;
   "backup now": BackupResult;
   "backup list": BackupListData;
+  "secrets rotate": RotationResult;
+  "secrets status": RotationStatus;
   "image build": ImageBuildResult;
   doctor: DoctorResult;
   test: Counts;
@@ -34,8 +57,9 @@ export interface Results {
 }
 
 /** The data of the views of each verb that has some. */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type
-export interface Views {}
+export interface Views {
+  "rollout status --watch": RolloutStatus;
+}
 
 /** Formats of a report. */
 export type PlanFormat = "text" | "json" | "markdown" | "sarif";

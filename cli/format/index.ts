@@ -1,11 +1,16 @@
 import type { Results, Views } from "../results.ts";
 import { formatBackupList, formatBackupNow } from "./backup.ts";
 import type { Block, Formatter } from "./block.ts";
+import { formatCutoverPlan } from "./cutover-plan.ts";
 import { formatDoctor } from "./doctor.ts";
+import { formatRolloutHistory } from "./history.ts";
 import { formatImageBuild } from "./image.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
 import { formatAudit, formatPlan } from "./plan.ts";
 import { formatDown, formatEnvironment, formatPreview, formatStatus, formatSynth, formatUp } from "./stack.ts";
+import { formatRolloutChange } from "./rollout.ts";
+import { formatSecretsRotate, formatSecretsStatus } from "./secrets.ts";
+import { formatRolloutStatus, formatWatchResult, ROLLOUT_VIEW } from "./status-watch.ts";
 import { formatTest } from "./test.ts";
 import { formatVersion } from "./version.ts";
 
@@ -19,6 +24,19 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   synth: formatSynth,
   plan: formatPlan,
   audit: formatAudit,
+  cutover: formatRolloutChange,
+  rollback: formatRolloutChange,
+  "rollout plan": formatCutoverPlan,
+  "rollout status": formatRolloutStatus,
+  "rollout status --watch": formatWatchResult,
+  "rollout history": formatRolloutHistory,
+  "rollout pause": formatRolloutChange,
+  "rollout resume": formatRolloutChange,
+  "rollout promote": formatRolloutChange,
+  "rollout abort": formatRolloutChange,
+  "rollout finish": formatRolloutChange,
+  "secrets rotate": formatSecretsRotate,
+  "secrets status": formatSecretsStatus,
   "migrate plan": formatMigratePlan,
   "migrate apply": formatMigrateApply,
   "migrate test": formatMigrateTest,
@@ -38,7 +56,9 @@ export interface ViewFormatter<Data> {
 }
 
 /** How the views of each verb are shown to people. */
-export const VIEW_FORMATTERS: { readonly [Verb in keyof Views]: ViewFormatter<Views[Verb]> } = {};
+export const VIEW_FORMATTERS: { readonly [Verb in keyof Views]: ViewFormatter<Views[Verb]> } = {
+  "rollout status --watch": ROLLOUT_VIEW,
+};
 
 /** The blocks of a result. */
 export function blocksOf<Name extends keyof Results>(

@@ -1,11 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { UserError } from "../../contract/errors.ts";
-import type { Verb } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import { cutover, type CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
 import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { rolloutExit } from "../exit-codes.ts";
 
-/** `./exai cutover`, as typed. */
+/** `cutover`, as typed. */
 export interface CutoverOptions {
   readonly image?: string;
   /** `5,25,50,100` */
@@ -22,26 +24,27 @@ export interface CutoverOptions {
   readonly idFile?: string;
 }
 
-/** Checks the options and runs the cutover. Exit codes: 0 done, 1 rolled back by itself, 2 failed, 3 refused. */
+/** `cutover`. @throws UserError that names a wrong option */
 export async function* cutoverVerb(context: RolloutContext, options: CutoverOptions): Verb {
   const { image } = options;
   if (image === undefined || image.trim() === "") {
     throw new UserError(
       "invalid-argument",
       "--image",
-      "a cutover needs the image to put into the idle slot",
-      "./exai cutover --image IMAGE",
+      "is the image that a cutover deploys into the idle slot",
+      fix`${command("cutover --image IMAGE")}`,
     );
   }
-  const named = options.idFile === undefined ? {} : { named: identifierFile(options.idFile) };
-  return yield* cutover(context, { ...requestOf(options), ...named, image });
+  const identifier = options.idFile === undefined ? {} : { onIdentifier: identifierFile(options.idFile) };
+  const operation = cutover(context, { ...requestOf(options), ...identifier, image });
+  return yield* resultOf("cutover", operation, rolloutExit);
 }
 
 /**
- * A file that is empty until the rollout has a name, which is before anything of it is done: whoever ends this process knows
- * what to take back, and that there is nothing.
+ * A file for the rollout's identifier, which is empty until the rollout has one. It is written before anything is changed:
+ * a program that ends this process knows which rollout to abort, or that there is none.
  *
- * @throws UserError, as the returned function does, where the file cannot be written
+ * @throws UserError if the file cannot be written; the returned function throws it too
  */
 function identifierFile(path: string): (rollout: string) => void {
   const write = (text: string): void => {
@@ -53,7 +56,7 @@ function identifierFile(path: string): (rollout: string) => void {
         "invalid-argument",
         `--id-file ${path}`,
         `cannot be written (${why})`,
-        "name a file in a directory that is yours",
+        "name a file in a directory that you may write",
       );
     }
   };
@@ -63,7 +66,7 @@ function identifierFile(path: string): (rollout: string) => void {
   };
 }
 
-/** How a cutover is to go, as typed. @throws UserError that names the option */
+/** The request of the options. @throws UserError that names a wrong option */
 export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
   const { image, reason } = options;
   const seconds = (name: "hold" | "bake" | "standby" | "drain") => {

@@ -1,11 +1,12 @@
-import type { Verb } from "../../contract/events.ts";
+import { rolloutExit } from "../exit-codes.ts";
+import { resultOf, type Verb } from "../events.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import { rollback, type RollbackRequest } from "../../operations/rollout/commands/rollback.ts";
 
-/** `./exai rollback`, as typed. */
+/** `rollback`, as typed. */
 export type RollbackOptions = RollbackRequest;
 
-/** `./exai rollback`: exit codes 0 done, 2 failed, 3 nothing to take back or somebody else at work. */
-export async function* rollbackVerb(context: RolloutContext, options: RollbackOptions): Verb {
-  return yield* rollback(context, options);
+/** `rollback`. */
+export function rollbackVerb(context: RolloutContext, options: RollbackOptions): Verb {
+  return resultOf("rollback", rollback(context, options), rolloutExit);
 }

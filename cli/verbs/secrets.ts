@@ -1,22 +1,25 @@
-import { UserError } from "../../contract/errors.ts";
-import type { Verb } from "../../contract/events.ts";
+import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
 import {
   abortRotation,
   rotateJwt,
-  rotationStatus,
   type RotateRequest,
   type RotationContext,
+  type RotationResult,
 } from "../../operations/secrets/rotate.ts";
+import { rotationStatus } from "../../operations/secrets/status.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { rolloutExit } from "../exit-codes.ts";
 
-/** `./exai secrets rotate`, as typed. */
+/** `secrets rotate`, as typed. */
 export interface SecretsRotateOptions {
   readonly abort?: boolean;
   readonly wait?: boolean;
   readonly reason?: string;
-  /** Life of a token, e.g. `1h`; the setting's where absent. */
+  /** Life of a token, e.g. `1h`. @default the setting's */
   readonly lifetime?: string;
-  /** For each cutover, as `./exai cutover` takes them. */
+  /** For each cutover, as `cutover` takes them. */
   readonly steps?: string;
   readonly hold?: string;
   readonly bake?: string;
@@ -26,8 +29,8 @@ export interface SecretsRotateOptions {
 /** What can be rotated. */
 const ROTATABLE = ["jwt"] as const;
 
-/** `./exai secrets rotate <what>`. Exit codes: 0 done or waiting, 1 a cutover took itself back, 2 failed, 3 refused. */
-export async function* secretsRotate(
+/** `secrets rotate <what>`. Exit codes: 0 done or waiting, 1 a cutover was rolled back, 2 failed, 3 refused. */
+export function secretsRotate(
   context: RotationContext,
   what: string,
   lifetimeMinutes: number,
@@ -35,10 +38,10 @@ export async function* secretsRotate(
 ): Verb {
   if (!ROTATABLE.some((known) => known === what))
     throw new UserError(
-      "not-found",
+      "invalid-argument",
       "secrets",
-      `there is no rotation of "${what}"`,
-      `./exai secrets rotate ${ROTATABLE.join("|")}`,
+      `"${what}" cannot be rotated`,
+      fix`${command(`secrets rotate ${ROTATABLE.join("|")}`)}`,
     );
   const { steps, hold, bake, drain, lifetime, reason } = options;
   const request: RotateRequest = {
@@ -52,10 +55,15 @@ export async function* secretsRotate(
       ...(drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") }),
     },
   };
-  return options.abort === true ? yield* abortRotation(context, request) : yield* rotateJwt(context, request);
+  const operation = options.abort === true ? abortRotation(context, request) : rotateJwt(context, request);
+  return resultOf("secrets rotate", operation, rotationExit);
 }
 
-/** `./exai secrets status`. */
-export async function* secretsStatus(context: Pick<RotationContext, "store" | "rollout">): Verb {
-  return yield* rotationStatus(context);
+function rotationExit(result: RotationResult): ExitCode {
+  return result.outcome === "cutover-failed" ? rolloutExit(result.cutover) : EXIT.ok;
+}
+
+/** `secrets status`. */
+export function secretsStatus(context: Pick<RotationContext, "store" | "rollout">): Verb {
+  return resultOf("secrets status", rotationStatus(context), () => EXIT.ok);
 }

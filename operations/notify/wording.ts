@@ -29,7 +29,8 @@ export function failureText(failure: Failure): string {
   }
 }
 
-function amount(value: number, unit: VerdictUnit): string {
+/** A figure with its unit. */
+export function amount(value: number, unit: VerdictUnit = "value"): string {
   switch (unit) {
     case "share":
       return `${String(Number((value * 100).toPrecision(3)))} %`;

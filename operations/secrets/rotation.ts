@@ -3,14 +3,14 @@ import { keysOf, type JwtKeyName, type JwtKeySet } from "../../contract/jwt.ts";
 
 /**
  * - `introduce`: one slot after the other gets both keys, until each of them signs with the new one.
- * - `age`: every slot accepts both and signs with the new key; tokens of the old one live on until they expire.
- * - `retire`: one slot after the other keeps the new key alone. - `settle`: the settings forget the old key.
+ * - `age`: every slot accepts both and signs with the new key; tokens of the old one are valid until they expire.
+ * - `retire`: one slot after the other keeps only the new key. - `settle`: the settings drop the old key.
  */
 export type RotationPhase = "introduce" | "age" | "retire" | "settle" | "done";
 
-/** The rotation of the key for tokens, as it is kept between two runs. Holds no key. */
+/** The record of a rotation of the key for tokens, between two runs. Contains no key. */
 export interface Rotation {
-  readonly schema: 2;
+  readonly schema: 1;
   readonly id: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -22,28 +22,28 @@ export interface Rotation {
   readonly phase: RotationPhase;
   /** The key that new tokens are to be signed with. Every slot accepts it. */
   readonly signing: JwtKeyName;
-  /** Whether a token of the new key may be with clients: a slot has signed with it, or could have. */
+  /** Whether clients may have tokens of the new key: a slot has signed with it, or could have. */
   readonly nextSigned: boolean;
-  /** Identifiers of the keys (`kid`), where they are known. */
+  /** Identifiers of the keys (`kid`), if they are known. */
   readonly kids: Readonly<Partial<Record<JwtKeyName, string>>>;
-  /** Longest life of a token. */
+  /** Longest life of a token, seconds. */
   readonly lifetimeSeconds: number;
   /** What each slot gets with its next deployment. */
   readonly wanted: Readonly<Record<Slot, JwtKeySet>>;
-  /** What each slot has; absent from the moment that it is to be deployed until its cutover has ended well. */
+  /** What each slot has; absent from the time before its deployment until its cutover has completed. */
   readonly running: Readonly<Partial<Record<Slot, JwtKeySet>>>;
-  /** Since when nothing signs with the other key, ISO 8601; of the last time that there was such an instant. */
+  /** Since when no slot signs with the other key, ISO 8601; the last such instant. */
   readonly signingSince?: string;
   readonly endedAt?: string;
 }
 
-/** What has to be done next. */
+/** The next step. */
 export type RotationStep =
   /** Deploy the idle slot with these keys and move the users to it. */
   | { readonly type: "cutover"; readonly slot: Slot; readonly keys: JwtKeySet }
-  /** The target alone signs from now on. */
+  /** Only the target signs from now on. */
   | { readonly type: "sign" }
-  /** A slot signs with the other key, with the users or for a rollback to find, or the begin of the wait is lost. */
+  /** A slot with users, or one that a rollback may return to, signs with the other key; or the start of the wait is unknown. */
   | { readonly type: "introduce" }
   | { readonly type: "wait"; readonly until: string }
   | { readonly type: "retire" }
@@ -56,7 +56,7 @@ export type RotationStart = Pick<Rotation, "id" | "startedAt" | "by" | "reason" 
 export function startedRotation(start: RotationStart): Rotation {
   const before = { blue: "current", green: "current" } as const;
   return {
-    schema: 2,
+    schema: 1,
     ...start,
     target: "next",
     phase: "introduce",
@@ -74,7 +74,7 @@ export function unfinishedRotation(rotation: Rotation | undefined): rotation is 
   return rotation !== undefined && rotation.phase !== "done";
 }
 
-/** The key that new tokens are to be signed with; `current` where no rotation is under way. */
+/** The key that new tokens are to be signed with; `current` if no rotation is under way. */
 export function signingKey(rotation: Rotation | undefined): JwtKeyName {
   return unfinishedRotation(rotation) ? rotation.signing : "current";
 }
@@ -82,9 +82,9 @@ export function signingKey(rotation: Rotation | undefined): JwtKeyName {
 /**
  * The next step, from the record, the slot that has the users and the time (milliseconds since 1970). Pure.
  *
- * A token is never refused for its key: no slot gets the target alone before the other key's tokens have expired, and no
- * key signs before every slot accepts it. The tokens' time runs only while no slot signs with the other key: a rollback
- * and one back again leave nothing in the record, so neither slot may be one that they must not reach.
+ * A token is never rejected for its key: no slot gets only the target before the other key's tokens have expired, and no key
+ * signs before every slot accepts it. The wait counts only while no slot signs with the other key: the record does not
+ * contain rollbacks, so users may be on either slot at any time.
  */
 export function nextStep(rotation: Rotation, active: Slot, now: number): RotationStep {
   const { target, signing, running, lifetimeSeconds } = rotation;
@@ -93,19 +93,19 @@ export function nextStep(rotation: Rotation, active: Slot, now: number): Rotatio
   switch (rotation.phase) {
     case "introduce": {
       if (all((keys) => keys === both(target))) return { type: "sign" };
-      // Only what the slot beside it accepts may sign in a slot.
+      // A slot may only sign with a key that the other slot accepts.
       return { type: "cutover", slot: idle, keys: both(acceptsBoth(running[active]) ? target : signing) };
     }
     case "age": {
       if (!all((keys) => signer(keys) === target)) return { type: "introduce" };
       const until = Date.parse(rotation.signingSince ?? "") + lifetimeSeconds * 1000;
-      // A record without a time is not believed: the wait begins anew.
+      // Without a time in the record the wait starts again.
       if (Number.isNaN(until)) return { type: "introduce" };
       return now < until ? { type: "wait", until: new Date(until).toISOString() } : { type: "retire" };
     }
     case "retire":
       if (all((keys) => keys === target)) return { type: "settle" };
-      // A slot that is not known here was on its way to the target alone, or comes from a time when only the target signed.
+      // A slot that is unknown here was to get only the target, or is from a time when only the target signed.
       if (!all((keys) => keys === undefined || signer(keys) === target)) return { type: "introduce" };
       return { type: "cutover", slot: idle, keys: target };
     case "settle":
@@ -115,7 +115,7 @@ export function nextStep(rotation: Rotation, active: Slot, now: number): Rotatio
   }
 }
 
-/** The record before a slot is deployed with other keys: written first, so that a crash leaves no slot that it does not know. */
+/** The record before a slot is deployed with other keys. It is written first, so that it covers every slot after a crash. */
 export function deploying(rotation: Rotation, slot: Slot, keys: JwtKeySet): Rotation {
   const other = otherSlot(slot);
   const beside = rotation.running[other];
@@ -153,17 +153,17 @@ export function advanced(rotation: Rotation, step: "sign" | "introduce" | "retir
   }
 }
 
-/** The record when the settings know the target alone. */
+/** The record when the settings contain only the target. */
 export function ended(rotation: Rotation, at: string): Rotation {
   const after = { blue: "current", green: "current" } as const;
   return { ...rotation, phase: "done", wanted: after, running: after, endedAt: at };
 }
 
 /**
- * The record of a rotation that goes back to the key it came from. Where the new key has signed nothing, the slots drop
- * it; else it is rotated out like any other, for its tokens are with clients.
+ * The record of a rotation that returns to the key it started from. If the new key has signed nothing, the slots drop it;
+ * otherwise it is replaced like any other key, because clients have its tokens.
  *
- * @returns undefined where there is no way back: the other key is on its way out of the settings
+ * @returns undefined if it can no longer be aborted: the settings are about to drop the other key
  */
 export function abortedRotation(rotation: Rotation): Rotation | undefined {
   if (rotation.target === "current") return rotation;

@@ -12,19 +12,18 @@ import { sameTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
 import { JOBS, RECORDS } from "../../contract/monitoring.ts";
 import { HEADERS } from "../../contract/server.ts";
-import { cutover } from "../../operations/rollout/commands/cutover.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/api-types.ts";
 import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
 import { McpProbe } from "../../operations/rollout/probes/mcp.ts";
 import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
-import { rollback } from "../../operations/rollout/commands/rollback.ts";
 import { KubernetesRollouts } from "../support/kubernetes/rollouts.ts";
 import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/kubernetes/stack.ts";
 import { openDashboard, openSession, streamStatus } from "../support/kubernetes/event-streams.ts";
 import { until } from "../support/rollout-stack.ts";
 import { runVerb } from "../support/verbs.ts";
 import { disturbedTests } from "./rollout/disturbed.ts";
+import { cutover, rollback } from "../support/rollout-verbs.ts";
 
 /** Rollouts with real pods, a real Envoy Gateway and a real Prometheus on the cluster of `EXAI_TEST_KUBECONFIG`. */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";

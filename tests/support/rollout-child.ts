@@ -4,14 +4,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../contract/errors.ts";
-import type { Verb } from "../../contract/events.ts";
+import type { Verb } from "../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { type RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { cutover, type CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
+import type { CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
 import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
-import { abort, resume } from "../../operations/rollout/commands/resume.ts";
 import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./rollout-stack.ts";
 import { localRollout } from "../../operations/rollout/local/context.ts";
+import { abort, cutover, resume } from "./rollout-verbs.ts";
 
 /** What a controller is to do. */
 export interface Job {

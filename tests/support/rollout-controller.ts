@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { ExaiEvent } from "../../contract/events.ts";
+import type { VerbEvent } from "./verbs.ts";
 import type { Journal } from "../../operations/rollout/model/journal.ts";
 import type { Job, PrintedError } from "./rollout-child.ts";
 import { until, type RolloutStack } from "./rollout-stack.ts";
@@ -13,7 +13,7 @@ import { stateLabel } from "../../operations/rollout/model/labels.ts";
 export interface Ended {
   /** Null when a signal ended it. */
   readonly code: number | null;
-  readonly events: readonly ExaiEvent[];
+  readonly events: readonly VerbEvent[];
   /** What it said at its end, where an error ended it. */
   readonly error: string;
 }
@@ -21,7 +21,7 @@ export interface Ended {
 /** A controller in a separate process. */
 export class Controller {
   readonly #child: ChildProcess;
-  readonly #events: ExaiEvent[] = [];
+  readonly #events: VerbEvent[] = [];
   readonly #exited: Promise<unknown>;
   #error = "";
 
@@ -30,7 +30,7 @@ export class Controller {
     this.#exited = once(child, "close");
     if (child.stdout !== null) {
       createInterface({ input: child.stdout }).on("line", (line) => {
-        const printed = JSON.parse(line) as ExaiEvent | PrintedError;
+        const printed = JSON.parse(line) as VerbEvent | PrintedError;
         if ("error" in printed) this.#error = printed.error;
         else this.#events.push(printed);
       });

@@ -15,6 +15,9 @@ export async function runOperation<Result>(
   }
 }
 
+/** What a verb yields. */
+export type VerbEvent = CliEvent | ExaiEvent;
+
 /** Runs a verb to its end. `text`: what a log shows of it, standard output and standard error. */
 export async function runVerb<Event extends CliEvent | ExaiEvent>(
   verb: AsyncGenerator<Event, number, void>,

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
-import type { Verb } from "../../../contract/events.ts";
+import type { Operation } from "../../../contract/events.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { wait, type RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
@@ -13,44 +14,45 @@ import { admitCandidate } from "../controller/schema-check.ts";
 import { RolloutStore } from "../controller/store.ts";
 import { testerHeaders } from "../probes/smoke.ts";
 import { withLease } from "../controller/outcome.ts";
-import { concluded } from "./conclude.ts";
-import { rolloutResult } from "../model/result.ts";
+import { rolloutResult, type InterruptedResult, type RolloutResult } from "../model/result.ts";
 import { WINDOW_SELECTOR } from "../gates/traffic-samples.ts";
 import { stateLabel } from "../model/labels.ts";
 
-/** What a cutover is asked for; the rest are defaults. */
+/** Request of a cutover. Times that are absent are the settings' or the defaults. */
 export interface CutoverRequest extends Partial<PlanTimes> {
   readonly image: string;
-  /** The slot that the image is meant for; refused where it has the users by then. @default the one without users */
+  /** The slot for the image; the cutover is refused if that slot has the users by then. @default the one without users */
   readonly candidate?: Slot;
   /** See {@link RolloutPlan.retiresKey}. */
   readonly retiresKey?: true;
   readonly reason?: string;
-  /** Hears the rollout's identifier just before it begins, so that whoever asked for it can mean this one and no other. */
-  readonly named?: (rollout: string) => void;
+  /** Called with the rollout's identifier just before it starts, so that the caller can later refer to this rollout. */
+  readonly onIdentifier?: (rollout: string) => void;
 }
 
 /**
- * Puts an image into the idle slot and shifts the users to it step by step, or takes them back by itself.
+ * Deploys an image into the idle slot and shifts the users to it step by step. Rolls back automatically if a step fails.
  *
- * @returns 0 when the candidate has all users, 1 when it was rolled back.
- * @throws UserError before anything is touched: exit code 3 while another rollout runs or is unfinished, or where the users
- * are on the slot that the image is meant for.
+ * @throws UserError before anything is changed: `lock-held` or `state-conflict` while another rollout is unfinished, or if
+ *   the users are on the requested slot
  */
-export async function* cutover(context: RolloutContext, request: CutoverRequest): Verb {
+export async function* cutover(
+  context: RolloutContext,
+  request: CutoverRequest,
+): Operation<RolloutResult | InterruptedResult> {
   checkGates(context.gates);
-  const operation = withLease(context, "cutover", async function* (store) {
+  return yield* withLease(context, "cutover", async function* (store) {
     if (!atRest(store.machine)) throw unfinished(store.machine);
-    if (request.candidate === usersSlot(store.machine)) throw usersCame(request.candidate);
-    await checkSurroundings(context);
+    if (request.candidate === usersSlot(store.machine)) throw usersMoved(request.candidate);
+    await checkEnvironment(context);
     const schema = yield* admitCandidate(context, store.machine, request.image);
-    // What cannot be deployed must not cost the standby, whose slot would be emptied for it. After the question for its schema,
-    // which brings an image to this machine: a registry may refuse to be asked what it lets be pulled.
+    // An image that cannot be deployed must not end the standby, whose slot it needs. This comes after the schema's check, which
+    // pulls an image to this machine: a registry may refuse a query for an image that it lets be pulled.
     await context.deployer.locate?.(request.image, context.signal);
-    // The standby's slot is needed now: the last rollout is over for good.
+    // The cutover needs the standby's slot: this ends the last rollout.
     await store.dispatch({ type: "finish" });
     const plan = await planOf(store, request, schema);
-    request.named?.(plan.id);
+    request.onIdentifier?.(plan.id);
     yield { type: "note", level: "info", message: `rollout ${plan.id}: ${plan.image} into ${plan.candidate}` };
     if (!(await store.dispatch({ type: "start", plan }))) {
       throw stableNotReady(plan.stable);
@@ -58,7 +60,6 @@ export async function* cutover(context: RolloutContext, request: CutoverRequest)
     yield* drive(store);
     return rolloutResult(store, plan);
   });
-  return yield* concluded(operation, () => "completed");
 }
 
 async function planOf(store: RolloutStore, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {
@@ -81,75 +82,78 @@ async function planOf(store: RolloutStore, request: CutoverRequest, schema: Plan
   };
 }
 
-/** Why no cutover begins while the one before is not over. */
+/** The error of a cutover while the last rollout is unfinished. */
 export function unfinished(machine: Machine): UserError {
   const { plan } = machine;
   return new UserError(
     "state-conflict",
     "rollout",
-    `${plan?.by ?? "somebody"} left rollout ${plan?.id ?? ""} in "${stateLabel(machine)}"`,
-    "./exai rollout resume, or ./exai rollout abort",
+    `rollout ${plan?.id ?? ""} of ${plan?.by ?? "another user"} is unfinished, in "${stateLabel(machine)}"`,
+    fix`${command("rollout resume")}, or ${command("rollout abort")}`,
   );
 }
 
-/** Why no cutover begins to a slot that was without users when it was decided on. */
-function usersCame(candidate: Slot): UserError {
+/** The error of a cutover to a slot that has got the users since the cutover was requested. */
+function usersMoved(candidate: Slot): UserError {
   return new UserError(
     "state-conflict",
     candidate,
-    "has got the users since this cutover to it was decided on",
-    "./exai rollout history says why; then the same command again",
+    "has got the users since the cutover to it was requested",
+    fix`see ${command("rollout history")}, then run the same command again`,
   );
 }
 
-/** Why no cutover begins without the slot that has the users. */
+/** The error of a cutover without a ready slot to compare with and to roll back to. */
 export function stableNotReady(stable: Slot): UserError {
   return new UserError(
     "state-conflict",
     stable,
-    "the slot that has the users is not ready, so nothing can be compared with it or fall back to it",
-    "./exai status, ./exai logs server",
+    "the slot that has the users is not ready, so the gates cannot compare with it and a rollback cannot return to it",
+    fix`${command("status")}, ${command("logs server")}`,
   );
 }
 
-/** How long the router's first figures may take to reach Prometheus, in seconds: a few scrapes. */
-const FIRST_FIGURES_SECONDS = 10;
+/** Longest time until the router's first samples reach Prometheus, in seconds: a few scrapes. */
+const FIRST_SAMPLES_SECONDS = 10;
 
-/** A rollout whose gates could never have data is refused while nothing is changed yet. */
-export async function checkSurroundings(context: RolloutContext): Promise<void> {
+/**
+ * Checks before anything is changed that the gates can get data.
+ *
+ * @throws UserError if the router has no table, or Prometheus has no samples of it
+ */
+export async function checkEnvironment(context: RolloutContext): Promise<void> {
   const { prometheusUrl, traffic } = context;
-  if ((await traffic.inForce()) === undefined) {
-    throw new UserError("failed", "router", "it has no route table", "./exai up");
-  }
+  if ((await traffic.inForce()) === undefined)
+    throw new UserError("unavailable", "router", "has no route table", fix`${command("up")}`);
   const prometheus = new Prometheus(prometheusUrl);
-  const seen = async () => (await prometheus.samples(WINDOW_SELECTOR, 30)).length > 0;
+  const hasSamples = async () => (await prometheus.samples(WINDOW_SELECTOR, 30)).length > 0;
   try {
-    if (await seen()) return;
-    // A router that nobody has asked for anything yet, such as a new one of a stack without users, counts nothing.
-    await askBoth(context);
-    for (let second = 0; second < FIRST_FIGURES_SECONDS; second += 1) {
+    if (await hasSamples()) return;
+    // A router that has had no request yet, as in a new stack, has no samples.
+    await requestBoth(context);
+    for (let second = 0; second < FIRST_SAMPLES_SECONDS; second += 1) {
       await wait(context, 1000, context.signal);
-      if (await seen()) return;
+      if (await hasSamples()) return;
     }
   } catch (error) {
     context.signal.throwIfAborted();
     throw new UserError(
-      "failed",
+      "unavailable",
       "gates",
       error instanceof Error ? error.message : String(error),
-      "./exai up, then ./exai status",
+      fix`${command("up")}, then ${command("status")}`,
     );
   }
   throw new UserError(
-    "failed",
+    "unavailable",
     "gates",
-    `${prometheusUrl} holds no sample of the router of the last 30 s`,
-    "see its targets: ./exai status, ./exai logs prometheus",
+    `${prometheusUrl} has no sample of the router of the last 30 s`,
+    fix`check its targets: ${command("status")}, ${command("logs prometheus")}`,
   );
 }
 
-/** One request to each slot, whatever comes of it. */
-async function askBoth({ routerUrl, signal }: RolloutContext): Promise<void> {
+/** Sends one request to each slot, and ignores the answers. */
+async function requestBoth({ routerUrl, signal }: RolloutContext): Promise<void> {
   const ask = async (slot: Slot): Promise<void> => {
     const headers = testerHeaders(slot);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);

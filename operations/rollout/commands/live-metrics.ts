@@ -2,18 +2,18 @@ import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS, ENVOY_METRICS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
 
-/** How a slot does now, for people who look on; what judges a rollout are the gates. Absent: nothing is known. */
-export interface Figures {
+/** Present metrics of a slot, for display only: the gates decide on a rollout. Absent: no data. */
+export interface LiveMetrics {
   /** Plain requests per second. */
   readonly requestRate?: number;
   /** Share of them with a status of 500 and above, 0 to 1. */
   readonly errorRatio?: number;
   readonly p95Milliseconds?: number;
-  /** Open MCP sessions, as the servers count them. */
+  /** Open MCP sessions, from the servers' metrics. */
   readonly mcpSessions?: number;
 }
 
-/** Seconds that the figures are over: some scrapes of the router. */
+/** Window of the rates: several scrapes of the router. */
 const WINDOW = "20s";
 
 const PLAIN = `${ENVOY_LABELS.slot}=~"${SLOTS.join("|")}",${ENVOY_LABELS.kind}="plain"`;
@@ -22,29 +22,29 @@ const SLOT = ENVOY_LABELS.slot;
 const REQUESTS = rate(ENVOY_METRICS.requests, SLOT);
 const FAILED = rate(ENVOY_METRICS.requests, SLOT, `,${ENVOY_LABELS.responseClass}="5"`);
 
-const QUERIES: Readonly<Record<keyof Figures, string>> = {
+const QUERIES: Readonly<Record<keyof LiveMetrics, string>> = {
   requestRate: REQUESTS,
-  // Envoy makes the series of class 5 with the first failure: until then there are none.
+  // Envoy creates the series of class 5 with the first failure.
   errorRatio: `(${FAILED} or ${REQUESTS} * 0) / ${REQUESTS}`,
   p95Milliseconds: `histogram_quantile(0.95, ${rate(`${ENVOY_METRICS.requestTime}_bucket`, `le, ${SLOT}`)})`,
   mcpSessions: `sum by (${SLOT}) (${SERVER_METRICS.mcpSessions}{${SLOT}=~"${SLOTS.join("|")}"})`,
 };
 
-/** Label that tells the answers to the one question apart. */
-const FIGURE = "figure";
+/** Label that distinguishes the results of the one query. */
+const METRIC = "metric";
 
 const QUERY = Object.entries(QUERIES)
-  .map(([name, query]) => `label_replace(${query}, "${FIGURE}", "${name}", "", "")`)
+  .map(([name, query]) => `label_replace(${query}, "${METRIC}", "${name}", "", "")`)
   .join(" or ");
 
-/** Asks Prometheus once for everything; undefined when it does not answer. */
-export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record<Slot, Figures>> | undefined> {
+/** Queries Prometheus once for all metrics; undefined if it does not answer. */
+export async function liveMetrics(prometheusUrl: string): Promise<Readonly<Record<Slot, LiveMetrics>> | undefined> {
   const url = new URL("/api/v1/query", prometheusUrl);
   url.searchParams.set("query", QUERY);
-  let answer: Answer;
+  let answer: QueryAnswer;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(3000) });
-    answer = (await response.json()) as Answer;
+    answer = (await response.json()) as QueryAnswer;
   } catch {
     return undefined;
   }
@@ -53,13 +53,13 @@ export async function figuresNow(prometheusUrl: string): Promise<Readonly<Record
   for (const { metric, value } of answer.data.result) {
     const slot = SLOTS.find((each) => each === metric[SLOT]);
     const number = Number(value[1]);
-    // A share or a quantile of nothing.
-    if (slot !== undefined && Number.isFinite(number)) found[slot][metric[FIGURE] ?? ""] = number;
+    // A ratio or a quantile without samples is NaN.
+    if (slot !== undefined && Number.isFinite(number)) found[slot][metric[METRIC] ?? ""] = number;
   }
   return found;
 }
 
-interface Answer {
+interface QueryAnswer {
   readonly status: string;
   readonly data?: {
     readonly resultType: string;

@@ -1,127 +1,133 @@
 import { otherSlot, type Slot } from "../../../contract/slots.ts";
-import { EXIT, UserError, UserErrors } from "../../../contract/errors.ts";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
-import { migrationLabel } from "../../migrations/files.ts";
-import { schemaError, schemaNoteText } from "../../schema/refusal.ts";
+import { UserError, type ErrorCode, type ExitCode } from "../../../contract/errors.ts";
+import { command, fix, type Fix } from "../../../contract/fix.ts";
+import type { SchemaNote } from "../../schema/decide.ts";
+import { schemaError } from "../../schema/refusal.ts";
+import type { SchemaMigration } from "../../schema/state.ts";
 import type { RolloutContext } from "../ports/context.ts";
-import { checkSurroundings, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
-import { gateLimits } from "./gate-limits.ts";
-import { checkGates } from "../gates/settings.ts";
-import { glance, isLed, SLOT_COLUMNS, slotRows, type Glance } from "./snapshot.ts";
-import { summaryOf } from "./history.ts";
-import type { HistoryEntry } from "../model/journal.ts";
+import { checkEnvironment, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
+import { checkGates, type GateSettings } from "../gates/settings.ts";
+import { isLed, slotSnapshots, takeSnapshot, type SlotSnapshot, type Snapshot } from "./snapshot.ts";
+import { entriesOf, summaryOf } from "./history.ts";
 import type { Holder } from "../ports/lease.ts";
+import type { OpenConnections } from "../ports/traffic.ts";
 import { atRest, usersSlot } from "../model/machine.ts";
 import { timesOf, type PlanTimes } from "../model/plan.ts";
 import { plannedSchema } from "../controller/schema-check.ts";
-import { span } from "./span.ts";
 import { SETTLE_SECONDS } from "../controller/state-handlers.ts";
 
-/** What `rollout plan` is asked; without an image it tells all but what depends on it. */
-export type OutlookRequest = Partial<CutoverRequest>;
+/** The cutover to plan. Without an image, what depends on it is left out. */
+export type PlanRequest = Partial<CutoverRequest>;
 
-/** One line of the outlook. */
-interface Stage {
-  readonly name: string;
-  readonly what: string;
-  /** Weight of the candidate in it, percent. */
-  readonly weight: number;
-  /** What it takes at least, seconds. */
-  readonly seconds: number;
+/** What a cutover would do now, and what it would be refused for. */
+export interface CutoverPlan extends PlanTimes {
+  readonly stable: Slot;
+  readonly candidate: Slot;
+  readonly image?: string;
+  /** Both slots now. */
+  readonly slots: readonly SlotSnapshot[];
+  readonly stages: readonly Stage[];
+  /** Least time until the candidate has all users permanently. */
+  readonly leastSeconds: number;
+  /** How long the last completed rollout took; absent if there was none. */
+  readonly lastSeconds?: number;
+  readonly gates: GateSettings;
+  /** Why the cutover would be refused, in the order in which it would find out; empty if it could start. */
+  readonly blockers: readonly Blocker[];
+  readonly notes: readonly SchemaNote[];
 }
 
-/**
- * What a cutover would do now, step by step, and what would keep it from beginning. Takes no lease, changes nothing.
- *
- * @returns 0 where a cutover could begin; else the exit code that it would end with: 2 or 3
- */
-export async function* outlook(context: RolloutContext, request: OutlookRequest): Verb {
-  const seen = await glance(context);
-  const { machine } = seen.journal;
+/** An error that a cutover would end with. */
+export interface Blocker {
+  readonly code: ErrorCode;
+  readonly where: string;
+  readonly problem: string;
+  readonly fix: Fix;
+  readonly exitCode: ExitCode;
+}
+
+/** A state of the cutover, and what is known about it in advance. */
+export type Stage = {
+  /** Weight of the candidate, percent. */
+  readonly weight: number;
+  /** Least time, seconds. */
+  readonly seconds: number;
+} & (
+  | { readonly name: "prepare"; readonly leaseHeld: boolean }
+  | {
+      readonly name: "drain";
+      /** Connections of the idle slot; absent if the router does not answer. */
+      readonly open?: OpenConnections;
+      readonly mcpSessions?: number;
+      readonly drainSeconds: number;
+    }
+  | {
+      readonly name: "deploy";
+      /** Where the image comes from, in a few words; absent if it is not known. */
+      readonly source?: string;
+      /** Image that the slot runs now. */
+      readonly present?: string;
+    }
+  | { readonly name: "ready"; readonly withinSeconds: number }
+  | { readonly name: "smoke" }
+  | { readonly name: "migrate"; readonly schema: PlannedMigrations }
+  | { readonly name: "shift"; readonly withinSeconds: number }
+  | { readonly name: "approve" }
+  | { readonly name: "bake" }
+  | { readonly name: "standby"; readonly standbySeconds: number }
+);
+
+/** What the cutover applies to the schema, or why that is not known. */
+export type PlannedMigrations =
+  | {
+      readonly known: true;
+      readonly expand: readonly SchemaMigration[];
+      /** Left for `migrate apply`. */
+      readonly later: readonly SchemaMigration[];
+    }
+  | {
+      readonly known: false;
+      /** `no-database`: the stack has none. `no-image`: it depends on the image. `unavailable`: it cannot be read. */
+      readonly reason: "no-database" | "no-image" | "unavailable";
+    };
+
+/** Plans a cutover. Takes no lease and changes nothing. */
+export async function planCutover(context: RolloutContext, request: PlanRequest): Promise<CutoverPlan> {
+  const { image } = request;
+  const snapshot = await takeSnapshot(context);
+  const { machine } = snapshot.journal;
   const stable = usersSlot(machine);
   const candidate = otherSlot(stable);
   const times = timesOf(request, context.defaults);
-  const [blockers, schema, source, entries] = await Promise.all([
-    blockersOf(context, seen, stable),
-    attempt(() => (request.image === undefined ? undefined : plannedSchema(context, machine, request.image))),
-    attempt(() => (request.image === undefined ? undefined : context.deployer.locate?.(request.image, context.signal))),
-    context.journal.history(),
+  const [blockers, schema, source, lastSeconds] = await Promise.all([
+    blockersOf(context, snapshot, stable),
+    attempt(() => (image === undefined ? undefined : plannedSchema(context, machine, image))),
+    attempt(() => (image === undefined ? undefined : context.deployer.locate?.(image, context.signal))),
+    lastCompleted(context),
   ]);
-  if (schema.value?.verdict.allowed === false) blockers.push(schemaError(schema.value.verdict.refusal));
+  const verdict = schema.value?.verdict;
+  if (verdict?.allowed === false) blockers.push(schemaError(verdict.refusal));
   for (const { error } of [schema, source]) if (error !== undefined) blockers.push(error);
-
-  yield { type: "table", title: "now", columns: SLOT_COLUMNS, rows: slotRows(seen) };
   const stages = stagesOf({
-    ...{ context, seen, stable, candidate, times, source: source.value },
-    image: request.image ?? "IMAGE",
-    migration: migrationOf(context, request.image, schema),
+    ...{ context, snapshot, candidate, times, source: source.value },
+    schema: plannedMigrations(context, image, schema),
   });
-  yield {
-    type: "table",
-    title: "then",
-    columns: ["state", candidate, "at least", "what happens"],
-    rows: stages.map(({ name, weight, seconds, what }) => [
-      ...[name, `${String(weight)} %`, seconds === 0 ? "" : span(seconds), what],
-    ]),
-  };
-  const limits = gateLimits(context.gates);
-  yield { type: "table", title: "under the gates", columns: ["gate", "passes"], rows: limits };
-  const notes = schema.value?.verdict.allowed === true ? schema.value.verdict.notes : [];
-  for (const note of notes) yield { type: "note", level: "warning", message: schemaNoteText(note) };
-  const least = stages.reduce((sum, { seconds }) => sum + seconds, 0);
-  yield conclusion({
-    request,
-    stable,
-    candidate,
-    times,
-    stages,
-    limits,
-    least,
-    blockers,
-    before: lastOf(entries),
-    seen,
-  });
-  return blockers[0]?.exitCode ?? EXIT.ok;
-}
-
-function conclusion(facts: {
-  readonly request: OutlookRequest;
-  readonly stable: Slot;
-  readonly candidate: Slot;
-  readonly times: PlanTimes;
-  readonly stages: readonly Stage[];
-  readonly limits: readonly (readonly string[])[];
-  readonly least: number;
-  readonly blockers: readonly UserError[];
-  readonly before: string;
-  readonly seen: Glance;
-}): ExaiEvent {
-  const { request, stable, candidate, times, stages, limits, least, blockers, before, seen } = facts;
-  const [first] = blockers;
-  const command = `./exai cutover --image ${request.image ?? "IMAGE"}`;
   return {
-    type: "result",
-    title:
-      first === undefined
-        ? `a cutover could begin: at least ${span(least)} until ${candidate} has all users for good${before}`
-        : `a cutover would not begin:\n${new UserErrors(blockers).message}`,
-    data: {
-      ...{ possible: first === undefined, stable, candidate, image: request.image, ...times },
-      leastSeconds: least,
-      stages,
-      gates: limits.map(([gate, passes]) => ({ gate, passes })),
-      slots: seen.slots,
-      open: seen.router?.open,
-      holder: seen.holder,
-      blockers: blockers.map(({ where, message, fix, exitCode }) => ({ where, problem: message, fix, exitCode })),
-    },
-    ...(first === undefined ? { next: [command] } : {}),
+    ...{ stable, candidate, ...(image === undefined ? {} : { image }), ...times },
+    ...{ slots: slotSnapshots(snapshot), stages },
+    leastSeconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
+    ...(lastSeconds === undefined ? {} : { lastSeconds }),
+    gates: context.gates,
+    blockers: blockers.map((error) => {
+      const { code, where, message, exitCode } = error;
+      return { code, where, problem: message, fix: error.fix, exitCode };
+    }),
+    notes: verdict?.allowed === true ? verdict.notes : [],
   };
 }
 
-/** What a cutover would be refused for now, in the order in which it would meet it. */
-async function blockersOf(context: RolloutContext, seen: Glance, stable: Slot): Promise<UserError[]> {
-  const { journal, holder, router } = seen;
+async function blockersOf(context: RolloutContext, snapshot: Snapshot, stable: Slot): Promise<UserError[]> {
+  const { journal, holder, router } = snapshot;
   const blockers: UserError[] = [];
   const check = async (work: () => void | Promise<void>) => {
     const { error } = await attempt(work);
@@ -130,92 +136,78 @@ async function blockersOf(context: RolloutContext, seen: Glance, stable: Slot): 
   await check(() => {
     checkGates(context.gates);
   });
-  if (holder !== undefined && isLed(seen)) blockers.push(held(holder));
+  if (holder !== undefined && isLed(snapshot)) blockers.push(held(holder));
   else if (!atRest(journal.machine)) blockers.push(unfinished(journal.machine));
-  await check(() => checkSurroundings(context));
+  await check(() => checkEnvironment(context));
   if (router?.ready[stable] === false) blockers.push(stableNotReady(stable));
   return blockers;
 }
 
 function held({ who, verb, pid }: Holder): UserError {
   return new UserError(
-    "state-conflict",
+    "lock-held",
     "rollout lease",
     `${who} holds it: \`${verb}\`, process ${String(pid)}`,
-    "./exai rollout status --watch   # until it ends",
+    fix`${command("rollout status --watch")} until it ends`,
   );
 }
 
-/** The stages of a cutover with what each would meet now. */
+/** The states of the cutover in their order. */
 function stagesOf(facts: {
   readonly context: RolloutContext;
-  readonly seen: Glance;
-  readonly stable: Slot;
+  readonly snapshot: Snapshot;
   readonly candidate: Slot;
   readonly times: PlanTimes;
-  readonly image: string;
   readonly source: string | undefined;
-  readonly migration: string;
+  readonly schema: PlannedMigrations;
 }): readonly Stage[] {
-  const { context, seen, stable, candidate, times, image, source, migration } = facts;
-  const { deadlines, gates } = context;
+  const { context, snapshot, candidate, times, source, schema } = facts;
+  const { router, metrics, slots } = snapshot;
   const { steps, holdSeconds, bakeSeconds, standbySeconds, drainSeconds, approval } = times;
-  const before = (name: string, what: string, seconds = 0): Stage => ({ name, what, weight: 0, seconds });
-  const watched = `gates pass, within ${span(holdSeconds + gates.noDataSeconds)}`;
-  const old = seen.slots[candidate].image;
+  const withinSeconds = holdSeconds + context.gates.noDataSeconds;
+  const open = router?.open[candidate];
+  const mcpSessions = metrics?.[candidate].mcpSessions;
+  const present = slots[candidate].image;
+  const before = { weight: 0, seconds: 0 };
+  const last = steps.at(-2) ?? 0;
   return [
-    before("prepare", `${isLed(seen) ? "the lease is held" : "the lease is free"}; the journal begins`),
-    before("drain", `${openOn(seen, candidate)}; what is open may go on for ${span(drainSeconds)}`),
-    before(
-      "deploy",
-      `${image} into ${candidate}${source === undefined ? "" : ` (${source})`}${old === undefined ? "" : `, now ${old}`}`,
-    ),
-    before("ready", `the router sees it ready without a break, within ${span(deadlines.readySeconds)}`, SETTLE_SECONDS),
-    before("smoke", "health, metrics, an MCP session and a WebSocket through the router, no user yet"),
-    before("migrate", migration),
-    ...steps.slice(0, -1).map((weight) => ({ name: "shift", what: watched, weight, seconds: holdSeconds })),
-    ...(approval
-      ? [{ name: "approve", what: "waits for ./exai rollout promote", weight: steps.at(-2) ?? 0, seconds: 0 }]
-      : []),
-    { name: "shift", what: `${candidate} has all users`, weight: 100, seconds: 0 },
-    { name: "bake", what: "gates pass", weight: 100, seconds: bakeSeconds },
-    { name: "standby", what: `done; ${stable} stays warm for ${span(standbySeconds)}`, weight: 100, seconds: 0 },
+    { ...before, name: "prepare", leaseHeld: isLed(snapshot) },
+    {
+      ...{ ...before, name: "drain", drainSeconds },
+      ...(open === undefined ? {} : { open }),
+      ...(mcpSessions === undefined ? {} : { mcpSessions }),
+    },
+    {
+      ...{ ...before, name: "deploy" },
+      ...(source === undefined ? {} : { source }),
+      ...(present === undefined ? {} : { present }),
+    },
+    { weight: 0, seconds: SETTLE_SECONDS, name: "ready", withinSeconds: context.deadlines.readySeconds },
+    { ...before, name: "smoke" },
+    { ...before, name: "migrate", schema },
+    ...steps.slice(0, -1).map((weight): Stage => ({ name: "shift", weight, seconds: holdSeconds, withinSeconds })),
+    ...(approval ? [{ name: "approve", weight: last, seconds: 0 } as const] : []),
+    { name: "shift", weight: 100, seconds: 0, withinSeconds: 0 },
+    { name: "bake", weight: 100, seconds: bakeSeconds },
+    { name: "standby", weight: 100, seconds: 0, standbySeconds },
   ];
 }
 
-function openOn({ router, figures }: Glance, slot: Slot): string {
-  const open = router?.open[slot];
-  if (open === undefined) return `what is open on ${slot} is not known`;
-  const sessions = figures?.[slot].mcpSessions;
-  return [
-    `${String(open.webSockets)} WebSockets`,
-    `${String(open.streams)} streams`,
-    ...(sessions === undefined ? [] : [`${String(sessions)} MCP sessions`]),
-  ]
-    .join(", ")
-    .concat(` on ${slot}`);
-}
-
-function migrationOf(
+function plannedMigrations(
   context: RolloutContext,
   image: string | undefined,
-  schema: Attempt<Awaited<ReturnType<typeof plannedSchema>>>,
-): string {
-  if (context.schema === undefined) return "no schema of this stack's own";
-  if (image === undefined) return "depends on the image";
-  if (schema.value === undefined) return "the schema cannot be read";
-  const { expand, later } = schema.value;
-  const names = (those: typeof expand) => those.map(migrationLabel).join(", ");
-  const applied = expand.length === 0 ? "nothing to expand" : `expands: ${names(expand)}`;
-  return later.length === 0 ? applied : `${applied}; left for ./exai migrate apply: ${names(later)}`;
+  { value }: Attempt<Awaited<ReturnType<typeof plannedSchema>>>,
+): PlannedMigrations {
+  if (context.schema === undefined) return { known: false, reason: "no-database" };
+  if (image === undefined) return { known: false, reason: "no-image" };
+  if (value === undefined) return { known: false, reason: "unavailable" };
+  return { known: true, expand: value.expand, later: value.later };
 }
 
-/** What the last completed rollout took, beside what is the least. */
-function lastOf(entries: readonly HistoryEntry[]): string {
-  const last = entries.findLast(({ to }) => to === "standby")?.rollout;
-  if (last === undefined) return "";
-  const { seconds } = summaryOf(entries.filter(({ rollout }) => rollout === last));
-  return `; the last one took ${span(seconds)}`;
+/** How long the last completed rollout took. */
+async function lastCompleted(context: RolloutContext): Promise<number | undefined> {
+  const last = (await context.journal.history()).findLast(({ to }) => to === "standby")?.rollout;
+  return last === undefined ? undefined : summaryOf(await entriesOf(context, last)).seconds;
 }
 
 interface Attempt<Value> {
@@ -223,7 +215,7 @@ interface Attempt<Value> {
   readonly error?: UserError;
 }
 
-/** Does what may refuse, and keeps the refusal. */
+/** Runs work that may be refused, and keeps the refusal. */
 async function attempt<Value>(work: () => Value | Promise<Value>): Promise<Attempt<Value>> {
   try {
     return { value: await work() };

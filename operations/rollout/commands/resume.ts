@@ -1,117 +1,92 @@
-import { EXIT } from "../../../contract/errors.ts";
-import type { Operation, Verb } from "../../../contract/events.ts";
+import type { Slot } from "../../../contract/slots.ts";
+import type { Operation } from "../../../contract/events.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
-import { summaryOf } from "./history.ts";
+import { entriesOf, summaryOf, type RolloutSummary } from "./history.ts";
+import { stateLabel } from "../model/labels.ts";
 import { atRest } from "../model/machine.ts";
-import { refuseOther, requestOrLead, type LedOperation } from "../controller/takeover.ts";
+import { refuseOther, requestOrLead } from "../controller/takeover.ts";
 import type { RolloutStore } from "../controller/store.ts";
 import { notNow, withLease } from "../controller/outcome.ts";
 import { isOver, rolloutResult, standbyUntil, type RolloutResult } from "../model/result.ts";
-import { concluded } from "./conclude.ts";
-import { stateLabel } from "../model/labels.ts";
+import { requestedBy, type LedResult } from "./ask-leader.ts";
 
 export interface ResumeRequest {
-  /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
+  /** Identifier of the rollout to resume. @default the one that is under way */
   readonly rollout?: string | undefined;
-  /** Only leads what nobody leads any more, as it is: a pause stays. For programs, which end no pause of a person. */
+  /** Leads the rollout only if no process does, and keeps a pause. For programs, which must not end a person's pause. */
   readonly lead?: boolean;
 }
 
-export interface AbortRequest {
-  readonly reason?: string;
-  readonly keepSessions?: boolean;
-  /** Identifier of the only rollout that is meant. Absent: whichever is under way. */
-  readonly rollout?: string | undefined;
+export type ResumeResult = LedResult | NothingToResume | AlreadyEnded;
+
+/** No rollout is under way. */
+export interface NothingToResume {
+  readonly outcome: "nothing-to-resume";
+  /** Label of the state. */
+  readonly state: string;
+  /** The slot that has all users. */
+  readonly active: Slot;
+  /** Whether the router had another table than the journal, and has the journal's now. */
+  readonly repaired: boolean;
+}
+
+/** The requested rollout has ended. */
+export interface AlreadyEnded {
+  readonly outcome: "already-ended";
+  readonly ended: RolloutSummary;
 }
 
 /**
- * Lets a paused rollout go on, and goes on where one was left: killed, interrupted or cut off from its journal. A step
- * begins anew, with a full hold, since nobody has watched it. At rest it only brings the router to the journal's table.
+ * Ends a pause, and continues a rollout whose process was killed, interrupted or cut off from the journal. A step starts
+ * again with a full hold, because no process has watched it. At rest it only restores the journal's table in the router.
  *
- * @throws UserError with exit code 3 where another rollout is under way than the one that is meant, or there never was one
- * of that name.
+ * @throws UserError `state-conflict` if another rollout is under way than the requested one, or if that never existed
  */
-export async function* resume(context: RolloutContext, request: ResumeRequest = {}): Verb {
+export function resume(context: RolloutContext, request: ResumeRequest = {}): Operation<ResumeResult> {
   const { rollout, lead = false } = request;
-  let wanted: "completed" | "rolled-back" = "completed";
-  const operation: LedOperation<RolloutResult | number> = {
-    verb: "rollout resume",
-    action: { action: "continue" },
-    why: "asked for by ./exai rollout resume",
+  const verb = "rollout resume";
+  const run = (store: RolloutStore) => continueRollout(store, request);
+  if (lead) return withLease(context, verb, run);
+  return requestOrLead(context, {
+    ...{ verb, why: requestedBy(verb), action: { action: "continue" }, lead: run },
     ...(rollout === undefined ? {} : { rollout }),
-    lead: async function* (store) {
-      const { machine, journal } = store;
-      const { plan } = machine;
-      refuseOther(machine, rollout);
-      if (rollout !== undefined && plan?.id !== rollout) return yield* over(store, rollout);
-      if (machine.state.name === "standby" && plan !== undefined) {
-        if (isOver(standbyUntil(journal.entry?.at, plan))) await store.dispatch({ type: "finish" });
-      }
-      const milliseconds = await store.reconcile();
-      if (atRest(store.machine) || plan === undefined) {
-        const fixed = milliseconds > 0 ? "; the router had another table and has the journal's now" : "";
-        const message = `nothing to resume: ${stateLabel(store.machine)}, ${machine.active} has the users${fixed}`;
-        yield { type: "note", level: "info", message };
-        return EXIT.ok;
-      }
-      const message = `resuming ${plan.id} of ${plan.by} in "${stateLabel(machine)}"`;
-      yield { type: "note", level: "info", message };
-      if (!lead) await store.dispatch({ type: "continue" });
-      yield* drive(store);
-      const automatic = store.machine.ending?.automatic === true;
-      // Going on with what a person has begun to take back is going on as well.
-      if (machine.state.name === "rollback" && !automatic) wanted = "rolled-back";
-      return rolloutResult(store, plan);
-    },
-  };
-  const run = lead ? withLease(context, operation.verb, operation.lead) : requestOrLead(context, operation);
-  return yield* concluded(run, () => wanted);
-}
-
-/** Says what became of a rollout that is not under way any more. */
-async function* over(store: RolloutStore, rollout: string): Operation<number> {
-  const entries = (await store.context.journal.history()).filter((entry) => entry.rollout === rollout);
-  if (entries.length === 0)
-    throw notNow(store, `there is no rollout ${rollout === "" ? "without a name" : rollout}`, "./exai rollout history");
-  await store.reconcile();
-  const { outcome, ending } = summaryOf(entries);
-  const message = `nothing to resume: ${rollout} is over, ${outcome}${ending === "" ? "" : ` (${ending})`}`;
-  yield { type: "note", level: "info", message };
-  return outcome === "completed" ? EXIT.ok : EXIT.violations;
-}
-
-/**
- * Takes an unfinished rollout back, also one that another process leads.
- *
- * @throws UserError with exit code 3 when the rollout is complete: that is what `rollback` is for; and where another one is
- * under way than the one that is meant.
- */
-export async function* abort(context: RolloutContext, request: AbortRequest): Verb {
-  const { rollout } = request;
-  const why = request.reason ?? "asked for by ./exai rollout abort";
-  const evict = request.keepSessions !== true;
-  const operation = requestOrLead(context, {
-    verb: "rollout abort",
-    action: { action: "abort", evict },
-    why,
-    ...(rollout === undefined ? {} : { rollout }),
-    lead: async function* (store): Operation<RolloutResult | number> {
-      const { plan, state } = store.machine;
-      refuseOther(store.machine, rollout);
-      if (plan === undefined || (rollout !== undefined && plan.id !== rollout)) {
-        await store.reconcile();
-        yield { type: "note", level: "info", message: `nothing to abort: ${store.machine.active} has all users` };
-        return EXIT.ok;
-      }
-      if (state.name === "standby" || state.name === "retire") {
-        throw notNow(store, `rollout ${plan.id} is complete: ${plan.candidate} has all users`, "./exai rollback");
-      }
-      const ready = await store.readinessSoon(context.ahead?.readiness.answer());
-      await store.dispatch({ type: "rollback", reason: why, evict }, { observed: { ready } });
-      yield* drive(store);
-      return rolloutResult(store, plan);
-    },
   });
-  return yield* concluded(operation, () => "rolled-back");
+}
+
+async function* continueRollout(
+  store: RolloutStore,
+  { rollout, lead = false }: ResumeRequest,
+): Operation<RolloutResult | NothingToResume | AlreadyEnded> {
+  const { machine, journal } = store;
+  const { plan } = machine;
+  refuseOther(machine, rollout);
+  if (rollout !== undefined && plan?.id !== rollout) return alreadyEnded(store, rollout);
+  if (machine.state.name === "standby" && plan !== undefined && isOver(standbyUntil(journal.entry?.at, plan)))
+    await store.dispatch({ type: "finish" });
+  const milliseconds = await store.reconcile();
+  if (atRest(store.machine) || plan === undefined) {
+    const { active } = store.machine;
+    return { outcome: "nothing-to-resume", state: stateLabel(store.machine), active, repaired: milliseconds > 0 };
+  }
+  const message = `resuming ${plan.id} of ${plan.by} in "${stateLabel(machine)}"`;
+  yield { type: "note", level: "info", message };
+  if (!lead) await store.dispatch({ type: "continue" });
+  yield* drive(store);
+  // To continue a rollback that a person has started is a success.
+  const requested = machine.state.name === "rollback" && store.machine.ending?.automatic !== true;
+  return rolloutResult(store, plan, { requested });
+}
+
+async function alreadyEnded(store: RolloutStore, rollout: string): Promise<AlreadyEnded> {
+  const entries = await entriesOf(store.context, rollout);
+  if (entries.length === 0)
+    throw notNow(
+      store,
+      rollout === "" ? "the identifier of the rollout is empty" : `rollout ${rollout} does not exist`,
+      fix`${command("rollout history")}`,
+    );
+  await store.reconcile();
+  return { outcome: "already-ended", ended: summaryOf(entries) };
 }

@@ -1,6 +1,7 @@
 import { otherSlot } from "../../../contract/slots.ts";
-import { UserError } from "../../../contract/errors.ts";
-import type { ProgressEvent, Verb } from "../../../contract/events.ts";
+import type { UserError } from "../../../contract/errors.ts";
+import type { Operation, ProgressEvent } from "../../../contract/events.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { Asked } from "../ports/prefetch.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
@@ -12,28 +13,27 @@ import { admitRollback } from "../controller/schema-check.ts";
 import type { RolloutStore } from "../controller/store.ts";
 import { notNow } from "../controller/outcome.ts";
 import { rolloutResult } from "../model/result.ts";
-import { conclude } from "./conclude.ts";
+import { requestedBy, type LedResult } from "./ask-leader.ts";
 
 export interface RollbackRequest {
   readonly reason?: string;
   /**
-   * Leaves the MCP sessions, event streams and WebSockets of the slot that is left where they are, until its slot is
-   * needed or their time is over. Without it they are sent away, so that their clients come back on the other slot.
+   * Keeps open MCP sessions, event streams and WebSockets of the candidate, until its slot is needed or their time is over.
+   * Without it they are closed, so that their clients reconnect to the other slot.
    */
   readonly keepSessions?: boolean;
-  /** Goes back although the schema has moved past what the old release declares. */
+  /** Rolls back although the schema has moved past what the old release supports. */
   readonly acceptSchema?: boolean;
 }
 
 /**
- * Gives the users back to the slot that had them before. While it is warm, this is one change of weights; where it is
- * not, its release is deployed again first, and that is said before anything is done. Reaches a rollout that another
- * process leads as well.
+ * Returns the users to the slot that had them before. While that slot is warm, this is one change of weights; otherwise its
+ * release is deployed again first, which a note says beforehand. Works on a rollout that another process leads, too.
  *
- * @throws UserError with exit code 3 when there is nothing to take back, or the schema forbids it.
+ * @throws UserError `state-conflict` if there is nothing to roll back, or the schema does not allow it
  */
-export async function* rollback(context: RolloutContext, request: RollbackRequest): Verb {
-  const why = request.reason ?? "asked for by ./exai rollback";
+export async function* rollback(context: RolloutContext, request: RollbackRequest): Operation<LedResult> {
+  const why = request.reason ?? requestedBy("rollback");
   const evict = request.keepSessions !== true;
   const known = await context.journal.read();
   const planned = known === undefined ? undefined : revocable(known.machine);
@@ -42,44 +42,38 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
     readiness ??= new Asked(() => context.traffic.readiness());
     yield* admitRollback(context, planned, request.acceptSchema === true);
   }
-  const result = yield* requestOrLead(context, {
+  return yield* requestOrLead(context, {
     verb: "rollback",
     action: { action: "rollback", evict },
     why,
     lead: async function* (store) {
       const plan = revocable(store.machine);
-      if (plan === undefined) throw nothingToTakeBack(store);
+      if (plan === undefined) throw nothingToRollBack(store);
       const ready = await store.readinessSoon(readiness?.answer());
       yield* redeployment(store, plan, ready);
       await store.dispatch({ type: "rollback", reason: why, evict }, { observed: { ready } });
       yield* drive(store);
-      return rolloutResult(store, plan);
+      return rolloutResult(store, plan, { requested: true });
     },
   });
-  const code = yield* conclude(result, "rolled-back");
-  if (result.outcome === "rolled-back" && !result.evicted.includes(result.candidate)) {
-    const message = `MCP sessions and connections that are open on ${result.candidate} may stay there for ${String(result.drainSeconds)} s, and then until it is deployed anew`;
-    yield { type: "note", level: "info", message };
-  }
-  return code;
 }
 
-/** The rollout that a rollback would take back. */
+/** The rollout that a rollback would revert. */
 function revocable({ plan, previous, active }: Machine): RolloutPlan | undefined {
   return plan ?? (previous?.candidate === active ? previous : undefined);
 }
 
-function nothingToTakeBack(store: RolloutStore): UserError {
+function nothingToRollBack(store: RolloutStore): UserError {
   const { machine, journal } = store;
   const idle = otherSlot(machine.active);
   return notNow(
     store,
-    `there is no release to go back to: ${machine.active} has the users since ${journal.entry?.at ?? "the start"}`,
-    `./exai cutover --image IMAGE puts an earlier image into ${idle}; ./exai rollout history names them`,
+    `there is no release to roll back to: ${machine.active} has had the users since ${journal.entry?.at ?? "the start"}`,
+    fix`${command("cutover --image IMAGE")} deploys an earlier image into ${idle}; ${command("rollout history")} lists the images`,
   );
 }
 
-/** Says what a rollback has to deploy first, where the old slot is not warm. */
+/** Notes what a rollback has to deploy first if the old slot is not warm. */
 async function* redeployment(
   store: RolloutStore,
   plan: RolloutPlan,
@@ -88,20 +82,19 @@ async function* redeployment(
   const { context, machine } = store;
   const users = store.journal.table.weights[plan.stable];
   if (users === 100 || machine.state.name === "rollback") return;
-  // What was stopped a moment ago may still look ready to the router.
+  // The router may still report a slot ready that was stopped a moment ago.
   const cold = machine.emptied.includes(plan.stable);
   if (!cold && (ready === undefined || ready[plan.stable])) return;
   const image = plan.stableImage ?? store.journal.images[plan.stable];
   const last = image === undefined ? undefined : deploymentSeconds(await context.journal.history(), image);
-  const took = last === undefined ? "" : `; it took ${last.toFixed(0)} s the last time`;
-  const limit = `at most ${String(context.deadlines.readySeconds)} s`;
+  const took = last === undefined ? "" : `, ${last.toFixed(0)} s the last time`;
   const message =
-    `${plan.stable} is not warm: ${image ?? "its release"} is deployed there again, and gets the users when it is ready ` +
-    `(${limit}${took}); until then ${plan.candidate} keeps them`;
+    `${plan.stable} is not warm: ${image ?? "its release"} is deployed there again and gets the users when it is ready ` +
+    `(at most ${String(context.deadlines.readySeconds)} s${took}); until then ${plan.candidate} keeps them`;
   yield { type: "note", level: "warning", message };
 }
 
-/** From the start of the last deployment of an image until it was ready, seconds; undefined where history has none. */
+/** Seconds from the start of the last deployment of an image until it was ready; undefined if the history has none. */
 function deploymentSeconds(history: readonly HistoryEntry[], image: string): number | undefined {
   for (const end of history.filter((entry) => entry.from === "ready" && entry.to === "smoke").reverse()) {
     const begin = history.find((entry) => entry.rollout === end.rollout && entry.to === "deploy");

@@ -1,25 +1,25 @@
-import { SLOTS, type Slot } from "../../../contract/slots.ts";
+import { SLOTS, type Slot, type Weights } from "../../../contract/slots.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
-import { figuresNow, type Figures } from "./live-metrics.ts";
+import { liveMetrics, type LiveMetrics } from "./live-metrics.ts";
 import { firstJournal, type Journal } from "../model/journal.ts";
 import type { Holder } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
 import type { OpenConnections } from "../ports/traffic.ts";
 
-/** All that can be seen of a rollout without taking its lease or changing anything. */
-export interface Glance {
+/** What can be read about a rollout without its lease. */
+export interface Snapshot {
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** The journal, or what stands for it where no rollout has ever been. */
+  /** The journal; the first journal of the table in force if there has never been a rollout. */
   readonly journal: Journal;
   readonly holder: Holder | undefined;
-  /** The router's own word; undefined when it does not answer. */
+  /** Undefined if the router does not answer. */
   readonly router: Router | undefined;
   readonly slots: Readonly<Record<Slot, SlotStatus>>;
-  /** Undefined when Prometheus does not answer. */
-  readonly figures: Readonly<Record<Slot, Figures>> | undefined;
+  /** Undefined if Prometheus does not answer. */
+  readonly metrics: Readonly<Record<Slot, LiveMetrics>> | undefined;
 }
 
 interface Router {
@@ -28,46 +28,68 @@ interface Router {
   readonly open: Readonly<Record<Slot, OpenConnections>>;
 }
 
-/** Looks. `slots`: what an earlier look found, where asking for it again would cost more than it tells. */
-export async function glance(context: RolloutContext, slots?: Glance["slots"]): Promise<Glance> {
-  const [journal, holder, router, figures, found] = await Promise.all([
-    context.journal.read(),
-    context.leases.holder(),
-    routerNow(context),
-    figuresNow(context.prometheusUrl),
-    slots ?? slotsNow(context),
-  ]);
-  return {
-    at: Date.now(),
-    journal: journal ?? firstJournal(router?.table),
-    holder,
-    router,
-    slots: found,
-    figures,
-  };
+/** A slot as a table shows it. */
+export interface SlotSnapshot {
+  readonly slot: Slot;
+  /** Percent of the users: of the router, or of the journal if the router does not answer. */
+  readonly weight: number;
+  /** Absent if the router does not answer. */
+  readonly ready?: boolean;
+  readonly open?: OpenConnections;
+  /** Absent if Prometheus does not answer. */
+  readonly metrics?: LiveMetrics;
+  readonly running: boolean;
+  readonly restarts: number;
+  /** Absent if it is not known. */
+  readonly image?: string;
 }
 
-/** Whether the router has the journal's table. While somebody leads, a difference is a change under way. */
-export function agrees({ router, journal }: Glance): boolean {
+/** Reads all parts at once. `slots`: what an earlier snapshot read, to save the query, which is the slowest part. */
+export async function takeSnapshot(context: RolloutContext, slots?: Snapshot["slots"]): Promise<Snapshot> {
+  const [journal, holder, router, metrics, found] = await Promise.all([
+    context.journal.read(),
+    context.leases.holder(),
+    readRouter(context),
+    liveMetrics(context.prometheusUrl),
+    slots ?? readSlots(context),
+  ]);
+  return { at: Date.now(), journal: journal ?? firstJournal(router?.table), holder, router, slots: found, metrics };
+}
+
+/** Whether the router has the journal's table. While a rollout is led, a difference is a change under way. */
+export function agrees({ router, journal }: Snapshot): boolean {
   return router?.table !== undefined && sameTable(router.table, journal.table);
 }
 
-/** Whether somebody leads it for sure. */
-export function isLed({ holder }: Pick<Glance, "holder">): boolean {
+/** Whether a process certainly leads the rollout. */
+export function isLed({ holder }: Pick<Snapshot, "holder">): boolean {
   return holder !== undefined && holder.doubtful !== true;
 }
 
-/** What is said of a holder that may be gone. */
-export function doubt(name: string): string {
-  return `${name} may lead it still: its last renewal does not fit this machine's clock`;
+export function weightsOf({ router, journal }: Snapshot): Weights {
+  return (router?.table ?? journal.table).weights;
 }
 
-async function slotsNow(context: RolloutContext): Promise<Glance["slots"]> {
+/** Both slots. */
+export function slotSnapshots(snapshot: Snapshot): readonly SlotSnapshot[] {
+  const { journal, router, slots, metrics } = snapshot;
+  return SLOTS.map((slot) => {
+    const { running, restarts, image = journal.images[slot] } = slots[slot];
+    return {
+      ...{ slot, weight: weightsOf(snapshot)[slot], running, restarts },
+      ...(router === undefined ? {} : { ready: router.ready[slot], open: router.open[slot] }),
+      ...(metrics === undefined ? {} : { metrics: metrics[slot] }),
+      ...(image === undefined ? {} : { image }),
+    };
+  });
+}
+
+async function readSlots(context: RolloutContext): Promise<Snapshot["slots"]> {
   const [blue, green] = await Promise.all([context.deployer.status("blue"), context.deployer.status("green")]);
   return { blue, green };
 }
 
-async function routerNow(context: RolloutContext): Promise<Router | undefined> {
+async function readRouter(context: RolloutContext): Promise<Router | undefined> {
   try {
     const [table, ready, open] = await Promise.all([
       context.traffic.inForce(),
@@ -78,42 +100,4 @@ async function routerNow(context: RolloutContext): Promise<Router | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** A line per slot: what it weighs, how it does, and who is on it. */
-export const SLOT_COLUMNS = [
-  ...[
-    "slot",
-    "weight",
-    "router",
-    "req/s",
-    "errors",
-    "p95",
-    "WebSockets",
-    "streams",
-    "MCP sessions",
-    "restarts",
-    "image",
-  ],
-] as const;
-
-/** The cells of {@link SLOT_COLUMNS}; `?`: nobody answers; `-`: there is nothing to count. */
-export function slotRows({ journal, router, slots, figures }: Glance): readonly (readonly string[])[] {
-  return SLOTS.map((slot) => {
-    const open = router?.open[slot];
-    const own = figures?.[slot];
-    const unknown = figures === undefined ? "?" : "-";
-    return [
-      slot,
-      `${String((router?.table ?? journal.table).weights[slot])} %`,
-      router === undefined ? "?" : router.ready[slot] ? "ready" : "not ready",
-      own?.requestRate === undefined ? unknown : own.requestRate.toFixed(own.requestRate < 10 ? 1 : 0),
-      own?.errorRatio === undefined ? unknown : `${(own.errorRatio * 100).toFixed(2)} %`,
-      own?.p95Milliseconds === undefined ? unknown : `${own.p95Milliseconds.toFixed(0)} ms`,
-      ...(open === undefined ? ["?", "?"] : [open.webSockets, open.streams].map(String)),
-      own?.mcpSessions === undefined ? unknown : String(own.mcpSessions),
-      String(slots[slot].restarts),
-      slots[slot].running ? (slots[slot].image ?? journal.images[slot] ?? "?") : "(stopped)",
-    ];
-  });
 }

@@ -1,6 +1,6 @@
 import type { Slot } from "../../../contract/slots.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
-import { figuresNow } from "../commands/live-metrics.ts";
+import { liveMetrics } from "../commands/live-metrics.ts";
 import { secondsSince } from "../host/boot-clock.ts";
 import type { StateRun } from "./state-run.ts";
 import type { StepResult } from "./step-result.ts";
@@ -72,7 +72,7 @@ async function sessionsOn(run: StateRun, slot: Slot): Promise<number | undefined
   // Sessions of smoke tests and probes do not count.
   if (!hadUsers || run.machine.evicted.includes(slot)) return 0;
   const { prometheusUrl, traffic } = run.context;
-  const figures = await figuresNow(prometheusUrl);
+  const figures = await liveMetrics(prometheusUrl);
   const sessions = figures?.[slot].mcpSessions;
   if (sessions !== undefined) return sessions;
   const ready = await traffic.readiness().catch(() => undefined);

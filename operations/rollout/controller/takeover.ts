@@ -147,7 +147,7 @@ async function* follow(
       verb,
       async function* (store) {
         yield* drive(store);
-        return rolloutResult(store, plan);
+        return rolloutResult(store, plan, { requested: true });
       },
       how,
     );
@@ -157,7 +157,7 @@ async function* follow(
     const journal = await context.journal.read();
     if (journal === undefined) throw unanswered(holder.who);
     if (journal.machine.plan?.id !== plan.id || atRest(journal.machine))
-      return rolloutResult({ machine: journal.machine, journal }, plan);
+      return rolloutResult({ machine: journal.machine, journal }, plan, { requested: true });
     if (journal.sequence !== seen) {
       yield* stepOf(journal);
       seen = journal.sequence;

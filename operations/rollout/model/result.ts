@@ -57,6 +57,8 @@ interface Reversal extends Rollout {
 /** The stable slot has all users again. */
 export interface RolledBackResult extends Reversal {
   readonly outcome: "rolled-back";
+  /** Whether the operation was to roll back, or to continue a rollback that a person started. */
+  readonly requested: boolean;
   /** How long connections to the candidate may stay open if its sessions are kept. */
   readonly drainSeconds: number;
 }
@@ -77,11 +79,13 @@ export interface InterruptedResult {
 /**
  * The result of a rollout that is at rest.
  *
+ * @param requested see {@link RolledBackResult}
  * @throws UserError if another rollout has begun since
  */
 export function rolloutResult(
   { machine, journal }: { readonly machine: Machine; readonly journal: Journal },
   plan: RolloutPlan,
+  { requested = false }: { readonly requested?: boolean } = {},
 ): RolloutResult {
   const { ending } = machine;
   const common: Rollout = {
@@ -110,7 +114,9 @@ export function rolloutResult(
     return { ...common, outcome: "finished", stopped: emptied.includes(plan.stable), emptied };
   const cause = failure === undefined ? { reason } : { reason, failure };
   const reversal = { ...common, automatic, ...cause, from, evicted };
-  return outcome === "kept" ? { ...reversal, outcome } : { ...reversal, outcome, drainSeconds: plan.drainSeconds };
+  return outcome === "kept"
+    ? { ...reversal, outcome }
+    : { ...reversal, outcome, requested, drainSeconds: plan.drainSeconds };
 }
 
 /** When a standby ends, ISO 8601; undefined before it began. */

@@ -2,15 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../../contract/gateway.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { KubernetesControlStore } from "../../../operations/rollout/kubernetes/control.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { killProcesses, processesOf } from "../../support/kubernetes/kill.ts";
 import type { KubernetesRollouts } from "../../support/kubernetes/rollouts.ts";
 import type { GatewayPlace } from "../../support/kubernetes/users.ts";
 import { proxyPods, slotPods } from "../../support/kubernetes/stack.ts";
 import { until } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { cutover, rollback } from "../../support/rollout-verbs.ts";
 
 /** Port of the listener for HTTPS in a proxy's pod: Envoy Gateway adds 10000 to what only root may listen on. */
 const PROXY_PORT = 10_443;

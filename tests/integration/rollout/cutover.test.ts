@@ -1,16 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { ExaiEvent, Verb } from "../../../contract/events.ts";
+import type { Verb } from "../../../cli/events.ts";
+import type { VerbEvent } from "../../support/verbs.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import type { Failure } from "../../../contract/failure.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { McpProbe } from "../../../operations/rollout/probes/mcp.ts";
-import { history } from "../../../operations/rollout/commands/history.ts";
-import { status } from "../../../operations/rollout/commands/status.ts";
-import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import { rolloutDetail } from "../../../operations/rollout/commands/history.ts";
+import { rolloutStatus } from "../../../operations/rollout/commands/status.ts";
 import {
   QUICK_CUTOVER,
   QUICK_GATES,
@@ -19,6 +17,7 @@ import {
   type RolloutStack,
 } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { abort, cutover, resume, rollback } from "../../support/rollout-verbs.ts";
 
 const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
 
@@ -42,7 +41,7 @@ async function userIsServedBy(): Promise<string | null> {
 }
 
 /** Runs a verb until an event of interest, and leaves the rest of it to the caller. */
-async function runUntil(verb: Verb, wanted: (event: ExaiEvent) => boolean): Promise<void> {
+async function runUntil(verb: Verb, wanted: (event: VerbEvent) => boolean): Promise<void> {
   for (;;) {
     const next = await verb.next();
     if (next.done === true) throw new Error(`the verb ended with ${String(next.value)} before`);
@@ -50,7 +49,7 @@ async function runUntil(verb: Verb, wanted: (event: ExaiEvent) => boolean): Prom
   }
 }
 
-const startsStep = (id: string) => (event: ExaiEvent) =>
+const startsStep = (id: string) => (event: VerbEvent) =>
   event.type === "step" && event.id === id && event.status === "started";
 
 describe("a cutover", () => {
@@ -72,10 +71,9 @@ describe("a cutover", () => {
       "bake",
     ]);
     const rollout = (await context.journal.history())[0]?.rollout ?? "";
-    const told = await runVerb(history(context, { rollout }));
-    const text = JSON.stringify(told.events);
+    const text = JSON.stringify(await rolloutDetail(context, rollout));
     for (const part of ["release 1", context.who, GOOD.image, "p99", "shift 20 %"]) expect(text).toContain(part);
-    expect((await runVerb(status(context))).code).toBe(0);
+    expect((await rolloutStatus(context)).router).toBe("in-force");
 
     const before = performance.now();
     const takenBack = runVerb(rollback(context, { reason: "second thoughts" }));
@@ -187,7 +185,7 @@ describe("a cutover", () => {
   }
 });
 
-function failure(ended: { readonly events: readonly ExaiEvent[] }): Failure | undefined {
+function failure(ended: { readonly events: readonly VerbEvent[] }): Failure | undefined {
   const last = ended.events.findLast((event) => event.type === "result");
   return last?.type === "result" ? (last.data as { failure?: Failure }).failure : undefined;
 }

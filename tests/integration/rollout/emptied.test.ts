@@ -8,10 +8,7 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { RECORDS } from "../../../contract/monitoring.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import type { RolloutDeadlines } from "../../../operations/rollout/ports/context.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { Prometheus } from "../../../operations/rollout/gates/prometheus.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
-import { finish } from "../../../operations/rollout/commands/pause.ts";
 import {
   QUICK_CUTOVER,
   QUICK_GATES,
@@ -20,6 +17,7 @@ import {
   type RolloutStack,
 } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { cutover, finish, rollback } from "../../support/rollout-verbs.ts";
 
 /** Longer than two evaluations of the rules, seconds: what is to be raised is pending by then. */
 const EVALUATED_SECONDS = 12;

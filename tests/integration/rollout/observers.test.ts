@@ -1,15 +1,13 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { ExaiEvent, ViewEvent } from "../../../contract/events.ts";
+import type { VerbEvent } from "../../support/verbs.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
 import { FileOutbox } from "../../../operations/notify/outbox.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
-import { outlook } from "../../../operations/rollout/commands/plan.ts";
-import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
-import { promote } from "../../../operations/rollout/commands/pause.ts";
-import { watch } from "../../../operations/rollout/commands/watch.ts";
+import { planCutover } from "../../../operations/rollout/commands/plan.ts";
+import { watchRollout, type WatchEvent, type WatchResult } from "../../../operations/rollout/commands/watch.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import {
   QUICK_CUTOVER,
@@ -19,6 +17,7 @@ import {
   type RolloutStack,
 } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
+import { abort, cutover, promote, resume } from "../../support/rollout-verbs.ts";
 
 const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
 
@@ -43,25 +42,36 @@ const announcer = () =>
     outbox: new FileOutbox(join(stack.home, "rollout", "notified")),
     flushSeconds: 1,
   });
-const views = (events: readonly ExaiEvent[]) => events.filter((event): event is ViewEvent => event.type === "view");
+/** Watches until the rollout, or the watching, ends. */
+async function watched(
+  context: RolloutContext,
+): Promise<{ readonly views: readonly WatchEvent["data"][]; readonly result: WatchResult }> {
+  const events = watchRollout(context, { everySeconds: 0.2 });
+  const views: WatchEvent["data"][] = [];
+  for (;;) {
+    const next = await events.next();
+    if (next.done === true) return { views, result: next.value };
+    if (next.value.type === "view") views.push(next.value.data);
+  }
+}
 const heard = () => receiver.received.map(({ body }) => (JSON.parse(body) as { data: { kind: string } }).data.kind);
 
 describe("those who look on", () => {
   it("see a rollout from its outlook to its end, and a receiver that hung hears all of it after a resume", async () => {
-    const before = await runVerb(outlook(stack.context(), GOOD));
-    expect(before.code).toBe(0);
-    expect(JSON.stringify(before.events)).toContain("shift");
+    const before = await planCutover(stack.context(), GOOD);
+    expect(before.blockers).toEqual([]);
+    expect(before.stages.map(({ name }) => name)).toContain("shift");
 
     // The first controller is interrupted while no receiver answers its announcements.
     receiver.answer = () => undefined;
     const interruption = new AbortController();
-    const watching = runVerb(watch(stack.context(), { everySeconds: 0.2 }));
+    const watching = watched(stack.context());
     const first = cutover(stack.context({ gates: QUICK_GATES, announcer: announcer(), signal: interruption.signal }), {
       ...GOOD,
       reason: "release",
     });
     let code: number | undefined;
-    const said: ExaiEvent[] = [];
+    const said: VerbEvent[] = [];
     while (code === undefined) {
       const next = await first.next();
       if (next.done === true) code = next.value;
@@ -72,19 +82,17 @@ describe("those who look on", () => {
     }
     expect(code).toBe(130);
     expect(said.at(-1)).toMatchObject({ level: "warning", message: /to webhook: 2 not delivered yet/ });
-    expect((await runVerb(outlook(stack.context(), GOOD))).code).toBe(3);
+    expect((await planCutover(stack.context(), GOOD)).blockers[0]?.exitCode).toBe(3);
 
     receiver.answer = (response) => response.end("ok");
     const tries = receiver.received.length;
     const second = await runVerb(resume(stack.context({ gates: QUICK_GATES, announcer: announcer() })));
     expect(second.code).toBe(0);
     expect(heard().slice(tries)).toEqual(["started", "step", "step", "step", "completed"]);
-    const watched = await watching;
-    expect(watched.code).toBe(0);
-    const lines = views(watched.events).map(({ line }) => line);
-    expect(lines.some((line) => line.includes("nobody leads it"))).toBe(true);
-    expect(lines.some((line) => line.includes("shift 20 %: blue 80 %, green 20 %"))).toBe(true);
-    expect(watched.events.at(-1)).toMatchObject({ type: "result", data: { outcome: "completed" } });
+    const { views, result } = await watching;
+    expect(views.some(({ leader }) => leader === "none")).toBe(true);
+    expect(views).toContainEqual(expect.objectContaining({ label: "shift 20 %", weights: { blue: 80, green: 20 } }));
+    expect(result).toMatchObject({ outcome: "completed" });
   }, 240_000);
 
   it("may promote a step into its approval and approve it at once: the gates are there", async () => {
@@ -102,10 +110,10 @@ describe("those who look on", () => {
 
   it("stop looking on Ctrl-C with its code, and the rollout is none the wiser", async () => {
     const stop = new AbortController();
-    const watching = runVerb(watch(stack.context({ signal: stop.signal }), { everySeconds: 0.2 }));
+    const watching = watched(stack.context({ signal: stop.signal }));
     const before = await stack.context().journal.read();
     stop.abort(new Error("interrupted"));
-    expect((await watching).code).toBe(130);
+    expect((await watching).result).toEqual({ outcome: "interrupted" });
     expect(await stack.context().journal.read()).toEqual(before);
   }, 60_000);
 });

@@ -10,8 +10,6 @@ import { buildReferenceServer } from "../../../operations/images/reference.ts";
 import { applyMigrations, migrationStatus } from "../../../operations/migrations/apply.ts";
 import { migrationFiles } from "../../../operations/migrations/files.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { plannedSchema } from "../../../operations/rollout/controller/schema-check.ts";
 import { activeReleases } from "../../../operations/rollout/commands/active-releases.ts";
 import type { ReleaseGuard } from "../../../operations/schema/apply.ts";
@@ -20,6 +18,7 @@ import { startPostgresStack, type PostgresStack } from "../../support/postgres-s
 import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
+import { cutover, rollback } from "../../support/rollout-verbs.ts";
 
 const FIRST = migrationFiles(PROJECT_ROOT).at(-1)?.version ?? "";
 const EXPAND = "20991101090000";

@@ -3,14 +3,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { Verb } from "../../../contract/events.ts";
+import type { Verb } from "../../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { cutover, type CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
+import type { CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
 import { secondsSince } from "../../../operations/rollout/host/boot-clock.ts";
-import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
 import { testerHeaders } from "../../../operations/rollout/probes/smoke.ts";
-import { finish, pause, promote } from "../../../operations/rollout/commands/pause.ts";
 import { Controller, readJournal } from "../../support/rollout-controller.ts";
 import { expectSound, killIn } from "../../support/rollout-kill.ts";
 import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
@@ -18,6 +15,7 @@ import { runVerb } from "../../support/verbs.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
 import { FileControlStore } from "../../../operations/rollout/local/file-control.ts";
+import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout-verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

@@ -4,12 +4,11 @@
  */
 import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
 import { declaredStack, type Overrides } from "../../../platforms/declared.ts";
-import type { Verb } from "../../../contract/events.ts";
+import type { Verb } from "../../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
-import { resume } from "../../../operations/rollout/commands/resume.ts";
 import { KUBERNETES_GATES, slotImages } from "./stack.ts";
+import { cutover, resume } from "../rollout-verbs.ts";
 
 const [json = "", action = ""] = process.argv.slice(2);
 const settings = JSON.parse(json) as Overrides;

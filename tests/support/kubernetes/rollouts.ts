@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
-import type { Verb } from "../../../contract/events.ts";
+import type { Verb } from "../../../cli/events.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { Journal } from "../../../operations/rollout/model/journal.ts";
 import type { OpenRollout } from "../../../operations/rollout/kubernetes/context.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { startKubernetesStack, type KubernetesStack } from "./stack.ts";
 import { KubernetesUsers, type GatewayPlace } from "./users.ts";
 import { runVerb } from "../verbs.ts";
+import { rollback } from "../rollout-verbs.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 

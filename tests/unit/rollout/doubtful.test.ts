@@ -1,15 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
-import { pause } from "../../../operations/rollout/commands/pause.ts";
-import { conclude } from "../../../operations/rollout/commands/conclude.ts";
 import { rolloutResult } from "../../../operations/rollout/model/result.ts";
 import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
+import { rolloutExit } from "../../../cli/exit-codes.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
+import { pause, rollback } from "../../support/rollout-verbs.ts";
 
 /** Stays at the first step until somebody leads out of it. */
 const waits: StateHandler = async function* (run, state) {
@@ -25,7 +24,7 @@ async function led() {
   await store.dispatch({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
     yield* drive(store);
-    return yield* conclude(rolloutResult(store, TWO_STEPS), "completed");
+    return rolloutExit(rolloutResult(store, TWO_STEPS));
   };
   const leading = runVerb(verb()).finally(() => store.close());
   leading.catch(() => undefined);

@@ -18,7 +18,7 @@ beforeAll(async () => {
   prometheus = createServer((_, response) => {
     const [count] = sessions;
     if (sessions.length > 1) sessions.shift();
-    const metric = { slot: "blue", figure: "mcpSessions" };
+    const metric = { slot: "blue", metric: "mcpSessions" };
     const result = count === undefined ? [] : [{ metric, value: [0, String(count)] }];
     response.end(JSON.stringify({ status: "success", data: { resultType: "vector", result } }));
   }).listen(0, "127.0.0.1");

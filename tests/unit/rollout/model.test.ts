@@ -2,18 +2,15 @@ import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
-import type { Verb } from "../../../contract/events.ts";
+import type { Verb } from "../../../cli/events.ts";
 import { Asked } from "../../../operations/rollout/ports/prefetch.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { controlRequest, type ControlAction } from "../../../operations/rollout/ports/control.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { atRest } from "../../../operations/rollout/model/machine.ts";
-import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
-import { finish, pause, promote } from "../../../operations/rollout/commands/pause.ts";
 import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 import { quietPrometheus } from "./prometheus.ts";
 import { Process, World, type Fault } from "./world.ts";
+import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout-verbs.ts";
 
 let prometheus: Awaited<ReturnType<typeof quietPrometheus>>;
 beforeAll(async () => {

@@ -3,17 +3,16 @@ import { controlRequest } from "../../../operations/rollout/ports/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
 import { answerRequest } from "../../../operations/rollout/controller/requests.ts";
-import { abort } from "../../../operations/rollout/commands/resume.ts";
-import { rollback } from "../../../operations/rollout/commands/rollback.ts";
 import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
-import { conclude } from "../../../operations/rollout/commands/conclude.ts";
 import { rolloutResult } from "../../../operations/rollout/model/result.ts";
 import { handleState } from "../../../operations/rollout/controller/state-handlers.ts";
 import type { StateHandler, StepResult } from "../../../operations/rollout/controller/step-result.ts";
+import { rolloutExit } from "../../../cli/exit-codes.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { advance, passes, TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 import type { JournalWriter } from "../../../operations/rollout/ports/journal.ts";
+import { abort, rollback } from "../../support/rollout-verbs.ts";
 
 /** Tries that fail before one succeeds; each failure takes one away. */
 interface Trouble {
@@ -60,7 +59,7 @@ async function cutoverWith(wanted: {
   await store.dispatch({ type: "start", plan: TWO_STEPS });
   const verb = async function* () {
     yield* drive(store);
-    return yield* conclude(rolloutResult(store, TWO_STEPS), "completed");
+    return rolloutExit(rolloutResult(store, TWO_STEPS));
   };
   const run = runVerb(verb()).then(({ code, events }) => ({
     code,

@@ -15,7 +15,7 @@ export async function quietPrometheus(): Promise<{ readonly url: string; close()
     const data = decodeURIComponent(request.url ?? "").includes(SERVER_METRICS.mcpSessions)
       ? {
           resultType: "vector",
-          result: SLOTS.map((slot) => ({ metric: { slot, figure: "mcpSessions" }, value: [now, "0"] })),
+          result: SLOTS.map((slot) => ({ metric: { slot, metric: "mcpSessions" }, value: [now, "0"] })),
         }
       : { resultType: "matrix", result: [{ metric: {}, values }] };
     response.setHeader("content-type", "application/json");

@@ -8,17 +8,16 @@ import type { Announcer } from "../../../operations/rollout/ports/announcer.ts";
 import { controlRequest } from "../../../operations/rollout/ports/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
-import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
 import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
-import { rollback, type RollbackRequest } from "../../../operations/rollout/commands/rollback.ts";
-import { pause } from "../../../operations/rollout/commands/pause.ts";
-import { conclude } from "../../../operations/rollout/commands/conclude.ts";
+import { type RollbackRequest } from "../../../operations/rollout/commands/rollback.ts";
 import { rolloutResult } from "../../../operations/rollout/model/result.ts";
 import type { RolloutSchema } from "../../../operations/schema/coupling.ts";
+import { rolloutExit } from "../../../cli/exit-codes.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { advance, passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
+import { cutover, pause, rollback } from "../../support/rollout-verbs.ts";
 
 const PLAN: RolloutPlan = {
   ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [5, 25, 100] },
@@ -168,14 +167,15 @@ describe("a session", () => {
     const { code, events } = await runVerb(
       (async function* () {
         yield* drive(store);
-        return yield* conclude(rolloutResult(store, PLAN), "completed");
+        return rolloutExit(rolloutResult(store, PLAN));
       })(),
     );
     expect(asked).toBe(true);
     expect(code).toBe(1);
     expect(store.machine).toMatchObject({ state: { name: "idle" }, active: "blue", emptied: ["green"] });
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
-    expect(events.at(-1)).toMatchObject({ type: "result", title: expect.stringContaining("complaints") as string });
+    expect(store.machine.ending).toMatchObject({ outcome: "rolled-back", reason: "complaints" });
+    expect(events.at(-1)).toMatchObject({ type: "step", id: "rollback", status: "done" });
     expect(world.broken).toEqual([]);
   });
 });
@@ -256,8 +256,8 @@ describe("a rollback of a warm release", () => {
     const plain = await said({ reason: "complaints" });
     const lines = withoutFigures(shown);
     expect(plain.filter((line) => lines.includes(line))).toEqual(lines);
-    expect(plain.join("\n")).not.toContain("may stay there");
-    expect((await said({ keepSessions: true })).at(-1)).toContain("connections that are open on green may stay there");
+    expect(plain.join("\n")).not.toContain("may stay open");
+    expect((await said({ keepSessions: true })).join("\n")).toContain("connections on green may stay open");
   });
 
   it("takes the answers to what was asked before it began", async () => {

@@ -1,38 +1,38 @@
 import { describe, expect, it } from "vitest";
-import type { Glance } from "../../../operations/rollout/commands/snapshot.ts";
-import { slotRows, SLOT_COLUMNS } from "../../../operations/rollout/commands/snapshot.ts";
+import type { Block } from "../../../cli/format/block.ts";
+import { ROLLOUT_VIEW, formatRolloutStatus } from "../../../cli/format/status-watch.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import { summaryOf } from "../../../operations/rollout/commands/history.ts";
+import type { Snapshot } from "../../../operations/rollout/commands/snapshot.ts";
+import { statusOf } from "../../../operations/rollout/commands/status.ts";
 import { firstJournal, type Journal } from "../../../operations/rollout/model/journal.ts";
-import { viewOf } from "../../../operations/rollout/commands/watch.ts";
 import { rolloutEntries } from "../notify/entries.ts";
 import { rolloutPlan } from "./plans.ts";
 
 const AT = Date.parse("2026-11-23T12:00:30.000Z");
+const P95: Verdict = {
+  ...{ gate: "p95", verdict: "pass", why: "within-limit", figure: 80, limit: 500, unit: "ms" },
+  test: "binomial-e-process",
+};
+const ERRORS: Verdict = {
+  ...{ gate: "errors", verdict: "no-data", why: "few-samples", test: "binomial-e-process" },
+};
 
 function journalAt(step: number): Journal {
   const journal = firstJournal();
   const plan = rolloutPlan({ steps: [25, 100] });
   const [, entry] = rolloutEntries("prepare", 25);
   if (entry === undefined) throw new Error("there are two entries");
-  const verdict = {
-    gate: "p95",
-    verdict: "pass",
-    why: "within-limit",
-    figure: 80,
-    limit: 500,
-    unit: "ms",
-    test: "none",
-  } as const;
   return {
     ...journal,
     sequence: 2,
     machine: { ...journal.machine, plan, state: { name: "shift", step } },
     table: { ...journal.table, weights: { blue: 75, green: 25 } },
-    entry: { ...entry, at: "2026-11-23T12:00:00.000Z", verdicts: [verdict] },
+    entry: { ...entry, at: "2026-11-23T12:00:00.000Z", verdicts: [P95, ERRORS] },
   };
 }
 
-function seen(changes: Partial<Glance> = {}): Glance {
+function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
   const journal = journalAt(0);
   const open = { requests: 1, streams: 2, webSockets: 3 };
   return {
@@ -44,7 +44,7 @@ function seen(changes: Partial<Glance> = {}): Glance {
       blue: { running: true, restarts: 0, image: "exai:1" },
       green: { running: true, restarts: 0, image: "exai:2" },
     },
-    figures: {
+    metrics: {
       blue: { requestRate: 120.4, errorRatio: 0.001, p95Milliseconds: 81.5, mcpSessions: 7 },
       green: {},
     },
@@ -52,64 +52,103 @@ function seen(changes: Partial<Glance> = {}): Glance {
   };
 }
 
+const CONTEXT = { at: AT };
+const view = (changes: Partial<Snapshot> = {}) => ROLLOUT_VIEW.blocks(statusOf(snapshot(changes)), CONTEXT);
+const change = (changes: Partial<Snapshot> = {}) => ROLLOUT_VIEW.change(statusOf(snapshot(changes)));
+const line = (changes: Partial<Snapshot> = {}) =>
+  ROLLOUT_VIEW.line(statusOf(snapshot(changes)), new Date(AT).toISOString());
+
+/** The rows of the tables of blocks, each by the titles of its columns. */
+function rowsOf(blocks: readonly Block[]): readonly (readonly Readonly<Record<string, string>>[])[] {
+  return blocks.flatMap((block) =>
+    block.type !== "table"
+      ? []
+      : [
+          block.rows.map((row) =>
+            Object.fromEntries(block.columns.map(({ title }, index) => [title, textOf(row[index] ?? "")])),
+          ),
+        ],
+  );
+}
+const textOf = (text: string | { readonly text: string }) => (typeof text === "string" ? text : text.text);
+
+function textsOf(blocks: readonly Block[]): readonly string[] {
+  return blocks.flatMap((block) => {
+    if (block.type === "lines") return block.lines.map(textOf);
+    return block.type === "warning" || block.type === "heading" ? [textOf(block.text)] : [];
+  });
+}
+
 describe("the view of a rollout", () => {
-  it("has both slots' weight, rate, errors, p95 and what is open", () => {
-    const [blue = [], green = []] = slotRows(seen());
-    const row = (cells: readonly string[]) =>
-      Object.fromEntries(SLOT_COLUMNS.map((name, index) => [name, cells[index]]));
-    expect(row(blue)).toEqual({
+  it("shows weight, load and open connections of both slots", () => {
+    const [[blue, green] = []] = rowsOf(view());
+    expect(blue).toEqual({
       ...{ slot: "blue", weight: "75 %", router: "ready", "req/s": "120", errors: "0.10 %", p95: "82 ms" },
-      ...{ WebSockets: "3", streams: "2", "MCP sessions": "7", restarts: "0", image: "exai:1" },
+      ...{ WebSockets: "3", streams: "2", sessions: "7", restarts: "0", image: "exai:1" },
     });
-    expect(row(green)).toMatchObject({ "req/s": "-", errors: "-", p95: "-", "MCP sessions": "-" });
+    expect(green).toMatchObject({ "req/s": "-", errors: "-", p95: "-", sessions: "-" });
   });
 
-  it("says the state, how long, who leads, and what the gates said last", () => {
-    const view = viewOf(seen());
-    expect(view.title).toMatch(/^shift 25 % for 30 s, rollout /);
-    expect(view.details).toContain("led by ann@host (cutover, process 42)");
-    expect(view.details).toContain("  p95: pass, 80 ms (limit 500 ms)");
+  it("shows the state, its time and the leader", () => {
+    const texts = textsOf(view());
+    expect(texts[0]).toMatch(/^shift 25 % for 30 s, rollout /);
+    expect(texts).toContain("led by ann@host (cutover, process 42)");
   });
 
-  it("says what does not answer instead of showing an old figure", () => {
-    const view = viewOf(seen({ router: undefined, figures: undefined }));
-    expect(view.details).toEqual(expect.arrayContaining(["the router does not answer", "Prometheus does not answer"]));
-    expect(view.rows[0]?.slice(2, 6)).toEqual(["?", "?", "?", "?"]);
+  it("shows the gates with figure and limit, first those that do not pass", () => {
+    const [, gates] = rowsOf(view());
+    expect(gates).toMatchObject([
+      { gate: "errors", verdict: "no-data", why: "needs 0 s of samples" },
+      { gate: "p95", verdict: "pass", figure: "80 ms", limit: "500 ms" },
+    ]);
   });
 
-  it("says that nobody leads, and how to go on", () => {
-    expect(viewOf(seen({ holder: undefined })).line).toContain("nobody leads it: ./exai rollout resume");
+  it("warns about what does not answer instead of showing old figures", () => {
+    const blocks = view({ router: undefined, metrics: undefined });
+    expect(textsOf(blocks)).toEqual(
+      expect.arrayContaining(["the router does not answer", "Prometheus does not answer"]),
+    );
+    const [[blue] = []] = rowsOf(blocks);
+    expect(blue).toMatchObject({ router: "?", "req/s": "?", errors: "?", p95: "?" });
   });
 
-  it("changes with the state, the weights, readiness and the leader, and not with figures or time", () => {
-    const { change } = viewOf(seen());
+  it("says that no process leads the rollout, and how to continue", () => {
+    expect(line({ holder: undefined })).toContain("no process leads it");
+    const blocks = formatRolloutStatus(statusOf(snapshot({ holder: undefined })));
+    expect(blocks.at(-1)).toMatchObject({ commands: [{ command: "rollout resume" }, { command: "rollout abort" }] });
+  });
+
+  it("changes with the state, the weights, readiness and the leader, and not with metrics or time", () => {
     const blue = { requestRate: 1 };
-    expect(viewOf(seen({ at: AT + 5000, figures: { blue, green: {} } })).change).toBe(change);
+    expect(change({ at: AT + 5000, metrics: { blue, green: {} } })).toBe(change());
     for (const changes of [{ holder: undefined }, { journal: journalAt(1) }, { router: undefined }])
-      expect(viewOf(seen(changes)).change, JSON.stringify(changes)).not.toBe(change);
+      expect(change(changes), JSON.stringify(changes)).not.toBe(change());
   });
 });
 
-describe("a rollout in a line", () => {
+describe("the summary of a rollout", () => {
   it.each([
-    ["completed", rolloutEntries("prepare", 25, 100, "bake", "standby"), "completed", ""],
-    ["completed and over", rolloutEntries("prepare", 25, 100, "bake", "standby", "idle"), "completed", ""],
-    ["under way", rolloutEntries("prepare", 25), "under way", "shift 25 %"],
-    ["taken back", rolloutEntries("prepare", 25, "rollback", "idle"), "taken back", "in shift 25 %: "],
-    ["being taken back", rolloutEntries("prepare", 25, "rollback"), "under way", "in shift 25 %: "],
+    ["completed", rolloutEntries("prepare", 25, 100, "bake", "standby"), "completed", undefined],
+    ["completed and finished", rolloutEntries("prepare", 25, 100, "bake", "standby", "idle"), "completed", undefined],
+    ["under way", rolloutEntries("prepare", 25), "under-way", undefined],
+    ["rolled back", rolloutEntries("prepare", 25, "rollback", "idle"), "rolled-back", "shift 25 %"],
+    ["in a rollback", rolloutEntries("prepare", 25, "rollback"), "under-way", "shift 25 %"],
     [
-      "taken back from standby",
+      "rolled back from standby",
       rolloutEntries("prepare", 100, "standby", "rollback", "idle"),
-      "taken back",
-      "in standby: ",
+      "rolled-back",
+      "standby",
     ],
-  ] as const)("that is %s", (_, entries, outcome, ending) => {
-    expect(summaryOf(entries)).toMatchObject({ outcome, ending, image: "exai:2", candidate: "green", who: "ann@host" });
+  ] as const)("of one that is %s", (_, entries, outcome, from) => {
+    const summary = summaryOf(entries);
+    expect(summary).toMatchObject({ outcome, image: "exai:2", candidate: "green", who: "ann@host" });
+    expect(summary.rollback?.from).toBe(from);
+    expect(summary.state).toBe(entries.at(-1)?.label);
   });
 
-  it("is not taken for taken back when the candidate had to keep the users", () => {
+  it("reports a failed rollback if the candidate had to keep the users", () => {
     const entries = rolloutEntries("prepare", 25, "rollback", "idle");
     const kept = entries.map((entry, index) => (index === 3 ? { ...entry, weights: { blue: 0, green: 100 } } : entry));
-    expect(summaryOf(kept).outcome).toBe("rollback failed");
+    expect(summaryOf(kept).outcome).toBe("kept");
   });
 });

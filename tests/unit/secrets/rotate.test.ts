@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { rotateJwt, type RotationContext } from "../../../operations/secrets/rotate.ts";
 import { nextStep, type Rotation } from "../../../operations/secrets/rotation.ts";
 import type { RotationStore } from "../../../operations/secrets/store.ts";
-import { runVerb } from "../../support/verbs.ts";
+import { runOperation } from "../../support/verbs.ts";
 import { passes } from "../rollout/plans.ts";
 import { quietPrometheus } from "../rollout/prometheus.ts";
 import { Process, World } from "../rollout/world.ts";
@@ -33,7 +33,7 @@ it("a rotation whose slot gets the users before its cutover begins leaves them w
     leases: contextOf(new World()).leases,
     signal: new AbortController().signal,
   };
-  const refused = runVerb(rotateJwt(context, { lifetimeSeconds: 60 }));
+  const refused = runOperation(rotateJwt(context, { lifetimeSeconds: 60 }));
   await expect(refused).rejects.toMatchObject({ exitCode: 3, where: "green" });
   expect(world.journal).toBeUndefined();
   expect(record?.running).toEqual({ blue: "current" });
@@ -64,7 +64,8 @@ it("tells the cutovers that retire a key from the others, whose gates judge refu
   };
   const cutover = { steps: [100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 };
   try {
-    expect((await runVerb(rotateJwt(context, { lifetimeSeconds: 0, wait: true, cutover }))).code).toBe(0);
+    const { result } = await runOperation(rotateJwt(context, { lifetimeSeconds: 0, wait: true, cutover }));
+    expect(result.outcome).toBe("replaced");
   } finally {
     prometheus.close();
   }

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { keysOf, type JwtKeyName, type JwtKeySet } from "../../../contract/jwt.ts";
-import { parseRotation } from "../../../operations/secrets/record.ts";
 import {
   abortedRotation,
   advanced,
@@ -278,28 +277,6 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({ type: fc.constantFrom("rollback" as const, "abort" as const, "release" as const) }),
   },
 );
-
-describe("a record of schema 1, whose wait began while the standby signed with the old key", () => {
-  const kept = (rotation: Rotation) => parseRotation(JSON.stringify({ ...rotation, schema: 1 }), "rotation.json");
-
-  it.each(["age", "retire"] as const)("is introduced again from %s, also where a slot is not known", (phase) => {
-    const waiting: Rotation = { ...advanced(start(), "sign", at(0)), phase, running: { blue: "next+current" } };
-    expect(kept(waiting)).toEqual({ ...waiting, phase: "introduce" });
-    expect(run(kept(waiting))).toEqual(expect.arrayContaining(["green: next+current", "sign", "wait", "retire"]));
-    // The users may have been taken back to the slot that is not known.
-    expect(nextStep(kept(waiting), "green", 1e15)).toEqual({ type: "cutover", slot: "blue", keys: "next+current" });
-  });
-
-  it("goes on from any other phase, and from a way back that needed no wait", () => {
-    for (const phase of ["introduce", "settle", "done"] as const) {
-      const record: Rotation = { ...advanced(start(), "sign", at(0)), phase };
-      expect(kept(record)).toEqual(record);
-    }
-    const aborted = abortedRotation(start()) ?? start();
-    expect(aborted.phase).toBe("retire");
-    expect(kept(aborted)).toEqual(aborted);
-  });
-});
 
 describe("for any order of turns, kills, rollbacks, releases, aborts and times", () => {
   it("no slot with users refuses a token that has not expired", () => {

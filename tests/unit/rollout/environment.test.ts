@@ -9,7 +9,7 @@ import { cutoverVerb } from "../../../cli/verbs/cutover.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
-import { checkSurroundings } from "../../../operations/rollout/commands/cutover.ts";
+import { checkEnvironment } from "../../../operations/rollout/commands/cutover.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
@@ -46,17 +46,17 @@ function context(world = new World()): RolloutContext {
 }
 
 it("a router that nobody has asked yet is asked once for each slot, whatever it answers", async () => {
-  await checkSurroundings(context());
+  await checkEnvironment(context());
   expect(asked.sort()).toEqual([...SLOTS].sort());
-  await checkSurroundings(context());
+  await checkEnvironment(context());
   expect(asked).toHaveLength(SLOTS.length);
 });
 
 it("a Prometheus that does not get the router's figures refuses the cutover", async () => {
   counts = false;
-  await expect(checkSurroundings(context())).rejects.toMatchObject({
+  await expect(checkEnvironment(context())).rejects.toMatchObject({
     where: "gates",
-    message: expect.stringContaining("holds no sample of the router") as string,
+    message: expect.stringContaining("has no sample of the router") as string,
   });
 });
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
-import { abort, resume } from "../../../operations/rollout/commands/resume.ts";
 import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes, rolloutPlan } from "./plans.ts";
 import { Process, World } from "./world.ts";
+import { abort, resume } from "../../support/rollout-verbs.ts";
 
-/** Ann's, which is under way; Bob's run has had one of its own, or none. */
+/** Ann's rollout is under way; Bob refers to another one, or to hers. */
 const ANNS = rolloutPlan({ id: "anns", drainSeconds: 0, holdSeconds: 0, bakeSeconds: 0 });
 
 function contextOf(world: World, name: string): RolloutContext {
@@ -27,11 +27,11 @@ async function annLeads(world: World): Promise<RolloutStore> {
 
 const bob = (world: World) => contextOf(world, "bob@host");
 
-describe("a verb that means one rollout", () => {
+describe("an operation on a given rollout", () => {
   it.each([
     ["abort", (context: RolloutContext, rollout: string) => abort(context, { rollout })],
     ["resume", (context: RolloutContext, rollout: string) => resume(context, { rollout })],
-  ])("leaves another one alone, led or not, and says whose it is: %s", async (_, verb) => {
+  ])("does not change another rollout, led or not, and names its owner: %s", async (_, verb) => {
     const world = new World();
     const store = await annLeads(world);
     const refusal = {
@@ -42,46 +42,51 @@ describe("a verb that means one rollout", () => {
     await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
     await store.close();
     await expect(runVerb(verb(bob(world), "bobs"))).rejects.toMatchObject(refusal);
-    // An identifier that a script has lost is nobody's, and not everybody's.
+    // An empty identifier matches no rollout.
     await expect(runVerb(verb(bob(world), ""))).rejects.toMatchObject({ exitCode: 3 });
     expect(world.journal?.machine).toMatchObject({ plan: { id: "anns" }, state: { name: "shift", step: 0 } });
     expect(world.table.weights).toEqual({ blue: 95, green: 5 });
   });
 
-  it("takes back the one that it means", async () => {
+  it("rolls back the given rollout", async () => {
     const world = new World();
     await (await annLeads(world)).close();
     expect((await runVerb(abort(bob(world), { rollout: "anns", reason: "cancelled" }))).code).toBe(0);
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
   });
 
-  it("has nothing to take back where that one never began or is over, and says how it ended", async () => {
+  it("has nothing to abort if the given rollout never started or has ended, and reports the outcome", async () => {
     const world = new World();
     const store = await annLeads(world);
     while (store.machine.state.name !== "standby") await store.dispatch({ type: "done" });
     await store.close();
     // Ann's release is kept warm: that is no rollout under way.
     const nothing = await runVerb(abort(bob(world), { rollout: "bobs" }));
-    expect(nothing).toMatchObject({ code: 0, events: [{ message: "nothing to abort: blue has all users" }] });
+    expect(nothing).toMatchObject({ code: 0, events: [{ data: { outcome: "nothing-to-abort", active: "blue" } }] });
     await expect(runVerb(resume(bob(world), { rollout: "bobs" }))).rejects.toMatchObject({ exitCode: 3 });
     expect((await runVerb(resume(bob(world), { rollout: "anns" }))).code).toBe(0);
     expect(world.table.weights).toEqual({ blue: 0, green: 100 });
   });
 
-  it("ends with 1 where it would go on with one that somebody has taken back by then", async () => {
+  it("ends with 1 if the rollout to resume has been rolled back meanwhile", async () => {
     const world = new World();
     await (await annLeads(world)).close();
     await runVerb(abort(contextOf(world, "carol@host"), { reason: "complaints" }));
     const { code, events } = await runVerb(resume(bob(world), { rollout: "anns" }));
     expect(code).toBe(1);
     expect(events).toMatchObject([
-      { message: "nothing to resume: anns is over, taken back (in shift 5 %: complaints)" },
+      {
+        data: {
+          outcome: "already-ended",
+          ended: { outcome: "rolled-back", rollback: { from: "shift 5 %", reason: "complaints" } },
+        },
+      },
     ]);
   });
 });
 
 describe("resume --lead", () => {
-  it("asks nothing of the one who leads", async () => {
+  it("sends no request to the process that leads the rollout", async () => {
     const world = new World();
     const store = await annLeads(world);
     await store.dispatch({ type: "pause", pause: { by: "ann@host", reason: "lunch", at: "" } });
@@ -90,7 +95,7 @@ describe("resume --lead", () => {
     expect(store.machine.pause?.by).toBe("ann@host");
   });
 
-  it("leads what was left, and ends no pause of a person", async () => {
+  it("leads an abandoned rollout, and keeps a person's pause", async () => {
     const world = new World();
     const store = await annLeads(world);
     await store.dispatch({ type: "pause", pause: { by: "carol@host", reason: "lunch", at: "" } });
@@ -106,7 +111,7 @@ describe("resume --lead", () => {
     }
   });
 
-  it("goes on with what was left to its end", async () => {
+  it("continues an abandoned rollout to its end", async () => {
     const world = new World();
     await (await annLeads(world)).close();
     expect((await runVerb(resume(bob(world), { rollout: "anns", lead: true }))).code).toBe(0);

@@ -1,0 +1,94 @@
+import { command } from "../../contract/fix.ts";
+import { SLOTS, type Weights } from "../../contract/slots.ts";
+import type { AbortResult } from "../../operations/rollout/commands/abort.ts";
+import type { LedResult } from "../../operations/rollout/commands/ask-leader.ts";
+import type { ResumeResult } from "../../operations/rollout/commands/resume.ts";
+import type { RolledBackResult } from "../../operations/rollout/model/result.ts";
+import type { Holder } from "../../operations/rollout/ports/lease.ts";
+import { failureText } from "./failure.ts";
+import type { Failure } from "../../contract/failure.ts";
+import { heading, lines, next, type Block } from "./block.ts";
+import { summaryText } from "./history.ts";
+import { span } from "./units.ts";
+
+/** Results of the verbs that change a rollout. */
+export type RolloutChange = LedResult | ResumeResult | AbortResult;
+
+/** How a verb that changes a rollout ended: cutover, rollback, resume, abort, pause, promote, finish. */
+export function formatRolloutChange(result: RolloutChange): readonly Block[] {
+  switch (result.outcome) {
+    case "completed":
+      return [
+        heading(`${result.candidate} has all users; ${result.stable} stays warm`, "good"),
+        next(command("rollback"), command(`rollout history ${result.rollout}`)),
+      ];
+    case "finished":
+      return result.stopped
+        ? [
+            heading(`${result.candidate} has all users; ${result.stable} is stopped`, "good"),
+            next(command("rollout history")),
+          ]
+        : [
+            heading(`${result.candidate} has all users; ${result.stable} could not be stopped`, "bad"),
+            next(command("rollout status")),
+          ];
+    case "rolled-back":
+      return rolledBack(result);
+    case "kept":
+      return [
+        heading(
+          `the rollback failed: ${result.stable} did not become ready, so ${result.candidate} keeps the users`,
+          "bad",
+        ),
+        next(command("status"), command(`logs server-${result.stable}`)),
+      ];
+    case "accepted":
+      return [heading(`${result.state}: ${holderText(result.holder)} continues`), next(command("rollout status"))];
+    case "interrupted":
+      return result.state === undefined
+        ? [heading("interrupted")]
+        : [
+            heading(
+              `interrupted in "${result.state}" with ${weightsText(result.weights)}; no process watches the gates`,
+              "warning",
+            ),
+            next(command("rollout resume"), command("rollout abort")),
+          ];
+    case "nothing-to-resume": {
+      const repaired = result.repaired ? "; the router had another table and has the journal's now" : "";
+      return [heading(`nothing to resume: ${result.state}, ${result.active} has the users${repaired}`)];
+    }
+    case "already-ended":
+      return [heading(`nothing to resume: ${summaryText(result.ended)}`)];
+    case "nothing-to-abort":
+      return [heading(`nothing to abort: ${result.active} has all users`)];
+  }
+}
+
+function rolledBack(result: RolledBackResult): readonly Block[] {
+  const { stable, candidate, automatic, reason, drainSeconds, evicted, rollout } = result;
+  const kept = `  MCP sessions and connections on ${candidate} may stay open for ${span(drainSeconds)}, and then until its next deployment`;
+  return [
+    automatic
+      ? heading(`rolled back automatically: ${stable} has all users`, "bad")
+      : heading(`rolled back: ${stable} has all users (${reason})`, "good"),
+    ...(automatic ? [lines(`  why: ${causeText(result)}`)] : []),
+    ...(evicted.includes(candidate) ? [] : [lines(kept)]),
+    next(command(automatic ? `rollout history ${rollout}` : "rollout history")),
+  ];
+}
+
+/** What failed, or the reason that a person gave. */
+export function causeText({ reason, failure }: { readonly reason: string; readonly failure?: Failure }): string {
+  return failure === undefined ? reason : failureText(failure);
+}
+
+/** `ann@host (cutover, process 42)`. */
+export function holderText({ who, verb, pid }: Holder): string {
+  return `${who} (${verb}, process ${String(pid)})`;
+}
+
+/** `blue 95 %, green 5 %`. */
+export function weightsText(weights: Weights): string {
+  return SLOTS.map((slot) => `${slot} ${String(weights[slot])} %`).join(", ");
+}
