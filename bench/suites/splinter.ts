@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { read } from "../../policies/database/read.ts";
-import { plainText, splitStatements } from "../../contract/sql/statements.ts";
+import { parseStatements } from "../../contract/sql/statements.ts";
 import { evaluate } from "../../policies/model/evaluate.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import type { Case, Suite } from "./suite.ts";
@@ -46,7 +46,7 @@ export const splinter: Suite = {
       const answers = answersIn(readFileSync(join(folder, "test/expected", file.replace(/sql$/, "out")), "utf8"));
       const rule = RULES.find((candidate) => candidate.name === name);
       if (rule === undefined) throw new Error(`there is no rule ${name}`);
-      for (const [index, { line, statements }] of questionsIn(sql).entries()) {
+      for (const [index, { line, statements }] of (await questionsIn(sql)).entries()) {
         const text = statements.map((statement) => `${statement};`).join("\n");
         const facts = await read(prelude, [{ file, text }]);
         const graph = { project: "suite", stack: "prod", resources: [], outputs: {} };
@@ -75,12 +75,12 @@ export const splinter: Suite = {
 };
 
 /** The questions to lints, each with the statements that hold when it is asked: those after a savepoint go with it. */
-function questionsIn(sql: string): { line: number; statements: readonly string[] }[] {
+async function questionsIn(sql: string): Promise<{ line: number; statements: readonly string[] }[]> {
   const questions: { line: number; statements: readonly string[] }[] = [];
   const savepoints = new Map<string, number>();
   let statements: string[] = [];
-  for (const { line, text } of splitStatements(sql)) {
-    const plain = plainText(text).toLowerCase();
+  for (const { line, text, plain: written } of await parseStatements(sql)) {
+    const plain = written.toLowerCase();
     const back = /^rollback to savepoint (\w+)/.exec(plain)?.[1];
     const mark = /^savepoint (\w+)/.exec(plain)?.[1];
     if (/\blint\./.test(plain)) questions.push({ line, statements });

@@ -17,7 +17,7 @@ export const USED_OF_CLIENT = [
 ] as const;
 
 /** Loaded from node_modules when a command needs them: they find files of their own by their path, or are many and rarely used. */
-const EXTERNAL = ["@pulumi/*", "@grafana/*", "@electric-sql/*", "esbuild", "pg-native"];
+const EXTERNAL = ["@pulumi/*", "@grafana/*", "@electric-sql/*", "libpg-query", "esbuild", "pg-native"];
 
 /** Bundles that are kept: a process that runs for hours loads parts of its own bundle late. */
 const KEPT = 10;

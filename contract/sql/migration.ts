@@ -1,4 +1,5 @@
-import { plainText, splitStatements } from "./statements.ts";
+import type { AlterTableCmd, AlterTableType, Node, ObjectType, RangeVar } from "libpg-query";
+import { parseStatements } from "./statements.ts";
 
 /**
  * - `expand`: all earlier releases still work after it.
@@ -22,123 +23,196 @@ export interface Breach {
   readonly what: string;
 }
 
-/** What a statement makes or takes; names are as they are written, in lower case and without quotes. */
-const NAME = String.raw`((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))*)`;
-const MAKES = new RegExp(
-  String.raw`^create (?:or replace )?(?:global |local |temp |temporary |unlogged |foreign |materialized |recursive |constraint |unlogged )*(table|view|schema|type|domain|sequence|function|procedure|policy|trigger)(?: if not exists)? ${NAME}`,
-  "i",
-);
-const DROPS = new RegExp(
-  String.raw`^drop (?:foreign |materialized )?(table|view|schema|type|domain|sequence|function|procedure|aggregate|policy|extension|role)(?: if exists)? ${NAME}`,
-  "i",
-);
-const ALTERS = new RegExp(
-  String.raw`^alter (?:foreign )?(table|type|domain|view|materialized view|sequence|function|procedure|schema|policy)(?: if exists)?(?: only)? ${NAME}\s*\*?(?:\([^)]*\))? (.*)$`,
-  "is",
-);
-
 /**
- * Statements of a migration that a release which runs beside it may not survive: they remove, rename or retype what it
- * reads, or refuse what it writes. What the file itself makes may be changed at will.
+ * Statements of a migration that can break a release that runs at the same time: they remove, rename or retype what it reads,
+ * or reject what it writes. Changes to objects that the file itself creates are allowed.
  *
- * It is the text that is read and not a database, so that a rollout can ask before it changes anything; the policy rule
- * `migration-destructive` compares the catalogs of a real engine, and both have to agree before a file lands.
+ * This reads only the text, so that a rollout can check it before it changes anything. The policy rule
+ * `migration-destructive` compares the catalogs of a real PostgreSQL; a migration must pass both.
+ *
+ * @throws SqlSyntaxError
  */
-export function breaches(sql: string): readonly Breach[] {
-  const statements = splitStatements(sql).map(({ line, text }) => ({ line, text: plainText(text) }));
-  const made = new Set(statements.flatMap(({ text }) => nameOf(MAKES.exec(text))));
-  return statements.flatMap(({ line, text }) => breachesOf(text, made).map((what) => ({ line, what })));
+export async function breaches(sql: string): Promise<readonly Breach[]> {
+  const statements = await parseStatements(sql);
+  const created = new Set(statements.flatMap(({ node }) => createdBy(node)));
+  return statements.flatMap(({ line, node }) =>
+    breachesOf(node, (name) => created.has(name)).map((what) => ({ line, what })),
+  );
 }
 
-function nameOf(match: RegExpExecArray | null): readonly string[] {
-  return match === null ? [] : [plainName(match[2] ?? "")];
+/** Kinds of objects that releases do not name. */
+const UNSEEN: ReadonlySet<ObjectType | undefined> = new Set([
+  "OBJECT_INDEX",
+  "OBJECT_ROLE",
+  "OBJECT_RULE",
+  "OBJECT_STATISTIC_EXT",
+  "OBJECT_TRIGGER",
+]);
+
+/** The name of what a statement creates. */
+function createdBy(node: Node): readonly string[] {
+  if ("CreateStmt" in node) return [relation(node.CreateStmt.relation)];
+  if ("CreateForeignTableStmt" in node) return [relation(node.CreateForeignTableStmt.base?.relation)];
+  if ("CreateTableAsStmt" in node) return [relation(node.CreateTableAsStmt.into?.rel)];
+  if ("ViewStmt" in node) return [relation(node.ViewStmt.view)];
+  if ("CreateSeqStmt" in node) return [relation(node.CreateSeqStmt.sequence)];
+  if ("CompositeTypeStmt" in node) return [relation(node.CompositeTypeStmt.typevar)];
+  if ("CreateEnumStmt" in node) return [dotted(node.CreateEnumStmt.typeName)];
+  if ("CreateRangeStmt" in node) return [dotted(node.CreateRangeStmt.typeName)];
+  if ("CreateDomainStmt" in node) return [dotted(node.CreateDomainStmt.domainname)];
+  if ("CreateFunctionStmt" in node) return [dotted(node.CreateFunctionStmt.funcname)];
+  if ("DefineStmt" in node) return [dotted(node.DefineStmt.defnames)];
+  if ("CreateSchemaStmt" in node) return [node.CreateSchemaStmt.schemaname ?? ""];
+  if ("CreatePolicyStmt" in node) return [node.CreatePolicyStmt.policy_name ?? ""];
+  if ("CreateTrigStmt" in node) return [node.CreateTrigStmt.trigname ?? ""];
+  return [];
 }
 
-function plainName(name: string): string {
-  return name.replaceAll('"', "").toLowerCase();
-}
-
-function breachesOf(text: string, made: ReadonlySet<string>): readonly string[] {
-  const own = (name: string) => made.has(plainName(name));
-  const dropped = DROPS.exec(text);
-  // A file may drop an object and create it again: that replaces it.
-  if (dropped !== null) return own(dropped[2] ?? "") ? [] : [`drops ${lower(dropped[1])} ${dropped[2] ?? ""}`];
-
-  const emptied = new RegExp(String.raw`^(truncate)(?: table)?(?: only)? ${NAME}`, "i").exec(text);
-  if (emptied !== null) return own(emptied[2] ?? "") ? [] : [`empties ${emptied[2] ?? ""}`];
-  const deleted = new RegExp(String.raw`^(delete from)(?: only)? ${NAME}(?!.*\bwhere\b)`, "is").exec(text);
-  if (deleted !== null) return own(deleted[2] ?? "") ? [] : [`deletes every row of ${deleted[2] ?? ""}`];
-
-  const unique = new RegExp(
-    String.raw`^create unique index(?: concurrently)?(?: if not exists)?(?: ${NAME})? on(?: only)? ${NAME}`,
-    "i",
-  ).exec(text);
-  if (unique !== null) return own(unique[2] ?? "") ? [] : [`refuses equal rows of ${unique[2] ?? ""}`];
-
-  const revoked = /^revoke (.*?) on (?:table |function |procedure |schema |sequence )?(.*?) from (.*)$/is.exec(text);
-  if (revoked !== null) {
-    const objects = topLevel((revoked[2] ?? "").replaceAll(/\([^)]*\)/g, "")).filter((name) => !own(name));
-    return objects.length === 0
+function breachesOf(node: Node, own: (name: string) => boolean): readonly string[] {
+  const unlessOwn = (name: string, what: string) => (own(name) ? [] : [what]);
+  if ("DropStmt" in node) {
+    const { removeType, objects = [] } = node.DropStmt;
+    if (UNSEEN.has(removeType)) return [];
+    return objects.flatMap((object) => {
+      const names = namesOf(object);
+      const name = removeType === "OBJECT_POLICY" ? (names.at(-1) ?? "") : names.join(".");
+      return unlessOwn(name, `drops ${kindOf(removeType)} ${name}`);
+    });
+  }
+  if ("DropRoleStmt" in node) return (node.DropRoleStmt.roles ?? []).map((role) => `drops role ${roleOf(role)}`);
+  if ("TruncateStmt" in node)
+    return (node.TruncateStmt.relations ?? []).flatMap((table) => {
+      const name = "RangeVar" in table ? relation(table.RangeVar) : "";
+      return unlessOwn(name, `empties ${name}`);
+    });
+  if ("DeleteStmt" in node && node.DeleteStmt.whereClause === undefined) {
+    const name = relation(node.DeleteStmt.relation);
+    return unlessOwn(name, `deletes every row of ${name}`);
+  }
+  if ("IndexStmt" in node && node.IndexStmt.unique === true) {
+    const name = relation(node.IndexStmt.relation);
+    return unlessOwn(name, `refuses equal rows of ${name}`);
+  }
+  if ("GrantStmt" in node && node.GrantStmt.is_grant !== true) {
+    const { objects = [], objtype, targtype, privileges = [], grantees = [] } = node.GrantStmt;
+    const all = targtype === "ACL_TARGET_ALL_IN_SCHEMA" ? `all ${kindOf(objtype)}s in schema ` : "";
+    const names = objects.map((object) => all + namesOf(object).join(".")).filter((name) => !own(name));
+    const rights = privileges.map((right) => ("AccessPriv" in right ? (right.AccessPriv.priv_name ?? "all") : "all"));
+    return names.length === 0
       ? []
-      : [`revokes ${revoked[1] ?? ""} on ${objects.join(", ")} from ${revoked[3] ?? ""}`];
+      : [
+          `revokes ${rights.length === 0 ? "all" : rights.join(", ")} on ${names.join(", ")} from ${grantees.map(roleOf).join(", ")}`,
+        ];
   }
-  const restrictive = new RegExp(String.raw`^create policy ${NAME} on ${NAME} as restrictive`, "i").exec(text);
-  if (restrictive !== null) return own(restrictive[2] ?? "") ? [] : [`restricts ${restrictive[2] ?? ""}`];
-
-  const altered = ALTERS.exec(text);
-  if (altered !== null) {
-    const [, kind, name = "", actions = ""] = altered;
-    return own(name) ? [] : topLevel(actions).flatMap((action) => alteration(lower(kind), name, action));
+  if ("CreatePolicyStmt" in node && node.CreatePolicyStmt.permissive !== true) {
+    const name = relation(node.CreatePolicyStmt.table);
+    return unlessOwn(name, `restricts ${name}`);
   }
-  // The statements that a block builds are not there to be read: what it might do counts as done.
-  if (/^do\b/i.test(text)) {
-    const word = /\b(drop|truncate|rename|revoke)\b/i.exec(text)?.[1];
+  if ("AlterPolicyStmt" in node) {
+    const { policy_name: name = "" } = node.AlterPolicyStmt;
+    return unlessOwn(name, `changes policy ${name}`);
+  }
+  if ("RenameStmt" in node) {
+    const { renameType, relation: table, object, subname } = node.RenameStmt;
+    if (UNSEEN.has(renameType)) return [];
+    const name = table === undefined ? namesOf(object).join(".") : relation(table);
+    return unlessOwn(
+      name,
+      subname === undefined ? `renames ${kindOf(renameType)} ${name}` : `renames a part of ${name}`,
+    );
+  }
+  if ("AlterEnumStmt" in node && node.AlterEnumStmt.oldVal !== undefined) {
+    const name = dotted(node.AlterEnumStmt.typeName);
+    return unlessOwn(name, `renames a part of ${name}`);
+  }
+  if ("AlterObjectSchemaStmt" in node) {
+    const { objectType, relation: table, object } = node.AlterObjectSchemaStmt;
+    const name = table === undefined ? namesOf(object).join(".") : relation(table);
+    return unlessOwn(name, `moves ${kindOf(objectType)} ${name} to another schema`);
+  }
+  if ("AlterDomainStmt" in node) {
+    const name = dotted(node.AlterDomainStmt.typeName);
+    if (node.AlterDomainStmt.subtype === "O") return unlessOwn(name, `refuses null in ${name}`);
+    return node.AlterDomainStmt.subtype === "C" ? unlessOwn(name, addsConstraint(name)) : [];
+  }
+  if ("AlterTableStmt" in node) {
+    const { relation: table, objtype, cmds = [] } = node.AlterTableStmt;
+    const name = relation(table);
+    return own(name)
+      ? []
+      : cmds.flatMap((cmd) => ("AlterTableCmd" in cmd ? alteration(cmd.AlterTableCmd, name, objtype) : []));
+  }
+  if ("DoStmt" in node) {
+    // The statements that a block builds cannot be read: what it might do counts as done.
+    const word = /\b(drop|truncate|rename|revoke)\b/i.exec(JSON.stringify(node.DoStmt.args))?.[1];
     return word === undefined ? [] : [`may ${word.toLowerCase()} something in a DO block`];
   }
   return [];
 }
 
-function alteration(kind: string, name: string, action: string): readonly string[] {
-  const has = (pattern: RegExp) => pattern.test(action);
-  const column = /^(?:alter|drop|rename)(?: column| attribute)?(?: if exists)? (\S+)/i.exec(action)?.[1] ?? "";
-  if (kind === "policy") return [`changes policy ${name}`];
-  if (has(/^rename\b/i)) return [has(/^rename to\b/i) ? `renames ${kind} ${name}` : `renames a part of ${name}`];
-  if (has(/^set schema\b/i)) return [`moves ${kind} ${name} to another schema`];
-  if (has(/^drop attribute\b/i)) return [`drops attribute ${column} of ${name}`];
-  if (has(/^add constraint\b|^add (check|unique|primary key|foreign key|exclude)\b/i))
-    return [`adds a constraint to ${name}, which may refuse what a release writes`];
-  if (kind === "domain" && has(/^set not null\b/i)) return [`refuses null in ${name}`];
-  if (kind !== "table") return [];
-  if (has(/^drop(?! constraint\b)/i)) return [`drops column ${column} of ${name}`];
-  if (has(/^alter\b.*\b(set data type|type)\b/is)) return [`changes the type of ${column} of ${name}`];
-  if (has(/^alter\b.*\bset not null$/is)) return [`refuses null in ${column} of ${name}`];
-  if (has(/^alter\b.*\bdrop default$/is)) return [`takes the default of ${column} of ${name}`];
-  if (has(/^(enable|force) row level security$/i)) return [`closes the rows of ${name}`];
-  if (has(/^disable trigger\b/i)) return [`disables a trigger of ${name}`];
-  if (has(/^add\b/i) && has(/\bnot null\b/i) && !has(/\bdefault\b|\bgenerated\b|\bserial\b|\bbigserial\b/i))
-    return [`adds a column to ${name} that must be given`];
-  return [];
+/** What a part of ALTER TABLE does. */
+const ALTERATIONS: Partial<Record<AlterTableType, (table: string, column: string) => string>> = {
+  AT_DropColumn: (table, column) => `drops column ${column} of ${table}`,
+  AT_AlterColumnType: (table, column) => `changes the type of ${column} of ${table}`,
+  AT_SetNotNull: (table, column) => `refuses null in ${column} of ${table}`,
+  AT_ColumnDefault: (table, column) => `takes the default of ${column} of ${table}`,
+  AT_AddConstraint: addsConstraint,
+  AT_EnableRowSecurity: (table) => `closes the rows of ${table}`,
+  AT_ForceRowSecurity: (table) => `closes the rows of ${table}`,
+  AT_DisableTrig: (table) => `disables a trigger of ${table}`,
+  AT_DisableTrigAll: (table) => `disables a trigger of ${table}`,
+  AT_DisableTrigUser: (table) => `disables a trigger of ${table}`,
+  AT_AddColumn: (table) => `adds a column to ${table} that must be given`,
+};
+
+function alteration({ subtype, name: column = "", def }: AlterTableCmd, table: string, kind?: ObjectType): string[] {
+  if (kind === "OBJECT_TYPE") return subtype === "AT_DropColumn" ? [`drops attribute ${column} of ${table}`] : [];
+  if (kind !== "OBJECT_TABLE" && kind !== "OBJECT_FOREIGN_TABLE") return [];
+  if (subtype === undefined || (subtype === "AT_ColumnDefault" && def !== undefined)) return [];
+  if (subtype === "AT_AddColumn" && !mustBeGiven(def)) return [];
+  const what = ALTERATIONS[subtype]?.(table, column);
+  return what === undefined ? [] : [what];
 }
 
-/** Splits at the commas outside of parentheses and strings. */
-function topLevel(list: string): readonly string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let start = 0;
-  let quote = "";
-  for (const [at, sign] of Array.from(list).entries()) {
-    if (quote !== "") quote = sign === quote ? "" : quote;
-    else if (sign === "'" || sign === '"') quote = sign;
-    else if (sign === "(") depth += 1;
-    else if (sign === ")") depth -= 1;
-    else if (sign === "," && depth === 0) {
-      parts.push(list.slice(start, at));
-      start = at + 1;
-    }
-  }
-  return [...parts, list.slice(start)].map((part) => part.trim()).filter((part) => part !== "");
+/** Whether a new column is not null and PostgreSQL has no value for it. */
+function mustBeGiven(def: Node | undefined): boolean {
+  if (def === undefined || !("ColumnDef" in def)) return false;
+  const { constraints = [], typeName } = def.ColumnDef;
+  const types = constraints.map((each) => ("Constraint" in each ? each.Constraint.contype : undefined));
+  const filled = types.some((type) => ["CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"].includes(type ?? ""));
+  const required = types.includes("CONSTR_NOTNULL") || types.includes("CONSTR_PRIMARY");
+  return required && !filled && !dotted(typeName?.names).endsWith("serial");
 }
 
-function lower(text: string | undefined): string {
-  return (text ?? "").toLowerCase();
+function addsConstraint(name: string): string {
+  return `adds a constraint to ${name}, which may refuse what a release writes`;
+}
+
+/** `table` of `OBJECT_TABLE`. */
+function kindOf(type: ObjectType | undefined): string {
+  return type === "OBJECT_MATVIEW" ? "materialized view" : (type ?? "").replace("OBJECT_", "").toLowerCase();
+}
+
+function relation(range: RangeVar | undefined): string {
+  return [range?.schemaname, range?.relname].filter((name) => name !== undefined).join(".");
+}
+
+function dotted(names: readonly Node[] | undefined): string {
+  return (names ?? []).flatMap(namesOf).join(".");
+}
+
+/** The parts of the name of an object. */
+function namesOf(node: Node | undefined): readonly string[] {
+  if (node === undefined) return [];
+  if ("String" in node) return [node.String.sval ?? ""];
+  if ("List" in node) return (node.List.items ?? []).flatMap(namesOf);
+  if ("TypeName" in node) return (node.TypeName.names ?? []).flatMap(namesOf);
+  if ("ObjectWithArgs" in node) return (node.ObjectWithArgs.objname ?? []).flatMap(namesOf);
+  return "RangeVar" in node ? [relation(node.RangeVar)] : [];
+}
+
+function roleOf(node: Node): string {
+  if (!("RoleSpec" in node)) return "";
+  const { roletype, rolename } = node.RoleSpec;
+  return rolename ?? (roletype ?? "").replace("ROLESPEC_", "").toLowerCase();
 }

@@ -60,7 +60,7 @@ export async function* applyPending(url: string, options: ApplyPendingOptions): 
     return { applied: yield* applyExpand(url, where), left: { migrations, why }, notes: [] };
   };
   const state = await schemaState(url, root);
-  checkExpands(state, root);
+  await checkExpands(state, root);
   const contracts = expandable(state).length < state.pending.length;
   if (contract === "never" && contracts) return yield* expandAlone(state, { reason: "expand-only" });
   // Nothing has run on an empty database, and expand migrations do not have to wait for a release.

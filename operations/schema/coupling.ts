@@ -1,10 +1,11 @@
 import type { Slot } from "../../contract/slots.ts";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
-import { breaches } from "../../contract/sql/migration.ts";
+import { breaches, type Breach } from "../../contract/sql/migration.ts";
+import { SqlSyntaxError } from "../../contract/sql/statements.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { applyMigrations, migrationStatus } from "../migrations/apply.ts";
-import { migrationFiles, migrationSql } from "../migrations/files.ts";
+import { migrationFiles, migrationSql, type MigrationFile } from "../migrations/files.ts";
 import type { Unlabelled } from "./decide.ts";
 import { rangeOfLabels, type SchemaRange } from "./range.ts";
 import { expandable, type SchemaMigration, type SchemaState } from "./state.ts";
@@ -79,7 +80,7 @@ export async function* applyExpand(
   const root = options.root ?? PROJECT_ROOT;
   const state = await schemaState(url, root);
   const next = expandable(state);
-  checkExpands(state, root);
+  await checkExpands(state, root);
   const last = next.at(-1);
   if (last === undefined) return [];
   yield* applyMigrations(url, { ...options, root, upTo: last.version });
@@ -90,14 +91,14 @@ export async function* applyExpand(
  * Refuses pending expand migrations that remove something. On an empty database nothing has run, so the first files are
  * not checked.
  *
- * @throws UserError naming file, line and statement
+ * @throws UserError with file, line and statement
  */
-export function checkExpands(state: SchemaState, root = PROJECT_ROOT): void {
+export async function checkExpands(state: SchemaState, root = PROJECT_ROOT): Promise<void> {
   if (state.applied.length === 0) return;
   const pending = new Set(state.pending.filter(({ kind }) => kind === "expand").map(({ version }) => version));
   for (const file of migrationFiles(root)) {
     if (!pending.has(file.version)) continue;
-    const [breach] = breaches(migrationSql(root, file));
+    const [breach] = await breachesOf(file, root);
     if (breach === undefined) continue;
     throw new UserError(
       "state-conflict",
@@ -105,5 +106,15 @@ export function checkExpands(state: SchemaState, root = PROJECT_ROOT): void {
       `${breach.what}, which a running release may need; an expand migration only adds`,
       "move the statement to a later file with contract in its name: npx supabase migration new contract_<name>",
     );
+  }
+}
+
+async function breachesOf(file: MigrationFile, root: string): Promise<readonly Breach[]> {
+  try {
+    return await breaches(migrationSql(root, file));
+  } catch (error) {
+    if (!(error instanceof SqlSyntaxError)) throw error;
+    const where = `supabase/migrations/${file.file}:${error.line}`;
+    throw new UserError("invalid-file", where, error.message, "correct the statement", { cause: error });
   }
 }

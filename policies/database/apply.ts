@@ -1,7 +1,7 @@
 import type { SourcePosition } from "../../contract/graph.ts";
 import type { Postgres } from "./postgres.ts";
 import type { Statement } from "./facts.ts";
-import { plainText, splitStatements } from "../../contract/sql/statements.ts";
+import { parseStatements, SqlSyntaxError } from "../../contract/sql/statements.ts";
 
 /** A SQL file of the project. */
 export interface SqlFile {
@@ -30,7 +30,6 @@ export class MigrationError extends Error {
 /** Statements that PostgreSQL rejects inside a transaction. */
 const OUTSIDE_TRANSACTION =
   /^(create|drop|reindex)\s+(unique\s+)?(index|table|database|tablespace).*\bconcurrently\b|^(vacuum|create\s+database|drop\s+database|alter\s+system|reindex\s+database)\b/is;
-const TRANSACTION = /^(begin|start\s+transaction|commit|end|rollback|abort)\b/i;
 const MAY_REMOVE = /\b(drop|truncate|delete|alter\s+column|rename)\b/i;
 
 /** The columns of the project's tables. */
@@ -51,10 +50,9 @@ export async function apply(postgres: Postgres, migrations: readonly SqlFile[]):
     // A file may lock and drop what it creates: no release uses it yet.
     const earlier = await columnsOf(postgres);
     const earlierTables = new Set([...earlier.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
-    for (const { line, text } of splitStatements(migration.text)) {
+    for (const { line, text, plain, node } of await statementsOf(migration)) {
       const source = { file: migration.file, line };
-      const plain = plainText(text);
-      if (TRANSACTION.test(plain)) continue;
+      if ("TransactionStmt" in node) continue;
       let lockTimeout = false;
       const locks: string[] = [];
       try {
@@ -88,6 +86,15 @@ export async function apply(postgres: Postgres, migrations: readonly SqlFile[]):
     await postgres.run("reset all");
   }
   return { statements, transactions };
+}
+
+async function statementsOf({ file, text }: SqlFile) {
+  try {
+    return await parseStatements(text);
+  } catch (error) {
+    if (error instanceof SqlSyntaxError) throw new MigrationError({ file, line: error.line }, error.message);
+    throw error;
+  }
 }
 
 /** Columns and their types, by `table NUL column`. */

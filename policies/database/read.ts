@@ -24,7 +24,7 @@ const PRELUDE = "supabase/prelude.sql";
  * about the database are then inconclusive, and the others are not.
  *
  * Results are cached by a hash over all their inputs: the SQL files with their names, the code that reads the facts, and
- * the version of PGlite. Results from a server are not cached.
+ * the versions of PGlite and the parser. Results from a server are not cached.
  */
 export async function readDatabase(root: string, options: ReadOptions = {}): Promise<Database | Error> {
   try {
@@ -131,8 +131,8 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
   const here = fileURLToPath(new URL(".", import.meta.url));
   const readers = readdirSync(here).filter((name) => name.endsWith(".ts"));
   for (const name of [...readers.sort(), "../../contract/sql/statements.ts"]) add(name, readFileSync(join(here, name)));
-  for (const name of ["pglite", "pglite-prepopulatedfs"]) {
-    const file = fileURLToPath(new URL(`../../node_modules/@electric-sql/${name}/package.json`, import.meta.url));
+  for (const name of ["@electric-sql/pglite", "@electric-sql/pglite-prepopulatedfs", "libpg-query"]) {
+    const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
     if (existsSync(file)) add(name, readFileSync(file));
   }
   return hash.digest("hex").slice(0, 32);

@@ -23,7 +23,7 @@ export async function plannedSchema(
   if (schema === undefined) return undefined;
   const slot = otherSlot(usersSlot(machine));
   const [state, range] = await Promise.all([schema.state(), schema.range(slot, image, signal)]);
-  checkExpands(state, schema.root);
+  await checkExpands(state, schema.root);
   return { ...cutoverSchema(state, { slot, image, range }, schema.unlabelled), range };
 }
 
