@@ -1,18 +1,18 @@
-import { execFileSync } from "node:child_process";
-import { createHmac, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { LABELS } from "../../contract/labels.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
 import { capture } from "../../synth/capture.ts";
 import { manifests, type Manifest } from "../../synth/manifests.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { gatewayOf } from "../support/kubernetes/stack.ts";
+import { loadImage, provideImages } from "../support/kubernetes/images.ts";
+import { certificate, DIGEST, SECRET, standIn } from "../support/kubernetes/stand-ins.ts";
+import { signToken } from "../support/token-users.ts";
 import { KubernetesApi, type KubernetesObject } from "../support/kubernetes/api.ts";
 
 /**
@@ -23,13 +23,8 @@ import { KubernetesApi, type KubernetesObject } from "../support/kubernetes/api.
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 const serverImage = process.env.EXAI_TEST_SERVER_IMAGE ?? LOCAL_IMAGES.referenceServer;
 const gatewayNamespace = process.env.EXAI_TEST_GATEWAY_NAMESPACE ?? "envoy-gateway-system";
-/** A program that gives the cluster's nodes an image of the local Docker engine, by its name. */
-const loadImage = process.env.EXAI_TEST_LOAD_IMAGE;
 
 const ROOT = join(import.meta.dirname, "../..");
-const DIGEST = `@sha256:${"0".repeat(64)}`;
-/** Stands for every secret, the signing key among them. */
-const SECRET = `stand-in-${"0123456789abcdef".repeat(3)}`;
 const ENVOY_GATEWAY = "gateway.envoyproxy.io/v1alpha1";
 const GATEWAY_API = "gateway.networking.k8s.io/v1";
 
@@ -49,7 +44,10 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     if (!(await api.knows(ENVOY_GATEWAY, "EnvoyProxy")))
       throw new Error("Envoy Gateway's CRDs are not installed: see docs/deploy.md");
     ({ lua: tags, image: gatewayImage } = await gatewayOf(Cluster.open({ kubeconfig, namespace: clients })));
-    if (loadImage !== undefined) await load(serverImage);
+    if (process.env.EXAI_TEST_LOAD_IMAGE !== undefined) {
+      await provideImages([serverImage]);
+      loadImage(serverImage);
+    }
     await api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: clients } });
   });
 
@@ -87,7 +85,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
       const answer = await api.apply(object);
       warnings.push(...answer.warnings.map((warning) => `${manifest.id}: ${warning}`));
     }
-    await api.apply(certificate(namespace, host));
+    await api.apply(certificate(namespace, host) as KubernetesObject);
     return { namespace, host, warnings };
   }
 
@@ -124,7 +122,12 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
             image: serverImage,
             imagePullPolicy: "IfNotPresent",
             command: ["node", "--no-warnings", "--input-type=module", "-e"],
-            args: [script, `https://${host}`, `wss://${host}:8079/?token=${token()}`, JSON.stringify({ name, args })],
+            args: [
+              script,
+              `https://${host}`,
+              `wss://${host}:8079/?token=${signToken(SECRET, 600).token}`,
+              JSON.stringify({ name, args }),
+            ],
             env: [{ name: "NODE_TLS_REJECT_UNAUTHORIZED", value: "0" }],
           },
         ],
@@ -240,11 +243,6 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
     });
   });
 
-  /** Stand-ins for what Supabase and the deployment's secrets would supply. */
-  function standIn(_resource: unknown, path: string): string {
-    return path.includes(".env[") ? "https://abcdefghijklmnopqrst.supabase.co" : SECRET;
-  }
-
   /** The object with the image that the nodes really have. */
   function runnable(manifest: Manifest): KubernetesObject {
     if (manifest.object === undefined) throw new Error(`${manifest.id} was not rendered`);
@@ -252,58 +250,7 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
       JSON.stringify(manifest.object).replaceAll(`${serverImage}${DIGEST}`, serverImage),
     ) as KubernetesObject;
   }
-
-  function certificate(namespace: string, host: string): KubernetesObject {
-    const folder = mkdtempSync(join(tmpdir(), "exai-tls-"));
-    try {
-      const [key, crt] = [join(folder, "key.pem"), join(folder, "crt.pem")];
-      execFileSync(
-        "openssl",
-        [
-          "req",
-          "-x509",
-          "-newkey",
-          "rsa:2048",
-          "-nodes",
-          "-days",
-          "2",
-          "-keyout",
-          key,
-          "-out",
-          crt,
-          "-subj",
-          `/CN=${host}`,
-        ],
-        { stdio: "ignore" },
-      );
-      return {
-        apiVersion: "v1",
-        kind: "Secret",
-        metadata: { name: "exai-tls", namespace },
-        type: "kubernetes.io/tls",
-        stringData: { "tls.key": readFileSync(key, "utf8"), "tls.crt": readFileSync(crt, "utf8") },
-      };
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  }
 });
-
-/** A token that the server's WebSockets take. */
-function token(): string {
-  const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString("base64url");
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "cluster-test" })}`;
-  return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
-}
-
-/** Has an image made where it is missing, and gives it to the nodes. */
-async function load(image: string): Promise<void> {
-  const ensuring = ensureImages([image]);
-  let step = await ensuring.next();
-  while (step.done !== true) step = await ensuring.next();
-  expect(step.value.missing).toEqual([]);
-  execFileSync(loadImage ?? "", [image], { stdio: "ignore" });
-}
 
 /** Whether the gateway has an address and a running proxy. */
 function programmed(gateway: KubernetesObject | undefined): boolean {

@@ -1,7 +1,6 @@
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -14,7 +13,6 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import { JOBS } from "../../../contract/monitoring.ts";
 import { HTTP_PORT } from "../../../contract/server.ts";
-import { ensureImages } from "../../../operations/images/ensure.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
@@ -33,15 +31,13 @@ import { capture } from "../../../synth/capture.ts";
 import { manifests } from "../../../synth/manifests.ts";
 import { stackFileSource } from "../../../synth/stack-file.ts";
 import { until } from "../rollout-stack.ts";
+import { loadImage, provideImages } from "./images.ts";
+import { certificate, DIGEST, standIn } from "./stand-ins.ts";
 
 /** Namespace of the test cluster's Envoy Gateway. */
 export const GATEWAY_NAMESPACE = process.env.EXAI_TEST_GATEWAY_NAMESPACE ?? "envoy-gateway-system";
 
 const ROOT = join(import.meta.dirname, "../../..");
-const DIGEST = `@sha256:${"0".repeat(64)}`;
-
-/** Stands for every secret, the signing key among them. */
-const SECRET = `stand-in-${"0123456789abcdef".repeat(3)}`;
 
 /** What the rollout needs of a stack; databases, backups and dashboards are left out. */
 const PARTS =
@@ -82,7 +78,9 @@ export async function startKubernetesStack(kubeconfig: string, more: Overrides =
   const namespace = `exai-rollout-${randomBytes(3).toString("hex")}`;
   const hostname = `${namespace}.exai.test`;
   const cluster = Cluster.open({ kubeconfig, namespace });
-  await provideImages([LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.prometheus]);
+  const images = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.prometheus];
+  await provideImages(images);
+  for (const image of images) loadImage(image);
   const gateway = await gatewayOf(cluster);
   const settings: Overrides = {
     instance: namespace,
@@ -294,41 +292,6 @@ export async function gatewayAddress(cluster: Cluster): Promise<string> {
 function ownerLabels(namespace: string): Record<string, string> {
   const owner = "gateway.envoyproxy.io/owning-gateway";
   return { [`${owner}-name`]: "exai", [`${owner}-namespace`]: namespace };
-}
-
-function standIn(_resource: unknown, path: string): string {
-  return path.includes(".env[") ? "https://abcdefghijklmnopqrst.supabase.co" : SECRET;
-}
-
-/** Images on this machine, and on the cluster's nodes by `EXAI_TEST_LOAD_IMAGE`. */
-async function provideImages(images: readonly string[]): Promise<void> {
-  const ensuring = ensureImages([...images]);
-  let step = await ensuring.next();
-  while (step.done !== true) step = await ensuring.next();
-  if (step.value.missing.length > 0) throw new Error(`not available: ${step.value.missing.join(", ")}`);
-  const load = process.env.EXAI_TEST_LOAD_IMAGE;
-  if (load !== undefined) for (const image of images) execFileSync(load, [image], { stdio: "ignore" });
-}
-
-/** A self-signed certificate for the gateway. */
-export function certificate(namespace: string, host: string): ApiObject {
-  const folder = mkdtempSync(join(tmpdir(), "exai-tls-"));
-  try {
-    const [key, crt] = [join(folder, "key.pem"), join(folder, "crt.pem")];
-    const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", crt];
-    execFileSync("openssl", [...args, "-subj", `/CN=${host}`], { stdio: "ignore" });
-    const content = { "tls.key": readFileSync(key, "utf8"), "tls.crt": readFileSync(crt, "utf8") };
-    const metadata = { name: "exai-tls", namespace };
-    return {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata,
-      type: "kubernetes.io/tls",
-      stringData: content,
-    } as ApiObject;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 /** The part of Envoy Gateway's configuration that is read here. */

@@ -1,14 +1,14 @@
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { GATEWAY_API, ROUTING_NAMES } from "../../../contract/gateway.ts";
 import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../../contract/images.ts";
 import { imageLabels } from "../../../operations/docker/cli.ts";
-import { ensureImages } from "../../../operations/images/ensure.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
 import { Checkout } from "../checkout.ts";
-import { certificate, gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./stack.ts";
+import { gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./stack.ts";
+import { loadImage, provideImages } from "./images.ts";
+import { certificate } from "./stand-ins.ts";
 import { KubernetesApi } from "./api.ts";
 import { PATIENT_GATES } from "../local-instance.ts";
 import { startSupabaseApi, type SupabaseApi } from "../supabase-api/server.ts";
@@ -114,11 +114,11 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
 async function stagingImages() {
   const second = `${LOCAL_IMAGES.referenceServer}-second`;
   const { referenceServer, alertmanager, postgresExporter, prometheus } = LOCAL_IMAGES;
-  await provided([referenceServer, alertmanager, postgresExporter, prometheus]);
+  await provideImages([referenceServer, alertmanager, postgresExporter, prometheus]);
   await buildReferenceServer({ tag: second, release: "second" });
   // Debian's Prometheus, which stands in on machines without a registry, cannot find a cluster's targets.
   const stoodIn = (await imageLabels(prometheus))?.[IMAGE_LABELS.standIn] !== undefined;
-  if (stoodIn) await provided([KUBERNETES_PROMETHEUS]);
+  if (stoodIn) await provideImages([KUBERNETES_PROMETHEUS]);
   return {
     first: load(referenceServer),
     second: load(second),
@@ -128,17 +128,9 @@ async function stagingImages() {
   };
 }
 
-async function provided(images: readonly string[]): Promise<void> {
-  const ensuring = ensureImages(images);
-  let step = await ensuring.next();
-  while (step.done !== true) step = await ensuring.next();
-  if (step.value.missing.length > 0) throw new Error(`not available: ${step.value.missing.join(", ")}`);
-}
-
-/** Gives an image to the cluster's nodes by `EXAI_TEST_LOAD_IMAGE`; the answer is its reference by digest. */
+/** Gives an image to the cluster's nodes; the result is its reference by digest. */
 function load(image: string): string {
-  const program = process.env.EXAI_TEST_LOAD_IMAGE ?? "";
-  const printed = execFileSync(program, [image], { encoding: "utf8" }).trim().split("\n").at(-1) ?? "";
+  const printed = loadImage(image);
   if (/@sha256:[0-9a-f]{64}$/.test(printed)) return printed;
-  throw new Error(`${program} ${image} printed "${printed}", which is not a reference by digest`);
+  throw new Error(`EXAI_TEST_LOAD_IMAGE printed "${printed}" for ${image}, which is not a reference by digest`);
 }
