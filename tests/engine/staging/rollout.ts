@@ -9,6 +9,7 @@ import { migrationStatus } from "../../../operations/migrations/apply.ts";
 import { migrationFiles } from "../../../operations/migrations/files.ts";
 import { KubernetesUsers } from "../../support/kubernetes/users.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
+import type { PrintedEvent } from "../../support/local-instance.ts";
 import type { StagingStack } from "../../support/kubernetes/staging.ts";
 
 const FIRST = migrationFiles(PROJECT_ROOT).at(-1)?.version ?? "";
@@ -161,9 +162,9 @@ export function rolloutTests(staging: () => StagingStack): void {
       const nowhere = `docker.io/exai/reference-server@sha256:${"0".repeat(64)}`;
       const before = await staging().pods("blue");
       const events = await exai(["cutover", "--stack", "staging", "--image", nowhere], 1);
-      expect(events.at(-1)?.title).toMatch(
-        /rolled back by itself: blue has all users .*(ErrImagePull|ImagePullBackOff)/,
-      );
+      const { data } = events.at(-1) ?? {};
+      expect(data).toMatchObject({ outcome: "rolled-back", automatic: true, active: "blue" });
+      expect(JSON.stringify(data?.failure)).toMatch(/ErrImagePull|ImagePullBackOff/);
       expect((await exai(["up", "staging", "--yes"])).at(-1)?.data).toMatchObject({ changes: 0 });
       expect(await staging().pods("blue")).toEqual(before);
       expect(await weights()).toEqual([100, 0]);
@@ -176,9 +177,9 @@ export function rolloutTests(staging: () => StagingStack): void {
       const steps: string[] = [];
       let last = "";
       createInterface({ input: controller.stdout }).on("line", (line) => {
-        const { id = "", status = "", title = "" } = JSON.parse(line) as Record<string, string>;
+        const { id = "", status = "" } = JSON.parse(line) as Record<string, string>;
         steps.push(`${id} ${status}`);
-        last = title;
+        last = line;
       });
       const ended = once(controller, "close");
       const begun = (step: string) =>
@@ -204,7 +205,9 @@ export function rolloutTests(staging: () => StagingStack): void {
           await ended;
         });
         expect(controller.exitCode).toBe(1);
-        expect(last).toContain("green's container was replaced by somebody");
+        const { data } = JSON.parse(last) as PrintedEvent;
+        expect(data).toMatchObject({ outcome: "rolled-back", automatic: true, candidate: "green" });
+        expect(JSON.stringify(data?.failure)).toContain('"why":"replaced"');
         expect(served).toBe("blue");
         expect(await weights()).toEqual([100, 0]);
       } finally {

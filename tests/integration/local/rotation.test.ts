@@ -126,7 +126,11 @@ describe("a rotation of the key for tokens", () => {
       expect(rotation()?.signing).toBe("next");
       // Not killed: it says when to go on, and does so only then.
       const waits = await instance.events([...ROTATE, "--lifetime", `${String(LIFETIME)}s`], SETTINGS);
-      expect(waits.at(-1)?.title).toContain("Tokens of the other one live until");
+      expect(waits.at(-1)?.data).toMatchObject({
+        outcome: "waiting",
+        until: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+        rotation: { signing: "next" },
+      });
       expect(phase()).toBe("age");
       await killWhen("a cutover of retire", () => {
         return phase() === "retire" && rotation()?.wanted.blue === "next" && rollout() === "ready";
@@ -137,7 +141,7 @@ describe("a rotation of the key for tokens", () => {
         await killWhen("a cutover of retire", () => phase() === "retire" && rollout() === "ready");
       });
       const last = await instance.events([...ROTATE, "--wait"], SETTINGS);
-      expect(last.at(-1)?.title).toContain("is the only one that is accepted");
+      expect(last.at(-1)?.data).toMatchObject({ outcome: "replaced" });
       await sleep(1000);
     } finally {
       await Promise.all([users.stop(), requests.stop()]);
