@@ -135,7 +135,7 @@ class Converter {
 
   #isNamed(type: ts.Type, symbol: ts.Symbol): boolean {
     if (type.aliasSymbol !== undefined) {
-      // `Readonly<…>`, `Partial<…>` and the like are not names of their own.
+      // `Readonly<…>`, `Partial<…>` and the like are not separate names.
       if (type.aliasTypeArguments !== undefined) return false;
       return (type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Union | ts.TypeFlags.Intersection)) !== 0;
     }
@@ -214,7 +214,7 @@ function without(type: ts.UnionType, checker: ts.TypeChecker): ts.Type {
   return nullable ? type : checker.getNonNullableType(type);
 }
 
-/** What tells the members of a union apart: a literal, or the first field that is one. */
+/** What distinguishes the members of a union: a literal, or the first field that is one. */
 function discriminator(schema: Schema): string | undefined {
   const value =
     schema.const ?? Object.values(schema.properties ?? {}).find((field) => field.const !== undefined)?.const;

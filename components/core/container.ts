@@ -128,7 +128,7 @@ export function cpusText(cores: number): string {
   return nano.split("0").length - 1 === 9 ? cores.toFixed(1) : nano.replace(/0+$/, "");
 }
 
-/** Whole seconds as the Docker engine spells a duration: `45s`, `1m30s`, `1h0m0s`. */
+/** Whole seconds as the Docker daemon spells a duration: `45s`, `1m30s`, `1h0m0s`. */
 export function durationText(seconds: number): string {
   const hours = Math.floor(seconds / 3600);
   const minutes = Math.floor(seconds / 60) % 60;

@@ -23,7 +23,7 @@ function unreachable(problem: string, cause?: unknown): UserError {
 }
 
 /**
- * Runs `docker <args>` and returns what it left, whatever its exit code.
+ * Runs `docker <args>` and returns its output and its exit code.
  *
  * Throws a `UserError` when the client is not installed or its daemon cannot be reached.
  */

@@ -29,7 +29,7 @@ export interface Ran {
 /** Time between SIGTERM and SIGKILL for a program that is ended, in milliseconds. */
 const KILL_AFTER_MS = 5000;
 
-/** Runs a program to its end, whatever its exit code. Throws Node's error when it cannot be started (`ENOENT`). */
+/** Runs a program and returns its output and its exit code. Throws Node's error if it cannot be started (`ENOENT`). */
 export async function runProgram(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   options.signal?.throwIfAborted();
   const child = spawn(program, args, {
@@ -45,7 +45,7 @@ export async function runProgram(program: string, args: readonly string[], optio
   };
   child.stdout.on("data", keep(stdout));
   child.stderr.on("data", keep(stderr));
-  // A program that ends without reading its input breaks the pipe; its exit code tells the story.
+  // A program that ends without reading its input breaks the pipe; its exit code shows the failure.
   child.stdin.on("error", () => undefined);
   child.stdin.end(options.input ?? "");
 

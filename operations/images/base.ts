@@ -12,7 +12,7 @@ export const BASE_IMAGE = "debian:bookworm-slim";
 /** Where the base came from. */
 export type BaseOutcome = "present" | "pulled" | "made";
 
-/** What the official slim image leaves out: nobody reads it in a container. */
+/** Files that the official slim image omits: they are not used in a container. */
 const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*"];
 
 /**

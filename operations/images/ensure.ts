@@ -28,7 +28,7 @@ interface Job {
 
 type Emit = (event: ProgressEvent) => void;
 
-/** The stack's own images under their usual tags: they follow their sources. Other tags are somebody's own builds. */
+/** The stack's own images under their usual tags: they follow their sources. Other tags are builds of the user. */
 const FOLLOWED: readonly string[] = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.postgres];
 
 /** What there may be to do: images that are not here, and those that follow their sources. */
@@ -45,7 +45,7 @@ async function plan(references: readonly string[], signal: AbortSignal): Promise
  * same tag, which a note says. Images that this project builds are built and never pulled; under their usual tags they are
  * built again when their sources have changed.
  *
- * Returns the images that could not be had, each with a note; Grafana's is the known one. Throws a `UserError` when
+ * Returns the images that are not available, each with a note, for example Grafana's. Throws a `UserError` when
  * Docker cannot be reached, something is missing that making an image needs, or a build fails.
  */
 export async function* ensureImages(
@@ -67,7 +67,7 @@ export async function* ensureImages(
     const step = { type: "step", id: `image:${base}`, title: `image ${base}` } as const;
     const started = performance.now();
     baseReady = ensureBase(base, registries, signal);
-    // Said only when it takes a while: a base that is here is nobody's news.
+    // Reported only if it takes a while: a base that exists is not worth a line.
     const slow = setTimeout(() => {
       emit({ ...step, status: "started" });
     }, 500);

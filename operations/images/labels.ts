@@ -115,7 +115,7 @@ class RegistryClient {
     try {
       return await response.json();
     } catch (error) {
-      throw this.fault("its registry answers something that is no JSON", error);
+      throw this.fault("its registry does not answer with JSON", error);
     }
   }
 
@@ -133,7 +133,7 @@ class RegistryClient {
     }
   }
 
-  /** The answer to a challenge: a login of Docker's, or what the token service gives for it, or for nobody. */
+  /** The answer to a challenge: a login of Docker's, or a token of the token service, with a login or anonymously. */
   async #login(challenge: string): Promise<string | undefined> {
     const basic = this.#dockerLogin();
     const realm = /realm="([^"]+)"/.exec(challenge)?.[1];
@@ -160,7 +160,7 @@ class RegistryClient {
       const auth = auths?.[key]?.auth;
       return auth === undefined || auth === "" ? undefined : `Basic ${auth}`;
     } catch {
-      return undefined; // nobody has logged in
+      return undefined; // no login is stored
     }
   }
 }

@@ -5,7 +5,7 @@ import { UserError } from "../../contract/errors.ts";
 import { runProgram, type Ran, type RunOptions } from "../docker/process.ts";
 import { unzip } from "./python.ts";
 
-/** Prometheus' Go module. Its releases have versions of their own there: 3.5.0 is v0.305.0. */
+/** Prometheus' Go module. Its releases have different versions there: 3.5.0 is v0.305.0. */
 const MODULE = "github.com/prometheus/prometheus";
 
 /** What the binary can discover besides files: everything else, such as the clouds, takes most of the time to build. */
@@ -14,7 +14,7 @@ const DISCOVERIES = ["dns", "kubernetes"] as const;
 /** Longest time that a build may take, in milliseconds: half an hour on a busy machine. */
 const BUILD_MS = 1_800_000;
 
-/** Version of the Go module for a release, e.g. `v0.305.0` for `3.5.0`; undefined for what is no release of version 3. */
+/** Version of the Go module for a release, e.g. `v0.305.0` for `3.5.0`; undefined if it is not a release of version 3. */
 export function moduleVersion(release: string): string | undefined {
   const [, minor, patch] = /^3\.(\d{1,2})\.(\d+)$/.exec(release) ?? [];
   return minor === undefined || patch === undefined ? undefined : `v0.3${minor.padStart(2, "0")}.${patch}`;
@@ -36,18 +36,18 @@ export function prometheusPlugins(): string {
  *
  * @param release of version 3, e.g. `3.5.0`
  * @param binary path of the file to write
- * @throws UserError where Go is missing or the module cannot be had
+ * @throws UserError if Go is missing or the module is not available
  */
 export async function buildPrometheus(release: string, binary: string, signal?: AbortSignal): Promise<void> {
   const version = moduleVersion(release);
-  if (version === undefined) throw new Error(`${release} is no release of Prometheus 3`);
+  if (version === undefined) throw new Error(`${release} is not a release of Prometheus 3`);
   const folder = await mkdtemp(join(tmpdir(), "exai-prometheus-"));
   try {
     const options = { ...(signal ? { signal } : {}), cwd: folder };
     const module = `${MODULE}@${version}`;
     const download = await go(["mod", "download", "-json", module], module, options);
     const { Zip: zip } = JSON.parse(download.stdout) as { Zip: string };
-    // Unpacked anew: what Go itself unpacks may not be written to.
+    // Unpacked a second time: the files that Go unpacks are read-only.
     await unzip(zip, folder, module, { signal });
     const source = join(folder, module);
     // Prometheus' own way to leave discoveries out: what its `make plugins` writes.

@@ -83,7 +83,7 @@ function envoySource(version: string): ImageSource {
   };
 }
 
-/** Prometheus with the discovery of a cluster's targets. It is nobody's tag but ours, so it is never pulled. */
+/** Prometheus with the discovery of a cluster's targets. Only this stack uses the tag, so it is never pulled. */
 function prometheusSource(release: string): ImageSource {
   const directory = join(STAND_INS, "prometheus");
   return {

@@ -9,7 +9,7 @@ import { engineMissing } from "./support.ts";
 /**
  * Staging as it is typed: by the real engine and the real providers, on the cluster of `EXAI_TEST_KUBECONFIG`, which gets
  * its images by `EXAI_TEST_LOAD_IMAGE`, a program that prints the reference by digest under which the nodes have an image
- * of the local Docker engine. Supabase's provider speaks to a local server.
+ * of the local Docker daemon. Supabase's provider speaks to a local server.
  */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 const possible = kubeconfig !== "" && (process.env.EXAI_TEST_LOAD_IMAGE ?? "") !== "" && !engineMissing();

@@ -21,7 +21,7 @@ const postgres = postgresSpec(
 const runner = runnerSpec({ image: "exai/postgres:15", schedules: [], volumes, passphrase: "hunter4" });
 
 describe("the local database's containers", () => {
-  it("run as nobody of the host", () => {
+  it("run as a user that the host does not have", () => {
     for (const { user } of [postgres, runner]) expect(user).toBe("10999:10999");
   });
 
@@ -55,7 +55,7 @@ describe("the local database's containers", () => {
 });
 
 describe("the exporter's queries", () => {
-  it("come to the series that the alerts ask for", () => {
+  it("export the series that the alerts use", () => {
     const queries = parse(backupQueries()) as Record<string, { metrics: Record<string, unknown>[] }>;
     const series = Object.entries(queries).flatMap(([name, { metrics }]) =>
       metrics.flatMap((metric) => Object.keys(metric).map((column) => `${name}_${column}`)),

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-/** The function registers itself with Deno.serve; Node has the same web APIs, so its handler runs here as it is. */
+/** The function registers itself with Deno.serve; Node has the same web APIs, so its handler runs here without changes. */
 let handle: (request: Request) => Promise<Response>;
 const environment = {
   EXAI_JWT_TOKEN: "current-key-of-at-least-32-bytes!",
@@ -47,13 +47,13 @@ describe("a valid token", () => {
     expect(answer.headers.get("cache-control")).toBe("no-store");
   });
 
-  it("may be signed with the key of before the rotation", async () => {
+  it("may be signed with the previous key", async () => {
     expect((await ask(token(valid, environment.EXAI_JWT_TOKEN_PREVIOUS))).status).toBe(200);
   });
 
   it("may come in the body, where the header has another", async () => {
     const init = { method: "POST", body: JSON.stringify({ token: token(valid) }) };
-    expect((await ask("somebody-elses-token", init)).status).toBe(200);
+    expect((await ask("other-token", init)).status).toBe(200);
   });
 
   it("may be a little ahead of our clock", async () => {
@@ -83,7 +83,7 @@ describe("any other token is refused with 401", () => {
     ],
     ["an expiry in the past", () => token({ ...valid, exp: now - 60 }), "token expired"],
     ["no expiry", () => token({ sub: "alice" }), "token without expiry"],
-    ["an expiry that is no number", () => token({ exp: "9999999999" }), "token without expiry"],
+    ["an expiry that is not a number", () => token({ exp: "9999999999" }), "token without expiry"],
     ["a start in the future", () => token({ ...valid, nbf: now + 600 }), "token not yet valid"],
     ["two parts", () => "a.b", "malformed token"],
     ["no JSON", () => "YQ.YQ.YQ", "malformed token"],

@@ -168,7 +168,7 @@ describe("rendering", () => {
 });
 
 describe("the clients of a hosted database", () => {
-  it("have the certificate of who vouches for it beside what they log in with", async () => {
+  it("have the certificate of the authority next to their credentials", async () => {
     for (const databaseCa of ["", CERTIFICATE]) {
       const list = manifests(await capture("prod", plainSource({ ...SETTINGS, databaseCa })), { withSecrets: true });
       for (const name of ["backup", "postgres-exporter"]) {

@@ -58,7 +58,7 @@ describe("a pod template", () => {
     expect(rendered({ apiToken: true }).spec.automountServiceAccountToken).toBe(true);
   });
 
-  it("mounts volumes read-only unless told otherwise, and scratch directories writable and bounded", () => {
+  it("mounts volumes read-only by default, and scratch directories writable and bounded", () => {
     const { spec } = rendered({
       scratch: { "/tmp": "64Mi", "/var/cache": "1Gi" },
       containers: [

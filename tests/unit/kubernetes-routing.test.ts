@@ -92,7 +92,7 @@ describe("the pinned route", () => {
     }
   });
 
-  it("knows no sessions on the WebSocket port, nor where tagging is off", () => {
+  it("has no sessions on the WebSocket port, or if tagging is off", () => {
     expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(2);
     expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(4);
   });

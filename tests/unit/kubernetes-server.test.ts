@@ -91,7 +91,7 @@ describe("the server on Kubernetes", () => {
     }
   });
 
-  it("has a port of their own for event streams, with the pods' HTTP port behind it", () => {
+  it("has a separate port for event streams, which leads to the pods' HTTP port", () => {
     for (const slot of SLOTS) {
       const { ports } = specOf(graph, `server-${slot}-service`) as {
         ports: { name: string; port: number; targetPort: string }[];
@@ -129,7 +129,7 @@ describe("the server on Kubernetes", () => {
     expect(podOf(graph, "blue").volumes.map(({ secret }) => secret?.secretName)).toContain("server-blue-secrets");
   });
 
-  it("opens the server to the gateway's proxies and to Prometheus, and to nobody else", () => {
+  it("opens the server only to the gateway's proxies and to Prometheus", () => {
     const { ingress, egress } = specOf(graph, "server-network") as {
       ingress: { from: { namespaceSelector?: { matchLabels: Record<string, string> } }[]; ports: { port: number }[] }[];
       egress: { to: { ipBlock?: { cidr: string; except: string[] } }[]; ports: { port: number }[] }[];

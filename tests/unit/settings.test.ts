@@ -121,7 +121,7 @@ describe("settings that are refused before any resource", () => {
       says: /http: in prod/,
     },
     {
-      name: "a port that is no number",
+      name: "a port that is not a number",
       stack: "local",
       values: { httpPort: "80a" },
       key: "httpPort",
@@ -163,7 +163,7 @@ describe("settings that are refused before any resource", () => {
       says: /same key/,
     },
     {
-      name: "a Slack webhook in the clear",
+      name: "a Slack webhook in plain text",
       values: { ...PROD, rolloutSlackWebhook: "http://hooks.slack.com/services/x" },
       key: "rolloutSlackWebhook",
       says: /http: to another machine/,
@@ -298,7 +298,7 @@ describe("settings that are refused before any resource", () => {
       says: /certificates in PEM/,
     },
     {
-      name: "a stack that is no environment",
+      name: "a stack that is not an environment",
       stack: "demo",
       values: {},
       key: "environment",

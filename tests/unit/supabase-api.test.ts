@@ -84,7 +84,7 @@ describe("the stand-in for Supabase's Management API", () => {
     expect((await ask("GET", `/projects/${String(database.ref)}`)).status).toBe(404);
   });
 
-  it("never tells a secret, only its digest, and refuses reserved names", async () => {
+  it("never returns a secret, only its digest, and refuses reserved names", async () => {
     const ref = await create();
     expect((await ask("POST", `/projects/${ref}/secrets`, [{ name: "KEY", value: "content" }])).status).toBe(201);
     const digest = createHash("sha256").update("content").digest("hex");

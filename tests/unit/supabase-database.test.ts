@@ -57,7 +57,7 @@ describe("a Supabase database", () => {
     expect(made.has("Branch")).toBe(false);
   });
 
-  it("is an existing project, of which nothing is made anew", async () => {
+  it("is an existing project, of which nothing is created again", async () => {
     const made = await build(EXISTING);
     expect(made.has("Project") || made.has("Branch")).toBe(false);
     expect(made.get("Settings")?.inputs.projectRef).toBe("abcdefghijklmnopqrst");

@@ -3,10 +3,10 @@ import { whenUnlocked } from "../../../platforms/kubernetes/engine-images.ts";
 import { EXIT, UserError } from "../../../contract/errors.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
 
-const locked = () => new UserError("state-conflict", "stack prod", "somebody else is changing it", "wait");
+const locked = () => new UserError("state-conflict", "stack prod", "another operation holds its lock", "wait");
 const times = { waitSeconds: 0.2, everySeconds: 0.01 };
 
-describe("what is done to a stack that somebody else changes", () => {
+describe("a change of a locked stack", () => {
   test("waits until they are done", async () => {
     let tries = 0;
     const work = () => (++tries < 4 ? Promise.reject(locked()) : Promise.resolve("done"));
@@ -14,12 +14,12 @@ describe("what is done to a stack that somebody else changes", () => {
     expect(tries).toBe(4);
   });
 
-  test("fails, which a rollout answers by taking itself back, when they never are", async () => {
+  test("fails if the lock is never released", async () => {
     const waiting = whenUnlocked(AbortSignal.timeout(5000), times, () => Promise.reject(locked()));
     await expect(waiting).rejects.toMatchObject({ exitCode: EXIT.failed, where: "stack prod", fix: fixSaying("wait") });
   });
 
-  test("does not try again what fails otherwise, and ends when it is told to", async () => {
+  test("does not retry other errors, and ends when it is aborted", async () => {
     let tries = 0;
     const broken = () => {
       tries += 1;

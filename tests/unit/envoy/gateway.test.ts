@@ -117,7 +117,7 @@ function chosen(from: readonly Candidate[], request: Request, order: Order): Rul
   return from.filter(({ match }) => matches(match, request)).sort((a, b) => larger(order(a), order(b)))[0]?.rule;
 }
 
-/** What the policy of sessions does to a request, after which the route is chosen anew. */
+/** What the policy of sessions does to a request, after which the route is chosen again. */
 function untagged(request: Request): Request {
   const tag = /^(blue|green)[.](?:[\da-f.:[\]]+:\d+~)?(.*)$/i.exec(request.headers["mcp-session-id"] ?? "");
   if (tag === null) return request;
@@ -173,7 +173,7 @@ describe.each([
     expect(destination("http", { table: evicted }, request, order)).toBe(after);
   });
 
-  it("leads the WebSocket port to its own clusters, whatever the path is", () => {
+  it("routes the WebSocket port to its own clusters, for any path", () => {
     for (const path of ["/", "/mcp", "/ws/dashboard"]) {
       const request = { method: "GET", path, headers: {} };
       expect(destination("websocket", {}, request, order)).toBe("weights/websocket");

@@ -83,7 +83,7 @@ describe("the router's configuration", () => {
     expect(labels("bluebird")).toEqual({});
   });
 
-  it("has a statistic for each evicted slot that says whether its slot is empty on purpose, and for nothing else", () => {
+  it("has a statistic per evicted slot that shows whether the slot was emptied", () => {
     fc.assert(
       fc.property(tables, (table) => {
         const routes = dumpOf(table).configs.flatMap(({ route_config }) => route_config.virtual_hosts[0]?.routes ?? []);

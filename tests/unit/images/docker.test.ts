@@ -13,13 +13,13 @@ import { fixSaying } from "../../support/fix-saying.ts";
 test.each([
   ["its daemon does not answer", { DOCKER_HOST: "unix:///nowhere/docker.sock" }],
   ["its client is not installed", { PATH: "/nowhere" }],
-])("docker's user is told what to do when %s", async (_name, env) => {
+])("reports a fix when %s", async (_name, env) => {
   const failed = tryDocker(["version"], { env });
   await expect(failed).rejects.toBeInstanceOf(UserError);
   await expect(failed).rejects.toMatchObject({ where: "docker", fix: fixSaying("exai doctor --install") });
 });
 
-test("a program gets its input, and its outcome is told whole", async () => {
+test("a program gets its input, and its output and exit code are returned", async () => {
   const ran = await runProgram("sh", ["-c", "cat; echo oops >&2; exit 3"], { input: "in" });
   expect(ran).toEqual({ code: 3, stdout: "in", stderr: "oops\n", timedOut: false });
 });

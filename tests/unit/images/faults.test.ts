@@ -101,14 +101,14 @@ describe("createFaultInjector", () => {
     expect(injector.touchesRequests).toBe(true);
   });
 
-  test("spares the first requests where it is told to, and no later one", async () => {
+  test("spares the first requests with sound-requests, and no later one", async () => {
     const injector = createFaultInjector(parseFaults("errors=1,sound-requests=3"), silent, () => undefined);
     const failed: (number | undefined)[] = [];
     for (let request = 0; request < 5; request++) failed.push(await injector.beforeRequest(false));
     expect(failed).toEqual([undefined, undefined, undefined, 500, 500]);
   });
 
-  test("fails event streams and dashboards alone, where it is told to, and spares the first requests", async () => {
+  test("fails only event streams and dashboards with stream-errors, and spares the first requests", async () => {
     const injector = createFaultInjector(parseFaults("stream-errors=1,sound-requests=1"), silent, () => undefined);
     expect(injector.failsDashboard()).toBe(false);
     expect(await injector.beforeRequest(true)).toBe(undefined);

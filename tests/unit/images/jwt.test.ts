@@ -35,7 +35,7 @@ describe("verifyToken", () => {
     expect(check(1_300_819_386)).toMatchObject({ valid: false, reason: "the token has expired" });
   });
 
-  test("tells which key a token is of", () => {
+  test("returns the key that signed a token", () => {
     expect(verify(sign({ sub: "ada" }))).toEqual({ valid: true, key: "signing", subject: "ada" });
     expect(verify(sign({}, PREVIOUS))).toEqual({ valid: true, key: "previous" });
     expect(verify(sign({}, NEXT))).toEqual({ valid: true, key: "next" });
@@ -76,7 +76,7 @@ describe("verifyToken", () => {
     ["alg none with a right signature", sign({}, CURRENT, { alg: "none" })],
     ["another hash", sign({}, CURRENT, { alg: "HS512" }, "sha512")],
     ["critical extensions", sign({}, CURRENT, { alg: "HS256", crit: ["exp"] })],
-    ["claims that are no object", sign([1])],
+    ["claims that are not an object", sign([1])],
     ["a changed claim", sign({ sub: "ada" }).replace(/\.[^.]+\./, `.${encode({ sub: "eve" })}.`)],
     ["four parts", `${sign({})}.x`],
     ["nothing", ""],

@@ -109,7 +109,7 @@ describe("where a cluster would get a release from", () => {
     await expect(locate(`${host}/public/exai@${absent}`)).rejects.toThrow("has no such image");
   });
 
-  it("is not known where the registry cannot be asked from here: the cluster has credentials of its own", async () => {
+  it("is unknown if the registry refuses this machine: the cluster has its own credentials", async () => {
     expect(await locate(`${host}/private/exai@${present}`)).toContain("cannot be asked from here");
     expect(await locate(`127.0.0.1:9/exai@${present}`)).toBe("127.0.0.1:9 cannot be asked from here");
   });

@@ -89,7 +89,7 @@ describe("Registries", () => {
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ "registry.invalid": now });
   });
 
-  test("a broken memory is no memory", async () => {
+  test("a damaged record counts as missing", async () => {
     const file = join(directory, "broken.json");
     writeFileSync(file, "{");
     expect(await new Registries(file).pull("registry.invalid/a/b:v1")).toMatchObject({ pulled: false });

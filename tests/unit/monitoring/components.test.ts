@@ -55,7 +55,7 @@ const named = (graph: ResourceGraph, name: string): Resource => {
 describe("DockerMonitoring", () => {
   it("runs four containers under one component, each hardened and on loopback", async () => {
     const graph = await local();
-    // Beside each stands a short-lived helper that hands it its files.
+    // Each has a carrier with its files.
     const containers = graph.resources.filter(
       (one) => one.type === "docker:index/container:Container" && !one.name.endsWith("-files"),
     );
@@ -70,7 +70,7 @@ describe("DockerMonitoring", () => {
     }
   });
 
-  it("does without Grafana where its image cannot be had", async () => {
+  it("omits Grafana if its image is not available", async () => {
     const { prometheus, alertmanager, postgresExporter } = images;
     const graph = await local({ images: { prometheus, alertmanager, postgresExporter } });
     expect(graph.resources.some((one) => one.name.includes("grafana"))).toBe(false);
@@ -145,7 +145,7 @@ describe("KubernetesMonitoring", () => {
     expect(graph.resources.some((one) => one.type.includes("ClusterRole"))).toBe(false);
   });
 
-  it("opens the network for each part in both directions, and for nobody outside", async () => {
+  it("opens the network between the parts in both directions, and not to the outside", async () => {
     const policies = (await inCluster()).resources.filter((one) => one.type.endsWith(":NetworkPolicy"));
     expect(policies).toHaveLength(4);
     for (const policy of policies) {

@@ -60,7 +60,7 @@ describe("the local jobs", () => {
       ["exai-generation-7-token-3", eviction, evictionStat(eviction, "green")] as const,
       ["exai-http/exai_test", eviction, `generation-7-token-3-${evictionStat(eviction, "green")}`] as const,
     ]),
-  )("make one series of what %s says of an %s slot, whatever table it is", (host, eviction, envoy_route) => {
+  )("map the statistic of %s for an %s slot to one series, for any table", (host, eviction, envoy_route) => {
     const labels = { __name__: ENVOY_METRICS.eviction, envoy_virtual_host: host, envoy_route };
     const router = dockerJobs().find((job) => job.name === "router");
     // A label without a value is none.
@@ -79,7 +79,7 @@ describe("the local jobs", () => {
     expect(relabelled(ROUTE_RELABELLING, labels)).toBeUndefined();
   });
 
-  it("leave every other series of the router as it is", () => {
+  it("leave every other series of the router unchanged", () => {
     for (const name of ["envoy_vhost_vcluster_upstream_rq", "envoy_cluster_upstream_rq_total"])
       expect(relabelled(ROUTE_RELABELLING, { __name__: name })).toEqual({ __name__: name });
   });
@@ -119,7 +119,7 @@ describe("the cluster's jobs", () => {
     expect(relabelled(rules, { ...pod, __meta_kubernetes_pod_phase: "Failed" })).toBeUndefined();
   });
 
-  it("scrape a proxy on its metrics port, once, whatever ports it declares", () => {
+  it("scrape a proxy on its metrics port, once, with any declared ports", () => {
     const rules = jobs[1]?.relabel ?? [];
     const of = (port: string): unknown =>
       relabelled(rules, {

@@ -20,7 +20,7 @@ describe("every rule", () => {
     expect(syntaxErrors(expr)).toEqual([]);
   });
 
-  it("would be told apart from a broken one", () => {
+  it("is distinguished from a broken one", () => {
     expect(syntaxErrors("sum by (slot (rate(x[5m]))")).not.toEqual([]);
   });
 
