@@ -80,7 +80,7 @@ describe("the controller", () => {
         const { code, error } = await controller.ended();
         expect({ code, error }).toEqual({ code: 2, error: expect.stringContaining("ENOSPC") as string });
         expect(error).toContain(join(directory, "journal.json"));
-        expect(error).toMatch(/make room.*\.\/exai rollout resume/);
+        expect(error).toMatch(/make room.*exai rollout resume/);
         // Not a byte of the journal is lost, and the router has what it says.
         expect(readJournal(stack.home)).toEqual(before);
         const inForce = await stack.context().traffic.inForce();

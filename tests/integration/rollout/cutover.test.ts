@@ -142,7 +142,7 @@ describe("a cutover", () => {
     stop.abort();
     const left = await runVerb(verb);
     expect(left.code).toBe(130);
-    expect(JSON.stringify(left.events)).toContain("./exai rollout resume");
+    expect(left.text).toContain("./exai rollout resume");
     const context = stack.context({ gates: QUICK_GATES });
     await expect(runVerb(cutover(context, GOOD))).rejects.toMatchObject({ exitCode: 3, where: "rollout" });
     expect((await runVerb(resume(context))).code).toBe(0);
