@@ -1,4 +1,5 @@
-import type { Sample, StatisticalTest, Trials, Verdict, VerdictUnit } from "../../contract/verdict.ts";
+import type { Sample, StatisticalTest, Trials, Verdict } from "../../contract/verdict.ts";
+import { amount } from "../../operations/notify/wording.ts";
 import type { Column, Text, Tone } from "./block.ts";
 
 /** Columns of a table of verdicts. */
@@ -172,21 +173,4 @@ function fewSamples({ gate, sample, context }: Verdict): string {
   const compared = gate.endsWith("-compared");
   const trials = compared ? Math.min(candidate.trials, stable.trials) : candidate.trials;
   return `${String(trials)} of ${String(needed)} samples`;
-}
-
-/** A figure with its unit. */
-export function amount(value: number, unit: VerdictUnit = "value"): string {
-  switch (unit) {
-    case "share":
-      return `${String(Number((value * 100).toPrecision(3)))} %`;
-    case "ratio":
-      return `${value.toFixed(1)} times`;
-    case "value":
-      return String(Number(value.toPrecision(3)));
-    case "restarts":
-      return String(value);
-    case "ms":
-    case "MB/min":
-      return `${value.toFixed(0)} ${unit}`;
-  }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { failureText } from "../../../../cli/format/failure.ts";
 import {
-  amount,
   byImportance,
   VERDICT_COLUMNS,
   verdictCells,
@@ -11,6 +10,7 @@ import {
 } from "../../../../cli/format/gates.ts";
 import { stepText } from "../../../../cli/format/step.ts";
 import type { Verdict } from "../../../../contract/verdict.ts";
+import { amount } from "../../../../operations/notify/wording.ts";
 
 const ERRORS: Verdict = {
   gate: "errors",
