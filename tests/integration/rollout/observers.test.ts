@@ -81,7 +81,10 @@ describe("those who look on", () => {
       }
     }
     expect(code).toBe(130);
-    expect(said.at(-1)).toMatchObject({ level: "warning", message: /to webhook: 2 not delivered yet/ });
+    expect(said.findLast(({ type }) => type === "note")).toMatchObject({
+      level: "warning",
+      message: expect.stringContaining("to webhook: 2 not delivered yet") as string,
+    });
     expect((await planCutover(stack.context(), GOOD)).blockers[0]?.exitCode).toBe(3);
 
     receiver.answer = (response) => response.end("ok");
