@@ -1,7 +1,7 @@
 /** The entry of the CLI: runs the bundle of its sources, or the sources themselves if no bundle can be built. */
-import { pathToFileURL } from "node:url";
 import { bundleOfSources } from "./start/bundle.ts";
+import { traceSources } from "./start/trace.ts";
 
 const bundle = await bundleOfSources();
-process.setSourceMapsEnabled(true);
-await (bundle === undefined ? import("./program.ts") : import(pathToFileURL(bundle).href));
+if (bundle !== undefined) traceSources(bundle);
+await import(bundle ?? "./program.ts");

@@ -17,7 +17,8 @@ import {
 } from "../../policies/report/model.ts";
 import { renderSarif } from "../../policies/report/sarif.ts";
 import { RULES } from "../../policies/rules/index.ts";
-import { loadLazily } from "../../synth/lazy-modules.ts";
+import { loadProgram } from "../../synth/lazy.ts";
+import { stackFileSource } from "../../synth/stack-file.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { reportBlocks } from "../format/plan.ts";
 import { blocksText } from "../render/blocks.ts";
@@ -95,9 +96,7 @@ export async function planReports(
   const waivers = projectWaivers(root, now);
   // Its thread works at the same time as the program.
   const database = readDatabase(root);
-  loadLazily();
-  const { capture } = await import("../../synth/capture.ts");
-  const { stackFileSource } = await import("../../synth/stack-file.ts");
+  const { capture } = await loadProgram();
   const reports: StackReport[] = [];
   for (const stack of stacks) {
     const graph = await capture(stack, stackFileSource(root, stack, { defers: true }));

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { builtinModules } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { librariesKey, ROOT, sourcesKey } from "./sources.ts";
@@ -17,10 +18,14 @@ export const USED_OF_CLIENT = [
 ] as const;
 
 /** Loaded from node_modules when a command needs them: they find files of their own by their path, or are many and rarely used. */
-const EXTERNAL = ["@pulumi/*", "@grafana/*", "@electric-sql/*", "libpg-query", "esbuild", "pg-native"];
+const EXTERNAL = /^(@pulumi|@grafana|@electric-sql)\/|^(libpg-query|esbuild|pg-native)$/;
 
-/** Bundles that are kept: a process that runs for hours loads parts of its own bundle late. */
-const KEPT = 10;
+/** Bundles that are kept, and clients: a process that runs for hours loads the client late. */
+const KEPT = 5;
+
+const BUILTIN = new RegExp(`^(node:)?(${builtinModules.join("|")})$`);
+
+const CLI = join(ROOT, "cli/");
 
 /** Folder of the bundles. */
 const CACHE = join(ROOT, ".exai/cache/cli");
@@ -62,6 +67,9 @@ async function atomically(folder: string, build: (draft: string) => Promise<unkn
 /** Options of both builds. */
 const COMMON = {
   bundle: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
   platform: "node",
   format: "esm",
   target: "node22.18",
@@ -87,18 +95,43 @@ async function buildProgram(draft: string, client: string): Promise<void> {
     ...COMMON,
     entryPoints: [join(ROOT, "cli/program.ts")],
     outdir: draft,
-    splitting: true,
     sourcemap: true,
     sourcesContent: false,
-    external: EXTERNAL,
     define: { "import.meta.url": "__url", "import.meta.dirname": "__dirname" },
     plugins: [
       {
         name: "exai",
-        setup({ onResolve, onLoad }) {
-          const fromDraft = relative(draft, client);
-          onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({ path: fromDraft, external: true }));
-          onLoad({ filter: /\.ts$/ }, ({ path }) => ({ loader: "ts", contents: located(path) }));
+        setup: (plugin) => {
+          // Required, since an import of something external would load it with the bundle.
+          plugin.onResolve({ filter: EXTERNAL }, ({ path, kind }) =>
+            kind === "require-call" ? { path, external: true } : { path, namespace: "external" },
+          );
+          plugin.onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({
+            path: relative(draft, client),
+            namespace: "external",
+          }));
+          plugin.onLoad({ filter: /.*/, namespace: "external" }, ({ path }) => ({
+            contents: `module.exports = require(${JSON.stringify(path)});`,
+          }));
+          plugin.onResolve({ filter: /^\.\.\/client-/ }, ({ path }) => ({ path, external: true }));
+          // Like `import defer`: what a command imports is evaluated when the command first uses it, so that `--help` does not wait.
+          plugin.onResolve({ filter: /^\.\.\// }, ({ path, importer, kind }) => {
+            const target = join(dirname(importer), path);
+            const leaves = importer.startsWith(CLI) && !target.startsWith(CLI);
+            return leaves && kind === "import-statement" ? { path: target, namespace: "deferred" } : undefined;
+          });
+          plugin.onLoad({ filter: /.*/, namespace: "deferred" }, ({ path }) => ({
+            resolveDir: ROOT,
+            contents: `module.exports = Object.create(new Proxy({}, {
+              get: (_, name) => name === "__esModule" || require(${JSON.stringify(path)})[name],
+            }));`,
+          }));
+          // An ES import of node:http loads all of it, the implementation of fetch included.
+          plugin.onResolve({ filter: BUILTIN }, ({ path }) => ({ path, namespace: "builtin" }));
+          plugin.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+            contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+          }));
+          plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => ({ loader: "ts", contents: located(path) }));
         },
       },
     ],
@@ -113,10 +146,11 @@ function located(path: string): string {
   return `${url}${folder}${text}`;
 }
 
-/** Removes the oldest bundles. */
+/** Removes the oldest bundles and clients. */
 function prune(): void {
-  const folders = readdirSync(CACHE)
-    .map((name) => join(CACHE, name))
-    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-  for (const folder of folders.slice(KEPT)) rmSync(folder, { recursive: true, force: true });
+  const names = readdirSync(CACHE).sort((a, b) => statSync(join(CACHE, b)).mtimeMs - statSync(join(CACHE, a)).mtimeMs);
+  const clients = names.filter((name) => name.startsWith("client-"));
+  const bundles = names.filter((name) => !name.startsWith("client-"));
+  for (const name of [...clients.slice(KEPT), ...bundles.slice(KEPT)])
+    rmSync(join(CACHE, name), { recursive: true, force: true });
 }

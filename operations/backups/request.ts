@@ -4,13 +4,8 @@ import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { connectHistory } from "./connection.ts";
+import type { ManualKind } from "./kinds.ts";
 import { RECORD_QUERY, type BackupRecord } from "./history.ts";
-
-/** Kinds of manual backups. `weekly` takes kind and retention of the weekly schedule. */
-export const MANUAL_KINDS = ["full", "incremental", "differential", "weekly"] as const;
-
-/** One of {@link MANUAL_KINDS}. */
-export type ManualKind = (typeof MANUAL_KINDS)[number];
 
 export interface BackupRequest {
   readonly kind: ManualKind;

@@ -10,7 +10,7 @@ const exai = (...words: string[]) =>
   runProgram(process.execPath, [join(PROJECT_ROOT, "cli/main.ts"), ...words], { cwd: PROJECT_ROOT });
 
 describe("the command line", () => {
-  it("teaches: every verb is in the help, with the exit codes", async () => {
+  it("lists every verb and the exit codes in its help", async () => {
     const { stdout, code } = await exai("--help");
     expect(code).toBe(0);
     for (const verb of [
@@ -35,7 +35,7 @@ describe("the command line", () => {
   });
 
   it.each(["nonsense", "up --nonsense", "cutover", "up --set novalue"])(
-    "ends with 2 on wrong usage: %s",
+    "exits with 2 for wrong usage: %s",
     async (words) => {
       expect((await exai(...words.split(" "))).code).toBe(2);
     },
@@ -94,7 +94,7 @@ describe("FileState", () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  it("makes a password once, strong, and keeps it for its owner alone", () => {
+  it("generates a strong password once, readable by its owner only", () => {
     const made = new FileState(home).password("a", 48);
     expect(made).toMatch(/^[A-Za-z0-9]{48}$/);
     expect(new FileState(home).password("a", 48)).toBe(made);
@@ -102,31 +102,31 @@ describe("FileState", () => {
     expect(statSync(join(home, "secrets.json")).mode & 0o777).toBe(0o600);
   });
 
-  it("remembers the image of each slot", () => {
+  it("stores the image of each slot", () => {
     new FileState(home).setSlot("green", "image:2");
     new FileState(home).setSlot("blue", "image:1");
     expect(new FileState(home).slots()).toEqual({ green: "image:2", blue: "image:1" });
   });
 
-  it("names a file that is not what it wrote, and leaves it alone", () => {
+  it("reports a damaged file and does not change it", () => {
     writeFileSync(join(home, "secrets.json"), "{broken");
     expect(() => new FileState(home)).toThrow(/is not JSON/);
     expect(readFileSync(join(home, "secrets.json"), "utf8")).toBe("{broken");
   });
 
-  it.each(["null", "[]", '"text"', '{"blue": 1}'])("refuses JSON that is no object of texts: %s", (text) => {
+  it.each(["null", "[]", '"text"', '{"blue": 1}'])("refuses JSON that is not an object of strings: %s", (text) => {
     writeFileSync(join(home, "slots.json"), text);
     expect(() => new FileState(home).slots()).toThrow(/is not an object of strings/);
   });
 
-  it("takes the password that another run has generated since", () => {
+  it("uses the password that another process has generated since", () => {
     const [first, second] = [new FileState(home), new FileState(home)];
     expect(second.password("a", 48)).toBe(first.password("a", 48));
   });
 });
 
 describe("the launcher", () => {
-  it("says what is missing where there is neither Node nor npm", async () => {
+  it("reports what is missing if there is neither Node nor npm", async () => {
     const folder = mkdtempSync(join(tmpdir(), "exai-launcher-"));
     try {
       cpSync(join(PROJECT_ROOT, "exai"), join(folder, "exai"));
