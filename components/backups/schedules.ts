@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { parseCron } from "../../contract/cron.ts";
 import { UserError } from "../../contract/errors.ts";
 import { ExaiComponent } from "../core/component.ts";
-import { parseCron } from "./cron.ts";
 
 /** How a backup relates to earlier ones; values of the table `backup_schedules`. */
 export const BACKUP_KINDS = ["full", "incremental", "differential"] as const;
@@ -101,6 +101,8 @@ export function checkSchedule(schedule: Schedule): void {
     );
   try {
     parseCron(schedule.cron);
+    // The runner and pg_cron do not support names and macros.
+    if (/[a-z@]/i.test(schedule.cron)) throw new Error("it contains letters");
   } catch (error) {
     throw new UserError(
       "failed",

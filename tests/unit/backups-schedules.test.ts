@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseCron } from "../../components/backups/cron.ts";
+import { parseCron } from "../../contract/cron.ts";
 import { schedulesVariable } from "../../components/backups/docker.ts";
 import { backupSchedules, checkSchedule, type Schedule } from "../../components/backups/schedules.ts";
 import { UserError } from "../../contract/errors.ts";

@@ -1,8 +1,7 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
-import { all, any, type Truth } from "../../model/truth.ts";
-import type { Reader } from "../../model/reader.ts";
-import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
+import { all, any } from "../../model/truth.ts";
+import { firesWithin } from "../../reading/cron.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
 /** Minutes of changes that may be lost in a disaster. */
@@ -26,7 +25,9 @@ export const recoveryPoint: StackRule = {
   *check(context) {
     const schedules = context.graph.resources.filter(isSchedule).map(subjectOf);
     const often = any(
-      ...schedules.map(({ inputs }) => all(inputs.at("enabled").isAbsentOr(true), firesWithin(inputs.at("schedule")))),
+      ...schedules.map(({ inputs }) =>
+        all(inputs.at("enabled").isAbsentOr(true), firesWithin(inputs.at("schedule"), RPO_MINUTES - 1)),
+      ),
     );
     const databases = context.graph.resources.filter(isDatabase).map(subjectOf);
     if (databases.length === 0)
@@ -50,11 +51,4 @@ export const recoveryPoint: StackRule = {
 
 function isDatabase(resource: Resource): boolean {
   return resource.type.startsWith("exai:database:");
-}
-
-function firesWithin(schedule: Reader): Truth {
-  return schedule.test((value) => {
-    const cron = typeof value === "string" ? parseCron(value) : undefined;
-    return cron !== undefined && longestGapMinutes(cron) < RPO_MINUTES;
-  });
 }

@@ -1,8 +1,7 @@
-import type { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
-import { all, any, type Truth } from "../../model/truth.ts";
+import { all, any } from "../../model/truth.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
-import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
+import { firesWithin } from "../../reading/cron.ts";
 
 /** The schedules that every stack needs: their kinds, and the longest time between two backups, in minutes. */
 const REQUIRED = [
@@ -29,7 +28,11 @@ export const schedules: StackRule = {
     for (const { name, kinds, minutes, period } of REQUIRED) {
       const answers = subjects.map((subject) => {
         const enabled = subject.inputs.at("enabled").isAbsentOr(true);
-        return all(subject.inputs.at("kind").is(...kinds), enabled, firesEvery(subject.inputs.at("schedule"), minutes));
+        return all(
+          subject.inputs.at("kind").is(...kinds),
+          enabled,
+          firesWithin(subject.inputs.at("schedule"), minutes),
+        );
       });
       const named = subjects.find((subject) => subject.inputs.at("kind").is(...kinds) === true);
       const place = named === undefined ? { object: "backups", path: "" } : placeOf(named, "schedule");
@@ -43,10 +46,3 @@ export const schedules: StackRule = {
     }
   },
 };
-
-function firesEvery(schedule: Reader, minutes: number): Truth {
-  return schedule.test((value) => {
-    const cron = typeof value === "string" ? parseCron(value) : undefined;
-    return cron !== undefined && longestGapMinutes(cron) <= minutes;
-  });
-}

@@ -1,5 +1,5 @@
 import { isSchedule } from "../../reading/declared-backups.ts";
-import { longestGapMinutes, parseCron } from "../../reading/cron.ts";
+import { longestGapOf } from "../../reading/cron.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 import { prometheusFiles } from "../../reading/prometheus.ts";
@@ -31,8 +31,7 @@ export const backupAge: StackRule = {
       );
     for (const schedule of schedules) {
       const name = schedule.inputs.at("name");
-      const cron = parseCron(schedule.inputs.at("schedule").text ?? "");
-      const most = cron === undefined ? 0 : 2 * 60 * longestGapMinutes(cron);
+      const most = 2 * 60 * longestGapOf(schedule.inputs.at("schedule").text ?? "");
       const own = watching.filter(({ expression }) => about(expression, name.text));
       const old = own.some(({ expression }) => limits(expression).some((limit) => limit > 0 && limit <= most));
       const gone = own.some(({ expression }) => expression.includes(`absent(${SERIES}`));
