@@ -28,7 +28,7 @@ export interface Column {
   readonly title: string;
   /** Where a table is too wide, the column with the highest number is left out first; 0 always stays. @default 0 */
   readonly priority?: number;
-  /** Characters below which the column is not made narrower. @default its widest cell; the last column: 20 */
+  /** Characters below which the column is not made narrower. @default its widest cell; 20 for a last column that stays */
   readonly minimum?: number;
   readonly align?: "left" | "right";
 }

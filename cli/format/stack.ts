@@ -118,7 +118,7 @@ export const formatStatus: Formatter<StackStatus> = ({ stack, services, unhealth
       { title: "STATE" },
       { title: "IMAGE", priority: 2, minimum: 16 },
       { title: "UP FOR", priority: 1 },
-      { title: "PORTS", priority: 3, minimum: 12 },
+      { title: "PORTS", priority: 3 },
     ],
     rows: services.map((service) => [
       service.service,

@@ -2,7 +2,7 @@ import type { Column, Text } from "../format/block.ts";
 import { toned, truncate, widthOf, wrap, type Terminal } from "./terminal.ts";
 
 const GAP = 2;
-/** Characters below which the last column is not wrapped, unless it says otherwise. */
+/** Characters below which the last column is not wrapped. One that may be left out is not wrapped. */
 const LAST_MINIMUM = 20;
 
 /**
@@ -50,9 +50,9 @@ function fitted(
   let kept = columns.map((_, index) => index);
   if (limit === undefined) return { kept, widths: widest };
   const smallest = (index: number) => {
-    const last = index === kept.at(-1);
+    const { minimum, priority = 0 } = columns[index] ?? {};
     const wide = widest[index] ?? 0;
-    return Math.min(wide, columns[index]?.minimum ?? (last ? LAST_MINIMUM : wide));
+    return Math.min(wide, minimum ?? (index === kept.at(-1) && priority === 0 ? LAST_MINIMUM : wide));
   };
   const least = () => kept.reduce((sum, index) => sum + smallest(index), GAP * (kept.length - 1));
   while (least() > limit) {
