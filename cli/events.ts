@@ -1,5 +1,5 @@
 import type { ErrorCode, ExitCode } from "../contract/errors.ts";
-import type { ExaiEvent, LogEvent, ProgressEvent } from "../contract/events.ts";
+import type { LogEvent, ProgressEvent } from "../contract/events.ts";
 import type { Fix } from "../contract/fix.ts";
 import type { Results, Views } from "./results.ts";
 
@@ -37,7 +37,7 @@ export type Timed<Event> = { readonly at: string } & Event;
 export type PrintedEvent = Timed<CliEvent | ErrorEvent>;
 
 /** A verb: yields its events and returns the exit code. */
-export type Verb = AsyncGenerator<CliEvent | ExaiEvent, number, void>;
+export type Verb = AsyncGenerator<CliEvent, ExitCode, void>;
 
 /** Runs the work of a verb, yields its result as an event, and returns the exit code that `exitCode` maps it to. */
 export async function* resultOf<Name extends keyof Results>(

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
 import type { Run } from "./commands/command.ts";
+import { registerCutover } from "./commands/cutover.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDown } from "./commands/down.ts";
 import { registerEnv } from "./commands/env.ts";
@@ -10,13 +11,14 @@ import { registerLogs } from "./commands/logs.ts";
 import { registerMigrate } from "./commands/migrate.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPreview } from "./commands/preview.ts";
+import { registerRollback } from "./commands/rollback.ts";
 import { registerRollout } from "./commands/rollout.ts";
 import { registerSecrets } from "./commands/secrets.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerSynth } from "./commands/synth.ts";
 import { registerTest } from "./commands/test.ts";
 import { registerUp } from "./commands/up.ts";
-import { version } from "./commands/version.ts";
+import { version } from "./version.ts";
 import { usageError } from "./errors.ts";
 import { fail, rendererFor, run as runVerb, type RenderOptions } from "./run.ts";
 
@@ -71,6 +73,8 @@ for (const register of [
   registerLogs,
   registerEnv,
   registerSynth,
+  registerCutover,
+  registerRollback,
   registerRollout,
   registerPlan,
   registerAudit,

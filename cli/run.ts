@@ -34,7 +34,7 @@ export async function run(
     const events = verb(abort.signal);
     for (;;) {
       const { done, value } = await events.next();
-      if (done === true) return value as ExitCode;
+      if (done === true) return value;
       renderer.show({ at: new Date().toISOString(), ...value });
     }
   } catch (error) {

@@ -47,31 +47,3 @@ export type ProgressEvent = StepEvent | NoteEvent;
  * result to an exit code, and `cli/format` puts it into words.
  */
 export type Operation<Result> = AsyncGenerator<ProgressEvent, Result, void>;
-
-/** Events with ready-made text. They go when the last operation returns a typed result. */
-export type ExaiEvent =
-  | ProgressEvent
-  | {
-      readonly type: "table";
-      readonly title?: string;
-      readonly columns: readonly string[];
-      readonly rows: readonly (readonly string[])[];
-    }
-  | { readonly type: "text"; readonly text: string }
-  | ViewEvent
-  | { readonly type: "result"; readonly title: string; readonly data: unknown; readonly next?: readonly string[] };
-
-/** A view with ready-made text. It goes with {@link ExaiEvent}. */
-export interface ViewEvent {
-  readonly type: "view";
-  readonly title: string;
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-  readonly details: readonly string[];
-  readonly line: string;
-  readonly change: string;
-  readonly data: unknown;
-}
-
-/** A verb that yields ready-made text. It goes with {@link ExaiEvent}. */
-export type Verb = AsyncGenerator<ExaiEvent, number, void>;

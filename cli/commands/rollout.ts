@@ -1,20 +1,37 @@
 import type { Command } from "commander";
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import type { Overrides } from "../../platforms/compose/project.ts";
+import { abort } from "../../operations/rollout/commands/abort.ts";
+import { finish } from "../../operations/rollout/commands/finish.ts";
+import {
+  rolloutDetail,
+  rolloutHistory,
+  type RolloutDetail,
+  type RolloutHistory,
+} from "../../operations/rollout/commands/history.ts";
+import { pause } from "../../operations/rollout/commands/pause.ts";
+import { planCutover } from "../../operations/rollout/commands/plan.ts";
+import { promote } from "../../operations/rollout/commands/promote.ts";
+import { resume } from "../../operations/rollout/commands/resume.ts";
+import { rolloutStatus } from "../../operations/rollout/commands/status.ts";
+import { watchRollout, type WatchResult } from "../../operations/rollout/commands/watch.ts";
+import { parseSeconds } from "../../operations/rollout/model/plan.ts";
+import { resultOf, type CliEvent, type Verb } from "../events.ts";
+import { planExit, rolloutExit, statusExit, watchExit } from "../exit-codes.ts";
 import type { RolloutKind } from "../../platforms/platform.ts";
-import { openStack } from "../../platforms/stack.ts";
-import type { CutoverOptions } from "../verbs/cutover.ts";
-import type { RollbackOptions } from "../verbs/rollback.ts";
-import type { RolloutAction, RolloutOptions } from "../verbs/rollout.ts";
-import type { Verb } from "../events.ts";
-import { withOverrides, type Register, type Run } from "./command.ts";
+import type { Register } from "./command.ts";
+import {
+  requestOf,
+  runOnRollout,
+  withCutover,
+  withReason,
+  withStack,
+  type CutoverOptions,
+  type RolloutFlags,
+} from "./rollout-options.ts";
 
-interface Flags {
-  readonly set?: Overrides;
-  readonly stack: string;
-}
-
-/** What `./exai rollout <action>` is beside its name. */
+/** `./exai rollout <action>`. */
 interface Action {
   readonly description: string;
   /** What the help says after the options. */
@@ -25,68 +42,68 @@ interface Action {
 
 const ACTIONS: Readonly<Record<RolloutAction, Action>> = {
   plan: {
-    description: "what a cutover would do, step by step, and what would keep it from beginning",
-    options: (command) => cutoverOptions(command.option("--image <image>", "the release")),
+    description: "show what a cutover would do, step by step, and what would prevent it",
+    options: (each) => withCutover(each.option("--image <image>", "the release")),
     help: `
-Nothing is changed and no lease is taken. Without --image it tells all but what depends on it.
+Nothing is changed and no lease is taken. Without --image, what depends on the image is left out.
 
-Exit codes: 0 a cutover could begin, 2 it could not work, 3 it would be refused.
+Exit codes: 0 a cutover could begin, 2 it would fail, 3 it would be refused.
 
 Example:
   ./exai rollout plan --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s`,
   },
   status: {
-    description: "where the rollout stands, and who leads it; live with --watch",
-    options: (command) =>
-      command
-        .option("-w, --watch", "go on until the rollout ends, or Ctrl-C", false)
-        .option("--every <time>", "how often --watch looks", "1s"),
+    description: "show the state of the rollout and who leads it; live with --watch",
+    options: (each) =>
+      each
+        .option("-w, --watch", "update the view until the rollout ends, or Ctrl-C", false)
+        .option("--every <time>", "time between two updates of --watch", "1s"),
     help: `
---watch shows one view in place on a terminal, a line per change elsewhere, and an object per look with --json. It changes
-nothing and disturbs nobody. Where no rollout is under way it waits for one.
+--watch updates one view in place on a terminal. A log gets a line per change, and --json an object per update. Nothing is
+changed. If no rollout is in progress, --watch waits for one.
 
-Exit codes: 0; with --watch 0 completed, 1 taken back, 130 Ctrl-C; 2 the router does not answer or has another table.
+Exit codes: 0 done, 2 the router does not answer or has another table; with --watch 0 completed, 1 rolled back, 130 Ctrl-C.
 
 Examples:
   ./exai rollout status --watch
   ./exai --json rollout status --watch | jq --unbuffered .data.weights`,
   },
   history: {
-    description: "every rollout: who, when, why, images, how it ended; one of them with its figures",
-    options: (command) =>
-      command
-        .argument("[rollout]", "one rollout: its identifier, or enough of its beginning or end")
-        .option("--last <count>", "newest rollouts to show"),
+    description: "list the rollouts, or show one of them with its gates",
+    options: (each) =>
+      each
+        .argument("[rollout]", "one rollout: its identifier, or a unique beginning or end of it")
+        .option("--last <count>", "number of rollouts, newest last"),
     help: `
 Examples:
   ./exai rollout history --last 3
   ./exai rollout history 0ca976
-  ./exai --json rollout history | jq -r '.data[]? | [.startedAt, .who, .image, .outcome] | @tsv'`,
+  ./exai --json rollout history | jq -r '.data.rollouts[]? | [.startedAt, .who, .image, .outcome] | @tsv'`,
   },
   pause: {
-    description: "keep the rollout at its weights; its gates go on watching",
+    description: "keep the rollout at its weights while the gates continue to watch",
     options: withReason,
     help: `
-A paused rollout is still taken back where a gate fails. ./exai rollout resume lets it go on.
+If a gate fails, a paused rollout is rolled back as well. ./exai rollout resume continues it.
 
 Exit codes: 0 paused, 3 there is nothing to pause.`,
   },
   resume: {
-    description: "go on with a rollout that is paused, or whose controller is gone",
+    description: "continue a rollout that is paused or that no process leads",
     kind: { deploys: true },
-    options: (command) =>
-      ofRollout(command).option("--lead", "only where nobody leads it any more; a pause stays", false),
+    options: (each) =>
+      withRollout(each).option("--lead", "continue only a rollout that no process leads; keep its pause", false),
     help: `
-A step begins anew, with a full hold, since nobody has watched it. --rollout means one rollout and no other: where that one is
-over, the exit code says how it ended. --lead is for a pipeline that goes on after its own cutover failed.
+An interrupted step starts again with its full hold time. --rollout continues that rollout only; if it has ended, the exit code
+says how. --lead is for a pipeline that continues after its own cutover failed.
 
-Exit codes: 0 done or nothing to resume, 1 taken back, 2 could not work, 3 refused, 130 interrupted.`,
+Exit codes: 0 done or nothing to resume, 1 rolled back, 2 failed, 3 refused, 130 interrupted.`,
   },
   promote: {
-    description: "pass to the next step now, or approve the last one",
-    options: (command) => withReason(command.option("--full", "go on to all users", false)),
+    description: "go to the next step now, or approve the last one",
+    options: (each) => withReason(each.option("--full", "go to the last step, with all users", false)),
     help: `
-The gates are asked once more: one that fails refuses the promotion.
+The gates are evaluated once more. If one fails, the promotion is refused.
 
 Exit codes: 0 promoted, 3 refused.
 
@@ -94,132 +111,133 @@ Example:
   ./exai rollout promote --reason "checked by the support team"`,
   },
   abort: {
-    description: "take an unfinished rollout back",
+    description: "roll back an unfinished rollout",
     kind: { urgent: true },
-    options: (command) =>
+    options: (each) =>
       withReason(
-        ofRollout(command).option("--keep-sessions", "leave MCP sessions and connections where they are", false),
+        withRollout(each).option(
+          "--keep-sessions",
+          "keep MCP sessions and connections on the slot that loses its users",
+          false,
+        ),
       ),
     help: `
---rollout means one rollout and no other; ./exai cutover --id-file gives its identifier.
+--rollout aborts that rollout only; ./exai cutover --id-file writes its identifier.
 
-Exit codes: 0 taken back or nothing to abort, 2 could not work, 3 the rollout is complete (./exai rollback takes it back), or
---rollout names another one than is under way.`,
+Exit codes: 0 rolled back or nothing to abort, 2 failed, 3 the rollout is complete (./exai rollback rolls it back), or --rollout
+is another one than the one in progress.`,
   },
   finish: {
     description: "end the standby: drain and stop the old slot",
-    options: (command) => withReason(command.option("--drain <time>", "how long its open connections may go on")),
+    options: (each) => withReason(each.option("--drain <time>", "time after which open connections are closed")),
     help: `
-After it a rollback has to deploy the old release again. ./exai up starts the slot with what it had.
+A later rollback deploys the old release again. ./exai up starts the slot with the image that it had.
 
-Exit codes: 0 stopped, 2 could not work, 3 there is no standby, or somebody else is at it.`,
+Exit codes: 0 stopped, 2 failed, 3 there is no standby, or another operation holds the lock.`,
   },
 };
 
-/** cutover, rollback, rollout: the traffic between the two slots. */
+/** rollout: the rollout in progress, the previous ones and the next one. */
 export const registerRollout: Register = (program, run) => {
-  const cutover = program
-    .command("cutover")
-    .description("put an image into the idle slot and move the users to it, step by step")
-    .requiredOption("--image <image>", "the release")
-    .option("--id-file <file>", "write the rollout's identifier there as soon as it has one, before anything changes");
-  onStack(cutoverOptions(cutover))
-    .addHelpText(
-      "after",
-      `
-Each step is judged by gates on Prometheus: errors and latency of the new release, alone and beside the old one over the
-same seconds. A step that fails takes all users back by itself. Ctrl-C, or a crash, leaves a rollout that
-\`./exai rollout resume\` goes on with.
-
-Exit codes: 0 done, 1 taken back, 2 could not work, 3 refused, 130 interrupted and resumable.
-
-Examples:
-  ./exai rollout plan --image exai/reference-server:1.1.0
-  ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
-    )
-    .action(async (flags: Flags & CutoverOptions) => {
-      const load = async () => {
-        const { cutoverVerb } = await import("../verbs/cutover.ts");
-        return (context: RolloutContext) => cutoverVerb(context, flags);
-      };
-      await onRollout(run, flags, load, { deploys: true });
-    });
-
-  const rollback = program
-    .command("rollback")
-    .description("take the users back to the other slot, now")
-    .option("--keep-sessions", "leave MCP sessions and connections on the slot that is left", false)
-    .option("--accept-schema", "go back although the schema has moved past the old release", false);
-  onStack(withReason(rollback))
-    .addHelpText(
-      "after",
-      `
-While the old slot is warm this is one change of weights; a rollout that is under way is told to take itself back.
-
-Exit codes: 0 taken back, 1 the old release did not come back and the new one keeps the users, 2 could not work, 3 nothing
-to take back.
-
-Example:
-  ./exai rollback --reason "orders fail"`,
-    )
-    .action(async (flags: Flags & RollbackOptions) => {
-      const load = async () => {
-        const { rollbackVerb } = await import("../verbs/rollback.ts");
-        return (context: RolloutContext) => rollbackVerb(context, flags);
-      };
-      await onRollout(run, flags, load, { urgent: true });
-    });
-
-  const rollout = program.command("rollout").description("the rollout under way, those before it, and the next one");
+  const rollout = program.command("rollout").description("plan, watch and control rollouts");
   for (const [name, action] of Object.entries(ACTIONS) as [RolloutAction, Action][]) {
-    const command = rollout.command(name).description(action.description);
-    action.options?.(command);
-    onStack(command)
+    const each = rollout.command(name).description(action.description);
+    action.options?.(each);
+    withStack(each)
       .addHelpText("after", action.help)
       .action(async () => {
-        const options = command.opts<Flags & RolloutOptions>();
-        const flags = { ...options, rollout: command.args[0] ?? options.rollout };
-        const load = async () => {
-          const { rolloutVerb } = await import("../verbs/rollout.ts");
-          return (context: RolloutContext) => rolloutVerb(context, name, flags);
-        };
-        await onRollout(run, flags, load, action.kind);
+        const options = each.opts<RolloutFlags & RolloutOptions>();
+        const flags = { ...options, rollout: each.args[0] ?? options.rollout };
+        await runOnRollout(run, flags, (context) => rolloutVerb(context, name, flags), action.kind);
       });
   }
 };
 
-/** How a cutover goes, whether it is done or planned. */
-function cutoverOptions(command: Command): Command {
-  return withReason(
-    command
-      .option("--steps <percentages>", "weights of the new release, ending in 100", "5,25,50,100")
-      .option("--hold <time>", "how long each step is watched, e.g. 10s or 2m")
-      .option("--bake <time>", "how long all traffic is watched after the last step")
-      .option("--standby <time>", "how long the old release stays warm")
-      .option("--drain <time>", "how long the idle slot's open connections may go on before it is deployed")
-      .option("--approve", "wait for ./exai rollout promote before the new release gets all users"),
+function withRollout(command: Command): Command {
+  return command.option("--rollout <id>", "only this rollout");
+}
+
+/** What `rollout` can do. */
+export type RolloutAction = "plan" | "status" | "history" | "pause" | "resume" | "promote" | "abort" | "finish";
+
+/** The options of all actions; the image, the times and so on are those of `plan`. */
+export interface RolloutOptions extends CutoverOptions {
+  /** For `status`: live, until the rollout ends. */
+  readonly watch?: boolean;
+  /** For `status --watch`: `1s`, `500ms`, … */
+  readonly every?: string;
+  /** For `promote`. */
+  readonly full?: boolean;
+  /** For `abort`. */
+  readonly keepSessions?: boolean;
+  /** For `history`: how many rollouts. */
+  readonly last?: string;
+  /** For `resume`: only if no process leads it, and a pause stays. */
+  readonly lead?: boolean;
+  /** For `history`, `resume` and `abort`: one of them. */
+  readonly rollout?: string | undefined;
+}
+
+/** `rollout <action>`. */
+export function rolloutVerb(context: RolloutContext, action: RolloutAction, options: RolloutOptions): Verb {
+  switch (action) {
+    case "plan":
+      return resultOf("rollout plan", planCutover(context, requestOf(options)), planExit);
+    case "status":
+      return options.watch === true
+        ? resultOf("rollout status --watch", watching(context, options.every), watchExit)
+        : resultOf("rollout status", rolloutStatus(context), statusExit);
+    case "history": {
+      const { last, rollout } = options;
+      const read: Promise<RolloutHistory | RolloutDetail> =
+        rollout === undefined ? rolloutHistory(context, parseCount(last)) : rolloutDetail(context, rollout);
+      return resultOf("rollout history", read, () => EXIT.ok);
+    }
+    case "resume":
+      return resultOf("rollout resume", resume(context, options), rolloutExit);
+    case "abort":
+      return resultOf("rollout abort", abort(context, options), rolloutExit);
+    case "pause":
+      return resultOf("rollout pause", pause(context, options), rolloutExit);
+    case "promote":
+      return resultOf("rollout promote", promote(context, options), rolloutExit);
+    case "finish": {
+      const { drain, ...rest } = options;
+      const seconds = drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") };
+      return resultOf("rollout finish", finish(context, { ...rest, ...seconds }), rolloutExit);
+    }
+  }
+}
+
+async function* watching(
+  context: RolloutContext,
+  every: string | undefined,
+): AsyncGenerator<CliEvent, WatchResult, void> {
+  const events = watchRollout(context, every === undefined ? {} : { everySeconds: parseEvery(every) });
+  for (;;) {
+    const next = await events.next();
+    if (next.done === true) return next.value;
+    yield next.value.type === "view" ? { ...next.value, verb: "rollout status --watch" } : next.value;
+  }
+}
+
+function parseEvery(text: string): number {
+  const seconds = parseSeconds(text, "--every");
+  if (seconds >= 0.2) return seconds;
+  throw new UserError(
+    "invalid-argument",
+    "--every",
+    `"${text}" is too often`,
+    fix`${command("rollout status --watch --every 1s")} (200ms or more)`,
   );
 }
 
-function ofRollout(command: Command): Command {
-  return command.option("--rollout <id>", "this rollout and no other");
-}
-
-function withReason(command: Command): Command {
-  return command.option("--reason <text>", "for the history");
-}
-
-function onStack(command: Command): Command {
-  return withOverrides(command.option("--stack <stack>", "stack", "local"));
-}
-
-/** Opens what the stack's rollouts touch, on whichever platform it is, and runs a verb on it. */
-async function onRollout(
-  run: Run,
-  flags: Flags,
-  load: () => Promise<(context: RolloutContext) => Verb>,
-  kind: RolloutKind = {},
-): Promise<void> {
-  const work = await load();
-  await run((signal) => openStack(flags.stack, flags.set).rollout(kind, signal, work));
+function parseCount(text = "10"): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new UserError(
+    "invalid-argument",
+    "--last",
+    `"${text}" is not a number of rollouts`,
+    fix`${command("rollout history --last 10")}`,
+  );
 }

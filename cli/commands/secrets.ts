@@ -1,55 +1,113 @@
-import type { Overrides } from "../../platforms/compose/project.ts";
-import type { SecretsRotateOptions } from "../verbs/secrets.ts";
+import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
+import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
+import {
+  abortRotation,
+  rotateJwt,
+  type RotateRequest,
+  type RotationContext,
+  type RotationResult,
+} from "../../operations/secrets/rotate.ts";
+import { rotationStatus } from "../../operations/secrets/status.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { rolloutExit } from "../exit-codes.ts";
 import { openStack } from "../../platforms/stack.ts";
-import { withOverrides, type Register } from "./command.ts";
+import { onStack, type Register, type SetFlags } from "./command.ts";
 
-interface Flags {
-  readonly set?: Overrides;
-}
-
-/** secrets: keys that are replaced while the stack runs. */
+/** secrets: keys that are rotated while the stack runs. */
 export const registerSecrets: Register = (program, run) => {
-  const secrets = program.command("secrets").description("keys, and how they are replaced while the stack runs");
-  withOverrides(
-    secrets
-      .command("rotate")
-      .description("replace a key slot by slot; run again, it goes on where it ended")
-      .argument("<what>", "jwt: the key for tokens")
-      .argument("[stack]", "local, staging or prod", "local")
-      .option("--abort", "go back to the key that the rotation came from", false)
-      .option("--wait", "wait for the old key's tokens to expire, instead of ending until then", false)
-      .option("--lifetime <time>", "longest life of a token, e.g. 1h; exai:jwtLifetimeMinutes by default")
-      .option("--steps <percentages>", "weights of each of the cutovers, ending in 100")
-      .option("--hold <time>", "how long each step of a cutover is watched")
-      .option("--bake <time>", "how long all traffic is watched after a cutover's last step")
-      .option("--drain <time>", "how long open connections of a slot may go on before it is deployed")
-      .option("--reason <text>", "for the history"),
-  )
+  const secrets = program.command("secrets").description("rotate keys while the stack runs");
+  const rotate = secrets
+    .command("rotate")
+    .description("replace a key, slot by slot; a second run continues an unfinished rotation")
+    .argument("<what>", "jwt: the key that signs tokens");
+  onStack(rotate)
+    .option("--abort", "return to the previous key", false)
+    .option("--wait", "wait until the tokens of the old key have expired", false)
+    .option("--lifetime <time>", "longest life of a token, for example 1h (default: exai:jwtLifetimeMinutes)")
+    .option("--steps <percentages>", "weights of each cutover, ending in 100")
+    .option("--hold <time>", "least time of each step of a cutover")
+    .option("--bake <time>", "time for which the gates watch a slot after the last step")
+    .option("--drain <time>", "time after which open connections of a slot are closed before it is deployed")
+    .option("--reason <text>", "reason, for the history")
     .addHelpText(
       "after",
       `
-Both slots accept both keys before the new one signs, and until every token of the old one has expired. Each slot gets
-its keys by a cutover to the image that it has, so no container is changed under its users.
+Both slots accept both keys before the new key signs, and until all tokens of the old key have expired. Each slot gets its
+keys by a cutover to its present image, so no container is changed while it has users.
+
+Exit codes: 0 done or waiting, 1 a cutover was rolled back, 2 failed, 3 refused.
 
 Example:
   ./exai secrets rotate jwt --steps 50,100 --wait`,
     )
-    .action(async (what: string, stack: string, flags: Flags & SecretsRotateOptions) => {
-      const { secretsRotate } = await import("../verbs/secrets.ts");
-      await run(async function* (signal) {
-        const { settings, rotation } = openStack(stack, flags.set);
-        return yield* secretsRotate(rotation(signal, { deploys: true }), what, settings.jwtLifetimeMinutes, flags);
+    .action(async (what: string, stack: string, flags: SetFlags & SecretsRotateOptions) => {
+      await run((signal) => {
+        const opened = openStack(stack, flags.set);
+        const context = opened.rotation(signal, { deploys: true });
+        return secretsRotate(context, what, opened.settings.jwtLifetimeMinutes, flags);
       });
     });
-  withOverrides(
-    secrets
-      .command("status")
-      .description("how far a rotation is")
-      .argument("[stack]", "local, staging or prod", "local"),
-  ).action(async (stack: string, flags: Flags) => {
-    const { secretsStatus } = await import("../verbs/secrets.ts");
-    await run(async function* (signal) {
-      return yield* secretsStatus(openStack(stack, flags.set).rotation(signal, { deploys: false }));
-    });
-  });
+
+  onStack(secrets.command("status").description("show the progress of a rotation")).action(
+    async (stack: string, flags: SetFlags) => {
+      await run((signal) => secretsStatus(openStack(stack, flags.set).rotation(signal, { deploys: false })));
+    },
+  );
 };
+
+/** `secrets rotate`, as typed. */
+export interface SecretsRotateOptions {
+  readonly abort?: boolean;
+  readonly wait?: boolean;
+  readonly reason?: string;
+  /** Life of a token, e.g. `1h`. @default the setting's */
+  readonly lifetime?: string;
+  /** For each cutover, as `cutover` takes them. */
+  readonly steps?: string;
+  readonly hold?: string;
+  readonly bake?: string;
+  readonly drain?: string;
+}
+
+/** What can be rotated. */
+const ROTATABLE = ["jwt"] as const;
+
+/** `secrets rotate <what>`. Exit codes: 0 done or waiting, 1 a cutover was rolled back, 2 failed, 3 refused. */
+export function secretsRotate(
+  context: RotationContext,
+  what: string,
+  lifetimeMinutes: number,
+  options: SecretsRotateOptions,
+): Verb {
+  if (!ROTATABLE.some((known) => known === what))
+    throw new UserError(
+      "invalid-argument",
+      "secrets",
+      `"${what}" cannot be rotated`,
+      fix`${command(`secrets rotate ${ROTATABLE.join("|")}`)}`,
+    );
+  const { steps, hold, bake, drain, lifetime, reason } = options;
+  const request: RotateRequest = {
+    lifetimeSeconds: lifetime === undefined ? lifetimeMinutes * 60 : parseSeconds(lifetime, "--lifetime"),
+    wait: options.wait === true,
+    ...(reason === undefined ? {} : { reason }),
+    cutover: {
+      ...(steps === undefined ? {} : { steps: parseSteps(steps) }),
+      ...(hold === undefined ? {} : { holdSeconds: parseSeconds(hold, "--hold") }),
+      ...(bake === undefined ? {} : { bakeSeconds: parseSeconds(bake, "--bake") }),
+      ...(drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") }),
+    },
+  };
+  const operation = options.abort === true ? abortRotation(context, request) : rotateJwt(context, request);
+  return resultOf("secrets rotate", operation, rotationExit);
+}
+
+function rotationExit(result: RotationResult): ExitCode {
+  return result.outcome === "cutover-failed" ? rolloutExit(result.cutover) : EXIT.ok;
+}
+
+/** `secrets status`. */
+export function secretsStatus(context: Pick<RotationContext, "store" | "rollout">): Verb {
+  return resultOf("secrets status", rotationStatus(context), () => EXIT.ok);
+}

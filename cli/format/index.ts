@@ -67,3 +67,8 @@ export function blocksOf<Name extends keyof Results>(
 ): readonly Block[] {
   return FORMATTERS[verb](data, { at: Date.parse(at) });
 }
+
+/** How a view is shown. */
+export function viewFormatterOf<Name extends keyof Views>(verb: Name): ViewFormatter<Views[Name]> {
+  return VIEW_FORMATTERS[verb];
+}

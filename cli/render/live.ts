@@ -1,6 +1,6 @@
-import type { ViewEvent as TextView } from "../../contract/events.ts";
 import type { ViewEvent, Timed } from "../events.ts";
 import type { Block } from "../format/block.ts";
+import { viewFormatterOf } from "../format/index.ts";
 import { blocksText } from "./blocks.ts";
 import { truncate, widthOf, type Terminal } from "./terminal.ts";
 
@@ -9,7 +9,7 @@ import { truncate, widthOf, type Terminal } from "./terminal.ts";
  * flicker. A log gets a line each time that something has changed.
  */
 export interface LiveView {
-  readonly show: (event: Timed<ViewEvent | TextView>) => void;
+  readonly show: (event: Timed<ViewEvent>) => void;
   /** What was shown last stays; the next view begins below it. */
   readonly leave: () => void;
 }
@@ -32,26 +32,18 @@ export function liveView(out: NodeJS.WritableStream, terminal: () => Terminal): 
     before = lines;
   };
   return {
-    show: (event) => {
-      if (terminal().live) rewrite(blocksOfView(event));
-      else {
-        const { line, change } = event as TextView;
-        if (change !== last) out.write(`${line}\n`);
-        last = change;
+    show: ({ verb, data, at }) => {
+      const { blocks, line, change } = viewFormatterOf(verb);
+      if (terminal().live) {
+        rewrite(blocks(data, { at: Date.parse(at) }));
+        return;
       }
+      const changed = change(data);
+      if (changed !== last) out.write(`${line(data, at)}\n`);
+      last = changed;
     },
     leave: () => {
       before = [];
     },
   };
-}
-
-function blocksOfView(event: ViewEvent | TextView): readonly Block[] {
-  const { title, columns, rows, details } = event as TextView;
-  return [
-    { type: "heading", text: title },
-    { type: "lines", lines: [""] },
-    { type: "table", columns: columns.map((name) => ({ title: name })), rows },
-    { type: "lines", lines: ["", ...details] },
-  ];
 }

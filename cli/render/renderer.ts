@@ -1,12 +1,8 @@
-import type { ExaiEvent } from "../../contract/events.ts";
-import type { CliEvent, ErrorEvent, Timed } from "../events.ts";
-
-/** Everything that is printed. */
-export type Printed = Timed<CliEvent | ErrorEvent | ExaiEvent>;
+import type { PrintedEvent } from "../events.ts";
 
 /** Prints events. Standard output carries results, logs and views; progress and errors go to standard error. */
 export interface Renderer {
-  show(event: Printed): void;
+  show(event: PrintedEvent): void;
   /** Leaves the terminal ready for the shell. */
   close(): void;
 }

@@ -1,9 +1,10 @@
-import { next, type Block } from "../format/block.ts";
+import type { Block } from "../format/block.ts";
+import type { PrintedEvent } from "../events.ts";
 import { errorLines, fixLine } from "../format/error.ts";
 import { blocksOf } from "../format/index.ts";
 import { blocksText } from "./blocks.ts";
 import { liveView } from "./live.ts";
-import type { Printed, Renderer, Streams } from "./renderer.ts";
+import type { Renderer, Streams } from "./renderer.ts";
 import { stepLines, type StepPrinter } from "./steps.ts";
 import { terminalOf, wrap, type Terminal } from "./terminal.ts";
 
@@ -25,7 +26,7 @@ export function textRenderer({ out, err }: Streams, plain = false): Renderer {
         err.write(`${text}\n`);
   };
 
-  const show = (event: Printed) => {
+  const show = (event: PrintedEvent) => {
     if (event.type === "step") {
       steps.show(event);
       return;
@@ -54,17 +55,7 @@ export function textRenderer({ out, err }: Streams, plain = false): Renderer {
         break;
       case "result":
         if (outTerminal().live) out.write("\n");
-        print(
-          "verb" in event
-            ? blocksOf(event, event.at)
-            : [{ type: "heading", text: event.title }, next(...(event.next ?? []).map((shell) => ({ shell })))],
-        );
-        break;
-      case "table":
-        print([{ ...event, columns: event.columns.map((title) => ({ title })) }]);
-        break;
-      case "text":
-        print([{ type: "document", text: event.text }]);
+        print(blocksOf(event, event.at));
     }
     steps.resume();
   };

@@ -1,6 +1,8 @@
 import { PassThrough } from "node:stream";
-import type { ExaiEvent, Operation, ProgressEvent } from "../../contract/events.ts";
+import type { Operation, ProgressEvent } from "../../contract/events.ts";
 import type { CliEvent } from "../../cli/events.ts";
+import { expect } from "vitest";
+import { eventErrors } from "./event-schema.ts";
 import { textRenderer } from "../../cli/render/text.ts";
 
 /** Runs an operation to its end. */
@@ -16,10 +18,13 @@ export async function runOperation<Result>(
 }
 
 /** What a verb yields. */
-export type VerbEvent = CliEvent | ExaiEvent;
+export type VerbEvent = CliEvent;
 
-/** Runs a verb to its end. `text`: what a log shows of it, standard output and standard error. */
-export async function runVerb<Event extends CliEvent | ExaiEvent>(
+/**
+ * Runs a verb to its end, and checks each event against the published schema. `text`: what a log shows of it, standard output and
+ * standard error.
+ */
+export async function runVerb<Event extends CliEvent>(
   verb: AsyncGenerator<Event, number, void>,
 ): Promise<{ readonly code: number; readonly events: readonly Event[]; readonly text: string }> {
   const events: Event[] = [];
@@ -29,6 +34,8 @@ export async function runVerb<Event extends CliEvent | ExaiEvent>(
     const { done, value } = await verb.next();
     if (done === true) return { code: value, events, text: String(out.read() ?? "") };
     events.push(value);
-    renderer.show({ at: new Date().toISOString(), ...value });
+    const timed = { at: new Date().toISOString(), ...value };
+    expect(eventErrors(timed)).toEqual([]);
+    renderer.show(timed);
   }
 }

@@ -4,7 +4,6 @@ import type { BackupListData } from "../../../cli/results.ts";
 import { backupList, backupNow } from "../../../cli/commands/backup.ts";
 import { migrateApply } from "../../../cli/commands/migrate.ts";
 import type { CliEvent } from "../../../cli/events.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
 import { backupHistory, type BackupRecord } from "../../../operations/backups/history.ts";
 import type { BackupResult } from "../../../operations/backups/request.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
@@ -20,7 +19,7 @@ afterAll(async () => {
   await stack.down();
 });
 
-const dataOf = (events: readonly (CliEvent | ExaiEvent)[]) => (events.at(-1) as { data: BackupResult }).data;
+const dataOf = (events: readonly CliEvent[]) => (events.at(-1) as { data: BackupResult }).data;
 
 /** Waits until the history has what is looked for. */
 async function eventually(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { ProgressEvent } from "../../../contract/events.ts";
 import { IMAGE_LABELS, LOCAL_IMAGES } from "../../../contract/images.ts";
 import { docker, imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
 import { ensureImages } from "../../../operations/images/ensure.ts";
@@ -21,8 +21,8 @@ const standIns = {
   unknown: `registry.invalid/none/nothing:${prefix}`,
 };
 
-async function ensure(references: readonly string[]): Promise<{ events: ExaiEvent[]; missing: string[] }> {
-  const events: ExaiEvent[] = [];
+async function ensure(references: readonly string[]): Promise<{ events: ProgressEvent[]; missing: string[] }> {
+  const events: ProgressEvent[] = [];
   const generator = ensureImages(references, { registries });
   for (;;) {
     const next = await generator.next();

@@ -1,19 +1,22 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import type { ViewEvent } from "../../../contract/events.ts";
 import { jsonRenderer } from "../../../cli/render/json.ts";
+import { liveView } from "../../../cli/render/live.ts";
 import type { Renderer, Streams } from "../../../cli/render/renderer.ts";
+import { terminalOf } from "../../../cli/render/terminal.ts";
 import { textRenderer } from "../../../cli/render/text.ts";
+import type { PrintedEvent } from "../../../cli/events.ts";
+import { VIEWS } from "./samples.ts";
 
 const at = "2026-11-29T09:00:00.000Z";
-const ttyRenderer = (streams: Streams) => textRenderer(streams);
-const plainRenderer = (streams: Streams) => textRenderer(streams, true);
+const [STATUS] = VIEWS["rollout status --watch"];
 
-const view = (title: string, change = title, details: readonly string[] = []): ViewEvent & { at: string } => ({
-  at,
-  ...{ type: "view", title, change, details, columns: ["slot", "weight"] },
-  ...{ rows: [["blue", "75 %"]], line: `line of ${title}`, data: { title } },
-});
+type View = Extract<PrintedEvent, { type: "view" }>;
+
+const view = (label: string, more: Partial<View["data"]> = {}): View => {
+  if (STATUS === undefined) throw new Error("there is no sample");
+  return { at, type: "view", verb: "rollout status --watch", data: { ...STATUS, label, ...more } };
+};
 
 /** What a terminal of that size shows after the writes: the sequences that the renderer uses, and no other. */
 function screen(writes: string, columns: number): string[] {
@@ -50,55 +53,64 @@ function terminal(size: { columns: number; rows: number } | undefined, make: (st
   return { renderer: make({ out: stream, err }), text: () => String(out.read() ?? "") };
 }
 
+const lineOf = (label: string) => new RegExp(`^${at} ${label}: `);
+
 describe("a view", () => {
-  it("is rewritten in place on a terminal, and what follows stands below it", () => {
-    const { renderer, text } = terminal({ columns: 60, rows: 20 }, ttyRenderer);
-    renderer.show(view("shift 5 %", "a", ["one", "two", "three"]));
-    renderer.show(view("shift 25 %", "b", ["one"]));
-    renderer.show({ at, type: "result", title: "over", data: {} });
-    const shown = screen(text(), 60);
-    expect(shown).toEqual(["shift 25 %", "", "slot  weight", "----  ------", "blue  75 %", "", "one", "", "over", ""]);
+  it("is rewritten in place on a terminal, and the next output is below it", () => {
+    const { renderer, text } = terminal({ columns: 80, rows: 40 }, textRenderer);
+    renderer.show(view("shift 5 %"));
+    renderer.show(view("shift 25 %", { transition: undefined as never }));
+    renderer.show({ at, type: "log", service: "router", line: "over" });
+    const shown = screen(text(), 80);
+    expect(shown[0]).toMatch(/^shift 25 % for /);
+    expect(shown.filter((line) => line.startsWith("shift"))).toHaveLength(1);
+    expect(shown.slice(-2)).toEqual(["router  over", ""]);
   });
 
-  it("never wraps nor grows beyond the terminal", () => {
-    const { renderer, text } = terminal({ columns: 12, rows: 6 }, ttyRenderer);
-    const long = view("a title that is much too long", "a", Array<string>(20).fill("x".repeat(50)));
-    renderer.show(long);
-    renderer.show(long);
-    expect(screen(text(), 12).length).toBeLessThanOrEqual(6);
+  it.each([
+    [80, 24],
+    [140, 40],
+    [20, 6],
+  ])("fits a terminal of %i by %i", (columns, rows) => {
+    const { renderer, text } = terminal({ columns, rows }, textRenderer);
+    renderer.show(view("a label that is much too long for a narrow terminal"));
+    renderer.show(view("a label that is much too long for a narrow terminal"));
+    expect(screen(text(), columns).length).toBeLessThanOrEqual(rows);
   });
 
   it("goes back over the lines that a narrower terminal has wrapped", () => {
-    const size = { columns: 60, rows: 30 };
-    const out = Object.assign(new PassThrough(), { isTTY: true, ...size });
-    const renderer = ttyRenderer({ out, err: new PassThrough() });
-    renderer.show(view("y".repeat(50)));
-    out.read();
+    const out = Object.assign(new PassThrough(), { isTTY: true, columns: 60, rows: 30 });
+    const live = liveView(out, () => terminalOf(out));
+    live.show(view("y".repeat(45), { slots: [], rollout: undefined as never, transition: undefined as never }));
+    const height = (width: number) =>
+      String(out.read())
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.replaceAll(/\x1b\[[0-9;]*[A-Za-z]|\r/g, ""))
+        .slice(0, -1)
+        .reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / width)), 0);
+    const lines = height(20);
     out.columns = 20;
-    renderer.show(view("z"));
-    // Five lines, of which the title now takes three.
-    expect(String(out.read())).toContain("\x1b[7A");
+    live.show(view("z"));
+    expect(String(out.read())).toContain(`\x1b[${String(lines)}A`);
   });
 
-  it("is a line per change where nobody looks on", () => {
-    for (const make of [plainRenderer, ttyRenderer]) {
+  it("is a line per change in a log", () => {
+    for (const make of [textRenderer, (streams: Streams) => textRenderer(streams, true)]) {
       const { renderer, text } = terminal(undefined, make);
-      for (const [title, change] of [
-        ["first", "a"],
-        ["again", "a"],
-        ["second", "b"],
-        ["back", "a"],
-      ] as const)
-        renderer.show(view(title, change));
-      expect(text()).toBe("line of first\nline of second\nline of back\n");
+      for (const label of ["first", "first", "second", "first"]) renderer.show(view(label));
+      const lines = text().trimEnd().split("\n");
+      expect(lines).toEqual(
+        ["first", "second", "first"].map((label) => expect.stringMatching(lineOf(label)) as string),
+      );
     }
   });
 
-  it("is an object per look for a program", () => {
+  it("is an object per update for a program", () => {
     const { renderer, text } = terminal(undefined, jsonRenderer);
     renderer.show(view("first"));
     renderer.show(view("first"));
     const lines = text().trimEnd().split("\n");
-    expect(lines.map((line) => (JSON.parse(line) as ViewEvent).data)).toEqual([{ title: "first" }, { title: "first" }]);
+    expect(lines.map((line) => (JSON.parse(line) as View).data.label)).toEqual(["first", "first"]);
   });
 });

@@ -3,29 +3,26 @@ import pc from "picocolors";
 import { describe, expect, it } from "vitest";
 import { UserError, UserErrors } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
-import type { ExaiEvent } from "../../../contract/events.ts";
+import type { PrintedEvent } from "../../../cli/events.ts";
 import { errorEvents } from "../../../cli/errors.ts";
 import { errorLines } from "../../../cli/format/error.ts";
 import { jsonRenderer } from "../../../cli/render/json.ts";
-import { duration, type Printed, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
+import { duration, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
 import { tableLines } from "../../../cli/render/table.ts";
 import { textRenderer } from "../../../cli/render/text.ts";
 
 const PLAIN = { columns: undefined, colours: pc.createColors(false) };
 const at = "2026-11-29T09:00:00.000Z";
 
-const EVENTS: readonly Printed[] = (
-  [
-    { type: "step", id: "a", title: "first", status: "started" },
-    { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
-    { type: "step", id: "a", title: "first", status: "progress", detail: "half" },
-    { type: "step", id: "a", title: "first", status: "done", seconds: 1.25 },
-    { type: "note", level: "warning", message: "careful" },
-    { type: "table", columns: ["NAME", "N"], rows: [["long name", "1"]] },
-    { type: "text", text: "words" },
-    { type: "result", title: "over", data: { n: 1 }, next: ["./exai status"] },
-  ] satisfies ExaiEvent[]
-).map((event) => ({ ...event, at }));
+const EVENTS: readonly PrintedEvent[] = [
+  { at, type: "step", id: "a", title: "first", status: "started" },
+  { at, type: "step", id: "a", title: "first", status: "progress", detail: "half" },
+  { at, type: "step", id: "a", title: "first", status: "progress", detail: "half" },
+  { at, type: "step", id: "a", title: "first", status: "done", seconds: 1.25 },
+  { at, type: "note", level: "warning", message: "careful" },
+  { at, type: "log", service: "router", line: "words" },
+  { at, type: "result", verb: "image build", data: { tag: "x:1", outcome: "built", faults: "" } },
+];
 
 function printed(make: (streams: Streams) => Renderer, columns?: number): { out: string; err: string } {
   const [out, err] = [new PassThrough(), new PassThrough()];
@@ -40,7 +37,7 @@ function printed(make: (streams: Streams) => Renderer, columns?: number): { out:
 describe("renderers", () => {
   it("plain: one line per event, results on standard output, progress on standard error", () => {
     const { out, err } = printed((streams) => textRenderer(streams, true));
-    expect(out).toBe("NAME       N\n---------  -\nlong name  1\nwords\nover\n  next: ./exai status\n");
+    expect(out).toBe("router  words\nimage x:1 is built\n  next: ./exai cutover --image x:1\n");
     expect(err.split("\n")).toEqual([
       "[started] first",
       "[progress] first: half",

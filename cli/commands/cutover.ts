@@ -1,31 +1,53 @@
 import { writeFileSync } from "node:fs";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { cutover } from "../../operations/rollout/commands/cutover.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { cutover, type CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
-import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { rolloutExit } from "../exit-codes.ts";
+import type { Register } from "./command.ts";
+import {
+  requestOf,
+  runOnRollout,
+  withCutover,
+  withStack,
+  type CutoverOptions,
+  type RolloutFlags,
+} from "./rollout-options.ts";
 
-/** `cutover`, as typed. */
-export interface CutoverOptions {
-  readonly image?: string;
-  /** `5,25,50,100` */
-  readonly steps?: string;
-  /** `10s`, `2m`, … */
-  readonly hold?: string;
-  readonly bake?: string;
-  readonly standby?: string;
-  readonly drain?: string;
-  /** Waits for a person before the release gets all users. */
-  readonly approve?: boolean;
-  readonly reason?: string;
+/** cutover: moves the traffic to a new release. */
+export const registerCutover: Register = (program, run) => {
+  const cutover = program
+    .command("cutover")
+    .description("deploy an image into the idle slot and move the traffic to it, step by step")
+    .requiredOption("--image <image>", "the release")
+    .option("--id-file <file>", "write the rollout's identifier to this file before anything is changed");
+  withStack(withCutover(cutover))
+    .addHelpText(
+      "after",
+      `
+Gates evaluate each step on data of Prometheus: errors and latency of the new release, against their limits and against the
+old release in the same seconds. If a gate fails, the rollout is rolled back automatically. After Ctrl-C or a crash,
+\`./exai rollout resume\` continues the rollout.
+
+Exit codes: 0 done, 1 rolled back, 2 failed, 3 refused, 130 interrupted and resumable.
+
+Examples:
+  ./exai rollout plan --image exai/reference-server:1.1.0
+  ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
+    )
+    .action(async (flags: RolloutFlags & CutoverFlags) => {
+      await runOnRollout(run, flags, (context) => cutoverVerb(context, flags), { deploys: true });
+    });
+};
+
+interface CutoverFlags extends CutoverOptions {
   /** A file for the rollout's identifier. */
   readonly idFile?: string;
 }
 
 /** `cutover`. @throws UserError that names a wrong option */
-export async function* cutoverVerb(context: RolloutContext, options: CutoverOptions): Verb {
+export async function* cutoverVerb(context: RolloutContext, options: CutoverFlags): Verb {
   const { image } = options;
   if (image === undefined || image.trim() === "") {
     throw new UserError(
@@ -63,24 +85,5 @@ function identifierFile(path: string): (rollout: string) => void {
   write("");
   return (rollout) => {
     write(`${rollout}\n`);
-  };
-}
-
-/** The request of the options. @throws UserError that names a wrong option */
-export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
-  const { image, reason } = options;
-  const seconds = (name: "hold" | "bake" | "standby" | "drain") => {
-    const text = options[name];
-    return text === undefined ? {} : { [`${name}Seconds`]: parseSeconds(text, `--${name}`) };
-  };
-  return {
-    ...(image === undefined ? {} : { image }),
-    ...(options.steps === undefined ? {} : { steps: parseSteps(options.steps) }),
-    ...seconds("hold"),
-    ...seconds("bake"),
-    ...seconds("standby"),
-    ...seconds("drain"),
-    ...(options.approve === true ? { approval: true } : {}),
-    ...(reason === undefined ? {} : { reason }),
   };
 }

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT } from "../../contract/errors.ts";
-import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { resultOf, type Verb } from "../events.ts";
-import type { VersionResult } from "../results.ts";
+import { EXIT } from "../contract/errors.ts";
+import { PROJECT_ROOT } from "../operations/images/paths.ts";
+import { resultOf, type Verb } from "./events.ts";
+import type { VersionResult } from "./results.ts";
 
 /** `--version`. */
 export function version(): Verb {

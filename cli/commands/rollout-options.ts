@@ -1,0 +1,80 @@
+import type { Command } from "commander";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import type { CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
+import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
+import type { RolloutKind } from "../../platforms/platform.ts";
+import { openStack } from "../../platforms/stack.ts";
+import type { Verb } from "../events.ts";
+import { withOverrides, type Run, type SetFlags } from "./command.ts";
+
+/** The options of every verb on a rollout. */
+export interface RolloutFlags extends SetFlags {
+  readonly stack: string;
+}
+
+/** The options of a cutover, as typed. */
+export interface CutoverOptions {
+  readonly image?: string;
+  /** `5,25,50,100` */
+  readonly steps?: string;
+  /** `10s`, `2m`, … */
+  readonly hold?: string;
+  readonly bake?: string;
+  readonly standby?: string;
+  readonly drain?: string;
+  /** Waits for approval before the release gets all users. */
+  readonly approve?: boolean;
+  readonly reason?: string;
+}
+
+/** Adds the options of a cutover, which is done or planned. */
+export function withCutover(command: Command): Command {
+  return withReason(
+    command
+      .option("--steps <percentages>", "weights of the new release, ending in 100", "5,25,50,100")
+      .option("--hold <time>", "least time of each step, for example 10s or 2m")
+      .option("--bake <time>", "time for which the gates watch the release after the last step")
+      .option("--standby <time>", "time for which the old release stays warm")
+      .option("--drain <time>", "time after which open connections of the idle slot are closed before it is deployed")
+      .option("--approve", "wait for ./exai rollout promote before the release gets all users"),
+  );
+}
+
+/** Adds `--reason`. */
+export function withReason(command: Command): Command {
+  return command.option("--reason <text>", "reason, for the history");
+}
+
+/** Adds `--stack` and `--set`. */
+export function withStack(command: Command): Command {
+  return withOverrides(command.option("--stack <stack>", "local, staging or prod", "local"));
+}
+
+/** Runs a verb on the rollouts of a stack. */
+export async function runOnRollout(
+  run: Run,
+  { stack, set }: RolloutFlags,
+  work: (context: RolloutContext) => Verb,
+  kind: RolloutKind = {},
+): Promise<void> {
+  await run((signal) => openStack(stack, set).rollout(kind, signal, work));
+}
+
+/** The request of the options. @throws UserError that names a wrong option */
+export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
+  const { image, reason } = options;
+  const seconds = (name: "hold" | "bake" | "standby" | "drain") => {
+    const text = options[name];
+    return text === undefined ? {} : { [`${name}Seconds`]: parseSeconds(text, `--${name}`) };
+  };
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(options.steps === undefined ? {} : { steps: parseSteps(options.steps) }),
+    ...seconds("hold"),
+    ...seconds("bake"),
+    ...seconds("standby"),
+    ...seconds("drain"),
+    ...(options.approve === true ? { approval: true } : {}),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,324 @@
+import type { Results, Views } from "../../../cli/results.ts";
+import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
+import type { RolloutSummary } from "../../../operations/rollout/commands/history.ts";
+import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
+import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
+import type { Rotation } from "../../../operations/secrets/rotation.ts";
+
+/** The time of all samples. */
+export const AT = "2026-11-29T09:00:00.000Z";
+const LONG_IMAGE = "registry.example.com/exai/reference-server@sha256:0123456789abcdef0123456789abcdef";
+const ID = "20261129T090000-0ca976";
+
+const PLAN: RolloutPlan = {
+  ...{ id: ID, stable: "blue", candidate: "green", image: LONG_IMAGE, stableImage: "exai/reference-server:1.0.0" },
+  ...{ steps: [5, 25, 50, 100], holdSeconds: 30, bakeSeconds: 120, standbySeconds: 3600, drainSeconds: 60 },
+  ...{ approval: false, reason: "release 1.1.0 with the new search, after the review of the support team" },
+  ...{ by: "ann@workstation.example.com", startedAt: AT },
+};
+
+const trials = { candidate: { trials: 400, bad: 4 }, stable: { trials: 400, bad: 1 }, needed: 200 };
+const VERDICTS: readonly Verdict[] = [
+  {
+    gate: "errors",
+    verdict: "pass",
+    why: "within-limit",
+    figure: 0.001,
+    limit: 0.01,
+    unit: "share",
+    sample: trials,
+    test: "binomial-e-process",
+    p: 0.004,
+    alpha: 0.05,
+  },
+  { gate: "p95", verdict: "no-data", why: "few-samples", test: "binomial-e-process" },
+  {
+    gate: "errors-compared",
+    verdict: "fail",
+    why: "worse-than-stable",
+    figure: 4.2,
+    limit: 1.5,
+    unit: "ratio",
+    sample: trials,
+    test: "stratified-binomial-e-process",
+    p: 0.0001,
+    alpha: 0.01,
+  },
+];
+
+const STATUS: Results["rollout status"] = {
+  ...{ at: AT, state: "shift", label: "shift 25 %", secondsInState: 12.4, active: "blue" },
+  weights: { blue: 75, green: 25 },
+  slots: [
+    {
+      ...{ slot: "blue", weight: 75, ready: true, open: { requests: 3, streams: 2, webSockets: 140 } },
+      metrics: { requestRate: 31.4, errorRatio: 0.001, p95Milliseconds: 84, mcpSessions: 20 },
+      ...{ running: true, restarts: 0, image: "exai/reference-server:1.0.0" },
+    },
+    { slot: "green", weight: 25, ready: true, running: true, restarts: 1, image: LONG_IMAGE },
+  ],
+  rollout: PLAN,
+  leader: "process",
+  holder: { who: PLAN.by, pid: 4711, verb: "cutover" },
+  ...{ router: "in-force", prometheus: "available" },
+  table: { generation: 7, token: 3, weights: { blue: 75, green: 25 }, evicted: [], emptied: [] },
+  transition: { at: AT, who: PLAN.by, reason: PLAN.reason, verdicts: VERDICTS },
+};
+
+const COMPLETED: Results["cutover"] = {
+  ...{ outcome: "completed", rollout: ID, stable: "blue", candidate: "green", image: LONG_IMAGE, active: "green" },
+  ...{ weights: { blue: 0, green: 100 }, seconds: 312, standbyUntil: "2026-11-29T10:00:00.000Z" },
+};
+
+const ROLLED_BACK: Results["cutover"] = {
+  ...{ outcome: "rolled-back", requested: false, drainSeconds: 60, rollout: ID, stable: "blue", candidate: "green" },
+  ...{ image: LONG_IMAGE, active: "blue", weights: { blue: 100, green: 0 }, seconds: 42, automatic: true, reason: "" },
+  failure: { code: "gate-failed", verdicts: VERDICTS.slice(2) },
+  ...{ from: "shift", evicted: ["green"] },
+};
+
+const SUMMARY: RolloutSummary = {
+  ...{ rollout: ID, startedAt: AT, who: PLAN.by, reason: PLAN.reason, candidate: "green", image: LONG_IMAGE },
+  ...{ outcome: "rolled-back", state: "idle", seconds: 42 },
+  rollback: { from: "shift 25 %", reason: "", failure: { code: "gate-failed", verdicts: VERDICTS.slice(2) } },
+};
+
+const ROTATION: Rotation = {
+  ...{
+    schema: 1,
+    id: "r1",
+    startedAt: AT,
+    by: PLAN.by,
+    reason: "yearly",
+    target: "next",
+    phase: "age",
+    signing: "next",
+  },
+  ...{ nextSigned: true, kids: { current: "k1", next: "k2" }, lifetimeSeconds: 3600 },
+  ...{
+    wanted: { blue: "next+current", green: "next+current" },
+    running: { blue: "next+current", green: "next+current" },
+    signingSince: AT,
+  },
+};
+
+const REPORT: Results["plan"] = {
+  version: 1,
+  decision: "violations",
+  stacks: [
+    {
+      ...{ stack: "prod", environment: "prod", decision: "violations", resources: 60, waived: [], deferred: [] },
+      workloads: [
+        {
+          component: "server",
+          kind: "Deployment",
+          name: "server-blue",
+          images: [LONG_IMAGE],
+          ports: ["8080"],
+          scale: "3",
+        },
+      ],
+      findings: [
+        {
+          ...{
+            policy: "pods-limits",
+            level: "mandatory",
+            subject: "server-blue",
+            path: "spec.template",
+            fix: "set limits",
+          },
+          message: "has no memory limit, so one pod may take the memory of the whole node",
+        },
+      ],
+      rules: [
+        {
+          policy: "pods-limits",
+          title: "Limits",
+          level: "mandatory",
+          evaluated: 4,
+          skipped: 0,
+          findings: 1,
+          deferred: 0,
+        },
+      ],
+      counts: {
+        ...{ rules: 1, evaluated: 4, mandatory: 1, advisory: 0, waived: 0, deferred: 0 },
+        ...{ notApplicable: 0, inconclusive: 0 },
+      },
+    },
+  ],
+};
+
+const BACKUP: Results["backup list"]["backups"][number] = {
+  ...{ id: "b1", schedule: null, kind: "full", trigger: "manual", status: "completed", label: "20261129-020000F" },
+  ...{ requestedAt: new Date(AT), startedAt: new Date(AT), finishedAt: new Date(AT), sizeBytes: 1e9, storedBytes: 2e8 },
+  ...{ error: null, expiredAt: null, verification: "passed" },
+};
+
+const service = (name: string, state: string) => ({
+  ...{ service: name, state, image: LONG_IMAGE, startedAt: "2026-11-29T08:00:00.000Z" },
+  ports: ["127.0.0.1:8080->8080", "127.0.0.1:8079->8079"],
+});
+
+const blocker = new UserError("state-conflict", "rollout lease", "is held by ann", fix`${command("rollout status")}`);
+
+/** Results of every verb, with long names and with parts that are missing. */
+export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb], ...Results[Verb][]] } = {
+  up: [
+    {
+      ...{ platform: "compose", stack: "local", changes: 12, seconds: 42.3, passwords: "/x/.exai/local/secrets.json" },
+      ...{ urls: { server: "http://127.0.0.1:8080" }, leftOut: ["grafana"], migrations: { applied: [], notes: [] } },
+    },
+    {
+      ...{ platform: "pulumi", stack: "prod", local: false, changes: 0, seconds: 8, outputs: { url: "https://x" } },
+      ...{ kept: { blue: LONG_IMAGE }, waitingImage: LONG_IMAGE },
+    },
+  ],
+  preview: [
+    {
+      ...{ stack: "prod", changed: 1, unchanged: 59, counts: { update: 1, same: 59 }, findings: [] },
+      changes: [{ verb: "update", urn: "urn:pulumi:x", name: "server-blue", kind: "Deployment", keys: ["spec"] }],
+    },
+  ],
+  down: [
+    { platform: "compose", stack: "local", containers: ["exai-router"], volumes: [], data: "kept" },
+    { platform: "pulumi", local: false, stack: "prod", deleted: 60, counts: { delete: 60 }, data: "removed" },
+  ],
+  status: [
+    {
+      stack: "local",
+      up: true,
+      unhealthy: ["router"],
+      services: [service("router", "unhealthy"), service("server-green", "drained")],
+    },
+    { stack: "local", up: false, unhealthy: ["router"], services: [{ service: "router", state: "absent", ports: [] }] },
+  ],
+  env: [
+    {
+      ...{ stack: "prod", example: false },
+      variables: [
+        {
+          name: "KIMI_API_KEY",
+          key: "kimiApiKey",
+          about: "key",
+          secret: true,
+          set: true,
+          generated: false,
+          value: undefined,
+        },
+        {
+          name: "LOG_LEVEL",
+          key: "logLevel",
+          about: "level",
+          secret: false,
+          set: true,
+          generated: false,
+          value: "info",
+        },
+      ],
+    },
+  ],
+  synth: [{ stack: "local", files: [{ name: "compose.yaml", path: "/x/compose.yaml" }] }],
+  cutover: [COMPLETED, ROLLED_BACK, { outcome: "interrupted", state: "shift 25 %", weights: { blue: 75, green: 25 } }],
+  rollback: [
+    { ...ROLLED_BACK, requested: true, automatic: false, reason: "orders fail", evicted: [] } as Results["rollback"],
+  ],
+  "rollout plan": [
+    {
+      ...{ stable: "blue", candidate: "green", image: LONG_IMAGE, slots: STATUS.slots, gates: DEFAULT_GATES },
+      ...{ steps: [5, 100], holdSeconds: 30, bakeSeconds: 120, standbySeconds: 3600, drainSeconds: 60, approval: true },
+      ...{ leastSeconds: 180, lastSeconds: 312, notes: [] },
+      stages: [
+        { name: "prepare", weight: 0, seconds: 0, leaseHeld: false },
+        { name: "drain", weight: 0, seconds: 0, drainSeconds: 60, open: { requests: 0, streams: 2, webSockets: 140 } },
+        { name: "deploy", weight: 0, seconds: 0, source: "the registry", present: "exai/reference-server:1.0.0" },
+        { name: "ready", weight: 0, seconds: 3, withinSeconds: 120 },
+        { name: "smoke", weight: 0, seconds: 0 },
+        { name: "migrate", weight: 0, seconds: 0, schema: { known: true, expand: [], later: [] } },
+        { name: "shift", weight: 5, seconds: 30, withinSeconds: 150 },
+        { name: "approve", weight: 5, seconds: 0 },
+        { name: "bake", weight: 100, seconds: 120 },
+        { name: "standby", weight: 100, seconds: 0, standbySeconds: 3600 },
+      ],
+      blockers: [
+        {
+          ...{ code: blocker.code, where: blocker.where, problem: blocker.message },
+          ...{ fix: blocker.fix, exitCode: blocker.exitCode },
+        },
+      ],
+    },
+  ],
+  "rollout status": [STATUS, { ...STATUS, router: "unavailable", prometheus: "unavailable", leader: "none" }],
+  "rollout status --watch": [{ ...SUMMARY, weights: { blue: 100, green: 0 } }, { outcome: "interrupted" }],
+  "rollout history": [
+    { rollouts: [SUMMARY], total: 12 },
+    {
+      ...SUMMARY,
+      entries: [
+        {
+          ...{ sequence: 3, at: AT, who: PLAN.by, rollout: ID, from: "shift", to: "rollback", label: "rollback" },
+          ...{ reason: "", images: { green: LONG_IMAGE }, weights: { blue: 100, green: 0 }, verdicts: VERDICTS },
+        },
+      ],
+    },
+  ],
+  "rollout pause": [{ ...COMPLETED }],
+  "rollout resume": [
+    { outcome: "nothing-to-resume", state: "idle", active: "blue", repaired: true },
+    { outcome: "already-ended", ended: SUMMARY },
+  ],
+  "rollout promote": [COMPLETED],
+  "rollout abort": [{ outcome: "nothing-to-abort", active: "blue" }],
+  "rollout finish": [
+    { ...COMPLETED, outcome: "finished", stopped: true, emptied: ["blue"] } as Results["rollout finish"],
+  ],
+  "secrets rotate": [{ outcome: "waiting", rotation: ROTATION, until: "2026-11-29T10:00:00.000Z" }],
+  "secrets status": [{ state: "none" }, { state: "ended", rotation: ROTATION }],
+  plan: [REPORT, { ...REPORT, report: { format: "sarif", path: "/x/report.sarif" } }],
+  audit: [REPORT],
+  "migrate plan": [
+    {
+      migrations: [{ version: "20261101000000", name: "users", file: true, applied: false, kind: "expand" }],
+      notes: [],
+    },
+  ],
+  "migrate apply": [{ applied: [{ version: "20261101000000", name: "users", kind: "expand" }], notes: [] }],
+  "migrate test": [
+    {
+      ...{ passed: 3, failed: 1 },
+      files: [
+        { file: "users.sql", planned: 4, passed: 3, failures: [{ title: "has a key", diagnostics: ["have: no"] }] },
+      ],
+    },
+  ],
+  "backup now": [{ outcome: "completed", backup: BACKUP, seconds: 12 }],
+  "backup list": [{ backups: [BACKUP, { ...BACKUP, status: "failed", error: "the disk is full" }] }, { backups: [] }],
+  "image build": [{ tag: "exai/reference-server:bad", outcome: "built", faults: "errors=0.2" }],
+  doctor: [
+    {
+      ready: false,
+      findings: [
+        { name: "node", ok: true, needed: true, found: "v24.21.0", fix: "" },
+        {
+          name: "docker engine",
+          ok: false,
+          needed: true,
+          found: "no daemon answers",
+          fix: "systemctl start docker, or as root: dockerd &",
+        },
+      ],
+    },
+  ],
+  test: [{ passed: 1875, failed: 0, skipped: 2 }],
+  version: [{ version: "0.1.0", commit: "1a2b3c4", node: "v24.21.0" }],
+};
+
+/** Views of every verb that has some. */
+export const VIEWS: { readonly [Verb in keyof Views]: readonly Views[Verb][] } = {
+  "rollout status --watch": [
+    STATUS,
+    { ...STATUS, router: "unavailable", prometheus: "unavailable", leader: "doubtful" },
+  ],
+};
