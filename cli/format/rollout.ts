@@ -20,7 +20,10 @@ export function formatRolloutChange(result: RolloutChange): readonly Block[] {
     case "completed":
       return [
         heading(`${result.candidate} has all users; ${result.stable} stays warm`, "good"),
-        next(command("rollback"), command(`rollout history ${result.rollout}`)),
+        next(command(`rollout history ${result.rollout}`), {
+          ...command("rollback"),
+          comment: "returns to the old release",
+        }),
       ];
     case "finished":
       return result.stopped

@@ -37,7 +37,7 @@ export function formatWatchResult(result: WatchResult): readonly Block[] {
   const history = command(`rollout history ${result.rollout}`);
   return [
     heading(`${summaryText(result)}; ${weightsText(result.weights)}`, result.outcome === "completed" ? "good" : "bad"),
-    result.outcome === "completed" ? next(command("rollback"), history) : next(history),
+    next(history),
   ];
 }
 

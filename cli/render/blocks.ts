@@ -18,7 +18,8 @@ export function blockLines(block: Exclude<Block, { type: "document" }>, terminal
         .map((line) => colours.bold(line));
     case "table": {
       const table = tableLines(block.columns, block.rows, terminal);
-      return block.title === undefined ? table : [colours.bold(block.title), ...table];
+      const title = block.title === undefined ? [] : wrap(block.title, columns);
+      return [...title.map((line) => colours.bold(line)), ...table];
     }
     case "lines":
       return block.lines.flatMap((line) =>

@@ -272,7 +272,10 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   "rollout promote": [COMPLETED],
   "rollout abort": [{ outcome: "nothing-to-abort", active: "blue" }],
   "rollout finish": [
-    { ...COMPLETED, outcome: "finished", stopped: true, emptied: ["blue"] } as Results["rollout finish"],
+    {
+      ...{ outcome: "finished", stopped: true, emptied: ["blue"], rollout: ID, stable: "blue", candidate: "green" },
+      ...{ image: LONG_IMAGE, active: "green", weights: { blue: 0, green: 100 }, seconds: 312 },
+    },
   ],
   "secrets rotate": [{ outcome: "waiting", rotation: ROTATION, until: "2026-11-29T10:00:00.000Z" }],
   "secrets status": [{ state: "none" }, { state: "ended", rotation: ROTATION }],
