@@ -80,15 +80,15 @@ describe.each(["refuses", "refuses later"] as const)(
       kubelet = does;
     });
 
-    it("fails the request that uses it, and says why", async () => {
+    it("fails the request that uses it, with the cause", async () => {
       expect(await askedBy(new PodAgent(connect))).toContain(REFUSED);
     });
 
-    it("fails the request that speaks TLS over it", async () => {
+    it("fails the request that uses TLS over it", async () => {
       expect(await askedBy(new PodAgent(connect, { servername: "exai.test" }))).toContain(REFUSED);
     });
 
-    it("harms nobody where nobody uses it", async () => {
+    it("does not end the process if no request uses it", async () => {
       const connection = await connect();
       if (!connection.closed) await new Promise((resolve) => connection.once("close", resolve));
       expect(connection.errored?.message).toContain(REFUSED);
@@ -96,12 +96,12 @@ describe.each(["refuses", "refuses later"] as const)(
   },
 );
 
-describe("a connection that opens when nobody needs it any more", () => {
+describe("a connection that opens too late", () => {
   beforeAll(() => {
     kubelet = "connects slowly";
   });
 
-  it("ends, and so does the request that waited for it", async () => {
+  it("is closed, and its request fails", async () => {
     const agent = new PodAgent(connect);
     const asked = askedBy(agent);
     agent.destroy();

@@ -22,7 +22,7 @@ function asked(action: "pause" | "continue", rollout = "r1") {
 }
 
 describe("requests as files", () => {
-  it("are given out once, in their order, to whoever looks first", async () => {
+  it("are returned once, in order, to the first reader", async () => {
     const [terminal, controller, other] = Array.from({ length: 3 }, () => new FileControlStore(directory));
     const requests = [asked("pause"), { ...asked("continue"), at: "2999-01-01T00:00:00.000Z" }];
     for (const request of requests.toReversed()) await terminal?.post(request);
@@ -34,7 +34,7 @@ describe("requests as files", () => {
     expect(await controller?.take("r1")).toEqual(requests);
   });
 
-  it("never reach another rollout", async () => {
+  it("are not returned for another rollout", async () => {
     const store = new FileControlStore(directory);
     await store.post(asked("pause", "r0"));
     expect(await store.take("r1")).toEqual([]);
@@ -64,7 +64,7 @@ describe("requests as files", () => {
 });
 
 describe("a lease that is seized", () => {
-  it("leaves its holder, alive as it is, without a write, and tells it soon", async () => {
+  it("rejects the writes of its living holder and aborts its signal soon", async () => {
     const store = new FileLeaseStore(join(directory, "leases"), 600);
     const hanging = await store.acquire("cutover");
     const journal = new FileJournalStore(directory);

@@ -10,7 +10,7 @@ import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 import { pause, rollback } from "../../support/rollout-verbs.ts";
 
-/** Stays at the first step until somebody leads out of it. */
+/** Stays at the first step until a request ends it. */
 const waits: StateHandler = async function* (run, state) {
   await Promise.resolve();
   while (state.name === "shift") await run.sleep(1);
@@ -32,7 +32,7 @@ async function led() {
   return { world, process, leading };
 }
 
-/** Another machine's view of it, whose clock does not agree with the leader's. */
+/** The context of another machine, whose clock differs from the leader's. */
 function elsewhere(world: World, process = new Process("bob@host")): RolloutContext {
   const context = world.context(process, "http://127.0.0.1:9", waits);
   const { leases } = context;
@@ -43,8 +43,8 @@ function elsewhere(world: World, process = new Process("bob@host")): RolloutCont
   return { ...context, leases: { ...leases, holder } };
 }
 
-describe("a leader whose clock is not this machine's", () => {
-  it("is asked for a rollback, and obeys", async () => {
+describe("a leader on a machine with another clock", () => {
+  it("rolls back on request", async () => {
     const { world, leading } = await led();
     expect((await runVerb(rollback(elsewhere(world), {}))).code).toBe(0);
     expect((await leading).code).toBe(1);
@@ -53,7 +53,7 @@ describe("a leader whose clock is not this machine's", () => {
     expect(world.broken).toEqual([]);
   });
 
-  it("and who is gone is taken over from, without waiting for the end of its lease", async () => {
+  it("is taken over for a rollback if it has ended, before its lease expires", async () => {
     const { world, process, leading } = await led();
     process.dead = true;
     process.stop.abort(new Error("killed"));
@@ -64,7 +64,7 @@ describe("a leader whose clock is not this machine's", () => {
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
   });
 
-  it("and who is gone keeps nobody from pausing: the lease itself says whether it is free", async () => {
+  it("does not prevent a pause if it has ended: the lease is acquired", async () => {
     const { world, process, leading } = await led();
     process.dead = true;
     process.stop.abort(new Error("killed"));

@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 describe("a fenced directory", () => {
-  it("replaces files and shuts the older token out in the middle of its work", async () => {
+  it("replaces files and shuts out an older token that is still working", async () => {
     const old = await FencedDirectory.open(directory, 1);
     await old.replace("file", "one");
     const young = await FencedDirectory.open(directory, 2);
@@ -28,13 +28,13 @@ describe("a fenced directory", () => {
     await young.replace("file", "two");
     expect(await readFile(join(directory, "file"), "utf8")).toBe("two");
     await expect(FencedDirectory.open(directory, 1)).rejects.toThrow(FencedError);
-    // The refused opener leaves no way in behind it.
+    // The refused opener removes its staging directory.
     expect((await readdir(directory)).sort()).toEqual([".staging-2", "file"]);
   });
 });
 
 describe("a lease", () => {
-  it("goes to one of many contenders, and tokens only grow", async () => {
+  it("is acquired by one of many contenders, with growing tokens", async () => {
     const store = new FileLeaseStore(directory);
     const tries = await Promise.allSettled(
       Array.from({ length: 8 }, () => new FileLeaseStore(directory).acquire("cutover")),
@@ -71,7 +71,7 @@ describe("a lease", () => {
     await lease.release();
   });
 
-  it("expires when a holder elsewhere stops renewing it, by the clock of the renewals", async () => {
+  it("expires if a holder on another machine stops renewing it", async () => {
     const store = new FileLeaseStore(directory, 1);
     const lease = await store.acquire("cutover");
     await lease.release();
@@ -86,7 +86,7 @@ describe("a lease", () => {
     await next.release();
   });
 
-  it("does not believe a wall clock that jumps while both are on one machine", async () => {
+  it("ignores a change of the wall clock on the same machine", async () => {
     const store = new FileLeaseStore(directory, 30);
     const lease = await store.acquire("cutover");
     const path = join(directory, "00000001.json");
@@ -96,13 +96,13 @@ describe("a lease", () => {
     await lease.release();
   });
 
-  it("is renewed past its time, and tells its holder when somebody took it", async () => {
+  it("is renewed, and aborts its holder's signal if another process takes it", async () => {
     const store = new FileLeaseStore(directory, 3);
     const lease = await store.acquire("cutover");
     await sleep(4000);
     await expect(store.acquire("rollback")).rejects.toMatchObject({ exitCode: 3 });
     expect(lease.lost.aborted).toBe(false);
-    // What a takeover leaves behind: the next number.
+    // A takeover creates the next number.
     const record = JSON.parse(await readFile(join(directory, "00000001.json"), "utf8")) as object;
     await writeFile(join(directory, "00000002.json"), JSON.stringify({ ...record, token: 2 }));
     await expect.poll(() => lease.lost.aborted, { timeout: 5000 }).toBe(true);

@@ -42,7 +42,7 @@ function journal(sequence: number): Journal {
 }
 
 describe("the journal on files", () => {
-  it("is absent at first, then is what was written, and history has each entry once", async () => {
+  it("is absent at first, then has the last write, and the history has each entry once", async () => {
     expect(await store.read()).toBeUndefined();
     const writer = await store.open(lease(1));
     await writer.write(journal(1));
@@ -51,7 +51,7 @@ describe("the journal on files", () => {
     expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2]);
   });
 
-  it("fixes a history that a crash cut off or tore", async () => {
+  it("repairs a history after a crash", async () => {
     const writer = await store.open(lease(1));
     await writer.write(journal(1));
     await writer.write(journal(2));
@@ -64,22 +64,22 @@ describe("the journal on files", () => {
     expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2, 3]);
   });
 
-  it("makes up in the history for what it did not take, and says where the journal stands", async () => {
+  it("appends entries later that the history could not take", async () => {
     const writer = await store.open(lease(1));
     await writer.write(journal(1));
     const path = join(directory, "history.jsonl");
     const before = await readFile(path, "utf8");
     await rm(path);
-    await mkdir(path); // nothing can be appended to it
+    await mkdir(path); // appending fails
     await expect(writer.write(journal(2))).rejects.toThrow("EISDIR");
     await rm(path, { recursive: true });
-    await writeFile(path, `${before}{"sequence":`); // torn, as a full disk leaves it
+    await writeFile(path, `${before}{"sequence":`); // incomplete, as after a full disk
     expect((await store.read())?.sequence).toBe(2);
     await writer.write(journal(3));
     expect((await store.history()).map((entry) => entry.sequence)).toEqual([1, 2, 3]);
   });
 
-  it("refuses the holder that was overtaken", async () => {
+  it("rejects a holder that was taken over", async () => {
     const old = await store.open(lease(1));
     await old.write(journal(1));
     await store.open(lease(2));
@@ -87,7 +87,7 @@ describe("the journal on files", () => {
     expect((await store.read())?.sequence).toBe(1);
   });
 
-  it("refuses a journal that it does not understand, naming the file and the fix", async () => {
+  it("rejects an unknown journal with the file and the fix", async () => {
     const path = join(directory, "journal.json");
     await writeFile(path, JSON.stringify({ ...journal(1), schema: 2 }));
     await expect(store.read()).rejects.toMatchObject({ name: "UserError", where: path });
@@ -97,7 +97,7 @@ describe("the journal on files", () => {
     await expect(store.read()).rejects.toThrow("schema undefined");
   });
 
-  it("begins with the slot that the router's table names", () => {
+  it("starts with the slot of the router's table", () => {
     const table: RouteTable = {
       ...{ generation: 7, token: 3, weights: { blue: 0, green: 100 }, evicted: ["blue"], emptied: ["blue"] },
     };

@@ -62,12 +62,12 @@ function eventOf(type: Plain | "observe", plan: RolloutPlan, ready: Readiness): 
   }
 }
 
-/** Applies events that all see both slots ready. */
+/** Applies events with both slots ready. */
 function after(machine: Machine, ...types: Plain[]): Machine {
   return types.reduce((present, type) => reduce(present, eventOf(type, planFrom(present, [5, 100]), BOTH)), machine);
 }
 
-/** A rollout that is in the state, on its way without a fault. */
+/** A rollout in this state, without failures so far. */
 function until(name: StateName, plan: Partial<RolloutPlan> = {}): Machine {
   const idle = restingMachine("blue");
   let machine = reduce(idle, { type: "start", plan: { ...planFrom(idle, [5, 100]), ...plan }, ready: BOTH });
@@ -76,7 +76,7 @@ function until(name: StateName, plan: Partial<RolloutPlan> = {}): Machine {
 }
 
 describe("the rollout's machine", () => {
-  it("walks the whole way and ends with the candidate", () => {
+  it("passes all states and ends with the candidate", () => {
     const names: string[] = [];
     let machine = after(restingMachine("blue"), "start");
     while (!atRest(machine)) {
@@ -102,7 +102,7 @@ describe("the rollout's machine", () => {
     });
   });
 
-  it("sends the candidate's clients away when a gate fails, and not before it had any", () => {
+  it("evicts the candidate's clients if a gate fails, but not before it had users", () => {
     const failed = after(until("shift"), "fail");
     expect(failed.state).toMatchObject({
       name: "rollback",
@@ -120,7 +120,7 @@ describe("the rollout's machine", () => {
     expect(after(until("deploy"), "fail", "done").state).toEqual({ name: "idle" });
   });
 
-  it("calls a slot empty on purpose from its emptying on, until somebody begins to deploy into it", () => {
+  it("lists a slot as empty from its emptying until the next deployment begins", () => {
     const walk = (machine: Machine, ...types: Plain[]): string[] => {
       let present = machine;
       return types.map((type) => {
@@ -150,13 +150,13 @@ describe("the rollout's machine", () => {
     expect(walk(until("smoke"), "fail", "done")).toEqual(["rollback flip: ", "idle: "]);
   });
 
-  it("lets the sessions be when a person takes it back and wants to keep them", () => {
+  it("keeps the sessions if a person rolls back with --keep-sessions", () => {
     const standby = until("standby");
     expect(after(standby, "keep", "done")).toMatchObject({ state: { name: "idle" }, evicted: [], emptied: [] });
     expect(after(standby, "rollback", "done", "done")).toMatchObject({ evicted: ["green"], emptied: ["green"] });
   });
 
-  it("tells the sessions of a slot that it is replaced, from its end until the new container is ready", () => {
+  it("evicts the sessions of a replaced slot until the new container is ready", () => {
     const evictions: string[] = [];
     let machine = after(restingMachine("blue"), "start");
     while (machine.state.name !== "shift") {
@@ -167,7 +167,7 @@ describe("the rollout's machine", () => {
     expect(machine.evicted).toEqual([]);
   });
 
-  it("revives a stable slot that died before it gives it the users", () => {
+  it("starts a stable slot that is down before it gives it the users", () => {
     const onlyGreen: Readiness = { blue: false, green: true };
     const reviving = reduce(until("bake"), { type: "fail", failure: BROKEN, ready: onlyGreen });
     expect(reviving.state).toMatchObject({ phase: "revive" });
@@ -178,7 +178,7 @@ describe("the rollout's machine", () => {
     expect(kept).toMatchObject({ state: { name: "idle" }, active: "green", ending: { outcome: "kept" } });
   });
 
-  it("stays at its weights while it is paused, under its gates, and goes on from there", () => {
+  it("keeps its weights and gates during a pause, and continues afterwards", () => {
     const paused = after(until("shift"), "pause");
     expect(stateLabel(paused)).toBe("shift 5 %, paused");
     expect(after(paused, "done")).toBe(paused);
@@ -194,7 +194,7 @@ describe("the rollout's machine", () => {
     expect(after(until("standby"), "pause").pause).toBeUndefined();
   });
 
-  it("waits for an approval before the last step, at the weight before it", () => {
+  it("waits for an approval at the weight before the last step", () => {
     const waiting = until("approve", { approval: true });
     expect(weightsOf(waiting, BOTH)).toEqual({ blue: 95, green: 5 });
     expect(after(waiting, "done")).toBe(waiting);
@@ -207,7 +207,7 @@ describe("the rollout's machine", () => {
     expect(weightsOf(atOnce, BOTH)).toEqual({ blue: 100, green: 0 });
   });
 
-  it("promotes no release that nobody uses yet, and none that is not ready", () => {
+  it("does not promote a release without users, or one that is not ready", () => {
     for (const name of ["prepare", "deploy", "migrate", "standby"] as const) {
       const machine = until(name);
       expect(after(machine, "promote")).toBe(machine);
@@ -216,7 +216,7 @@ describe("the rollout's machine", () => {
     expect(reduce(until("shift"), unready).state).toMatchObject({ name: "rollback", automatic: true });
   });
 
-  it("ends a standby by emptying its slot, and deploys the old release anew when it is to go back after all", () => {
+  it("ends a standby by emptying its slot; a later rollback deploys the old release again", () => {
     const retiring = after(until("standby"), "retire");
     expect(retiring).toMatchObject({ state: { name: "retire", phase: "wait" }, evicted: [] });
     const stopping = after(retiring, "done");
@@ -237,7 +237,7 @@ describe("the rollout's machine", () => {
     expect(after(done, "rollback")).toBe(done);
   });
 
-  it("stops nothing of a standby that only waited for its end when it is to go back", () => {
+  it("stops nothing on a rollback while a standby only waits for its end", () => {
     const onlyGreen: Readiness = { blue: false, green: true };
     const retiring = after(until("standby"), "retire");
     const back = reduce(retiring, eventOf("rollback", planFrom(retiring, [100]), onlyGreen));
@@ -251,7 +251,7 @@ describe("the rollout's machine", () => {
     expect(reduce(stopped, { type: "observe", ready: BOTH })).toBe(stopped);
   });
 
-  it("refuses to start while the slot with the users is not ready", () => {
+  it("does not start while the slot with the users is not ready", () => {
     const idle = restingMachine("blue");
     const ready: Readiness = { blue: false, green: true };
     expect(reduce(idle, { type: "start", plan: planFrom(idle, [100]), ready })).toBe(idle);
@@ -275,7 +275,7 @@ describe("the rollout's machine", () => {
     maxLength: 60,
   });
 
-  it("keeps its promises under any sequence of events, crashes and dying slots", () => {
+  it("keeps its invariants under any sequence of events, crashes and failing slots", () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(fc.constantFrom("prepare", "standby"), steps, fc.boolean(), run, (begin, plan, approval, events) => {

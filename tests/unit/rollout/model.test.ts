@@ -20,29 +20,29 @@ afterAll(() => {
   prometheus.close();
 });
 
-/** What a person types, and what befalls the process: its n-th boundary meets a fault. */
+/** What a person types, and the faults of the process at its n-th boundary. */
 interface Act {
   readonly verb: "cutover" | "rollback" | "keep" | "abort" | "resume" | "pause" | "promote" | "finish";
   readonly steps: readonly number[];
   readonly approval: boolean;
   readonly drainSeconds: number;
   readonly faults: readonly (readonly [number, Fault])[];
-  /** How the checks of the states end, in their order; after the last one all pass. */
+  /** Results of the states' checks, in order; later checks pass. */
   readonly outcomes: readonly ("pass" | "fail" | "throw")[];
-  /** What another terminal asks for, at the fault `request` and at some turns of the event loop after the beginning. */
+  /** The request of another terminal, at the fault `request` and after some turns of the event loop. */
   readonly request: ControlAction["action"];
   readonly requestAt: readonly number[];
   /** Whether the router is asked before the verb begins. */
   readonly ahead: boolean;
 }
 
-/** How long nothing may happen in a process, milliseconds: longer than any deadline of the world. */
+/** Longest time without a boundary in a process, milliseconds: longer than any deadline of the world. */
 const PATIENCE_MS = 60;
 
-/** What one turn of the event loop counts for at most: what it takes longer, the machine had other work. */
+/** Milliseconds that one turn of the event loop counts at most: a longer turn means that the machine is busy. */
 const TURN_MS = 1;
 
-/** The checks of a state: they look at the slots, stay in a pause, and end as they are told. */
+/** The checks of a state: they read the slots, wait during a pause, and end with the given outcomes. */
 function checks(outcomes: Act["outcomes"][number][]): StateHandler {
   return async function* (run, state) {
     run.judge = () => Promise.resolve([]);
@@ -59,7 +59,7 @@ function checks(outcomes: Act["outcomes"][number][]): StateHandler {
     if (state.name === "ready" && !(await run.readiness())[run.machine.plan?.candidate ?? "blue"])
       return { outcome: "fail", failure: { code: "error", message: "never ready" } };
     if (state.name === "approve") return { outcome: "fail", failure: { code: "error", message: "not approved" } };
-    // A pause that nobody ends is ended here, for the run has an end.
+    // Ends a pause, so that every run ends.
     await run.dispatch({ type: "continue" });
     if (outcome === "throw") throw new Error("the checks broke");
     return outcome === "pass"
@@ -103,7 +103,7 @@ async function ended(verb: Verb): Promise<number | Error> {
   }
 }
 
-/** Waits for a verb's end, or for its hanging. What waits for a person for too long is ended with Ctrl-C. */
+/** Waits until a verb ends or hangs. Ctrl-C ends a verb that waits for a person for too long. */
 async function restless(process: Process, running: Promise<unknown>): Promise<void> {
   const ends = { over: false };
   void running.then(() => (ends.over = true));
@@ -118,8 +118,8 @@ async function restless(process: Process, running: Promise<unknown>): Promise<vo
 }
 
 /**
- * Types a verb until nobody keeps it from ending: the request of a terminal that is gone, e.g. for a pause, may have
- * waited for the next controller.
+ * Repeats a verb until it ends: a request of a terminal that has ended, e.g. for a pause, may still wait for the next
+ * controller.
  */
 async function insist(world: World, verb: (context: RolloutContext) => Verb): Promise<number | Error> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
@@ -128,10 +128,10 @@ async function insist(world: World, verb: (context: RolloutContext) => Verb): Pr
     await restless(process, running);
     if (!process.stop.signal.aborted) return running;
   }
-  return new Error("it waits for somebody each time");
+  return new Error("it waits for a person each time");
 }
 
-/** What another terminal asks for. */
+/** The request of another terminal. */
 async function ask(world: World, { request, approval }: Act, after = 0): Promise<number | Error> {
   for (let turn = 0; turn < after; turn += 1) await turnOfTheLoop();
   const plan = world.journal?.machine.plan;
@@ -144,7 +144,7 @@ async function ask(world: World, { request, approval }: Act, after = 0): Promise
   return 0;
 }
 
-/** Runs what was typed. One that hangs is left; a rollback from another terminal must then come through. */
+/** Runs a verb. If it hangs, a rollback from another terminal must succeed. */
 async function perform(world: World, act: Act): Promise<void> {
   const process = new Process(`${act.verb}@host`, new Map(act.faults));
   const others: Promise<number | Error>[] = [];
@@ -157,7 +157,7 @@ async function perform(world: World, act: Act): Promise<void> {
   if (process.hanging) {
     const healthy = new Process("rescue@host");
     const code = await ended(rollback(world.context(healthy, prometheus.url, checks([])), {}));
-    // It came through, or there is nothing to take back or nobody to take the users, and it says so.
+    // It succeeds, or reports that there is nothing to roll back or no slot for the users.
     const { state, ending } = world.journal?.machine ?? { state: { name: "idle" } };
     if (code instanceof Error) expect(code).toMatchObject({ exitCode: 3 });
     else expect([code, state.name]).toEqual([ending?.outcome === "kept" ? 1 : 0, "idle"]);
@@ -167,7 +167,7 @@ async function perform(world: World, act: Act): Promise<void> {
     await restless(process, running);
     await running;
     if (!(code instanceof Error))
-      expect(JSON.stringify([world.journal, world.table]), "the one that hung wrote").toBe(before);
+      expect(JSON.stringify([world.journal, world.table]), "the process that hung wrote").toBe(before);
   }
   await Promise.all([running, ...others]);
 }
@@ -220,9 +220,9 @@ const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
   },
 });
 
-/** What earlier runs have found, run first: nothing of it may come back. */
+/** Cases that earlier runs have found. They run first. */
 const FOUND: [Act[], boolean][] = [
-  // The end of the standby dies while it waits, and the old slot is ill: the rollback stopped it with its sessions.
+  // `finish` crashes while it waits and the old slot is not ready: the rollback stopped the slot with its sessions.
   ...[1, 2, 3, 4, 5, 6].map((moment): [Act[], boolean] => [
     [
       plain("cutover"),
@@ -237,8 +237,8 @@ const FOUND: [Act[], boolean][] = [
   ]),
 ];
 
-describe("store and controller over a world with faults", () => {
-  it("keep their promises, and every run comes to rest", async () => {
+describe("store and controller in a world with faults", () => {
+  it("keep their invariants, and every run ends at rest", async () => {
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(fc.array(act, { minLength: 1, maxLength: 5 }), fc.boolean(), async (acts, resumes) => {
@@ -246,12 +246,12 @@ describe("store and controller over a world with faults", () => {
         for (const each of acts) {
           await perform(world, each);
           expect(world.broken).toEqual([]);
-          // Between two verbs somebody fixes what is broken, or nobody does.
+          // Faults are fixed between two verbs, or stay.
           if (resumes) world.fix();
         }
         world.fix();
         const code = await insist(world, (context) => (resumes ? resume(context) : abort(context, {})));
-        // Abort refuses what is complete, and resume goes on with it.
+        // Abort refuses a complete rollout, resume continues it.
         if (code instanceof Error) expect(await insist(world, resume)).toBe(0);
         expect(world.broken).toEqual([]);
         const { journal, table } = world;
@@ -260,7 +260,7 @@ describe("store and controller over a world with faults", () => {
         expect(atRest(journal.machine), JSON.stringify(journal.machine)).toBe(true);
         expect(sameTable(journal.table, table)).toBe(true);
         expect(table.emptied).toEqual(journal.machine.emptied);
-        // The other way round there are slots that a deployment left without a server when it died.
+        // Not the reverse: a deployment that crashed leaves a slot without a server.
         for (const slot of table.emptied) expect(world.slots[slot].running, `${slot} is called empty`).toBe(false);
         expect([0, 100]).toContain(table.weights.blue);
         expect(world.history.map((entry) => entry.sequence)).toEqual(world.history.map((_, index) => index + 1));

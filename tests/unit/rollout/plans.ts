@@ -19,19 +19,19 @@ export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
   };
 }
 
-/** A quick one over a model world's images, in two steps, that waits for nothing. */
+/** A fast rollout of a model world's images in two steps without waits. */
 export const TWO_STEPS = rolloutPlan({
   ...{ id: "r", image: "two", stableImage: "one", steps: [20, 100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 },
   ...{ reason: "", startedAt: "" },
 });
 
-/** Every state's work is done at once. */
+/** Every state is done at once. */
 export const passes: StateHandler = async function* () {
   await Promise.resolve();
   return { outcome: "done", detail: "" };
 };
 
-/** Begins a plan of a model world's and brings it to a state, without a controller. */
+/** Starts a plan of a model world and brings it to a state, without a controller. */
 export async function advance(store: RolloutStore, plan: RolloutPlan, state: "shift" | "standby"): Promise<void> {
   await store.dispatch({ type: "start", plan });
   while (store.machine.state.name !== state) {

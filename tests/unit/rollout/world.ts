@@ -12,7 +12,7 @@ import type { Readiness } from "../../../operations/rollout/model/machine.ts";
 import type { StateRun } from "../../../operations/rollout/controller/state-run.ts";
 import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 
-/** What befalls a process at one of its boundaries: the moments just before and just after it changes something. */
+/** A fault at a boundary of a process: just before or just after it changes something. */
 export type Fault =
   | "crash"
   | "hang"
@@ -20,12 +20,12 @@ export type Fault =
   | "unready-blue"
   | "unready-green"
   | "request"
-  /** The router answers nobody for a while. */
+  /** The router does not answer for a while. */
   | "silence"
-  /** No image can be had any more. */
+  /** Images are no longer available. */
   | "no-image";
 
-/** One process: its boundaries are counted, and faults wait for it there. */
+/** One process. Its boundaries are counted, and have faults. */
 export class Process {
   readonly name: string;
   readonly #faults: ReadonlyMap<number, Fault>;
@@ -33,12 +33,12 @@ export class Process {
   readonly stop = new AbortController();
   boundaries = 0;
   dead = false;
-  /** A process hangs once; woken, it goes on. */
+  /** A process hangs once, until {@link World.wake}. */
   hung = false;
   hanging = false;
-  /** Whether it is about to change the router's table. */
+  /** Whether it is changing the router's table. */
   applying = false;
-  /** What it has last been told of the slots; undefined where it was told nothing. */
+  /** The last readiness that it has read; undefined before the first. */
   lastLook: Readiness | undefined;
 
   constructor(name: string, faults: ReadonlyMap<number, Fault> = new Map()) {
@@ -52,7 +52,7 @@ export class Process {
   }
 }
 
-/** How many questions a router leaves unanswered: fewer than a controller asks before it gives up. */
+/** Requests that a silent router does not answer: fewer than a controller's attempts. */
 const SILENCE = 6;
 
 class Crash extends Error {}
@@ -66,8 +66,8 @@ interface SlotState {
 }
 
 /**
- * Router, slots, journal, lease and requests in memory, with their contracts: tokens fence, writes are whole or not at all.
- * It notes every promise that is broken in front of it.
+ * Router, slots, journal, lease and requests in memory, with their contracts: tokens fence, writes are atomic. It records every
+ * broken invariant.
  */
 export class World {
   readonly broken: string[] = [];
@@ -78,12 +78,12 @@ export class World {
   journal: Journal | undefined;
   readonly history: HistoryEntry[] = [];
   table: RouteTable = FIRST_TABLE;
-  /** Names of the states and phases that were journalled. */
+  /** States and phases that were journalled. */
   readonly seen = new Set<string>();
-  /** What a fault `request` does: something asked for from another terminal. */
+  /** The effect of a fault `request`: a request of another terminal. */
   onRequest: () => void = () => undefined;
   #questions = 0;
-  /** Questions that the router will not answer. */
+  /** Requests that the router will not answer. */
   #silence = 0;
   #images = true;
   #token = 0;
@@ -93,12 +93,12 @@ export class World {
   readonly #answers = new Map<string, ControlAnswer>();
   readonly #hung: (() => void)[] = [];
 
-  /** Lets the processes that hang go on. */
+  /** Continues the processes that hang. */
   wake(): void {
     for (const go of this.#hung.splice(0)) go();
   }
 
-  /** Somebody fixes what is broken, but for images that are gone. */
+  /** Fixes all faults except missing images. */
   fix(): void {
     this.#silence = 0;
     for (const slot of [this.slots.blue, this.slots.green]) slot.healthy = true;
@@ -114,7 +114,7 @@ export class World {
     return {
       traffic: {
         inForce: async () => {
-          // It may take its time, and then says what is in force by then.
+          // It may be slow, and then answers with the current table.
           for (let turn = this.#questions++ % 4; turn > 0; turn -= 1) await turnOfTheLoop();
           return this.#answered(process, () => this.table);
         },
@@ -134,7 +134,7 @@ export class World {
                 try {
                   return await this.#change(process, () => {
                     this.#apply(lease, table);
-                    this.#hear();
+                    this.#refuseIfSilent();
                     return 1;
                   });
                 } finally {
@@ -225,23 +225,23 @@ export class World {
     return act();
   }
 
-  /** An answer of the router's. */
+  /** An answer of the router. */
   async #answered<T>(process: Process, act: () => T): Promise<T> {
     return this.#alive(process, () => {
-      this.#hear();
+      this.#refuseIfSilent();
       return act();
     });
   }
 
-  #hear(): void {
+  #refuseIfSilent(): void {
     if (this.#silence === 0) return;
     this.#silence -= 1;
     throw new Error("the router does not answer");
   }
 
   /**
-   * Changes something, with a boundary before it and one after it. What knows no token may not fall asleep between the
-   * look at the journal that stands for it and the act: no look closes that gap.
+   * Changes something, with a boundary before and after it. A change that has no token must not hang between the check of the
+   * journal and the change: no check closes that gap.
    */
   async #change<T>(process: Process, act: () => T, before: "awake" | "any" = "any"): Promise<T> {
     await this.#boundary(process, before);
@@ -257,7 +257,7 @@ export class World {
     switch (fault) {
       case "crash":
         process.dead = true;
-        // A dead process is told nothing any more, and tells nothing.
+        // A dead process gets and sends nothing.
         process.stop.abort(new Crash("killed"));
         throw new Crash("killed");
       case "hang":
@@ -340,16 +340,16 @@ export class World {
       "a table is journalled before it is in force",
     );
     for (const slot of table.emptied)
-      this.#promise(table.evicted.includes(slot), `${slot} is called empty, and no route could say so`);
-    // Its users stay connected where they are when new ones go elsewhere.
+      this.#promise(table.evicted.includes(slot), `${slot} is listed as empty, but its routes do not show it`);
+    // Open connections stay on their slot when the weights change.
     for (const slot of SLOTS) if (table.weights[slot] > 0) this.slots[slot].open += 2;
     this.table = table;
   }
 
   #deploy(slot: Slot, image: string) {
     this.#promise(this.table.weights[slot] === 0 || !this.healthy[slot], `${slot} is deployed and has users`);
-    this.#promise(!this.table.emptied.includes(slot), `${slot} is deployed and still called empty on purpose`);
-    if (!this.#images) throw new UserError("failed", image, "cannot be had", "push it");
+    this.#promise(!this.table.emptied.includes(slot), `${slot} is deployed and still listed as empty`);
+    if (!this.#images) throw new UserError("failed", image, "is not available", "push it");
     this.slots[slot] = { running: true, image, healthy: true, open: 0 };
     return { ...this.slots[slot], id: slot, restarts: 0 };
   }
@@ -360,7 +360,7 @@ export class World {
     this.#promise(table?.evicted.includes(slot) === true, `${slot} is stopped and its sessions are not sent away`);
     const { state } = machine ?? {};
     const emptying = state?.name === "retire" || (state?.name === "rollback" && state.phase === "drain");
-    this.#promise(!emptying || this.table.emptied.includes(slot), `${slot} is emptied and not called empty`);
+    this.#promise(!emptying || this.table.emptied.includes(slot), `${slot} is emptied and not listed as empty`);
     const planned = state?.name === "deploy" || state?.name === "retire";
     const patient = (machine?.plan?.drainSeconds ?? 0) > 0;
     this.#promise(
@@ -370,7 +370,7 @@ export class World {
     this.slots[slot] = { ...this.slots[slot], running: false, open: 0 };
   }
 
-  /** One more user of a slot without weight leaves with each look. */
+  /** One user of a slot without weight leaves with each read. */
   #open() {
     const of = (slot: Slot) => {
       const state = this.slots[slot];

@@ -32,7 +32,7 @@ const SILENT: Announcer = {
   end: () => Promise.resolve(),
 };
 
-/** Lines whose times are those of no machine in particular. */
+/** Lines with their times replaced. */
 function withoutFigures(text: string): readonly string[] {
   return text
     .trimEnd()
@@ -44,15 +44,15 @@ function contextOf(world: World, name: string): RolloutContext {
   return world.context(new Process(name), "http://127.0.0.1:9", passes);
 }
 
-/** A store of a rollout that has come to its first step. */
+/** A store of a rollout in its first step. */
 async function atFirstStep(world: World, context = contextOf(world, "ann@host")): Promise<RolloutStore> {
   const store = await RolloutStore.open(context, "cutover");
   await advance(store, PLAN, "shift");
   return store;
 }
 
-describe("a session", () => {
-  it("takes what a work has found for no other state than the one that it worked for", async () => {
+describe("a store", () => {
+  it("drops an event of a state that was left", async () => {
     const store = await atFirstStep(new World());
     const during = store.machine.state;
     await store.dispatch({ type: "promote", full: false });
@@ -65,7 +65,7 @@ describe("a session", () => {
     expect(await store.dispatch({ type: "done" }, { during: store.machine.state })).toBe(true);
   });
 
-  it("does not bring a table back that another one has replaced while the router was asked for it", async () => {
+  it("does not write a table that was replaced while the router was read", async () => {
     const world = new World();
     const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>();
     const asked = { slowly: false };
@@ -87,9 +87,9 @@ describe("a session", () => {
   });
 
   it.each([
-    ["is there all the same, and goes on from it", true],
-    ["is not there, and stays where it is", false],
-  ])("looks after a write that failed whether it %s", async (_, lands) => {
+    ["is in place, and continues from it", true],
+    ["is missing, and keeps its state", false],
+  ])("checks whether a failed write %s", async (_, lands) => {
     const world = new World();
     const context = contextOf(world, "ann@host");
     const fault = { comes: false };
@@ -126,10 +126,10 @@ describe("a session", () => {
     expect(world.broken).toEqual([]);
   });
 
-  it("stops and deploys no slot once another has taken over, also before it hears of it", async () => {
+  it("does not stop or deploy a slot after a takeover, even before its lease is lost", async () => {
     const world = new World();
     const store = await atFirstStep(world);
-    // It hears of a lost lease at its next renewal; until then only a look at the journal tells.
+    // The lease is lost at its next renewal; until then only the journal shows it.
     const successor = await RolloutStore.open(contextOf(world, "bob@host"), "rollback", "seize");
     await successor.dispatch({ type: "rollback", reason: "asked", evict: true });
     const before = JSON.stringify(world.slots);
@@ -141,7 +141,7 @@ describe("a session", () => {
     expect(world.slots.green.running).toBe(false);
   });
 
-  it("goes on with a rollback that it has accepted in the moment in which the rollout was complete", async () => {
+  it("continues with a rollback that it accepted when the rollout became complete", async () => {
     const world = new World();
     const context = contextOf(world, "ann@host");
     const standing = (): boolean => world.journal?.machine.state.name === "standby";
@@ -150,7 +150,7 @@ describe("a session", () => {
       ...context,
       traffic: {
         ...context.traffic,
-        // The last look at the router is under way when another terminal asks for it.
+        // The request arrives during the last read of the router.
         inForce: async () => {
           if (standing() && !asked) {
             asked = true;
@@ -236,7 +236,7 @@ describe("a rollback of a warm release", () => {
     expect(world.broken).toEqual([]);
   });
 
-  it("says what README.md shows, and of connections that stay only where they do", async () => {
+  it("prints what README.md shows, and mentions kept connections only if there are any", async () => {
     const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
     const shown = /^\$ \.\/exai rollback --reason complaints\n([^`]*)```/m.exec(readme)?.[1] ?? "";
     expect(shown).toContain("rolled back: ");
@@ -260,7 +260,7 @@ describe("a rollback of a warm release", () => {
     expect((await said({ keepSessions: true })).join("\n")).toContain("connections on green may stay open");
   });
 
-  it("takes the answers to what was asked before it began", async () => {
+  it("uses answers to requests that were sent before it began", async () => {
     const { world, watched, noted } = await standby();
     const ahead: Ahead = {
       readiness: new Asked(() => watched.traffic.readiness()),
@@ -271,7 +271,7 @@ describe("a rollback of a warm release", () => {
     expect(world.broken).toEqual([]);
   });
 
-  it("asks a router again that gave no answer: a release that is gone gets no users", async () => {
+  it("asks the router again after an error: a release that is down gets no users", async () => {
     const { world, watched } = await standby();
     world.slots.blue.running = false;
     const questions = [Promise.reject(new Error("reset"))];
@@ -291,7 +291,7 @@ describe("a rollback of a warm release", () => {
     const verb = rollback({ ...watched, traffic: silent }, {});
     try {
       while (world.table.weights.blue < 100)
-        if ((await verb.next()).done === true) throw new Error("it ended, and the users are where they were");
+        if ((await verb.next()).done === true) throw new Error("it ended without moving the users");
     } finally {
       await verb.return(0);
     }
@@ -300,8 +300,8 @@ describe("a rollback of a warm release", () => {
   });
 });
 
-describe("a question that was asked ahead", () => {
-  it("is asked again where its answer is old, counted from the question", async () => {
+describe("a prefetched answer", () => {
+  it("is requested again if it is old, counted from the request", async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     try {
       const answers = [1, 2];
@@ -315,15 +315,15 @@ describe("a question that was asked ahead", () => {
     }
   });
 
-  it("is asked again where there was no answer", async () => {
+  it("is requested again after an error", async () => {
     const answers = [Promise.reject(new Error("down")), Promise.resolve(2)];
     const asked = new Asked(() => answers.shift() ?? Promise.reject(new Error("asked too often")));
     expect(await asked.answer()).toBe(2);
   });
 });
 
-describe("a cutover to a slot that was chosen before", () => {
-  it("is refused where the users have come there since, and changes nothing", async () => {
+describe("a cutover to a chosen slot", () => {
+  it("is refused if the slot has users by then, and changes nothing", async () => {
     const world = new World();
     const request = { image: "two", candidate: "blue" as const };
     const refused = runVerb(cutover(contextOf(world, "ann@host"), request));
@@ -334,7 +334,7 @@ describe("a cutover to a slot that was chosen before", () => {
 });
 
 describe("a cutover while a release is kept warm", () => {
-  it("is refused to the slot that has the users, and to no other", async () => {
+  it("is refused only to the slot that has the users", async () => {
     const world = new World();
     const store = await atFirstStep(world);
     while (store.machine.state.name !== "standby") await store.dispatch({ type: "done" });
@@ -342,15 +342,15 @@ describe("a cutover while a release is kept warm", () => {
     const to = (candidate: "blue" | "green") =>
       runVerb(cutover(contextOf(world, "ann@host"), { image: "three", candidate }));
     await expect(to("green")).rejects.toMatchObject({ exitCode: 3, where: "green" });
-    // It comes as far as asking Prometheus, and there is none.
+    // Fails later, because there is no Prometheus.
     await expect(to("blue")).rejects.toMatchObject({ exitCode: 2, where: "gates" });
   });
 });
 
 describe("a request", () => {
-  it("is taken back by Ctrl-C: a controller that comes later must not find it", async () => {
+  it("is withdrawn by Ctrl-C, so a later controller does not get it", async () => {
     const world = new World();
-    const leader = await atFirstStep(world); // and hears nothing
+    const leader = await atFirstStep(world); // without a controller
     const asking = new Process("bob@host");
     const context = world.context(asking, "http://127.0.0.1:9", passes);
     const posted = context.control.post.bind(context.control);

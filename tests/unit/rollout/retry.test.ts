@@ -14,7 +14,7 @@ import { Process, World } from "./world.ts";
 import type { JournalWriter } from "../../../operations/rollout/ports/journal.ts";
 import { abort, rollback } from "../../support/rollout-verbs.ts";
 
-/** Tries that fail before one succeeds; each failure takes one away. */
+/** Attempts that fail before one succeeds; each failure decrements it. */
 interface Trouble {
   left: number;
 }
@@ -27,7 +27,7 @@ const troubled =
     throw new Error("the connection breaks off");
   };
 
-/** A cutover of {@link TWO_STEPS} whose gates end as told; `trouble` begins with the first step. */
+/** A cutover of {@link TWO_STEPS} with the given result of its gates; `trouble` begins with the first step. */
 async function cutoverWith(wanted: {
   readonly gates?: StepResult;
   readonly failing: "router" | "journal";
@@ -69,7 +69,7 @@ async function cutoverWith(wanted: {
 }
 
 describe("between two states", () => {
-  it("a router that does not answer for a while keeps nobody from the next one", async () => {
+  it("a router without answers for a while does not prevent the next state", async () => {
     const { world, run } = await cutoverWith({ failing: "router", times: 8 });
     const { code, notes } = await run;
     expect(code).toBe(0);
@@ -78,7 +78,7 @@ describe("between two states", () => {
     expect(world.broken).toEqual([]);
   });
 
-  it("a journal that cannot be written for a while keeps no bad release in place", async () => {
+  it("a journal that cannot be written for a while does not prevent a rollback", async () => {
     const gates: StepResult = { outcome: "fail", failure: { code: "error", message: "too many errors" } };
     const { world, run } = await cutoverWith({ gates, failing: "journal", times: 8 });
     expect((await run).code).toBe(1);
@@ -87,7 +87,7 @@ describe("between two states", () => {
     expect(world.broken).toEqual([]);
   });
 
-  it("what never comes back ends the controller with its error, and the journal can be resumed", async () => {
+  it("a permanent error ends the controller, and the rollout can be aborted later", async () => {
     const { world, run, trouble } = await cutoverWith({ failing: "journal", times: Infinity });
     await expect(run).rejects.toThrow("the connection breaks off");
     expect(world.journal?.machine.state).toEqual({ name: "shift", step: 0 });
@@ -98,7 +98,7 @@ describe("between two states", () => {
   });
 });
 
-describe("a request that meets trouble", () => {
+describe("a request during an outage", () => {
   async function leader(times: number) {
     const world = new World();
     const trouble: Trouble = { left: 0 };
@@ -117,14 +117,14 @@ describe("a request that meets trouble", () => {
     return { world, store };
   }
 
-  it("is done all the same where the trouble is short", async () => {
+  it("is carried out if the outage is short", async () => {
     const { store } = await leader(3);
     const request = controlRequest({ action: "pause" }, TWO_STEPS.id, "bob@host", "wait");
     expect(await answerRequest(store, request)).toMatchObject({ accepted: true });
     expect(store.machine.pause?.by).toBe("bob@host");
   });
 
-  it("is refused with the reason, and the one who leads goes on", async () => {
+  it("is refused with the error, and the leader continues", async () => {
     const { store } = await leader(Infinity);
     const request = controlRequest({ action: "pause" }, TWO_STEPS.id, "bob@host", "wait");
     expect(await answerRequest(store, request)).toMatchObject({
@@ -134,7 +134,7 @@ describe("a request that meets trouble", () => {
     expect(store.machine.pause).toBeUndefined();
   });
 
-  it("is left unanswered where users are to be taken back: whoever asks then does it himself", async () => {
+  it("gets no answer if it is a rollback: the requesting process rolls back instead", async () => {
     const { store } = await leader(Infinity);
     const request = controlRequest({ action: "rollback", evict: true }, TWO_STEPS.id, "bob@host", "bad");
     expect(await answerRequest(store, request)).toBeUndefined();
@@ -142,7 +142,7 @@ describe("a request that meets trouble", () => {
 });
 
 describe("a rollback to a release that is gone", () => {
-  it("whose image cannot be had ends with the users where they are, and another release can follow", async () => {
+  it("leaves the users on their slot if its image is missing, and another release can follow", async () => {
     const world = new World();
     const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
     const store = await RolloutStore.open(context, "cutover");
