@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { FileOutbox } from "../../operations/notify/outbox.ts";
-import type { Ahead } from "../../operations/rollout/ports/prefetch.ts";
+import type { Prefetch } from "../../operations/rollout/ports/prefetch.ts";
 import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
 import { localRollout, rolloutDirectory } from "../../operations/rollout/local/context.ts";
@@ -16,13 +16,13 @@ import { signToken } from "./token.ts";
  * The context of a stack on this machine.
  *
  * @param byCompose whether Compose made the stack; called by deployments only
- * @param ahead the requests that were sent already
+ * @param prefetch the requests that were sent already
  */
 export function localContext(
   local: LocalStack,
   byCompose: () => Promise<boolean>,
   signal: AbortSignal,
-  ahead: Ahead | undefined,
+  prefetch: Prefetch | undefined,
 ): RolloutContext {
   const { settings } = local;
   const outbox = new FileOutbox(join(rolloutDirectory(local.home), "notified"));
@@ -39,7 +39,7 @@ export function localContext(
     defaults: planDefaults(settings),
     webSocketToken: () => signToken(local),
     schema: localSchema(local),
-    ...(ahead === undefined ? {} : { ahead }),
+    ...(prefetch === undefined ? {} : { prefetch }),
     ...(announcer === undefined ? {} : { announcer }),
     signal,
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRefusal, UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
-import { Asked, type Ahead } from "../../operations/rollout/ports/prefetch.ts";
+import { Prefetched, type Prefetch } from "../../operations/rollout/ports/prefetch.ts";
 import { ROLLBACK_SECONDS } from "../../operations/rollout/controller/schema-check.ts";
 import { EnvoyTraffic } from "../../operations/rollout/local/envoy-traffic.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
@@ -35,12 +35,12 @@ export async function openLocalRollout(
 ): Promise<Opening> {
   if (deploys) await notBeingChanged({ stack: local.declared.name, home: local.home });
   const byCompose = madeByComposeOnce(local);
-  const ahead = urgent ? askAhead(local) : undefined;
+  const prefetch = urgent ? startPrefetch(local) : undefined;
   const context = async () => {
     if (!urgent) await byCompose();
     // If the router answers, the stack is up, and Docker is not asked.
-    if (ahead !== undefined && !(await answers(ahead))) await byCompose();
-    return localContext(local, byCompose, signal, ahead);
+    if (prefetch !== undefined && !(await answers(prefetch))) await byCompose();
+    return localContext(local, byCompose, signal, prefetch);
   };
   return { context: context() };
 }
@@ -57,17 +57,17 @@ function madeByComposeOnce({ settings: { stack, instance } }: LocalStack): () =>
 }
 
 /** Sends the requests of a rollback early. The router first: its answer takes longest. */
-function askAhead(local: LocalStack): Ahead {
+function startPrefetch(local: LocalStack): Prefetch {
   const traffic = new EnvoyTraffic(localRouter(local));
-  const readiness = new Asked(() => traffic.readiness());
+  const readiness = new Prefetched(() => traffic.readiness());
   // Without a password there is no database yet, and asking for the password would generate one.
   if (local.state.known(POSTGRES_PASSWORD) === undefined) return { readiness };
   const schema = localSchema(local);
-  return { readiness, schema: new Asked(() => schema.state(ROLLBACK_SECONDS)) };
+  return { readiness, schema: new Prefetched(() => schema.state(ROLLBACK_SECONDS)) };
 }
 
 /** Whether the router answers, or is only slow. Rejects with a UserError if the router of another stack answers. */
-async function answers({ readiness }: Ahead): Promise<boolean> {
+async function answers({ readiness }: Prefetch): Promise<boolean> {
   const answered = readiness.answer().then(
     () => true,
     (error: unknown) => {

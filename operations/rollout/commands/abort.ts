@@ -52,7 +52,7 @@ export function abort(context: RolloutContext, request: AbortRequest): Operation
           `rollout ${plan.id} is complete: ${plan.candidate} has all users`,
           fix`${command("rollback")}`,
         );
-      const ready = await store.readinessSoon(context.ahead?.readiness.answer());
+      const ready = await store.readinessSoon(context.prefetch?.readiness.answer());
       await store.dispatch({ type: "rollback", reason: why, evict }, { observed: { ready } });
       yield* drive(store);
       return rolloutResult(store, plan, { requested: true });

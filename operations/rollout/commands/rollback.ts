@@ -2,7 +2,7 @@ import { otherSlot } from "../../../contract/slots.ts";
 import type { UserError } from "../../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
 import { command, fix } from "../../../contract/fix.ts";
-import { Asked } from "../ports/prefetch.ts";
+import { Prefetched } from "../ports/prefetch.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import type { HistoryEntry } from "../model/journal.ts";
@@ -37,9 +37,9 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
   const evict = request.keepSessions !== true;
   const known = await context.journal.read();
   const planned = known === undefined ? undefined : revocable(known.machine);
-  let readiness = context.ahead?.readiness;
+  let readiness = context.prefetch?.readiness;
   if (planned !== undefined) {
-    readiness ??= new Asked(() => context.traffic.readiness());
+    readiness ??= new Prefetched(() => context.traffic.readiness());
     yield* admitRollback(context, planned, request.acceptSchema === true);
   }
   return yield* requestOrLead(context, {

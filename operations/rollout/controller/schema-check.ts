@@ -60,14 +60,14 @@ export async function* admitCandidate(
  * @throws UserError (exit code 3)
  */
 export async function* admitRollback(
-  { schema, ahead }: RolloutContext,
+  { schema, prefetch }: RolloutContext,
   plan: RolloutPlan,
   accept: boolean,
 ): AsyncGenerator<ProgressEvent, void, void> {
   if (schema === undefined) return;
   let verdict: SchemaVerdict;
   try {
-    const state = await within(ROLLBACK_SECONDS, ahead?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS));
+    const state = await within(ROLLBACK_SECONDS, prefetch?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS));
     const release = (slot: Slot, image: string) => ({ slot, image, range: plan.schema?.[slot] });
     verdict = rollbackSchema(
       state,

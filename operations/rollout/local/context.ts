@@ -25,7 +25,7 @@ export interface LocalRollout extends RolloutOptions {
 
 /** The context of a stack on Docker: routes, journal, lease and requests are files. */
 export function localRollout(options: LocalRollout): RolloutContext {
-  const { webSocketToken, schema, ahead, announcer } = options;
+  const { webSocketToken, schema, prefetch, announcer } = options;
   return {
     traffic: new EnvoyTraffic({
       observeUrl: options.observeUrl,
@@ -48,7 +48,7 @@ export function localRollout(options: LocalRollout): RolloutContext {
     defaults: options.defaults ?? {},
     ...(webSocketToken === undefined ? {} : { webSocketToken }),
     ...(schema === undefined ? {} : { schema }),
-    ...(ahead === undefined ? {} : { ahead }),
+    ...(prefetch === undefined ? {} : { prefetch }),
     ...(announcer === undefined ? {} : { announcer }),
     signal: options.signal ?? new AbortController().signal,
     who: currentUser(),

@@ -1,6 +1,6 @@
 import { setTimeout as timer } from "node:timers/promises";
 import { DEFAULT_GRACE_SECONDS } from "../../../contract/server.ts";
-import type { Ahead } from "./prefetch.ts";
+import type { Prefetch } from "./prefetch.ts";
 import type { ControlStore } from "./control.ts";
 import type { Announcer } from "./announcer.ts";
 import type { SlotDeployer } from "./deployer.ts";
@@ -35,7 +35,7 @@ export interface RolloutContext {
   /** The database schema of the releases. Absent: the stack has no database. */
   readonly schema?: RolloutSchema;
   /** Queries that started before the context was built. Absent: they start with the verb. */
-  readonly ahead?: Ahead;
+  readonly prefetch?: Prefetch;
   /** Sends notifications. Absent: none are sent. */
   readonly announcer?: Announcer;
   /** Aborted by Ctrl-C: the rollout stops and can be resumed. */
@@ -78,7 +78,7 @@ export interface RolloutOptions {
   readonly leaseSeconds?: number;
   readonly webSocketToken?: () => string | Promise<string>;
   readonly schema?: RolloutSchema;
-  readonly ahead?: Ahead;
+  readonly prefetch?: Prefetch;
   readonly announcer?: Announcer;
   readonly signal?: AbortSignal;
 }

@@ -5,7 +5,7 @@ import type { Readiness } from "../model/machine.ts";
 const FRESH_MS = 1000;
 
 /** A request that is sent before its answer is needed. */
-export class Asked<Answer> {
+export class Prefetched<Answer> {
   readonly #ask: () => Promise<Answer>;
   readonly #askedAt = performance.now();
   readonly #first: Promise<Answer>;
@@ -29,8 +29,8 @@ export class Asked<Answer> {
  * What a rollback must know before it moves the users, requested as early as possible: during an incident, router and
  * database may be slow.
  */
-export interface Ahead {
-  readonly readiness: Asked<Readiness>;
+export interface Prefetch {
+  readonly readiness: Prefetched<Readiness>;
   /** Absent: not requested yet, or the stack has no database. */
-  readonly schema?: Asked<SchemaState>;
+  readonly schema?: Prefetched<SchemaState>;
 }

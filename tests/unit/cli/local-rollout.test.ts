@@ -67,7 +67,7 @@ describe("a verb that users wait for", () => {
     ["answers", routerOf(INSTANCE)],
     ["is only slow to answer", mute],
   ])("does not ask Docker where the router %s", async (_, answer) => {
-    expect(await open({ urgent: true }, answer)).toHaveProperty("ahead");
+    expect(await open({ urgent: true }, answer)).toHaveProperty("prefetch");
     expect(await dockerWasAsked()).toBe("nothing");
   });
 
@@ -84,11 +84,11 @@ describe("a verb that users wait for", () => {
     expect(await dockerWasAsked()).toBe("nothing");
   });
 
-  it("takes the answer of the router that it asked ahead", async () => {
+  it("takes the answer of the router that was prefetched", async () => {
     vi.useFakeTimers({ toFake: ["performance"] }); // loading may take more than the second for which it counts
     try {
       const context = await open({ urgent: true }, routerOf(INSTANCE));
-      expect(await context.ahead?.readiness.answer()).toEqual({ blue: true, green: false });
+      expect(await context.prefetch?.readiness.answer()).toEqual({ blue: true, green: false });
       expect(requests).toBe(1);
     } finally {
       vi.useRealTimers();
@@ -96,7 +96,7 @@ describe("a verb that users wait for", () => {
   });
 
   it("makes no password for a database that there is none of", async () => {
-    expect((await open({ urgent: true }, routerOf(INSTANCE))).ahead).not.toHaveProperty("schema");
+    expect((await open({ urgent: true }, routerOf(INSTANCE))).prefetch).not.toHaveProperty("schema");
     await expect(readFile(join(folder, "home", "secrets.json"))).rejects.toThrow("ENOENT");
   });
 });

@@ -74,7 +74,7 @@ const askedBy = (agent: PodAgent) =>
   });
 
 describe.each(["refuses", "refuses later"] as const)(
-  "a connection to a pod where nobody listens: the kubelet %s",
+  "a connection to a pod without a listener: the kubelet %s",
   (does) => {
     beforeAll(() => {
       kubelet = does;

@@ -130,7 +130,7 @@ describe("the rollout's machine", () => {
         return `${state.name}${phase}: ${emptySlots(present).join()}`;
       });
     };
-    // Taken back by itself; the next one fails before it is ready: then something is there that did not come up.
+    // Rolled back automatically; the next rollout fails before it is ready: its slot has a server that did not come up.
     expect(walk(until("bake"), "fail", "done", "done", "start", "done", "done", "done", "fail", "done")).toEqual([
       ...["rollback flip: green", "rollback drain: green", "idle: green", "prepare: green", "drain: green"],
       ...["deploy: ", "ready: ", "rollback flip: ", "idle: "],
@@ -143,7 +143,7 @@ describe("the rollout's machine", () => {
     ]);
     const kept = reduce(after(finished, "rollback"), { type: "fail", failure: BROKEN, ready: onlyGreen });
     expect([kept.ending?.outcome, emptySlots(kept)]).toEqual(["kept", []]);
-    // What could not be stopped, and what is left as it is, is not empty.
+    // A slot that could not be stopped, or was left running, is not empty.
     expect(walk(until("standby"), "retire", "done", "fail")).toContain("idle: ");
     expect(walk(until("bake"), "fail", "done", "fail")).toContain("idle: ");
     expect(walk(until("standby"), "keep", "done")).toEqual(["rollback flip: ", "idle: "]);
@@ -232,7 +232,7 @@ describe("the rollout's machine", () => {
     expect(cold).toMatchObject({ state: { name: "rollback", phase: "revive", from: "idle" } });
     expect(weightsOf(cold, BOTH)).toEqual({ blue: 0, green: 100 });
     expect(after(cold, "done", "done", "done")).toMatchObject({ active: "blue", emptied: ["green"] });
-    // Once taken back it is not taken back twice.
+    // A rollback is not rolled back again.
     const done = after(cold, "done", "done", "done");
     expect(after(done, "rollback")).toBe(done);
   });
@@ -243,7 +243,7 @@ describe("the rollout's machine", () => {
     const back = reduce(retiring, eventOf("rollback", planFrom(retiring, [100]), onlyGreen));
     expect(back).toMatchObject({ state: { name: "rollback", phase: "revive", from: "retire" }, evicted: [] });
     expect(stableIsStopping(back)).toBe(false);
-    // It is whole: the first look that sees it ready gives it the users.
+    // It is whole: the first event with it ready gives it the users.
     expect(reduce(back, { type: "observe", ready: BOTH }).state).toMatchObject({ phase: "flip" });
     // One that was being stopped is not to be trusted before the work has deployed it.
     const stopped = after(retiring, "done", "rollback");
@@ -321,7 +321,7 @@ describe("the rollout's machine", () => {
   });
 });
 
-/** What must hold of a machine when its slots are as given and it has had a look at them. */
+/** Invariants of a machine with this readiness of its slots. */
 function expectSound(machine: Machine, ready: Readiness): void {
   const weights = weightsOf(machine, ready);
   const { plan, state } = machine;
@@ -332,7 +332,7 @@ function expectSound(machine: Machine, ready: Readiness): void {
   }
   expect(weights.blue + weights.green).toBe(100);
   expect(SLOTS.every((slot) => Number.isInteger(weights[slot]) && weights[slot] >= 0)).toBe(true);
-  // Nobody is sent away from where the users are.
+  // The slot with the users is not evicted.
   for (const slot of machine.evicted) expect(weights[slot], state.name).toBe(0);
   expect(machine.pause === undefined || plan !== undefined).toBe(true);
   if (plan === undefined) {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Verb } from "../../../cli/events.ts";
-import { Asked } from "../../../operations/rollout/ports/prefetch.ts";
+import { Prefetched } from "../../../operations/rollout/ports/prefetch.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { controlRequest, type ControlAction } from "../../../operations/rollout/ports/control.ts";
 import { atRest } from "../../../operations/rollout/model/machine.ts";
@@ -33,7 +33,7 @@ interface Act {
   readonly request: ControlAction["action"];
   readonly requestAt: readonly number[];
   /** Whether the router is asked before the verb begins. */
-  readonly ahead: boolean;
+  readonly prefetch: boolean;
 }
 
 /** Longest time without a boundary in a process, milliseconds: longer than any deadline of the world. */
@@ -51,7 +51,7 @@ function checks(outcomes: Act["outcomes"][number][]): StateHandler {
       await run.sleep(1);
       if (state.name !== "ready") await run.dispatch({ type: "observe" });
       await run.reconcile();
-      if (run.machine.state !== state) return { outcome: "done", detail: "left by a look" };
+      if (run.machine.state !== state) return { outcome: "done", detail: "the state was left" };
       const held = state.name === "approve" || run.machine.pause !== undefined;
       if (!held && look > 1) break;
       yield { type: "note", level: "info", message: "looks" };
@@ -76,7 +76,7 @@ function verbOf(context: RolloutContext, act: Act): Verb {
     }
     case "rollback":
     case "keep": {
-      const asked = act.ahead ? { ahead: { readiness: new Asked(() => context.traffic.readiness()) } } : {};
+      const asked = act.prefetch ? { prefetch: { readiness: new Prefetched(() => context.traffic.readiness()) } } : {};
       return rollback({ ...context, ...asked }, { keepSessions: act.verb === "keep" });
     }
     case "abort":
@@ -203,7 +203,7 @@ const act: fc.Arbitrary<Act> = fc.record({
   ),
   request: fc.constantFrom<Act["request"]>("pause", "continue", "promote", "abort", "rollback"),
   requestAt: fc.array(fc.integer({ min: 0, max: 800 }), { maxLength: 2 }),
-  ahead: fc.boolean(),
+  prefetch: fc.boolean(),
 });
 
 const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
@@ -216,7 +216,7 @@ const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
     outcomes: [],
     request: "pause",
     requestAt: [],
-    ahead: false,
+    prefetch: false,
   },
 });
 

@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { textRenderer } from "../../../cli/render/text.ts";
-import { Asked, type Ahead } from "../../../operations/rollout/ports/prefetch.ts";
+import { Prefetched, type Prefetch } from "../../../operations/rollout/ports/prefetch.ts";
 import type { Announcer } from "../../../operations/rollout/ports/announcer.ts";
 import { controlRequest } from "../../../operations/rollout/ports/control.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
@@ -262,11 +262,11 @@ describe("a rollback of a warm release", () => {
 
   it("uses answers to requests that were sent before it began", async () => {
     const { world, watched, noted } = await standby();
-    const ahead: Ahead = {
-      readiness: new Asked(() => watched.traffic.readiness()),
-      schema: new Asked(() => Promise.resolve({ applied: [], pending: [] })),
+    const prefetch: Prefetch = {
+      readiness: new Prefetched(() => watched.traffic.readiness()),
+      schema: new Prefetched(() => Promise.resolve({ applied: [], pending: [] })),
     };
-    expect((await runVerb(rollback({ ...watched, ahead }, {}))).code).toBe(0);
+    expect((await runVerb(rollback({ ...watched, prefetch }, {}))).code).toBe(0);
     expect(noted.slice(0, 4)).toEqual(["ready?", "lease!", "journal!", "table!"]);
     expect(world.broken).toEqual([]);
   });
@@ -275,8 +275,8 @@ describe("a rollback of a warm release", () => {
     const { world, watched } = await standby();
     world.slots.blue.running = false;
     const questions = [Promise.reject(new Error("reset"))];
-    const ahead: Ahead = { readiness: new Asked(() => questions.shift() ?? watched.traffic.readiness()) };
-    const { code, events } = await runVerb(rollback({ ...watched, ahead }, {}));
+    const prefetch: Prefetch = { readiness: new Prefetched(() => questions.shift() ?? watched.traffic.readiness()) };
+    const { code, events } = await runVerb(rollback({ ...watched, prefetch }, {}));
     expect(events).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining("is not warm") as string }),
     );
@@ -305,7 +305,7 @@ describe("a prefetched answer", () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     try {
       const answers = [1, 2];
-      const asked = new Asked(() => Promise.resolve(answers.shift()));
+      const asked = new Prefetched(() => Promise.resolve(answers.shift()));
       vi.advanceTimersByTime(900);
       expect(await asked.answer()).toBe(1);
       vi.advanceTimersByTime(200);
@@ -317,7 +317,7 @@ describe("a prefetched answer", () => {
 
   it("is requested again after an error", async () => {
     const answers = [Promise.reject(new Error("down")), Promise.resolve(2)];
-    const asked = new Asked(() => answers.shift() ?? Promise.reject(new Error("asked too often")));
+    const asked = new Prefetched(() => answers.shift() ?? Promise.reject(new Error("asked too often")));
     expect(await asked.answer()).toBe(2);
   });
 });
