@@ -1,4 +1,5 @@
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { runProgram, type Ran, type RunOptions } from "./process.ts";
 
 /** Docker refused a command; `stderr` is what it said. */
@@ -8,7 +9,7 @@ export class DockerError extends Error {
   readonly stderr: string;
 
   constructor(args: readonly string[], stderr: string) {
-    super(`docker ${args.join(" ")}: ${stderr.trim() || "failed without a word"}`);
+    super(`docker ${args.join(" ")}: ${stderr.trim() || "failed without a message"}`);
     this.args = args;
     this.stderr = stderr;
   }
@@ -19,7 +20,13 @@ const UNREACHABLE =
   /cannot connect to the docker daemon|permission denied while trying to connect|error during connect|is the docker daemon running/i;
 
 function unreachable(problem: string, cause?: unknown): UserError {
-  return new UserError("failed", "docker", problem, "./exai doctor --install", cause === undefined ? {} : { cause });
+  return new UserError(
+    "unavailable",
+    "docker",
+    problem,
+    fix`${command("doctor --install")}`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /**

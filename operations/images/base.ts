@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { IMAGE_LABELS } from "../../contract/images.ts";
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { docker, imageLabels } from "../docker/cli.ts";
 import { runProgram } from "../docker/process.ts";
 import { inBuildDirectory } from "./build.ts";
@@ -62,7 +63,7 @@ async function makeBase(tag: string, signal?: AbortSignal): Promise<void> {
   });
 }
 
-const DOCTOR = "./exai doctor --install";
+const DOCTOR = fix`${command("doctor --install")}`;
 
 /** Makes sure that the base image is there: pulled, else made. Throws as {@link makeBase}. */
 export async function ensureBase(tag: string, registries: Registries, signal?: AbortSignal): Promise<BaseOutcome> {

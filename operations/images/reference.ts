@@ -23,7 +23,7 @@ export interface ReferenceServerOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What `./exai image build` did. */
+/** The result of a build. */
 export interface ImageBuildResult {
   readonly tag: string;
   /** `unchanged` if the image existed with the same content. */
