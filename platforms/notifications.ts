@@ -1,6 +1,6 @@
 import type { Channel, Receiver } from "../operations/notify/channel.ts";
 import { Notifier } from "../operations/notify/notifier.ts";
-import type { Outbox } from "../operations/notify/outbox.ts";
+import type { CursorStore } from "../operations/notify/delivery-cursor.ts";
 import { pagerduty } from "../operations/notify/pagerduty.ts";
 import { slack } from "../operations/notify/slack.ts";
 import { webhook } from "../operations/notify/webhook.ts";
@@ -24,7 +24,7 @@ export type Decrypt = () => Promise<Readonly<Record<string, string>>>;
 export function notifierOf(
   settings: Settings,
   source: ConfigSource,
-  outbox: Outbox,
+  cursors: CursorStore,
   decrypt?: Decrypt,
 ): Notifier | undefined {
   if (KEYS.every((key) => (source.get(key) ?? "") === "")) return undefined;
@@ -65,5 +65,5 @@ export function notifierOf(
   receive("pagerduty", ["rolloutPagerdutyKey"], (key) => pagerduty(key, settings.rolloutPagerdutyUrl));
   receive("webhook", ["rolloutWebhook", "rolloutWebhookSecret"], webhook);
   if (channels.length === 0 && troubles.length === 0) return undefined;
-  return new Notifier({ stack: settings.stack, channels, outbox, troubles });
+  return new Notifier({ stack: settings.stack, channels, cursors, troubles });
 }

@@ -3,18 +3,23 @@ import type { HistoryEntry } from "../rollout/model/journal.ts";
 import type { Verdict } from "../../contract/verdict.ts";
 import type { Failure } from "../../contract/failure.ts";
 
-/** What is worth telling. The other transitions (deploy, smoke test, …) are in the history. */
-export type AnnouncementKind = "started" | "step" | "approval" | "rollback" | "rolled-back" | "kept" | "completed";
+/**
+ * What is announced. Other transitions (deploy, smoke test, …) are only in the history.
+ * - `started`: a rollout starts. - `step`: the candidate has another weight. - `bake`: it has all users, under gates.
+ * - `approval`: it waits for an approval. - `completed`: it has all users; the stable slot stays warm.
+ * - `rollback`: the stable slot gets the users back. - `rolled-back`: it has all users again.
+ * - `kept`: the rollback failed, and the candidate keeps the users.
+ */
+export type AnnouncementKind =
+  "started" | "step" | "bake" | "approval" | "completed" | "rollback" | "rolled-back" | "kept";
 
-/** One transition of a rollout, told to those who did not start it. */
+/** One transition of a rollout, for people and programs that did not start it. */
 export interface Announcement {
-  /** `<rollout>-<sequence>`: the same on every try, so that a receiver can tell a repetition. */
+  /** `<rollout>-<sequence>`: the same on every try, so that a receiver can detect a repetition. */
   readonly id: string;
   readonly kind: AnnouncementKind;
   readonly stack: string;
   readonly rollout: string;
-  /** One sentence without the stack. */
-  readonly title: string;
   /** ISO 8601. */
   readonly at: string;
   /** user@host. */
@@ -28,12 +33,12 @@ export interface Announcement {
   /** The candidate's image. */
   readonly image: string;
   readonly weights: Weights;
-  /** What the gates said, with their numbers; empty where none was asked. */
+  /** The gates' verdicts; empty if none were evaluated. */
   readonly verdicts: readonly Verdict[];
 }
 
 /**
- * What a transition is to those who did not start it; undefined where it is no news to them.
+ * The announcement of a transition; undefined if it is not announced.
  *
  * @param before the entries of the same rollout before this one
  */
@@ -44,17 +49,17 @@ export function announcementOf(
 ): Announcement | undefined {
   const first = before[0] ?? entry;
   const last = before.at(-1);
-  // A pause, or a promotion from it, is in the history as well, and leaves the users where they are.
+  // A pause, and a promotion from it, are in the history too, and do not move users.
   if (last?.to === entry.to && sameWeights(last.weights, entry.weights)) return undefined;
   // The rollout's first entry is from before any user was moved.
   const stable = SLOTS.find((slot) => first.weights[slot] === 100) ?? "blue";
   const candidate = otherSlot(stable);
+  const kind = kindOf(entry, candidate);
+  if (kind === undefined) return undefined;
   const image = entry.images[candidate] ?? first.images[candidate] ?? "?";
-  const told = tell(entry, stable, candidate, image);
-  if (told === undefined) return undefined;
   const { rollout, sequence, at, who, reason, failure, weights, verdicts } = entry;
   return {
-    ...{ id: `${rollout}-${String(sequence)}`, ...told, stack, rollout, at, who, reason },
+    ...{ id: `${rollout}-${String(sequence)}`, kind, stack, rollout, at, who, reason },
     ...(failure === undefined ? {} : { failure }),
     ...{ stable, candidate, image, weights, verdicts },
   };
@@ -64,36 +69,23 @@ function sameWeights(a: Weights, b: Weights): boolean {
   return SLOTS.every((slot) => a[slot] === b[slot]);
 }
 
-function tell(
-  entry: HistoryEntry,
-  stable: Slot,
-  candidate: Slot,
-  image: string,
-): Pick<Announcement, "kind" | "title"> | undefined {
-  const { from, to, weights } = entry;
+function kindOf({ from, to, weights }: HistoryEntry, candidate: Slot): AnnouncementKind | undefined {
   switch (to) {
     case "prepare":
-      return { kind: "started", title: `a rollout begins: ${image} into ${candidate}` };
+      return "started";
     case "shift":
-      return { kind: "step", title: `${candidate} has ${String(weights[candidate])} % of the users (${image})` };
+      return "step";
     case "approve":
-      return {
-        kind: "approval",
-        title: `${candidate} waits for approval with ${String(weights[candidate])} % of the users (${image}): ./exai rollout promote, or abort`,
-      };
+      return "approval";
     case "bake":
-      return { kind: "step", title: `${candidate} has all users and is still watched (${image})` };
+      return "bake";
     case "standby":
-      return { kind: "completed", title: `done: ${candidate} has all users (${image}); ${stable} stays warm` };
+      return "completed";
     case "rollback":
-      return from === "rollback"
-        ? undefined
-        : { kind: "rollback", title: `${stable} gets the users back from ${candidate} (${image})` };
+      return from === "rollback" ? undefined : "rollback";
     case "idle":
       if (from !== "rollback") return undefined;
-      return weights[candidate] === 100
-        ? { kind: "kept", title: `the rollback failed: ${stable} does not come back, ${candidate} keeps the users` }
-        : { kind: "rolled-back", title: `rolled back: ${stable} has all users` };
+      return weights[candidate] === 100 ? "kept" : "rolled-back";
     default:
       return undefined;
   }

@@ -1,27 +1,27 @@
 import type { Announcement } from "./announcement.ts";
 
-/** A request as it goes out. Nothing of it is ever printed: addresses and bodies may hold secrets. */
+/** A request to a receiver. It is never printed: addresses and bodies may contain secrets. */
 export interface Parcel {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** A place that hears of rollouts, whose address may have to be looked up first. */
+/** A receiver of announcements, whose address may have to be looked up first. */
 export interface Receiver {
-  /** `slack`, `pagerduty`, `webhook`: what messages and counts call it. */
+  /** `slack`, `pagerduty`, `webhook`: the name in messages and counts. */
   readonly name: string;
-  /** @param now milliseconds since 1970, at the try. */
+  /** @param now time of the attempt, milliseconds since 1970. */
   pack(announcement: Announcement, now: number): Parcel | Promise<Parcel>;
 }
 
-/** A place whose address is known. */
+/** A receiver with a known address. */
 export interface Channel extends Receiver {
-  /** @param now milliseconds since 1970, at the try. */
+  /** @param now time of the attempt, milliseconds since 1970. */
   pack(announcement: Announcement, now: number): Parcel;
 }
 
-/** A text cut to what a receiver takes. */
+/** A text cut to the length that a receiver accepts. */
 export function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

@@ -3,13 +3,13 @@ import type { Parcel } from "./channel.ts";
 
 /** Times of a delivery, in seconds. */
 export interface DeliveryTimes {
-  /** A try without a whole answer ends here. @default 5 */
+  /** An attempt without a complete response ends after this. @default 5 */
   readonly attemptSeconds: number;
-  /** The first pause between two tries; each later one may be twice as long. @default 0.5 */
+  /** The first pause between two attempts; each later one may be twice as long. @default 0.5 */
   readonly pauseSeconds: number;
   /** The longest pause. @default 30 */
   readonly longestPauseSeconds: number;
-  /** From the first try on; what has not arrived by then is given up. @default 300 */
+  /** From the first attempt until the delivery fails. @default 300 */
   readonly deadlineSeconds: number;
 }
 
@@ -20,20 +20,20 @@ export const DELIVERY_TIMES: DeliveryTimes = {
   deadlineSeconds: 300,
 };
 
-/** How a delivery ended. The reason names no address and repeats no secret. */
+/** How a delivery ended. The reason contains no address and no secret. */
 export type Delivery =
   | { readonly outcome: "delivered" }
   | { readonly outcome: "failed"; readonly reason: string }
-  /** The signal came first. */
+  /** The signal aborted it. */
   | { readonly outcome: "stopped"; readonly reason: string };
 
 type Attempt =
   | { readonly outcome: "delivered" }
-  /** Another try would be answered the same. */
+  /** Another attempt would have the same result. */
   | { readonly outcome: "refused"; readonly reason: string }
   | { readonly outcome: "again"; readonly reason: string; readonly afterSeconds?: number };
 
-/** Sends a parcel until it is taken, refused, or too late. Never throws. */
+/** Sends a parcel until it is accepted, refused, or too late. Never throws. */
 export async function deliver(
   pack: (now: number) => Parcel | Promise<Parcel>,
   times: DeliveryTimes,
@@ -61,7 +61,7 @@ export async function deliver(
   }
 }
 
-/** Between half and the whole of a pause that doubles: many senders do not come back at once. */
+/** A doubling pause with jitter, so that many senders do not retry at the same time. */
 function backoff(tries: number, { pauseSeconds, longestPauseSeconds }: DeliveryTimes): number {
   return Math.min(longestPauseSeconds, pauseSeconds * 2 ** tries) * (0.5 + Math.random() / 2);
 }
@@ -73,7 +73,7 @@ async function send(parcel: Parcel, attemptSeconds: number, signal: AbortSignal)
       method: "POST",
       headers: parcel.headers,
       body: parcel.body,
-      // What is meant for one address goes to no other.
+      // A redirect could send the content to another address.
       redirect: "manual",
       signal: AbortSignal.any([signal, limit]),
     });
@@ -81,7 +81,7 @@ async function send(parcel: Parcel, attemptSeconds: number, signal: AbortSignal)
       await response.body?.cancel();
       return { outcome: "delivered" };
     }
-    const reason = `HTTP ${String(response.status)}${await word(response)}`;
+    const reason = `HTTP ${String(response.status)}${await reasonWord(response)}`;
     const { status } = response;
     if (status !== 408 && status !== 425 && status !== 429 && status < 500) return { outcome: "refused", reason };
     const after = Number(response.headers.get("retry-after") ?? NaN);
@@ -91,13 +91,13 @@ async function send(parcel: Parcel, attemptSeconds: number, signal: AbortSignal)
   }
 }
 
-/** Slack says in one word why it refuses. Anything longer may repeat what was sent and is not for a log. */
-async function word(response: Response): Promise<string> {
+/** Slack's reason for a refusal, which is one word. A longer text may repeat what was sent and must not be logged. */
+async function reasonWord(response: Response): Promise<string> {
   const text = await response.text();
   return /^[a-z_]{1,40}$/.test(text) ? ` (${text})` : "";
 }
 
-/** `ECONNREFUSED` and the like: an error's message may hold the address. */
+/** The code, e.g. `ECONNREFUSED`: an error's message may contain the address. */
 function codeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;

@@ -1,17 +1,17 @@
 import { SLOTS } from "../../contract/slots.ts";
 import type { Announcement } from "./announcement.ts";
 import { cut, type Channel } from "./channel.ts";
-import { failureText, verdictText } from "./wording.ts";
+import { announcementText, failureText, verdictText } from "./wording.ts";
 
 /** Most characters of a section's text. */
 const SECTION_LENGTH = 3000;
 
-/** A message by an incoming webhook: a sentence, and below it why, by whom and what the gates said. */
+/** A message by an incoming webhook: a sentence, then the reason, the person and the gates' verdicts. */
 export function slack(webhook: string): Channel {
   return {
     name: "slack",
     pack: (announcement) => {
-      const text = `${announcement.stack}: ${announcement.title}`;
+      const text = `${announcement.stack}: ${announcementText(announcement)}`;
       const details = detailsOf(announcement);
       const blocks = [
         section(`*${escape(text)}*`),
@@ -42,7 +42,7 @@ function footer({ rollout, who, weights }: Announcement): string {
   return `${rollout} · ${who} · ${shares}`;
 }
 
-/** The three characters that Slack's markup gives a meaning. */
+/** Escapes the three special characters of Slack's markup. */
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

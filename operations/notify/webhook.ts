@@ -2,9 +2,9 @@ import { createHmac } from "node:crypto";
 import type { Channel } from "./channel.ts";
 
 /**
- * Any receiver of JSON, signed as the Standard Webhooks specification has it (standardwebhooks.com), so that its
- * libraries verify it: HMAC-SHA256 with the key over `<webhook-id>.<webhook-timestamp>.<body>`, in base64 after `v1,`.
- * The identifier stays the same on every try; the time is the try's own.
+ * Any receiver of JSON, signed according to the Standard Webhooks specification (standardwebhooks.com), whose libraries
+ * verify it: HMAC-SHA256 with the key over `<webhook-id>.<webhook-timestamp>.<body>`, in base64 after `v1,`. All attempts
+ * have the same identifier; each has its own time.
  *
  * @param secret `whsec_` and the key in base64
  */

@@ -1,5 +1,30 @@
+import { command, fix } from "../../contract/fix.ts";
+import type { Announcement } from "./announcement.ts";
 import type { Failure } from "../../contract/failure.ts";
 import type { Verdict, VerdictUnit } from "../../contract/verdict.ts";
+
+/** An announcement in one sentence, without the stack. */
+export function announcementText({ kind, stable, candidate, image, weights }: Announcement): string {
+  const share = `${candidate} has ${String(weights[candidate])} % of the users (${image})`;
+  switch (kind) {
+    case "started":
+      return `rollout started: ${image} into ${candidate}`;
+    case "step":
+      return share;
+    case "bake":
+      return `${candidate} has all users, under gates (${image})`;
+    case "approval":
+      return `approval needed: ${share}; ${fix`${command("rollout promote")}, or ${command("rollout abort")}`.toString()}`;
+    case "completed":
+      return `completed: ${candidate} has all users (${image}); ${stable} stays warm`;
+    case "rollback":
+      return `rolling back: ${stable} gets the users from ${candidate} (${image})`;
+    case "rolled-back":
+      return `rolled back: ${stable} has all users`;
+    case "kept":
+      return `the rollback failed: ${stable} did not become ready, ${candidate} keeps the users`;
+  }
+}
 
 /** A verdict as a short line: `p95: fail, 700 ms (limit 500 ms)`. */
 export function verdictText({ gate, verdict, why, figure, limit, unit }: Verdict): string {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { FileOutbox } from "../../operations/notify/outbox.ts";
+import { FileCursorStore } from "../../operations/notify/delivery-cursor.ts";
 import type { Prefetch } from "../../operations/rollout/ports/prefetch.ts";
 import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
@@ -25,8 +25,8 @@ export function localContext(
   prefetch: Prefetch | undefined,
 ): RolloutContext {
   const { settings } = local;
-  const outbox = new FileOutbox(join(rolloutDirectory(local.home), "notified"));
-  const announcer = notifierOf(settings, local.source, outbox);
+  const cursors = new FileCursorStore(join(rolloutDirectory(local.home), "notified"));
+  const announcer = notifierOf(settings, local.source, cursors);
   return localRollout({
     home: local.home,
     ...localRouter(local),

@@ -8,7 +8,7 @@ import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { kubernetesRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
-import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesCursorStore } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { KubernetesSlots, type SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
 import { unfinishedRotation, type Rotation } from "../../operations/secrets/rotation.ts";
@@ -36,7 +36,7 @@ export async function openClusterRollout(
 ): Promise<OpenRollout> {
   const { name, settings, source } = declared;
   const cluster = clusterOf(settings);
-  const announcer = notifierOf(settings, source, new KubernetesOutbox(cluster), () => decrypted(declared));
+  const announcer = notifierOf(settings, source, new KubernetesCursorStore(cluster), () => decrypted(declared));
   const schema = clusterSchema(declared);
   const check: CheckSettings = async (slot, config) => {
     checkKeys(name, slot, config, await slotSecret(cluster, otherSlot(slot)));

@@ -14,7 +14,7 @@ import { JOBS, RECORDS } from "../../contract/monitoring.ts";
 import { HEADERS } from "../../contract/server.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import type { ApiObject, Deployment } from "../../operations/rollout/kubernetes/api-types.ts";
-import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesCursorStore } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { McpProbe } from "../../operations/rollout/probes/mcp.ts";
 import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { KubernetesRollouts } from "../support/kubernetes/rollouts.ts";
@@ -277,10 +277,10 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       } finally {
         await limited.close();
       }
-      const outbox = new KubernetesOutbox(cluster);
+      const cursors = new KubernetesCursorStore(cluster);
       for (const sequence of [1, 2])
-        await outbox.change("webhook", () => ({ sequence, delivered: sequence, failed: 0 }));
-      expect(await outbox.read("webhook")).toMatchObject({ sequence: 2 });
+        await cursors.change("webhook", () => ({ sequence, delivered: sequence, failed: 0 }));
+      expect(await cursors.read("webhook")).toMatchObject({ sequence: 2 });
       const secret = { apiVersion: "v1", kind: "Secret", name: "exai-tls" };
       await expect(cluster.read(secret)).rejects.toThrow(/is not allowed: .*forbidden/);
       const pinned = { apiVersion: GATEWAY_API, kind: "HTTPRoute", name: ROUTING_NAMES.pinned.http };

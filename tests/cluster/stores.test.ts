@@ -8,7 +8,7 @@ import { firstJournal, type HistoryEntry, type Journal } from "../../operations/
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { KubernetesControlStore } from "../../operations/rollout/kubernetes/control.ts";
 import { KubernetesJournalStore, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
-import { KubernetesOutbox } from "../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesCursorStore } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { KubernetesLeaseStore, LEASE_NAME } from "../../operations/rollout/kubernetes/lease.ts";
 import type { ApiObject, ConfigMap, Lease as LeaseObject } from "../../operations/rollout/kubernetes/api-types.ts";
 import { GatewayProxies } from "../../operations/rollout/kubernetes/gateway-proxies.ts";
@@ -234,16 +234,16 @@ describe.skipIf(kubeconfig === "")(
     });
 
     test("all machines share what a channel of notifications has delivered, and no count is lost", async () => {
-      expect(await new KubernetesOutbox(cluster).read("webhook")).toBeUndefined();
+      expect(await new KubernetesCursorStore(cluster).read("webhook")).toBeUndefined();
       const told = (sequence: number) =>
-        new KubernetesOutbox(cluster).change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
+        new KubernetesCursorStore(cluster).change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
           ...present,
           sequence: Math.max(present.sequence, sequence),
           delivered: present.delivered + 1,
         }));
       await Promise.all([3, 1, 2].map(told));
       const standing = { sequence: 3, delivered: 3, failed: 0 };
-      expect(await new KubernetesOutbox(cluster).read("webhook")).toEqual(standing);
+      expect(await new KubernetesCursorStore(cluster).read("webhook")).toEqual(standing);
     });
   },
 );

@@ -8,7 +8,7 @@ import type { Register } from "../../cli/commands/command.ts";
 import { SETTINGS_PAGE, settingsPage } from "../../docs/generate-settings.ts";
 import { CONTROL_NAME } from "../../operations/rollout/kubernetes/control.ts";
 import { JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
-import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/outbox.ts";
+import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { SETTINGS } from "../../stacks/settings/table.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -2,6 +2,7 @@ import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import type { ProgressEvent } from "../../../contract/events.ts";
+import { within } from "../../within.ts";
 import { checkExpands } from "../../schema/coupling.ts";
 import { cutoverSchema, rollbackSchema, type CutoverSchema, type SchemaVerdict } from "../../schema/decide.ts";
 import { schemaError, schemaNoteText } from "../../schema/refusal.ts";
@@ -67,7 +68,16 @@ export async function* admitRollback(
   if (schema === undefined) return;
   let verdict: SchemaVerdict;
   try {
-    const state = await within(ROLLBACK_SECONDS, prefetch?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS));
+    const late = new UserError(
+      "timeout",
+      "database",
+      `does not answer within ${String(ROLLBACK_SECONDS)} s`,
+      fix`${command("migrate plan")}`,
+    );
+    // The time includes that for the connection string.
+    const state = await within(ROLLBACK_SECONDS, prefetch?.schema?.answer() ?? schema.state(ROLLBACK_SECONDS), {
+      late,
+    });
     const release = (slot: Slot, image: string) => ({ slot, image, range: plan.schema?.[slot] });
     verdict = rollbackSchema(
       state,
@@ -90,30 +100,6 @@ export async function* admitRollback(
     return;
   }
   yield* admit(verdict);
-}
-
-/** Includes the time to read the connection string. */
-async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
-  const late = new UserError(
-    "timeout",
-    "database",
-    `does not answer within ${String(seconds)} s`,
-    fix`${command("migrate plan")}`,
-  );
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
-          reject(late);
-        }, seconds * 1000);
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined); // a late failure is ignored
-  }
 }
 
 function* admit(verdict: SchemaVerdict): Generator<ProgressEvent, void, void> {

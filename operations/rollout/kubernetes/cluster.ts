@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { RequestOptions } from "node:https";
 import { duplexPair, Writable, type Duplex } from "node:stream";
 import { UserError } from "../../../contract/errors.ts";
+import { within } from "../../within.ts";
 import type { ApiObject, Found } from "./api-types.ts";
 
 /** A cluster and a namespace in it. */
@@ -229,14 +230,9 @@ export class Cluster {
 
   /** Waits for an answer, and converts failures into errors for the user. */
   async #ask<T>(what: string, answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${String(ANSWER_MS / 1000)} s`));
-      }, ANSWER_MS);
-    });
+    const late = new Error(`no answer within ${String(ANSWER_MS / 1000)} s`);
     try {
-      return await Promise.race([answer, late]);
+      return await within(ANSWER_MS / 1000, answer, { late });
     } catch (error) {
       if (isStatus(error, 409)) throw new ConflictError(messageOf(error), { cause: error });
       const where = `cluster ${this.context}, namespace ${this.namespace}`;
@@ -259,8 +255,6 @@ export class Cluster {
           cause: error,
         },
       );
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { VerbEvent } from "../../support/verbs.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
-import { FileOutbox } from "../../../operations/notify/outbox.ts";
+import { FileCursorStore } from "../../../operations/notify/delivery-cursor.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
 import { planCutover } from "../../../operations/rollout/commands/plan.ts";
 import { watchRollout, type WatchEvent, type WatchResult } from "../../../operations/rollout/commands/watch.ts";
@@ -39,7 +39,7 @@ const announcer = () =>
   new Notifier({
     stack: "test",
     channels: [webhook(receiver.url, `whsec_${Buffer.alloc(32, 1).toString("base64")}`)],
-    outbox: new FileOutbox(join(stack.home, "rollout", "notified")),
+    cursors: new FileCursorStore(join(stack.home, "rollout", "notified")),
     flushSeconds: 1,
   });
 /** Watches until the rollout, or the watching, ends. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { announcementOf } from "../../../operations/notify/announcement.ts";
+import { announcementText } from "../../../operations/notify/wording.ts";
 import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { rolloutEntries } from "./entries.ts";
 
@@ -10,21 +11,21 @@ const told = (entries: readonly HistoryEntry[]) =>
   });
 
 describe("announcements", () => {
-  it("tell the start, each step and the end of a rollout, and nothing in between", () => {
+  it("report the start, each step and the end of a rollout", () => {
     expect(
       told(rolloutEntries("prepare", "deploy", "ready", "smoke", "migrate", 25, 100, "bake", "standby", "idle")).map(
-        ({ kind, title }) => [kind, title],
+        (announcement) => [announcement.kind, announcementText(announcement)],
       ),
     ).toEqual([
-      ["started", "a rollout begins: exai:2 into green"],
+      ["started", "rollout started: exai:2 into green"],
       ["step", "green has 25 % of the users (exai:2)"],
       ["step", "green has 100 % of the users (exai:2)"],
-      ["step", "green has all users and is still watched (exai:2)"],
-      ["completed", "done: green has all users (exai:2); blue stays warm"],
+      ["bake", "green has all users, under gates (exai:2)"],
+      ["completed", "completed: green has all users (exai:2); blue stays warm"],
     ]);
   });
 
-  it("tell that an approval is wanted, and no pause", () => {
+  it("report that an approval is needed, but no pause", () => {
     expect(told(rolloutEntries("prepare", 50, 50, 50, "approve", "approve", 100)).map(({ kind }) => kind)).toEqual([
       "started",
       "step",
@@ -33,7 +34,7 @@ describe("announcements", () => {
     ]);
   });
 
-  it("tell a rollback once, with its reason and the gates' numbers, and how it ended", () => {
+  it("report a rollback once, with its failure and verdicts, and its outcome", () => {
     const entries = rolloutEntries("prepare", 25, "rollback", "rollback", "idle");
     const verdict = {
       gate: "errors",
@@ -48,17 +49,17 @@ describe("announcements", () => {
     const failed = entries.map((entry, index) => (index === 2 ? { ...entry, failure, verdicts: [verdict] } : entry));
     expect(told(failed).slice(2)).toMatchObject([
       { kind: "rollback", failure, verdicts: [verdict], candidate: "green", stable: "blue" },
-      { kind: "rolled-back", title: "rolled back: blue has all users" },
+      { kind: "rolled-back", stable: "blue" },
     ]);
   });
 
-  it("tell when the stable slot did not come back", () => {
+  it("report a failed rollback", () => {
     const entries = rolloutEntries("prepare", 25, "rollback", "idle");
     const kept = entries.map((entry, index) => (index === 3 ? { ...entry, weights: { blue: 0, green: 100 } } : entry));
-    expect(told(kept).at(-1)).toMatchObject({ kind: "kept", title: expect.stringContaining("green keeps") as string });
+    expect(told(kept).at(-1)).toMatchObject({ kind: "kept", candidate: "green" });
   });
 
-  it("have an identifier that is the rollout's and the sequence", () => {
+  it("have an identifier of the rollout and the sequence", () => {
     expect(told(rolloutEntries("prepare", 25)).map(({ id }) => id)).toEqual(["r1-1", "r1-2"]);
   });
 });

@@ -10,12 +10,12 @@ const NOW = 1_700_000_000_123;
 function announcement(changes: Partial<Announcement> = {}): Announcement {
   const [entry] = rolloutEntries("prepare");
   const made = entry === undefined ? undefined : announcementOf("prod", entry, []);
-  if (made === undefined) throw new Error("a start is news");
+  if (made === undefined) throw new Error("a start is announced");
   return { ...made, at: "2026-11-23T12:00:00.000Z", ...changes };
 }
 
 describe("Slack", () => {
-  it("gets a sentence, why, who and the figures, with its three special characters escaped", () => {
+  it("gets a sentence, reason, person and figures, with its three special characters escaped", () => {
     const verdict = {
       gate: "p95",
       verdict: "fail",
@@ -31,12 +31,12 @@ describe("Slack", () => {
     );
     expect(parcel.url).toBe("https://hooks.slack.com/services/T/B/x");
     const message = JSON.parse(parcel.body) as { text: string; blocks: { text?: { text: string } }[] };
-    expect(message.text).toBe("prod: a rollout begins: exai:2 into green");
+    expect(message.text).toBe("prod: rollout started: exai:2 into green");
     expect(message.blocks[1]?.text?.text).toBe("&lt;!channel&gt; &amp; co\n• p95: fail, 700 ms (limit 500 ms)");
     expect(parcel.body).toContain("ann@host · blue 100 %, green 0 %");
   });
 
-  it("gets no section longer than it takes", () => {
+  it("gets no section longer than its limit", () => {
     const parcel = slack("https://hooks.slack.com/x").pack(announcement({ reason: "y".repeat(9000) }), NOW);
     for (const { text } of (JSON.parse(parcel.body) as { blocks: { text?: { text: string } }[] }).blocks)
       expect(text?.text.length ?? 0).toBeLessThanOrEqual(3000);
@@ -50,7 +50,7 @@ describe("PagerDuty", () => {
     expect(JSON.parse(parcel.body)).toMatchObject({
       routing_key: "k".repeat(32),
       payload: {
-        summary: "prod: a rollout begins: exai:2 into green",
+        summary: "prod: rollout started: exai:2 into green",
         timestamp: "2026-11-23T12:00:00.000Z",
         source: "exai prod",
         custom_details: { id: "r1-1", kind: "started", image: "exai:2", who: "ann@host" },
@@ -58,8 +58,8 @@ describe("PagerDuty", () => {
     });
   });
 
-  it("gets no summary longer than it takes", () => {
-    const parcel = pagerduty("k", "https://events.pagerduty.com").pack(announcement({ title: "y".repeat(2000) }), NOW);
+  it("gets no summary longer than its limit", () => {
+    const parcel = pagerduty("k", "https://events.pagerduty.com").pack(announcement({ image: "y".repeat(2000) }), NOW);
     const { payload } = JSON.parse(parcel.body) as { payload: { summary: string } };
     expect(payload.summary).toHaveLength(1024);
   });
@@ -68,14 +68,14 @@ describe("PagerDuty", () => {
 describe("a webhook", () => {
   const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-  it("is signed as the specification's libraries sign", () => {
+  it("is signed like by the specification's libraries", () => {
     // Made with the npm package standardwebhooks 1.1.1.
     expect(signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", '{"test": 2432232314}')).toBe(
       "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     );
   });
 
-  it("is signed over identifier, time and body, anew for each try", () => {
+  it("is signed over identifier, time and body, again for each attempt", () => {
     const [first, later] = [NOW, NOW + 60_000].map((now) =>
       webhook("https://example.com/hook", secret).pack(announcement(), now),
     );

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Channel } from "../../../operations/notify/channel.ts";
 import type { DeliveryTimes } from "../../../operations/notify/deliver.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
-import { FileOutbox } from "../../../operations/notify/outbox.ts";
+import { FileCursorStore } from "../../../operations/notify/delivery-cursor.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
 import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
@@ -26,14 +26,14 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-const outbox = () => new FileOutbox(join(home, "notified"));
+const cursors = () => new FileCursorStore(join(home, "notified"));
 const notifier = (
   options: { channels?: readonly Channel[]; times?: Partial<DeliveryTimes>; flushSeconds?: number } = {},
 ) =>
   new Notifier({
     stack: "prod",
     channels: [webhook(`${receiver.url}/hook?key=hidden`, SECRET)],
-    outbox: outbox(),
+    cursors: cursors(),
     flushSeconds: 20,
     ...options,
     times: { ...QUICK, ...options.times },
@@ -48,14 +48,14 @@ async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: rea
   return of.troubles();
 }
 
-describe("a receiver that works", () => {
-  it("hears the news in order, once each", async () => {
+describe("a receiver", () => {
+  it("gets announcements in order, each once", async () => {
     expect(await turn(notifier(), WHOLE)).toEqual([]);
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
-    expect(await outbox().read("webhook")).toEqual({ sequence: 5, delivered: 4, failed: 0 });
+    expect(await cursors().read("webhook")).toEqual({ sequence: 5, delivered: 4, failed: 0 });
   });
 
-  it("hears what a killed process had journalled and not announced, and nothing twice", async () => {
+  it("gets what a killed process had journalled and not announced, and nothing twice", async () => {
     await turn(notifier(), WHOLE.slice(0, 1));
     // Killed: entries 2 to 4 are in the journal, nobody announced them. `resume` goes on with 5.
     expect(await turn(notifier(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([]);
@@ -64,7 +64,7 @@ describe("a receiver that works", () => {
     expect(last.data).toMatchObject({ candidate: "green", image: "exai:2" });
   });
 
-  it("is not told of the past when it is new, nor of what is older than a day", async () => {
+  it("gets no earlier announcements if it is new, and none older than a day", async () => {
     await turn(notifier(), WHOLE.slice(2), WHOLE.slice(0, 2));
     expect(heard()).toEqual(["r1-3", "r1-4", "r1-5"]);
     const [stale] = rolloutEntries("prepare").map((entry) => ({
@@ -75,7 +75,7 @@ describe("a receiver that works", () => {
     expect(heard()).toHaveLength(3);
   });
 
-  it("begins anew with a journal that begins anew", async () => {
+  it("starts again with a new journal", async () => {
     await turn(notifier(), WHOLE);
     await turn(notifier(), WHOLE.slice(0, 1));
     expect(heard().at(-1)).toBe("r1-1");
@@ -83,8 +83,8 @@ describe("a receiver that works", () => {
   });
 });
 
-describe("a receiver that is in trouble", () => {
-  it("is tried again after 500, 429 and a connection that breaks, under the same identifier", async () => {
+describe("a receiver with problems", () => {
+  it("is tried again after 500, 429 and a broken connection, with the same identifier", async () => {
     receiver.answer = (response, index) => {
       if (index === 0) response.writeHead(500).end();
       else if (index === 1) response.writeHead(429, { "retry-after": "0" }).end("rate_limited");
@@ -95,14 +95,14 @@ describe("a receiver that is in trouble", () => {
     expect(heard()).toEqual(["r1-1", "r1-1", "r1-1", "r1-1"]);
   });
 
-  it("that refuses is not tried again, and costs a warning and a count without the address", async () => {
+  it("that refuses is not tried again, and leads to a warning without the address", async () => {
     receiver.answer = (response) => response.writeHead(404).end("no_service");
     const troubles = await turn(notifier(), WHOLE.slice(0, 1));
     expect(troubles).toEqual([
-      'notifications to webhook: "a rollout begins: exai:2 into green" was not delivered: HTTP 404 (no_service)',
+      'notifications to webhook: "rollout started: exai:2 into green" was not delivered: HTTP 404 (no_service)',
     ]);
     expect(receiver.received).toHaveLength(1);
-    expect(await outbox().read("webhook")).toEqual({ sequence: 1, delivered: 0, failed: 1 });
+    expect(await cursors().read("webhook")).toEqual({ sequence: 1, delivered: 0, failed: 1 });
   });
 
   it("that redirects is not followed", async () => {
@@ -119,7 +119,7 @@ describe("a receiver that is in trouble", () => {
   it.each([
     ["hangs", () => undefined],
     [
-      "answers drop by drop",
+      "answers byte by byte",
       (response: import("node:http").ServerResponse) => {
         response.writeHead(503);
         const timer = setInterval(() => response.write("."), 20);
@@ -128,7 +128,7 @@ describe("a receiver that is in trouble", () => {
         });
       },
     ],
-  ])("that %s holds nobody up beyond the flush, and hears it in the next turn", async (_, answer) => {
+  ])("that %s delays the end no longer than the flush, and gets the rest in the next operation", async (_, answer) => {
     receiver.answer = answer;
     const first = notifier({ times: { attemptSeconds: 60 }, flushSeconds: 0.5 });
     const started = performance.now();
@@ -140,14 +140,16 @@ describe("a receiver that is in trouble", () => {
     await first.end();
     expect(performance.now() - ending).toBeLessThan(5000);
     expect(first.troubles()).toEqual([
-      expect.stringMatching(/^notifications to webhook: 4 not delivered yet .*next verb of a rollout tries again$/),
+      expect.stringMatching(
+        /^notifications to webhook: 4 not delivered yet .*next operation on a rollout tries again$/,
+      ),
     ]);
     receiver.answer = (response) => response.end("ok");
     expect(await turn(notifier(), [], WHOLE)).toEqual([]);
     expect(heard()).toEqual(["r1-1", "r1-1", "r1-3", "r1-4", "r1-5"]);
   });
 
-  it("that hangs is left for another try after a while", async () => {
+  it("that hangs is tried again after a time-out", async () => {
     receiver.answer = (response, index) => {
       if (index > 0) response.end("ok");
     };
@@ -155,14 +157,14 @@ describe("a receiver that is in trouble", () => {
     expect(heard()).toEqual(["r1-1", "r1-1"]);
   });
 
-  it("is given up at the deadline, with the last reason", async () => {
+  it("is not tried after the deadline, and the last reason is reported", async () => {
     receiver.answer = (response) => response.writeHead(502).end("<html>secret</html>");
     const troubles = await turn(notifier({ times: { deadlineSeconds: 0.5 } }), WHOLE.slice(0, 1));
     expect(troubles).toMatchObject([/was not delivered: HTTP 502$/]);
     expect(receiver.received.length).toBeGreaterThan(1);
   });
 
-  it("keeps no other channel waiting, and nothing that is said holds an address or a key", async () => {
+  it("does not delay other channels, and no message contains an address or a key", async () => {
     const closed = await startReceiver();
     await closed.close();
     const good = { ...webhook(receiver.url, SECRET), name: "good" };
@@ -174,8 +176,8 @@ describe("a receiver that is in trouble", () => {
   });
 });
 
-describe("a disk that does not take the outbox", () => {
-  it("costs a warning and no announcement", async () => {
+describe("a cursor that cannot be written", () => {
+  it("leads to a warning, and announcements are sent", async () => {
     writeFileSync(join(home, "notified"), "a file where a directory should be");
     const troubles = await turn(notifier(), WHOLE);
     expect(heard()).toHaveLength(4);

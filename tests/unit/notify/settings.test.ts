@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { notifierOf } from "../../../platforms/notifications.ts";
-import type { Outbox } from "../../../operations/notify/outbox.ts";
+import type { CursorStore } from "../../../operations/notify/delivery-cursor.ts";
 import { parseSettings } from "../../../stacks/settings.ts";
 import { DEFERRED, plainSource } from "../../../stacks/settings/source.ts";
 import { startReceiver } from "../../support/receiver.ts";
 import { rolloutEntries } from "./entries.ts";
 
-const FORGETFUL: Outbox = { read: () => Promise.resolve(undefined), change: () => Promise.resolve() };
+const FORGETFUL: CursorStore = { read: () => Promise.resolve(undefined), change: () => Promise.resolve() };
 
 function notifier(values: Readonly<Record<string, string | typeof DEFERRED>>) {
   const source = plainSource(values);

@@ -5,7 +5,7 @@ import { Notifier } from "../../../operations/notify/notifier.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
 import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
-import { KubernetesOutbox, NOTIFIED_NAME } from "../../../operations/rollout/kubernetes/outbox.ts";
+import { KubernetesCursorStore, NOTIFIED_NAME } from "../../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { startConfigMaps, type ConfigMaps } from "../../support/config-maps.ts";
 import { startReceiver, type Receiver } from "../../support/receiver.ts";
 import { rolloutEntries } from "./entries.ts";
@@ -26,14 +26,14 @@ afterEach(async () => {
 });
 
 /** The outbox as a machine of its own has it. */
-const outbox = () => new KubernetesOutbox(Cluster.open({ kubeconfig: api.kubeconfig, namespace: NAMESPACE }));
+const cursors = () => new KubernetesCursorStore(Cluster.open({ kubeconfig: api.kubeconfig, namespace: NAMESPACE }));
 
 /** What a machine tells in its turn. */
 const machine = (flushSeconds = 20, attemptSeconds = 2) =>
   new Notifier({
     stack: "prod",
     channels: [webhook(`${receiver.url}/hook?key=hidden`, SECRET)],
-    outbox: outbox(),
+    cursors: cursors(),
     flushSeconds,
     times: { attemptSeconds, pauseSeconds: 0.02, longestPauseSeconds: 0.1 },
   });
@@ -49,8 +49,8 @@ async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: rea
   return of.troubles();
 }
 
-describe("standings on a cluster", () => {
-  it("are every machine's: the next one sends what the first one left, and nothing twice", async () => {
+describe("delivery cursors on a cluster", () => {
+  it("are shared by all machines: the next one sends what the first one left, and nothing twice", async () => {
     expect(await turn(machine(), WHOLE.slice(0, 1))).toEqual([]);
     // A job of a pipeline was killed with 2 to 4 in the journal; another runner goes on with 5.
     expect(await turn(machine(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([]);
@@ -61,15 +61,15 @@ describe("standings on a cluster", () => {
     expect(heard()).toHaveLength(4);
   });
 
-  it("hold no address and no key", async () => {
+  it("contain no address and no key", async () => {
     await turn(machine(), WHOLE.slice(0, 1));
     expect(Object.keys(kept() ?? {})).toEqual(["webhook"]);
     expect(JSON.stringify(kept())).not.toMatch(/hidden|whsec|http/);
   });
 
-  it("of two machines at once go up alone, and lose no count", async () => {
+  it("only rise under concurrent writes, and lose no count", async () => {
     const told = (sequence: number) =>
-      outbox().change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
+      cursors().change("webhook", (present = { sequence: 0, delivered: 0, failed: 0 }) => ({
         ...present,
         sequence: Math.max(present.sequence, sequence),
         delivered: present.delivered + 1,
@@ -79,7 +79,7 @@ describe("standings on a cluster", () => {
     expect(api.conflicts).toBeGreaterThan(0);
   });
 
-  it("are not set back by a machine that is still telling what another one has told meanwhile", async () => {
+  it("are not set back by a machine that sends what another one has sent meanwhile", async () => {
     await turn(machine(), WHOLE.slice(0, 1));
     receiver.answer = (response, index) => {
       if (index > 1) response.end("ok");
@@ -95,7 +95,7 @@ describe("standings on a cluster", () => {
     expect(standing()).toMatchObject({ sequence: 5, delivered: 5 });
   });
 
-  it("are not set back by a turn that was overtaken, but by a journal that begins anew", async () => {
+  it("are not set back by an operation that was overtaken, but by a new journal", async () => {
     await turn(machine(), WHOLE);
     const overtaken = machine();
     overtaken.begin(3, () => Promise.resolve(WHOLE));
@@ -107,7 +107,7 @@ describe("standings on a cluster", () => {
 });
 
 describe("an API server", () => {
-  it("that is silent keeps no news and no rollout waiting, and what an earlier turn left is sent by the next", async () => {
+  it("that does not answer delays no announcement and no rollout, and the next operation sends the backlog", async () => {
     await turn(machine(), WHOLE.slice(0, 1));
     api.mood = "is silent";
     const second = machine(20, 0.3);
@@ -119,7 +119,7 @@ describe("an API server", () => {
     await second.end();
     expect(performance.now() - started).toBeLessThan(5000);
     expect(second.troubles()).toEqual([
-      expect.stringMatching(/^notifications to webhook: how far it has been told cannot be read \(no answer in time\)/),
+      expect.stringMatching(/^notifications to webhook: the delivery cursor cannot be read \(no answer in time\)/),
     ]);
     expect(heard()).toEqual(["r1-1", "r1-5"]);
     api.mood = "answers";
@@ -127,7 +127,7 @@ describe("an API server", () => {
     expect(heard()).toEqual(["r1-1", "r1-5", "r1-3", "r1-4", "r1-5"]);
   });
 
-  it("that falls silent at the end keeps a verb no longer than the flush", async () => {
+  it("that stops answering at the end delays an operation no longer than the flush", async () => {
     const first = machine(0.3, 60);
     first.begin(0, () => Promise.resolve([]));
     for (const entry of WHOLE.slice(0, 1)) first.happened(entry);
@@ -140,38 +140,38 @@ describe("an API server", () => {
     await first.end();
     expect(performance.now() - ending).toBeLessThan(3000);
     expect(first.troubles()).toEqual([
-      expect.stringMatching(/how far it has been told cannot be kept \(no answer in time\)/),
+      expect.stringMatching(/the delivery cursor cannot be written \(no answer in time\)/),
     ]);
     api.mood = "answers";
     await turn(machine(), [], WHOLE.slice(0, 3));
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-3"]);
   });
 
-  it("that fails in the middle of what is made up for leaves none of it out", async () => {
+  it("that fails within the backlog causes no gap", async () => {
     await turn(machine(), WHOLE.slice(0, 1));
     receiver.answer = (response, index) => {
       api.mood = index === 1 ? "forbids" : "answers";
       response.end("ok");
     };
     expect(await turn(machine(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([
-      expect.stringMatching(/how far it has been told cannot be kept \(get ConfigMap .* is not allowed/),
+      expect.stringMatching(/the delivery cursor cannot be written \(get ConfigMap .* is not allowed/),
     ]);
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
     expect(standing()).toMatchObject({ sequence: 5 });
   });
 
-  it("that does not give the history keeps nothing that would pass over it", async () => {
+  it("that does not return the history leaves the cursor unchanged", async () => {
     await turn(machine(), WHOLE.slice(0, 1));
     const second = machine();
     second.begin(4, () => Promise.reject(new Error("reset")));
     for (const entry of WHOLE.slice(4)) second.happened(entry);
     await second.end();
-    expect(second.troubles()).toEqual(["notifications: what was not announced yet cannot be read: reset"]);
+    expect(second.troubles()).toEqual(["notifications: the history cannot be read: reset"]);
     await turn(machine(), [], WHOLE);
     expect(heard()).toEqual(["r1-1", "r1-5", "r1-3", "r1-4", "r1-5"]);
   });
 
-  it("that does not allow it costs a warning and no news", async () => {
+  it("that denies access leads to a warning, and announcements are sent", async () => {
     api.mood = "forbids";
     expect(await turn(machine(), WHOLE)).toEqual([
       expect.stringMatching(/cannot be read \(get ConfigMap exai-rollout-notified is not allowed/),
@@ -181,7 +181,7 @@ describe("an API server", () => {
 });
 
 describe("a stack on a cluster", () => {
-  it("keeps its standings there, whichever machine leads", async () => {
+  it("stores its cursors there for all machines", async () => {
     const settings = {
       ...{ instance: NAMESPACE, kubeconfig: api.kubeconfig, kubeContext: "test" },
       ...{ rolloutWebhook: `${receiver.url}/hook`, rolloutWebhookSecret: SECRET },
@@ -190,7 +190,10 @@ describe("a stack on a cluster", () => {
       [WHOLE.slice(0, 3), []],
       [WHOLE.slice(3), WHOLE.slice(0, 3)],
     ] as const) {
-      const { context, ...opened } = await openClusterRollout(declaredStack("staging", settings), new AbortController().signal);
+      const { context, ...opened } = await openClusterRollout(
+        declaredStack("staging", settings),
+        new AbortController().signal,
+      );
       context.announcer?.begin(earlier.length, () => Promise.resolve(earlier));
       for (const entry of entries) context.announcer?.happened(entry);
       await context.announcer?.end();
