@@ -144,7 +144,7 @@ describe("an encrypted dump", () => {
     await stack.sql("drop database restored with (force)");
   });
 
-  it("keeps what its retention says, and the history knows what was given up", async () => {
+  it("keeps what its retention says, and marks the rest as expired in the history", async () => {
     // restic takes the age from the snapshot itself, so an old one is made by hand.
     const made = await inRepository(
       "echo x >/tmp/x; restic backup --json --host exai --tag schedule=hourly --time '2020-01-01 00:00:00' /tmp/x | tail -1",
@@ -161,14 +161,14 @@ describe("an encrypted dump", () => {
     expect(expired.map((record) => record.label)).toEqual([label]);
   });
 
-  it("fails, and says so in the history, where the repository's password is another", async () => {
+  it("fails, and is recorded as failed, if the repository has another password", async () => {
     const ran = await dump(daily, { "repository-password": "another password" });
     expect(ran.code).toBe(1);
     const [latest] = await backupHistory(stack.url);
     expect(latest).toMatchObject({ status: "failed", schedule: "daily" });
   });
 
-  it("fails where the database cannot be reached, and is refused where there is no URL", async () => {
+  it("fails if the database cannot be reached, and is refused without a URL", async () => {
     const away = await dump(daily, { "database-url": "postgres://postgres:secret-word@postgres:1/postgres" });
     expect(away.code).toBe(1);
     expect(away.stderr).toContain("cannot be reached");

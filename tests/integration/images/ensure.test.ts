@@ -40,11 +40,11 @@ afterAll(async () => {
 });
 
 describe("ensureImages", () => {
-  test("leaves alone what is there, without a word", async () => {
+  test("does nothing for images that exist", async () => {
     expect(await ensure([prometheus, prometheus, alertmanager])).toEqual({ events: [], missing: [] });
   });
 
-  test("makes a stand-in, labels it, says so; and reports what it cannot make", async () => {
+  test("makes and labels a stand-in, and reports what it cannot make", async () => {
     const { events, missing } = await ensure([standIns.unknown, standIns.exporter]);
     expect(missing).toEqual([standIns.unknown]);
     const of = (reference: string) =>
@@ -78,7 +78,7 @@ describe("monitoring images", () => {
   test.each([
     [prometheus, "/prometheus", 9090, ["/bin/promtool", "check", "config", "/etc/prometheus/prometheus.yml"]],
     [alertmanager, "/alertmanager", 9093, ["/bin/amtool", "check-config", "/etc/alertmanager/alertmanager.yml"]],
-  ])("%s serves from a new volume as nobody, and has its tools and wget", async (image, data, port, tool) => {
+  ])("%s serves from a new volume without root, and has its tools and wget", async (image, data, port, tool) => {
     const name = `${prefix}-${port}`;
     try {
       await docker(["run", "--detach", "--name", name, ...hardened, `--volume=${name}:${data}`, image]);

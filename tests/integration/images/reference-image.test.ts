@@ -78,7 +78,7 @@ describe("the image", () => {
     expect(await docker(["logs", name])).toContain('"draining"');
   });
 
-  test("says its version and the schema it works with, and holds no fault", async () => {
+  test("declares its version and its schema, and contains no fault", async () => {
     expect(await imageLabels(tag)).toMatchObject({
       "org.opencontainers.image.version": "4.2.0",
       [IMAGE_LABELS.schemaMin]: "20260101000000",
@@ -88,7 +88,7 @@ describe("the image", () => {
     expect(JSON.parse(environment)).toContain("EXAI_FAULTS=");
   });
 
-  test("is not built again when nothing changed, and is when something did", async () => {
+  test("is built again only if its sources changed", async () => {
     const options = { tag, release: "4.2.0", schemaMin: "20260101000000", schemaMax: "20261231000000" };
     expect(await buildReferenceServer(options)).toBe("unchanged");
     expect(await buildReferenceServer({ ...options, schemaMax: "20270101000000" })).toBe("built");
@@ -110,7 +110,7 @@ describe("the image", () => {
 });
 
 describe("a bad release", () => {
-  test("has its faults from birth, as a healthy container whose users fail", async () => {
+  test("starts with its faults: a healthy container whose users fail", async () => {
     const events = [];
     for await (const event of imageBuild({ tag: badTag, faults: "errors=1" })) events.push(event);
     expect(events.at(-1)).toMatchObject({ type: "result", data: { outcome: "built", faults: "errors=1" } });

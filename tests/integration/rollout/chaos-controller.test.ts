@@ -165,7 +165,7 @@ describe("the controller", () => {
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
   }, 180_000);
 
-  it("sleeps through a takeover and wakes up: it writes nothing more, and says why", async () => {
+  it("is stopped during a takeover and continues: it writes nothing more, and reports why", async () => {
     const users = await Users.come(stack, "a stopped controller wakes up after a takeover");
     const controller = start({ action: "cutover", request: REQUEST, leaseSeconds: 3 });
     await controller.reaches(stack, "shift 20 %");

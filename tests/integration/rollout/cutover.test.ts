@@ -168,7 +168,7 @@ describe("a cutover", () => {
     ]);
   }, 120_000);
 
-  it("brings the old slot up again when it died during the bake and the new one has to go back", async () => {
+  it("deploys the old slot again in a rollback if it died during the standby", async () => {
     const context = stack.context({ gates: QUICK_GATES });
     expect((await runVerb(cutover(context, GOOD))).code).toBe(0);
     expect(await userIsServedBy()).toBe("green");

@@ -56,8 +56,8 @@ async function watched(
 }
 const heard = () => receiver.received.map(({ body }) => (JSON.parse(body) as { data: { kind: string } }).data.kind);
 
-describe("those who look on", () => {
-  it("see a rollout from its outlook to its end, and a receiver that hung hears all of it after a resume", async () => {
+describe("a rollout that is watched and announced", () => {
+  it("is planned, watched to its end, and announced completely after a resume to a receiver that hung", async () => {
     const before = await planCutover(stack.context(), GOOD);
     expect(before.blockers).toEqual([]);
     expect(before.stages.map(({ name }) => name)).toContain("shift");
@@ -98,7 +98,7 @@ describe("those who look on", () => {
     expect(result).toMatchObject({ outcome: "completed" });
   }, 240_000);
 
-  it("may promote a step into its approval and approve it at once: the gates are there", async () => {
+  it("can be promoted into its approval and approved at once", async () => {
     const context = () => stack.context({ gates: QUICK_GATES });
     const state = async () => (await context().journal.read())?.machine.state.name;
     const running = runVerb(cutover(context(), { ...GOOD, holdSeconds: 600, approval: true }));
@@ -111,7 +111,7 @@ describe("those who look on", () => {
     expect((await running).code).toBe(0);
   }, 240_000);
 
-  it("stop looking on Ctrl-C with its code, and the rollout is none the wiser", async () => {
+  it("does not change when Ctrl-C ends the watching", async () => {
     const stop = new AbortController();
     const watching = watched(stack.context({ signal: stop.signal }));
     const before = await stack.context().journal.read();

@@ -74,7 +74,7 @@ describe("the router, with the real Envoy", () => {
     });
   });
 
-  it("gives its administration away for reading alone", async () => {
+  it("publishes its administration read-only", async () => {
     const observe = async (path: string, method = "GET"): Promise<number> => {
       const response = await fetch(new URL(path, stack.observeUrl), { method });
       await response.arrayBuffer();
@@ -98,7 +98,7 @@ describe("the router, with the real Envoy", () => {
     expect(await observe("/ready")).toBe(200);
   });
 
-  it("puts a table in force that its own dump confirms, and keeps an existing one at the start", async () => {
+  it("has the written table in force, and keeps an existing one at the start", async () => {
     const table = await apply({ blue: 60, green: 40 });
     const present = await stack.context().traffic.inForce();
     expect(present !== undefined && sameTable(present, table)).toBe(true);
@@ -108,7 +108,7 @@ describe("the router, with the real Envoy", () => {
     );
   });
 
-  it("gives up on a table that is not in force in time", async () => {
+  it("fails if a table is not in force in time", async () => {
     const { traffic, leases } = stack.context({
       home: join(stack.home, "elsewhere"),
       routesDirectory: join(stack.home, "elsewhere"),
@@ -175,7 +175,7 @@ describe("the router, with the real Envoy", () => {
     expect(tester.servedBy).toBe("green");
   });
 
-  it("says in its series which slots the table evicts, from the table on and before any request, and no longer", async () => {
+  it("reports in its series which slots the present table evicts, before any request", async () => {
     const said = async (): Promise<string[]> => {
       const page = await (await fetch(new URL(OBSERVE_PATHS.metrics, stack.observeUrl))).text();
       const found = page.matchAll(new RegExp(`^${ENVOY_METRICS.eviction}\\{.*envoy_route="([^"]*)".*\\} 0$`, "gmu"));
@@ -216,7 +216,7 @@ describe("the router, with the real Envoy", () => {
     for (const each of [old, dashboard, young]) each.socket.close();
   }, 30_000);
 
-  it("sees a slot that went away, and says so in the series that gates read", async () => {
+  it("detects a slot that stopped, and counts its failures in the series that gates read", async () => {
     await apply({ blue: 100, green: 0 });
     const { traffic } = stack.context();
     await docker(["stop", "--time", "3", `${stack.name}-server-green`]);

@@ -146,7 +146,7 @@ describe("a controller", () => {
     }, 180_000);
   }
 
-  it("that lives lets no second cutover or resume in, naming the holder", async () => {
+  it("that lives: a second cutover or resume is refused with the holder's name", async () => {
     const controller = start();
     try {
       while (readJournal(stack.home)?.machine.state.name !== "deploy" && controller.running) await sleep(5);
