@@ -45,7 +45,7 @@ function context(world = new World()): RolloutContext {
   return { ...own, routerUrl: url };
 }
 
-it("a router that nobody has asked yet is asked once for each slot, whatever it answers", async () => {
+it("a router without requests so far gets one request for each slot, with any answer", async () => {
   await checkEnvironment(context());
   expect(asked.sort()).toEqual([...SLOTS].sort());
   await checkEnvironment(context());

@@ -60,7 +60,7 @@ describe("an operation on a given rollout", () => {
     const store = await annLeads(world);
     while (store.machine.state.name !== "standby") await store.dispatch({ type: "done" });
     await store.close();
-    // Ann's release is kept warm: that is no rollout under way.
+    // Ann's release is kept warm, so no rollout is under way.
     const nothing = await runVerb(abort(bob(world), { rollout: "bobs" }));
     expect(nothing).toMatchObject({ code: 0, events: [{ data: { outcome: "nothing-to-abort", active: "blue" } }] });
     await expect(runVerb(resume(bob(world), { rollout: "bobs" }))).rejects.toMatchObject({ exitCode: 3 });
