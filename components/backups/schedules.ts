@@ -80,21 +80,21 @@ export function checkSchedule(schedule: Schedule): void {
   const { min, max } = RETENTION_DAYS;
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(schedule.name))
     throw new UserError(
-      "failed",
+      "invalid-setting",
       where,
       "has a name that object names cannot carry",
       "use lower-case letters, digits and dashes",
     );
   if (!Number.isInteger(schedule.retentionDays) || schedule.retentionDays < min || schedule.retentionDays > max)
     throw new UserError(
-      "failed",
+      "invalid-setting",
       where,
       `keeps backups for ${schedule.retentionDays} days, outside ${min}-${max}`,
       `pulumi config set exai:${schedule.name}RetentionDays <${min}-${max}>`,
     );
   if (!isTimeZone(schedule.timeZone))
     throw new UserError(
-      "failed",
+      "invalid-setting",
       where,
       `names the time zone ${schedule.timeZone}, which the IANA database has not`,
       "pulumi config set exai:backupTimeZone Europe/Berlin",
@@ -105,7 +105,7 @@ export function checkSchedule(schedule: Schedule): void {
     if (/[a-z@]/i.test(schedule.cron)) throw new Error("it contains letters");
   } catch (error) {
     throw new UserError(
-      "failed",
+      "invalid-setting",
       where,
       `has the cron expression "${schedule.cron}": ${(error as Error).message}`,
       'use five fields, e.g. "0 2 * * *"',

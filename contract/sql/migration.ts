@@ -1,6 +1,9 @@
 import type { AlterTableCmd, AlterTableType, Node, ObjectType, RangeVar } from "libpg-query";
 import { parseStatements } from "./statements.ts";
 
+// Names of the parser:
+// cspell:ignore CONSTR defnames MATVIEW objname Priv rolename ROLESPEC roletype sval targtype trigname typevar
+
 /**
  * - `expand`: all earlier releases still work after it.
  * - `contract`: it removes what an earlier release may need, so it runs when no such release can get traffic.
