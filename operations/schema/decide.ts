@@ -58,7 +58,7 @@ interface PendingContract {
   readonly expandable: boolean;
 }
 
-/** What is not known about a release, where that is no reason to refuse. */
+/** What is unknown about a release without leading to a refusal. */
 export type SchemaNote =
   /** The release does not declare the schema that it works with, so nothing is compared. */
   | { readonly reason: "range-undeclared"; readonly release: Release }

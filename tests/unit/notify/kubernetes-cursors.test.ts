@@ -25,10 +25,10 @@ afterEach(async () => {
   await api.close();
 });
 
-/** The outbox as a machine of its own has it. */
+/** The cursors, on a separate machine. */
 const cursors = () => new KubernetesCursorStore(Cluster.open({ kubeconfig: api.kubeconfig, namespace: NAMESPACE }));
 
-/** What a machine tells in its turn. */
+/** The notifier of a machine. */
 const machine = (flushSeconds = 20, attemptSeconds = 2) =>
   new Notifier({
     stack: "prod",
@@ -84,7 +84,7 @@ describe("delivery cursors on a cluster", () => {
     receiver.answer = (response, index) => {
       if (index > 1) response.end("ok");
     };
-    // It is slow to tell of 3; the other one has told all by then.
+    // It is slow to send 3; the other machine has sent all by then.
     const slow = machine();
     slow.begin(2, () => Promise.resolve(WHOLE.slice(0, 2)));
     for (const entry of WHOLE.slice(2, 3)) slow.happened(entry);

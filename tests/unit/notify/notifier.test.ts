@@ -57,7 +57,7 @@ describe("a receiver", () => {
 
   it("gets what a killed process had journalled and not announced, and nothing twice", async () => {
     await turn(notifier(), WHOLE.slice(0, 1));
-    // Killed: entries 2 to 4 are in the journal, nobody announced them. `resume` goes on with 5.
+    // Killed: entries 2 to 4 are in the journal and not announced. `resume` continues with 5.
     expect(await turn(notifier(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([]);
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
     const last = JSON.parse(receiver.received.at(-1)?.body ?? "") as { data: object };

@@ -13,13 +13,13 @@ function notifier(values: Readonly<Record<string, string | typeof DEFERRED>>) {
   return notifierOf(parseSettings("local", source), source, FORGETFUL);
 }
 
-describe("who hears of rollouts", () => {
-  it("is nobody without a setting", async () => {
+describe("the receivers of a stack", () => {
+  it("are none without settings", async () => {
     expect(await notifier({})).toBeUndefined();
     expect(await notifier({ rolloutSlackWebhook: "" })).toBeUndefined();
   });
 
-  it("is every place that the settings name", async () => {
+  it("are all that the settings name", async () => {
     const receiver = await startReceiver();
     try {
       const made = await notifier({
@@ -38,7 +38,7 @@ describe("who hears of rollouts", () => {
     }
   });
 
-  it("is looked up where only the engine can decrypt it, once, and only when something is sent", async () => {
+  it("are looked up once if only the engine can decrypt them, when something is sent", async () => {
     const receiver = await startReceiver();
     try {
       let asked = 0;
@@ -67,7 +67,7 @@ describe("who hears of rollouts", () => {
     }
   });
 
-  it("costs a warning where the engine cannot decrypt it", async () => {
+  it("lead to a warning if the engine cannot decrypt them", async () => {
     const source = plainSource({ rolloutSlackWebhook: DEFERRED });
     const made = await notifierOf(parseSettings("local", source), source, FORGETFUL, () =>
       Promise.reject(new Error("no passphrase")),
@@ -78,7 +78,7 @@ describe("who hears of rollouts", () => {
     expect(made?.troubles()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
   });
 
-  it("is not a place whose address only the engine can decrypt, which is said", async () => {
+  it("do not include one whose address only the engine can decrypt, with a warning", async () => {
     expect((await notifier({ rolloutSlackWebhook: DEFERRED }))?.troubles()).toEqual([
       expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*no announcement is sent/) as string,
     ]);

@@ -8,9 +8,9 @@ const check = (config: Readonly<Record<string, string>>, key: string | undefined
   checkKeys("prod", "blue", config, key === undefined ? undefined : signing(key));
 };
 
-describe("the keys that a slot is to get", () => {
-  it("are refused where they do not include the one that the slot beside it signs with", () => {
-    // A checkout of before the rotation, whose users on green have tokens of the new key.
+describe("the keys for a slot", () => {
+  it("are refused if they do not include the key that the other slot signs with", () => {
+    // A checkout from before the rotation; users on green have tokens of the new key.
     expect(check({ jwtSecret: "old" }, "new")).toThrow(/would refuse the tokens that green signs/);
     expect(check({ jwtSecret: "old", jwtSecretNext: "new" }, "new")).toThrow(/would refuse/);
     expect(check({ jwtSecret: "old" }, "new")).toThrow(
@@ -24,11 +24,11 @@ describe("the keys that a slot is to get", () => {
     [{ jwtSecret: "old", jwtSecretNext: "new", blueJwtKeys: "current+next" }, "old"],
     [{ jwtSecret: "old", jwtSecretNext: "new", blueJwtKeys: "next+current" }, "old"],
     [{ jwtSecret: "old", jwtSecretNext: "new", blueJwtKeys: "next" }, "new"],
-  ])("may be %j beside a slot that signs with the %s one", (config, key) => {
+  ])("may be %j if the other slot signs with the %s one", (config, key) => {
     expect(check(config, key)).not.toThrow();
   });
 
-  it("are not judged where nobody knows them: a generated key, a slot without a Secret", () => {
+  it("are not checked if they are unknown: a generated key, a slot without a Secret", () => {
     expect(check({}, "generated")).not.toThrow();
     expect(check({ jwtSecretNext: "new", blueJwtKeys: "next+current" }, "generated")).not.toThrow();
     expect(check({ jwtSecret: "old" }, undefined)).not.toThrow();

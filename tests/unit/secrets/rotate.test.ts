@@ -18,13 +18,13 @@ function storeOf(written: (rotation: Rotation) => void): RotationStore {
   return { read: () => Promise.resolve(kept), prepare: () => Promise.resolve({}), write, settle: write };
 }
 
-it("a rotation whose slot gets the users before its cutover begins leaves them where they are, and knows that it did", async () => {
+it("a rotation does not move users who reach its slot before its cutover, and its record stays correct", async () => {
   const world = new World();
   const contextOf = (of: World) => of.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
   let record: Rotation | undefined;
   const store = storeOf((rotation) => {
     record = rotation;
-    // The record of what is to be deployed takes its time, and somebody rolls back meanwhile.
+    // The users are rolled back while the record is written.
     if (rotation.running.green === undefined) world.table = { ...world.table, weights: { blue: 0, green: 100 } };
   });
   const context: RotationContext = {
@@ -40,7 +40,7 @@ it("a rotation whose slot gets the users before its cutover begins leaves them w
   expect(record && nextStep(record, "green", 0)).toEqual({ type: "cutover", slot: "blue", keys: "current+next" });
 });
 
-it("tells the cutovers that retire a key from the others, whose gates judge refused WebSockets", async () => {
+it("only the cutovers that retire a key ignore refused WebSockets", async () => {
   const prometheus = await quietPrometheus();
   const { url } = prometheus;
   const world = new World();

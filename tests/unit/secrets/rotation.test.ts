@@ -54,7 +54,7 @@ function run(from: Rotation, active: Slot = "blue"): readonly string[] {
 }
 
 describe("a rotation", () => {
-  it("gives both slots both keys, waits for the tokens of the old one, and drops it", () => {
+  it("gives both slots both keys, waits until the old tokens expire, and drops the old key", () => {
     expect(run(start())).toEqual([
       "green: current+next",
       "blue: next+current",
@@ -76,14 +76,14 @@ describe("a rotation", () => {
     expect(signingKey(ended(start(), at(0)))).toBe("current");
   });
 
-  it("that is aborted before the new key has signed drops it at once", () => {
+  it("drops the new key at once if it is aborted before that key has signed", () => {
     const half = deployed(deploying(start(), "green", "current+next"), "green");
     const aborted = abortedRotation(half);
     expect(aborted).toMatchObject({ target: "current", phase: "retire" });
     expect(run(aborted ?? start(), "green")).toEqual(["blue: current", "green: current", "settle", "done"]);
   });
 
-  it("that is aborted after the new key has signed rotates it out like any other", () => {
+  it("replaces the new key like any other if it is aborted after that key has signed", () => {
     const retiring: Rotation = {
       ...advanced(start(), "sign", at(0)),
       phase: "retire",
@@ -104,11 +104,11 @@ describe("a rotation", () => {
     ]);
   });
 
-  it("cannot be aborted when the old key is on its way out", () => {
+  it("cannot be aborted once the settings drop the old key", () => {
     expect(abortedRotation({ ...start(), phase: "settle" })).toBeUndefined();
   });
 
-  it("that has lost its time waits anew", () => {
+  it("waits again if the start of the wait is lost", () => {
     const lost = { ...advanced(start(), "sign", at(0)), signingSince: "" };
     const both = { blue: "next+current", green: "next+current" } as const;
     expect(nextStep({ ...lost, running: both }, "blue", 1e15)).toEqual({ type: "introduce" });
@@ -138,8 +138,8 @@ type Event =
   Turn | { readonly type: "time"; readonly seconds: number } | { readonly type: "rollback" | "abort" | "release" };
 
 /**
- * The world beside the record: what each slot really runs, who has users, and when each key has signed last. Slots sign
- * while they have users; whoever issues tokens signs as {@link signingKey} says.
+ * The world of a rotation: what each slot really runs, who has users, and when each key has signed last. Slots sign
+ * while they have users; the issuer of tokens signs with {@link signingKey}.
  */
 class World {
   record = start();
@@ -190,14 +190,14 @@ class World {
     }
   }
 
-  /** Somebody moves the users to the other slot, as it is. */
+  /** Moves the users to the other slot without a deployment. */
   moveUsers(): void {
     this.active = otherSlot(this.active);
     this.users = new Set([this.active]);
   }
 
   /**
-   * One turn of the controller that is killed after some of its effects. `crossed`: somebody rolls back between its first
+   * One turn of the controller that is killed after some of its effects. `crossed`: a rollback happens between its first
    * write and its cutover, which is refused then.
    */
   turn({ kill, rolledBack, crossed }: Omit<Turn, "type">): void {
@@ -279,7 +279,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
 );
 
 describe("for any order of turns, kills, rollbacks, releases, aborts and times", () => {
-  it("no slot with users refuses a token that has not expired", () => {
+  it("no slot with users rejects an unexpired token", () => {
     fc.assert(
       fc.property(fc.array(events, { maxLength: 60 }), (list) => {
         const world = new World();
@@ -292,7 +292,7 @@ describe("for any order of turns, kills, rollbacks, releases, aborts and times",
     );
   });
 
-  it("comes to its end once it is left alone", () => {
+  it("ends if nothing disturbs it", () => {
     fc.assert(
       fc.property(fc.array(events, { maxLength: 30 }), (list) => {
         const world = new World();

@@ -23,7 +23,7 @@ import { plainSource } from "../../../stacks/settings/source.ts";
 /** Thrown by a store that is killed before one of its writes. */
 class Killed extends Error {}
 
-/** A stack's settings, and the files of a slot that they come to. */
+/** A stack's settings, and the files of a slot that result from them. */
 interface World {
   readonly store: RotationStore;
   /** Settings as the program sees them. */
@@ -109,7 +109,7 @@ describe("the keys of a local stack", () => {
     };
   };
 
-  it("go from one key to the next, twice, and nothing but slots that are deployed changes", async () => {
+  it("go from one key to the next, twice, and only deployed slots change", async () => {
     const first = world();
     expect(await rotate(first)).toEqual(DEPLOYED);
     const { jwtSecret } = await first.settings();
@@ -119,7 +119,7 @@ describe("the keys of a local stack", () => {
     expect((await world().settings()).jwtSecret).not.toBe(jwtSecret);
   });
 
-  it("are for their owner alone, and the record holds none of them", async () => {
+  it("are readable only for their owner, and the record contains none of them", async () => {
     const { store, generated } = world();
     await rotate(world());
     const record = readFileSync(join(home, "rotation.json"), "utf8");
@@ -168,15 +168,15 @@ describe("the keys of a stack whose settings the engine keeps", () => {
     expect(values.jwtRotation).not.toContain(values.jwtSecret);
   });
 
-  it("also from a key that the program generates", async () => {
+  it("go from a generated key to the next", async () => {
     expect(await rotate(settingsWorld({}))).toEqual(DEPLOYED);
   });
 
-  it("are refused while a rotation by hand is not over", async () => {
+  it("are refused during a manual rotation", async () => {
     await expect(settingsWorld({ jwtSecretPrevious: "x" }).store.prepare()).rejects.toThrow("manual rotation");
   });
 
-  it("are settled, killed before any of the writes", async () => {
+  it("are settled after a kill before any of the writes", async () => {
     const before = {
       jwtSecret: "old-key-of-at-least-thirty-two-bytes",
       jwtSecretNext: "new-key-of-at-least-thirty-two-bytes",
