@@ -17,7 +17,7 @@ export const USED_OF_CLIENT = [
   "PortForward",
 ] as const;
 
-/** Loaded from node_modules when a command needs them: they find files of their own by their path, or are many and rarely used. */
+/** Loaded from node_modules when a command needs them: they find their files by their own path, or are large and rarely used. */
 const EXTERNAL = /^(@pulumi|@grafana|@electric-sql)\/|^(libpg-query|esbuild|pg-native)$/;
 
 /** Bundles that are kept, and clients: a process that runs for hours loads the client late. */

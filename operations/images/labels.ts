@@ -96,7 +96,7 @@ class RegistryClient {
 
   fault(problem: string, cause?: unknown): UserError {
     return new UserError(
-      "failed",
+      "unavailable",
       `image ${this.#reference}`,
       problem,
       `docker login ${registryOf(this.#reference)}; or say the release's range by exai:blueSchema or exai:greenSchema`,

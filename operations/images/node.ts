@@ -41,7 +41,7 @@ export async function nodeBinary(signal?: AbortSignal): Promise<string> {
   const ran = await runProgram("npm", args, { ...(signal ? { signal } : {}), timeoutMs: 300_000 });
   if (ran.code !== 0 || !(await isVersion(join(own, BINARY))))
     throw new UserError(
-      "failed",
+      "unavailable",
       `node@${NODE_VERSION}`,
       `could not be installed from the npm registry: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`,
       "check 'npm ping', then run this command again",

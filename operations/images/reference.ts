@@ -80,7 +80,7 @@ export async function buildReferenceServer(options: ReferenceServerOptions): Pro
   for (const [name, value] of Object.entries({ schemaMin, schemaMax }))
     if (!/^\d*$/.test(value))
       throw new UserError(
-        "failed",
+        "invalid-argument",
         name,
         `'${value}' is not a migration version`,
         "give the digits of a migration's file name",

@@ -11,7 +11,7 @@ const PREFIX = "exai:";
 /** The engine's own copy of a stack file: that of the project with the values of this run. */
 export interface EffectiveStackFile {
   readonly path: string;
-  /** Folder of the copy, with a project file of its own, so that `pulumi stack init` writes to the copy. */
+  /** Folder of the copy, with its own project file, so that `pulumi stack init` writes to the copy. */
   readonly folder: string;
 }
 

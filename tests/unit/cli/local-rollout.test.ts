@@ -20,7 +20,7 @@ let router: Server | undefined;
 /** How often the router was asked. */
 let requests = 0;
 
-/** A `docker` that notes what it is asked, and knows no container. */
+/** A `docker` that records its arguments and reports no container. */
 beforeEach(async () => {
   requests = 0;
   folder = await mkdtemp(join(tmpdir(), "exai-open-"));
@@ -38,7 +38,7 @@ afterEach(async () => {
 
 const dockerWasAsked = () => readFile(join(folder, "asked"), "utf8").catch(() => "nothing");
 
-/** Opens the rollout of a stack whose router answers like this; absent: nobody listens. */
+/** Opens the rollout of a stack whose router answers like this; absent: nothing listens. */
 async function open(kind: RolloutKind, answer?: RequestListener) {
   let [port = 0] = await freePorts(1);
   if (answer !== undefined) {
@@ -71,12 +71,12 @@ describe("a verb that users wait for", () => {
     expect(await dockerWasAsked()).toBe("nothing");
   });
 
-  it("asks Docker where nobody answers, and refuses a stack that is not up", async () => {
+  it("asks Docker if the router does not answer, and refuses a stack that is not up", async () => {
     await expect(open({ urgent: true })).rejects.toMatchObject({ message: "is not up", fix: fixSaying("exai up") });
     expect(await dockerWasAsked()).toBe("ps\n");
   });
 
-  it("refuses the router of another stack, whatever Docker would say", async () => {
+  it("refuses the router of another stack without asking Docker", async () => {
     await expect(open({ urgent: true }, routerOf("exai-other"))).rejects.toMatchObject({
       exitCode: 3,
       message: `the router of exai-other answers there, not the router of ${INSTANCE}`,

@@ -36,7 +36,7 @@ registerHooks({
 process.on("exit", () => console.log(JSON.stringify(modules)));
 `;
 
-/** Runs the CLI of a checkout in a process of its own. */
+/** Runs the CLI of a checkout in a separate process. */
 const exai = (root: string, words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   runProgram(process.execPath, [join(root, "cli/main.ts"), ...words], {
     cwd: root,
