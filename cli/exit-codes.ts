@@ -2,7 +2,7 @@ import { EXIT, type ExitCode } from "../contract/errors.ts";
 import type { CutoverPlan } from "../operations/rollout/commands/plan.ts";
 import type { RolloutStatus } from "../operations/rollout/commands/status.ts";
 import type { WatchResult } from "../operations/rollout/commands/watch.ts";
-import type { RolloutChange } from "./format/rollout.ts";
+import type { RolloutChange } from "./format/rollout/change.ts";
 
 /** The exit code of a verb that changes a rollout. */
 export function rolloutExit(result: RolloutChange): ExitCode {

@@ -48,6 +48,13 @@ export interface FormatContext {
 /** Puts data into words; pure. */
 export type Formatter<Data> = (data: Data, context: FormatContext) => readonly Block[];
 
+/** How a view is shown: `blocks` on a terminal; in a log `line`, each time that `change` differs. */
+export interface ViewFormatter<Data> {
+  readonly blocks: Formatter<Data>;
+  readonly line: (data: Data, at: string) => string;
+  readonly change: (data: Data) => string;
+}
+
 /** A command of this CLI as a person types it. */
 export function typed({ command }: Command): string {
   return `./exai ${command}`;

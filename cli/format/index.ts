@@ -1,16 +1,16 @@
 import type { Results, Views } from "../results.ts";
 import { formatBackupList, formatBackupNow } from "./backup.ts";
-import type { Block, Formatter } from "./block.ts";
-import { formatCutoverPlan } from "./cutover-plan.ts";
+import type { Block, Formatter, ViewFormatter } from "./block.ts";
+import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDoctor } from "./doctor.ts";
-import { formatRolloutHistory } from "./history.ts";
+import { formatRolloutHistory } from "./rollout/history.ts";
 import { formatImageBuild } from "./image.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
 import { formatAudit, formatPlan } from "./plan.ts";
 import { formatDown, formatEnvironment, formatPreview, formatStatus, formatSynth, formatUp } from "./stack.ts";
-import { formatRolloutChange } from "./rollout.ts";
+import { formatRolloutChange } from "./rollout/change.ts";
 import { formatSecretsRotate, formatSecretsStatus } from "./secrets.ts";
-import { formatRolloutStatus, formatWatchResult, ROLLOUT_VIEW } from "./status-watch.ts";
+import { formatRolloutStatus, formatWatchResult, ROLLOUT_VIEW } from "./rollout/status.ts";
 import { formatTest } from "./test.ts";
 import { formatVersion } from "./version.ts";
 
@@ -47,13 +47,6 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   test: formatTest,
   version: formatVersion,
 };
-
-/** How a view is shown: `blocks` on a terminal; in a log `line`, each time that `change` differs. */
-export interface ViewFormatter<Data> {
-  readonly blocks: Formatter<Data>;
-  readonly line: (data: Data, at: string) => string;
-  readonly change: (data: Data) => string;
-}
 
 /** How the views of each verb are shown to people. */
 export const VIEW_FORMATTERS: { readonly [Verb in keyof Views]: ViewFormatter<Views[Verb]> } = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Block } from "../../../cli/format/block.ts";
-import { ROLLOUT_VIEW, formatRolloutStatus } from "../../../cli/format/status-watch.ts";
+import { ROLLOUT_VIEW, formatRolloutStatus } from "../../../cli/format/rollout/status.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import { summaryOf } from "../../../operations/rollout/commands/history.ts";
 import type { Snapshot } from "../../../operations/rollout/commands/snapshot.ts";

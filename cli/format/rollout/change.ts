@@ -1,15 +1,12 @@
-import { command } from "../../contract/fix.ts";
-import { SLOTS, type Weights } from "../../contract/slots.ts";
-import type { AbortResult } from "../../operations/rollout/commands/abort.ts";
-import type { LedResult } from "../../operations/rollout/commands/ask-leader.ts";
-import type { ResumeResult } from "../../operations/rollout/commands/resume.ts";
-import type { RolledBackResult } from "../../operations/rollout/model/result.ts";
-import type { Holder } from "../../operations/rollout/ports/lease.ts";
-import { failureText } from "./failure.ts";
-import type { Failure } from "../../contract/failure.ts";
-import { heading, lines, next, type Block } from "./block.ts";
+import { command } from "../../../contract/fix.ts";
+import type { AbortResult } from "../../../operations/rollout/commands/abort.ts";
+import type { LedResult } from "../../../operations/rollout/commands/ask-leader.ts";
+import type { ResumeResult } from "../../../operations/rollout/commands/resume.ts";
+import type { RolledBackResult } from "../../../operations/rollout/model/result.ts";
+import { heading, lines, next, type Block } from "../block.ts";
 import { summaryText } from "./history.ts";
-import { span } from "./units.ts";
+import { span } from "../units.ts";
+import { causeText, holderText, weightsText } from "./words.ts";
 
 /** Results of the verbs that change a rollout. */
 export type RolloutChange = LedResult | ResumeResult | AbortResult;
@@ -79,19 +76,4 @@ function rolledBack(result: RolledBackResult): readonly Block[] {
     ...(evicted.includes(candidate) ? [] : [lines(kept)]),
     next(command(automatic ? `rollout history ${rollout}` : "rollout history")),
   ];
-}
-
-/** What failed, or the reason that a person gave. */
-export function causeText({ reason, failure }: { readonly reason: string; readonly failure?: Failure }): string {
-  return failure === undefined ? reason : failureText(failure);
-}
-
-/** `ann@host (cutover, process 42)`. */
-export function holderText({ who, verb, pid }: Holder): string {
-  return `${who} (${verb}, process ${String(pid)})`;
-}
-
-/** `blue 95 %, green 5 %`. */
-export function weightsText(weights: Weights): string {
-  return SLOTS.map((slot) => `${slot} ${String(weights[slot])} %`).join(", ");
 }

@@ -1,9 +1,9 @@
-import { command } from "../../contract/fix.ts";
-import type { RolloutDetail, RolloutHistory, RolloutSummary } from "../../operations/rollout/commands/history.ts";
-import { heading, next, type Block } from "./block.ts";
-import { causeText, weightsText } from "./rollout.ts";
-import { span } from "./units.ts";
-import { verdictCells, VERDICT_COLUMNS } from "./gates.ts";
+import { command } from "../../../contract/fix.ts";
+import type { RolloutDetail, RolloutHistory, RolloutSummary } from "../../../operations/rollout/commands/history.ts";
+import { heading, next, type Block } from "../block.ts";
+import { causeText, weightsText } from "./words.ts";
+import { span } from "../units.ts";
+import { verdictCells, VERDICT_COLUMNS } from "../gates.ts";
 
 /** `rollout history`: the newest rollouts, or one of them with its transitions and verdicts. */
 export function formatRolloutHistory(data: RolloutHistory | RolloutDetail): readonly Block[] {

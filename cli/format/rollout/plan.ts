@@ -1,11 +1,11 @@
-import { command } from "../../contract/fix.ts";
-import { migrationLabel } from "../../operations/migrations/files.ts";
-import type { CutoverPlan, PlannedMigrations, Stage } from "../../operations/rollout/commands/plan.ts";
-import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
-import { schemaNoteText } from "../../operations/schema/refusal.ts";
-import { heading, next, typed, type Block } from "./block.ts";
-import { slotTable } from "./status-watch.ts";
-import { span } from "./units.ts";
+import { command } from "../../../contract/fix.ts";
+import { migrationLabel } from "../../../operations/migrations/files.ts";
+import type { CutoverPlan, PlannedMigrations, Stage } from "../../../operations/rollout/commands/plan.ts";
+import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
+import { schemaNoteText } from "../../../operations/schema/refusal.ts";
+import { heading, next, typed, type Block } from "../block.ts";
+import { slotTable } from "./status.ts";
+import { span } from "../units.ts";
 
 /** `rollout plan`: the slots now, the stages, the gates, and whether the cutover could start. */
 export function formatCutoverPlan(plan: CutoverPlan): readonly Block[] {

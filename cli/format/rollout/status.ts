@@ -1,13 +1,12 @@
-import { command } from "../../contract/fix.ts";
-import type { RolloutStatus } from "../../operations/rollout/commands/status.ts";
-import type { WatchResult } from "../../operations/rollout/commands/watch.ts";
-import type { SlotSnapshot } from "../../operations/rollout/commands/snapshot.ts";
-import { heading, lines, next, type Block, type Column, type NextCommand } from "./block.ts";
+import { command } from "../../../contract/fix.ts";
+import type { RolloutStatus } from "../../../operations/rollout/commands/status.ts";
+import type { WatchResult } from "../../../operations/rollout/commands/watch.ts";
+import type { SlotSnapshot } from "../../../operations/rollout/commands/snapshot.ts";
+import { heading, lines, next, type Block, type Column, type NextCommand, type ViewFormatter } from "../block.ts";
 import { summaryText } from "./history.ts";
-import type { ViewFormatter } from "./index.ts";
-import { causeText, holderText, weightsText } from "./rollout.ts";
-import { span } from "./units.ts";
-import { byImportance, verdictCells, VERDICT_COLUMNS } from "./gates.ts";
+import { causeText, holderText, weightsText } from "./words.ts";
+import { span } from "../units.ts";
+import { byImportance, verdictCells, VERDICT_COLUMNS } from "../gates.ts";
 
 /** `rollout status`. */
 export function formatRolloutStatus(status: RolloutStatus): readonly Block[] {
