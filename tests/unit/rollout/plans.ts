@@ -22,7 +22,7 @@ export function rolloutPlan(changes: Partial<RolloutPlan> = {}): RolloutPlan {
 /** A fast rollout of a model world's images in two steps without waits. */
 export const TWO_STEPS = rolloutPlan({
   ...{ id: "r", image: "two", stableImage: "one", steps: [20, 100], holdSeconds: 0, bakeSeconds: 0, drainSeconds: 0 },
-  ...{ reason: "", startedAt: "" },
+  ...{ reason: "", startedAt: "2026-11-23T11:59:55.000Z" },
 });
 
 /** Every state is done at once. */
