@@ -57,7 +57,7 @@ function viewBlocks(status: RolloutStatus, title: readonly Block[]): readonly Bl
       : [`paused by ${pause.by} at ${pause.at}${pause.reason === "" ? "" : `: ${pause.reason}`}`]),
     ...[leaderText(status)].filter((text) => text !== ""),
   ];
-  const verdicts = byImportance(transition?.verdicts ?? []);
+  const verdicts = byImportance(status.gates ?? transition?.verdicts ?? []);
   return [
     ...title,
     slotTable(status),
@@ -67,7 +67,7 @@ function viewBlocks(status: RolloutStatus, title: readonly Block[]): readonly Bl
       : [
           {
             type: "table",
-            title: `gates before "${status.label}"`,
+            title: status.gates === undefined ? `gates before "${status.label}"` : "gates",
             columns: VERDICT_COLUMNS,
             rows: verdicts.map(verdictCells),
           } as const,

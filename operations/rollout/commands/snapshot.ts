@@ -4,6 +4,7 @@ import type { RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
 import { liveMetrics, type LiveMetrics } from "./live-metrics.ts";
 import { firstJournal, type Journal } from "../model/journal.ts";
+import type { GateCheck } from "../ports/journal.ts";
 import type { Holder } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
 import type { OpenConnections } from "../ports/traffic.ts";
@@ -14,6 +15,8 @@ export interface Snapshot {
   readonly at: number;
   /** The journal; the first journal of the table in force if there has never been a rollout. */
   readonly journal: Journal;
+  /** The gates' last check in the present state; undefined if there is none. */
+  readonly check?: GateCheck | undefined;
   readonly holder: Holder | undefined;
   /** Undefined if the router does not answer. */
   readonly router: Router | undefined;
@@ -46,14 +49,23 @@ export interface SlotSnapshot {
 
 /** Reads all parts at once. `slots`: what an earlier snapshot read, to save the query, which is the slowest part. */
 export async function takeSnapshot(context: RolloutContext, slots?: Snapshot["slots"]): Promise<Snapshot> {
-  const [journal, holder, router, metrics, found] = await Promise.all([
+  const [journal, check, holder, router, metrics, found] = await Promise.all([
     context.journal.read(),
+    context.journal.lastCheck?.().catch(() => undefined),
     context.leases.holder(),
     readRouter(context),
     liveMetrics(context.prometheusUrl),
     slots ?? readSlots(context),
   ]);
-  return { at: Date.now(), journal: journal ?? firstJournal(router?.table), holder, router, slots: found, metrics };
+  return {
+    at: Date.now(),
+    journal: journal ?? firstJournal(router?.table),
+    check: check?.sequence === journal?.sequence ? check : undefined,
+    holder,
+    router,
+    slots: found,
+    metrics,
+  };
 }
 
 /** Whether the router has the journal's table. While a rollout is led, a difference is a change under way. */

@@ -1,4 +1,5 @@
 import type { Slot, Weights } from "../../../contract/slots.ts";
+import type { Verdict } from "../../../contract/verdict.ts";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { agrees, isLed, slotSnapshots, takeSnapshot, weightsOf, type SlotSnapshot, type Snapshot } from "./snapshot.ts";
@@ -42,6 +43,8 @@ export interface RolloutStatus {
     /** Whether its time has passed; the slot stays warm until a person or a cutover ends the standby. */
     readonly over: boolean;
   };
+  /** Verdicts of the gates at the last check in the present state; absent if they are not known. */
+  readonly gates?: readonly Verdict[];
   readonly lastEnding?: Ending;
   /** The last transition, with the verdicts of the gates that led to it. */
   readonly transition?: Transition;
@@ -95,6 +98,7 @@ export function statusOf(snapshot: Snapshot): RolloutStatus {
     table,
     ...(router?.table === undefined ? {} : { tableInForce: router.table }),
     ...(state.name === "standby" && plan !== undefined ? { standby } : {}),
+    ...(snapshot.check === undefined ? {} : { gates: snapshot.check.verdicts }),
     ...(ending === undefined ? {} : { lastEnding: ending }),
     ...(entry === undefined ? {} : { transition: transitionOf(entry) }),
   };

@@ -1,13 +1,14 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, unwritable } from "../host/durable-files.ts";
 import { parseJournal, type HistoryEntry, type Journal } from "../model/journal.ts";
-import type { JournalStore, JournalWriter } from "../ports/journal.ts";
+import type { GateCheck, JournalStore, JournalWriter } from "../ports/journal.ts";
 import type { Lease } from "../ports/lease.ts";
 import { FencedDirectory } from "./fenced-directory.ts";
 
 const JOURNAL = "journal.json";
 const HISTORY = "history.jsonl";
+const CHECK = "gates.json";
 
 /** `<directory>/journal.json`, replaced by rename, and `<directory>/history.jsonl`, appended to. */
 export class FileJournalStore implements JournalStore {
@@ -55,6 +56,17 @@ export class FileJournalStore implements JournalStore {
         pending = [];
       },
     };
+  }
+
+  async publish(check: GateCheck): Promise<void> {
+    const path = join(this.#directory, CHECK);
+    await writeFile(`${path}.new`, JSON.stringify(check));
+    await rename(`${path}.new`, path);
+  }
+
+  async lastCheck(): Promise<GateCheck | undefined> {
+    const text = await readFile(join(this.#directory, CHECK), "utf8").catch(() => undefined);
+    return text === undefined ? undefined : (JSON.parse(text) as GateCheck);
   }
 
   async history(): Promise<readonly HistoryEntry[]> {

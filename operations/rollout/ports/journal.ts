@@ -1,3 +1,4 @@
+import type { Verdict } from "../../../contract/verdict.ts";
 import type { HistoryEntry, Journal } from "../model/journal.ts";
 import type { Lease } from "./lease.ts";
 
@@ -9,6 +10,17 @@ export interface JournalStore {
   open(lease: Lease): Promise<JournalWriter>;
   /** All transitions, oldest first. */
   history(): Promise<readonly HistoryEntry[]>;
+  /** Publishes the gates' last check for observers; may be lost. Absent: only the leader has it. */
+  publish?(check: GateCheck): Promise<void>;
+  /** The last published check. */
+  lastCheck?(): Promise<GateCheck | undefined>;
+}
+
+/** The verdicts of one check of the gates. */
+export interface GateCheck {
+  /** Sequence of the journal at the time: a check of an earlier state is out of date. */
+  readonly sequence: number;
+  readonly verdicts: readonly Verdict[];
 }
 
 export interface JournalWriter {

@@ -103,6 +103,11 @@ describe("the view of a rollout", () => {
     ]);
   });
 
+  it("shows the gates of the present step if they are known", () => {
+    const [, gates] = rowsOf(view({ check: { sequence: 2, verdicts: [{ ...P95, figure: 90 }] } }));
+    expect(gates).toMatchObject([{ gate: "p95", figure: "90 ms", limit: "500 ms" }]);
+  });
+
   it("warns about what does not answer instead of showing old figures", () => {
     const blocks = view({ router: undefined, metrics: undefined });
     expect(textsOf(blocks)).toEqual(
