@@ -17,7 +17,7 @@ function userError({ code, where, message, fix, exitCode }: UserError): ErrorEve
   return { type: "error", code, where, message, fix, exitCode };
 }
 
-/** What Ctrl-C comes to. */
+/** The result of Ctrl-C. */
 export const INTERRUPTED: ErrorEvent = {
   type: "error",
   code: "interrupted",

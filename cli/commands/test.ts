@@ -68,7 +68,7 @@ async function* test(
   // The cluster's tests mostly wait, so they run next to everything but the measurements.
   const startCluster = (): Promise<VitestRun> => {
     const run = vitest("cluster", folders, "pipe", signal);
-    run.catch(() => undefined); // whoever awaits it receives the error
+    run.catch(() => undefined); // the caller that awaits it receives the error
     return run;
   };
   if (suites.length === 0)

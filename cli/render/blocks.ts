@@ -7,7 +7,7 @@ export function blocksText(blocks: readonly Block[], terminal: Terminal): string
   return blocks.map((block) => blockText(block, terminal)).join("");
 }
 
-/** The lines of blocks that are no document. */
+/** The lines of blocks other than documents. */
 export function blockLines(block: Exclude<Block, { type: "document" }>, terminal: Terminal): readonly string[] {
   const { columns, colours } = terminal;
   switch (block.type) {

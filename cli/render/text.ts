@@ -10,7 +10,7 @@ import { terminalOf, wrap, type Terminal } from "./terminal.ts";
 
 /**
  * For people. On a terminal the running step has a line that is rewritten until it ends; in a log, and with `plain`, each
- * event is a line of its own.
+ * event is a separate line.
  */
 export function textRenderer({ out, err }: Streams, plain = false): Renderer {
   const outTerminal = (): Terminal => terminalOf(out, plain);

@@ -65,7 +65,7 @@ describe("renderers", () => {
     expect(open.replaceAll(/\x1b\[[0-9;]*m/g, "").length).toBeLessThan(10);
   });
 
-  it("tells durations in the unit that fits", () => {
+  it("shows durations in a suitable unit", () => {
     expect([0.44, 12.3, 59.4, 59.6, 185].map(duration)).toEqual(["0.4 s", "12 s", "59 s", "60 s", "3 min 5 s"]);
   });
 
