@@ -4,7 +4,7 @@ import type { Database, DatabaseOptions } from "../platform.ts";
 import type { LocalStack } from "./project.ts";
 import { localGuard } from "./release-guard.ts";
 import { withStackLock } from "./stack-lock.ts";
-import { localDatabaseUrl } from "./database-url.ts";
+import { localDatabaseUrl } from "./project.ts";
 
 /** The database of a local stack, or the one that the user names. */
 export function databaseOf(stack: LocalStack, { url, signal }: DatabaseOptions): Database {

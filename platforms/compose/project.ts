@@ -10,6 +10,7 @@ import type { ComposeProject } from "../../synth/compose.ts";
 import { loadProgram } from "../../synth/lazy.ts";
 import { layered } from "../../synth/stack-file.ts";
 import type { DeclaredStack, Overrides } from "../declared.ts";
+import type { EngineTarget } from "../pulumi/target.ts";
 import { jwtSettings } from "./jwt-keys.ts";
 import { FileState } from "./state.ts";
 
@@ -70,4 +71,17 @@ export async function localProject(stack: LocalStack): Promise<LocalProject> {
     outputs: composeOutputs((password, length) => stack.state.password(password, length)),
   });
   return { ...stack, graph, compose: compose(graph), composePath: join(stack.home, "compose.yaml") };
+}
+
+/** A local stack for the engine. Its backend is in its own folder, so two stacks may have the same name. */
+export function engineTarget({ declared, home, overrides }: LocalStack): EngineTarget {
+  return { stack: declared.name, folder: join(home, "engine"), ownBackend: join(home, "backend"), overrides };
+}
+
+/** Name under which the program generates the password of the database's owner. */
+export const POSTGRES_PASSWORD = "generated-postgres";
+
+/** Connection string of a local database's owner, by the published port on loopback. */
+export function localDatabaseUrl({ settings, state }: LocalStack): string {
+  return `postgres://postgres:${state.password(POSTGRES_PASSWORD, 48)}@127.0.0.1:${settings.postgresPort}/postgres?sslmode=disable`;
 }

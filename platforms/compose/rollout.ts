@@ -5,7 +5,7 @@ import { Prefetched, type Prefetch } from "../../operations/rollout/ports/prefet
 import { ROLLBACK_SECONDS } from "../../operations/rollout/controller/schema-check.ts";
 import { EnvoyTraffic } from "../../operations/rollout/local/envoy-traffic.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { POSTGRES_PASSWORD } from "./database-url.ts";
+import { POSTGRES_PASSWORD } from "./project.ts";
 import type { RolloutKind } from "../platform.ts";
 import { madeByCompose } from "./containers.ts";
 import type { LocalStack } from "./project.ts";

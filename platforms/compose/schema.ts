@@ -1,7 +1,7 @@
 import { imageLabels } from "../../operations/docker/cli.ts";
 import { databaseSchema, type RolloutSchema } from "../../operations/schema/coupling.ts";
 import { declaredRanges } from "../declared-ranges.ts";
-import { localDatabaseUrl } from "./database-url.ts";
+import { localDatabaseUrl } from "./project.ts";
 import type { LocalStack } from "./project.ts";
 import { provideImage } from "./slot-container.ts";
 

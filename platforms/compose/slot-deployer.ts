@@ -5,7 +5,7 @@ import { serverName } from "../../stacks/settings.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
 import { setInStackFile } from "../pulumi/stack-file.ts";
 import { apply } from "./apply.ts";
-import { engineTarget } from "./engine-target.ts";
+import { engineTarget } from "./project.ts";
 import { localProject, localStack, type LocalStack } from "./project.ts";
 import {
   drainSlot,

@@ -11,7 +11,7 @@ import { loadEngine } from "../pulumi/lazy.ts";
 import { containersOf } from "./containers.ts";
 import { databaseOf } from "./database.ts";
 import { composeDown } from "./down.ts";
-import { engineTarget } from "./engine-target.ts";
+import { engineTarget } from "./project.ts";
 import { FileRotationStore } from "./jwt-keys.ts";
 import { composeLogs } from "./logs.ts";
 import { localProject, localStack, type LocalStack } from "./project.ts";

@@ -10,7 +10,7 @@ import { applyPending, type ApplyPendingResult } from "../../operations/schema/a
 import { prepareMachine, readyFor } from "../machine/prepare.ts";
 import type { ComposeUp } from "../results.ts";
 import { apply, difference, writeProject } from "./apply.ts";
-import { localDatabaseUrl } from "./database-url.ts";
+import { localDatabaseUrl } from "./project.ts";
 import { localProject, localStack, type LocalProject, type LocalStack } from "./project.ts";
 import { localGuard } from "./release-guard.ts";
 
