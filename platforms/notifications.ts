@@ -28,7 +28,7 @@ export function notifierOf(
   decrypt?: Decrypt,
 ): Notifier | undefined {
   if (KEYS.every((key) => (source.get(key) ?? "") === "")) return undefined;
-  const troubles: string[] = [];
+  const problems: string[] = [];
   const channels: Receiver[] = [];
   let decrypted: ReturnType<Decrypt> | undefined;
 
@@ -42,7 +42,7 @@ export function notifierOf(
     }
     if (decrypt === undefined) {
       const named = keys.map((key) => `exai:${key}`).join(", ");
-      troubles.push(
+      problems.push(
         `${named}: encrypted in the stack file, which only the engine can read; no announcement is sent there`,
       );
       return;
@@ -64,6 +64,6 @@ export function notifierOf(
   receive("slack", ["rolloutSlackWebhook"], slack);
   receive("pagerduty", ["rolloutPagerdutyKey"], (key) => pagerduty(key, settings.rolloutPagerdutyUrl));
   receive("webhook", ["rolloutWebhook", "rolloutWebhookSecret"], webhook);
-  if (channels.length === 0 && troubles.length === 0) return undefined;
-  return new Notifier({ stack: settings.stack, channels, cursors, troubles });
+  if (channels.length === 0 && problems.length === 0) return undefined;
+  return new Notifier({ stack: settings.stack, channels, cursors, problems });
 }

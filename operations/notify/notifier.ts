@@ -12,7 +12,7 @@ export interface NotifierOptions {
   readonly channels: readonly Receiver[];
   readonly cursors: CursorStore;
   /** Problems that are known from the start, reported with the first event. */
-  readonly troubles?: readonly string[];
+  readonly problems?: readonly string[];
   readonly times?: Partial<DeliveryTimes>;
   /** How long the end waits for deliveries that are under way. @default 5 */
   readonly flushSeconds?: number;
@@ -35,10 +35,10 @@ export class Notifier implements Announcer {
   readonly #flushSeconds: number;
   /** The known entries of the journal, oldest first. */
   readonly #entries: HistoryEntry[] = [];
-  #troubles: string[];
+  #problems: string[];
 
-  constructor({ stack, channels, cursors, troubles, times, flushSeconds }: NotifierOptions) {
-    this.#troubles = (troubles ?? []).map((text) => `notifications: ${text}`);
+  constructor({ stack, channels, cursors, problems, times, flushSeconds }: NotifierOptions) {
+    this.#problems = (problems ?? []).map((text) => `notifications: ${text}`);
     this.#times = { ...DELIVERY_TIMES, ...times };
     this.#flushSeconds = flushSeconds ?? 5;
     const announce = (entry: HistoryEntry) => {
@@ -51,7 +51,7 @@ export class Notifier implements Announcer {
       (channel) =>
         new ChannelQueue({
           ...{ channel, cursors, times: this.#times, signal: this.#stop.signal, announce },
-          problem: (text) => this.#troubles.push(`notifications to ${channel.name}: ${text}`),
+          problem: (text) => this.#problems.push(`notifications to ${channel.name}: ${text}`),
         }),
     );
   }
@@ -66,7 +66,7 @@ export class Notifier implements Announcer {
       },
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        this.#troubles.push(`notifications: the history cannot be read: ${reason}`);
+        this.#problems.push(`notifications: the history cannot be read: ${reason}`);
         return undefined;
       },
     );
@@ -78,10 +78,10 @@ export class Notifier implements Announcer {
     for (const queue of this.#queues) queue.push(entry);
   }
 
-  troubles(): readonly string[] {
-    const troubles = this.#troubles;
-    this.#troubles = [];
-    return troubles;
+  problems(): readonly string[] {
+    const problems = this.#problems;
+    this.#problems = [];
+    return problems;
   }
 
   async end(): Promise<void> {

@@ -152,19 +152,22 @@ describe.skipIf(kubeconfig === "")(
         await lease.release();
       });
 
-      test.each([3600, -3600])("of a holder whose clock is %d s off stays with the holder while it is renewed", async (off) => {
-        await heldElsewhere(off);
-        const attempt = leaseStore()
-          .acquire("resume")
-          .then(
-            () => "taken",
-            (error: unknown) => String(error),
-          );
-        await sleep(1000);
-        await heldElsewhere(off);
-        expect(await attempt).toContain("ann@elsewhere holds it");
-        await (await leaseStore().seize("test")).release();
-      });
+      test.each([3600, -3600])(
+        "of a holder whose clock is %d s off stays with the holder while it is renewed",
+        async (off) => {
+          await heldElsewhere(off);
+          const attempt = leaseStore()
+            .acquire("resume")
+            .then(
+              () => "taken",
+              (error: unknown) => String(error),
+            );
+          await sleep(1000);
+          await heldElsewhere(off);
+          expect(await attempt).toContain("ann@elsewhere holds it");
+          await (await leaseStore().seize("test")).release();
+        },
+      );
 
       test.each([3600, -3600])("of a clock that is %d s off has a holder, who may be gone", async (off) => {
         await heldElsewhere(0);
@@ -242,8 +245,8 @@ describe.skipIf(kubeconfig === "")(
           delivered: present.delivered + 1,
         }));
       await Promise.all([3, 1, 2].map(told));
-      const standing = { sequence: 3, delivered: 3, failed: 0 };
-      expect(await new KubernetesCursorStore(cluster).read("webhook")).toEqual(standing);
+      const cursor = { sequence: 3, delivered: 3, failed: 0 };
+      expect(await new KubernetesCursorStore(cluster).read("webhook")).toEqual(cursor);
     });
   },
 );

@@ -26,7 +26,7 @@ export async function* withLease<Result>(
   const { announcer, journal } = context;
   announcer?.begin(store.journal.sequence, () => journal.history());
   try {
-    return yield* withTroubles(work(store), announcer);
+    return yield* withProblems(work(store), announcer);
   } catch (error) {
     if (context.signal.aborted) return interrupted(store);
     throw store.ended.aborted ? lostLease(store.ended.reason) : error;
@@ -34,26 +34,26 @@ export async function* withLease<Result>(
     await store.close();
     // After the release of the lease: a slow receiver must not keep others waiting.
     await announcer?.end();
-    yield* troubles(announcer);
+    yield* problems(announcer);
   }
 }
 
 /** The operation's events, and the announcer's failures between them. */
-async function* withTroubles<Result>(work: Operation<Result>, announcer: Announcer | undefined): Operation<Result> {
+async function* withProblems<Result>(work: Operation<Result>, announcer: Announcer | undefined): Operation<Result> {
   try {
     for (;;) {
       const { done, value } = await work.next();
       if (done === true) return value;
       yield value;
-      yield* troubles(announcer);
+      yield* problems(announcer);
     }
   } finally {
     await work.return(undefined as never); // if the reader leaves before the end
   }
 }
 
-function* troubles(announcer: Announcer | undefined): Generator<ProgressEvent, void, void> {
-  for (const message of announcer?.troubles() ?? []) yield { type: "note", level: "warning", message };
+function* problems(announcer: Announcer | undefined): Generator<ProgressEvent, void, void> {
+  for (const message of announcer?.problems() ?? []) yield { type: "note", level: "warning", message };
 }
 
 function interrupted({ machine, journal }: RolloutStore): InterruptedResult {

@@ -76,8 +76,8 @@ export class StepGates {
 
   /** Seconds that the step may last without a pass, from its start or its last pass. */
   get deadlineSeconds(): number {
-    const { noDataSeconds, sharedTroubleSeconds } = this.#run.context.gates;
-    const shared = Math.min(sharedTroubleSeconds, this.#sharedSeconds);
+    const { noDataSeconds, sharedProblemSeconds } = this.#run.context.gates;
+    const shared = Math.min(sharedProblemSeconds, this.#sharedSeconds);
     return (this.#passed ? 0 : this.#holdSeconds) + noDataSeconds + Math.round(shared);
   }
 

@@ -28,7 +28,7 @@ export interface GateSettings {
   /** Seconds after a step's hold in which the gates must pass; then the rollout rolls back. @default 60 */
   readonly noDataSeconds: number;
   /** Most seconds that are added to them while the stable slot has the same problem. @default 600 */
-  readonly sharedTroubleSeconds: number;
+  readonly sharedProblemSeconds: number;
   /** Seconds between two checks. @default 2 */
   readonly checkSeconds: number;
   /** Chance per step, over all its checks, that a limit fails a candidate that sits exactly on it. @default 0.01 */
@@ -54,7 +54,7 @@ export const DEFAULT_GATES: GateSettings = {
   minimumSamples: 300,
   minimumRoundTrips: 60,
   noDataSeconds: 60,
-  sharedTroubleSeconds: 600,
+  sharedProblemSeconds: 600,
   checkSeconds: 2,
   significance: 0.01,
   comparisonSignificance: 0.001,

@@ -2,7 +2,7 @@ import type { HistoryEntry } from "../model/journal.ts";
 
 /**
  * Sends the transitions of a rollout to people and other programs, after they are in the journal. It never throws, delays
- * or fails a rollout: its errors are in {@link Announcer.troubles}.
+ * or fails a rollout: its errors are in {@link Announcer.problems}.
  */
 export interface Announcer {
   /**
@@ -13,7 +13,7 @@ export interface Announcer {
   begin(sequence: number, history: () => Promise<readonly HistoryEntry[]>): void;
   happened(entry: HistoryEntry): void;
   /** Errors since the last call, as messages. */
-  troubles(): readonly string[];
+  problems(): readonly string[];
   /** Called after the lease is released. Waits a few seconds for pending deliveries; the next holder sends the rest. */
   end(): Promise<void>;
 }

@@ -45,7 +45,7 @@ const PARTS =
 
 /** Gates that pass soon and do not judge the speed of a busy machine. */
 export const KUBERNETES_GATES: Partial<GateSettings> = {
-  ...{ minimumSamples: 40, minimumRoundTrips: 10, checkSeconds: 1, noDataSeconds: 120, sharedTroubleSeconds: 30 },
+  ...{ minimumSamples: 40, minimumRoundTrips: 10, checkSeconds: 1, noDataSeconds: 120, sharedProblemSeconds: 30 },
   ...{ p95Milliseconds: 5000, p99Milliseconds: 10_000, webSocketMilliseconds: 5000, memoryGrowth: 0 },
 };
 

@@ -39,14 +39,14 @@ const machine = (flushSeconds = 20, attemptSeconds = 2) =>
   });
 const heard = () => receiver.received.map(({ headers }) => headers["webhook-id"]);
 const kept = () => api.data[`${NAMESPACE}/${NOTIFIED_NAME}`];
-const standing = () => JSON.parse(kept()?.webhook ?? "null") as unknown;
+const cursor = () => JSON.parse(kept()?.webhook ?? "null") as unknown;
 
 /** A turn in which the entries happen, on a journal that has the earlier ones. */
 async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: readonly HistoryEntry[] = []) {
   of.begin(earlier.length, () => Promise.resolve([...earlier, ...entries]));
   for (const entry of entries) of.happened(entry);
   await of.end();
-  return of.troubles();
+  return of.problems();
 }
 
 describe("delivery cursors on a cluster", () => {
@@ -55,7 +55,7 @@ describe("delivery cursors on a cluster", () => {
     // A job of a pipeline was killed with 2 to 4 in the journal; another runner goes on with 5.
     expect(await turn(machine(), WHOLE.slice(4), WHOLE.slice(0, 4))).toEqual([]);
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
-    expect(standing()).toEqual({ sequence: 5, delivered: 4, failed: 0 });
+    expect(cursor()).toEqual({ sequence: 5, delivered: 4, failed: 0 });
     // A machine that has last led long ago, or never, repeats none of it.
     await turn(machine(), [], WHOLE);
     expect(heard()).toHaveLength(4);
@@ -75,7 +75,7 @@ describe("delivery cursors on a cluster", () => {
         delivered: present.delivered + 1,
       }));
     await Promise.all([4, 1, 5, 3, 2].map(told));
-    expect(standing()).toEqual({ sequence: 5, delivered: 5, failed: 0 });
+    expect(cursor()).toEqual({ sequence: 5, delivered: 5, failed: 0 });
     expect(api.conflicts).toBeGreaterThan(0);
   });
 
@@ -92,7 +92,7 @@ describe("delivery cursors on a cluster", () => {
     await turn(machine(), WHOLE.slice(3), WHOLE.slice(0, 3));
     await slow.end();
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-3", "r1-4", "r1-5", "r1-3"]);
-    expect(standing()).toMatchObject({ sequence: 5, delivered: 5 });
+    expect(cursor()).toMatchObject({ sequence: 5, delivered: 5 });
   });
 
   it("are not set back by an operation that was overtaken, but by a new journal", async () => {
@@ -100,9 +100,9 @@ describe("delivery cursors on a cluster", () => {
     const overtaken = machine();
     overtaken.begin(3, () => Promise.resolve(WHOLE));
     await overtaken.end();
-    expect(standing()).toMatchObject({ sequence: 5 });
+    expect(cursor()).toMatchObject({ sequence: 5 });
     await turn(machine(), [], WHOLE.slice(0, 1));
-    expect(standing()).toMatchObject({ sequence: 1 });
+    expect(cursor()).toMatchObject({ sequence: 1 });
   });
 });
 
@@ -118,7 +118,7 @@ describe("an API server", () => {
     await receiver.until(2);
     await second.end();
     expect(performance.now() - started).toBeLessThan(5000);
-    expect(second.troubles()).toEqual([
+    expect(second.problems()).toEqual([
       expect.stringMatching(/^notifications to webhook: the delivery cursor cannot be read \(no answer in time\)/),
     ]);
     expect(heard()).toEqual(["r1-1", "r1-5"]);
@@ -132,14 +132,14 @@ describe("an API server", () => {
     first.begin(0, () => Promise.resolve([]));
     for (const entry of WHOLE.slice(0, 1)) first.happened(entry);
     await receiver.until(1);
-    await expect.poll(standing).toMatchObject({ sequence: 1 });
+    await expect.poll(cursor).toMatchObject({ sequence: 1 });
     api.mood = "is silent";
     for (const entry of WHOLE.slice(1, 3)) first.happened(entry);
     await receiver.until(2);
     const ending = performance.now();
     await first.end();
     expect(performance.now() - ending).toBeLessThan(3000);
-    expect(first.troubles()).toEqual([
+    expect(first.problems()).toEqual([
       expect.stringMatching(/the delivery cursor cannot be written \(no answer in time\)/),
     ]);
     api.mood = "answers";
@@ -157,7 +157,7 @@ describe("an API server", () => {
       expect.stringMatching(/the delivery cursor cannot be written \(get ConfigMap .* is not allowed/),
     ]);
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
-    expect(standing()).toMatchObject({ sequence: 5 });
+    expect(cursor()).toMatchObject({ sequence: 5 });
   });
 
   it("that does not return the history leaves the cursor unchanged", async () => {
@@ -166,7 +166,7 @@ describe("an API server", () => {
     second.begin(4, () => Promise.reject(new Error("reset")));
     for (const entry of WHOLE.slice(4)) second.happened(entry);
     await second.end();
-    expect(second.troubles()).toEqual(["notifications: the history cannot be read: reset"]);
+    expect(second.problems()).toEqual(["notifications: the history cannot be read: reset"]);
     await turn(machine(), [], WHOLE);
     expect(heard()).toEqual(["r1-1", "r1-5", "r1-3", "r1-4", "r1-5"]);
   });
@@ -200,6 +200,6 @@ describe("a stack on a cluster", () => {
       await opened.close();
     }
     expect(heard()).toEqual(["r1-1", "r1-3", "r1-4", "r1-5"]);
-    expect(standing()).toEqual({ sequence: 5, delivered: 4, failed: 0 });
+    expect(cursor()).toEqual({ sequence: 5, delivered: 4, failed: 0 });
   });
 });

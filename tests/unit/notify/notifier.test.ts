@@ -45,7 +45,7 @@ async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: rea
   of.begin(earlier.length, () => Promise.resolve(earlier));
   for (const entry of entries) of.happened(entry);
   await of.end();
-  return of.troubles();
+  return of.problems();
 }
 
 describe("a receiver", () => {
@@ -97,8 +97,8 @@ describe("a receiver with problems", () => {
 
   it("that refuses is not tried again, and leads to a warning without the address", async () => {
     receiver.answer = (response) => response.writeHead(404).end("no_service");
-    const troubles = await turn(notifier(), WHOLE.slice(0, 1));
-    expect(troubles).toEqual([
+    const problems = await turn(notifier(), WHOLE.slice(0, 1));
+    expect(problems).toEqual([
       'notifications to webhook: "rollout started: exai:2 into green" was not delivered: HTTP 404 (no_service)',
     ]);
     expect(receiver.received).toHaveLength(1);
@@ -139,7 +139,7 @@ describe("a receiver with problems", () => {
     const ending = performance.now();
     await first.end();
     expect(performance.now() - ending).toBeLessThan(5000);
-    expect(first.troubles()).toEqual([
+    expect(first.problems()).toEqual([
       expect.stringMatching(
         /^notifications to webhook: 4 not delivered yet .*next operation on a rollout tries again$/,
       ),
@@ -159,8 +159,8 @@ describe("a receiver with problems", () => {
 
   it("is not tried after the deadline, and the last reason is reported", async () => {
     receiver.answer = (response) => response.writeHead(502).end("<html>secret</html>");
-    const troubles = await turn(notifier({ times: { deadlineSeconds: 0.5 } }), WHOLE.slice(0, 1));
-    expect(troubles).toMatchObject([/was not delivered: HTTP 502$/]);
+    const problems = await turn(notifier({ times: { deadlineSeconds: 0.5 } }), WHOLE.slice(0, 1));
+    expect(problems).toMatchObject([/was not delivered: HTTP 502$/]);
     expect(receiver.received.length).toBeGreaterThan(1);
   });
 
@@ -169,18 +169,18 @@ describe("a receiver with problems", () => {
     await closed.close();
     const good = { ...webhook(receiver.url, SECRET), name: "good" };
     const bad = { ...webhook(`${closed.url}/services/hidden`, SECRET), name: "bad" };
-    const troubles = await turn(notifier({ channels: [bad, good], flushSeconds: 1 }), WHOLE);
+    const problems = await turn(notifier({ channels: [bad, good], flushSeconds: 1 }), WHOLE);
     expect(heard()).toHaveLength(4);
-    expect(troubles).toEqual([expect.stringMatching(/^notifications to bad: 4 not delivered yet \(ECONNREFUSED\)/)]);
-    expect(JSON.stringify(troubles)).not.toMatch(/hidden|whsec|127\.0\.0\.1/);
+    expect(problems).toEqual([expect.stringMatching(/^notifications to bad: 4 not delivered yet \(ECONNREFUSED\)/)]);
+    expect(JSON.stringify(problems)).not.toMatch(/hidden|whsec|127\.0\.0\.1/);
   });
 });
 
 describe("a cursor that cannot be written", () => {
   it("leads to a warning, and announcements are sent", async () => {
     writeFileSync(join(home, "notified"), "a file where a directory should be");
-    const troubles = await turn(notifier(), WHOLE);
+    const problems = await turn(notifier(), WHOLE);
     expect(heard()).toHaveLength(4);
-    expect(troubles.length).toBeGreaterThan(0);
+    expect(problems.length).toBeGreaterThan(0);
   });
 });

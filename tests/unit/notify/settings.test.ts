@@ -55,7 +55,7 @@ describe("the receivers of a stack", () => {
           rolloutWebhookSecret: `whsec_${Buffer.alloc(32).toString("base64")}`,
         });
       });
-      expect(made?.troubles()).toEqual([]);
+      expect(made?.problems()).toEqual([]);
       expect(asked).toBe(0);
       made?.begin(0, () => Promise.resolve([]));
       for (const entry of rolloutEntries("prepare", 25)) made?.happened(entry);
@@ -75,11 +75,11 @@ describe("the receivers of a stack", () => {
     made?.begin(0, () => Promise.resolve([]));
     for (const entry of rolloutEntries("prepare")) made?.happened(entry);
     await made?.end();
-    expect(made?.troubles()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
+    expect(made?.problems()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
   });
 
   it("do not include one whose address only the engine can decrypt, with a warning", async () => {
-    expect((await notifier({ rolloutSlackWebhook: DEFERRED }))?.troubles()).toEqual([
+    expect((await notifier({ rolloutSlackWebhook: DEFERRED }))?.problems()).toEqual([
       expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*no announcement is sent/) as string,
     ]);
   });

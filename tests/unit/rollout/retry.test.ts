@@ -15,30 +15,30 @@ import type { JournalWriter } from "../../../operations/rollout/ports/journal.ts
 import { abort, rollback } from "../../support/rollout-verbs.ts";
 
 /** Attempts that fail before one succeeds; each failure decrements it. */
-interface Trouble {
+interface Outage {
   left: number;
 }
 
-const troubled =
-  (trouble: Trouble) =>
+const failing =
+  (outage: Outage) =>
   async <T>(act: () => Promise<T>): Promise<T> => {
-    if (trouble.left === 0) return act();
-    trouble.left -= 1;
+    if (outage.left === 0) return act();
+    outage.left -= 1;
     throw new Error("the connection breaks off");
   };
 
-/** A cutover of {@link TWO_STEPS} with the given result of its gates; `trouble` begins with the first step. */
+/** A cutover of {@link TWO_STEPS} with the given result of its gates; `outage` begins with the first step. */
 async function cutoverWith(wanted: {
   readonly gates?: StepResult;
   readonly failing: "router" | "journal";
   readonly times: number;
-}): Promise<{ world: World; run: Promise<{ code: number; notes: string[] }>; trouble: Trouble }> {
+}): Promise<{ world: World; run: Promise<{ code: number; notes: string[] }>; outage: Outage }> {
   const world = new World();
-  const trouble: Trouble = { left: 0 };
-  const fails = troubled(trouble);
+  const outage: Outage = { left: 0 };
+  const fails = failing(outage);
   const work: StateHandler = async function* (_, state) {
     await Promise.resolve();
-    if (state.name === "shift") trouble.left = wanted.times;
+    if (state.name === "shift") outage.left = wanted.times;
     return (state.name === "shift" ? wanted.gates : undefined) ?? { outcome: "done", detail: "" };
   };
   const plain = world.context(new Process("ann@host"), "http://127.0.0.1:9", work);
@@ -65,7 +65,7 @@ async function cutoverWith(wanted: {
     code,
     notes: events.flatMap((event) => (event.type === "note" ? [event.message] : [])),
   }));
-  return { world, run, trouble };
+  return { world, run, outage };
 }
 
 describe("between two states", () => {
@@ -88,10 +88,10 @@ describe("between two states", () => {
   });
 
   it("a permanent error ends the controller, and the rollout can be aborted later", async () => {
-    const { world, run, trouble } = await cutoverWith({ failing: "journal", times: Infinity });
+    const { world, run, outage } = await cutoverWith({ failing: "journal", times: Infinity });
     await expect(run).rejects.toThrow("the connection breaks off");
     expect(world.journal?.machine.state).toEqual({ name: "shift", step: 0 });
-    trouble.left = 0;
+    outage.left = 0;
     const again = world.context(new Process("bob@host"), "http://127.0.0.1:9", passes);
     expect((await runVerb(abort(again, {}))).code).toBe(0);
     expect(world.table.weights).toEqual({ blue: 100, green: 0 });
@@ -101,8 +101,8 @@ describe("between two states", () => {
 describe("a request during an outage", () => {
   async function leader(times: number) {
     const world = new World();
-    const trouble: Trouble = { left: 0 };
-    const fails = troubled(trouble);
+    const outage: Outage = { left: 0 };
+    const fails = failing(outage);
     const context = world.context(new Process("ann@host"), "http://127.0.0.1:9", passes);
     const journal: RolloutContext["journal"] = {
       ...context.journal,
@@ -113,7 +113,7 @@ describe("a request during an outage", () => {
     };
     const store = await RolloutStore.open({ ...context, journal }, "cutover");
     await store.dispatch({ type: "start", plan: TWO_STEPS });
-    trouble.left = times;
+    outage.left = times;
     return { world, store };
   }
 

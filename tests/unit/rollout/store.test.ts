@@ -28,7 +28,7 @@ const PLAN: RolloutPlan = {
 const SILENT: Announcer = {
   begin: () => undefined,
   happened: () => undefined,
-  troubles: () => [],
+  problems: () => [],
   end: () => Promise.resolve(),
 };
 
@@ -144,7 +144,7 @@ describe("a store", () => {
   it("continues with a rollback that it accepted when the rollout became complete", async () => {
     const world = new World();
     const context = contextOf(world, "ann@host");
-    const standing = (): boolean => world.journal?.machine.state.name === "standby";
+    const inStandby = (): boolean => world.journal?.machine.state.name === "standby";
     let asked = false;
     const late: RolloutContext = {
       ...context,
@@ -152,11 +152,11 @@ describe("a store", () => {
         ...context.traffic,
         // The request arrives during the last read of the router.
         inForce: async () => {
-          if (standing() && !asked) {
+          if (inStandby() && !asked) {
             asked = true;
             const action = { action: "rollback", evict: true } as const;
             await context.control.post(controlRequest(action, PLAN.id, "bob@host", "complaints"));
-            while (standing()) await turnOfTheLoop();
+            while (inStandby()) await turnOfTheLoop();
           }
           return context.traffic.inForce();
         },

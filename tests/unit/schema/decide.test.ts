@@ -199,12 +199,12 @@ describe("for any schema and releases", () => {
   });
 
   it("migrate apply never applies a contract migration that a release with users does not support", () => {
-    const standings = fc.record({ active: releases, other: fc.option(releases, { nil: undefined }) });
+    const activeReleases = fc.record({ active: releases, other: fc.option(releases, { nil: undefined }) });
     fc.assert(
-      fc.property(states, standings, (state, { active, other }) => {
+      fc.property(states, activeReleases, (state, { active, other }) => {
         fc.pre(state.applied.length > 0);
-        const standing = other === undefined ? { active, state: "idle" } : { active, other, state: "standby" };
-        if (!applySchema(state, standing, "refuse").allowed) return;
+        const current = other === undefined ? { active, state: "idle" } : { active, other, state: "standby" };
+        if (!applySchema(state, current, "refuse").allowed) return;
         const all: SchemaState = { applied: [...state.applied, ...state.pending], pending: [] };
         if (floor(all) === floor(state)) return;
         for (const each of other === undefined ? [active] : [active, other])

@@ -26,7 +26,7 @@ const start = () =>
   });
 const at = (seconds: number) => new Date(seconds * 1000).toISOString();
 
-/** Runs a rotation without trouble and returns what happened. */
+/** Runs a rotation without errors and returns what happened. */
 function run(from: Rotation, active: Slot = "blue"): readonly string[] {
   const said: string[] = [];
   let [rotation, now] = [from, 0];
