@@ -1,5 +1,6 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { findSynonyms, readGlossary } from "../../support/style/glossary.ts";
+import { findSynonyms, findSynonymsIn, readGlossary } from "../../support/style/glossary.ts";
 
 describe("docs/glossary.md", () => {
   const terms = readGlossary();
@@ -30,4 +31,8 @@ describe("docs/glossary.md", () => {
   it("accepts a synonym in an excepted path", () => {
     expect(findSynonyms("cli/render/colours.ts", "colours", terms)).toEqual([]);
   });
+});
+
+it("no identifier, string, comment or page has a synonym that the glossary forbids", () => {
+  expect(findSynonymsIn(fileURLToPath(new URL("../../..", import.meta.url)))).toEqual([]);
 });

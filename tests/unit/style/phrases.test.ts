@@ -1,6 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { passagesOf } from "../../support/style/extract.ts";
-import { findPhrases, readPhrases } from "../../support/style/phrases.ts";
+import { findPhrases, findPhrasesIn, readPhrases } from "../../support/style/phrases.ts";
 
 const { phrases } = readPhrases();
 const wordsIn = (path: string, content: string) => findPhrases(path, content, phrases).map(({ words }) => words);
@@ -69,4 +70,11 @@ describe("the text of a file", () => {
     expect(first).toMatchObject({ kind: "string", text: "two" });
     expect(first?.lineOf(0)).toBe(2);
   });
+});
+
+it("no string, comment or page has a phrase of the list", () => {
+  const found = findPhrasesIn([fileURLToPath(new URL("../../..", import.meta.url))]);
+  expect(found.map(({ path, line, words, write }) => `${path}:${String(line)}  "${words}"  write: ${write}`)).toEqual(
+    [],
+  );
 });
