@@ -13,7 +13,7 @@ export interface RouteTable {
   readonly weights: Weights;
   /** Slots whose MCP sessions are answered with 404, so that their clients initialise again elsewhere. */
   readonly evicted: readonly Slot[];
-  /** Those of them whose slot was emptied intentionally: their routes have a {@link evictionStat statistic} that says so. */
+  /** Those of them whose slot was emptied intentionally: their routes have a statistic (`evictionStat`) that says so. */
   readonly emptied: readonly Slot[];
 }
 

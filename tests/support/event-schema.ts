@@ -21,5 +21,5 @@ export function eventErrors(event: object): readonly string[] {
   const errors = (validate.errors ?? []).map(({ instancePath, message = "", params }) =>
     `${name} ${instancePath} ${message} ${JSON.stringify(params)}`.trim(),
   );
-  return errors.toSorted((a, b) => Number(a.includes("ropert")) - Number(b.includes("ropert"))).slice(0, 12);
+  return errors.toSorted((a, b) => Number(/propert/i.test(a)) - Number(/propert/i.test(b))).slice(0, 12);
 }
