@@ -254,6 +254,7 @@ function documentation(symbol: ts.Symbol, checker: ts.TypeChecker): string {
 function flat(comment: string): string {
   return comment
     .replaceAll(/^\s*\*\s?/gm, "")
+    .replaceAll(/\{@link \S+ ([^}]+)\}/g, "$1")
     .replaceAll(/\{@link ([^}]+)\}/g, "`$1`")
     .replaceAll(/\s+/g, " ")
     .trim();

@@ -100,7 +100,7 @@ async function* runState(
     result = yield* leavable(handle(run, state, plan), run.signal, abandoned);
   } catch (error) {
     if (run.left) {
-      yield { ...step, status: "failed", detail: messageOf(run.signal.reason), seconds: elapsed() };
+      yield { ...step, status: "skipped", detail: messageOf(run.signal.reason), seconds: elapsed() };
       return;
     }
     result = failed(error, store, state);

@@ -222,9 +222,7 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   synth: [{ stack: "local", files: [{ name: "compose.yaml", path: "/x/compose.yaml" }] }],
   cutover: [COMPLETED, ROLLED_BACK, { outcome: "interrupted", state: "shift 25 %", weights: { blue: 75, green: 25 } }],
-  rollback: [
-    { ...ROLLED_BACK, requested: true, automatic: false, reason: "orders fail", evicted: [] } as Results["rollback"],
-  ],
+  rollback: [{ ...ROLLED_BACK, requested: true, automatic: false, reason: "orders fail", evicted: [] }],
   "rollout plan": [
     {
       ...{ stable: "blue", candidate: "green", image: LONG_IMAGE, slots: STATUS.slots, gates: DEFAULT_GATES },
