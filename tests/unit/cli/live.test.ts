@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { jsonRenderer } from "../../../cli/render/json.ts";
 import { liveView } from "../../../cli/render/live.ts";
 import type { Renderer, Streams } from "../../../cli/render/renderer.ts";
@@ -7,6 +7,15 @@ import { terminalOf } from "../../../cli/render/terminal.ts";
 import { textRenderer } from "../../../cli/render/text.ts";
 import type { PrintedEvent } from "../../../cli/events.ts";
 import { VIEWS } from "./samples.ts";
+
+// A terminal of a person, also if CI runs the tests.
+beforeEach(() => {
+  vi.stubEnv("CI", "");
+  vi.stubEnv("TERM", "xterm-256color");
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 const at = "2026-11-29T09:00:00.000Z";
 const [STATUS] = VIEWS["rollout status --watch"];

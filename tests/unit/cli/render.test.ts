@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import pc from "picocolors";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { UserError, UserErrors } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import type { PrintedEvent } from "../../../cli/events.ts";
@@ -10,6 +10,15 @@ import { jsonRenderer } from "../../../cli/render/json.ts";
 import { duration, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
 import { tableLines } from "../../../cli/render/table.ts";
 import { textRenderer } from "../../../cli/render/text.ts";
+
+// A terminal of a person, also if CI runs the tests.
+beforeEach(() => {
+  vi.stubEnv("CI", "");
+  vi.stubEnv("TERM", "xterm-256color");
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 const PLAIN = { columns: undefined, colours: pc.createColors(false) };
 const at = "2026-11-29T09:00:00.000Z";
