@@ -33,6 +33,9 @@ export interface MigrationState {
   readonly kind: MigrationKind;
 }
 
+/** A migration that was just applied. */
+export type AppliedMigration = Pick<MigrationState, "version" | "name" | "kind">;
+
 /**
  * The migrations of the files and of the database, by version.
  *
@@ -56,7 +59,10 @@ export async function migrationStatus(url: string, options: MigrationOptions = {
  * @throws UserError that names the migration and PostgreSQL's error, if the database is unreachable, or if it has
  *   migrations that the files lack
  */
-export async function* applyMigrations(url: string, options: ApplyOptions = {}): Operation<readonly MigrationState[]> {
+export async function* applyMigrations(
+  url: string,
+  options: ApplyOptions = {},
+): Operation<readonly AppliedMigration[]> {
   const root = options.root ?? PROJECT_ROOT;
   const database = databaseUrl(url);
   const status = await migrationStatus(url, options);
@@ -115,7 +121,7 @@ export async function* applyMigrations(url: string, options: ApplyOptions = {}):
       fix`${command("migrate plan")}`,
     );
   yield { ...step, status: "done", detail: `${pending.length} applied`, seconds: seconds() };
-  return pending;
+  return pending.map(({ version, name, kind }) => ({ version, name, kind }));
 }
 
 function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl): void {
