@@ -21,7 +21,7 @@ const SIDE_BY_SIDE = Math.min(4, availableParallelism() + 1);
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 
-/** `./exai test` runs `cluster` next to `pure` and `containers`; `npx vitest run` runs all projects one after the other. */
+/** `./exai test` runs the projects in this order. */
 export default defineConfig({
   test: {
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },

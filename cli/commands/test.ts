@@ -64,63 +64,35 @@ async function* test(
   };
   yield* prepareMachine("tests", signal);
   const folders = suites.length > 0 ? suites.map((suite) => `tests/${suite}`) : everySuite();
-  let cluster: Promise<VitestRun> | undefined;
-  // The cluster's tests mostly wait, so they run next to everything but the measurements.
-  const startCluster = (): Promise<VitestRun> => {
-    const run = vitest("cluster", folders, "pipe", signal);
-    run.catch(() => undefined); // the caller that awaits it receives the error
-    return run;
-  };
-  if (suites.length === 0)
-    yield* prepare(
-      add,
-      () => {
-        cluster = startCluster();
-      },
-      signal,
-    );
-  cluster ??= startCluster();
-  for (const project of ["pure", "containers"]) add((await vitest(project, folders, output, signal)).counts);
-  // Shown at its end: the output of two runs at the same time would mix.
-  const { counts, lines } = await cluster;
-  add(counts);
-  yield* lines;
-  add((await vitest("timing", folders, output, signal)).counts);
+  if (suites.length === 0) yield* prepare(add, signal);
+  for (const project of PROJECTS) add(await vitest(project, folders, output, signal));
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
   return total;
 }
 
-/** What a run of vitest printed, with `pipe`, and counted. */
-interface VitestRun {
-  readonly counts: Counts;
-  readonly lines: readonly LogEvent[];
-}
+/** Projects of vitest.config.ts in their order. A busy machine would fail the cluster's tests, so they run alone. */
+const PROJECTS = ["pure", "containers", "cluster", "timing"] as const;
 
 /** Runs the files of a project below the folders, if there are any. */
 async function vitest(
   project: string,
   folders: readonly string[],
-  output: Output,
+  output: "inherit" | 2,
   signal: AbortSignal,
-): Promise<VitestRun> {
+): Promise<Counts> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { code, lines } = await tool(project, [...command, ...reporters, ...folders], output, signal);
-  return { counts: countsOf(report, code), lines };
+  const { code } = await tool(project, [...command, ...reporters, ...folders], output, signal);
+  return countsOf(report, code);
 }
 
 /**
  * Runs the static checks one after the other, except the longest, which runs at the same time; each keeps one core busy.
- * Meanwhile it makes the images of the containers, which mostly waits for Debian's archive, and calls `withImages` when they
- * are there.
+ * Meanwhile it makes the images of the containers, which mostly waits for Debian's archive.
  */
-async function* prepare(
-  add: (counts: Counts) => void,
-  withImages: () => void,
-  signal: AbortSignal,
-): AsyncGenerator<TestEvent, void, void> {
+async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): AsyncGenerator<TestEvent, void, void> {
   const [longest, ...others] = STATIC_CHECKS;
   const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
     const steps = timed(
@@ -146,10 +118,7 @@ async function* prepare(
     async (emit) => {
       for (const other of others) await check(other, emit);
     },
-    async (emit) => {
-      await images(emit, signal);
-      withImages();
-    },
+    (emit) => images(emit, signal),
   ];
   yield* merge(tasks, new AbortController());
 }

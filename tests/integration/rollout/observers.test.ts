@@ -91,7 +91,7 @@ describe("a rollout that is watched and announced", () => {
     const tries = receiver.received.length;
     const second = await runVerb(resume(stack.context({ gates: QUICK_GATES, announcer: announcer() })));
     expect(second.code).toBe(0);
-    expect(heard().slice(tries)).toEqual(["started", "step", "step", "step", "completed"]);
+    expect(heard().slice(tries)).toEqual(["started", "step", "step", "bake", "completed"]);
     const { views, result } = await watching;
     expect(views.some(({ leader }) => leader === "none")).toBe(true);
     expect(views).toContainEqual(expect.objectContaining({ label: "shift 20 %", weights: { blue: 80, green: 20 } }));
