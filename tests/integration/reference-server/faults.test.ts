@@ -95,7 +95,7 @@ test("ready-after: unready first, then ready", async () => {
 test("crash-after: ends with code 1, without taking leave", async () => {
   const server = await servers.start({ EXAI_FAULTS: "crash-after=3s" });
   expect(await server.exited).toBe(1);
-  expect(server.output()).toContain("crashing");
+  expect(server.output()).toContain("EXAI_FAULTS crashes this server");
   expect(server.output()).not.toContain("draining");
 });
 

@@ -14,15 +14,15 @@ function notifier(values: Readonly<Record<string, string | typeof DEFERRED>>) {
 }
 
 describe("the receivers of a stack", () => {
-  it("are none without settings", async () => {
-    expect(await notifier({})).toBeUndefined();
-    expect(await notifier({ rolloutSlackWebhook: "" })).toBeUndefined();
+  it("are none without settings", () => {
+    expect(notifier({})).toBeUndefined();
+    expect(notifier({ rolloutSlackWebhook: "" })).toBeUndefined();
   });
 
   it("are all that the settings name", async () => {
     const receiver = await startReceiver();
     try {
-      const made = await notifier({
+      const made = notifier({
         rolloutSlackWebhook: `${receiver.url}/slack`,
         rolloutPagerdutyKey: "0123456789abcdef0123456789abcdef",
         rolloutPagerdutyUrl: receiver.url,
@@ -47,7 +47,7 @@ describe("the receivers of a stack", () => {
         rolloutWebhook: DEFERRED,
         rolloutWebhookSecret: DEFERRED,
       });
-      const made = await notifierOf(parseSettings("local", source), source, FORGETFUL, () => {
+      const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () => {
         asked += 1;
         return Promise.resolve({
           rolloutSlackWebhook: `${receiver.url}/slack`,
@@ -69,7 +69,7 @@ describe("the receivers of a stack", () => {
 
   it("lead to a warning if the engine cannot decrypt them", async () => {
     const source = plainSource({ rolloutSlackWebhook: DEFERRED });
-    const made = await notifierOf(parseSettings("local", source), source, FORGETFUL, () =>
+    const made = notifierOf(parseSettings("local", source), source, FORGETFUL, () =>
       Promise.reject(new Error("no passphrase")),
     );
     made?.begin(0, () => Promise.resolve([]));
@@ -78,8 +78,8 @@ describe("the receivers of a stack", () => {
     expect(made?.problems()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
   });
 
-  it("do not include one whose address only the engine can decrypt, with a warning", async () => {
-    expect((await notifier({ rolloutSlackWebhook: DEFERRED }))?.problems()).toEqual([
+  it("do not include one whose address only the engine can decrypt, with a warning", () => {
+    expect(notifier({ rolloutSlackWebhook: DEFERRED })?.problems()).toEqual([
       expect.stringMatching(/exai:rolloutSlackWebhook: encrypted.*no announcement is sent/) as string,
     ]);
   });
