@@ -18,13 +18,13 @@ import { stepText } from "../cli/format/step.ts";
 import type { Failure } from "../contract/failure.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { buildReferenceServer } from "../operations/images/reference.ts";
-import { startRolloutStack, type RolloutStack } from "../tests/support/rollout-stack.ts";
+import { startRolloutStack, type RolloutStack } from "../tests/support/rollout/stack.ts";
 import { between, markdown } from "./support/figures.ts";
 import { failures } from "../tests/support/load/http.ts";
 import { clock } from "../tests/support/load/clock.ts";
 import type { LoadReport } from "../tests/support/load/load.ts";
 import { LoadThread } from "../tests/support/load/thread.ts";
-import { cutover } from "../tests/support/rollout-verbs.ts";
+import { cutover } from "../tests/support/rollout/verbs.ts";
 
 interface Release {
   readonly name: string;

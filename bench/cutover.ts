@@ -30,7 +30,7 @@ import type { LoadReport } from "../tests/support/load/load.ts";
 import { compareRouters, comparison, ROUTERS } from "./support/routers/compare.ts";
 import { LoadThread } from "../tests/support/load/thread.ts";
 import { chooseTarget, type Target } from "./support/target.ts";
-import { cutover, rollback } from "../tests/support/rollout-verbs.ts";
+import { cutover, rollback } from "../tests/support/rollout/verbs.ts";
 
 const LOAD = {
   ...{ requestsPerSecond: 300, webSockets: 1000, mcpSessions: 200 },

@@ -8,7 +8,7 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
 import { startKubernetesStack } from "../../tests/support/kubernetes/stack.ts";
-import { startRolloutStack } from "../../tests/support/rollout-stack.ts";
+import { startRolloutStack } from "../../tests/support/rollout/stack.ts";
 import { tableWrittenAt } from "./figures.ts";
 import type { LoadOptions } from "../../tests/support/load/load.ts";
 

@@ -20,10 +20,10 @@ import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { KubernetesRollouts } from "../support/kubernetes/rollouts.ts";
 import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/kubernetes/stack.ts";
 import { openDashboard, openSession, streamStatus } from "../support/kubernetes/event-streams.ts";
-import { until } from "../support/rollout-stack.ts";
+import { until } from "../support/rollout/stack.ts";
 import { runVerb } from "../support/verbs.ts";
 import { disturbedTests } from "./rollout/disturbed.ts";
-import { cutover, rollback } from "../support/rollout-verbs.ts";
+import { cutover, rollback } from "../support/rollout/verbs.ts";
 
 /** Rollouts with real pods, a real Envoy Gateway and a real Prometheus on the cluster of `EXAI_TEST_KUBECONFIG`. */
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";

@@ -13,7 +13,7 @@ import { KubernetesLeaseStore, LEASE_NAME } from "../../operations/rollout/kuber
 import type { ApiObject, ConfigMap, Lease as LeaseObject } from "../../operations/rollout/kubernetes/api-types.ts";
 import { GatewayProxies } from "../../operations/rollout/kubernetes/gateway-proxies.ts";
 import { GatewayTraffic } from "../../operations/rollout/kubernetes/gateway-traffic.ts";
-import { until } from "../support/rollout-stack.ts";
+import { until } from "../support/rollout/stack.ts";
 import { FencedError } from "../../operations/rollout/ports/lease.ts";
 
 /** Lease, journal, control and the routes' fence on a real API server, without a pod: `EXAI_TEST_KUBECONFIG`. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startRolloutStack } from "../../../tests/support/rollout-stack.ts";
+import { startRolloutStack } from "../../../tests/support/rollout/stack.ts";
 import { between, flipMilliseconds, markdown, quantileOf, shareOf } from "../figures.ts";
 import { failures } from "../../../tests/support/load/http.ts";
 import { clock } from "../../../tests/support/load/clock.ts";

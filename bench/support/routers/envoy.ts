@@ -3,7 +3,7 @@ import { slotHost } from "../../../contract/envoy/names.ts";
 import { DEFAULT_WS_PORT, HTTP_PORT } from "../../../contract/server.ts";
 import { ROUTER } from "../../../components/routing/docker.ts";
 import { docker } from "../../../operations/docker/cli.ts";
-import type { RolloutStack } from "../../../tests/support/rollout-stack.ts";
+import type { RolloutStack } from "../../../tests/support/rollout/stack.ts";
 import { clock } from "../../../tests/support/load/clock.ts";
 import type { Backends, Router } from "./router.ts";
 import { usageOf } from "./usage.ts";

@@ -7,9 +7,9 @@ import { killProcesses, processesOf } from "../../support/kubernetes/kill.ts";
 import type { KubernetesRollouts } from "../../support/kubernetes/rollouts.ts";
 import type { GatewayPlace } from "../../support/kubernetes/users.ts";
 import { proxyPods, slotPods } from "../../support/kubernetes/stack.ts";
-import { until } from "../../support/rollout-stack.ts";
+import { until } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { cutover, rollback } from "../../support/rollout-verbs.ts";
+import { cutover, rollback } from "../../support/rollout/verbs.ts";
 
 /** Port of the listener for HTTPS in a proxy's pod: Envoy Gateway adds 10000 to what only root may listen on. */
 const PROXY_PORT = 10_443;

@@ -9,7 +9,7 @@ import { migrationStatus } from "../../../operations/migrations/apply.ts";
 import { supabase } from "../../../operations/migrations/supabase.ts";
 import { databaseUrl } from "../../../operations/migrations/url.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
-import { until } from "../../support/rollout-stack.ts";
+import { until } from "../../support/rollout/stack.ts";
 
 let stack: PostgresStack;
 let folder: string;

@@ -7,12 +7,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import type { Journal } from "../../../operations/rollout/model/journal.ts";
 import { missing } from "../../support/missing.ts";
-import { Controller, readJournal } from "../../support/rollout-controller.ts";
-import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { Controller, readJournal } from "../../support/rollout/controller.ts";
+import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { Users } from "../../support/rollout-users.ts";
+import { Users } from "../../support/rollout/users.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
-import { abort, resume, rollback } from "../../support/rollout-verbs.ts";
+import { abort, resume, rollback } from "../../support/rollout/verbs.ts";
 
 /** The library that `faketime` preloads. */
 const FAKETIME = [

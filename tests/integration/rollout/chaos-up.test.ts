@@ -5,7 +5,7 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { failures } from "../../support/load/http.ts";
 import { Load } from "../../support/load/load.ts";
 import { LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
-import { until } from "../../support/rollout-stack.ts";
+import { until } from "../../support/rollout/stack.ts";
 
 let instance: LocalInstance;
 let controller: ChildProcess | undefined;

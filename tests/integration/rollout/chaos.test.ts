@@ -5,11 +5,11 @@ import { slotHost } from "../../../contract/envoy/names.ts";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import type { Journal } from "../../../operations/rollout/model/journal.ts";
-import { Controller, readJournal } from "../../support/rollout-controller.ts";
-import { startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { Controller, readJournal } from "../../support/rollout/controller.ts";
+import { startRolloutStack, until, type RolloutStack } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { Users } from "../../support/rollout-users.ts";
-import { abort, rollback } from "../../support/rollout-verbs.ts";
+import { Users } from "../../support/rollout/users.ts";
+import { abort, rollback } from "../../support/rollout/verbs.ts";
 
 /** The candidate has 20 % long enough for something to break in the meantime. */
 const REQUEST = { steps: [20, 100], holdSeconds: 12, bakeSeconds: 1 } as const;

@@ -15,9 +15,9 @@ import {
   startRolloutStack,
   until,
   type RolloutStack,
-} from "../../support/rollout-stack.ts";
+} from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { cutover, finish, rollback } from "../../support/rollout-verbs.ts";
+import { cutover, finish, rollback } from "../../support/rollout/verbs.ts";
 
 /** Longer than two evaluations of the rules, seconds: what is to be raised is pending by then. */
 const EVALUATED_SECONDS = 12;

@@ -3,9 +3,9 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
-import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { cutover } from "../../support/rollout-verbs.ts";
+import { cutover } from "../../support/rollout/verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Controller, readJournal } from "../../support/rollout-controller.ts";
-import { expectSound, killIn } from "../../support/rollout-kill.ts";
-import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { Controller, readJournal } from "../../support/rollout/controller.ts";
+import { expectSound, killIn } from "../../support/rollout/kill.ts";
+import { QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { abort, resume, rollback } from "../../support/rollout-verbs.ts";
+import { abort, resume, rollback } from "../../support/rollout/verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

@@ -15,9 +15,9 @@ import {
   startRolloutStack,
   until,
   type RolloutStack,
-} from "../../support/rollout-stack.ts";
+} from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
-import { abort, cutover, promote, resume } from "../../support/rollout-verbs.ts";
+import { abort, cutover, promote, resume } from "../../support/rollout/verbs.ts";
 
 const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
 

@@ -15,7 +15,7 @@ import { testerHeaders } from "../../../operations/rollout/probes/smoke.ts";
 import type { TrafficWriter } from "../../../operations/rollout/ports/traffic.ts";
 import { EnvoyTraffic } from "../../../operations/rollout/local/envoy-traffic.ts";
 import { ensureRoutes } from "../../../contract/envoy/seed.ts";
-import { startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { startRolloutStack, until, type RolloutStack } from "../../support/rollout/stack.ts";
 
 let stack: RolloutStack;
 let writer: TrafficWriter;

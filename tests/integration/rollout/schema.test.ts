@@ -15,10 +15,10 @@ import { activeReleases } from "../../../operations/rollout/commands/active-rele
 import type { ReleaseGuard } from "../../../operations/schema/apply.ts";
 import { databaseSchema } from "../../../operations/schema/coupling.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
-import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout-stack.ts";
+import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
-import { cutover, rollback } from "../../support/rollout-verbs.ts";
+import { cutover, rollback } from "../../support/rollout/verbs.ts";
 
 const FIRST = migrationFiles(PROJECT_ROOT).at(-1)?.version ?? "";
 const EXPAND = "20991101090000";

@@ -8,14 +8,14 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import type { CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
 import { secondsSince } from "../../../operations/rollout/host/boot-clock.ts";
 import { testerHeaders } from "../../../operations/rollout/probes/smoke.ts";
-import { Controller, readJournal } from "../../support/rollout-controller.ts";
-import { expectSound, killIn } from "../../support/rollout-kill.ts";
-import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout-stack.ts";
+import { Controller, readJournal } from "../../support/rollout/controller.ts";
+import { expectSound, killIn } from "../../support/rollout/kill.ts";
+import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout/stack.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
 import { FileControlStore } from "../../../operations/rollout/local/file-control.ts";
-import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout-verbs.ts";
+import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout/verbs.ts";
 
 let stack: RolloutStack;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import type { Verb } from "../../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
 import { KUBERNETES_GATES, slotImages } from "./stack.ts";
-import { cutover, resume } from "../rollout-verbs.ts";
+import { cutover, resume } from "../rollout/verbs.ts";
 
 const [json = "", action = ""] = process.argv.slice(2);
 const settings = JSON.parse(json) as Overrides;

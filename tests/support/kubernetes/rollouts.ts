@@ -11,7 +11,7 @@ import type { OpenRollout } from "../../../operations/rollout/kubernetes/context
 import { startKubernetesStack, type KubernetesStack } from "./stack.ts";
 import { KubernetesUsers, type GatewayPlace } from "./users.ts";
 import { runVerb } from "../verbs.ts";
-import { rollback } from "../rollout-verbs.ts";
+import { rollback } from "../rollout/verbs.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 

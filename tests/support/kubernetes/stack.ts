@@ -30,7 +30,7 @@ import { WINDOW_SELECTOR } from "../../../operations/rollout/gates/traffic-sampl
 import { capture } from "../../../synth/capture.ts";
 import { manifests } from "../../../synth/manifests.ts";
 import { stackFileSource } from "../../../synth/stack-file.ts";
-import { until } from "../rollout-stack.ts";
+import { until } from "../rollout/stack.ts";
 import { loadImage, provideImages } from "./images.ts";
 import { certificate, DIGEST, standIn } from "./stand-ins.ts";
 

@@ -8,7 +8,7 @@ import { rolloutExit } from "../../../cli/exit-codes.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
-import { pause, rollback } from "../../support/rollout-verbs.ts";
+import { pause, rollback } from "../../support/rollout/verbs.ts";
 
 /** Stays at the first step until a request ends it. */
 const waits: StateHandler = async function* (run, state) {

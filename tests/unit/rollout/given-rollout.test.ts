@@ -4,7 +4,7 @@ import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes, rolloutPlan } from "./plans.ts";
 import { Process, World } from "./world.ts";
-import { abort, resume } from "../../support/rollout-verbs.ts";
+import { abort, resume } from "../../support/rollout/verbs.ts";
 
 /** Ann's rollout is under way; Bob refers to another one, or to hers. */
 const ANNS = rolloutPlan({ id: "anns", drainSeconds: 0, holdSeconds: 0, bakeSeconds: 0 });

@@ -10,7 +10,7 @@ import { atRest } from "../../../operations/rollout/model/machine.ts";
 import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
 import { quietPrometheus } from "./prometheus.ts";
 import { Process, World, type Fault } from "./world.ts";
-import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout-verbs.ts";
+import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout/verbs.ts";
 
 let prometheus: Awaited<ReturnType<typeof quietPrometheus>>;
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import { runVerb } from "../../support/verbs.ts";
 import { advance, passes, TWO_STEPS } from "./plans.ts";
 import { Process, World } from "./world.ts";
 import type { JournalWriter } from "../../../operations/rollout/ports/journal.ts";
-import { abort, rollback } from "../../support/rollout-verbs.ts";
+import { abort, rollback } from "../../support/rollout/verbs.ts";
 
 /** Attempts that fail before one succeeds; each failure decrements it. */
 interface Outage {

@@ -17,7 +17,7 @@ import { rolloutExit } from "../../../cli/exit-codes.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { advance, passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
-import { cutover, pause, rollback } from "../../support/rollout-verbs.ts";
+import { cutover, pause, rollback } from "../../support/rollout/verbs.ts";
 
 const PLAN: RolloutPlan = {
   ...{ id: "r", stable: "blue", candidate: "green", image: "two", stableImage: "one", steps: [5, 25, 100] },

@@ -1,7 +1,7 @@
-import { failures } from "./load/http.ts";
-import { clock } from "./load/clock.ts";
-import { Load, type LoadReport } from "./load/load.ts";
-import type { RolloutStack } from "./rollout-stack.ts";
+import { failures } from "../load/http.ts";
+import { clock } from "../load/clock.ts";
+import { Load, type LoadReport } from "../load/load.ts";
+import type { RolloutStack } from "./stack.ts";
 
 /** What users saw of a case. */
 export interface Seen {

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { VerbEvent } from "./verbs.ts";
-import type { Journal } from "../../operations/rollout/model/journal.ts";
-import type { Job, PrintedError } from "./rollout-child.ts";
-import { until, type RolloutStack } from "./rollout-stack.ts";
-import { stateLabel } from "../../operations/rollout/model/labels.ts";
+import type { VerbEvent } from "../verbs.ts";
+import type { Journal } from "../../../operations/rollout/model/journal.ts";
+import type { Job, PrintedError } from "./child.ts";
+import { until, type RolloutStack } from "./stack.ts";
+import { stateLabel } from "../../../operations/rollout/model/labels.ts";
 
 /** What a controller's process left behind. */
 export interface Ended {
@@ -41,7 +41,7 @@ export class Controller {
   static start(stack: RolloutStack, job: Omit<Job, "facts">, env: Readonly<Record<string, string>> = {}): Controller {
     const { name, home, routerUrl, webSocketUrl, observeUrl, prometheusUrl, routesDirectory } = stack;
     const facts = { name, home, routerUrl, webSocketUrl, observeUrl, prometheusUrl, routesDirectory };
-    const script = join(import.meta.dirname, "rollout-child.ts");
+    const script = join(import.meta.dirname, "child.ts");
     const child = spawn(process.execPath, [script, JSON.stringify({ ...job, facts })], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...env },

@@ -1,17 +1,17 @@
 /**
- * A controller in a separate process, to be killed, stopped or given another clock: `node rollout-child.ts <job as JSON>`.
+ * A controller in a separate process, to be killed, stopped or given another clock: `node child.ts <job as JSON>`.
  * Prints its events, and an error that ends it, as lines of JSON.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../../contract/errors.ts";
-import type { Verb } from "../../cli/events.ts";
-import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { type RolloutContext } from "../../operations/rollout/ports/context.ts";
-import type { CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
-import type { GateSettings } from "../../operations/rollout/gates/settings.ts";
-import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./rollout-stack.ts";
-import { localRollout } from "../../operations/rollout/local/context.ts";
-import { abort, cutover, resume } from "./rollout-verbs.ts";
+import { UserError } from "../../../contract/errors.ts";
+import type { Verb } from "../../../cli/events.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { type RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import type { CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
+import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
+import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./stack.ts";
+import { localRollout } from "../../../operations/rollout/local/context.ts";
+import { abort, cutover, resume } from "./verbs.ts";
 
 /** What a controller is to do. */
 export interface Job {

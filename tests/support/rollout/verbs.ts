@@ -1,13 +1,13 @@
-import { rolloutExit } from "../../cli/exit-codes.ts";
-import { resultOf, type Verb } from "../../cli/events.ts";
-import * as abortCommand from "../../operations/rollout/commands/abort.ts";
-import * as cutoverCommand from "../../operations/rollout/commands/cutover.ts";
-import * as finishCommand from "../../operations/rollout/commands/finish.ts";
-import * as pauseCommand from "../../operations/rollout/commands/pause.ts";
-import * as promoteCommand from "../../operations/rollout/commands/promote.ts";
-import * as resumeCommand from "../../operations/rollout/commands/resume.ts";
-import * as rollbackCommand from "../../operations/rollout/commands/rollback.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { rolloutExit } from "../../../cli/exit-codes.ts";
+import { resultOf, type Verb } from "../../../cli/events.ts";
+import * as abortCommand from "../../../operations/rollout/commands/abort.ts";
+import * as cutoverCommand from "../../../operations/rollout/commands/cutover.ts";
+import * as finishCommand from "../../../operations/rollout/commands/finish.ts";
+import * as pauseCommand from "../../../operations/rollout/commands/pause.ts";
+import * as promoteCommand from "../../../operations/rollout/commands/promote.ts";
+import * as resumeCommand from "../../../operations/rollout/commands/resume.ts";
+import * as rollbackCommand from "../../../operations/rollout/commands/rollback.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 
 // The operations on a rollout as verbs of the CLI: the result is the last event, and the exit code is returned.
 

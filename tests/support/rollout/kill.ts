@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { sameTable } from "../../contract/envoy/routes.ts";
-import type { Journal } from "../../operations/rollout/model/journal.ts";
-import type { StateName } from "../../operations/rollout/model/machine.ts";
-import { readJournal, type Controller } from "./rollout-controller.ts";
-import type { RolloutStack } from "./rollout-stack.ts";
+import { sameTable } from "../../../contract/envoy/routes.ts";
+import type { Journal } from "../../../operations/rollout/model/journal.ts";
+import type { StateName } from "../../../operations/rollout/model/machine.ts";
+import { readJournal, type Controller } from "./controller.ts";
+import type { RolloutStack } from "./stack.ts";
 
 /** Kills the controller with SIGKILL as soon as its journal shows the state. */
 export async function killIn(stack: RolloutStack, controller: Controller, state: StateName): Promise<void> {
