@@ -1,6 +1,6 @@
 import type { Slot } from "../contract/slots.ts";
 import type { ApplyPendingResult } from "../operations/schema/apply.ts";
-import type { Change, Finding } from "./pulumi/changes.ts";
+import type { Change, PolicyFinding } from "./pulumi/changes.ts";
 
 /** A stack is up. */
 export type UpResult = ComposeUp | EngineUp;
@@ -52,7 +52,7 @@ export interface UpPlan {
 export interface PreviewResult extends UpPlan {
   /** Operations by name, as the engine counts them. */
   readonly counts: Readonly<Record<string, number>>;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly PolicyFinding[];
 }
 
 /** What `down` is about to remove. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { localStack } from "../../platforms/compose/project.ts";
-import { openLocalRollout } from "../../platforms/compose/rollout.ts";
+import { dockerStack } from "../../platforms/compose/project.ts";
+import { openDockerRollout } from "../../platforms/compose/rollout.ts";
 import { localRouter } from "../../platforms/compose/router.ts";
 import { declaredStack, type Overrides } from "../../platforms/declared.ts";
 import { DEFAULT_WS_PORT } from "../../contract/server.ts";
@@ -66,8 +66,8 @@ async function containers(gates: Partial<GateSettings>): Promise<Target> {
 }
 
 async function ownStack(gates: Partial<GateSettings>, overrides: Overrides): Promise<Target> {
-  const stack = localStack(declaredStack("local", overrides));
-  const opening = await openLocalRollout(stack, new AbortController().signal);
+  const stack = dockerStack(declaredStack("local", overrides));
+  const opening = await openDockerRollout(stack, new AbortController().signal);
   const own = await opening.context;
   const context = { ...own, gates: { ...own.gates, ...gates } };
   const { routesDirectory: directory } = localRouter(stack);

@@ -73,7 +73,7 @@ export class Notifier implements Announcer {
     for (const queue of this.#queues) queue.open(sequence, entries, Date.now() - NEWS_MILLISECONDS);
   }
 
-  happened(entry: HistoryEntry): void {
+  queue(entry: HistoryEntry): void {
     this.#entries.push(entry);
     for (const queue of this.#queues) queue.push(entry);
   }

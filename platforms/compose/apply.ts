@@ -8,7 +8,7 @@ import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
 import { containersOf, imageIds, type RunningContainer } from "./containers.ts";
-import type { LocalProject } from "./project.ts";
+import type { DockerProject } from "./project.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
 /** What differs between the rendered project and the running containers. */
@@ -20,7 +20,7 @@ export interface Difference {
 }
 
 /** Compares a project with Docker: definition, files and image of each service, and whether it runs. */
-export async function difference(project: LocalProject): Promise<Difference> {
+export async function difference(project: DockerProject): Promise<Difference> {
   const [running, images] = await Promise.all([
     containersOf(project.settings.instance),
     imageIds(project.compose.images),
@@ -61,7 +61,7 @@ export interface ApplyOptions {
  *
  * @throws UserError if Compose fails, or a service does not become healthy in time
  */
-export async function* apply(project: LocalProject, options: ApplyOptions): Operation<void> {
+export async function* apply(project: DockerProject, options: ApplyOptions): Operation<void> {
   const started = Date.now();
   await writeProject(project);
   const names = [...options.services.keys()];
@@ -110,7 +110,7 @@ interface Composing {
 
 /** Waits until the services are healthy, and reports each. */
 async function* healthy(
-  project: LocalProject,
+  project: DockerProject,
   services: readonly string[],
   composing: Composing,
   started: number,
@@ -170,7 +170,7 @@ async function lastLog(container: RunningContainer): Promise<string> {
 }
 
 /** Turns an error of Compose into one for the user: a port that is in use gets the setting that changes it. */
-function composeFault(project: LocalProject, stderr: string): UserError {
+function composeFault(project: DockerProject, stderr: string): UserError {
   const taken = /(?:bind for|listen tcp4?) [\d.]*:(\d+)[^\n]*(?:already allocated|already in use)/i.exec(stderr);
   if (taken !== null) {
     const key = Object.entries(project.settings).find(
@@ -189,7 +189,7 @@ function composeFault(project: LocalProject, stderr: string): UserError {
 }
 
 /** Writes the Compose file and the files that its services mount. */
-export async function writeProject(project: LocalProject): Promise<void> {
+export async function writeProject(project: DockerProject): Promise<void> {
   mkdirSync(project.home, { recursive: true, mode: 0o700 });
   const foreign: ComposeFile[] = [];
   for (const file of project.compose.files) {
@@ -226,7 +226,7 @@ function unchanged(path: string, { content, secret, uid }: ComposeFile): boolean
 }
 
 /** Changes the owner of secrets to the user of their container, by a container: this process has no right to. */
-async function changeOwner(project: LocalProject, files: readonly ComposeFile[]): Promise<void> {
+async function changeOwner(project: DockerProject, files: readonly ComposeFile[]): Promise<void> {
   const image = project.compose.services.find((service) => service.name === "postgres")?.image;
   if (files.length === 0 || image === undefined) return;
   const script = files.map((file) => `chown ${file.uid}:${file.gid} '/home-of-stack/${file.path}'`).join(" && ");

@@ -1,13 +1,13 @@
 import { verifiedUrl } from "../../operations/migrations/url.ts";
 import { environmentUrl } from "../database-url.ts";
 import type { Database, DatabaseOptions } from "../platform.ts";
-import type { LocalStack } from "./project.ts";
+import type { DockerStack } from "./project.ts";
 import { localGuard } from "./release-guard.ts";
 import { withStackLock } from "./stack-lock.ts";
 import { localDatabaseUrl } from "./project.ts";
 
 /** The database of a local stack, or the one that the user names. */
-export function databaseOf(stack: LocalStack, { url, signal }: DatabaseOptions): Database {
+export function databaseOf(stack: DockerStack, { url, signal }: DatabaseOptions): Database {
   const given = url ?? environmentUrl();
   return {
     url: given === undefined ? localDatabaseUrl(stack) : verifiedUrl(given),

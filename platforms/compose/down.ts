@@ -5,11 +5,11 @@ import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import type { DownOptions } from "../platform.ts";
 import type { ComposeDown } from "../results.ts";
 import { containerIds, containersOf } from "./containers.ts";
-import { localProject, type LocalStack } from "./project.ts";
+import { dockerProject, type DockerStack } from "./project.ts";
 
 /** Stops and removes a local stack's containers and network. Its data stays, unless `volumes` is set. */
-export async function* composeDown(stack: LocalStack, { volumes, confirm }: DownOptions): Operation<ComposeDown> {
-  const { settings, home, compose } = await localProject(stack);
+export async function* composeDown(stack: DockerStack, { volumes, confirm }: DownOptions): Operation<ComposeDown> {
+  const { settings, home, compose } = await dockerProject(stack);
   const { instance } = settings;
   if (volumes) await confirm?.({ name: instance, volumes: compose.volumes, data: true });
 

@@ -7,10 +7,10 @@ import type { LogEvent } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import type { LogsOptions } from "../platform.ts";
 import { containersOf } from "./containers.ts";
-import type { LocalStack } from "./project.ts";
+import type { DockerStack } from "./project.ts";
 
 /** Log lines of one service or of all. */
-export async function* composeLogs(stack: LocalStack, options: LogsOptions): AsyncGenerator<LogEvent, void, void> {
+export async function* composeLogs(stack: DockerStack, options: LogsOptions): AsyncGenerator<LogEvent, void, void> {
   const { service, follow, tail, signal } = options;
   const running = await containersOf(stack.settings.instance);
   const chosen = [...running.values()].filter(({ component }) => service === undefined || component === service);

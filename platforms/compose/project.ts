@@ -17,7 +17,7 @@ import { FileState } from "./state.ts";
 export type { Overrides } from "../declared.ts";
 
 /** A stack on this machine: its settings, and the folder that holds its state. */
-export interface LocalStack {
+export interface DockerStack {
   readonly declared: DeclaredStack;
   readonly settings: Settings;
   /** Absolute path of the stack's own folder. */
@@ -30,7 +30,7 @@ export interface LocalStack {
 }
 
 /** A local stack together with the Compose project that its program renders to. */
-export interface LocalProject extends LocalStack {
+export interface DockerProject extends DockerStack {
   readonly graph: ResourceGraph;
   readonly compose: ComposeProject;
   /** Absolute path of the Compose file. */
@@ -43,7 +43,7 @@ export interface LocalProject extends LocalStack {
  * @param more values that win over the typed overrides. The stack's state is read again, its file is not.
  * @throws UserError or UserErrors if a setting is refused or the state is damaged
  */
-export function localStack(declared: DeclaredStack, more: Overrides = {}): LocalStack {
+export function dockerStack(declared: DeclaredStack, more: Overrides = {}): DockerStack {
   const { name, file } = declared;
   const given = { ...declared.overrides, ...more };
   const folder = declared.source.get("homeDirectory");
@@ -65,7 +65,7 @@ export function localStack(declared: DeclaredStack, more: Overrides = {}): Local
 }
 
 /** Runs the program of a local stack and renders its Compose project. Writes nothing but generated passwords. */
-export async function localProject(stack: LocalStack): Promise<LocalProject> {
+export async function dockerProject(stack: DockerStack): Promise<DockerProject> {
   const { capture, compose, composeOutputs } = await loadProgram();
   const graph = await capture(stack.declared.name, stack.source, {
     outputs: composeOutputs((password, length) => stack.state.password(password, length)),
@@ -74,7 +74,7 @@ export async function localProject(stack: LocalStack): Promise<LocalProject> {
 }
 
 /** A local stack for the engine. Its backend is in its own folder, so two stacks may have the same name. */
-export function engineTarget({ declared, home, overrides }: LocalStack): EngineTarget {
+export function engineTarget({ declared, home, overrides }: DockerStack): EngineTarget {
   return { stack: declared.name, folder: join(home, "engine"), ownBackend: join(home, "backend"), overrides };
 }
 
@@ -82,6 +82,6 @@ export function engineTarget({ declared, home, overrides }: LocalStack): EngineT
 export const POSTGRES_PASSWORD = "generated-postgres";
 
 /** Connection string of a local database's owner, by the published port on loopback. */
-export function localDatabaseUrl({ settings, state }: LocalStack): string {
+export function localDatabaseUrl({ settings, state }: DockerStack): string {
   return `postgres://postgres:${state.password(POSTGRES_PASSWORD, 48)}@127.0.0.1:${settings.postgresPort}/postgres?sslmode=disable`;
 }

@@ -6,7 +6,7 @@ import { planDefaults } from "../../operations/rollout/model/plan.ts";
 import { localRollout, rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import { notifierOf } from "../notifications.ts";
-import type { LocalStack } from "./project.ts";
+import type { DockerStack } from "./project.ts";
 import { localRouter } from "./router.ts";
 import { localSchema } from "./schema.ts";
 import { DockerDeployer } from "./slot-deployer.ts";
@@ -19,7 +19,7 @@ import { signToken } from "./token.ts";
  * @param prefetch the requests that were sent already
  */
 export function localContext(
-  local: LocalStack,
+  local: DockerStack,
   byCompose: () => Promise<boolean>,
   signal: AbortSignal,
   prefetch: Prefetch | undefined,

@@ -8,7 +8,7 @@ import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import { POSTGRES_PASSWORD } from "./project.ts";
 import type { RolloutKind } from "../platform.ts";
 import { madeByCompose } from "./containers.ts";
-import type { LocalStack } from "./project.ts";
+import type { DockerStack } from "./project.ts";
 import { localContext } from "./rollout-context.ts";
 import { localRouter } from "./router.ts";
 import { localSchema } from "./schema.ts";
@@ -28,8 +28,8 @@ export interface Opening {
  *
  * @throws UserError (exit code 3) if the stack is being changed and the work deploys
  */
-export async function openLocalRollout(
-  local: LocalStack,
+export async function openDockerRollout(
+  local: DockerStack,
   signal: AbortSignal,
   { deploys = false, urgent = false }: RolloutKind = {},
 ): Promise<Opening> {
@@ -46,7 +46,7 @@ export async function openLocalRollout(
 }
 
 /** Asks Docker at the first call whether Compose made the stack. Rejects with a UserError if the stack is not up. */
-function madeByComposeOnce({ settings: { stack, instance } }: LocalStack): () => Promise<boolean> {
+function madeByComposeOnce({ settings: { stack, instance } }: DockerStack): () => Promise<boolean> {
   const ask = async () => {
     const byCompose = await madeByCompose(instance, "router");
     if (byCompose === undefined) throw new UserError("not-found", `stack ${stack}`, "is not up", fix`${command("up")}`);
@@ -57,7 +57,7 @@ function madeByComposeOnce({ settings: { stack, instance } }: LocalStack): () =>
 }
 
 /** Sends the requests of a rollback early. The router first: its answer takes longest. */
-function startPrefetch(local: LocalStack): Prefetch {
+function startPrefetch(local: DockerStack): Prefetch {
   const traffic = new EnvoyTraffic(localRouter(local));
   const readiness = new Prefetched(() => traffic.readiness());
   // Without a password there is no database yet, and asking for the password would generate one.

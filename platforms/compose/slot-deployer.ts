@@ -6,7 +6,7 @@ import { loadEngine } from "../pulumi/lazy.ts";
 import { setInStackFile } from "../pulumi/stack-file.ts";
 import { apply } from "./apply.ts";
 import { engineTarget } from "./project.ts";
-import { localProject, localStack, type LocalStack } from "./project.ts";
+import { dockerProject, dockerStack, type DockerStack } from "./project.ts";
 import {
   drainSlot,
   lastLines,
@@ -18,15 +18,15 @@ import {
 } from "./slot-container.ts";
 
 /** Makes the container of a slot. The stack's settings already name the image. */
-type MakeContainer = (stack: LocalStack, slot: Slot, image: string, signal: AbortSignal) => Promise<void>;
+type MakeContainer = (stack: DockerStack, slot: Slot, image: string, signal: AbortSignal) => Promise<void>;
 
 /** Deploys images to the slots of a local stack, with the tool that made the stack: Compose or the Pulumi engine. */
 export class DockerDeployer implements SlotDeployer {
-  readonly #stack: LocalStack;
+  readonly #stack: DockerStack;
   readonly #byCompose: () => Promise<boolean>;
 
   /** @param byCompose whether Compose made the stack; called by deployments only */
-  constructor(stack: LocalStack, byCompose: () => Promise<boolean>) {
+  constructor(stack: DockerStack, byCompose: () => Promise<boolean>) {
     this.#stack = stack;
     this.#byCompose = byCompose;
   }
@@ -36,7 +36,7 @@ export class DockerDeployer implements SlotDeployer {
     // Stored before the container is made, so that a later `up` results in the same stack.
     this.#stack.state.setSlot(slot, image);
     const make = (await this.#byCompose()) ? byCompose : byEngine;
-    await make(localStack(this.#stack.declared, { [`${slot}Image`]: image }), slot, image, signal);
+    await make(dockerStack(this.#stack.declared, { [`${slot}Image`]: image }), slot, image, signal);
     return this.status(slot);
   }
 
@@ -63,7 +63,7 @@ export class DockerDeployer implements SlotDeployer {
 
 /** Compose replaces the slot's own container only. */
 const byCompose: MakeContainer = async (stack, slot, image, signal) => {
-  const events = apply(await localProject(stack), {
+  const events = apply(await dockerProject(stack), {
     services: new Map([[serverName(slot), `runs ${image}`]]),
     dependencies: false,
     waitForHealth: false,

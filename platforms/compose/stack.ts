@@ -14,8 +14,8 @@ import { composeDown } from "./down.ts";
 import { engineTarget } from "./project.ts";
 import { FileRotationStore } from "./jwt-keys.ts";
 import { composeLogs } from "./logs.ts";
-import { localProject, localStack, type LocalStack } from "./project.ts";
-import { openLocalRollout } from "./rollout.ts";
+import { dockerProject, dockerStack, type DockerStack } from "./project.ts";
+import { openDockerRollout } from "./rollout.ts";
 import { withStackLock } from "./stack-lock.ts";
 import { composeStatus } from "./status.ts";
 import { composeUp, migrateLocal, provideImages } from "./up.ts";
@@ -23,7 +23,7 @@ import { composeUp, migrateLocal, provideImages } from "./up.ts";
 /** A stack on this machine. Compose made it, or the Pulumi engine. */
 export function composeStack(declared: DeclaredStack): Stack {
   const { name, environment, overrides } = declared;
-  const stack = localStack(declared);
+  const stack = dockerStack(declared);
   const { settings, home } = stack;
   const place = { stack: name, home };
   return {
@@ -46,7 +46,7 @@ export function composeStack(declared: DeclaredStack): Stack {
     logs: (options) => composeLogs(stack, options),
     synth: async () => {
       // The secrets that the services mount stay in the stack's own folder.
-      const { compose } = await localProject(stack);
+      const { compose } = await dockerProject(stack);
       return [{ name: "compose.yaml", content: stringify(compose.document) }];
     },
     variables: async () => (await loadProgram()).serverVariables(settings),
@@ -57,21 +57,21 @@ export function composeStack(declared: DeclaredStack): Stack {
       store: new FileRotationStore(stack.state, declared.source),
       leases: new FileLeaseStore(join(home, "rotations")),
       // Each cutover of a rotation starts from the keys that are written by then.
-      rollout: (work) => runsRollouts(localStack(declaredStack(name, overrides)))(kind, signal, work),
+      rollout: (work) => runsRollouts(dockerStack(declaredStack(name, overrides)))(kind, signal, work),
       signal,
     }),
   };
 }
 
-function runsRollouts(stack: LocalStack): RunsRollouts {
+function runsRollouts(stack: DockerStack): RunsRollouts {
   return async function* (kind, signal, work) {
-    const opening = await openLocalRollout(stack, signal, kind);
+    const opening = await openDockerRollout(stack, signal, kind);
     return yield* work(await opening.context);
   };
 }
 
 /** The engine uses images of this machine, and the database gets its migrations after the resources. */
-async function* upByEngine(stack: LocalStack, signal: AbortSignal): Operation<UpResult> {
+async function* upByEngine(stack: DockerStack, signal: AbortSignal): Operation<UpResult> {
   return yield* (await loadEngine()).engineUp(engineTarget(stack), {
     prepare: () => provideImages(stack, signal),
     finish: () => migrateLocal(stack, signal),

@@ -3,12 +3,12 @@ import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { serverName } from "../../stacks/settings.ts";
 import type { ServiceStatus, StackStatus } from "../results.ts";
 import { containersOf, type RunningContainer } from "./containers.ts";
-import { localProject, type LocalStack } from "./project.ts";
+import { dockerProject, type DockerStack } from "./project.ts";
 
 /** The services of a local stack: those that its program declares, and those that run. */
-export async function composeStatus(stack: LocalStack): Promise<StackStatus> {
+export async function composeStatus(stack: DockerStack): Promise<StackStatus> {
   const [{ compose }, running, drained] = await Promise.all([
-    localProject(stack),
+    dockerProject(stack),
     containersOf(stack.settings.instance),
     drainedSlots(stack.home),
   ]);

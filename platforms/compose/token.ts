@@ -3,7 +3,7 @@ import { UserError } from "../../contract/errors.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { signingKey } from "../../operations/secrets/rotation.ts";
 import { readRotation } from "./jwt-keys.ts";
-import type { LocalStack } from "./project.ts";
+import type { DockerStack } from "./project.ts";
 
 /** Lifetime of a token for a smoke test, in seconds. */
 const LIFETIME_SECONDS = 300;
@@ -13,7 +13,7 @@ const LIFETIME_SECONDS = 300;
  *
  * @throws UserError if the key is encrypted in the stack file, which only the engine can read
  */
-export function signToken({ settings, home, state, source }: LocalStack): string {
+export function signToken({ settings, home, state, source }: DockerStack): string {
   const given = source.get(signingKey(readRotation(home)) === "next" ? "jwtSecretNext" : "jwtSecret");
   if (typeof given === "symbol")
     throw new UserError(

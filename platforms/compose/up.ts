@@ -11,16 +11,16 @@ import { prepareMachine, readyFor } from "../machine/prepare.ts";
 import type { ComposeUp } from "../results.ts";
 import { apply, difference, writeProject } from "./apply.ts";
 import { localDatabaseUrl } from "./project.ts";
-import { localProject, localStack, type LocalProject, type LocalStack } from "./project.ts";
+import { dockerProject, dockerStack, type DockerProject, type DockerStack } from "./project.ts";
 import { localGuard } from "./release-guard.ts";
 
 /**
  * Brings a local stack up with Compose: settings, images, containers, migrations. A second run changes nothing; a changed
  * setting replaces only the containers that it affects.
  */
-export async function* composeUp(stack: LocalStack, signal: AbortSignal): Operation<ComposeUp> {
+export async function* composeUp(stack: DockerStack, signal: AbortSignal): Operation<ComposeUp> {
   const begun = Date.now();
-  let project = yield* timed("synthesize", "run the program", () => localProject(stack));
+  let project = yield* timed("synthesize", "run the program", () => dockerProject(stack));
   if (!(await readyFor(project.compose.images))) yield* prepareMachine("stack", signal);
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   const leftOut = optional(missing);
@@ -28,7 +28,7 @@ export async function* composeUp(stack: LocalStack, signal: AbortSignal): Operat
     const message =
       "Grafana is left out: its image is not available. Its dashboards are in components/monitoring/dashboards.";
     yield { type: "note", level: "info", message };
-    project = await localProject(localStack(stack.declared, { grafana: "false" }));
+    project = await dockerProject(dockerStack(stack.declared, { grafana: "false" }));
   }
 
   await ensureRoutes(hostRoutesDirectory(project.home));
@@ -54,7 +54,7 @@ export async function* composeUp(stack: LocalStack, signal: AbortSignal): Operat
 }
 
 /** Applies the pending migrations. Those that would break a running release are left for later. */
-export function migrateLocal(stack: LocalStack, signal: AbortSignal): Operation<ApplyPendingResult> {
+export function migrateLocal(stack: DockerStack, signal: AbortSignal): Operation<ApplyPendingResult> {
   return applyPending(localDatabaseUrl(stack), { signal, guard: localGuard(stack, signal), contract: "leave" });
 }
 
@@ -70,8 +70,8 @@ function optional(missing: readonly string[]): readonly string[] {
  *
  * @throws UserError if one is not available: the engine cannot leave a service out
  */
-export async function* provideImages(stack: LocalStack, signal: AbortSignal): Operation<void> {
-  const project = await localProject(stack);
+export async function* provideImages(stack: DockerStack, signal: AbortSignal): Operation<void> {
+  const project = await dockerProject(stack);
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   if (missing.length === 0) return;
   const withoutGrafana = `up ${stack.declared.name} --engine --set grafana=false`;
@@ -86,7 +86,7 @@ function unavailable(images: string, remedy: UserError["fix"]): UserError {
   return new UserError("not-found", `image ${images}`, "cannot be pulled or built on this machine", remedy);
 }
 
-function urlsOf({ settings, compose }: LocalProject): Readonly<Record<string, string>> {
+function urlsOf({ settings, compose }: DockerProject): Readonly<Record<string, string>> {
   const optionalUrls = (["prometheus", "alertmanager", "grafana"] as const).flatMap((name) =>
     compose.services.some((service) => service.name === name)
       ? [[name, `http://127.0.0.1:${settings[`${name}Port`]}`] as const]

@@ -1,3 +1,3 @@
 export { awaitSlots } from "./await-slots.ts";
 export { clusterGuard } from "./release-guard.ts";
-export { openClusterRollout } from "./rollout.ts";
+export { openKubernetesRollout } from "./rollout.ts";

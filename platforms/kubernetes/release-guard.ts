@@ -1,11 +1,11 @@
 import { activeReleases } from "../../operations/rollout/commands/active-releases.ts";
 import type { ReleaseGuard } from "../../operations/schema/apply.ts";
 import type { DeclaredStack } from "../declared.ts";
-import { openClusterRollout } from "./rollout.ts";
+import { openKubernetesRollout } from "./rollout.ts";
 
 /** The releases that use a cluster's database. */
 export function clusterGuard(declared: DeclaredStack, signal: AbortSignal): ReleaseGuard {
-  const open = () => openClusterRollout(declared, signal);
+  const open = () => openKubernetesRollout(declared, signal);
   return {
     unlabelled: declared.settings.unlabelledReleases,
     releases: async () => {

@@ -29,7 +29,7 @@ const PROMETHEUS = "prometheus:9090";
  * Opens the rollout of a stack on a cluster. The settings come from the stack file only: a rollback must not wait for the
  * engine, which is needed for deployments.
  */
-export async function openClusterRollout(
+export async function openKubernetesRollout(
   declared: DeclaredStack,
   signal: AbortSignal,
   images?: SlotImages,

@@ -59,8 +59,8 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
 
 function runsRollouts(declared: DeclaredStack): RunsRollouts {
   return async function* (_kind, signal, work) {
-    const { openClusterRollout } = await loadKubernetes();
-    const opened = await openClusterRollout(declared, signal);
+    const { openKubernetesRollout } = await loadKubernetes();
+    const opened = await openKubernetesRollout(declared, signal);
     try {
       return yield* work(opened.context);
     } finally {

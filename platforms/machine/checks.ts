@@ -7,7 +7,7 @@ import { containersOf } from "../compose/containers.ts";
 import { declaredStack } from "../declared.ts";
 
 /** The result of one check. */
-export interface Finding {
+export interface CheckResult {
   readonly name: string;
   readonly ok: boolean;
   /** Whether `up` or `test` needs it. */
@@ -44,7 +44,7 @@ interface ProgramCheck {
 }
 
 /** A program that must be installed. One of the commands is enough. */
-function program(check: ProgramCheck): () => Promise<Finding> {
+function program(check: ProgramCheck): () => Promise<CheckResult> {
   return async () => {
     let found: string | undefined;
     for (const each of check.commands) found ??= await firstLine(...each);
@@ -60,11 +60,11 @@ function program(check: ProgramCheck): () => Promise<Finding> {
   };
 }
 
-async function node(): Promise<Finding> {
+async function node(): Promise<CheckResult> {
   return Promise.resolve({ name: "node", ok: true, needed: true, found: process.version, fix: "" });
 }
 
-async function dockerDaemon(): Promise<Finding> {
+async function dockerDaemon(): Promise<CheckResult> {
   const version = await firstLine("docker", "version", "--format", "{{.Server.Version}}");
   // A machine may have only the client. A daemon on another machine cannot be started from here.
   const installed = (process.env.DOCKER_HOST ?? "") !== "" || (await firstLine("dockerd", "--version")) !== undefined;
@@ -78,7 +78,7 @@ async function dockerDaemon(): Promise<Finding> {
   };
 }
 
-async function disk(): Promise<Finding> {
+async function disk(): Promise<CheckResult> {
   const { bavail, bsize } = await statfs(PROJECT_ROOT);
   const free = (bavail * bsize) / 2 ** 30;
   return {
@@ -91,7 +91,7 @@ async function disk(): Promise<Finding> {
 }
 
 /** The ports of the local stack are free, or used by its own containers. */
-async function ports(): Promise<Finding> {
+async function ports(): Promise<CheckResult> {
   const { settings } = declaredStack("local");
   const wanted = Object.entries(settings).filter(
     (entry): entry is [string, number] => entry[0].endsWith("Port") && typeof entry[1] === "number",
@@ -129,7 +129,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-async function pulumi(): Promise<Finding> {
+async function pulumi(): Promise<CheckResult> {
   const version =
     (await firstLine("pulumi", "version")) ??
     (await firstLine(`${process.env.HOME ?? ""}/.pulumi/bin/pulumi`, "version"));
@@ -143,7 +143,7 @@ async function pulumi(): Promise<Finding> {
 }
 
 /** Every check, in the order of the report. */
-const CHECKS: readonly (() => Promise<Finding>)[] = [
+const CHECKS: readonly (() => Promise<CheckResult>)[] = [
   node,
   program({
     name: "docker client",
@@ -205,6 +205,6 @@ const CHECKS: readonly (() => Promise<Finding>)[] = [
 ];
 
 /** Runs every check. */
-export async function checkMachine(): Promise<readonly Finding[]> {
+export async function checkMachine(): Promise<readonly CheckResult[]> {
   return Promise.all(CHECKS.map((check) => check()));
 }

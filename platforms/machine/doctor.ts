@@ -1,12 +1,12 @@
 import type { Operation } from "../../contract/events.ts";
-import { checkMachine, type Finding } from "./checks.ts";
+import { checkMachine, type CheckResult } from "./checks.ts";
 import { install } from "./install.ts";
 
 /** The result of `doctor`. */
 export interface DoctorResult {
   /** Whether nothing is missing that `up` or `test` needs. */
   readonly ready: boolean;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CheckResult[];
 }
 
 /** Checks this machine. With `install`, installs the missing packages on Debian and Ubuntu first. */

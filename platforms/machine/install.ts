@@ -7,7 +7,7 @@ import { command, fix } from "../../contract/fix.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { timed } from "../../contract/timed.ts";
-import type { Finding } from "./checks.ts";
+import type { CheckResult } from "./checks.ts";
 
 /** Services that Debian's packages start automatically, and that would use the ports of a local stack. */
 const UNWANTED_SERVICES = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter"];
@@ -17,7 +17,7 @@ const UNWANTED_SERVICES = ["prometheus", "prometheus-alertmanager", "prometheus-
  *
  * @throws UserError if this is not Debian or Ubuntu, or the user is not root
  */
-export async function* install(findings: readonly Finding[], signal: AbortSignal): Operation<void> {
+export async function* install(findings: readonly CheckResult[], signal: AbortSignal): Operation<void> {
   if (!existsSync("/usr/bin/apt-get"))
     throw new UserError(
       "missing-tool",

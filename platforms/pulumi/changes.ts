@@ -15,7 +15,7 @@ export interface Change {
 }
 
 /** A finding of the policy pack. */
-export interface Finding {
+export interface PolicyFinding {
   readonly policy: string;
   readonly mandatory: boolean;
   /** Name of the resource; empty for a finding about the whole stack. */
@@ -40,7 +40,7 @@ const VERBS: Readonly<Record<string, string>> = {
  */
 export class EngineStream {
   readonly changes: Change[] = [];
-  readonly findings: Finding[] = [];
+  readonly findings: PolicyFinding[] = [];
   /** Errors, each with its resource; empty if it concerns none. */
   readonly errors: { readonly where: string; readonly message: string }[] = [];
   /** Operations by name, as the engine counts them. */
@@ -140,7 +140,7 @@ export class EngineStream {
 }
 
 /** One line about a finding. */
-export function findingLine({ policy, mandatory, resource, message }: Finding): string {
+export function findingLine({ policy, mandatory, resource, message }: PolicyFinding): string {
   const [first = ""] = message.split("\n").filter((line) => line.trim() !== "");
   return `${mandatory ? "[mandatory]" : "[advisory]"} ${policy}${resource === "" ? "" : ` on ${resource}`}: ${first.trim()}`;
 }

@@ -207,6 +207,13 @@ describe.skipIf(kubeconfig === "")(
         await lease.release();
       });
 
+      test("has the gates' last check for other machines", async () => {
+        const verdicts = [{ gate: "errors", verdict: "pass", why: "within-limit", test: "none" }] as const;
+        await journalStore().publish({ sequence: 12, verdicts });
+        await journalStore().publish({ sequence: 13, verdicts });
+        expect(await journalStore().lastCheck()).toEqual({ sequence: 13, verdicts });
+      });
+
       test("keeps the newest of a history that outgrows its object", async () => {
         const lease = await leaseStore().seize("test");
         const writer = await journalStore().open(lease);

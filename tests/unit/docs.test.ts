@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import type { Register } from "../../cli/commands/command.ts";
 import { SETTINGS_PAGE, settingsPage } from "../../docs/generate-settings.ts";
 import { CONTROL_NAME } from "../../operations/rollout/kubernetes/control.ts";
-import { JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
+import { CHECK_NAME, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
 import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { SETTINGS } from "../../stacks/settings/table.ts";
 
@@ -54,7 +54,7 @@ describe("docs/rollout-role.yaml", () => {
       (document) => (document.toJS() as Role).rules ?? [],
     );
     const named = rules.flatMap((rule) => (rule.resources.includes("configmaps") ? (rule.resourceNames ?? []) : []));
-    expect(named.toSorted()).toEqual([CONTROL_NAME, JOURNAL_NAME, NOTIFIED_NAME].toSorted());
+    expect(named.toSorted()).toEqual([CHECK_NAME, CONTROL_NAME, JOURNAL_NAME, NOTIFIED_NAME].toSorted());
     for (const name of named) expect(read("docs/deploy.md")).toMatch(new RegExp(`^\\|.*ConfigMap.*\`${name}\``, "m"));
   });
 });

@@ -2,7 +2,7 @@ import { SLOTS, type Slot, type Weights } from "../../../contract/slots.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
-import { liveMetrics, type LiveMetrics } from "./live-metrics.ts";
+import { liveMetrics, type LiveMetrics } from "../gates/live-metrics.ts";
 import { firstJournal, type Journal } from "../model/journal.ts";
 import type { GateCheck } from "../ports/journal.ts";
 import type { Holder } from "../ports/lease.ts";
@@ -51,7 +51,7 @@ export interface SlotSnapshot {
 export async function takeSnapshot(context: RolloutContext, slots?: Snapshot["slots"]): Promise<Snapshot> {
   const [journal, check, holder, router, metrics, found] = await Promise.all([
     context.journal.read(),
-    context.journal.lastCheck?.().catch(() => undefined),
+    context.journal.lastCheck().catch(() => undefined),
     context.leases.holder(),
     readRouter(context),
     liveMetrics(context.prometheusUrl),

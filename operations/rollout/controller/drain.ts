@@ -1,6 +1,6 @@
 import type { Slot } from "../../../contract/slots.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
-import { liveMetrics } from "../commands/live-metrics.ts";
+import { liveMetrics } from "../gates/live-metrics.ts";
 import { secondsSince } from "../host/boot-clock.ts";
 import type { StateRun } from "./state-run.ts";
 import type { StepResult } from "./step-result.ts";

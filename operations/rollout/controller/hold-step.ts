@@ -46,7 +46,7 @@ export async function* holdStep(
       verdicts = [...(await gates.check()), ...(unknown === undefined ? [] : [unknown])];
       yield { type: "step", id, title: stateLabel(run.machine), status: "progress", verdicts };
       // Observers only: a check that cannot be published does not matter.
-      await run.context.journal.publish?.({ sequence: run.journal.sequence, verdicts }).catch(() => undefined);
+      await run.context.journal.publish({ sequence: run.journal.sequence, verdicts }).catch(() => undefined);
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
       if (outcome === "pass" && elapsed >= holdSeconds && passes && run.machine.pause === undefined) {

@@ -145,7 +145,7 @@ export class RolloutStore {
   #adopt({ journal, entry }: Transition): void {
     if (journal.table !== this.#journal.table) this.#unconfirmed = true;
     this.#journal = journal;
-    this.context.announcer?.happened(entry);
+    this.context.announcer?.queue(entry);
   }
 
   /**

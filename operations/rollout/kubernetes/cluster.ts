@@ -16,7 +16,7 @@ import { within } from "../../within.ts";
 import type { ApiObject, Found } from "./api-types.ts";
 
 /** A cluster and a namespace in it. */
-export interface ClusterPlace {
+export interface KubernetesPlace {
   /** Path of the kubeconfig. @default KUBECONFIG, `~/.kube/config`, or the pod's own account */
   readonly kubeconfig?: string | undefined;
   /** @default the current context */
@@ -55,7 +55,7 @@ export class Cluster {
   }
 
   /** @throws UserError if the kubeconfig or the context does not exist */
-  static open(place: ClusterPlace): Cluster {
+  static open(place: KubernetesPlace): Cluster {
     const config = new KubeConfig();
     const path = place.kubeconfig?.replace(/^~(?=\/)/, homedir());
     try {

@@ -4,12 +4,17 @@ import { parseJournal, type HistoryEntry, type Journal } from "../model/journal.
 import { FencedError, type Lease } from "../ports/lease.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { ConfigMap, Found } from "./api-types.ts";
-import type { JournalStore, JournalWriter } from "../ports/journal.ts";
+import type { GateCheck, JournalStore, JournalWriter } from "../ports/journal.ts";
+import { ConfigMapStore } from "./config-map-store.ts";
 
 /** Name of the ConfigMap, in the stack's namespace. */
 export const JOURNAL_NAME = "exai-rollout-journal";
 
+/** Name of the ConfigMap with the gates' last check. It changes every few seconds, so it is not in the journal's object. */
+export const CHECK_NAME = "exai-rollout-check";
+
 const JOURNAL = "journal.json";
+const CHECK = "check.json";
 const HISTORY = "history.jsonl";
 
 /** Annotation with the highest fencing token that has opened the journal. */
@@ -27,9 +32,11 @@ const HISTORY_BYTES = 640 * 1024;
  */
 export class KubernetesJournalStore implements JournalStore {
   readonly #cluster: Cluster;
+  readonly #check: ConfigMapStore;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#check = new ConfigMapStore(cluster, CHECK_NAME);
   }
 
   async read(): Promise<Journal | undefined> {
@@ -43,6 +50,15 @@ export class KubernetesJournalStore implements JournalStore {
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as HistoryEntry);
+  }
+
+  async publish(check: GateCheck): Promise<void> {
+    await this.#check.change(() => ({ [CHECK]: JSON.stringify(check) }));
+  }
+
+  async lastCheck(): Promise<GateCheck | undefined> {
+    const text = (await this.#check.read())[CHECK];
+    return text === undefined ? undefined : (JSON.parse(text) as GateCheck);
   }
 
   /** The highest token that has opened the journal; 0 if there is no journal. */

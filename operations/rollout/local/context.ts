@@ -9,7 +9,7 @@ import { FileJournalStore } from "./file-journal.ts";
 import { DEFAULT_LEASE_SECONDS, FileLeaseStore } from "./file-lease.ts";
 
 /** A stack on Docker, for {@link localRollout}. */
-export interface LocalRollout extends RolloutOptions {
+export interface DockerRollout extends RolloutOptions {
   /** The instance's directory; the rollout keeps its state in its subdirectory `rollout/`. */
   readonly home: string;
   /** Host directory that is mounted into the router's container. */
@@ -24,7 +24,7 @@ export interface LocalRollout extends RolloutOptions {
 }
 
 /** The context of a stack on Docker: routes, journal, lease and requests are files. */
-export function localRollout(options: LocalRollout): RolloutContext {
+export function localRollout(options: DockerRollout): RolloutContext {
   const { webSocketToken, schema, prefetch, announcer } = options;
   return {
     traffic: new EnvoyTraffic({

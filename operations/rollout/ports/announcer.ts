@@ -11,7 +11,7 @@ export interface Announcer {
    * @param sequence the journal's last write
    */
   begin(sequence: number, history: () => Promise<readonly HistoryEntry[]>): void;
-  happened(entry: HistoryEntry): void;
+  queue(entry: HistoryEntry): void;
   /** Errors since the last call, as messages. */
   problems(): readonly string[];
   /** Called after the lease is released. Waits a few seconds for pending deliveries; the next holder sends the rest. */

@@ -10,10 +10,10 @@ export interface JournalStore {
   open(lease: Lease): Promise<JournalWriter>;
   /** All transitions, oldest first. */
   history(): Promise<readonly HistoryEntry[]>;
-  /** Publishes the gates' last check for observers; may be lost. Absent: only the leader has it. */
-  publish?(check: GateCheck): Promise<void>;
+  /** Publishes the gates' last check for observers; may be lost. */
+  publish(check: GateCheck): Promise<void>;
   /** The last published check. */
-  lastCheck?(): Promise<GateCheck | undefined>;
+  lastCheck(): Promise<GateCheck | undefined>;
 }
 
 /** The verdicts of one check of the gates. */

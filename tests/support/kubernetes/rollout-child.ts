@@ -2,7 +2,7 @@
  * A controller of a cluster's rollout in a separate process, to be killed:
  * `node rollout-child.ts <settings as JSON> cutover|resume`.
  */
-import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
+import { openKubernetesRollout } from "../../../platforms/kubernetes/rollout.ts";
 import { declaredStack, type Overrides } from "../../../platforms/declared.ts";
 import type { Verb } from "../../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
@@ -13,7 +13,7 @@ import { cutover, resume } from "../rollout/verbs.ts";
 const [json = "", action = ""] = process.argv.slice(2);
 const settings = JSON.parse(json) as Overrides;
 const cluster = Cluster.open({ kubeconfig: settings.kubeconfig, namespace: settings.instance ?? "" });
-const opened = await openClusterRollout(
+const opened = await openKubernetesRollout(
   declaredStack("staging", settings),
   new AbortController().signal,
   slotImages(cluster),

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { declaredStack } from "../../../platforms/declared.ts";
-import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
+import { openKubernetesRollout } from "../../../platforms/kubernetes/rollout.ts";
 import type { Overrides } from "../../../platforms/compose/project.ts";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
@@ -120,7 +120,7 @@ export async function startKubernetesStack(kubeconfig: string, more: Overrides =
     await cluster.apply(certificate(namespace, hostname), "exai-test");
     const context = async (options: OpenOptions = {}): Promise<OpenRollout> => {
       const signal = options.signal ?? new AbortController().signal;
-      const opened = await openClusterRollout(
+      const opened = await openKubernetesRollout(
         declaredStack("staging", { ...settings, ...options.settings }),
         signal,
         slotImages(cluster),

@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { localStack } from "../../../platforms/compose/project.ts";
-import { openLocalRollout } from "../../../platforms/compose/rollout.ts";
+import { dockerStack } from "../../../platforms/compose/project.ts";
+import { openDockerRollout } from "../../../platforms/compose/rollout.ts";
 import { declaredStack } from "../../../platforms/declared.ts";
 import type { RolloutKind } from "../../../platforms/platform.ts";
 import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";
@@ -50,8 +50,8 @@ async function open(kind: RolloutKind, answer?: RequestListener) {
     port = (router.address() as AddressInfo).port;
   }
   const settings = { instance: INSTANCE, homeDirectory: join(folder, "home"), observePort: String(port) };
-  const stack = localStack(declaredStack("local", settings));
-  return (await openLocalRollout(stack, new AbortController().signal, kind)).context;
+  const stack = dockerStack(declaredStack("local", settings));
+  return (await openDockerRollout(stack, new AbortController().signal, kind)).context;
 }
 
 const routerOf =

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { declaredStack } from "../../../platforms/declared.ts";
-import { openClusterRollout } from "../../../platforms/kubernetes/rollout.ts";
+import { openKubernetesRollout } from "../../../platforms/kubernetes/rollout.ts";
 import { Notifier } from "../../../operations/notify/notifier.ts";
 import { webhook } from "../../../operations/notify/webhook.ts";
 import type { HistoryEntry } from "../../../operations/rollout/model/journal.ts";
@@ -44,7 +44,7 @@ const cursor = () => JSON.parse(kept()?.webhook ?? "null") as unknown;
 /** A turn in which the entries happen, on a journal that has the earlier ones. */
 async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: readonly HistoryEntry[] = []) {
   of.begin(earlier.length, () => Promise.resolve([...earlier, ...entries]));
-  for (const entry of entries) of.happened(entry);
+  for (const entry of entries) of.queue(entry);
   await of.end();
   return of.problems();
 }
@@ -87,7 +87,7 @@ describe("delivery cursors on a cluster", () => {
     // It is slow to send 3; the other machine has sent all by then.
     const slow = machine();
     slow.begin(2, () => Promise.resolve(WHOLE.slice(0, 2)));
-    for (const entry of WHOLE.slice(2, 3)) slow.happened(entry);
+    for (const entry of WHOLE.slice(2, 3)) slow.queue(entry);
     await receiver.until(2);
     await turn(machine(), WHOLE.slice(3), WHOLE.slice(0, 3));
     await slow.end();
@@ -113,7 +113,7 @@ describe("an API server", () => {
     const second = machine(20, 0.3);
     const started = performance.now();
     second.begin(4, () => Promise.resolve(WHOLE.slice(0, 4)));
-    for (const entry of WHOLE.slice(4)) second.happened(entry);
+    for (const entry of WHOLE.slice(4)) second.queue(entry);
     expect(performance.now() - started).toBeLessThan(200);
     await receiver.until(2);
     await second.end();
@@ -130,11 +130,11 @@ describe("an API server", () => {
   it("that stops answering at the end delays an operation no longer than the flush", async () => {
     const first = machine(0.3, 60);
     first.begin(0, () => Promise.resolve([]));
-    for (const entry of WHOLE.slice(0, 1)) first.happened(entry);
+    for (const entry of WHOLE.slice(0, 1)) first.queue(entry);
     await receiver.until(1);
     await expect.poll(cursor).toMatchObject({ sequence: 1 });
     api.mood = "is silent";
-    for (const entry of WHOLE.slice(1, 3)) first.happened(entry);
+    for (const entry of WHOLE.slice(1, 3)) first.queue(entry);
     await receiver.until(2);
     const ending = performance.now();
     await first.end();
@@ -164,7 +164,7 @@ describe("an API server", () => {
     await turn(machine(), WHOLE.slice(0, 1));
     const second = machine();
     second.begin(4, () => Promise.reject(new Error("reset")));
-    for (const entry of WHOLE.slice(4)) second.happened(entry);
+    for (const entry of WHOLE.slice(4)) second.queue(entry);
     await second.end();
     expect(second.problems()).toEqual(["notifications: the history cannot be read: reset"]);
     await turn(machine(), [], WHOLE);
@@ -190,12 +190,12 @@ describe("a stack on a cluster", () => {
       [WHOLE.slice(0, 3), []],
       [WHOLE.slice(3), WHOLE.slice(0, 3)],
     ] as const) {
-      const { context, ...opened } = await openClusterRollout(
+      const { context, ...opened } = await openKubernetesRollout(
         declaredStack("staging", settings),
         new AbortController().signal,
       );
       context.announcer?.begin(earlier.length, () => Promise.resolve(earlier));
-      for (const entry of entries) context.announcer?.happened(entry);
+      for (const entry of entries) context.announcer?.queue(entry);
       await context.announcer?.end();
       await opened.close();
     }

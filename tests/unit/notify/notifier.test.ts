@@ -43,7 +43,7 @@ const heard = () => receiver.received.map(({ headers }) => headers["webhook-id"]
 /** A turn in which the entries happen, on a journal that has the earlier ones. */
 async function turn(of: Notifier, entries: readonly HistoryEntry[], earlier: readonly HistoryEntry[] = []) {
   of.begin(earlier.length, () => Promise.resolve(earlier));
-  for (const entry of entries) of.happened(entry);
+  for (const entry of entries) of.queue(entry);
   await of.end();
   return of.problems();
 }
@@ -133,7 +133,7 @@ describe("a receiver with problems", () => {
     const first = notifier({ times: { attemptSeconds: 60 }, flushSeconds: 0.5 });
     const started = performance.now();
     first.begin(0, () => Promise.resolve([]));
-    for (const entry of WHOLE) first.happened(entry);
+    for (const entry of WHOLE) first.queue(entry);
     expect(performance.now() - started).toBeLessThan(200);
     await receiver.until(1);
     const ending = performance.now();

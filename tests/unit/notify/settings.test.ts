@@ -30,7 +30,7 @@ describe("the receivers of a stack", () => {
         rolloutWebhookSecret: `whsec_${Buffer.alloc(32).toString("base64")}`,
       });
       made?.begin(0, () => Promise.resolve([]));
-      for (const entry of rolloutEntries("prepare")) made?.happened(entry);
+      for (const entry of rolloutEntries("prepare")) made?.queue(entry);
       await made?.end();
       expect(receiver.received.map(({ path }) => path).sort()).toEqual(["/hook", "/slack", "/v2/change/enqueue"]);
     } finally {
@@ -58,7 +58,7 @@ describe("the receivers of a stack", () => {
       expect(made?.problems()).toEqual([]);
       expect(asked).toBe(0);
       made?.begin(0, () => Promise.resolve([]));
-      for (const entry of rolloutEntries("prepare", 25)) made?.happened(entry);
+      for (const entry of rolloutEntries("prepare", 25)) made?.queue(entry);
       await made?.end();
       expect(receiver.received.map(({ path }) => path).sort()).toEqual(["/hook", "/hook", "/slack", "/slack"]);
       expect(asked).toBe(1);
@@ -73,7 +73,7 @@ describe("the receivers of a stack", () => {
       Promise.reject(new Error("no passphrase")),
     );
     made?.begin(0, () => Promise.resolve([]));
-    for (const entry of rolloutEntries("prepare")) made?.happened(entry);
+    for (const entry of rolloutEntries("prepare")) made?.queue(entry);
     await made?.end();
     expect(made?.problems()).toMatchObject([/^notifications to slack: .* was not delivered: no passphrase$/]);
   });

@@ -27,7 +27,7 @@ const PLAN: RolloutPlan = {
 
 const SILENT: Announcer = {
   begin: () => undefined,
-  happened: () => undefined,
+  queue: () => undefined,
   problems: () => [],
   end: () => Promise.resolve(),
 };
@@ -96,7 +96,7 @@ describe("a store", () => {
     const told: number[] = [];
     const store = await atFirstStep(world, {
       ...context,
-      announcer: { ...SILENT, happened: ({ sequence }) => void told.push(sequence) },
+      announcer: { ...SILENT, queue: ({ sequence }) => void told.push(sequence) },
       journal: {
         ...context.journal,
         open: async (lease) => {

@@ -160,6 +160,8 @@ export class World {
             };
           }),
         history: () => this.#alive(process, () => this.history),
+        publish: () => Promise.resolve(),
+        lastCheck: () => Promise.resolve(undefined),
       },
       leases: {
         acquire: (verb) => this.#alive(process, () => this.#lease(process, verb, false)),
