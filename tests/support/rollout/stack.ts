@@ -20,7 +20,7 @@ import type { GateSettings } from "../../../operations/rollout/gates/settings.ts
 import { Prometheus } from "../../../operations/rollout/gates/prometheus.ts";
 import { ensureRoutes } from "../../../contract/envoy/seed.ts";
 import { freePorts } from "../free-ports.ts";
-import { localRollout, type LocalRollout } from "../../../operations/rollout/local/context.ts";
+import { localRollout, type DockerRollout } from "../../../operations/rollout/local/context.ts";
 
 /** The rollout's part of the local stack on plain Docker: two slots, the router, Prometheus with its rules. */
 export interface RolloutStack {
@@ -35,7 +35,7 @@ export interface RolloutStack {
   readonly deployer: SlotDeployer;
   /** The blue slot's HTTP port without the router, for comparison. */
   readonly directUrl: string;
-  context(options?: Partial<LocalRollout>): RolloutContext;
+  context(options?: Partial<DockerRollout>): RolloutContext;
   down(): Promise<void>;
 }
 
