@@ -23,7 +23,7 @@ import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/tra
 
 export interface GatewayTrafficOptions {
   readonly cluster: Cluster;
-  readonly proxies: GatewayProxies;
+  readonly proxies: Pick<GatewayProxies, "all">;
   /** EXAI_WS_PORT. */
   readonly wsPort: number;
   /** Deadline for a table to be in force on every proxy. @default 30 */
@@ -63,7 +63,7 @@ interface HttpRoute extends ApiObject {
  */
 export class GatewayTraffic implements TrafficDriver {
   readonly #cluster: Cluster;
-  readonly #proxies: GatewayProxies;
+  readonly #proxies: GatewayTrafficOptions["proxies"];
   readonly #wsPort: number;
   readonly #readBackSeconds: number;
   /** Whether the pinned routes carry event streams, by the last read of a proxy; undefined before the first read. */
@@ -77,7 +77,7 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async inForce(): Promise<RouteTable | undefined> {
-    const tables = await this.#ask((proxy) => this.#tableOf(proxy));
+    const tables = await this.#tables();
     const [first] = tables;
     if (first === undefined) return undefined;
     for (const other of tables)
@@ -88,7 +88,8 @@ export class GatewayTraffic implements TrafficDriver {
 
   async readiness(): Promise<Readiness> {
     const [clusters, deployments] = await Promise.all([
-      this.#ask((proxy) => slotClusters(proxy, this.#cluster.namespace, this.#wsPort)),
+      // One that starts knows no slot yet: it must not look like a slot that is down.
+      this.#ask((proxy) => slotClusters(proxy, this.#cluster.namespace, this.#wsPort), { servingOnly: true }),
       Promise.all(SLOTS.map((slot) => this.#deployment(slot))),
     ]);
     const ready = (slot: Slot): boolean =>
@@ -160,7 +161,7 @@ export class GatewayTraffic implements TrafficDriver {
   /** Why a table is not in force on every proxy; undefined if it is. */
   async #missing(table: RouteTable): Promise<string | undefined> {
     try {
-      const tables = await this.#ask((proxy) => this.#tableOf(proxy));
+      const tables = await this.#tables();
       const other = tables.find((each) => each === undefined || !sameTable(each, table));
       if (tables.every((each) => each !== undefined && sameTable(each, table))) return undefined;
       return `a proxy has generation ${String(other?.generation)}`;
@@ -241,25 +242,37 @@ export class GatewayTraffic implements TrafficDriver {
     return this.#cluster.read<Deployment>({ apiVersion: "apps/v1", kind: "Deployment", name: slotHost(slot) });
   }
 
-  /** Asks every proxy. Only a terminating proxy may fail to answer. */
-  async #ask<Answer>(question: (proxy: Proxy) => Promise<Answer>): Promise<readonly Answer[]> {
+  /** Asks every proxy, or every proxy that gets new connections. Only the others may fail to answer. */
+  async #ask<Answer>(
+    question: (proxy: Proxy) => Promise<Answer>,
+    { servingOnly = false } = {},
+  ): Promise<readonly Answer[]> {
+    const proxies = await this.#proxies.all();
     const answers = await Promise.all(
-      (await this.#proxies.all()).map(async (proxy): Promise<readonly Answer[]> => {
-        try {
-          return [await question(proxy)];
-        } catch (error) {
-          if (proxy.serving) throw error;
-          return [];
-        }
-      }),
+      proxies
+        .filter(({ serving }) => serving || !servingOnly)
+        .map(async (proxy): Promise<readonly Answer[]> => {
+          try {
+            return [await question(proxy)];
+          } catch (error) {
+            if (proxy.serving) throw error;
+            return [];
+          }
+        }),
     );
     return answers.flat();
   }
 
-  async #tableOf(proxy: Proxy): Promise<RouteTable | undefined> {
-    const dump = await proxy.get("/config_dump?resource=dynamic_route_configs");
-    this.#streamsPinned = streamsArePinned(dump, this.#cluster.namespace);
-    return gatewayTable(dump, this.#cluster.namespace);
+  /** The tables of the proxies, without those that start: they have none yet, and get no users before they have one. */
+  async #tables(): Promise<readonly (RouteTable | undefined)[]> {
+    const answers = await this.#ask(async (proxy) => {
+      const dump = await proxy.get("/config_dump?resource=dynamic_route_configs");
+      const table = gatewayTable(dump, this.#cluster.namespace);
+      if (table === undefined && !proxy.serving) return [];
+      this.#streamsPinned = streamsArePinned(dump, this.#cluster.namespace);
+      return [table];
+    });
+    return answers.flat();
   }
 }
 

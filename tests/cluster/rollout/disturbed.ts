@@ -82,8 +82,10 @@ export function disturbedTests(rollouts: () => KubernetesRollouts): void {
 
   /** The router has the weights of the first step, and the controller that waited for it obeys. */
   async function expectGoesOn({ ended }: { readonly ended: Promise<number> }): Promise<void> {
-    const early = ended.then((code) => {
-      throw new Error(`the controller ended with ${String(code)} before the router had the step's weights`);
+    const early = ended.then(async (code) => {
+      const { ending } = (await rollouts().context.journal.read())?.machine ?? {};
+      const what = `the controller ended with ${String(code)} before the router had the step's weights`;
+      throw new Error(`${what}: ${JSON.stringify(ending)}`);
     });
     early.catch(() => undefined);
     const weights = until("the step's weights", 60, async () => {

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { slotHost } from "../../../contract/envoy/names.ts";
+import { FIRST_TABLE } from "../../../contract/envoy/routes.ts";
+import { LISTENERS, ROUTING_NAMES, sharedRules } from "../../../contract/gateway.ts";
+import { HTTP_PORT } from "../../../contract/server.ts";
+import { SLOTS } from "../../../contract/slots.ts";
+import type { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
+import type { Proxy } from "../../../operations/rollout/kubernetes/gateway-proxies.ts";
+import { GatewayTraffic } from "../../../operations/rollout/kubernetes/gateway-traffic.ts";
+
+const NAMESPACE = "exai-test";
+
+/** What a proxy answers that has the first table and both slots. */
+const CONFIGURED: Readonly<Record<string, unknown>> = {
+  "/clusters?format=json": {
+    cluster_statuses: SLOTS.map((slot) => ({
+      name: `service/${NAMESPACE}/${slotHost(slot)}/${String(HTTP_PORT)}/http`,
+      host_statuses: [{ health_status: { eds_health_status: "HEALTHY" } }],
+    })),
+  },
+  "/config_dump?resource=dynamic_route_configs": {
+    configs: LISTENERS.map((listener) => {
+      const routes = sharedRules({ listener, wsPort: 8079, table: FIRST_TABLE }).map(({ name: sectionName }) => ({
+        route: { cluster: `service/${NAMESPACE}/${slotHost("blue")}/${String(HTTP_PORT)}/http` },
+        metadata: {
+          filter_metadata: {
+            "envoy-gateway": {
+              resources: [
+                { kind: "HTTPRoute", namespace: NAMESPACE, name: ROUTING_NAMES.shared[listener], sectionName },
+              ],
+            },
+          },
+        },
+      }));
+      return { route_config: { virtual_hosts: [{ routes }] } };
+    }),
+  },
+};
+
+/** What Envoy answers from its start until the gateway has configured it. */
+const STARTING: typeof CONFIGURED = {
+  "/clusters?format=json": { cluster_statuses: [] },
+  "/config_dump?resource=dynamic_route_configs": {},
+};
+
+const proxy = (answers: typeof CONFIGURED, serving: boolean): Proxy => ({
+  pod: "envoy",
+  serving,
+  get: (path) => Promise.resolve(answers[path]),
+});
+
+function traffic(...proxies: readonly Proxy[]): GatewayTraffic {
+  const cluster = { namespace: NAMESPACE, read: () => Promise.resolve({ status: { readyReplicas: 2 } }) };
+  return new GatewayTraffic({
+    cluster: cluster as unknown as Cluster,
+    proxies: { all: () => Promise.resolve(proxies) },
+    wsPort: 8079,
+  });
+}
+
+describe("a gateway with a proxy that starts", () => {
+  const starts = traffic(proxy(CONFIGURED, true), proxy(STARTING, false));
+
+  it("has ready slots: the proxy knows none yet, which is not a slot that is down", async () => {
+    expect(await starts.readiness()).toEqual({ blue: true, green: true });
+  });
+
+  it("has the table of the proxies with users", async () => {
+    expect(await starts.inForce()).toEqual(FIRST_TABLE);
+  });
+
+  it("has no ready slot if the only proxy with users knows none", async () => {
+    expect(await traffic(proxy(STARTING, true)).readiness()).toEqual({ blue: false, green: false });
+  });
+
+  it("has no table if a proxy with users has none", async () => {
+    await expect(traffic(proxy(CONFIGURED, true), proxy(STARTING, true)).inForce()).rejects.toThrow("different tables");
+  });
+});
