@@ -21,6 +21,9 @@ import { registerUp } from "./commands/up.ts";
 import { version } from "./version.ts";
 import { usageError } from "./errors.ts";
 import { fail, rendererFor, run as runVerb, type RenderOptions } from "./run.ts";
+import { traceSources } from "./start/trace.ts";
+
+traceSources();
 
 const program = new Command("exai")
   .description("Deployment stack of the EX-AI MCP server")

@@ -41,7 +41,7 @@ export function toned(text: Text, { colours }: Pick<Terminal, "colours">): strin
 }
 
 /** Columns that a text takes on a terminal. */
-export const widthOf = stringWidth;
+export const widthOf = (text: string): number => stringWidth(text);
 
 /** Cuts a line to the width, with an ellipsis at the end if something was cut. */
 export function truncate(line: string, width: number | undefined): string {

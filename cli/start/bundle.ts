@@ -1,8 +1,13 @@
+import { build, type BuildOptions, type Plugin } from "esbuild";
+import { hash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { builtinModules } from "node:module";
-import { dirname, join, relative } from "node:path";
-import { pathToFileURL } from "node:url";
-import { librariesKey, ROOT, sourcesKey } from "./sources.ts";
+import { basename, dirname, join, relative, resolve } from "node:path";
+
+/** Root of the checkout. */
+const ROOT = resolve(import.meta.dirname, "../..");
+
+const CLI = join(ROOT, "cli/");
 
 /** The client alone is nearly a thousand modules, so it is bundled once per installation, and not once per change of a source. */
 const CLIENT = "@kubernetes/client-node";
@@ -20,42 +25,68 @@ export const USED_OF_CLIENT = [
 /** Loaded from node_modules when a command needs them: they find their files by their own path, or are large and rarely used. */
 const EXTERNAL = /^(@pulumi|@grafana|@electric-sql)\/|^(libpg-query|esbuild|pg-native)$/;
 
-/** Bundles that are kept, and clients: a process that runs for hours loads the client late. */
+/** Libraries for output, whose tables of Unicode take longer to evaluate than all else that `--help` needs. */
+const OUTPUT = /^(slice-ansi|string-width|wrap-ansi)$/;
+
+/** Modules of Node that take milliseconds to load, and that `--help` does not need. */
+const SLOW = /^node:(child_process|fs\/promises|readline\/promises|util)$/;
+
+/** Modules that flags and help are made of, besides those of `cli`; verbs use them as well. */
+const SHARED = [
+  "contract/errors.ts",
+  "contract/fix.ts",
+  "contract/images.ts",
+  "images/reference-server/src/faults.ts",
+  "operations/backups/kinds.ts",
+];
+
+/** Bundles that are kept, and clients: a process that runs for hours loads some files late. */
 const KEPT = 5;
 
-const BUILTIN = new RegExp(`^(node:)?(${builtinModules.join("|")})$`);
+/** Options of all builds. */
+const COMMON = {
+  bundle: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  platform: "node",
+  target: "node22.18",
+  logLevel: "silent",
+} as const satisfies BuildOptions;
 
-const CLI = join(ROOT, "cli/");
-
-/** Folder of the bundles. */
-const CACHE = join(ROOT, ".exai/cache/cli");
+/** Options for the sources. */
+const SOURCES = {
+  ...COMMON,
+  sourcemap: true,
+  sourcesContent: false,
+  define: { "import.meta.url": "__url", "import.meta.dirname": "__folder" },
+} as const satisfies BuildOptions;
 
 /**
- * The bundle of the present sources; built first if it does not exist. Several processes may build it at the same time.
+ * Builds the bundle of the present sources: `program.js` has the commands with their flags, `verbs.cjs` what they run, and
+ * `shared.cjs` what both need. Several processes may build it at the same time.
  *
- * @returns undefined if it cannot be built, for example in a read-only checkout or on a full disk
+ * @throws Error if it cannot be built, for example in a read-only checkout or on a full disk
  */
-export async function bundleOfSources(): Promise<string | undefined> {
-  const folder = join(CACHE, sourcesKey());
-  const entry = join(folder, "program.js");
-  if (existsSync(entry)) return entry;
-  try {
-    const client = join(CACHE, `client-${librariesKey()}`);
-    if (!existsSync(client)) await atomically(client, buildClient);
-    await atomically(folder, (draft) => buildProgram(draft, join(client, "client.js")));
-    prune();
-    return entry;
-  } catch {
-    return undefined;
-  }
+export async function buildBundle(folder: string): Promise<void> {
+  const cache = dirname(folder);
+  const installed = readFileSync(join(ROOT, "node_modules/.package-lock.json"), "utf8");
+  const client = join(cache, `client-${hash("sha256", installed + USED_OF_CLIENT.join()).slice(0, 16)}`);
+  if (!existsSync(client)) await atomically(client, buildClient);
+  await atomically(folder, async (draft) => {
+    const deferred = await buildProgram(draft);
+    await buildModules(draft, "shared.cjs", SHARED, []);
+    await buildModules(draft, "verbs.cjs", deferred, [external(`../${basename(client)}/client.cjs`)]);
+  });
+  prune(cache);
 }
 
 /** Makes a folder that appears as a whole. If another process has made it meanwhile, that one is used. */
-async function atomically(folder: string, build: (draft: string) => Promise<unknown>): Promise<void> {
+async function atomically(folder: string, make: (draft: string) => Promise<unknown>): Promise<void> {
   const draft = `${folder}.${String(process.pid)}.draft`;
   try {
     mkdirSync(draft, { recursive: true });
-    await build(draft);
+    await make(draft);
     renameSync(draft, folder);
   } catch (error) {
     if (!existsSync(folder)) throw error;
@@ -64,93 +95,154 @@ async function atomically(folder: string, build: (draft: string) => Promise<unkn
   }
 }
 
-/** Options of both builds. */
-const COMMON = {
-  bundle: true,
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: "none",
-  platform: "node",
-  format: "esm",
-  target: "node22.18",
-  logLevel: "silent",
-  // Dependencies in CommonJS call require, which an ES module does not have.
-  banner: {
-    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
-  },
-} as const;
-
 async function buildClient(draft: string): Promise<void> {
-  const { build } = await import("esbuild");
   await build({
     ...COMMON,
+    format: "cjs",
     stdin: { contents: `export { ${USED_OF_CLIENT.join(", ")} } from "${CLIENT}";`, resolveDir: ROOT },
-    outfile: join(draft, "client.js"),
+    outfile: join(draft, "client.cjs"),
   });
 }
 
-async function buildProgram(draft: string, client: string): Promise<void> {
-  const { build } = await import("esbuild");
+/**
+ * What `cli` imports from elsewhere is deferred: like `import defer`, it is evaluated when a command first uses it.
+ *
+ * @returns paths of the modules that are deferred to `verbs.cjs`
+ */
+async function buildProgram(draft: string): Promise<readonly string[]> {
+  const deferred = new Set<string>();
+  const defer: Plugin = {
+    name: "defer",
+    setup: (plugin) => {
+      plugin.onResolve({ filter: OUTPUT }, ({ path }) => ({ path, namespace: "output" }));
+      plugin.onLoad({ filter: /.*/, namespace: "output" }, ({ path }) => {
+        deferred.add(path);
+        return { contents: `export default (...args) => ${moduleIn("verbs.cjs", path)}.default(...args);` };
+      });
+      plugin.onResolve({ filter: /^\.\.\// }, ({ path, resolveDir }) => {
+        const target = join(resolveDir, path);
+        if (!`${resolveDir}/`.startsWith(CLI) || target.startsWith(CLI)) return undefined;
+        const module = relative(ROOT, target);
+        if (SHARED.includes(module)) return { path: moduleIn("shared.cjs", module), namespace: "deferred" };
+        deferred.add(module);
+        return { path: moduleIn("verbs.cjs", module), namespace: "deferred" };
+      });
+      plugin.onResolve({ filter: SLOW }, ({ path }) => ({ path: builtin(path), namespace: "deferred" }));
+      plugin.onLoad({ filter: /.*/, namespace: "deferred" }, ({ path: value }) => ({
+        contents: `module.exports = Object.create(new Proxy({}, {
+          get: (_, name) => name === "__esModule" || ${value}[name],
+        }));`,
+      }));
+    },
+  };
   await build({
-    ...COMMON,
+    ...SOURCES,
+    format: "esm",
     entryPoints: [join(ROOT, "cli/program.ts")],
     outdir: draft,
-    sourcemap: true,
-    sourcesContent: false,
-    define: { "import.meta.url": "__url", "import.meta.dirname": "__dirname" },
-    plugins: [
-      {
-        name: "exai",
-        setup: (plugin) => {
-          // Required, since an import of something external would load it with the bundle.
-          plugin.onResolve({ filter: EXTERNAL }, ({ path, kind }) =>
-            kind === "require-call" ? { path, external: true } : { path, namespace: "external" },
-          );
-          plugin.onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => ({
-            path: relative(draft, client),
-            namespace: "external",
-          }));
-          plugin.onLoad({ filter: /.*/, namespace: "external" }, ({ path }) => ({
-            contents: `module.exports = require(${JSON.stringify(path)});`,
-          }));
-          plugin.onResolve({ filter: /^\.\.\/client-/ }, ({ path }) => ({ path, external: true }));
-          // Like `import defer`: what a command imports is evaluated when the command first uses it, so that `--help` does not wait.
-          plugin.onResolve({ filter: /^\.\.\// }, ({ path, importer, kind }) => {
-            const target = join(dirname(importer), path);
-            const leaves = importer.startsWith(CLI) && !target.startsWith(CLI);
-            return leaves && kind === "import-statement" ? { path: target, namespace: "deferred" } : undefined;
-          });
-          plugin.onLoad({ filter: /.*/, namespace: "deferred" }, ({ path }) => ({
-            resolveDir: ROOT,
-            contents: `module.exports = Object.create(new Proxy({}, {
-              get: (_, name) => name === "__esModule" || require(${JSON.stringify(path)})[name],
-            }));`,
-          }));
-          // An ES import of node:http loads all of it, the implementation of fetch included.
-          plugin.onResolve({ filter: BUILTIN }, ({ path }) => ({ path, namespace: "builtin" }));
-          plugin.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
-            contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-          }));
-          plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => ({ loader: "ts", contents: located(path) }));
-        },
-      },
-    ],
+    plugins: [defer, beside, builtins, located(draft)],
+    // Dependencies in CommonJS call require, which an ES module does not have.
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+    },
+  });
+  return [...deferred];
+}
+
+/** A file that exports modules by their paths, each of which is evaluated when it is first asked for. */
+async function buildModules(draft: string, file: string, modules: readonly string[], plugins: readonly Plugin[]) {
+  const getters = modules.map((path) => {
+    const specifier = path.endsWith(".ts") ? `./${path}` : path;
+    return `get ${JSON.stringify(path)}() { return require(${JSON.stringify(specifier)}); },`;
+  });
+  await build({
+    ...SOURCES,
+    format: "cjs",
+    stdin: { contents: `module.exports = { ${getters.join("\n")} };`, resolveDir: ROOT },
+    outfile: join(draft, file),
+    plugins: [...plugins, beside, builtins, located(draft)],
+    banner: {
+      js: 'const { pathToFileURL: __urlOf, fileURLToPath: __pathOf } = process.getBuiltinModule("node:url"), __bundle = __urlOf(__filename);',
+    },
   });
 }
 
-/** A source that finds its files by its own path, also from the bundle. */
-function located(path: string): string {
-  const text = readFileSync(path, "utf8");
-  const url = text.includes("import.meta.url") ? `const __url = ${JSON.stringify(pathToFileURL(path).href)};` : "";
-  const folder = text.includes("import.meta.dirname") ? `const __dirname = ${JSON.stringify(dirname(path))};` : "";
-  return `${url}${folder}${text}`;
+/** An expression for a module of Node. */
+function builtin(path: string): string {
+  return `process.getBuiltinModule(${JSON.stringify(path)})`;
+}
+
+/** An expression for a module in another file of the bundle. */
+function moduleIn(file: string, path: string): string {
+  return `require(${JSON.stringify(`./${file}`)})[${JSON.stringify(path)}]`;
+}
+
+/** The files of the bundle, and the client beside it. */
+const beside: Plugin = {
+  name: "beside",
+  setup: (plugin) => {
+    plugin.onResolve({ filter: /\.cjs$/ }, ({ path, namespace }) =>
+      namespace === "file" ? undefined : { path, external: true },
+    );
+  },
+};
+
+/** What `verbs.cjs` requires of other files, since an import would load it with the bundle. */
+function external(client: string): Plugin {
+  return {
+    name: "external",
+    setup: (plugin) => {
+      const required = (value: string) => ({ path: value, namespace: "external" });
+      plugin.onResolve({ filter: EXTERNAL }, ({ path, kind }) =>
+        kind === "require-call" ? { path, external: true } : required(`require(${JSON.stringify(path)})`),
+      );
+      plugin.onResolve({ filter: new RegExp(`^${CLIENT}$`) }, () => required(`require(${JSON.stringify(client)})`));
+      plugin.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path, resolveDir }) => {
+        const target = relative(ROOT, join(resolveDir, path));
+        return SHARED.includes(target) ? required(moduleIn("shared.cjs", target)) : undefined;
+      });
+      // Messages in all languages but English.
+      plugin.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents: "" }));
+      plugin.onLoad({ filter: /.*/, namespace: "external" }, ({ path }) => ({ contents: `module.exports = ${path};` }));
+    },
+  };
+}
+
+/** An ES import of node:http loads all of it, the implementation of fetch included. */
+const builtins: Plugin = {
+  name: "builtins",
+  setup: (plugin) => {
+    const filter = new RegExp(`^(node:)?(${builtinModules.join("|")})$`);
+    plugin.onResolve({ filter }, ({ path }) => ({ path, namespace: "builtin" }));
+    plugin.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = ${builtin(path)};`,
+    }));
+  },
+};
+
+/** A source finds its files by its own path, also from the bundle and after the checkout has moved. */
+function located(draft: string): Plugin {
+  return {
+    name: "located",
+    setup: (plugin) => {
+      plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const text = readFileSync(path, "utf8");
+        const url = `new URL(${JSON.stringify(relative(draft, path))}, __bundle)`;
+        const constants = [
+          text.includes("import.meta.url") ? `const __url = ${url}.href;` : "",
+          text.includes("import.meta.dirname") ? `const __folder = __pathOf(new URL(".", ${url})).slice(0, -1);` : "",
+        ];
+        return { loader: "ts", contents: `${constants.join("")}${text}` };
+      });
+    },
+  };
 }
 
 /** Removes the oldest bundles and clients. */
-function prune(): void {
-  const names = readdirSync(CACHE).sort((a, b) => statSync(join(CACHE, b)).mtimeMs - statSync(join(CACHE, a)).mtimeMs);
+function prune(cache: string): void {
+  const names = readdirSync(cache).sort((a, b) => statSync(join(cache, b)).mtimeMs - statSync(join(cache, a)).mtimeMs);
   const clients = names.filter((name) => name.startsWith("client-"));
   const bundles = names.filter((name) => !name.startsWith("client-"));
   for (const name of [...clients.slice(KEPT), ...bundles.slice(KEPT)])
-    rmSync(join(CACHE, name), { recursive: true, force: true });
+    rmSync(join(cache, name), { recursive: true, force: true });
 }

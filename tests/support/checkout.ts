@@ -54,7 +54,7 @@ export class Checkout {
 
   /** Runs `./exai <words>`. */
   async exai(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    return runProgram(process.execPath, this.#arguments(words), { env: { ...this.environment, ...env } });
+    return runProgram(join(this.root, "cli/start/run"), ["--json", ...words], { env: { ...this.environment, ...env } });
   }
 
   /** Runs a verb and returns its events. @throws Error with what it printed, where its exit code is another */
@@ -73,7 +73,7 @@ export class Checkout {
 
   /** Starts `./exai <words>`, whose events come on its standard output. */
   start(words: readonly string[]): ChildProcessByStdio<null, Readable, null> {
-    return spawn(process.execPath, this.#arguments(words), {
+    return spawn(join(this.root, "cli/start/run"), ["--json", ...words], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...this.environment },
     });
@@ -81,10 +81,6 @@ export class Checkout {
 
   remove(): void {
     rmSync(join(this.root, ".."), { recursive: true, force: true });
-  }
-
-  #arguments(words: readonly string[]): string[] {
-    return [join(this.root, "cli/main.ts"), "--json", ...words];
   }
 
   #file(stack: string): string {

@@ -5,6 +5,9 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { freePorts } from "./free-ports.ts";
 
+/** What the launcher runs once all is installed. */
+export const EXAI = join(PROJECT_ROOT, "cli/start/run");
+
 /** What `--json` prints of an event. */
 export interface PrintedEvent {
   readonly type: string;
@@ -50,12 +53,12 @@ export class LocalInstance {
 
   /** Runs `./exai <words>` on this instance. */
   async exai(words: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    return runProgram(process.execPath, this.#arguments(words, settings), { cwd: PROJECT_ROOT });
+    return runProgram(EXAI, this.#arguments(words, settings), { cwd: PROJECT_ROOT });
   }
 
   /** Starts `./exai <words>` on this instance, for a test that does something to its process. */
   start(words: readonly string[], settings: Readonly<Record<string, string>> = {}): ChildProcess {
-    return spawn(process.execPath, this.#arguments(words, settings), {
+    return spawn(EXAI, this.#arguments(words, settings), {
       cwd: PROJECT_ROOT,
       stdio: ["ignore", "ignore", "inherit"],
     });
@@ -64,7 +67,7 @@ export class LocalInstance {
   #arguments(words: readonly string[], settings: Readonly<Record<string, string>>): string[] {
     const all = { instance: this.name, homeDirectory: join(".exai", this.name), ...this.ports, ...settings };
     const flags = Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    return [join(PROJECT_ROOT, "cli", "main.ts"), "--json", ...words, ...flags];
+    return ["--json", ...words, ...flags];
   }
 
   /** Runs a verb and returns its events. @throws Error with what it printed, where its exit code is another */

@@ -8,7 +8,7 @@ import { SERVER_PATHS } from "../../../contract/server.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import type { Journal } from "../../../operations/rollout/model/journal.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
-import { LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
+import { EXAI, LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
 import { roundTrip, signToken, TokenUsers, type IssuedToken } from "../../support/token-users.ts";
 
 /** Life of a token in this test, seconds: the run after the one that is killed in "age" must still find them alive. */
@@ -85,15 +85,8 @@ async function killWhen(what: string, reached: () => boolean): Promise<void> {
     ...SETTINGS,
   };
   const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const words = [
-    join(PROJECT_ROOT, "cli/main.ts"),
-    "--json",
-    ...ROTATE,
-    "--lifetime",
-    `${String(LIFETIME)}s`,
-    ...flags,
-  ];
-  const child = spawn(process.execPath, words, { cwd: PROJECT_ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const words = ["--json", ...ROTATE, "--lifetime", `${String(LIFETIME)}s`, ...flags];
+  const child = spawn(EXAI, words, { cwd: PROJECT_ROOT, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text) => (said += String(text)));

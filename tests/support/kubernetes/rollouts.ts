@@ -93,8 +93,8 @@ export class KubernetesRollouts {
     const set = Object.entries(this.stack.settings)
       .filter(([key]) => !/image$/i.test(key))
       .flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    const words = [join(ROOT, "cli/main.ts"), "--plain", ...args, "--stack", "staging", ...set];
-    const child = spawn(process.execPath, words);
+    const words = ["--plain", ...args, "--stack", "staging", ...set];
+    const child = spawn(join(ROOT, "cli/start/run"), words);
     this.#children.push(child);
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));

@@ -6,8 +6,7 @@ import { FileState } from "../../../platforms/compose/state.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 
-const exai = (...words: string[]) =>
-  runProgram(process.execPath, [join(PROJECT_ROOT, "cli/main.ts"), ...words], { cwd: PROJECT_ROOT });
+const exai = (...words: string[]) => runProgram(join(PROJECT_ROOT, "cli/start/run"), words, { cwd: PROJECT_ROOT });
 
 describe("the command line", () => {
   it("lists every verb and the exit codes in its help", async () => {

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -28,7 +29,7 @@ import { registerHooks } from "node:module";
 const modules = {};
 registerHooks({
   load(url, context, next) {
-    const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1] ?? /cache\\/cli\\/(client)-/.exec(url)?.[1] ?? (url.endsWith(".ts") ? "source" : "other");
+    const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1] ?? /cache\\/cli\\/(?:.*\\/)?(client|verbs)\\b/.exec(url)?.[1] ?? (url.endsWith(".ts") ? "source" : "other");
     modules[name] = (modules[name] ?? 0) + 1;
     return next(url, context);
   },
@@ -38,7 +39,7 @@ process.on("exit", () => console.log(JSON.stringify(modules)));
 
 /** Runs the CLI of a checkout in a separate process. */
 const exai = (root: string, words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  runProgram(process.execPath, [join(root, "cli/main.ts"), ...words], {
+  runProgram(join(root, "cli/start/run"), words, {
     cwd: root,
     env: { NODE_NO_WARNINGS: "1", KUBECONFIG: "/no/such/kubeconfig", ...env },
   });
@@ -59,9 +60,14 @@ describe("a rollback loads its bundle, and neither Pulumi's SDK nor a compiler",
   const HEAVY = ["@pulumi/pulumi", "@pulumi/docker", "@pulumi/kubernetes", "@grpc/grpc-js", "typescript", "esbuild"];
   function expectLoaded(modules: Readonly<Record<string, number>>): void {
     for (const library of [...BUNDLED, ...HEAVY]) expect(modules).not.toHaveProperty([library]);
-    // The entry and the three files of cli/start.
-    expect(modules.source).toBe(4);
+    expect(modules).not.toHaveProperty("source");
   }
+
+  it("and --help only the commands", async () => {
+    const { modules } = await loadedBy("--help");
+    expectLoaded(modules);
+    expect(modules).not.toHaveProperty("verbs");
+  });
 
   it("on this machine", async () => {
     // The router of another stack on this machine must not answer.
@@ -70,6 +76,7 @@ describe("a rollback loads its bundle, and neither Pulumi's SDK nor a compiler",
     const { stderr, modules } = await loadedBy("rollback", ...settings.flatMap((setting) => ["--set", setting]));
     expect(stderr).toMatch(/is not up|docker/);
     expectLoaded(modules);
+    expect(modules.verbs).toBe(1);
     expect(modules).not.toHaveProperty("client");
   });
 
@@ -137,6 +144,18 @@ describe("the bundle", () => {
     expect(stdout + stderr).toContain(`platforms/declared.ts:${String(line + 1)}`);
     writeFileSync(source, text);
   }, 240_000);
+
+  it("serves the checkout after it has moved", async () => {
+    await exai(root, ["--help"]);
+    const built = bundles();
+    const moved = `${root}-moved`;
+    renameSync(root, moved);
+    const { code, stdout } = await exai(moved, ["env", "local"]);
+    renameSync(moved, root);
+    expect(code).toBe(0);
+    expect(stdout).toContain("BROWSER_SECURITY_ENABLED");
+    expect(bundles()).toEqual(built);
+  });
 
   it("is replaced by the sources if it cannot be built", async () => {
     rmSync(join(root, ".exai"), { recursive: true });
