@@ -5,6 +5,15 @@ import type { Verdict } from "./verdict.ts";
 /** A step starts, may report progress, and ends once. */
 export type StepStatus = "started" | "progress" | "done" | "unchanged" | "skipped" | "failed";
 
+/** What a person, or another process, has requested of a rollout. */
+export interface StepRequest {
+  readonly action: "pause" | "continue" | "promote" | "rollback" | "abort";
+  /** user@host. */
+  readonly who: string;
+  /** Reason that was given; empty if none. */
+  readonly why: string;
+}
+
 /** One piece of work that a person can follow. */
 export interface StepEvent {
   readonly type: "step";
@@ -19,6 +28,8 @@ export interface StepEvent {
   readonly verdicts?: readonly Verdict[] | undefined;
   /** Why the step failed. */
   readonly failure?: Failure | undefined;
+  /** The request that ended the step before its time. */
+  readonly request?: StepRequest | undefined;
   /** How long it took, once it has ended. */
   readonly seconds?: number | undefined;
 }

@@ -18,7 +18,8 @@ event; one that cannot ends with one or more \`error\` events. The exit code is 
 
 \`\`\`console
 $ ./exai --json rollout status | jq -r 'select(.type == "result") | .data.state'
-$ ./exai --json cutover --image exai/reference-server:1.1.0 | jq -r 'select(.type == "step") | [.at, .title, .status] | @tsv'
+idle
+$ ./exai --json rollout history | jq -r 'select(.type == "result") | .data.rollouts[] | [.outcome, .image] | @tsv'
 \`\`\`
 `;
 

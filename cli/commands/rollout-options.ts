@@ -24,6 +24,8 @@ export interface CutoverOptions {
   readonly drain?: string;
   /** Waits for approval before the release gets all users. */
   readonly approve?: boolean;
+  /** Also the image that the users have. */
+  readonly again?: boolean;
   readonly reason?: string;
 }
 
@@ -36,6 +38,7 @@ export function withCutover(command: Command): Command {
       .option("--bake <time>", "time for which the gates watch the release after the last step")
       .option("--standby <time>", "time for which the old release stays warm")
       .option("--drain <time>", "time after which open connections of the idle slot are closed before it is deployed")
+      .option("--again", "deploy the image once more that the users already have")
       .option("--approve", "wait for ./exai rollout promote before the release gets all users"),
   );
 }
@@ -74,6 +77,7 @@ export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
     ...seconds("bake"),
     ...seconds("standby"),
     ...seconds("drain"),
+    again: options.again === true,
     ...(options.approve === true ? { approval: true } : {}),
     ...(reason === undefined ? {} : { reason }),
   };

@@ -1,4 +1,4 @@
-import type { Command } from "../../contract/fix.ts";
+import type { Command, Fix } from "../../contract/fix.ts";
 
 /** How a piece of text is meant: a terminal colours it. */
 export type Tone = "good" | "bad" | "warning" | "quiet";
@@ -21,6 +21,8 @@ export type Block =
   | { readonly type: "warning"; readonly text: string }
   /** A file's content, printed unchanged. */
   | { readonly type: "document"; readonly text: string }
+  /** What corrects the problem before it. */
+  | { readonly type: "fix"; readonly fix: Fix }
   /** What a user may run next, most useful first. */
   | { readonly type: "next"; readonly commands: readonly NextCommand[] };
 

@@ -31,17 +31,25 @@ export function verdictCells(verdict: Verdict): readonly Text[] {
 
 const TONES: Readonly<Record<Verdict["verdict"], Tone>> = { pass: "good", fail: "bad", "no-data": "warning" };
 
-/** Orders verdicts: failures, then "no data", then passes; within each, those nearest to their limit first. */
+/** Gates from the one that says most about users; custom queries and the rest follow. */
+const TELLING: readonly string[] = [
+  ...["errors", "p95", "p99", "websocket", "websocket-errors"],
+  ...["errors-compared", "slow-compared", "refusals-compared", "probes-compared"],
+];
+
+/** Orders verdicts: failures, then "no data", then passes near their limit, then other passes; within each by {@link TELLING}. */
 export function byImportance(verdicts: readonly Verdict[]): readonly Verdict[] {
-  const order: Readonly<Record<Verdict["verdict"], number>> = { fail: 0, "no-data": 1, pass: 2 };
-  return verdicts.toSorted((a, b) => order[a.verdict] - order[b.verdict] || nearness(b) - nearness(a));
+  const order: Readonly<Record<Verdict["verdict"], number>> = { fail: 0, "no-data": 1, pass: 3 };
+  const rank = (verdict: Verdict): number => (isNear(verdict) ? 2 : order[verdict.verdict]);
+  const telling = ({ gate }: Verdict): number => (TELLING.includes(gate) ? TELLING.indexOf(gate) : TELLING.length);
+  return verdicts.toSorted((a, b) => rank(a) - rank(b) || telling(a) - telling(b));
 }
 
-/** How near a figure is to its limit: 1 is on it. */
-function nearness({ figure, limit, comparison = "<" }: Verdict): number {
-  if (figure === undefined || limit === undefined) return 0;
+/** Whether a gate passes with more than half of its limit. A ratio to the other slot is mostly chance, and never near. */
+function isNear({ verdict, gate, figure, limit, comparison = "<" }: Verdict): boolean {
+  if (verdict !== "pass" || gate.endsWith("-compared") || figure === undefined || limit === undefined) return false;
   const [part, whole] = comparison.startsWith("<") ? [figure, limit] : [limit, figure];
-  return whole === 0 ? 0 : part / whole;
+  return part > whole / 2;
 }
 
 /** The verdicts of a step in a few words: `pass, p95 312 ms of 500 ms`. */

@@ -1,13 +1,14 @@
 import { typed, type Block } from "../format/block.ts";
+import { fixLine } from "../format/error.ts";
 import { tableLines } from "./table.ts";
-import { toned, wrap, type Terminal } from "./terminal.ts";
+import { toned, widthOf, wrap, type Terminal } from "./terminal.ts";
 
 /** The text of blocks, fitted to a terminal; it ends with a line break unless it is empty. */
 export function blocksText(blocks: readonly Block[], terminal: Terminal): string {
   return blocks.map((block) => blockText(block, terminal)).join("");
 }
 
-/** The lines of blocks other than documents. */
+/** The lines of blocks other than documents. Commands are never broken, so that they can be copied. */
 export function blockLines(block: Exclude<Block, { type: "document" }>, terminal: Terminal): readonly string[] {
   const { columns, colours } = terminal;
   switch (block.type) {
@@ -32,9 +33,15 @@ export function blockLines(block: Exclude<Block, { type: "document" }>, terminal
     case "next":
       return block.commands.flatMap((next) => {
         const line = "command" in next ? typed(next) : next.shell;
-        const comment = next.comment === undefined ? "" : colours.dim(`   # ${next.comment}`);
-        return wrap(`  ${colours.dim("next:")} ${line}${comment}`, columns, 8);
+        const command = `  ${colours.dim("next:")} ${line}`;
+        if (next.comment === undefined) return [command];
+        const both = `${command}${colours.dim(`   # ${next.comment}`)}`;
+        return columns === undefined || widthOf(both) <= columns
+          ? [both]
+          : [command, colours.dim(`    # ${next.comment}`)];
       });
+    case "fix":
+      return [`  ${fixLine(block.fix)}`];
   }
 }
 

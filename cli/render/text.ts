@@ -1,3 +1,4 @@
+import type { Fix } from "../../contract/fix.ts";
 import type { Block } from "../format/block.ts";
 import type { PrintedEvent } from "../events.ts";
 import { errorLines, fixLine } from "../format/error.ts";
@@ -18,12 +19,14 @@ export function textRenderer({ out, err }: Streams, plain = false): Renderer {
   const steps: StepPrinter = stepLines(err, errTerminal);
   const view = liveView(out, outTerminal);
   const print = (blocks: readonly Block[]) => void out.write(blocksText(blocks, outTerminal()));
-  const say = (mark: string, lines: readonly string[]) => {
+  const say = (mark: string, lines: readonly string[], fix?: Fix) => {
     const { columns } = errTerminal();
     const indent = mark.length === 0 ? undefined : 2;
     for (const [index, line] of lines.entries())
       for (const text of wrap(index === 0 ? `${mark}${line}` : line, columns, index === 0 ? indent : undefined))
         err.write(`${text}\n`);
+    // Not wrapped, so that its commands can be copied.
+    if (fix !== undefined) err.write(`  ${fixLine(fix)}\n`);
   };
 
   const show = (event: PrintedEvent) => {
@@ -41,11 +44,11 @@ export function textRenderer({ out, err }: Streams, plain = false): Renderer {
             ? colours.yellow("! ")
             : colours.blue("i ")
           : `[${event.level}] `;
-        say(mark, [event.message, ...(event.fix === undefined ? [] : [`  ${fixLine(event.fix)}`])]);
+        say(mark, [event.message], event.fix);
         break;
       }
       case "error":
-        say(colours.red("error: "), errorLines(event));
+        say(colours.red("error: "), errorLines(event), event.code === "internal" ? undefined : event.fix);
         break;
       case "log":
         out.write(`${event.service}  ${event.line}\n`);

@@ -5,6 +5,7 @@ import { serverName } from "../../stacks/settings.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
 import { setInStackFile } from "../pulumi/stack-file.ts";
 import { apply } from "./apply.ts";
+import { imageIds } from "./containers.ts";
 import { engineTarget } from "./project.ts";
 import { dockerProject, dockerStack, type DockerStack } from "./project.ts";
 import {
@@ -50,6 +51,10 @@ export class DockerDeployer implements SlotDeployer {
 
   locate(image: string, signal: AbortSignal): Promise<string> {
     return locateImage(image, signal);
+  }
+
+  async digestOf(image: string): Promise<string | undefined> {
+    return (await imageIds([image])).get(image);
   }
 
   async logs(slot: Slot, lines: number): Promise<string> {

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
-import type { Register } from "../../cli/commands/command.ts";
 import { SETTINGS_PAGE, settingsPage } from "../../docs/generate-settings.ts";
 import { CONTROL_NAME } from "../../operations/rollout/kubernetes/control.ts";
 import { CHECK_NAME, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
 import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { SETTINGS } from "../../stacks/settings/table.ts";
+import { commandsOf, commandsOfScripts, commandTree, faultOf } from "../support/docs/commands.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -163,96 +163,49 @@ function plainWords(text: string): string {
 }
 
 describe("commands", () => {
-  const program = new Command("exai").option("--json").option("--plain").option("--help").option("--version");
-  program.command("complete <shell>");
-
+  let program: Command;
   beforeAll(async () => {
-    const folder = join(ROOT, "cli/commands");
-    for (const name of readdirSync(folder)) {
-      const module = (await import(join(folder, name))) as Record<string, unknown>;
-      for (const [key, value] of Object.entries(module))
-        if (/^register[A-Z]/.test(key)) (value as Register)(program, () => Promise.resolve());
-    }
+    program = await commandTree();
   });
 
   it("are found", () => {
-    expect(PAGES.flatMap(commandsOf).length).toBeGreaterThan(60);
-    expect(WORKFLOWS.flatMap(commandsOfScripts).length).toBeGreaterThan(9);
+    expect(PAGES.flatMap((page) => commandsOf(read(page))).length).toBeGreaterThan(60);
+    expect(WORKFLOWS.flatMap((workflow) => commandsOfScripts(read(workflow))).length).toBeGreaterThan(9);
   });
 
-  it.each(PAGES)("of %s exist, with their options", (page) => {
-    expect(commandsOf(page).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
+  it.each(PAGES)("of %s exist, with their options and settings", (page) => {
+    expect(commandsOf(read(page)).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
+    const keys = [...read(page).matchAll(/pulumi config set (?:--\S+ )*(?:(?:prod|staging) )?(?:--\S+ )*exai:(\w+)/g)];
+    expect(keys.flatMap(([, key = ""]) => (Object.hasOwn(SETTINGS, key) ? [] : [key]))).toEqual([]);
   });
 
   it.each(WORKFLOWS)("of %s exist, with their options", (workflow) => {
-    expect(commandsOfScripts(workflow).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
+    expect(commandsOfScripts(read(workflow)).flatMap((words) => faultOf(program, words) ?? [])).toEqual([]);
   });
 
   it.each([
     ["verb", "./exai nonsense", /no verb/],
     ["part of a verb", "./exai rollout nonsense", /no verb/],
     ["option", "./exai up --nonsense", /no option/],
+    ["setting", "./exai up --set nonsense=1", /no setting/],
   ])("is rejected with an unknown %s", (_, command, fault) => {
     expect(faultOf(program, command.split(" ").slice(1))).toMatch(fault);
   });
 
   it("are all named in the pages", () => {
-    const named = new Set(PAGES.flatMap(commandsOf).map(([verb]) => verb));
+    const named = new Set(PAGES.flatMap((page) => commandsOf(read(page))).map(([verb]) => verb));
     const silent = program.commands.map((command) => command.name()).filter((name) => !named.has(name));
     expect(silent).toEqual([]);
   });
+
+  // A `console` block is run by tests/integration/docs; a script needs credentials, or is a test itself.
+  it.each(PAGES)("of the scripts of %s need what a test does not have", (page) => {
+    const scripts = [...read(page).matchAll(/^```(?:sh|bash|shell)\n([\s\S]*?)^```$/gm)].map(
+      ([, script]) => script ?? "",
+    );
+    const lines = scripts.flatMap((script) =>
+      [...script.matchAll(/^\.\/exai (.*)$/gm)].map(([, words]) => words ?? ""),
+    );
+    expect(lines.filter((words) => !/\b(?:staging|prod)\b|^test\b/.test(words))).toEqual([]);
+  });
 });
-
-/** The arguments of every `./exai` command in the code spans and code blocks of a page. */
-function commandsOf(page: string): string[][] {
-  const text = read(page);
-  const blocks = [...text.matchAll(/^```[\s\S]*?^```$/gm)].flatMap(([block]) =>
-    [...block.matchAll(/^\s*(?:\$ )?(\.\/exai\b.*)$/gm)].map(([, line]) => line ?? ""),
-  );
-  const spans = [...prose(text).matchAll(/`[^`]*(\.\/exai\b[^`]*)`/g)].map(([, span]) => span ?? "");
-  return [...blocks, ...spans].map((command) =>
-    command
-      .replace(/\s(?:#|&&|\||>|;|\().*$/, "")
-      .trim()
-      .split(/\s+/)
-      .slice(1),
-  );
-}
-
-/** The arguments of every `./exai` command that a workflow runs. */
-function commandsOfScripts(workflow: string): string[][] {
-  const lines = read(workflow).replaceAll(/\\\n\s*/g, "");
-  return [...lines.matchAll(/^[^#\n]*?\.\/exai (.*)$/gm)].map(([, words = ""]) =>
-    words
-      .replaceAll(/"[^"]*"/g, "VALUE")
-      .replace(/\s(?:>|\|).*$/, "")
-      .trim()
-      .split(/\s+/),
-  );
-}
-
-/** The first verb or option of a command that does not exist. */
-function faultOf(program: Command, words: readonly string[]): string | undefined {
-  let command = program;
-  const line = `./exai ${words.join(" ")}`;
-  const options = new Set(["--help"]);
-  const learn = (): void => {
-    for (const { long, short } of command.options) for (const flag of [long, short]) if (flag) options.add(flag);
-  };
-  learn();
-  for (const word of words) {
-    const flag = /^\[?(--?[a-z][\w-]*)/.exec(word)?.[1];
-    if (flag !== undefined) {
-      if (!options.has(flag)) return `${line}: no option ${flag}`;
-      continue;
-    }
-    if (command.commands.length === 0 || !/^[a-z]/.test(word)) continue;
-    for (const name of word.split("|")) {
-      const next = command.commands.find((each) => each.name() === name);
-      if (next === undefined) return `${line}: no verb ${name} in ${relative(ROOT, join(ROOT, command.name()))}`;
-      if (!word.includes("|")) command = next;
-    }
-    learn();
-  }
-  return undefined;
-}

@@ -19,7 +19,7 @@ export function formatRolloutChange(result: RolloutChange): readonly Block[] {
         heading(`${result.candidate} has all users; ${result.stable} stays warm`, "good"),
         next(command(`rollout history ${result.rollout}`), {
           ...command("rollback"),
-          comment: "returns to the old release",
+          comment: `returns to the old release while ${result.stable} is warm`,
         }),
       ];
     case "finished":

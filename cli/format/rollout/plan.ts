@@ -3,7 +3,7 @@ import { migrationLabel } from "../../../operations/migrations/files.ts";
 import type { CutoverPlan, PlannedMigrations, Stage } from "../../../operations/rollout/commands/plan.ts";
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
 import { schemaNoteText } from "../../../operations/schema/refusal.ts";
-import { heading, next, typed, type Block } from "../block.ts";
+import { heading, lines, next, typed, type Block } from "../block.ts";
 import { slotTable } from "./status.ts";
 import { span } from "../units.ts";
 
@@ -45,13 +45,11 @@ export function formatCutoverPlan(plan: CutoverPlan): readonly Block[] {
           next(command(`cutover --image ${image ?? "IMAGE"}`)),
         ]
       : [
-          heading(
-            [
-              "a cutover would be refused:",
-              ...blockers.map(({ where, problem, fix }) => `${where}: ${problem}\n  fix: ${fix.render(typed)}`),
-            ].join("\n"),
-            "bad",
-          ),
+          heading("a cutover would be refused:", "bad"),
+          ...blockers.flatMap(({ where, problem, fix }): readonly Block[] => [
+            lines(`${where}: ${problem}`),
+            { type: "fix", fix },
+          ]),
         ]),
   ];
 }

@@ -147,7 +147,7 @@ function leaderText({ leader, holder, standby }: RolloutStatus): string {
   }
 }
 
-function nextBlock({ state, leader, pause, router, standby }: RolloutStatus): Block {
+function nextBlock({ state, leader, pause, router, standby, rollout }: RolloutStatus): Block {
   const commands: readonly NextCommand[] =
     router === "unavailable"
       ? [command("up")]
@@ -156,7 +156,11 @@ function nextBlock({ state, leader, pause, router, standby }: RolloutStatus): Bl
         : router === "differs"
           ? [command("rollout resume")]
           : standby !== undefined
-            ? [command("rollback"), ...(standby.over ? [command("rollout finish")] : [])]
+            ? [
+                ...(standby.over ? [command("rollout finish")] : []),
+                command(`rollout history ${rollout?.id ?? ""}`.trim()),
+                { ...command("rollback"), comment: "returns to the old release" },
+              ]
             : state === "approve"
               ? [command("rollout promote"), command("rollout abort")]
               : pause === undefined

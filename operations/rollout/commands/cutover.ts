@@ -26,6 +26,8 @@ export interface CutoverRequest extends Partial<PlanTimes> {
   /** See {@link RolloutPlan.retiresKey}. */
   readonly retiresKey?: true;
   readonly reason?: string;
+  /** Whether the users' own image is deployed once more. @default true */
+  readonly again?: boolean;
   /** Called with the rollout's identifier just before it starts, so that the caller can later refer to this rollout. */
   readonly onIdentifier?: (rollout: string) => void;
 }
@@ -44,6 +46,7 @@ export async function* cutover(
   return yield* withLease(context, "cutover", async function* (store) {
     if (!atRest(store.machine)) throw unfinished(store.machine);
     if (request.candidate === usersSlot(store.machine)) throw usersMoved(request.candidate);
+    await checkImage(context, usersSlot(store.machine), request);
     await checkEnvironment(context);
     const schema = yield* admitCandidate(context, store.machine, request.image);
     // An image that cannot be deployed must not end the standby, whose slot it needs. This comes after the schema's check, which
@@ -100,6 +103,25 @@ function usersMoved(candidate: Slot): UserError {
     candidate,
     "has got the users since the cutover to it was requested",
     fix`see ${command("rollout history")}, then run the same command again`,
+  );
+}
+
+/** @throws UserError if the users have the image already, and it is not wanted again */
+export async function checkImage(
+  { deployer }: RolloutContext,
+  active: Slot,
+  { image, again = true }: Pick<Partial<CutoverRequest>, "image" | "again">,
+): Promise<void> {
+  if (again || image === undefined) return;
+  const present = await deployer.status(active);
+  if (present.image !== image) return;
+  const digest = await deployer.digestOf?.(image);
+  if (digest !== undefined && digest !== present.digest) return;
+  throw new UserError(
+    "state-conflict",
+    image,
+    `is the image that all users have, in ${active}`,
+    fix`${command(`cutover --image ${image} --again`)} deploys it once more`,
   );
 }
 

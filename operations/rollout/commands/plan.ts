@@ -5,7 +5,7 @@ import type { SchemaNote } from "../../schema/decide.ts";
 import { schemaError } from "../../schema/refusal.ts";
 import type { SchemaMigration } from "../../schema/state.ts";
 import type { RolloutContext } from "../ports/context.ts";
-import { checkEnvironment, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
+import { checkEnvironment, checkImage, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
 import { checkGates, type GateSettings } from "../gates/settings.ts";
 import { isLed, slotSnapshots, takeSnapshot, type SlotSnapshot, type Snapshot } from "./snapshot.ts";
 import { entriesOf, summaryOf } from "./history.ts";
@@ -100,7 +100,7 @@ export async function planCutover(context: RolloutContext, request: PlanRequest)
   const candidate = otherSlot(stable);
   const times = timesOf(request, context.defaults);
   const [blockers, schema, source, lastSeconds] = await Promise.all([
-    blockersOf(context, snapshot, stable),
+    blockersOf(context, snapshot, stable, request),
     attempt(() => (image === undefined ? undefined : plannedSchema(context, machine, image))),
     attempt(() => (image === undefined ? undefined : context.deployer.locate?.(image, context.signal))),
     lastCompleted(context),
@@ -126,7 +126,12 @@ export async function planCutover(context: RolloutContext, request: PlanRequest)
   };
 }
 
-async function blockersOf(context: RolloutContext, snapshot: Snapshot, stable: Slot): Promise<UserError[]> {
+async function blockersOf(
+  context: RolloutContext,
+  snapshot: Snapshot,
+  stable: Slot,
+  request: PlanRequest,
+): Promise<UserError[]> {
   const { journal, holder, router } = snapshot;
   const blockers: UserError[] = [];
   const check = async (work: () => void | Promise<void>) => {
@@ -138,6 +143,7 @@ async function blockersOf(context: RolloutContext, snapshot: Snapshot, stable: S
   });
   if (holder !== undefined && isLed(snapshot)) blockers.push(held(holder));
   else if (!atRest(journal.machine)) blockers.push(unfinished(journal.machine));
+  await check(() => checkImage(context, stable, request));
   await check(() => checkEnvironment(context));
   if (router?.ready[stable] === false) blockers.push(stableNotReady(stable));
   return blockers;

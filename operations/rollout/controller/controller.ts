@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRefusal, UserError } from "../../../contract/errors.ts";
-import type { Operation } from "../../../contract/events.ts";
+import type { Operation, StepEvent } from "../../../contract/events.ts";
 import { stateLabel, stepId, tableLabel } from "../model/labels.ts";
 import { atRest, hasGates, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { lostLease } from "./lost-lease.ts";
 import { serveRequests } from "./requests.ts";
 import { retryTransient } from "./retry.ts";
-import { StateRun } from "./state-run.ts";
+import { Requested, StateRun } from "./state-run.ts";
 import type { RolloutStore } from "./store.ts";
 import type { StateHandler, StepResult } from "./step-result.ts";
 
@@ -100,7 +100,7 @@ async function* runState(
     result = yield* leavable(handle(run, state, plan), run.signal, abandoned);
   } catch (error) {
     if (run.left) {
-      yield { ...step, status: "skipped", detail: messageOf(run.signal.reason), seconds: elapsed() };
+      yield { ...step, ...leftBy(run.signal.reason), seconds: elapsed() };
       return;
     }
     result = failed(error, store, state);
@@ -164,6 +164,13 @@ async function* leavable(
     abandoned.add(closing);
     void closing.then(() => abandoned.delete(closing));
   }
+}
+
+/** How a step that was left has ended. A promotion is an end as good as a pass. */
+function leftBy(reason: unknown): Pick<StepEvent, "status" | "detail" | "request"> {
+  if (!(reason instanceof Requested)) return { status: "skipped", detail: messageOf(reason) };
+  const { request } = reason;
+  return { status: request.action === "promote" ? "done" : "skipped", request };
 }
 
 async function settled(abandoned: ReadonlySet<Promise<unknown>>): Promise<void> {

@@ -6,7 +6,7 @@ import { hasGates, underWay } from "../model/machine.ts";
 import { wait } from "../ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../ports/control.ts";
 import { BRIEF_DELAYS_MS, resultOf, retryTransient } from "./retry.ts";
-import { StateRun } from "./state-run.ts";
+import { Requested, StateRun } from "./state-run.ts";
 import type { RolloutStore } from "./store.ts";
 import type { EventInput } from "./transition.ts";
 
@@ -78,7 +78,7 @@ export async function handleRequest(
         BRIEF_DELAYS_MS,
       ),
     );
-    if (store.machine.state !== machine.state) present()?.leave(new Error(`${who} requested ${request.action}`));
+    if (store.machine.state !== machine.state) present()?.leave(new Requested(request));
     return moved ? accepted() : refused(`cannot ${request.action} during "${label}"`);
   };
   switch (request.action) {

@@ -1,3 +1,4 @@
+import type { StepRequest } from "../../../contract/events.ts";
 import type { Slot } from "../../../contract/slots.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import type { Journal } from "../model/journal.ts";
@@ -7,6 +8,16 @@ import type { SlotStatus } from "../ports/deployer.ts";
 import type { GateMemory } from "./gate-memory.ts";
 import type { RolloutStore } from "./store.ts";
 import type { EventInput, Facts } from "./transition.ts";
+
+/** A request has changed the state. */
+export class Requested extends Error {
+  readonly request: StepRequest;
+
+  constructor({ action, who, why }: StepRequest) {
+    super(`${who} requested ${action}`);
+    this.request = { action, who, why };
+  }
+}
 
 /** The run of one state: what its handler uses until the state is left. */
 export class StateRun {

@@ -36,6 +36,8 @@ export interface SlotDeployer {
    * @throws UserError if the image is not available
    */
   locate?(image: string, signal: AbortSignal): Promise<string>;
+  /** Content address that the image has now: a tag that was built again is another image. Absent if only a deployment finds out. */
+  digestOf?(image: string): Promise<string | undefined>;
   /** The last lines of the log of the slot's container. */
   logs?(slot: Slot, lines: number): Promise<string>;
 }

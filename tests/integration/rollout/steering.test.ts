@@ -72,7 +72,10 @@ describe("a controller that is killed", () => {
     while ((await stack.context().leases.holder()) === undefined) await sleep(20);
     const promoted = await untilAccepted(() => promote(stack.context(), { reason: "approved" }));
     expect(promoted.code).toBe(0);
-    expect((await resumed).code).toBe(0);
+    const { code, events } = await resumed;
+    expect(code).toBe(0);
+    const approved = { action: "promote", who: stack.context().who, why: "approved" };
+    expect(events).toContainEqual(expect.objectContaining({ id: "approve", status: "done", request: approved }));
     const entry = (await stack.context().journal.history()).findLast(({ from }) => from === "approve");
     expect(entry).toMatchObject({ reason: "approved", label: "shift 100 %" });
     expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);

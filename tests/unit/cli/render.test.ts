@@ -3,9 +3,9 @@ import pc from "picocolors";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { UserError, UserErrors } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
-import type { PrintedEvent } from "../../../cli/events.ts";
+import type { ErrorEvent, PrintedEvent } from "../../../cli/events.ts";
 import { errorEvents } from "../../../cli/errors.ts";
-import { errorLines } from "../../../cli/format/error.ts";
+import { errorLines, fixLine } from "../../../cli/format/error.ts";
 import { jsonRenderer } from "../../../cli/render/json.ts";
 import { duration, type Renderer, type Streams } from "../../../cli/render/renderer.ts";
 import { tableLines } from "../../../cli/render/table.ts";
@@ -43,6 +43,11 @@ function printed(make: (streams: Streams) => Renderer, columns?: number): { out:
   return { out: text(out), err: text(err) };
 }
 
+/** What was written, without colours. */
+function plainText(stream: PassThrough): string {
+  return String(stream.read() ?? "").replaceAll(/\x1b\[[0-9;]*m/g, "");
+}
+
 describe("renderers", () => {
   it("plain: one line per event, results on standard output, progress on standard error", () => {
     const { out, err } = printed((streams) => textRenderer(streams, true));
@@ -74,6 +79,22 @@ describe("renderers", () => {
     expect(open.replaceAll(/\x1b\[[0-9;]*m/g, "").length).toBeLessThan(10);
   });
 
+  it("tty: never breaks a command, so that it can be copied", () => {
+    const long = `up --set httpPort=8090 --set wsPort=${"9".repeat(80)}`;
+    const narrow = () => Object.assign(new PassThrough(), { isTTY: true, columns: 40 });
+    const [out, err] = [narrow(), narrow()];
+    const renderer = textRenderer({ out, err });
+    renderer.show({ at, ...errorEvents(new UserError("failed", "it", "is bad", fix`${command(long)}, then wait`))[0] });
+    renderer.show({
+      at,
+      type: "result",
+      verb: "image build",
+      data: { tag: "x".repeat(60), outcome: "built", faults: "" },
+    });
+    expect(plainText(err)).toContain(`\n  fix: ./exai ${long}, then wait\n`);
+    expect(plainText(out)).toContain(`\n  next: ./exai cutover --image ${"x".repeat(60)}\n`);
+  });
+
   it("shows durations in a suitable unit", () => {
     expect([0.44, 12.3, 59.4, 59.6, 185].map(duration)).toEqual(["0.4 s", "12 s", "59 s", "60 s", "3 min 5 s"]);
   });
@@ -88,9 +109,13 @@ describe("renderers", () => {
 });
 
 describe("errors", () => {
+  const textOf = (event: ErrorEvent) => [
+    ...errorLines(event),
+    ...(event.code === "internal" || event.fix === undefined ? [] : [`  ${fixLine(event.fix)}`]),
+  ];
   const said = (error: unknown) => {
     const events = errorEvents(error);
-    return { code: events[0].exitCode, text: events.flatMap(errorLines).join("\n") };
+    return { code: events[0].exitCode, text: events.flatMap(textOf).join("\n") };
   };
 
   it("print where, what and the fix of a user error, without a stack trace", () => {

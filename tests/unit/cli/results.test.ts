@@ -32,7 +32,9 @@ describe.each([...results, ...views])("%s", (_, event) => {
 
   it.each([80, 140])("fits %i columns", (columns) => {
     const text = blocksText(blocksOf(event), { columns, rows: 40, live: true, colours: pc.createColors(true) });
-    for (const line of stripVTControlCharacters(text).split("\n"))
+    // A command that is too long is not broken, so that it can be copied.
+    const lines = stripVTControlCharacters(text).split("\n");
+    for (const line of lines.filter((each) => !/^ {2}(?:next|fix): [^#]*$/.test(each)))
       expect(stringWidth(line), line).toBeLessThanOrEqual(columns);
   });
 });

@@ -9,7 +9,8 @@ import { cutoverVerb } from "../../../cli/commands/cutover.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
-import { checkEnvironment } from "../../../operations/rollout/commands/cutover.ts";
+import { checkEnvironment, checkImage } from "../../../operations/rollout/commands/cutover.ts";
+import { fixSaying } from "../../support/fix-saying.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
@@ -90,3 +91,19 @@ it("a cutover writes its rollout's identifier into a file before anything of it 
     rmSync(folder, { recursive: true });
   }
 }, 20_000);
+
+it("the image that the users have is refused, unless it is wanted again or the tag was built anew", async () => {
+  const own = context();
+  const { image = "" } = await own.deployer.status("blue");
+  const check = (again: boolean, digest?: string) =>
+    checkImage({ ...own, deployer: Object.assign(own.deployer, { digestOf: () => Promise.resolve(digest) }) }, "blue", {
+      image,
+      again,
+    });
+  await expect(check(false)).rejects.toMatchObject({
+    exitCode: 3,
+    fix: fixSaying(`exai cutover --image ${image} --again`),
+  });
+  await check(true);
+  await check(false, "sha256:another");
+});

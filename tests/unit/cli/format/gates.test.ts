@@ -86,9 +86,19 @@ describe("a verdict", () => {
 });
 
 describe("verdicts", () => {
-  it("are ordered by importance: failures, no data, then passes by their nearness to the limit", () => {
+  it("are ordered by importance: failures, no data, then passes that are near their limit", () => {
     const order = byImportance([MEMORY, P95, COMPARED, ERRORS]).map(({ gate }) => gate);
     expect(order).toEqual(["errors", "errors-compared", "p95", "memory"]);
+  });
+
+  it("come as users feel them: errors before latency, a ratio to the other slot last", () => {
+    const passing = (gate: string, figure: number, limit: number): Verdict => ({
+      ...{ gate, verdict: "pass", why: "within-limit", figure, limit, test: "none" },
+    });
+    const sound = [passing("probes-compared", 1, 2), passing("p95", 23, 500), passing("errors", 0, 0.01)];
+    expect(byImportance(sound).map(({ gate }) => gate)).toEqual(["errors", "p95", "probes-compared"]);
+    const near = [...sound, passing("p99", 900, 1000)];
+    expect(byImportance(near).map(({ gate }) => gate)).toEqual(["p99", "errors", "p95", "probes-compared"]);
   });
 
   it("are one line, that of the most important one", () => {
