@@ -38,8 +38,23 @@ export const HEADERS = {
   release: "x-exai-release",
 } as const;
 
-/** WebSocket close code "service restart" (RFC 6455 registry): the client reconnects at once. */
+/** WebSocket close code "service restart" (RFC 6455 registry): the client reconnects, by {@link RECONNECT}. */
 export const CLOSE_SERVICE_RESTART = 1012;
+
+/**
+ * How clients come back after a lost connection or a 503 without `retry-after`: after a random time from 0 to `firstMs`,
+ * doubled with every failure up to `mostMs`. Without the random part a thousand clients come back in one moment.
+ */
+export const RECONNECT = { firstMs: 1000, mostMs: 30_000 } as const;
+
+/** Most seconds of the `retry-after` of a 503; each is a random number from 1. */
+export const RETRY_AFTER_SECONDS = 4;
+
+/**
+ * Connections that the kernel holds for a busy server on each port: Linux's own limit (net.core.somaxconn, since 5.4), which
+ * a program must ask for. Node's default is 511; what exceeds it waits for the next SYN, after 1, 3, 7, 15 seconds.
+ */
+export const LISTEN_BACKLOG = 4096;
 
 /** Metrics of the server. Histograms are in seconds and have the buckets of {@link LATENCY_BUCKETS_SECONDS}. */
 export const SERVER_METRICS = {

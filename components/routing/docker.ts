@@ -84,10 +84,12 @@ export function envoyContainer(
   args: Omit<EnvoyRouterArgs, "routesDirectory"> & { readonly routesDirectory: pulumi.Input<string> },
 ): ContainerSpec {
   const cpus = args.cpus ?? 1;
+  const memoryMegabytes = args.memoryMegabytes ?? 256;
   const address = args.address ?? "127.0.0.1";
   const bootstrap = envoyBootstrap({
     webSocketPort: args.webSocketPort,
     instance: args.platform.instance,
+    memoryMegabytes,
     ...(args.accessLog === undefined ? {} : { accessLog: args.accessLog }),
   });
   return {
@@ -107,7 +109,7 @@ export function envoyContainer(
       { internal: args.webSocketPort, external: args.ports.webSocket, address },
       { internal: OBSERVE_PORT, external: args.ports.observe },
     ],
-    memoryMegabytes: args.memoryMegabytes ?? 256,
+    memoryMegabytes,
     cpus,
     pids: 64,
     healthCheck: {

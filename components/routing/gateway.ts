@@ -10,7 +10,6 @@ import {
   kindMatches,
   LISTENER_KINDS,
   pinnedName,
-  ROUTE_STAT_NAME,
   ROUTE_TIMEOUTS,
   ROUTING_NAMES,
   sharedRules,
@@ -46,7 +45,7 @@ export interface RoutingSpec {
   readonly sessionTags: boolean;
 }
 
-const GATEWAY_TARGET = { group: "gateway.networking.k8s.io", kind: "Gateway", name: ROUTING_NAMES.gateway };
+export const GATEWAY_TARGET = { group: "gateway.networking.k8s.io", kind: "Gateway", name: ROUTING_NAMES.gateway };
 
 /** Name of the listener that carries HTTP and MCP. */
 function httpSection(spec: Pick<RoutingSpec, "tlsSecret">): "http" | "https" {
@@ -194,98 +193,7 @@ function route(spec: RoutingSpec, listener: Listener, rules: readonly unknown[])
   };
 }
 
-/** CEL that names the slot of the upstream cluster, `service/<namespace>/server-<slot>/<port>/<name>`. */
-const SLOT_BY_CLUSTER = "(xds.cluster_name.contains('/server-blue/') ? 'blue' : 'green')";
-
-/**
- * Format of a session's identifier for the client: `<slot>.<address of the replica>~<the server's own>`. The slot is
- * what routes go by; the address routes the session to the replica that holds it. A client that forges one reaches
- * only a replica of that slot.
- */
-function taggedSession(): string {
-  const session = HEADERS.mcpSessionId;
-  // Where the server set no session all parts are empty, and Envoy adds no empty header. It has no CEL concatenation.
-  const part = (expression: string): string => `%CEL('${session}' in response.headers ? ${expression} : '')%`;
-  return `${part(SLOT_BY_CLUSTER)}${part("'.'")}${part("upstream.address")}${part("'~'")}%RESP(${session})%`;
-}
-
-/** Policy for client traffic: every response names the slot that answered, and sessions are tagged with it. */
-export function clientPolicy(spec: RoutingSpec): GatewayObject {
-  return {
-    apiVersion: ENVOY_GATEWAY,
-    kind: "ClientTrafficPolicy",
-    spec: {
-      targetRefs: [GATEWAY_TARGET],
-      timeout: { http: { streamIdleTimeout: "1h" } },
-      path: { escapedSlashesAction: "RejectRequest", disableMergeSlashes: false },
-      headers: {
-        lateResponseHeaders: {
-          set: [
-            { name: HEADERS.servedBy, value: `%CEL(${SLOT_BY_CLUSTER})%` },
-            ...(spec.sessionTags ? [{ name: HEADERS.mcpSessionId, value: taggedSession() }] : []),
-            ...(spec.tlsSecret === undefined
-              ? []
-              : [{ name: "strict-transport-security", value: "max-age=31536000; includeSubDomains" }]),
-          ],
-        },
-      },
-    },
-  };
-}
-
 /** The response to sessions of an evicted slot; only the rollout refers to it. */
 export function goneSession(): GatewayObject {
   return { apiVersion: ENVOY_GATEWAY, kind: "HTTPRouteFilter", spec: goneSessionFilter() };
 }
-
-/** Policy for traffic to the slots: limits above the number of idle WebSockets, and a retry if no server was reached. */
-export function backendPolicy(): GatewayObject {
-  return {
-    apiVersion: ENVOY_GATEWAY,
-    kind: "BackendTrafficPolicy",
-    spec: {
-      targetRefs: [GATEWAY_TARGET],
-      // Envoy's own ceilings are 1024 each; a WebSocket counts as a connection and as a request.
-      circuitBreaker: { maxConnections: 50_000, maxPendingRequests: 10_000, maxParallelRequests: 50_000 },
-      timeout: { tcp: { connectTimeout: "3s" } },
-      // Each means that the server has not seen the request, so that a retry is safe for any method.
-      retry: { numRetries: 2, retryOn: { triggers: ["connect-failure", "refused-stream", "reset-before-request"] } },
-      telemetry: { metrics: { routeStatName: ROUTE_STAT_NAME } },
-    },
-  };
-}
-
-/** Routes a session to its replica, and strips the tag before the server sees it. */
-export function sessionPolicy(): GatewayObject {
-  return {
-    apiVersion: ENVOY_GATEWAY,
-    kind: "EnvoyExtensionPolicy",
-    spec: { targetRefs: [GATEWAY_TARGET], lua: [{ type: "Inline", inline: UNTAG_SESSION }] },
-  };
-}
-
-/**
- * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
- * decide; the testers' header keeps it on its slot. A missing replica is not an error: another one answers that it
- * does not know the session, and the client initialises again, as the protocol requires.
- */
-const UNTAG_SESSION = `function envoy_on_request(handle)
-  local headers = handle:headers()
-  local session = headers:get("${HEADERS.mcpSessionId}")
-  if session == nil then return end
-  for _, slot in ipairs({"blue", "green"}) do
-    local tag = slot .. "."
-    if string.sub(session, 1, string.len(tag)) == tag then
-      local rest = string.sub(session, string.len(tag) + 1)
-      local _, stop, replica = string.find(rest, "^([%x%.:%[%]]+:%d+)~")
-      if replica ~= nil then
-        handle:setUpstreamOverrideHost(replica, false)
-        rest = string.sub(rest, stop + 1)
-      end
-      headers:replace("${HEADERS.testerSlot}", slot)
-      headers:replace("${HEADERS.mcpSessionId}", rest)
-      return
-    end
-  end
-end
-`;

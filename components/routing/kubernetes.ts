@@ -6,18 +6,16 @@ import { ExaiComponent } from "../core/component.ts";
 import { metadata, type KubernetesPlatform } from "../core/kubernetes.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import {
-  backendPolicy,
-  clientPolicy,
   envoyProxy,
   gateway,
   pinnedRoute,
   goneSession,
   redirectRoute,
-  sessionPolicy,
   sharedRoute,
   type GatewayObject,
   type RoutingSpec,
 } from "./gateway.ts";
+import { backendPolicy, clientPolicy, sessionPolicy } from "./gateway-policies.ts";
 
 type ObjectArgs = k8s.apiextensions.CustomResourceArgs;
 

@@ -196,10 +196,11 @@ export function slotPod(
           memoryRequest: `${args.memoryMegabytes}Mi`,
           memoryLimit: `${args.memoryMegabytes}Mi`,
         },
-        // Up to two minutes for a start; afterwards 15 s until a dead server is restarted, 4 s until one gets no traffic.
+        // Up to two minutes for a start. Afterwards a server that answers 503 gets no traffic after 6 s. One that does not
+        // answer may only be busy, and its replicas would be the next: it gets none after 15 s and is restarted after 60 s.
         startup: httpProbe(SERVER_PATHS.health, "http", { period: 2, failures: 60 }),
-        readiness: httpProbe(SERVER_PATHS.ready, "http", { period: 2, failures: 2 }),
-        liveness: httpProbe(SERVER_PATHS.health, "http", { period: 5, failures: 3 }),
+        readiness: httpProbe(SERVER_PATHS.ready, "http", { period: 2, failures: 3, timeout: 5 }),
+        liveness: httpProbe(SERVER_PATHS.health, "http", { period: 10, failures: 6, timeout: 5 }),
         preStopSeconds: PRE_STOP_SECONDS,
       },
     ],

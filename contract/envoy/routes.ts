@@ -2,6 +2,7 @@ import { SLOTS, isSlot, type Slot, type Weights } from "../slots.ts";
 import { HEADERS, SERVER_PATHS } from "../server.ts";
 import { typed, type Json } from "./json.ts";
 import { evictionStat, type Eviction } from "./metrics.ts";
+import { QUEUEING } from "./queueing.ts";
 import { clusterName, parseClusterName, ROUTE_CONFIGURATION, type ClusterKind } from "./names.ts";
 
 /** The distribution of new requests. The rollout controller owns it; components declare only the first one. */
@@ -100,6 +101,15 @@ interface RequestClass {
   readonly mcp?: boolean;
 }
 
+const RETRY_POLICY: Json = {
+  retry_on: QUEUEING.retryOn.join(),
+  num_retries: QUEUEING.retries,
+  retry_back_off: {
+    base_interval: `${String(QUEUEING.backOff.baseMs / 1000)}s`,
+    max_interval: `${String(QUEUEING.backOff.maxMs / 1000)}s`,
+  },
+};
+
 function routes(table: RouteTable, requests: RequestClass): Json[] {
   const mcp = requests.mcp === true;
   const match = (...more: Json[]): Json => ({ ...requests.match, headers: [...requests.headers, ...more] });
@@ -107,7 +117,7 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
   const action = {
     timeout: `${String(requests.seconds)}s`,
     // A retry only if the slot has not received the request: an error of the slot must reach the gates.
-    retry_policy: { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 1 },
+    retry_policy: RETRY_POLICY,
     ...(requests.kind === "plain" ? {} : { idle_timeout: "0s" }),
   };
   const toSlot = (slot: Slot): Record<string, Json> => ({

@@ -3,16 +3,14 @@ import { SLOTS } from "../../contract/slots.ts";
 import { LISTENERS, ROUTING_NAMES, STREAMS_PORT } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {
-  backendPolicy,
-  clientPolicy,
   envoyProxy,
   gateway,
   pinnedRoute,
-  sessionPolicy,
   sharedRoute,
   type GatewayObject,
   type RoutingSpec,
 } from "../../components/routing/gateway.ts";
+import { backendPolicy, clientPolicy, sessionPolicy } from "../../components/routing/gateway-policies.ts";
 import { KubernetesRouting, type KubernetesRoutingArgs } from "../../components/routing/kubernetes.ts";
 import { captureProgram } from "../../synth/capture.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { SERVER_PATHS } from "../../../contract/server.ts";
+import { RECONNECT, SERVER_PATHS } from "../../../contract/server.ts";
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #16202c; --dim: #5d6b7a; --page: #f4f6f8; --card: #fff; --line: #dde3e9; --accent: #2563c9; --bad: #b42318; }
@@ -67,17 +67,17 @@ function show(m) {
   rows("routes", Object.entries(m.requests.byRoute).sort((a, b) => b[1] - a[1]).map(([r, n]) => [r, n.toLocaleString("en")]));
   rows("providers", Object.entries(m.providers).map(([p, n]) => [p, n.ok + " answered, " + n.error + " failed"]));
 }
-let wait = 500;
+let wait = ${RECONNECT.firstMs};
 function connect() {
   const socket = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "${SERVER_PATHS.dashboardWebSocket}");
-  socket.onopen = () => { wait = 500; at("state").className = "live"; put("state", "live"); };
+  socket.onopen = () => { wait = ${RECONNECT.firstMs}; at("state").className = "live"; put("state", "live"); };
   socket.onmessage = ({ data }) => show(JSON.parse(data));
   socket.onclose = () => {
     at("state").className = "";
     put("state", "connecting again");
     last = undefined;
-    setTimeout(connect, wait);
-    wait = Math.min(wait * 2, 10000);
+    setTimeout(connect, Math.random() * wait);
+    wait = Math.min(wait * 2, ${RECONNECT.mostMs});
   };
 }
 connect();

@@ -1,17 +1,20 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer } from "ws";
+import { WebSocketServer, type WebSocket } from "ws";
 import { HEADERS } from "../../../contract/server.ts";
 import type { Environment } from "./environment.ts";
 import type { FaultInjector } from "./fault-injector.ts";
-import type { Lifecycle } from "./lifecycle.ts";
+import { spread, type Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { isSameSite } from "./origin.ts";
-import { closeSpread, refuseUpgrade } from "./websocket.ts";
+import { closeForRestart, refuseUpgrade } from "./websocket.ts";
 
 /** Time between two pushes of the numbers, in milliseconds. */
 const PUSH_MS = 2000;
+
+/** Age up to which numbers are sent to another new client, in milliseconds: a thousand that come at once cost one summary. */
+const FRESH_MS = 250;
 
 /** Pushes the metrics to the dashboard's WebSockets. */
 export class Dashboard {
@@ -22,6 +25,7 @@ export class Dashboard {
   readonly #lifecycle: Lifecycle;
   readonly #metrics: Metrics;
   readonly #log: Log;
+  #numbers: { readonly at: number; readonly message: Promise<Buffer> } | undefined;
 
   constructor(environment: Environment, faults: FaultInjector, lifecycle: Lifecycle, metrics: Metrics, log: Log) {
     this.#environment = environment;
@@ -30,7 +34,7 @@ export class Dashboard {
     this.#metrics = metrics;
     this.#log = log;
     this.#webSockets.on("headers", (headers) => headers.push(`${HEADERS.release}: ${environment.release}`));
-    setInterval(() => void this.#push(), PUSH_MS).unref();
+    setInterval(() => void this.#push(this.#webSockets.clients), PUSH_MS).unref();
   }
 
   /** Accepts or refuses the upgrade: a browser must come from this server's own page. */
@@ -52,14 +56,14 @@ export class Dashboard {
         client.on("error", (error) => {
           this.#log.debug("dashboard WebSocket failed", { error: error.message });
         });
-        void this.#push();
+        void this.#push(new Set([client]));
       });
     }
   }
 
   /** Closes every WebSocket with 1012, spread over the window, in milliseconds. */
   closeAll(windowMs: number): void {
-    closeSpread(this.#webSockets.clients, windowMs);
+    spread(this.#webSockets.clients, windowMs, closeForRestart);
   }
 
   /** Closes the remaining connections at once. */
@@ -67,9 +71,24 @@ export class Dashboard {
     for (const client of this.#webSockets.clients) client.terminate();
   }
 
-  async #push(): Promise<void> {
-    if (this.#webSockets.clients.size === 0) return;
-    const message = JSON.stringify(await this.#metrics.summary());
-    for (const client of this.#webSockets.clients) if (client.readyState === client.OPEN) client.send(message);
+  async #push(clients: ReadonlySet<WebSocket>): Promise<void> {
+    if (clients.size === 0) return;
+    const message = await this.#message();
+    for (const client of clients) {
+      // A client that does not read skips numbers instead of filling the server's memory.
+      if (client.readyState === client.OPEN && client.bufferedAmount < message.length)
+        client.send(message, { binary: false });
+    }
+  }
+
+  /** The numbers as they are sent, serialised once for all clients. */
+  #message(): Promise<Buffer> {
+    const at = performance.now();
+    if (this.#numbers === undefined || at - this.#numbers.at > FRESH_MS)
+      this.#numbers = {
+        at,
+        message: this.#metrics.summary().then((summary) => Buffer.from(JSON.stringify(summary))),
+      };
+    return this.#numbers.message;
   }
 }

@@ -20,6 +20,8 @@ export interface FaultInjector {
   dropsWebSocket(): boolean;
   /** Added to every WebSocket message and ping, in milliseconds. */
   readonly webSocketLatencyMs: number;
+  /** Uses the CPU time that a new connection costs. */
+  readonly connected: () => void;
   /** Whether `/ready` may answer 200, as far as the knobs are concerned. */
   ready(): boolean;
   /** Starts the clock of ready-after, crash-after and leak. */
@@ -61,6 +63,15 @@ export function createFaultInjector(
       !sparing() && hits(faults.webSocketReject?.share) ? faults.webSocketReject?.status : undefined,
     dropsWebSocket: () => hits(faults.webSocketDrop),
     webSocketLatencyMs: faults.webSocketLatencyMs ?? 0,
+    connected: () => {
+      const { connectionCpuMs = 0 } = faults;
+      if (connectionCpuMs === 0) return;
+      const { user, system } = process.threadCpuUsage();
+      for (let spent = 0; spent < connectionCpuMs * 1000;) {
+        const now = process.threadCpuUsage();
+        spent = now.user - user + now.system - system;
+      }
+    },
     ready: () => !faults.neverReady && performance.now() - startedAt >= (faults.readyAfterMs ?? 0),
     start() {
       startedAt = performance.now();

@@ -18,6 +18,8 @@ export interface Faults {
   readonly webSocketReject?: { readonly share: number; readonly status: number };
   /** Share of WebSocket messages on which the connection is cut instead of an answer. */
   readonly webSocketDrop?: number;
+  /** CPU time that every new connection costs, on both ports. */
+  readonly connectionCpuMs?: number;
   /** `/ready` always answers 503. */
   readonly neverReady?: true;
   /** `/ready` answers 503 for this long after the start. */
@@ -38,6 +40,7 @@ export const FAULT_KNOBS = {
   "ws-latency": "ws-latency=<time>",
   "ws-reject": "ws-reject=<share>[:<status>]",
   "ws-drop": "ws-drop=<share>",
+  "connection-cpu": "connection-cpu=<time>",
   "never-ready": "never-ready",
   "ready-after": "ready-after=<time>",
   "crash-after": "crash-after=<time>",
@@ -131,6 +134,8 @@ function parseKnob(knob: string): Faults {
       return { webSocketReject: parseRefusal(knob, value, 503, 599) };
     case "ws-drop":
       return { webSocketDrop: parseShare(knob, value) };
+    case "connection-cpu":
+      return { connectionCpuMs: parseTime(knob, value) };
     case "ready-after":
       return { readyAfterMs: parseTime(knob, value) };
     case "crash-after":

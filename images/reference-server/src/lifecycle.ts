@@ -1,3 +1,5 @@
+import { RETRY_AFTER_SECONDS } from "../../../contract/server.ts";
+
 /** Phases of a server's life, in their order. */
 export type Phase = "starting" | "serving" | "lame-duck" | "draining";
 
@@ -30,4 +32,16 @@ export class Lifecycle {
  */
 export function closingTimes(count: number, windowMs: number, random: () => number = Math.random): number[] {
   return Array.from({ length: count }, (_, index) => ((index + random()) * windowMs) / count);
+}
+
+/** Runs the action for every item, at the {@link closingTimes} of the window, in milliseconds. */
+export function spread<T>(items: Iterable<T>, windowMs: number, action: (item: T) => void): void {
+  const all = [...items];
+  const times = closingTimes(all.length, windowMs);
+  for (const [index, item] of all.entries()) setTimeout(action, times[index], item);
+}
+
+/** A `retry-after` for 503, in whole seconds: random, so that clients that were refused together do not come back together. */
+export function retryAfter(random: () => number = Math.random): string {
+  return String(1 + Math.floor(random() * RETRY_AFTER_SECONDS));
 }

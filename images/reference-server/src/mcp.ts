@@ -4,6 +4,7 @@ import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Gauge } from "prom-client";
 import { HEADERS } from "../../../contract/server.ts";
+import { retryAfter, spread } from "./lifecycle.ts";
 
 /** A session without requests or an open stream ends after this long; its client gets 404 and initializes again. */
 const IDLE_MS = 30 * 60_000;
@@ -25,7 +26,8 @@ interface Session {
 
 /** Answers a JSON-RPC error that belongs to no request. */
 function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-  response.writeHead(status, { "content-type": "application/json" });
+  const again = status === 503 ? { "retry-after": retryAfter() } : {};
+  response.writeHead(status, { "content-type": "application/json", ...again });
   response.end(JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id: null }));
 }
 
@@ -67,9 +69,11 @@ export class McpSessions {
     await this.#pass(session, request, response);
   }
 
-  /** Ends the event streams that clients opened with GET; requests in flight go on. */
-  endStreams(): void {
-    for (const { transport } of this.#sessions.values()) transport.closeStandaloneSSEStream();
+  /** Ends the event streams that clients opened with GET, spread over the window, in milliseconds; requests in flight go on. */
+  endStreams(windowMs: number): void {
+    spread(this.#sessions.values(), windowMs, ({ transport }) => {
+      transport.closeStandaloneSSEStream();
+    });
   }
 
   /** Ends every session. */

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv-provider.js";
 import { UserError } from "../../../contract/errors.ts";
+import { LISTEN_BACKLOG } from "../../../contract/server.ts";
 import { Dashboard } from "./dashboard.ts";
 import type { Environment } from "./environment.ts";
 import { createFaultInjector } from "./fault-injector.ts";
@@ -14,7 +15,7 @@ import { createMetrics } from "./metrics.ts";
 import { createMcpServer } from "./tools.ts";
 import { EchoWebSockets } from "./websocket.ts";
 
-/** Share of the time after the lame-duck delay over which WebSockets are closed; the rest is for the close handshakes. */
+/** Share of the time after the lame-duck delay over which WebSockets and event streams are closed; the rest is for the close handshakes. */
 const CLOSING_SHARE = 0.8;
 
 /** Interval of the checks whether a drain is complete, in milliseconds. */
@@ -27,7 +28,7 @@ export interface RunningServer {
 }
 
 async function listen(server: Server, port: number, host: string, variable: string): Promise<void> {
-  server.listen(port, host);
+  server.listen({ port, host, backlog: LISTEN_BACKLOG });
   try {
     await once(server, "listening");
   } catch (error) {
@@ -69,6 +70,7 @@ export async function startServer(
   const dashboard = new Dashboard(environment, faults, lifecycle, metrics, log);
   const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
   const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log });
+  for (const server of [http, webSockets.server]) server.on("connection", faults.connected);
   if (environment.jwtKeys.length === 0) log.warning("EXAI_JWT_TOKEN is not set: WebSockets need no token");
   await listen(webSockets.server, environment.wsPort, environment.wsHost, "EXAI_WS_PORT");
   await listen(http, environment.httpPort, environment.httpHost, "EXAI_HTTP_PORT");
@@ -83,8 +85,8 @@ export async function startServer(
       lifecycle.enter("draining");
       http.close();
       webSockets.server.close();
-      sessions.endStreams();
       const windowMs = Math.max(0, deadline - performance.now()) * CLOSING_SHARE;
+      sessions.endStreams(windowMs);
       webSockets.closeAll(windowMs);
       dashboard.closeAll(windowMs);
       const left = async () => (await connections(http)) + (await connections(webSockets.server));

@@ -5,7 +5,7 @@ import { CLOSE_SERVICE_RESTART, HEADERS } from "../../../contract/server.ts";
 import type { Environment } from "./environment.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import { verifyToken } from "./jwt.ts";
-import { closingTimes, type Lifecycle } from "./lifecycle.ts";
+import { retryAfter, spread, type Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { isProductionBrowser } from "./origin.ts";
@@ -29,6 +29,7 @@ export function refuseUpgrade(socket: Duplex, status: string, reason: string, re
     "connection: close",
   ];
   if (status.startsWith("401")) headers.push('www-authenticate: Bearer realm="exai"');
+  if (status.startsWith("503")) headers.push(`retry-after: ${retryAfter()}`);
   socket.once("error", () => socket.destroy());
   socket.end(`${headers.join("\r\n")}\r\n\r\n${reason}`);
 }
@@ -53,14 +54,9 @@ function decode(data: RawData): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** Closes every client with 1012, spread over the window; both times in milliseconds. */
-export function closeSpread(clients: Iterable<WebSocket>, windowMs: number): void {
-  const open = [...clients];
-  const times = closingTimes(open.length, windowMs);
-  for (const [index, client] of open.entries())
-    setTimeout(() => {
-      client.close(CLOSE_SERVICE_RESTART, "service restart");
-    }, times[index]);
+/** Closes a WebSocket so that its client connects again: to another replica, or to the other slot. */
+export function closeForRestart(client: WebSocket): void {
+  client.close(CLOSE_SERVICE_RESTART, "service restart");
 }
 
 /** The WebSocket server of EXAI_WS_PORT: takes JSON objects and sends each back with release and slot. */
@@ -97,7 +93,7 @@ export class EchoWebSockets {
 
   /** Closes every WebSocket with 1012, spread over the window, in milliseconds. */
   closeAll(windowMs: number): void {
-    closeSpread(this.#webSockets.clients, windowMs);
+    spread(this.#webSockets.clients, windowMs, closeForRestart);
   }
 
   /** Closes the remaining connections at once. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { closingTimes } from "../../../images/reference-server/src/lifecycle.ts";
+import { RETRY_AFTER_SECONDS } from "../../../contract/server.ts";
+import { closingTimes, retryAfter } from "../../../images/reference-server/src/lifecycle.ts";
 import { quantile } from "../../../images/reference-server/src/metrics.ts";
 import { isProductionBrowser, isSameSite } from "../../../images/reference-server/src/origin.ts";
 
@@ -27,6 +28,13 @@ describe("isSameSite", () => {
     expect(isProductionBrowser({ origin: undefined, host: "x" }, production)).toBe(true);
     expect(isProductionBrowser({ origin: "http://exai.example", host: "x" }, production)).toBe(false);
     expect(isProductionBrowser({ origin: "null", host: "x" }, undefined)).toBe(false);
+  });
+});
+
+describe("retryAfter", () => {
+  test("is a whole number of seconds from 1 to the contract's highest", () => {
+    const seconds = new Set(Array.from({ length: 1000 }, (_, step) => retryAfter(() => step / 1000)));
+    expect([...seconds]).toEqual(Array.from({ length: RETRY_AFTER_SECONDS }, (_, index) => String(index + 1)));
   });
 });
 
