@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tests/support/longest-first.ts";
 
 /** Tests that measure time. They run one file after the other, with nothing else on the machine. */
 const TIMING = ["tests/integration/reference-server/**/*.test.ts"];
@@ -16,8 +17,8 @@ const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/staging.test.ts"];
  */
 const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{keys,lanes,local}.test.ts"];
 
-/** Files of {@link CONTAINERS} at the same time. One more than cores: a stack in a rollout waits more than it computes. */
-const SIDE_BY_SIDE = Math.min(4, availableParallelism() + 1);
+/** Files of {@link CONTAINERS} at the same time. Two for each core: a stack in a rollout waits more than it computes. */
+const SIDE_BY_SIDE = Math.min(4, 2 * availableParallelism());
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 
@@ -25,6 +26,7 @@ const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 export default defineConfig({
   test: {
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

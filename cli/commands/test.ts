@@ -47,7 +47,9 @@ const STATIC_CHECKS = [
 ] as const;
 
 /**
- * Runs the static checks, then the tests. Installs first what the machine lacks, if it can (root on Debian and Ubuntu).
+ * Runs the tests and, if all are wanted, the static checks. Installs first what the machine lacks, if it can (root on Debian
+ * and Ubuntu). What mostly waits runs at the same time as what computes: Debian's archive is waited for during the tests that
+ * need only Node, and the checks run during the tests with containers.
  *
  * @param output where the output of vitest goes
  */
@@ -63,9 +65,17 @@ async function* test(
     total.skipped += counts.skipped;
   };
   yield* prepareMachine("tests", signal);
-  const folders = suites.length > 0 ? suites.map((suite) => `tests/${suite}`) : everySuite();
-  if (suites.length === 0) yield* prepare(add, signal);
-  for (const project of PROJECTS) add(await vitest(project, folders, output, signal));
+  const all = suites.length === 0;
+  const folders = all ? everySuite() : suites.map((suite) => `tests/${suite}`);
+  const meanwhile: Partial<Record<string, readonly Task<TestEvent>[]>> = all
+    ? { pure: [(emit) => images(emit, signal)], containers: checks(add, signal) }
+    : {};
+  for (const project of PROJECTS) {
+    const tests = async (): Promise<void> => {
+      add(await vitest(project, folders, output, signal));
+    };
+    yield* merge([tests, ...(meanwhile[project] ?? [])], new AbortController());
+  }
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
   return total;
 }
@@ -89,10 +99,10 @@ async function vitest(
 }
 
 /**
- * Runs the static checks one after the other, except the longest, which runs at the same time; each keeps one core busy.
- * Meanwhile it makes the images of the containers, which mostly waits for Debian's archive.
+ * The static checks one after the other, except the longest, which runs at the same time; each keeps one core busy. They get
+ * only what the tests leave of the machine.
  */
-async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): AsyncGenerator<TestEvent, void, void> {
+function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Task<TestEvent>[] {
   const [longest, ...others] = STATIC_CHECKS;
   const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
     const steps = timed(
@@ -113,14 +123,12 @@ async function* prepare(add: (counts: Counts) => void, signal: AbortSignal): Asy
       return;
     }
   };
-  const tasks: readonly Task<TestEvent>[] = [
+  return [
     (emit) => check(longest, emit),
     async (emit) => {
       for (const other of others) await check(other, emit);
     },
-    (emit) => images(emit, signal),
   ];
-  yield* merge(tasks, new AbortController());
 }
 
 /** Makes the images of the tests. If that fails, only the tests that need one fail. */
@@ -140,7 +148,7 @@ function everySuite(): string[] {
     .map((entry) => `tests/${entry.name}`);
 }
 
-/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log. */
+/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log, and it yields to all other processes. */
 async function tool(
   service: string,
   [name = "", ...args]: readonly string[],
@@ -148,8 +156,9 @@ async function tool(
   signal: AbortSignal,
 ): Promise<{ readonly code: number; readonly lines: readonly LogEvent[] }> {
   const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
+  const [command, more] = output === "pipe" ? ["nice", ["-n", "19", program]] : [program, []];
   const errors = output === "pipe" ? output : "inherit";
-  const child = spawn(program, args, { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
+  const child = spawn(command, [...more, ...args], { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, "close")) as [number | null];

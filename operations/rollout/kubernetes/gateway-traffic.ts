@@ -88,7 +88,7 @@ export class GatewayTraffic implements TrafficDriver {
 
   async readiness(): Promise<Readiness> {
     const [clusters, deployments] = await Promise.all([
-      // One that starts knows no slot yet: it must not look like a slot that is down.
+      // A proxy that starts has no slots yet, which must not look like a slot that is down.
       this.#ask((proxy) => slotClusters(proxy, this.#cluster.namespace, this.#wsPort), { servingOnly: true }),
       Promise.all(SLOTS.map((slot) => this.#deployment(slot))),
     ]);

@@ -61,7 +61,7 @@ function traffic(...proxies: readonly Proxy[]): GatewayTraffic {
 describe("a gateway with a proxy that starts", () => {
   const starts = traffic(proxy(CONFIGURED, true), proxy(STARTING, false));
 
-  it("has ready slots: the proxy knows none yet, which is not a slot that is down", async () => {
+  it("has ready slots: the proxy has none yet, which is not a slot that is down", async () => {
     expect(await starts.readiness()).toEqual({ blue: true, green: true });
   });
 
@@ -69,7 +69,7 @@ describe("a gateway with a proxy that starts", () => {
     expect(await starts.inForce()).toEqual(FIRST_TABLE);
   });
 
-  it("has no ready slot if the only proxy with users knows none", async () => {
+  it("has no ready slot if the only proxy with users has none", async () => {
     expect(await traffic(proxy(STARTING, true)).readiness()).toEqual({ blue: false, green: false });
   });
 
