@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
 import { renderAlertmanager, type Receivers } from "../../../components/monitoring/alertmanager.ts";
 import { kubernetesJobs } from "../../../components/monitoring/kubernetes-jobs.ts";
 import { dockerJobs } from "../../../components/monitoring/docker-jobs.ts";
@@ -26,6 +27,11 @@ async function file(name: string, content: string): Promise<string> {
   const path = join(directory, name);
   await writeFile(path, content);
   return path;
+}
+
+/** The part of a file for `promtool test rules` that is read here. */
+interface RuleTest {
+  readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly unknown[] }[];
 }
 
 const said = (ran: Ran): string => `${ran.stdout}${ran.stderr}`;
@@ -76,12 +82,28 @@ describe.skipIf(missing("promtool"))("promtool", () => {
   });
 
   it("detects every alert that cannot fire", { timeout: 300_000 }, async () => {
-    // Each alert's expression is replaced by one that is never true: its cases must fail, and name it.
-    const dead = renderRules(RULES).replaceAll(/( {6}- alert: .*\n {8}expr: ).*/gu, "$1vector(0) > 1");
-    expect(dead.match(/vector\(0\) > 1/gu)).toHaveLength(alertsOf(ruleGroups(RULES)).length);
-    await file("dead.yml", dead);
+    // Each alert's expression is replaced by one that is never true: a case in which it fires must fail, and name it.
+    const dead = parse(renderRules(RULES)) as { groups: { name: string; rules: { alert?: string; expr: string }[] }[] };
+    for (const group of dead.groups) {
+      // No expression is left that reads a record.
+      group.rules = group.rules.flatMap((rule) =>
+        rule.alert === undefined ? [] : [{ ...rule, expr: "vector(0) > 1" }],
+      );
+    }
+    const alerts = dead.groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
+    expect(alerts).toHaveLength(alertsOf(ruleGroups(RULES)).length);
+    await file("dead.yml", stringify(dead));
+    const tried = new Set<string>();
+    const firing = ({ alert_rule_test: [test] }: RuleTest): boolean => {
+      if (test === undefined || test.exp_alerts.length === 0 || tried.has(test.alertname)) return false;
+      tried.add(test.alertname);
+      return true;
+    };
     const files = await Promise.all(
-      renderRuleTests(RULES, "dead.yml").map((content, index) => file(`dead-${index}.yml`, content)),
+      renderRuleTests(RULES, "dead.yml").map((content, index) => {
+        const parsed = parse(content) as { tests: readonly RuleTest[] };
+        return file(`dead-${index}.yml`, stringify({ ...parsed, tests: parsed.tests.filter(firing) }));
+      }),
     );
     const ran = await runProgram("promtool", ["test", "rules", ...files]);
     expect(ran.code).not.toBe(0);
