@@ -180,7 +180,7 @@ process.once("SIGINT", () => {
   stop.abort();
 });
 const hogs: ChildProcess[] = [];
-const stack = await startRolloutStack();
+const stack = await startRolloutStack({ productIntervals: true });
 try {
   for (let index = 0; index < Number(args.hogs); index += 1) {
     hogs.push(spawn(process.execPath, ["--eval", "for (;;);"], { stdio: "ignore" }));

@@ -53,7 +53,7 @@ export async function chooseTarget(
 }
 
 async function containers(gates: Partial<GateSettings>): Promise<Target> {
-  const plain = await startRolloutStack();
+  const plain = await startRolloutStack({ productIntervals: true });
   const context = plain.context({ gates });
   return {
     title: "plain containers",

@@ -61,7 +61,7 @@ export async function compareRouters(
   rounds: number,
   load: Omit<LoadOptions, "routerUrl" | "webSocketUrl">,
 ): Promise<readonly Compared[]> {
-  const stack = await startRolloutStack();
+  const stack = await startRolloutStack({ productIntervals: true });
   const results: Compared[] = [];
   try {
     for (const name of names) {

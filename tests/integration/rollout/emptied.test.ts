@@ -19,8 +19,8 @@ import {
 import { runVerb } from "../../support/verbs.ts";
 import { cutover, finish, rollback } from "../../support/rollout/verbs.ts";
 
-/** Longer than two evaluations of the rules, seconds: what is to be raised is pending by then. */
-const EVALUATED_SECONDS = 12;
+/** Longer than two scrapes and two evaluations of the rules, seconds: what is to be raised is pending by then. */
+const EVALUATED_SECONDS = 5;
 
 let stack: RolloutStack;
 let prometheus: Prometheus;

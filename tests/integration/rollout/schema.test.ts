@@ -54,7 +54,7 @@ beforeAll(async () => {
     await buildReferenceServer({ tag, schemaMin, schemaMax });
   database = await startPostgresStack();
   await applyAll();
-  stack = await startRolloutStack(OLD);
+  stack = await startRolloutStack({ image: OLD });
 }, 600_000);
 afterAll(async () => {
   await stack.down();

@@ -56,6 +56,13 @@ export const QUICK_GATES: Partial<GateSettings> = {
 /** A cutover of two steps that does not wait longer than it must. */
 export const QUICK_CUTOVER = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1, drainSeconds: 60 } as const;
 
+export interface RolloutStackOptions {
+  /** Of both slots. */
+  readonly image?: string;
+  /** Whether Prometheus scrapes and evaluates as often as the product's, for a measurement; otherwise every second. */
+  readonly productIntervals?: boolean;
+}
+
 /** The shares keep what is measured from waiting for other containers of the machine. */
 const HARDENING = [
   "--cpu-shares",
@@ -69,7 +76,10 @@ const HARDENING = [
 ];
 
 /** Brings the stack up with both slots on the image; it is ready when the router sees both and Prometheus has scraped it. */
-export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceServer): Promise<RolloutStack> {
+export async function startRolloutStack({
+  image = LOCAL_IMAGES.referenceServer,
+  productIntervals = false,
+}: RolloutStackOptions = {}): Promise<RolloutStack> {
   const name = `rollouttest-${randomBytes(3).toString("hex")}`;
   const home = await mkdtemp(join(tmpdir(), `${name}-`));
   await chmod(home, 0o755); // the router's user is not the one who runs the tests
@@ -98,7 +108,7 @@ export async function startRolloutStack(image: string = LOCAL_IMAGES.referenceSe
     const signal = AbortSignal.timeout(120_000);
     for (const slot of SLOTS) await deployer.deploy(slot, image, signal);
     await startRouter(facts, { http, webSocket, observe });
-    await startPrometheus(facts, prometheus);
+    await startPrometheus(facts, prometheus, productIntervals);
     const context = localRollout({ ...facts, deployer });
     await until("both slots ready", 60, async () => {
       const ready = await context.traffic.readiness();
@@ -204,15 +214,19 @@ async function startRouter(
   ]);
 }
 
-async function startPrometheus(facts: StackFacts, port: number): Promise<void> {
+async function startPrometheus(facts: StackFacts, port: number, productIntervals: boolean): Promise<void> {
   const jobs: readonly Job[] = [JOBS.server, JOBS.router];
   const scraped = dockerJobs().filter(({ name }) => jobs.some((job) => job === name));
-  const files = {
-    "prometheus.yml": renderPrometheus({
-      ...{ externalLabels: {}, jobs: scraped, alertmanagers: [], ruleFiles: ["rules.yml"], intervalSeconds: 5 },
-    }),
-    "rules.yml": renderRules({ jobs, backups: [] }),
-  };
+  const rules = renderRules({ jobs, backups: [] });
+  // Every step waits for two scrapes.
+  const quick = scraped.map((job) => ({ ...job, intervalSeconds: 1 }));
+  const common = { externalLabels: {}, alertmanagers: [], ruleFiles: ["rules.yml"] };
+  const files = productIntervals
+    ? { "prometheus.yml": renderPrometheus({ ...common, jobs: scraped, intervalSeconds: 5 }), "rules.yml": rules }
+    : {
+        "prometheus.yml": renderPrometheus({ ...common, jobs: quick, intervalSeconds: 1 }),
+        "rules.yml": rules.replaceAll(/interval: \d+s/gu, "interval: 1s"),
+      };
   const mounts: string[] = [];
   for (const [name, content] of Object.entries(files)) {
     await writeFile(join(facts.home, name), content, { mode: 0o644 });
