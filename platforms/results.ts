@@ -61,6 +61,10 @@ export interface DownPlan {
   readonly name: string;
   /** Volumes that Compose made; absent for what the engine made. */
   readonly volumes?: readonly string[];
+  /** Folder of a local stack's own state. */
+  readonly home?: string;
+  /** Names of what operations made in that folder: only they are removed, with the data. */
+  readonly files?: readonly string[];
   /** Whether the data is removed too. */
   readonly data: boolean;
 }

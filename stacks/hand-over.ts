@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../contract/errors.ts";
 import { command, fix } from "../contract/fix.ts";
+import { claimHome } from "../contract/stack-home.ts";
 
 /**
  * Refuses a deployment by the engine onto a stack that Docker Compose runs: its data has other passwords. A preview is
@@ -26,11 +27,15 @@ export function refuseCompose(home: string): void {
  *
  * @param secrets values by the name of the resource that generates them
  */
-export function handOver(home: string, secrets: Readonly<Record<string, pulumi.Input<string>>>): void {
+export function handOver(
+  home: string,
+  instance: string,
+  secrets: Readonly<Record<string, pulumi.Input<string>>>,
+): void {
   if (pulumi.runtime.isDryRun()) return;
+  claimHome(home, instance);
   pulumi.all(secrets).apply((values) => {
     const path = join(home, "secrets.json");
-    mkdirSync(home, { recursive: true, mode: 0o700 });
     const known = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, string>) : {};
     const text = `${JSON.stringify({ ...known, ...values }, null, 2)}\n`;
     writeFileSync(`${path}.${process.pid}.tmp`, text, { mode: 0o600 });

@@ -37,7 +37,7 @@ export function local(settings: Settings): Record<string, unknown> {
   const platform: DockerPlatform = { instance, stack, network: network.name };
   const names = ["jwt", "postgres", "postgres-monitor", "backups", "grafana"];
   const generated = new GeneratedSecrets("generated", { names });
-  handOver(home, Object.fromEntries(names.map((name) => [`generated-${name}`, generated.get(name)])));
+  handOver(home, instance, Object.fromEntries(names.map((name) => [`generated-${name}`, generated.get(name)])));
 
   const postgresImage = new DockerImage("postgres", LOCAL_IMAGES.postgres, {}).id;
   const postgres = new DockerPostgres("postgres", {

@@ -68,21 +68,22 @@ export function compose(graph: ResourceGraph): ComposeProject {
   const serviceOf = new Map(containers.map((container) => [container.urn, serviceName(container)]));
   const rendered = containers.map((container) => service(container, serviceOf));
   rendered.sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
-  const names = (type: string) =>
+  // The labels say which stack made it: nothing without them is ever removed.
+  const named = (type: string) =>
     graph.resources
       .filter((resource) => resource.type === type && !filled.has(resource.inputs.name))
-      .map((resource) => text(resource, "name"));
+      .map((resource) => ({ name: text(resource, "name"), labels: labelsOf(items(resource, "labels")) }));
 
   return {
     document: {
       services: Object.fromEntries(rendered.map((item) => [item.service.name, item.definition])),
-      networks: Object.fromEntries(names(NETWORK).map((name) => [name, { name }])),
-      volumes: Object.fromEntries(names(VOLUME).map((name) => [name, { name }])),
+      networks: Object.fromEntries(named(NETWORK).map((network) => [network.name, network])),
+      volumes: Object.fromEntries(named(VOLUME).map((volume) => [volume.name, volume])),
     },
     files: rendered.flatMap((item) => item.files),
     services: rendered.map((item) => item.service),
     images: [...new Set(rendered.map((item) => item.service.image))],
-    volumes: names(VOLUME),
+    volumes: named(VOLUME).map(({ name }) => name),
   };
 }
 
@@ -109,6 +110,11 @@ function withFiles(
 function items(resource: Resource, key: string): readonly Record<string, Value>[] {
   const value = resource.inputs[key];
   return Array.isArray(value) ? (value as readonly Record<string, Value>[]) : [];
+}
+
+/** Labels as Compose writes them. */
+function labelsOf(labels: readonly Record<string, Value>[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(labels.map(({ label, value }) => [String(label), String(value)]));
 }
 
 /** The inputs of a container that Compose needs, as `components/core/container.ts` sets them. */

@@ -104,9 +104,13 @@ export const formatDown: Formatter<DownResult> = (result) => {
 };
 
 /** What `down` asks before it removes data or a stack elsewhere. */
-export function downQuestion({ volumes, data }: DownPlan): string {
-  const what = volumes?.join(", ") ?? (data ? "everything, its data included" : "everything but the data");
-  return `This permanently deletes ${what}.`;
+export function downQuestion({ volumes, data, home, files = [] }: DownPlan): string {
+  const resources =
+    volumes === undefined ? (data ? ["everything, its data included"] : ["everything but the data"]) : [];
+  const named = volumes === undefined || volumes.length === 0 ? [] : [`the volumes ${volumes.join(", ")}`];
+  const state = data && home !== undefined && files.length > 0 ? [`in ${shownPath(home)}: ${files.join(", ")}`] : [];
+  const what = [...resources, ...named, ...state];
+  return what.length === 0 ? "There is no data to delete." : `This permanently deletes ${what.join("; and ")}.`;
 }
 
 /** `status`. */

@@ -53,11 +53,13 @@ export async function inBuildDirectory<T>(name: string, action: (directory: stri
 async function buildFailure(tag: string, error: DockerError): Promise<UserError> {
   const log = join(BUILD_DIRECTORY, `${tag.replace(/[^A-Za-z0-9.]+/g, "-")}.log`);
   const output = stripVTControlCharacters(error.stderr);
-  await writeFile(log, output);
+  const kept = await writeFile(log, output).then(
+    () => true,
+    () => false, // a full disk must not hide why the build failed
+  );
   const last = output.trim().split("\n").at(-1) ?? "";
-  return new UserError("failed", tag, `could not be built: ${last}`, `read ${relative(PROJECT_ROOT, log)}`, {
-    cause: error,
-  });
+  const remedy = kept ? `read ${relative(PROJECT_ROOT, log)}` : "make room on the disk, then run the command again";
+  return new UserError("failed", tag, `could not be built: ${last}`, remedy, { cause: error });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { tryDocker } from "../docker/cli.ts";
 import { LOCAL_DIRECTORY } from "./paths.ts";
@@ -73,9 +73,13 @@ export class Registries {
   }
 
   async #remember(registry: string): Promise<void> {
-    await mkdir(dirname(this.#file), { recursive: true });
     const temporary = `${this.#file}.${randomUUID()}`;
-    await writeFile(temporary, JSON.stringify({ ...(await this.#read()), [registry]: this.#now() }));
-    await rename(temporary, this.#file);
+    try {
+      await mkdir(dirname(this.#file), { recursive: true });
+      await writeFile(temporary, JSON.stringify({ ...(await this.#read()), [registry]: this.#now() }));
+      await rename(temporary, this.#file);
+    } catch {
+      await rm(temporary, { force: true }).catch(() => undefined); // on a full disk each image waits for itself
+    }
   }
 }

@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { claimHome } from "../../contract/stack-home.ts";
 import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
@@ -190,7 +191,7 @@ function composeFault(project: DockerProject, stderr: string): UserError {
 
 /** Writes the Compose file and the files that its services mount. */
 export async function writeProject(project: DockerProject): Promise<void> {
-  mkdirSync(project.home, { recursive: true, mode: 0o700 });
+  claimHome(project.home, project.settings.instance);
   const foreign: ComposeFile[] = [];
   for (const file of project.compose.files) {
     const path = join(project.home, file.path);

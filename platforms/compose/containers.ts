@@ -15,6 +15,8 @@ export interface RunningContainer {
   readonly health: string;
   /** Hash of the definition that Compose made it from; empty if the Pulumi engine made it. */
   readonly hash: string;
+  /** Compose file that it was made from; empty if the Pulumi engine made it. */
+  readonly composeFile: string;
   readonly restarts: number;
   readonly startedAt: string;
   /** Exit code of the last run, if it has ended. */
@@ -85,6 +87,7 @@ function containerOf(raw: Inspected): RunningContainer {
     state: raw.State.Status,
     health: raw.State.Health?.Status ?? "",
     hash: labels[LABELS.configHash] ?? "",
+    composeFile: labels["com.docker.compose.project.config_files"] ?? "",
     restarts: raw.RestartCount,
     startedAt: raw.State.StartedAt,
     exitCode: raw.State.ExitCode,

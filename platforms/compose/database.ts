@@ -4,7 +4,7 @@ import type { Database, DatabaseOptions } from "../platform.ts";
 import type { DockerStack } from "./project.ts";
 import { localGuard } from "./release-guard.ts";
 import { withStackLock } from "./stack-lock.ts";
-import { localDatabaseUrl } from "./project.ts";
+import { localDatabaseUrl, placeOf } from "./project.ts";
 
 /** The database of a local stack, or the one that the user names. */
 export function databaseOf(stack: DockerStack, { url, signal }: DatabaseOptions): Database {
@@ -12,6 +12,6 @@ export function databaseOf(stack: DockerStack, { url, signal }: DatabaseOptions)
   return {
     url: given === undefined ? localDatabaseUrl(stack) : verifiedUrl(given),
     guard: localGuard(stack, signal),
-    exclusively: (verb, work) => withStackLock({ stack: stack.declared.name, home: stack.home }, verb, work),
+    exclusively: (verb, work) => withStackLock(placeOf(stack), verb, work),
   };
 }

@@ -12,6 +12,7 @@ import { layered } from "../../synth/stack-file.ts";
 import type { DeclaredStack, Overrides } from "../declared.ts";
 import type { EngineTarget } from "../pulumi/target.ts";
 import { jwtSettings } from "./jwt-keys.ts";
+import type { Place } from "./stack-lock.ts";
 import { FileState } from "./state.ts";
 
 export type { Overrides } from "../declared.ts";
@@ -46,12 +47,13 @@ export interface DockerProject extends DockerStack {
 export function dockerStack(declared: DeclaredStack, more: Overrides = {}): DockerStack {
   const { name, file } = declared;
   const given = { ...declared.overrides, ...more };
-  const folder = declared.source.get("homeDirectory");
-  const home = resolve(
-    PROJECT_ROOT,
-    typeof folder === "string" && folder !== "" ? folder : (fallbackOf(SETTINGS.homeDirectory, "local") ?? ""),
-  );
-  const state = new FileState(home);
+  // The state is needed before the settings can be parsed.
+  const text = (key: "homeDirectory" | "instance") => {
+    const value = declared.source.get(key);
+    return typeof value === "string" && value !== "" ? value : (fallbackOf(SETTINGS[key], "local") ?? "");
+  };
+  const home = resolve(PROJECT_ROOT, text("homeDirectory"));
+  const state = new FileState(home, text("instance"));
   const images = state.slots();
   const overrides: Overrides = {
     ...Object.fromEntries(
@@ -76,6 +78,11 @@ export async function dockerProject(stack: DockerStack): Promise<DockerProject> 
 /** A local stack for the engine. Its backend is in its own folder, so two stacks may have the same name. */
 export function engineTarget({ declared, home, overrides }: DockerStack): EngineTarget {
   return { stack: declared.name, folder: join(home, "engine"), ownBackend: join(home, "backend"), overrides };
+}
+
+/** Where the lock of a local stack is. */
+export function placeOf({ declared, settings, home }: DockerStack): Place {
+  return { stack: declared.name, instance: settings.instance, home };
 }
 
 /** Name under which the program generates the password of the database's owner. */

@@ -5,7 +5,7 @@ import { Prefetched, type Prefetch } from "../../operations/rollout/ports/prefet
 import { ROLLBACK_SECONDS } from "../../operations/rollout/controller/schema-check.ts";
 import { EnvoyTraffic } from "../../operations/rollout/local/envoy-traffic.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { POSTGRES_PASSWORD } from "./project.ts";
+import { placeOf, POSTGRES_PASSWORD } from "./project.ts";
 import type { RolloutKind } from "../platform.ts";
 import { madeByCompose } from "./containers.ts";
 import type { DockerStack } from "./project.ts";
@@ -33,7 +33,7 @@ export async function openDockerRollout(
   signal: AbortSignal,
   { deploys = false, urgent = false }: RolloutKind = {},
 ): Promise<Opening> {
-  if (deploys) await notBeingChanged({ stack: local.declared.name, home: local.home });
+  if (deploys) await notBeingChanged(placeOf(local));
   const byCompose = madeByComposeOnce(local);
   const prefetch = urgent ? startPrefetch(local) : undefined;
   const context = async () => {

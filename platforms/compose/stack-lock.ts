@@ -1,9 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { NoteEvent, ProgressEvent } from "../../contract/events.ts";
 import { command, fix, type Fix } from "../../contract/fix.ts";
+import { claimHome } from "../../contract/stack-home.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
+import { doubt } from "../../operations/rollout/controller/outcome.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
 import { stateLabel } from "../../operations/rollout/model/labels.ts";
@@ -13,6 +14,7 @@ import type { Holder } from "../../operations/rollout/ports/lease.ts";
 /** A local stack and its folder. */
 export interface Place {
   readonly stack: string;
+  readonly instance: string;
   /** Absolute path of the stack's own folder. */
   readonly home: string;
 }
@@ -31,12 +33,17 @@ export async function* withStackLock<Event, Result>(
   verb: string,
   work: () => AsyncGenerator<Event, Result, void>,
 ): AsyncGenerator<Event | ProgressEvent, Result, void> {
-  const rollout = await new FileLeaseStore(join(rolloutDirectory(place.home), "leases")).holder();
-  if (rollout !== undefined) throw busy(place, rollout, fix`wait until it ends: ${command("rollout status --watch")}`);
-  mkdirSync(place.home, { recursive: true, mode: 0o700 });
+  const rollouts = new FileLeaseStore(join(rolloutDirectory(place.home), "leases"));
+  const rollout = await rollouts.holder();
+  yield* doubt(rollout);
+  if (rollout?.doubtful === true) await (await rollouts.acquire(verb)).release();
+  else if (rollout !== undefined)
+    throw busy(place, rollout, fix`wait until it ends: ${command("rollout status --watch")}`);
+  claimHome(place.home, place.instance);
   const changes = changesOf(place.home);
   const holder = await changes.holder();
-  if (holder !== undefined)
+  yield* doubt(holder);
+  if (holder !== undefined && holder.doubtful !== true)
     throw busy(place, holder, fix`wait until it ends, or end process ${holder.pid}; then run this command again`);
   const lease = await changes.acquire(verb);
   try {
@@ -49,8 +56,10 @@ export async function* withStackLock<Event, Result>(
 
 /** @throws UserError with exit code 3 if an `up` or a `down` is changing the stack */
 export async function notBeingChanged(place: Place): Promise<void> {
-  const holder = await changesOf(place.home).holder();
-  if (holder !== undefined) throw busy(place, holder, fix`wait until it ends, then run this command again`);
+  const changes = changesOf(place.home);
+  const holder = await changes.holder();
+  if (holder?.doubtful === true) await (await changes.acquire("check")).release();
+  else if (holder !== undefined) throw busy(place, holder, fix`wait until it ends, then run this command again`);
 }
 
 function changesOf(home: string): FileLeaseStore {

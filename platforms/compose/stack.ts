@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Operation } from "../../contract/events.ts";
@@ -10,11 +9,12 @@ import type { UpResult } from "../results.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
 import { containersOf } from "./containers.ts";
 import { databaseOf } from "./database.ts";
-import { composeDown } from "./down.ts";
+import { composeDown, removeFiles } from "./down.ts";
+import { homeEntries } from "./home.ts";
 import { engineTarget } from "./project.ts";
 import { FileRotationStore } from "./jwt-keys.ts";
 import { composeLogs } from "./logs.ts";
-import { dockerProject, dockerStack, type DockerStack } from "./project.ts";
+import { dockerProject, dockerStack, placeOf, type DockerStack } from "./project.ts";
 import { openDockerRollout } from "./rollout.ts";
 import { withStackLock } from "./stack-lock.ts";
 import { composeStatus } from "./status.ts";
@@ -25,7 +25,7 @@ export function composeStack(declared: DeclaredStack): Stack {
   const { name, environment, overrides } = declared;
   const stack = dockerStack(declared);
   const { settings, home } = stack;
-  const place = { stack: name, home };
+  const place = placeOf(stack);
   return {
     ...{ name, environment, overrides, settings },
     up: ({ engine, signal }) =>
@@ -38,8 +38,13 @@ export function composeStack(declared: DeclaredStack): Stack {
     down: (options) =>
       withStackLock(place, "down", async function* () {
         if (!(await madeByEngine(settings.instance))) return yield* composeDown(stack, options);
-        const result = yield* (await loadEngine()).engineDown(engineTarget(stack), options);
-        if (options.volumes) rmSync(home, { recursive: true, force: true });
+        const { confirm, volumes } = options;
+        const { own } = homeEntries(home, settings.instance);
+        const result = yield* (await loadEngine()).engineDown(engineTarget(stack), {
+          ...options,
+          confirm: confirm && ((plan) => confirm({ ...plan, home, files: own })),
+        });
+        if (volumes) yield* removeFiles(home, settings.instance, []);
         return result;
       }),
     status: () => composeStatus(stack),

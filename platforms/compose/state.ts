@@ -1,54 +1,60 @@
 import { randomInt } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
-import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
+import { command, fix, type Fix } from "../../contract/fix.ts";
+import { claimHome } from "../../contract/stack-home.ts";
+import { errorCode, writeDurably } from "../../operations/rollout/host/durable-files.ts";
+import { withFileLock } from "./file-lock.ts";
 
 /** Letters and digits that a generated password is made of. */
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+type Texts = Readonly<Record<string, string>>;
+
 /**
  * The state of a local stack: generated passwords and the image of each slot, as JSON files in its home directory. It
- * corresponds to the engine's state of a `pulumi up`.
+ * corresponds to the engine's state of a `pulumi up`. Each change is made under a lock of its file, so that two processes
+ * that start on an empty home use the same passwords.
  */
 export class FileState {
   readonly home: string;
-  private passwords: Record<string, string>;
+  readonly #instance: string;
+  #passwords: Texts;
 
-  constructor(home: string) {
+  /** @param instance whose folder the home is; a folder of another instance is never written to */
+  constructor(home: string, instance: string) {
     this.home = home;
-    this.passwords = readState(home, "secrets.json");
+    this.#instance = instance;
+    this.#passwords = readState(home, "secrets.json");
   }
 
   /** The password of that name; generated and stored at the first use. */
   password(name: string, length: number): string {
-    // Another process may have generated it since: `status` during a first `up`.
-    if (this.passwords[name] === undefined) this.passwords = readState(this.home, "secrets.json");
-    const known = this.passwords[name];
+    const known = this.#passwords[name];
     if (known !== undefined) return known;
-    const made = randomPassword(length);
-    this.passwords = { ...this.passwords, [name]: made };
-    mkdirSync(this.home, { recursive: true, mode: 0o700 });
-    writeDurably(join(this.home, "secrets.json"), `${JSON.stringify(this.passwords, null, 2)}\n`, 0o600);
-    return made;
+    this.#passwords = this.#change("secrets.json", (present) =>
+      present[name] === undefined ? { ...present, [name]: randomPassword(length) } : present,
+    );
+    return this.#passwords[name] ?? "";
   }
 
   /** A password that exists already; undefined if it does not. Generates none. */
   known(name: string): string | undefined {
-    this.passwords = readState(this.home, "secrets.json");
-    return this.passwords[name];
+    this.#passwords = readState(this.home, "secrets.json");
+    return this.#passwords[name];
   }
 
   /** Sets passwords, and removes those that are given as undefined, in one write. */
   setPasswords(changes: Readonly<Record<string, string | undefined>>): void {
-    const next = { ...readState(this.home, "secrets.json"), ...changes };
-    this.passwords = Object.fromEntries(
-      Object.entries(next).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+    this.#passwords = this.#change("secrets.json", (present) =>
+      Object.fromEntries(
+        Object.entries({ ...present, ...changes }).flatMap(([name, value]) =>
+          value === undefined ? [] : [[name, value] as const],
+        ),
+      ),
     );
-    mkdirSync(this.home, { recursive: true, mode: 0o700 });
-    writeDurably(join(this.home, "secrets.json"), `${JSON.stringify(this.passwords, null, 2)}\n`, 0o600);
   }
 
   /** Image per slot that a cutover has deployed. */
@@ -58,12 +64,19 @@ export class FileState {
 
   /** Stores the image of a slot. */
   setSlot(slot: "blue" | "green", image: string): void {
-    mkdirSync(this.home, { recursive: true, mode: 0o700 });
-    writeDurably(
-      join(this.home, "slots.json"),
-      `${JSON.stringify({ ...this.slots(), [slot]: image }, null, 2)}\n`,
-      0o600,
-    );
+    this.#change("slots.json", (present) => ({ ...present, [slot]: image }));
+  }
+
+  /** Changes a file, and returns what it contains after it. */
+  #change(name: keyof typeof FIXES, change: (present: Texts) => Texts): Texts {
+    claimHome(this.home, this.#instance);
+    const path = join(this.home, name);
+    return withFileLock(path, () => {
+      const present = readState(this.home, name);
+      const next = change(present);
+      if (next !== present) writeDurably(path, `${JSON.stringify(next, null, 2)}\n`, 0o600);
+      return next;
+    });
   }
 }
 
@@ -72,29 +85,56 @@ export function randomPassword(length: number): string {
   return Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }
 
-/** How to correct each file. Without its passwords the data cannot be opened, so it is removed with them. */
+/** How to correct the content of each file. Without its passwords the data cannot be opened, but a copy of the file opens it. */
 const FIXES = {
   "secrets.json": (path: string) =>
-    fix`restore ${path}, or remove the data: rm ${path}, then ${command("down --volumes")}`,
+    fix`restore ${path} from a copy: nothing else opens the data. If the data may be lost: rm ${path}, then ${command("down --volumes")}`,
   "slots.json": (path: string) =>
     fix`write {"blue": "<image>", "green": "<image>"} to ${path}, with the images that \`docker ps\` shows`,
 } as const;
 
-/** @throws UserError if the file is not an object of strings */
-function readState(home: string, name: keyof typeof FIXES): Record<string, string> {
+/** @throws UserError if the file cannot be read, or is not an object of strings; it has then not been changed */
+function readState(home: string, name: keyof typeof FIXES): Texts {
   const path = join(home, name);
-  if (!existsSync(path)) return {};
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return {};
+    throw unreadable(path, error);
+  }
   const refused = (problem: string, cause?: unknown) =>
     new UserError("invalid-file", path, `${problem}; it holds the state of the local stack`, FIXES[name](path), {
       cause,
     });
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = JSON.parse(text);
   } catch (cause) {
     throw refused("is not JSON", cause);
   }
   const texts = z.record(z.string(), z.string()).safeParse(value);
   if (!texts.success) throw refused("is not an object of strings");
   return texts.data;
+}
+
+/** A file that is there but cannot be read is not damaged: nothing may be generated in its place, and nothing be deleted. */
+function unreadable(path: string, cause: unknown): unknown {
+  const code = errorCode(cause);
+  if (code === undefined) return cause;
+  const denied = code === "EACCES" || code === "EPERM";
+  const remedies: Readonly<Record<string, Fix>> = {
+    EACCES: fix`run the command as the owner of the file: ls -l ${path}`,
+    EPERM: fix`run the command as the owner of the file: ls -l ${path}`,
+    EISDIR: fix`a folder has the file's name: move it away, and restore the file from a copy`,
+    ENOTDIR: fix`a part of the path is a file: set homeDirectory to a folder`,
+    EIO: fix`check the disk (dmesg); the file may still be intact`,
+  };
+  return new UserError(
+    denied ? "permission-denied" : "invalid-file",
+    path,
+    `cannot be read (${code}); it holds the state of the local stack, and has not been changed`,
+    remedies[code] ?? fix`check the file: ls -l ${path}`,
+    { cause },
+  );
 }

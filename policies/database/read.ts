@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { apply, type SqlFile } from "./apply.ts";
@@ -24,7 +24,8 @@ const PRELUDE = "supabase/prelude.sql";
  * about the database are then inconclusive, and the others are not.
  *
  * Results are cached by a hash over all their inputs: the SQL files with their names, the code that reads the facts, and
- * the versions of PGlite and the parser. Results from a server are not cached.
+ * the versions of PGlite and the parser. Results from a server are not cached. A cache that cannot be read or written, for
+ * example on a full disk, changes no result.
  */
 export async function readDatabase(root: string, options: ReadOptions = {}): Promise<Database | Error> {
   try {
@@ -35,18 +36,10 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
     const directory =
       options.cache === false || url !== undefined ? undefined : (options.cache ?? join(root, ".exai/cache/plan"));
     const file = directory === undefined ? undefined : join(directory, `database-${hashOf(prelude, migrations)}.json`);
-    if (file !== undefined && existsSync(file)) {
-      const earlier = parse(readFileSync(file, "utf8"));
-      if (earlier !== undefined) return { ...earlier, cached: true };
-    }
+    const earlier = file === undefined ? undefined : cachedFacts(file);
+    if (earlier !== undefined) return { ...earlier, cached: true };
     const facts = await readInThread({ prelude, migrations, url });
-    if (file !== undefined && directory !== undefined) {
-      mkdirSync(directory, { recursive: true });
-      // By rename, so that a concurrent reader never sees an incomplete file.
-      const temporary = `${file}.${process.pid}`;
-      writeFileSync(temporary, JSON.stringify(facts));
-      renameSync(temporary, file);
-    }
+    if (file !== undefined) cacheFacts(file, facts);
     return facts;
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
@@ -138,10 +131,30 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
   return hash.digest("hex").slice(0, 32);
 }
 
-/** Undefined if the file is not a complete result. */
-function parse(text: string): Database | undefined {
+/** By rename, so that a concurrent reader never sees an incomplete file. */
+function cacheFacts(file: string, facts: Database): void {
+  const temporary = `${file}.${process.pid}`;
   try {
-    const facts = JSON.parse(text) as Partial<Database>;
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(temporary, JSON.stringify(facts));
+    renameSync(temporary, file);
+  } catch {
+    tryToRemove(temporary); // a full disk creates the name without the content
+  }
+}
+
+function tryToRemove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // It cannot be written to either; the next plan makes its own.
+  }
+}
+
+/** Undefined if the file is not there, cannot be read, or is not a complete result. */
+function cachedFacts(file: string): Database | undefined {
+  try {
+    const facts = JSON.parse(readFileSync(file, "utf8")) as Partial<Database>;
     return Array.isArray(facts.tables) && Array.isArray(facts.probes) ? (facts as Database) : undefined;
   } catch {
     return undefined;

@@ -1,8 +1,9 @@
 import { UserError } from "../../../contract/errors.ts";
-import type { Operation, ProgressEvent } from "../../../contract/events.ts";
+import type { NoteEvent, Operation, ProgressEvent } from "../../../contract/events.ts";
 import type { Fix } from "../../../contract/fix.ts";
 import type { Announcer } from "../ports/announcer.ts";
 import type { RolloutContext } from "../ports/context.ts";
+import type { Holder } from "../ports/lease.ts";
 import { atRest } from "../model/machine.ts";
 import type { InterruptedResult } from "../model/result.ts";
 import { lostLease } from "./lost-lease.ts";
@@ -22,6 +23,7 @@ export async function* withLease<Result>(
   work: (store: RolloutStore) => Operation<Result>,
   how: "acquire" | "seize" = "acquire",
 ): Operation<Result | InterruptedResult> {
+  if (how === "acquire") yield* doubt(await context.leases.holder());
   const store = await RolloutStore.open(context, verb, how);
   const { announcer, journal } = context;
   announcer?.begin(store.journal.sequence, () => journal.history());
@@ -36,6 +38,13 @@ export async function* withLease<Result>(
     await announcer?.end();
     yield* problems(announcer);
   }
+}
+
+/** Says why acquiring a lease takes a while: it is watched for its duration. */
+export function* doubt(holder: Holder | undefined): Generator<NoteEvent, void, void> {
+  if (holder?.doubtful !== true) return;
+  const message = `the lease of ${holder.who} is damaged or dated ahead; watching for up to a minute whether it is renewed`;
+  yield { type: "note", level: "warning", message };
 }
 
 /** The operation's events, and the announcer's failures between them. */

@@ -58,7 +58,9 @@ export async function* requestOrLead<Result>(
   const machine = holder === undefined ? undefined : (await context.journal.read())?.machine;
   const plan = machine?.plan;
   if (machine !== undefined) refuseOther(machine, operation.rollout);
-  if (holder === undefined || plan === undefined) return yield* withLease(context, verb, lead);
+  // A lease in doubt is watched before it is acquired. A rollback does not wait for that.
+  if (holder === undefined || plan === undefined)
+    return yield* withLease(context, verb, lead, reverts && holder?.doubtful === true ? "seize" : "acquire");
   const answer = await ask(context, controlRequest(action, plan.id, context.who, operation.why), reverts);
   const name = `${holder.who} (\`${holder.verb}\`, process ${String(holder.pid)})`;
   if (answer === undefined) {

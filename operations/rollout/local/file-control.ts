@@ -33,15 +33,15 @@ export class FileControlStore implements ControlStore {
     const taken: ControlRequest[] = [];
     for (const name of names.filter((each) => each.endsWith(REQUEST)).sort()) {
       const path = join(this.#directory, name);
-      let request: ControlRequest;
+      let request: ControlRequest | undefined;
       try {
-        request = JSON.parse(await readFile(path, "utf8")) as ControlRequest;
+        request = parsed<ControlRequest>(await readFile(path, "utf8"));
         await unlink(path); // of two processes that read it, the second one fails here (`rm` would not)
       } catch (error) {
         if (errorCode(error) === "ENOENT") continue;
         throw error;
       }
-      if (request.rollout === rollout) taken.push(request);
+      if (request?.rollout === rollout) taken.push(request);
     }
     return taken;
   }
@@ -61,7 +61,7 @@ export class FileControlStore implements ControlStore {
 
   async answerTo(id: string): Promise<ControlAnswer | undefined> {
     try {
-      return JSON.parse(await readFile(join(this.#directory, `${id}${ANSWER}`), "utf8")) as ControlAnswer;
+      return parsed<ControlAnswer>(await readFile(join(this.#directory, `${id}${ANSWER}`), "utf8"));
     } catch (error) {
       if (errorCode(error) === "ENOENT") return undefined;
       throw error;
@@ -89,5 +89,15 @@ export class FileControlStore implements ControlStore {
       const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
       if (age > ANSWER_KEPT_SECONDS * 1000) await rm(path, { force: true });
     }
+  }
+}
+
+/** Undefined for a damaged file: it must not keep the leader or a rollback from going on. */
+function parsed<Content extends object>(text: string): Content | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Content) : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -65,8 +65,11 @@ export class FileJournalStore implements JournalStore {
   }
 
   async lastCheck(): Promise<GateCheck | undefined> {
-    const text = await readFile(join(this.#directory, CHECK), "utf8").catch(() => undefined);
-    return text === undefined ? undefined : (JSON.parse(text) as GateCheck);
+    try {
+      return JSON.parse(await readFile(join(this.#directory, CHECK), "utf8")) as GateCheck;
+    } catch {
+      return undefined; // it is for observers, and may be lost
+    }
   }
 
   async history(): Promise<readonly HistoryEntry[]> {
@@ -76,7 +79,8 @@ export class FileJournalStore implements JournalStore {
     });
     return text.split("\n").flatMap((line) => {
       try {
-        return line === "" ? [] : [JSON.parse(line) as HistoryEntry];
+        const entry = line === "" ? null : (JSON.parse(line) as HistoryEntry | null);
+        return entry === null ? [] : [entry];
       } catch {
         return []; // an incomplete line after a crash; the next holder appends its entry from the journal
       }

@@ -1,12 +1,22 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { link, mkdir, rename, rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import { createDurably, errorCode, syncDirectory, unwritable } from "../host/durable-files.ts";
-import { currentUser, isGone, isSameBoot, ownIdentity } from "../host/process-identity.ts";
 import { TakenError, type Holder, type Lease, type LeaseStore } from "../ports/lease.ts";
+import {
+  holderOf,
+  leasePath,
+  leaseState,
+  ownRecord,
+  readLease,
+  tokensIn,
+  type FoundLease,
+  type LeaseRecord,
+} from "./lease-record.ts";
 
 /** Seconds after its last renewal at which a lease expires. */
 export const DEFAULT_LEASE_SECONDS = 30;
@@ -14,24 +24,12 @@ export const DEFAULT_LEASE_SECONDS = 30;
 /** Milliseconds between two checks for a newer token. */
 const WATCH_MS = 500;
 
-interface LeaseRecord {
-  readonly schema: 1;
-  readonly holder: Holder;
-  readonly token: number;
-  readonly seconds: number;
-  /** Wall clock of the last renewal, milliseconds since 1970: for readers on another host. */
-  readonly renewedAt: number;
-  /** The machine's boot, its uptime in seconds and the process's start: independent of clock changes. */
-  readonly boot: string;
-  readonly renewedUptime: number;
-  readonly processNamespace: string;
-  readonly processStart: string;
-  readonly released: boolean;
-}
-
 /**
  * Leases as files: `<directory>/<token>.json`. The highest token is the lease. Acquiring it is the exclusive creation of
  * the file of the next token, so only one of two contenders succeeds and tokens only grow.
+ *
+ * A lease in doubt, whose file is damaged or dated ahead, is watched for its duration: a holder that lives rewrites the file
+ * several times in it. A rollback takes it at once.
  */
 export class FileLeaseStore implements LeaseStore {
   readonly #directory: string;
@@ -44,7 +42,7 @@ export class FileLeaseStore implements LeaseStore {
 
   async acquire(verb: string): Promise<Lease> {
     return this.#take(verb, async (current) => {
-      if (await alive(current)) throw refused(current);
+      if (await this.#alive(current)) throw refused((await readLease(this.#directory)) ?? current);
     });
   }
 
@@ -52,10 +50,10 @@ export class FileLeaseStore implements LeaseStore {
     return this.#take(verb, () => Promise.resolve());
   }
 
-  async #take(verb: string, admit: (current: LeaseRecord) => Promise<void>): Promise<Lease> {
+  async #take(verb: string, admit: (current: FoundLease) => Promise<void>): Promise<Lease> {
     await mkdir(this.#directory, { recursive: true });
     for (;;) {
-      const current = await this.#current();
+      const current = await readLease(this.#directory);
       if (current !== undefined) await admit(current);
       const token = (current?.token ?? 0) + 1;
       const record = await ownRecord(token, verb, this.#seconds);
@@ -85,15 +83,31 @@ export class FileLeaseStore implements LeaseStore {
   }
 
   async holder(): Promise<Holder | undefined> {
-    const current = await this.#current();
-    return current !== undefined && (await alive(current)) ? current.holder : undefined;
+    const current = await readLease(this.#directory);
+    if (current === undefined) return undefined;
+    const state = await leaseState(current);
+    if (state === "free") return undefined;
+    return { ...holderOf(current), ...(state === "doubtful" ? { doubtful: true } : {}) };
+  }
+
+  async #alive(current: FoundLease): Promise<boolean> {
+    const state = await leaseState(current);
+    if (state !== "doubtful") return state === "held";
+    const seconds = current.record?.seconds ?? this.#seconds;
+    const began = performance.now();
+    while (performance.now() - began < seconds * 1000) {
+      await sleep(WATCH_MS);
+      const present = await readLease(this.#directory);
+      if (present?.text !== current.text || present.token !== current.token) return true;
+    }
+    return false;
   }
 
   #renewed(record: LeaseRecord): Lease {
     const lost = new AbortController();
     let last = uptime();
     const renew = async (released: boolean): Promise<void> => {
-      const tokens = await this.#tokens();
+      const tokens = await tokensIn(this.#directory);
       if (Math.max(...tokens) !== record.token) throw new TakenError();
       const next = { ...record, renewedAt: Date.now(), renewedUptime: uptime(), released };
       const temporary = join(this.#directory, `.${randomUUID()}`);
@@ -112,7 +126,7 @@ export class FileLeaseStore implements LeaseStore {
     );
     // Docker does not check tokens, so a holder that was shut out must stop before its next renewal.
     const watch = setInterval(() => {
-      this.#tokens().then(
+      tokensIn(this.#directory).then(
         (tokens) => {
           if (tokens.some((token) => token > record.token)) lose(new TakenError());
         },
@@ -139,64 +153,24 @@ export class FileLeaseStore implements LeaseStore {
     };
   }
 
-  async #tokens(): Promise<number[]> {
-    const names = await readdir(this.#directory).catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT") return [];
-      throw error;
-    });
-    return names.flatMap((name) => (/^\d+\.json$/.test(name) ? [Number.parseInt(name, 10)] : []));
-  }
-
-  async #current(): Promise<LeaseRecord | undefined> {
-    for (;;) {
-      const tokens = await this.#tokens();
-      if (tokens.length === 0) return undefined;
-      try {
-        return JSON.parse(await readFile(this.#path(Math.max(...tokens)), "utf8")) as LeaseRecord;
-      } catch (error) {
-        if (errorCode(error) !== "ENOENT") throw error; // a newer holder has just removed it: read again
-      }
-    }
-  }
-
   async #removeBelow(token: number): Promise<void> {
-    for (const other of await this.#tokens()) {
-      if (other < token) await rm(this.#path(other), { force: true });
+    for (const other of await tokensIn(this.#directory)) {
+      if (other < token) await rm(this.#path(other), { force: true }).catch(() => undefined); // a folder of that name is not ours
     }
   }
 
   #path(token: number): string {
-    return join(this.#directory, `${String(token).padStart(8, "0")}.json`);
+    return leasePath(this.#directory, token);
   }
 }
 
-async function ownRecord(token: number, verb: string, seconds: number): Promise<LeaseRecord> {
-  const { pid, ...mark } = await ownIdentity();
-  return {
-    schema: 1,
-    holder: { who: currentUser(), pid, verb },
-    token,
-    seconds,
-    renewedAt: Date.now(),
-    renewedUptime: uptime(),
-    ...mark,
-    released: false,
-  };
-}
-
-async function alive(record: LeaseRecord): Promise<boolean> {
-  if (record.released) return false;
-  if (await isGone({ ...record, pid: record.holder.pid })) return false;
-  const age = (await isSameBoot(record)) ? uptime() - record.renewedUptime : (Date.now() - record.renewedAt) / 1000;
-  return age < record.seconds;
-}
-
-function refused(record: LeaseRecord): UserError {
-  const { holder } = record;
+function refused(found: FoundLease): UserError {
+  const holder = holderOf(found);
+  const seconds = found.record?.seconds ?? DEFAULT_LEASE_SECONDS;
   return new UserError(
     "lock-held",
     "rollout lease",
-    `${holder.who} holds it: \`${holder.verb}\`, process ${String(holder.pid)}, token ${String(record.token)}`,
-    fix`wait until it ends (${command("rollout status")}), or end that process; the lease expires ${record.seconds} s after its last renewal`,
+    `${holder.who} holds it: \`${holder.verb}\`, process ${String(holder.pid)}, token ${String(found.token)}`,
+    fix`wait until it ends (${command("rollout status")}), or end that process; the lease expires ${seconds} s after its last renewal`,
   );
 }

@@ -94,32 +94,32 @@ describe("FileState", () => {
   });
 
   it("generates a strong password once, readable by its owner only", () => {
-    const made = new FileState(home).password("a", 48);
+    const made = new FileState(home, "exai").password("a", 48);
     expect(made).toMatch(/^[A-Za-z0-9]{48}$/);
-    expect(new FileState(home).password("a", 48)).toBe(made);
-    expect(new FileState(home).password("b", 48)).not.toBe(made);
+    expect(new FileState(home, "exai").password("a", 48)).toBe(made);
+    expect(new FileState(home, "exai").password("b", 48)).not.toBe(made);
     expect(statSync(join(home, "secrets.json")).mode & 0o777).toBe(0o600);
   });
 
   it("stores the image of each slot", () => {
-    new FileState(home).setSlot("green", "image:2");
-    new FileState(home).setSlot("blue", "image:1");
-    expect(new FileState(home).slots()).toEqual({ green: "image:2", blue: "image:1" });
+    new FileState(home, "exai").setSlot("green", "image:2");
+    new FileState(home, "exai").setSlot("blue", "image:1");
+    expect(new FileState(home, "exai").slots()).toEqual({ green: "image:2", blue: "image:1" });
   });
 
   it("reports a damaged file and does not change it", () => {
     writeFileSync(join(home, "secrets.json"), "{broken");
-    expect(() => new FileState(home)).toThrow(/is not JSON/);
+    expect(() => new FileState(home, "exai")).toThrow(/is not JSON/);
     expect(readFileSync(join(home, "secrets.json"), "utf8")).toBe("{broken");
   });
 
   it.each(["null", "[]", '"text"', '{"blue": 1}'])("refuses JSON that is not an object of strings: %s", (text) => {
     writeFileSync(join(home, "slots.json"), text);
-    expect(() => new FileState(home).slots()).toThrow(/is not an object of strings/);
+    expect(() => new FileState(home, "exai").slots()).toThrow(/is not an object of strings/);
   });
 
   it("uses the password that another process has generated since", () => {
-    const [first, second] = [new FileState(home), new FileState(home)];
+    const [first, second] = [new FileState(home, "exai"), new FileState(home, "exai")];
     expect(second.password("a", 48)).toBe(first.password("a", 48));
   });
 });

@@ -6,6 +6,7 @@ import { withStackLock, notBeingChanged, type Place } from "../../../platforms/c
 import { EXIT } from "../../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import { claimHome } from "../../../contract/stack-home.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
 import { firstJournal } from "../../../operations/rollout/model/journal.ts";
 import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
@@ -13,7 +14,8 @@ import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts"
 describe("the lock of a local stack", () => {
   let place: Place;
   beforeEach(() => {
-    place = { stack: "local", home: mkdtempSync(join(tmpdir(), "exai-alone-")) };
+    place = { stack: "local", instance: "exai", home: mkdtempSync(join(tmpdir(), "exai-alone-")) };
+    claimHome(place.home, place.instance);
   });
   afterEach(() => {
     rmSync(place.home, { recursive: true, force: true });
@@ -91,5 +93,18 @@ describe("the lock of a local stack", () => {
     expect(await events(withStackLock(place, "up", nothing))).toMatchObject([
       { level: "warning", message: /is not valid JSON/ },
     ]);
+  });
+
+  it("allows a change after a damaged lease was watched, and says so", async () => {
+    for (const folder of ["changes", "rollout/leases"]) {
+      mkdirSync(join(place.home, folder), { recursive: true });
+      const mark = { boot: "", processNamespace: "", processStart: "", renewedUptime: 0, released: false };
+      const holder = { who: "ann@elsewhere", pid: 1, verb: "up" };
+      const ahead = { schema: 1, holder, token: 1, seconds: 1, renewedAt: Date.now() + 86_400_000, ...mark };
+      writeFileSync(join(place.home, folder, "00000001.json"), JSON.stringify(ahead));
+    }
+    const doubt = { level: "warning", message: /lease of ann@elsewhere is damaged or dated ahead/ };
+    expect(await events(withStackLock(place, "up", nothing))).toMatchObject([doubt, doubt]);
+    expect(await events(withStackLock(place, "up", nothing))).toEqual([]);
   });
 });

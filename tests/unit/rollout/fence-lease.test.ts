@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -106,6 +106,64 @@ describe("a lease", () => {
     const record = JSON.parse(await readFile(join(directory, "00000001.json"), "utf8")) as object;
     await writeFile(join(directory, "00000002.json"), JSON.stringify({ ...record, token: 2 }));
     await expect.poll(() => lease.lost.aborted, { timeout: 5000 }).toBe(true);
+    await lease.release();
+  });
+
+  it.each([
+    ["cut off", '{"schema":1,"holder":{"who":"ann@h'],
+    ["empty", ""],
+    ["of another shape", '{"schema":1}'],
+    ["of a duration that is none", undefined],
+  ])("whose file is damaged (%s) is reported, seized at once, and acquired after it was watched", async (_, text) => {
+    const path = join(directory, "00000001.json");
+    const store = new FileLeaseStore(directory, 1);
+    const lease = await store.acquire("cutover");
+    await lease.release();
+    const record = JSON.parse(await readFile(path, "utf8")) as object;
+    const damaged = text ?? JSON.stringify({ ...record, released: false, seconds: 1e12 });
+    await writeFile(path, damaged);
+    expect(await store.holder()).toMatchObject({ doubtful: true, who: expect.stringContaining("damaged") as string });
+    const began = performance.now();
+    const acquired = await store.acquire("up");
+    expect(performance.now() - began).toBeGreaterThan(900);
+    expect(acquired.token).toBe(2);
+    await acquired.release();
+
+    await writeFile(join(directory, "00000003.json"), damaged);
+    const seizing = performance.now();
+    const seized = await new FileLeaseStore(directory, 3600).seize("rollback");
+    expect(performance.now() - seizing).toBeLessThan(900);
+    expect(seized.token).toBe(4);
+    await seized.release();
+  });
+
+  it("whose file is damaged is not taken from a holder that lives: its next renewal rewrites the file", async () => {
+    const store = new FileLeaseStore(directory, 2);
+    const lease = await store.acquire("cutover");
+    await writeFile(join(directory, "00000001.json"), "garbage");
+    await expect(store.acquire("up")).rejects.toMatchObject({ code: "lock-held", message: /`cutover`, process/ });
+    expect(lease.lost.aborted).toBe(false);
+    await lease.release();
+  });
+
+  it("dated ahead by another machine's clock is in doubt, and ends if it is not renewed", async () => {
+    const store = new FileLeaseStore(directory, 1);
+    await (await store.acquire("cutover")).release();
+    const path = join(directory, "00000001.json");
+    const record = JSON.parse(await readFile(path, "utf8")) as object;
+    const ahead = { ...record, released: false, boot: "another machine", renewedAt: Date.now() + 86_400_000 };
+    await writeFile(path, JSON.stringify(ahead));
+    expect(await store.holder()).toMatchObject({ verb: "cutover", doubtful: true });
+    const next = await store.acquire("up");
+    expect(next.token).toBe(2);
+    await next.release();
+  });
+
+  it("is not the name of a file or folder that no lease can have", async () => {
+    await writeFile(join(directory, "99999999999999999999.json"), "");
+    await mkdir(join(directory, "00000007.json"));
+    const lease = await new FileLeaseStore(directory, 1).seize("rollback");
+    expect(lease.token).toBe(8);
     await lease.release();
   });
 });

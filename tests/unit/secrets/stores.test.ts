@@ -101,10 +101,10 @@ describe("the keys of a local stack", () => {
   });
   const source = (values: Readonly<Record<string, string>> = {}) => plainSource(values);
   const world = (): World => {
-    const state = new FileState(home);
+    const state = new FileState(home, "exai");
     return {
       store: new FileRotationStore(state, source()),
-      settings: () => Promise.resolve(jwtSettings(new FileState(home), source())),
+      settings: () => Promise.resolve(jwtSettings(new FileState(home, "exai"), source())),
       generated: state.password("generated-jwt", 48),
     };
   };
@@ -131,8 +131,8 @@ describe("the keys of a local stack", () => {
 
   it("of the stack file are not touched", () => {
     const given = source({ jwtSecret: "0123456789abcdef0123456789abcdef" });
-    expect(() => new FileRotationStore(new FileState(home), given).prepare()).toThrow("is in the stack file");
-    expect(jwtSettings(new FileState(home), given)).toEqual({});
+    expect(() => new FileRotationStore(new FileState(home, "exai"), given).prepare()).toThrow("is in the stack file");
+    expect(jwtSettings(new FileState(home, "exai"), given)).toEqual({});
   });
 });
 
