@@ -6,6 +6,7 @@ import { fromWire } from "../contract/wire.ts";
 import { buildStack } from "../stacks/program.ts";
 import { parseSettings, PROJECT } from "../stacks/settings.ts";
 import type { ConfigSource } from "../stacks/settings/source.ts";
+import { sourcePosition } from "./source-positions.ts";
 
 /** What a resource would report after it was made: asked for each one, by type, name and plain inputs. */
 export type OutputsOf = (resource: {
@@ -142,7 +143,7 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
   });
   const position = request.getSourceposition();
   const parent = request.getParent();
-  return {
+  const resource: Resource = {
     urn,
     type: request.getType(),
     name: request.getName(),
@@ -157,13 +158,19 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
       deleteBeforeReplace: request.getDeletebeforereplace(),
       additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
     },
-    ...(position === undefined ? {} : { source: { file: sourceFile(position.getUri()), line: position.getLine() } }),
   };
-}
-
-function sourceFile(uri: string): string {
-  // The SDK takes the URL of an ES module for a relative path and puts the working directory in front of it.
-  return relative(ROOT, fileURLToPath(uri.slice(uri.lastIndexOf("file:"))));
+  if (position === undefined) return resource;
+  return {
+    ...resource,
+    // When it is asked for: the table of the lines is then read.
+    get source() {
+      // The SDK takes the URL of an ES module for a relative path and puts the working directory in front of it.
+      const uri = position.getUri();
+      const bundled = fileURLToPath(uri.slice(uri.lastIndexOf("file:")));
+      const { file, line } = sourcePosition({ file: bundled, line: position.getLine() });
+      return { file: relative(ROOT, file), line };
+    },
+  };
 }
 
 /** Registration order depends on the event loop; names do not. */

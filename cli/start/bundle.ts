@@ -1,8 +1,9 @@
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { hash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { builtinModules } from "node:module";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { builtinModules, SourceMap, type SourceMapPayload } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import type { LineTable } from "../../synth/source-positions.ts";
 
 /** Root of the checkout. */
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -38,6 +39,7 @@ const SHARED = [
   "contract/images.ts",
   "images/reference-server/src/faults.ts",
   "operations/backups/kinds.ts",
+  "synth/source-positions.ts",
 ];
 
 /** Bundles that are kept, and clients: a process that runs for hours loads some files late. */
@@ -57,6 +59,9 @@ const COMMON = {
 /** Options for the sources. */
 const SOURCES = {
   ...COMMON,
+  // The table of the lines needs one statement a line.
+  minifySyntax: false,
+  minifyWhitespace: false,
   sourcemap: true,
   sourcesContent: false,
   define: { "import.meta.url": "__url", "import.meta.dirname": "__folder" },
@@ -77,6 +82,7 @@ export async function buildBundle(folder: string): Promise<void> {
     const deferred = await buildProgram(draft);
     await buildModules(draft, "shared.cjs", SHARED, []);
     await buildModules(draft, "verbs.cjs", deferred, [external(`../${basename(client)}/client.cjs`)]);
+    for (const file of ["program.js", "shared.cjs", "verbs.cjs"]) tabulate(join(draft, file));
   });
   prune(cache);
 }
@@ -140,7 +146,7 @@ async function buildProgram(draft: string): Promise<readonly string[]> {
     format: "esm",
     entryPoints: [join(ROOT, "cli/program.ts")],
     outdir: draft,
-    plugins: [defer, beside, builtins, located(draft)],
+    plugins: [defer, files, builtins, located(draft)],
     // Dependencies in CommonJS call require, which an ES module does not have.
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
@@ -160,7 +166,7 @@ async function buildModules(draft: string, file: string, modules: readonly strin
     format: "cjs",
     stdin: { contents: `module.exports = { ${getters.join("\n")} };`, resolveDir: ROOT },
     outfile: join(draft, file),
-    plugins: [...plugins, beside, builtins, located(draft)],
+    plugins: [...plugins, files, builtins, located(draft)],
     banner: {
       js: 'const { pathToFileURL: __urlOf, fileURLToPath: __pathOf } = process.getBuiltinModule("node:url"), __bundle = __urlOf(__filename);',
     },
@@ -177,9 +183,9 @@ function moduleIn(file: string, path: string): string {
   return `require(${JSON.stringify(`./${file}`)})[${JSON.stringify(path)}]`;
 }
 
-/** The files of the bundle, and the client beside it. */
-const beside: Plugin = {
-  name: "beside",
+/** The files of the bundle, and the file of the client. */
+const files: Plugin = {
+  name: "files",
   setup: (plugin) => {
     plugin.onResolve({ filter: /\.cjs$/ }, ({ path, namespace }) =>
       namespace === "file" ? undefined : { path, external: true },
@@ -206,6 +212,28 @@ function external(client: string): Plugin {
       plugin.onLoad({ filter: /.*/, namespace: "external" }, ({ path }) => ({ contents: `module.exports = ${path};` }));
     },
   };
+}
+
+/**
+ * Makes the table of the lines from the source map. Reading the map takes longer than `status`, and Node's own support reads it at
+ * each start.
+ */
+function tabulate(file: string): void {
+  const payload = JSON.parse(readFileSync(`${file}.map`, "utf8")) as SourceMapPayload;
+  const map = new SourceMap(payload);
+  const indices = new Map(payload.sources.map((source, index) => [source, index]));
+  const lines = readFileSync(file, "utf8").split("\n");
+  const table: LineTable = {
+    sources: payload.sources,
+    lines: lines.map((text, index) => {
+      // A statement may begin lines above the resource that it makes.
+      const column = [/\bnew /, /\S/].map((token) => text.search(token)).find((found) => found !== -1);
+      const entry = map.findEntry(index, column ?? 0);
+      return "originalSource" in entry ? [indices.get(entry.originalSource) ?? -1, entry.originalLine + 1] : null;
+    }),
+  };
+  writeFileSync(`${file}.lines.json`, JSON.stringify(table));
+  rmSync(`${file}.map`);
 }
 
 /** An ES import of node:http loads all of it, the implementation of fetch included. */

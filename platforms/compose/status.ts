@@ -1,22 +1,25 @@
+import { SLOTS } from "../../contract/slots.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { serverName } from "../../stacks/settings.ts";
 import type { ServiceStatus, StackStatus } from "../results.ts";
 import { containersOf, type RunningContainer } from "./containers.ts";
-import { dockerProject, type DockerStack } from "./project.ts";
+import type { DockerStack } from "./project.ts";
+
+/**
+ * What the program of a local stack declares with any settings. To run it takes longer than all else that `status` does.
+ * Grafana is not in the list: a setting or a missing image leaves it out.
+ */
+export const SERVICES: readonly string[] = [
+  ...["alertmanager", "backup-runner", "postgres", "postgres-exporter", "prometheus", "router"],
+  ...SLOTS.map((slot) => serverName(slot)),
+];
 
 /** The services of a local stack: those that its program declares, and those that run. */
 export async function composeStatus(stack: DockerStack): Promise<StackStatus> {
-  const [{ compose }, running, drained] = await Promise.all([
-    dockerProject(stack),
-    containersOf(stack.settings.instance),
-    drainedSlots(stack.home),
-  ]);
-  const names = [...new Set([...compose.services.map((service) => service.name), ...running.keys()])].sort();
-  // `up` leaves Grafana out if its image is not available.
-  const services = names
-    .filter((name) => name !== "grafana" || running.has(name))
-    .map((name) => statusOf(name, running.get(name), drained));
+  const [running, drained] = await Promise.all([containersOf(stack.settings.instance), drainedSlots(stack.home)]);
+  const names = [...new Set([...SERVICES, ...running.keys()])].sort();
+  const services = names.map((name) => statusOf(name, running.get(name), drained));
   return {
     stack: stack.declared.name,
     services,

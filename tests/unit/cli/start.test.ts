@@ -69,6 +69,11 @@ describe("a rollback loads its bundle, and neither Pulumi's SDK nor a compiler",
     expect(modules).not.toHaveProperty("verbs");
   });
 
+  it("and so does status", async () => {
+    const { modules } = await loadedBy("status", "--set", "instance=no-such-instance");
+    expectLoaded(modules);
+  });
+
   it("on this machine", async () => {
     // The router of another stack on this machine must not answer.
     const [closed = 0] = await freePorts(1);

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ResourceGraph } from "../../../contract/graph.ts";
+import { SERVICES } from "../../../platforms/compose/status.ts";
 import { plainSource } from "../../../stacks/settings/source.ts";
 import { capture } from "../../../synth/capture.ts";
 import { LABELS } from "../../../contract/labels.ts";
@@ -30,6 +31,11 @@ describe("the Compose project of local", () => {
     graph = await capture("local", plainSource({}), { outputs });
     project = compose(graph);
     services = servicesOf(project);
+  });
+
+  it("has the services that `status` expects, and Grafana", () => {
+    const names = project.services.map(({ name }) => name).filter((name) => name !== "grafana");
+    expect(names.sort()).toEqual([...SERVICES].sort());
   });
 
   it("has a service for every container of the graph", () => {
