@@ -69,6 +69,9 @@ export function confounderOf(environment: Environment, exceeded: Exceeded, trial
   const enough = stable.trials >= CONTROL_SAMPLES;
   const worse = enough && isWorse(strata, epochLevel(settings.comparisonSignificance, 1));
   if (enough && !worse && stable.bad * 2 >= allowed * stable.trials) return { why: "shared-with-stable", worse };
+  // Ten failures in ten fail a release; with ten in ten of the stable slot as well, the router is gone, not the release.
+  const alike = stable.bad > 1 && stable.bad * candidate.trials * WORSE > candidate.bad * stable.trials;
+  if (!enough && candidate.trials < CONTROL_SAMPLES && alike) return { why: "shared-with-stable", worse: false };
   if (thresholdMilliseconds === undefined) return undefined;
   const slowBefore = before !== undefined && before.trials >= CONTROL_SAMPLES && before.bad >= allowed * before.trials;
   if (slowBefore && candidate.bad * before.trials < WORSE * before.bad * candidate.trials)

@@ -73,4 +73,12 @@ describe("a problem of both slots", () => {
     const step = bins(6, { requests: 200, errors: 40 }, { requests: 10 });
     expect(failing(observed(step, { before: before(10_000, 1500) }, []))).toContain("errors");
   });
+
+  it("holds if both slots fail all of a few requests, as they do without a router, and fails if one does", () => {
+    const all = { requests: 3, errors: 3 };
+    expect(verdictOf(observed(bins(5, all, all)), "errors")).toMatchObject({
+      ...{ verdict: "no-data", why: "shared-with-stable", shared: true },
+    });
+    expect(verdictOf(observed(bins(5, all, { requests: 3 })), "errors")).toMatchObject({ verdict: "fail" });
+  });
 });
