@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "./errors.ts";
 import { fix } from "./fix.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** The file that marks a folder as that of a local stack. Only a folder that has it is ever emptied. */
 export const MARK_FILE = ".exai-stack.json";
@@ -21,7 +22,7 @@ export type StackMark = z.infer<typeof MARK>;
  */
 export function claimHome(home: string, instance: string): StackMark {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home, 0o700);
     for (;;) {
       const mark = readMark(home);
       if (mark !== undefined) return ofInstance(mark, home, instance);

@@ -50,16 +50,24 @@ export function readStackFile(root: string, stack: string): StackFile {
       `is not YAML: ${fault.message.split("\n")[0] ?? ""}`,
       `edit ${file}`,
     );
-  const config = ((document.toJS() as { config?: unknown } | null)?.config ?? {}) as unknown;
+  let content: { config?: unknown } | null;
+  try {
+    content = document.toJS() as { config?: unknown } | null;
+  } catch (cause) {
+    // Aliases that expand to more than the parser allows, or that name no anchor.
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError("invalid-file", file, `cannot be read as YAML: ${reason}`, `edit ${file}`, { cause });
+  }
+  const config: unknown = content?.config ?? {};
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new UserError("invalid-file", file, "its config is not a mapping", `edit ${file}`);
 
-  const values: Record<string, string | typeof DEFERRED> = {};
-  for (const [key, value] of Object.entries(config)) {
-    const [namespace, name] = split(key);
-    if (namespace === PROJECT) values[name] = raw(value);
-  }
-  return values;
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => {
+      const [namespace, name] = split(key);
+      return namespace === PROJECT ? [[name, raw(value)] as const] : [];
+    }),
+  );
 }
 
 function split(key: string): [namespace: string, name: string] {

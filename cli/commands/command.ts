@@ -27,5 +27,6 @@ export function onStack(command: Command, stacks = "local, staging or prod"): Co
 export function collectOverrides(text: string, before: Overrides = {}): Overrides {
   const equals = text.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("Expected key=value, for example --set httpPort=8090.");
+  // Computed, so that `__proto__` is a key like any other, which the settings refuse.
   return { ...before, [text.slice(0, equals).replace(/^exai:/, "")]: text.slice(equals + 1) };
 }

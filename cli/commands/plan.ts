@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import pc from "picocolors";
 import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
@@ -21,6 +20,7 @@ import { loadProgram } from "../../synth/lazy.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { reportBlocks } from "../format/plan.ts";
+import { writeOutput } from "../output-file.ts";
 import { blocksText } from "../render/blocks.ts";
 import type { PlanFormat, PlanResult } from "../results.ts";
 import type { Register } from "./command.ts";
@@ -73,17 +73,13 @@ export function plan(stacks: readonly string[], options: ReportOptions = {}): Ve
 }
 
 /** The result of reports, which are written to a file if that was requested. */
-export async function reported(
-  stacks: readonly StackReport[],
-  { format = "text", out }: ReportOptions,
-): Promise<PlanResult> {
+export function reported(stacks: readonly StackReport[], { format = "text", out }: ReportOptions): PlanResult {
   const result = planReportOf(stacks);
   if (out === undefined && format === "text") return result;
   const text = renderPlan(result, format);
   if (out === undefined) return { ...result, report: { format, text } };
   const path = resolve(out);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
+  writeOutput("--out", path, text);
   return { ...result, report: { format, path } };
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { EXIT } from "../../contract/errors.ts";
-import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 import { openStack } from "../../platforms/stack.ts";
+import { writeOutput } from "../output-file.ts";
 import { resultOf } from "../events.ts";
 import type { SynthData } from "../results.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
@@ -26,6 +26,6 @@ async function synth(stack: string, { out, withSecrets, set }: SynthFlags): Prom
   if (out === undefined) return { stack, files };
   // A file with secrets is for its owner only.
   const mode = withSecrets ? 0o600 : 0o644;
-  for (const { name, content } of files) writeDurably(join(out, name), content, mode);
+  for (const { name, content } of files) writeOutput("--out", join(out, name), content, mode);
   return { stack, files: files.map(({ name }) => ({ name, path: join(out, name) })) };
 }

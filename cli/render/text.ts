@@ -4,6 +4,7 @@ import type { PrintedEvent } from "../events.ts";
 import { errorLines, fixLine } from "../format/error.ts";
 import { blocksOf } from "../format/index.ts";
 import { blocksText } from "./blocks.ts";
+import { escapeAll } from "./escape.ts";
 import { liveView } from "./live.ts";
 import type { Renderer, Streams } from "./renderer.ts";
 import { stepLines, type StepPrinter } from "./steps.ts";
@@ -29,7 +30,8 @@ export function textRenderer({ out, err }: Streams, plain = false): Renderer {
     if (fix !== undefined) err.write(`  ${fixLine(fix)}\n`);
   };
 
-  const show = (event: PrintedEvent) => {
+  const show = (given: PrintedEvent) => {
+    const event = escapeAll(given);
     if (event.type === "step") {
       steps.show(event);
       return;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { makeFolder } from "../../contract/make-folder.ts";
 import { apply, type SqlFile } from "./apply.ts";
 import { baselineOf, readCatalog } from "./catalog.ts";
 import { openPglite, openServer, type Postgres } from "./postgres.ts";
@@ -135,7 +136,7 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
 function cacheFacts(file: string, facts: Database): void {
   const temporary = `${file}.${process.pid}`;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(temporary, JSON.stringify(facts));
     renameSync(temporary, file);
   } catch {

@@ -22,6 +22,10 @@ const entry = z
       .min(1)
       .optional()
       .meta({ description: "Name of the resource, or of the table, policy or function" }),
+    type: z.string().regex(/\S/).optional().meta({
+      description:
+        "Type of the resource, e.g. docker:index/container:Container; absent for a table, policy or function",
+    }),
     component: z
       .string()
       .regex(/^exai:[a-z]+:[A-Za-z]+$/)
@@ -29,8 +33,15 @@ const entry = z
       .meta({
         description: "Type of the component whose resources are excepted, e.g. exai:monitoring:KubernetesMonitoring",
       }),
-    reason: z.string().min(20).meta({ description: "Why the exception is needed, and when the cause ends" }),
-    owner: z.string().min(2).meta({ description: "Who is responsible for it" }),
+    reason: z
+      .string()
+      .min(20, { abort: true })
+      .regex(/(\p{L}\S*\s+){2,}\p{L}/u, "must be at least three words")
+      .meta({ description: "Why the exception is needed, and when the cause ends" }),
+    owner: z
+      .string()
+      .regex(/\p{L}\S/u, "must be a name")
+      .meta({ description: "Who is responsible for it" }),
     expires: z
       .string()
       .regex(/^\d{4}-\d{2}-\d{2}$/)
@@ -39,6 +50,10 @@ const entry = z
   .refine(
     (waiver) => (waiver.resource === undefined) !== (waiver.component === undefined),
     "must name either a resource or a component",
+  )
+  .refine(
+    (waiver) => waiver.type === undefined || waiver.resource !== undefined,
+    "has a type, which belongs to a resource",
   );
 
 /** The schema of the file; `waivers.schema.json` is generated from it. */
@@ -83,7 +98,16 @@ export function parseWaivers(text: string, policies: readonly string[], now: Dat
         : undefined;
     return range?.[0] === undefined ? 1 : lines.linePos(range[0]).line;
   };
-  const parsed = waiversFile.safeParse(document.toJS());
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    // Aliases that expand to more than the parser allows, or that name no anchor.
+    throw new UserErrors([
+      refuse(1, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`),
+    ]);
+  }
+  const parsed = waiversFile.safeParse(content);
   if (!parsed.success)
     throw new UserErrors(
       parsed.error.issues.map((issue) => {
@@ -157,7 +181,9 @@ export class Waivers {
 
 function concerns(waiver: Waiver, finding: Finding): boolean {
   const { resource, object } = finding.place;
-  if (waiver.resource !== undefined) return waiver.resource === (resource?.name ?? object);
+  // Resources of several types may have one name.
+  if (waiver.resource !== undefined)
+    return waiver.resource === (resource?.name ?? object) && waiver.type === resource?.type;
   // A resource's URN contains the types of all its parents: `urn:pulumi:stack::project::parent$child::name`.
   return (
     resource?.urn

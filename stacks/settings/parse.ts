@@ -36,7 +36,7 @@ function setMarked(values: object, key: SettingKey, mark: (sdk: typeof pulumi) =
 
 /** Refuses one setting, with the command that fixes it. */
 function refusal(stack: string, key: string, problem: string, fix?: string): UserError {
-  const setting = (SETTINGS as Record<string, Setting>)[key];
+  const setting = Object.hasOwn(SETTINGS, key) ? (SETTINGS as Record<string, Setting>)[key] : undefined;
   const secret = setting?.secret === true ? "--secret " : "";
   const example = setting?.example ?? "";
   return new UserError(
@@ -72,7 +72,7 @@ export function parseValues(stack: string, environment: Environment, source: Con
   const plain: Partial<Record<SettingKey, string>> = {};
 
   for (const key of source.keys) {
-    if (!(key in SETTINGS)) {
+    if (!Object.hasOwn(SETTINGS, key)) {
       const near = nearest(key, known);
       errors.push(
         refusal(

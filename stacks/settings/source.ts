@@ -18,7 +18,7 @@ export function plainSource(
 ): ConfigSource {
   return {
     keys: Object.keys(values),
-    get: (key) => values[key],
+    get: (key) => (Object.hasOwn(values, key) ? values[key] : undefined),
     defers: options.defers ?? false,
   };
 }

@@ -14,6 +14,7 @@ const entry = (changes: Record<string, string | undefined> = {}) => {
   const fields: Record<string, string | undefined> = {
     policy: "docker-read-only-root",
     stack: "local",
+    type: DOCKER,
     resource: "old",
     reason: "Its program writes next to itself",
     owner: "platform",
@@ -25,6 +26,8 @@ const entry = (changes: Record<string, string | undefined> = {}) => {
     .map(([key, value], index) => `${index === 0 ? "  - " : "    "}${key}: "${value ?? ""}"`);
   return `# head\nwaivers:\n${lines.join("\n")}\n`;
 };
+/** Eight levels of nine aliases each: 43 million elements. */
+const ALIASES = `a0: &a0 [x]\n${Array.from({ length: 8 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`).join(", ")}]`).join("\n")}\nwaivers: []\n`;
 const container = (parents = "") => ({
   ...resource(DOCKER, { ...soundDocker(), readOnly: false }, { name: "old" }),
   urn: `urn:pulumi:local::exai::${parents}${DOCKER}::old`,
@@ -53,8 +56,13 @@ describe("waivers", () => {
     expect(sarif.runs[0]?.results.filter((result) => result.suppressions !== undefined)).toHaveLength(1);
   });
 
+  it("except a resource of one type, and not another of its name", () => {
+    expect(judged(entry({ type: "docker:index/volume:Volume" })).waived).toEqual([]);
+    expect(judged(entry({ type: undefined })).waived).toEqual([]);
+  });
+
   it("match a component by its type at any depth", () => {
-    const text = entry({ resource: undefined, component: "exai:server:DockerServer" });
+    const text = entry({ type: undefined, resource: undefined, component: "exai:server:DockerServer" });
     expect(judged(text, "local", container("exai:server:DockerServer$exai:x:Y$")).waived).toHaveLength(1);
     expect(judged(text, "local", container("exai:other:Other$")).waived).toHaveLength(0);
   });
@@ -84,8 +92,17 @@ describe("waivers", () => {
     ["a date more than 90 days from today", entry({ expires: "2027-02-21" }), "expires more than 90 days from today"],
     ["an invalid date", entry({ expires: "2027-02-30" }), "is not a valid date"],
     ["a reason that is too short", entry({ reason: "later" }), "reason"],
+    ["a blank reason", entry({ reason: " ".repeat(30) }), "reason"],
+    ["a reason of one word", entry({ reason: "x".repeat(30) }), "at least three words"],
+    ["a blank owner", entry({ owner: "   " }), "owner"],
+    ["a type and no resource", entry({ resource: undefined, component: "exai:a:B" }), "belongs to a resource"],
+    ["aliases that expand without end", ALIASES, "cannot be read as YAML"],
     ["no owner", entry({ owner: undefined }), "owner"],
-    ["neither resource nor component", entry({ resource: undefined }), "either a resource or a component"],
+    [
+      "neither resource nor component",
+      entry({ type: undefined, resource: undefined }),
+      "either a resource or a component",
+    ],
     ["an unknown key", entry({ until: "2027" }), "until"],
     ["another structure", "waivers: none\n", "waivers"],
     ["invalid YAML", "waivers: [\n", "YAML"],

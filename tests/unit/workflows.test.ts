@@ -31,7 +31,15 @@ interface Step {
 interface Workflow {
   readonly on: Record<string, unknown>;
   readonly permissions: Record<string, string>;
-  readonly jobs: Record<string, { readonly permissions?: unknown; readonly steps: readonly Step[] }>;
+  readonly jobs: Record<
+    string,
+    {
+      readonly permissions?: unknown;
+      readonly environment?: string;
+      readonly if?: string;
+      readonly steps: readonly Step[];
+    }
+  >;
 }
 
 const workflows = readdirSync(FOLDER).map((name) => {
@@ -92,7 +100,12 @@ describe("the comment", () => {
   });
 
   /** Runs the workflow's script against a pull request and its comments; returns what it wrote. */
-  async function post(plan: string | undefined, comments: object[], sha = head): Promise<unknown[]> {
+  async function post(
+    plan: string | undefined,
+    comments: object[],
+    sha = head,
+    files: readonly string[] = [],
+  ): Promise<unknown[]> {
     if (plan !== undefined) writeFileSync("plan.md", plan);
     const written: unknown[] = [];
     const write = (kind: string) => (request: object) => {
@@ -105,12 +118,14 @@ describe("the comment", () => {
       head_sha: head,
       html_url: "https://example.com/run",
     };
+    const listFiles = {};
     const github = {
       rest: {
-        pulls: { list: () => Promise.resolve({ data: [{ number: 7, head: { sha } }] }) },
+        pulls: { list: () => Promise.resolve({ data: [{ number: 7, head: { sha } }] }), listFiles },
         issues: { listComments: {}, createComment: write("create"), updateComment: write("update") },
       },
-      paginate: () => Promise.resolve(comments),
+      paginate: (list: unknown) =>
+        Promise.resolve(list === listFiles ? files.map((filename) => ({ filename })) : comments),
     };
     const core = { info: () => undefined, setFailed: (reason: string) => written.push({ kind: "failed", reason }) };
     const context = { repo: { owner: "o", repo: "r" }, payload: { workflow_run: run } };
@@ -148,9 +163,68 @@ describe("the comment", () => {
     expect(await post("not a plan", [])).toEqual([{ kind: "failed", reason: "plan.md is not a plan" }]);
   });
 
+  test("says which files that judge it the pull request changes, and a plan cannot deny it", async () => {
+    const forged = `${MARKER}\n## Plan\n@admins <!-- x --> ![i](http://e) \x1b[2J\u202e\nIt changes no rule`;
+    const [comment] = (await post(forged, [], head, ["policies/waivers.yaml", "docs/a.md", ".github/x`.yml"])) as {
+      body: string;
+    }[];
+    const [first, second, ...plan] = comment?.body.split("\n") ?? [];
+    expect(first).toBe(MARKER);
+    expect(second).toContain("**It changes what judges it: `policies/waivers.yaml`, `.github/x?.yml`.**");
+    expect(plan.join("\n")).not.toMatch(/@|<!--|!\[|[\x1b\u202e]/);
+    for (const line of plan.slice(0, -2).filter((text) => text !== "")) expect(line).toMatch(/^>/);
+    expect(((await post(`${MARKER}\nplan`, [])) as { body: string }[])[0]?.body).toContain(
+      "It changes no rule, waiver",
+    );
+  });
+
   test("stays below GitHub's limit", async () => {
     const [comment] = (await post(`${MARKER}\n${"x".repeat(100_000)}`, [])) as { body: string }[];
     expect(comment?.body.length).toBeLessThan(65_536);
+  });
+});
+
+describe("an approval", () => {
+  const jobs = workflows.flatMap(({ name, workflow }) =>
+    Object.entries(workflow.jobs).map(([job, { environment, if: condition }]) => ({
+      name,
+      job,
+      environment,
+      condition,
+    })),
+  );
+
+  test("is needed by every job whose credentials can deploy, and the others have separate environments", () => {
+    const stack = "${{ inputs.stack }}";
+    expect(
+      jobs.filter(({ environment }) => environment !== undefined).map((each) => [each.job, each.environment]),
+    ).toEqual([
+      ["plan", `${stack}-preview`],
+      ["cutover", stack],
+      ["preview", `${stack}-preview`],
+      ["up", stack],
+      ["rollback", `${stack}-rollback`],
+    ]);
+  });
+
+  test("is not asked for another branch than the default one", () => {
+    for (const { environment, condition, job } of jobs)
+      if (environment !== undefined)
+        expect(condition, job).toBe("github.ref_name == github.event.repository.default_branch");
+  });
+
+  test("of the files that judge a pull request is that of their owners", () => {
+    const owners = readFileSync(join(FOLDER, "../CODEOWNERS"), "utf8");
+    for (const path of ["/.github/", "/policies/", "/Pulumi.prod.yaml", "/exai", "/.ci/"])
+      expect(owners).toMatch(new RegExp(`^${path.replaceAll(".", "\\.")}\\s+@`, "m"));
+  });
+
+  test("is not given by the rules of the pull request itself", () => {
+    const own = stepsOf("pull-request.yml", "plan");
+    const base = own.findIndex(({ run }) => run?.includes('git checkout "$BASE" -- policies') === true);
+    expect(own[base]?.env).toEqual({ BASE: "${{ github.event.pull_request.base.sha }}" });
+    expect(base).toBeLessThan(own.findIndex(({ run }) => run?.includes("./exai plan") === true));
+    expect(base).toBeGreaterThan(0);
   });
 });
 

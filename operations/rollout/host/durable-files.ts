@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
+import { makeFolder } from "../../../contract/make-folder.ts";
 
 /** Creates a file and flushes it to the disk. @throws Error if it exists, or cannot be written: then there is no file */
 export async function createDurably(path: string, content: string): Promise<void> {
@@ -22,7 +23,7 @@ export async function createDurably(path: string, content: string): Promise<void
 
 /** Replaces a file by rename after flushing the content, so a crash leaves the old or the new content. */
 export function writeDurably(path: string, content: string, mode: number): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = `${path}.${process.pid}.tmp`;
   const file = openSync(temporary, "w", mode);
   try {
