@@ -19,7 +19,9 @@ event; one that cannot ends with one or more \`error\` events. The exit code is 
 \`\`\`console
 $ ./exai --json rollout status | jq -r 'select(.type == "result") | .data.state'
 idle
-$ ./exai --json rollout history | jq -r 'select(.type == "result") | .data.rollouts[] | [.outcome, .image] | @tsv'
+$ ./exai --json rollout history | jq -r 'select(.type == "result") | .data.rollouts[] | [.outcome, .image] | join(" ")'
+rolled-back exai/reference-server:1.1.0
+rolled-back exai/reference-server:1.2.0-bad
 \`\`\`
 `;
 

@@ -201,6 +201,14 @@ const CHECKS: readonly (() => Promise<CheckResult>)[] = [
     testsOnly: true,
     purpose: "tests of clock jumps",
   }),
+  program({
+    name: "jq",
+    commands: [["jq", "--version"]],
+    packages: ["jq"],
+    needed: false,
+    testsOnly: true,
+    purpose: "tests of the commands in the docs",
+  }),
   pulumi,
 ];
 
