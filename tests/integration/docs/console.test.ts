@@ -41,7 +41,7 @@ let shell: DocsShell;
 
 beforeAll(async () => {
   instance = await LocalInstance.create("docs");
-  shell = new DocsShell(instance, await commandTree());
+  shell = new DocsShell(instance, await commandTree(), !CAPTURE);
   // The releases that the pages speak of.
   for (const [, command = ""] of readPage("README.md").matchAll(/`(\.\/exai image build [^`]*)`/g))
     expect((await shell.run(command)).code, command).toBe(0);

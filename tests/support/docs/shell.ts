@@ -24,16 +24,22 @@ const DEFAULT_PORTS: Readonly<Record<keyof LocalInstance["ports"], number>> = {
   postgresPort: 5432,
 };
 
+/** Gates that pass soon, where the figures of a step are not looked at. */
+const QUICK = { gateMinimumSamples: "50", gateMemoryGrowth: "0" } as const;
+
 /** A shell in which the commands of a page run unchanged, on a separate stack in place of the default one. */
 export class DocsShell {
   readonly #instance: LocalInstance;
   readonly #program: Command;
+  readonly #quick: boolean;
   /** In which `./exai` is, as in a checkout. */
   readonly #folder = mkdtempSync(join(tmpdir(), "exai-docs-"));
 
-  constructor(instance: LocalInstance, program: Command) {
+  /** @param quick whether a cutover takes as little time as possible */
+  constructor(instance: LocalInstance, program: Command, quick: boolean) {
     this.#instance = instance;
     this.#program = program;
+    this.#quick = quick;
     writeFileSync(join(this.#folder, "exai"), `#!/bin/sh\nexec "${EXAI}" "$@"\n`, {
       mode: 0o755,
     });
@@ -57,10 +63,12 @@ export class DocsShell {
     return command.replaceAll(/\.\/exai ((?:"[^"]*"|[^|;&>#"])*)/g, (typed, words: string) => {
       if (!this.#takesSettings(words) || /\b(?:staging|prod)\b/.test(words)) return typed;
       // The pages show what a release does on an idle machine: the gates of a cutover do not judge the speed of this one.
-      const gates = words.startsWith("cutover") ? PATIENT_GATES : {};
+      const gates = words.startsWith("cutover") ? { ...PATIENT_GATES, ...(this.#quick ? QUICK : {}) } : {};
       const settings = { instance: name, homeDirectory: home, grafana: "false", ...ports, ...gates };
       const flags = Object.entries(settings).map(([key, value]) => `--set ${key}=${String(value)}`);
-      return `${typed.trimEnd()} ${flags.join(" ")} `;
+      // Times that the page gives come later, and win.
+      const timed = this.#quick ? words.replace(/^cutover /, "cutover --hold 2s --bake 2s ") : words;
+      return `./exai ${timed.trim()} ${flags.join(" ")} `;
     });
   }
 
