@@ -1,5 +1,6 @@
 import { EXIT, UserError, UserErrors, type ExitCode } from "../contract/errors.ts";
 import { command, fix } from "../contract/fix.ts";
+import { accessError } from "./access.ts";
 import type { ErrorEvent } from "./events.ts";
 
 /** The events of what ended a verb: one per user error, or one for a defect of this program. */
@@ -9,6 +10,8 @@ export function errorEvents(error: unknown): readonly [ErrorEvent, ...ErrorEvent
     if (first !== undefined) return [first, ...others];
   }
   if (error instanceof UserError) return [userError(error)];
+  const access = accessError(error);
+  if (access !== undefined) return [userError(access)];
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return [{ type: "error", code: "internal", where: "exai", message, exitCode: EXIT.failed, stack: stack ?? message }];
 }

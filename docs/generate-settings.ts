@@ -20,11 +20,17 @@ Generated from \`stacks/settings/keys\` by \`node docs/generate-settings.ts\`; a
 
 Keys are \`exai:<key>\` in \`Pulumi.<stack>.yaml\`.
 
-- \`local\`: edit \`Pulumi.local.yaml\`, or set a value for one run: \`./exai up --set httpPort=8090\`.
+- \`local\`: edit \`Pulumi.local.yaml\`; or give values to \`up\`: \`./exai up --set httpPort=8090\`. They become a part of the stack:
+  each later command and \`up\` uses them, \`./exai status\` lists them, and \`./exai up --set httpPort=\` returns to the
+  value of the file. With another command than \`up\`, \`--set\` is for one run. \`instance\` and \`homeDirectory\` say which
+  stack it is, so each command needs them. The values are in \`overrides.json\` in the stack's folder, until
+  \`./exai down --volumes\`.
+- On a cluster, \`--set\` is for one run.
 - \`staging\`, \`prod\`: \`pulumi config set --stack prod exai:<key> <value>\`, with \`--secret\` for a secret.
 - \`./exai env <stack>\` prints what the server gets, secrets masked; \`./exai env <stack> --example\` prints an
   \`.env.example\`.
 
+What nothing would read is refused: unknown keys, keys without \`exai:\`, and keys outside of \`config:\`.
 An empty string counts as "not set" ([ADR 0012](adr/0012-one-table-of-settings.md)). A value that is refused stops
 everything before the first resource, with the key, the reason and the command that fixes it.
 

@@ -103,6 +103,8 @@ export interface StackStatus {
   readonly unhealthy: readonly string[];
   /** Whether any container exists. */
   readonly up: boolean;
+  /** Settings that `--set` gave the stack, secrets masked. */
+  readonly overrides: Readonly<Record<string, string>>;
 }
 
 export interface ServiceStatus {

@@ -1,9 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
 import { cutover } from "../../operations/rollout/commands/cutover.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { resultOf, type Verb } from "../events.ts";
+import { resultOf } from "../events.ts";
 import { rolloutExit } from "../exit-codes.ts";
 import type { Register } from "./command.ts";
 import {
@@ -13,6 +11,7 @@ import {
   withStack,
   type CutoverOptions,
   type RolloutFlags,
+  type RolloutWork,
 } from "./rollout-options.ts";
 
 /** cutover: moves the traffic to a new release. */
@@ -37,7 +36,7 @@ Examples:
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
     )
     .action(async (flags: RolloutFlags & CutoverFlags) => {
-      await runOnRollout(run, flags, (context) => cutoverVerb(context, flags), { deploys: true });
+      await runOnRollout(run, flags, () => cutoverWork(flags), { deploys: true });
     });
 };
 
@@ -47,19 +46,12 @@ interface CutoverFlags extends CutoverOptions {
 }
 
 /** `cutover`. @throws UserError that names a wrong option */
-export async function* cutoverVerb(context: RolloutContext, options: CutoverFlags): Verb {
-  const { image } = options;
-  if (image === undefined || image.trim() === "") {
-    throw new UserError(
-      "invalid-argument",
-      "--image",
-      "is the image that a cutover deploys into the idle slot",
-      fix`${command("cutover --image IMAGE")}`,
-    );
-  }
-  const identifier = options.idFile === undefined ? {} : { onIdentifier: identifierFile(options.idFile) };
-  const operation = cutover(context, { ...requestOf(options), ...identifier, image });
-  return yield* resultOf("cutover", operation, rolloutExit);
+export function cutoverWork(options: CutoverFlags): RolloutWork {
+  const { image = "", ...request } = requestOf({ image: "", ...options });
+  return async function* (context) {
+    const identifier = options.idFile === undefined ? {} : { onIdentifier: identifierFile(options.idFile) };
+    return yield* resultOf("cutover", cutover(context, { ...request, ...identifier, image }), rolloutExit);
+  };
 }
 
 /**

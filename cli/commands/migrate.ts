@@ -21,7 +21,10 @@ export const registerMigrate: Register = (program, run) => {
     );
 
   withDatabase("plan", "list the migrations that are applied and those that are pending")
-    .addHelpText("after", "\nExit codes: 0 done, 1 the database has migrations that the files lack, 2 failed.")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 a migration is only in the database or was changed after it was applied, 2 failed.",
+    )
     .action(async (stack: string, flags: DatabaseFlags) => {
       await run(async function* (signal) {
         const { url, guard } = await openStack(stack, flags.set).database({ url: flags.url, signal });
@@ -31,14 +34,20 @@ export const registerMigrate: Register = (program, run) => {
 
   withDatabase("apply", "apply the pending migrations that no running release forbids")
     .option("--expand", "apply only what comes before the first contract migration", false)
+    .option("--out-of-order", "also apply migrations that are older than the newest applied one", false)
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 2 failed, 3 a running release needs what a contract migration removes.",
+      `
+Migrations are applied in the order of their files. Nothing is applied if a file was changed after it was applied, or if a
+pending one is older than the newest applied one.
+
+Exit codes: 0 done, 2 failed, 3 the order is not kept, or a running release needs what a contract migration removes.`,
     )
-    .action(async (stack: string, flags: DatabaseFlags & { expand: boolean }) => {
+    .action(async (stack: string, flags: DatabaseFlags & { expand: boolean; outOfOrder: boolean }) => {
+      const { expand, outOfOrder } = flags;
       await run(async function* (signal) {
         const { url, guard, exclusively } = await openStack(stack, flags.set).database({ url: flags.url, signal });
-        return yield* exclusively("migrate apply", () => migrateApply(url, { signal, guard, expand: flags.expand }));
+        return yield* exclusively("migrate apply", () => migrateApply(url, { signal, guard, expand, outOfOrder }));
       });
     });
 
@@ -68,12 +77,14 @@ interface GuardOptions extends Options {
 export interface MigrateApplyOptions extends GuardOptions {
   /** Applies only what comes before the first contract migration. */
   readonly expand?: boolean;
+  /** Also applies what is older than the newest applied migration. */
+  readonly outOfOrder?: boolean;
 }
 
 /** `migrate plan`. */
 export function migratePlan(url: string, options: GuardOptions = {}): Verb {
   return resultOf("migrate plan", planMigrations(url, options), ({ migrations }) =>
-    migrations.every(({ file }) => file) ? EXIT.ok : EXIT.violations,
+    migrations.every(({ file, edited }) => file && !edited) ? EXIT.ok : EXIT.violations,
   );
 }
 

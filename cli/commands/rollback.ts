@@ -2,7 +2,7 @@ import { rollback, type RollbackRequest } from "../../operations/rollout/command
 import { resultOf } from "../events.ts";
 import { rolloutExit } from "../exit-codes.ts";
 import type { Register } from "./command.ts";
-import { runOnRollout, withReason, withStack, type RolloutFlags } from "./rollout-options.ts";
+import { runOnRollout, withReason, withStack, type RolloutFlags, type RolloutWork } from "./rollout-options.ts";
 
 /** rollback: moves the traffic back to the previous release. */
 export const registerRollback: Register = (program, run) => {
@@ -24,8 +24,7 @@ Example:
   ./exai rollback --reason "orders fail"`,
     )
     .action(async (flags: RolloutFlags & RollbackRequest) => {
-      const work = (context: Parameters<typeof rollback>[0]) =>
-        resultOf("rollback", rollback(context, flags), rolloutExit);
-      await runOnRollout(run, flags, work, { urgent: true });
+      const work: RolloutWork = (context) => resultOf("rollback", rollback(context, flags), rolloutExit);
+      await runOnRollout(run, flags, () => work, { urgent: true });
     });
 };

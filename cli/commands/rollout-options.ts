@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
 import type { CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
 import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
@@ -53,19 +55,36 @@ export function withStack(command: Command): Command {
   return withOverrides(command.option("--stack <stack>", "local, staging or prod", "local"));
 }
 
-/** Runs a verb on the rollouts of a stack. */
+/** What is done on a rollout, with its options already checked. */
+export type RolloutWork = (context: RolloutContext) => Verb;
+
+/**
+ * Runs a verb on the rollouts of a stack.
+ *
+ * @param prepare checks the options, before the stack is opened. @throws UserError that names a wrong option
+ */
 export async function runOnRollout(
   run: Run,
   { stack, set }: RolloutFlags,
-  work: (context: RolloutContext) => Verb,
+  prepare: () => RolloutWork,
   kind: RolloutKind = {},
 ): Promise<void> {
-  await run((signal) => openStack(stack, set).rollout(kind, signal, work));
+  await run((signal) => {
+    const work = prepare();
+    return openStack(stack, set).rollout(kind, signal, work);
+  });
 }
 
 /** The request of the options. @throws UserError that names a wrong option */
 export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
   const { image, reason } = options;
+  if (image !== undefined && !/^[a-z0-9][\w.:/@-]*$/.test(image)) {
+    const problem =
+      image.trim() === ""
+        ? "is the image that a cutover deploys into the idle slot"
+        : `"${image}" is not an image reference`;
+    throw new UserError("invalid-argument", "--image", problem, fix`${command("cutover --image IMAGE")}`);
+  }
   const seconds = (name: "hold" | "bake" | "standby" | "drain") => {
     const text = options[name];
     return text === undefined ? {} : { [`${name}Seconds`]: parseSeconds(text, `--${name}`) };

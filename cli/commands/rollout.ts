@@ -17,7 +17,7 @@ import { resume } from "../../operations/rollout/commands/resume.ts";
 import { rolloutStatus } from "../../operations/rollout/commands/status.ts";
 import { watchRollout, type WatchResult } from "../../operations/rollout/commands/watch.ts";
 import { parseSeconds } from "../../operations/rollout/model/plan.ts";
-import { resultOf, type CliEvent, type Verb } from "../events.ts";
+import { resultOf, type CliEvent } from "../events.ts";
 import { planExit, rolloutExit, statusExit, watchExit } from "../exit-codes.ts";
 import type { RolloutKind } from "../../platforms/platform.ts";
 import type { Register } from "./command.ts";
@@ -29,6 +29,7 @@ import {
   withStack,
   type CutoverOptions,
   type RolloutFlags,
+  type RolloutWork,
 } from "./rollout-options.ts";
 
 /** `./exai rollout <action>`. */
@@ -148,7 +149,7 @@ export const registerRollout: Register = (program, run) => {
       .action(async () => {
         const options = each.opts<RolloutFlags & RolloutOptions>();
         const flags = { ...options, rollout: each.args[0] ?? options.rollout };
-        await runOnRollout(run, flags, (context) => rolloutVerb(context, name, flags), action.kind);
+        await runOnRollout(run, flags, () => rolloutWork(name, flags), action.kind);
       });
   }
 };
@@ -178,42 +179,48 @@ export interface RolloutOptions extends CutoverOptions {
   readonly rollout?: string | undefined;
 }
 
-/** `rollout <action>`. */
-export function rolloutVerb(context: RolloutContext, action: RolloutAction, options: RolloutOptions): Verb {
+/** `rollout <action>`. @throws UserError that names a wrong option */
+export function rolloutWork(action: RolloutAction, options: RolloutOptions): RolloutWork {
   switch (action) {
-    case "plan":
-      return resultOf("rollout plan", planCutover(context, requestOf(options)), planExit);
-    case "status":
-      return options.watch === true
-        ? resultOf("rollout status --watch", watching(context, options.every), watchExit)
-        : resultOf("rollout status", rolloutStatus(context), statusExit);
+    case "plan": {
+      const request = requestOf(options);
+      return (context) => resultOf("rollout plan", planCutover(context, request), planExit);
+    }
+    case "status": {
+      const every = options.every === undefined ? {} : { everySeconds: parseEvery(options.every) };
+      return (context) =>
+        options.watch === true
+          ? resultOf("rollout status --watch", watching(context, every), watchExit)
+          : resultOf("rollout status", rolloutStatus(context), statusExit);
+    }
     case "history": {
-      const { last, rollout } = options;
-      const read: Promise<RolloutHistory | RolloutDetail> =
-        rollout === undefined ? rolloutHistory(context, parseCount(last)) : rolloutDetail(context, rollout);
-      return resultOf("rollout history", read, () => EXIT.ok);
+      const { rollout } = options;
+      const last = parseCount(options.last);
+      const read = (context: RolloutContext): Promise<RolloutHistory | RolloutDetail> =>
+        rollout === undefined ? rolloutHistory(context, last) : rolloutDetail(context, rollout);
+      return (context) => resultOf("rollout history", read(context), () => EXIT.ok);
     }
     case "resume":
-      return resultOf("rollout resume", resume(context, options), rolloutExit);
+      return (context) => resultOf("rollout resume", resume(context, options), rolloutExit);
     case "abort":
-      return resultOf("rollout abort", abort(context, options), rolloutExit);
+      return (context) => resultOf("rollout abort", abort(context, options), rolloutExit);
     case "pause":
-      return resultOf("rollout pause", pause(context, options), rolloutExit);
+      return (context) => resultOf("rollout pause", pause(context, options), rolloutExit);
     case "promote":
-      return resultOf("rollout promote", promote(context, options), rolloutExit);
+      return (context) => resultOf("rollout promote", promote(context, options), rolloutExit);
     case "finish": {
       const { drain, ...rest } = options;
       const seconds = drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") };
-      return resultOf("rollout finish", finish(context, { ...rest, ...seconds }), rolloutExit);
+      return (context) => resultOf("rollout finish", finish(context, { ...rest, ...seconds }), rolloutExit);
     }
   }
 }
 
 async function* watching(
   context: RolloutContext,
-  every: string | undefined,
+  every: { readonly everySeconds?: number },
 ): AsyncGenerator<CliEvent, WatchResult, void> {
-  const events = watchRollout(context, every === undefined ? {} : { everySeconds: parseEvery(every) });
+  const events = watchRollout(context, every);
   for (;;) {
     const next = await events.next();
     if (next.done === true) return next.value;

@@ -2,14 +2,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { EXIT } from "../../contract/errors.ts";
+import { EXIT, UserError } from "../../contract/errors.ts";
 import type { LogEvent, ProgressEvent } from "../../contract/events.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { TEST_IMAGES } from "../../contract/images.ts";
 import { timed } from "../../contract/timed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { merge, type Task } from "../../operations/images/merge.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { prepareMachine } from "../../platforms/machine/prepare.ts";
+import { nearest, suggestion } from "../../contract/nearest.ts";
 import { resultOf } from "../events.ts";
 import type { Counts } from "../results.ts";
 import type { Register } from "./command.ts";
@@ -19,15 +21,16 @@ export const registerTest: Register = (program, run) => {
   program
     .command("test")
     .description("run types, lint, dead code and all tests; the last line counts them")
-    .argument("[suites...]", "folders of tests/ to run alone, for example unit policies")
+    .argument("[suites...]", "folders or files of tests/ to run alone, for example unit policies")
     .addHelpText("after", "\nExit codes: 0 all passed, 1 something failed.")
     .action(async (suites: string[]) => {
       const json = program.opts<{ json?: boolean }>().json === true;
-      await run((signal) =>
-        resultOf("test", test(suites, json ? 2 : "inherit", signal), ({ failed }) =>
+      await run((signal) => {
+        const folders = suites.map(folderOf);
+        return resultOf("test", test(folders, json ? 2 : "inherit", signal), ({ failed }) =>
           failed === 0 ? EXIT.ok : EXIT.violations,
-        ),
-      );
+        );
+      });
     });
 };
 
@@ -51,10 +54,11 @@ const STATIC_CHECKS = [
  * and Ubuntu). What mostly waits runs at the same time as what computes: Debian's archive is waited for during the tests that
  * need only Node, and the checks run during the tests with containers.
  *
+ * @param chosen folders and files below the project; empty: all of them, and the static checks
  * @param output where the output of vitest goes
  */
 async function* test(
-  suites: readonly string[],
+  chosen: readonly string[],
   output: "inherit" | 2,
   signal: AbortSignal,
 ): AsyncGenerator<TestEvent, Counts, void> {
@@ -65,8 +69,8 @@ async function* test(
     total.skipped += counts.skipped;
   };
   yield* prepareMachine("tests", signal);
-  const all = suites.length === 0;
-  const folders = all ? everySuite() : suites.map((suite) => `tests/${suite}`);
+  const all = chosen.length === 0;
+  const folders = all ? everySuite().map((suite) => `tests/${suite}`) : chosen;
   const meanwhile: Partial<Record<string, readonly Task<TestEvent>[]>> = all
     ? { pure: [(emit) => images(emit, signal)], containers: checks(add, signal) }
     : {};
@@ -145,7 +149,22 @@ async function images(emit: Emit, signal: AbortSignal): Promise<void> {
 function everySuite(): string[] {
   return readdirSync(join(PROJECT_ROOT, "tests"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== "support")
-    .map((entry) => `tests/${entry.name}`);
+    .map((entry) => entry.name)
+    .sort();
+}
+
+/** A folder or a file of tests, with or without `tests/` before it. @throws UserError if there is none of that name */
+function folderOf(suite: string): string {
+  const path = join("tests", suite.replace(/^(\.\/)?tests\//, ""));
+  const known = everySuite();
+  const [root, folder = ""] = path.split("/");
+  if (root === "tests" && known.includes(folder) && existsSync(join(PROJECT_ROOT, path))) return path;
+  throw new UserError(
+    "invalid-argument",
+    suite,
+    `is neither a suite nor a file of tests${suggestion(suite, known)}; the suites are ${known.join(", ")}`,
+    fix`${command(`test ${nearest(suite, known) ?? "unit"}`)}`,
+  );
 }
 
 /** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log, and it yields to all other processes. */

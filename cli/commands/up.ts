@@ -24,7 +24,9 @@ export const registerUp: Register = (program, run) => {
 Without a stack, everything runs on this machine with Docker Compose: the server in both slots, the router, PostgreSQL with
 its migrations and backups, Prometheus and Alertmanager, all on the loopback interface. A second run changes nothing.
 
-Exit codes: 0 done, 2 failed, 3 another operation holds the lock.
+What --set gives a stack on this machine is kept: every later command uses it, and --set key= removes it.
+
+Exit codes: 0 done, 2 failed, 3 another operation holds the lock, or a port is in use.
 
 Examples:
   ./exai up

@@ -22,7 +22,10 @@ export function formatDoctor({ ready, findings }: DoctorResult): readonly Block[
         : `missing: ${missing.map(({ name }) => name).join(", ")}`,
       ready ? "good" : "bad",
     ),
-    next(ready ? command("up") : { ...command("doctor --install"), comment: "as root, on Debian or Ubuntu" }),
+    ...(ready ? [next(command("up"))] : []),
+    ...(missing.some(({ packages }) => packages !== undefined)
+      ? [next({ ...command("doctor --install"), comment: "as root, on Debian or Ubuntu" })]
+      : []),
   ];
 }
 

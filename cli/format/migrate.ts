@@ -11,6 +11,7 @@ import { count } from "./units.ts";
 /** `migrate plan`: each migration with its state. */
 export function formatMigratePlan({ migrations, refusal, notes }: MigrationPlan): readonly Block[] {
   const pending = migrations.filter((migration) => !migration.applied);
+  const newest = migrations.findLast(({ applied }) => applied)?.version ?? "";
   const unknown = migrations.filter((migration) => !migration.file);
   const heading =
     unknown.length > 0
@@ -22,20 +23,30 @@ export function formatMigratePlan({ migrations, refusal, notes }: MigrationPlan)
     {
       type: "table",
       columns: [{ title: "VERSION" }, { title: "NAME" }, { title: "KIND", priority: 1 }, { title: "STATE" }],
-      rows: migrations.map((migration) => [migration.version, migration.name, migration.kind, stateOf(migration)]),
+      rows: migrations.map((migration) => [
+        migration.version,
+        migration.name,
+        migration.kind,
+        stateOf(migration, newest),
+      ]),
     },
     ...notes.map((note): Block => ({ type: "warning", text: schemaNoteText(note) })),
     ...(refusal === undefined ? [] : [{ type: "warning", text: leftText(refusal) } as const]),
     { type: "heading", text: heading },
-    ...(pending.length > 0 && unknown.length === 0
+    ...(pending.length > 0 && unknown.length === 0 && !ofOrder(refusal)
       ? [{ type: "next", commands: [command("migrate apply")] } as const]
       : []),
   ];
 }
 
-function stateOf({ file, applied }: MigrationState): string {
+function ofOrder(refusal: MigrationPlan["refusal"]): boolean {
+  return refusal?.reason === "migration-edited" || refusal?.reason === "out-of-order";
+}
+
+function stateOf({ file, applied, edited, version }: MigrationState, newest: string): string {
   if (!file) return "only in the database";
-  return applied ? "applied" : "pending";
+  if (applied) return edited ? "applied, changed since" : "applied";
+  return version < newest ? "pending, out of order" : "pending";
 }
 
 /** `migrate apply`. */

@@ -13,7 +13,7 @@ import type { EnvironmentData, SynthData } from "../results.ts";
 import { heading, lines, next, pairs, type Block, type Formatter, type Text } from "./block.ts";
 import { migrationWarnings } from "./migrate.ts";
 import { shownPath } from "./path.ts";
-import { count, span } from "./units.ts";
+import { age, count, span } from "./units.ts";
 
 /** `up`. */
 export const formatUp: Formatter<UpResult> = (result) => {
@@ -114,7 +114,7 @@ export function downQuestion({ volumes, data, home, files = [] }: DownPlan): str
 }
 
 /** `status`. */
-export const formatStatus: Formatter<StackStatus> = ({ stack, services, unhealthy, up }, { at }) => [
+export const formatStatus: Formatter<StackStatus> = ({ stack, services, unhealthy, up, overrides }, { at }) => [
   {
     type: "table",
     columns: [
@@ -128,15 +128,26 @@ export const formatStatus: Formatter<StackStatus> = ({ stack, services, unhealth
       service.service,
       stateOf(service),
       service.image ?? "",
-      service.startedAt === undefined ? "" : span((at - Date.parse(service.startedAt)) / 1000),
+      isRunning(service) ? age(at, service.startedAt) : "",
       service.ports.join(", "),
     ]),
   },
+  ...overridesLine(overrides),
   unhealthy.length === 0
     ? heading(`${stack}: all ${count(services.length, "service")} healthy`, "good")
     : heading(`${stack}: not healthy: ${unhealthy.join(", ")}`, "bad"),
   ...(unhealthy.length === 0 ? [] : [next(command(up ? `logs ${unhealthy[0] ?? ""}` : "up"))]),
 ];
+
+function overridesLine(overrides: StackStatus["overrides"]): readonly Block[] {
+  const texts = Object.entries(overrides).map(([key, value]) => `${key}=${value}`);
+  return texts.length === 0 ? [] : [lines(`settings of ./exai up --set: ${texts.join(", ")}`)];
+}
+
+/** A container that has ended has an exit code. */
+function isRunning({ exitCode }: ServiceStatus): boolean {
+  return exitCode === undefined;
+}
 
 function stateOf({ state, exitCode }: ServiceStatus): Text {
   if (state === "healthy") return { text: state, tone: "good" };

@@ -90,14 +90,14 @@ export function checkSchedule(schedule: Schedule): void {
       "invalid-setting",
       where,
       `keeps backups for ${schedule.retentionDays} days, outside ${min}-${max}`,
-      `pulumi config set exai:${schedule.name}RetentionDays <${min}-${max}>`,
+      `set exai:${schedule.name}RetentionDays to ${min}-${max}`,
     );
   if (!isTimeZone(schedule.timeZone))
     throw new UserError(
       "invalid-setting",
       where,
       `names the time zone ${schedule.timeZone}, which the IANA database has not`,
-      "pulumi config set exai:backupTimeZone Europe/Berlin",
+      "set exai:backupTimeZone to a name such as Europe/Berlin",
     );
   try {
     parseCron(schedule.cron);

@@ -1,5 +1,6 @@
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { userName } from "../../contract/user.ts";
 import { runProgram, type Ran, type RunOptions } from "./process.ts";
 
 /** Docker refused a command; `stderr` is what it said. */
@@ -15,18 +16,32 @@ export class DockerError extends Error {
   }
 }
 
-/** What Docker's client says when its daemon does not answer or may not be used. */
-const UNREACHABLE =
-  /cannot connect to the docker daemon|permission denied while trying to connect|error during connect|is the docker daemon running/i;
+/** What Docker's client says when its daemon does not answer. */
+const UNREACHABLE = /cannot connect to the docker daemon|error during connect|is the docker daemon running/i;
+
+/** What Docker's client says when the user has no access to the daemon's socket. */
+const FORBIDDEN = /permission denied while trying to connect/i;
+
+/** What gives a user access to Docker's socket. The group counts from the next login on. */
+export const DOCKER_ACCESS = fix`sudo usermod -aG docker "$USER", then log in again (or: newgrp docker); or run the command with sudo`;
 
 function unreachable(problem: string, cause?: unknown): UserError {
   return new UserError(
     "unavailable",
     "docker",
     problem,
-    fix`${command("doctor --install")}`,
+    // Only root can install and start Docker.
+    process.getuid?.() === 0 ? fix`${command("doctor --install")}` : fix`sudo ${command("doctor --install")}`,
     cause === undefined ? {} : { cause },
   );
+}
+
+/** The error of a client that has no access to its daemon; undefined if its message says something else. */
+export function forbidden(stderr: string): UserError | undefined {
+  if (!FORBIDDEN.test(stderr)) return undefined;
+  const socket = /unix:\/\/(\/[^\s:]+)/.exec(stderr)?.[1] ?? "/var/run/docker.sock";
+  const problem = `${userName()} has no access to Docker's socket ${socket}`;
+  return new UserError("permission-denied", "docker", problem, DOCKER_ACCESS);
 }
 
 /**
@@ -42,6 +57,8 @@ export async function tryDocker(args: readonly string[], options: RunOptions = {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     throw unreachable("the docker client is not installed", error);
   }
+  const denied = ran.code === 0 ? undefined : forbidden(ran.stderr);
+  if (denied !== undefined) throw denied;
   if (ran.code !== 0 && UNREACHABLE.test(ran.stderr))
     throw unreachable(`the daemon cannot be reached: ${ran.stderr.trim().split("\n")[0] ?? ""}`);
   return ran;

@@ -4,7 +4,8 @@ import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { migrationKind, type MigrationKind } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
-import { migrationFiles, migrationLabel } from "./files.ts";
+import { isEdited } from "./edited.ts";
+import { migrationFiles, migrationLabel, migrationSql } from "./files.ts";
 import { withMigrationsUpTo } from "./part.ts";
 import { supabase, SupabaseError } from "./supabase.ts";
 import { clientOptions, databaseUrl, type DatabaseUrl } from "./url.ts";
@@ -30,6 +31,8 @@ export interface MigrationState {
   /** Whether a file has it. */
   readonly file: boolean;
   readonly applied: boolean;
+  /** Whether the file was changed after it was applied. */
+  readonly edited: boolean;
   readonly kind: MigrationKind;
 }
 
@@ -42,13 +45,17 @@ export type AppliedMigration = Pick<MigrationState, "version" | "name" | "kind">
  * @throws UserError `unavailable` if the database cannot be read
  */
 export async function migrationStatus(url: string, options: MigrationOptions = {}): Promise<readonly MigrationState[]> {
-  const files = migrationFiles(options.root ?? PROJECT_ROOT);
+  const root = options.root ?? PROJECT_ROOT;
+  const files = new Map(migrationFiles(root).map((file) => [file.version, file]));
   const applied = await appliedMigrations(databaseUrl(url), options.connectSeconds ?? 10);
-  const names = new Map(files.map((file) => [file.version, file.name]));
-  return [...new Set([...names.keys(), ...applied.keys()])].sort().map((version) => {
+  return [...new Set([...files.keys(), ...applied.keys()])].sort().map((version) => {
+    const [file, record] = [files.get(version), applied.get(version)];
     // The database's name takes precedence: a file that was renamed later does not change what was applied.
-    const name = applied.get(version) ?? names.get(version) ?? "";
-    return { version, name, file: names.has(version), applied: applied.has(version), kind: migrationKind(name) };
+    const name = record?.name ?? file?.name ?? "";
+    return {
+      ...{ version, name, file: file !== undefined, applied: record !== undefined, kind: migrationKind(name) },
+      edited: file !== undefined && record !== undefined && isEdited(migrationSql(root, file), record.statements),
+    };
   });
 }
 
@@ -135,8 +142,19 @@ function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl)
   );
 }
 
-/** Names by version in the history table of the Supabase CLI; empty if it has never run. */
-async function appliedMigrations(database: DatabaseUrl, seconds: number): Promise<ReadonlyMap<string, string>> {
+/** A migration in the history table of the Supabase CLI. */
+interface MigrationRecord {
+  readonly version: string;
+  readonly name: string;
+  /** Null if they were not recorded. */
+  readonly statements: readonly string[] | null;
+}
+
+/** The history table of the Supabase CLI, by version; empty if it has never run. */
+async function appliedMigrations(
+  database: DatabaseUrl,
+  seconds: number,
+): Promise<ReadonlyMap<string, MigrationRecord>> {
   const client = new pg.Client({ ...clientOptions(database, seconds), application_name: "exai migrate" });
   try {
     await client.connect();
@@ -144,10 +162,12 @@ async function appliedMigrations(database: DatabaseUrl, seconds: number): Promis
       "select to_regclass('supabase_migrations.schema_migrations') is not null as there",
     );
     if (rows[0]?.there !== true) return new Map();
-    const history = await client.query<{ version: string; name: string | null }>(
-      "select version, name from supabase_migrations.schema_migrations order by version",
+    // As JSON, since a table of an older CLI has no statements.
+    const history = await client.query<MigrationRecord>(
+      `select m.version, coalesce(m.name, '') as name, to_jsonb(m) -> 'statements' as statements
+       from supabase_migrations.schema_migrations m order by m.version`,
     );
-    return new Map(history.rows.map(({ version, name }) => [version, name ?? ""]));
+    return new Map(history.rows.map((row) => [row.version, row]));
   } catch (cause) {
     throw unreachable(database, cause instanceof Error ? cause.message || cause.name : String(cause), cause);
   } finally {

@@ -3,6 +3,7 @@ import type { Operation } from "../../contract/events.ts";
 import { applyMigrations } from "../migrations/apply.ts";
 import { applyExpand, checkExpands, schemaState } from "./coupling.ts";
 import { applySchema, type ActiveReleases, type SchemaNote, type SchemaRefusal, type Unlabelled } from "./decide.ts";
+import { orderRefusal } from "./order.ts";
 import { schemaError } from "./refusal.ts";
 import { expandable, type SchemaMigration, type SchemaState } from "./state.ts";
 
@@ -25,6 +26,8 @@ export interface ApplyPendingOptions {
    * `never` keeps them for later in any case.
    */
   readonly contract: "refuse" | "leave" | "never";
+  /** Also applies pending migrations that are older than the newest applied one. @default false */
+  readonly outOfOrder?: boolean;
 }
 
 export interface ApplyPendingResult {
@@ -60,6 +63,14 @@ export async function* applyPending(url: string, options: ApplyPendingOptions): 
     return { applied: yield* applyExpand(url, where), left: { migrations, why }, notes: [] };
   };
   const state = await schemaState(url, root);
+  const { edited = [] } = state;
+  if (state.pending.length === 0 && edited.length > 0)
+    return { applied: [], notes: [{ reason: "migration-edited", migrations: edited }] };
+  const disorder = orderRefusal(state);
+  if (disorder !== undefined && !(disorder.reason === "out-of-order" && options.outOfOrder === true)) {
+    if (contract !== "leave") throw schemaError(disorder);
+    return { applied: [], left: { migrations: state.pending, why: disorder }, notes: [] };
+  }
   await checkExpands(state, root);
   const contracts = expandable(state).length < state.pending.length;
   if (contract === "never" && contracts) return yield* expandAlone(state, { reason: "expand-only" });

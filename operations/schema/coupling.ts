@@ -4,7 +4,7 @@ import type { Operation } from "../../contract/events.ts";
 import { breaches, type Breach } from "../../contract/sql/migration.ts";
 import { SqlSyntaxError } from "../../contract/sql/statements.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
-import { applyMigrations, migrationStatus } from "../migrations/apply.ts";
+import { applyMigrations, migrationStatus, type MigrationState } from "../migrations/apply.ts";
 import { migrationFiles, migrationSql, type MigrationFile } from "../migrations/files.ts";
 import type { Unlabelled } from "./decide.ts";
 import { rangeOfLabels, type SchemaRange } from "./range.ts";
@@ -58,14 +58,19 @@ export function databaseSchema(options: DatabaseSchemaOptions): RolloutSchema {
 
 /** The migrations that a database has, and those of the files that it lacks. @throws UserError if it cannot be read */
 export async function schemaState(url: string, root = PROJECT_ROOT, connectSeconds?: number): Promise<SchemaState> {
-  const status = await migrationStatus(url, { root, ...(connectSeconds === undefined ? {} : { connectSeconds }) });
-  const migrations = status.map(({ version, name, kind, applied }) => ({
-    applied,
-    migration: { version, name, kind },
-  }));
-  const where = (applied: boolean) =>
-    migrations.filter((each) => each.applied === applied).map((each) => each.migration);
-  return { applied: where(true), pending: where(false) };
+  return stateOf(await migrationStatus(url, { root, ...(connectSeconds === undefined ? {} : { connectSeconds }) }));
+}
+
+/** The migrations of a database, for what releases depend on. */
+export function stateOf(status: readonly MigrationState[]): SchemaState {
+  const where = (wanted: (migration: MigrationState) => boolean) =>
+    status.filter(wanted).map(({ version, name, kind }) => ({ version, name, kind }));
+  return {
+    applied: where(({ applied }) => applied),
+    pending: where(({ applied }) => !applied),
+    edited: where(({ edited }) => edited),
+    ahead: status.some(({ file }) => !file),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Slot } from "../../contract/slots.ts";
+import { orderRefusal, type OrderRefusal } from "./order.ts";
 import type { SchemaRange } from "./range.ts";
 import { expandable, expanded, floor, level, NO_SCHEMA, type SchemaMigration, type SchemaState } from "./state.ts";
 
@@ -15,6 +16,8 @@ export interface Release {
 
 /** Why something may not be done to the schema, or with it. Each reason has the data that a message needs. */
 export type SchemaRefusal =
+  /** Cutover, apply. */
+  | OrderRefusal
   /** The release does not declare the schema that it works with, and the settings require it. */
   | { readonly reason: "range-undeclared"; readonly release: Release }
   /** Cutover: no file holds a migration that the release requires. */
@@ -60,6 +63,8 @@ interface PendingContract {
 
 /** What is unknown about a release without leading to a refusal. */
 export type SchemaNote =
+  /** The files of applied migrations were changed since; nothing is pending. */
+  | { readonly reason: "migration-edited"; readonly migrations: readonly SchemaMigration[] }
   /** The release does not declare the schema that it works with, so nothing is compared. */
   | { readonly reason: "range-undeclared"; readonly release: Release }
   /** The same for a rollback, with the newest contract migration. */
@@ -92,6 +97,8 @@ export function cutoverSchema(state: SchemaState, candidate: Release, unlabelled
   const expand = expandable(state);
   const later = after.pending;
   const answer = (verdict: SchemaVerdict): CutoverSchema => ({ verdict, expand, later });
+  const disorder = orderRefusal(state, expand);
+  if (disorder !== undefined) return answer(refused(disorder));
   const unknown = undeclared(candidate, unlabelled);
   if (unknown !== undefined) return answer(unknown);
   const { min = NO_SCHEMA, max } = candidate.range ?? {};

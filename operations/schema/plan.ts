@@ -1,13 +1,14 @@
 import { migrationStatus, type MigrationState } from "../migrations/apply.ts";
 import type { ReleaseGuard } from "./apply.ts";
-import { schemaState } from "./coupling.ts";
+import { stateOf } from "./coupling.ts";
 import { applySchema, type SchemaNote, type SchemaRefusal } from "./decide.ts";
+import { orderRefusal } from "./order.ts";
 
 /** What `migrate apply` would do now. */
 export interface MigrationPlan {
   /** By version, rising; `applied` and `file` say which are pending and which the files lack. */
   readonly migrations: readonly MigrationState[];
-  /** Why `migrate apply` would refuse the contract migrations; absent if it would not, or if nothing is known of releases. */
+  /** Why `migrate apply` would refuse; absent if it would not, or if nothing is known of releases. */
   readonly refusal?: SchemaRefusal;
   readonly notes: readonly SchemaNote[];
 }
@@ -19,12 +20,19 @@ export async function planMigrations(
 ): Promise<MigrationPlan> {
   const where = root === undefined ? {} : { root };
   const migrations = await migrationStatus(url, where);
+  const state = stateOf(migrations);
+  const { edited = [] } = state;
+  // A changed file is reported although nothing is pending.
+  if (edited.length > 0 && state.ahead !== true)
+    return { migrations, refusal: { reason: "migration-edited", migrations: edited }, notes: [] };
+  const disorder = orderRefusal(state);
+  if (disorder !== undefined) return { migrations, refusal: disorder, notes: [] };
   // `migrate apply` refuses a database that has migrations of other files before it asks for the releases.
   const releases =
     migrations.every(({ file }) => file) && migrations.some(({ applied }) => !applied)
       ? await guard?.releases()
       : undefined;
   if (guard === undefined || releases === undefined) return { migrations, notes: [] };
-  const verdict = applySchema(await schemaState(url, root), releases, guard.unlabelled);
+  const verdict = applySchema(state, releases, guard.unlabelled);
   return verdict.allowed ? { migrations, notes: verdict.notes } : { migrations, refusal: verdict.refusal, notes: [] };
 }

@@ -1,6 +1,7 @@
 import { UserError } from "../../contract/errors.ts";
 import { command, fix, Fix } from "../../contract/fix.ts";
 import { migrationLabel } from "../migrations/files.ts";
+import type { SchemaMigration } from "./state.ts";
 import type { Release, SchemaNote, SchemaRefusal } from "./decide.ts";
 
 /** The error of an operation that the schema does not allow. */
@@ -10,6 +11,7 @@ export function schemaError(refusal: SchemaRefusal): UserError {
 
 /** A note as a sentence. */
 export function schemaNoteText(note: SchemaNote): string {
+  if (note.reason === "migration-edited") return editedText(note.migrations);
   return note.reason === "range-undeclared"
     ? `${undeclared(note.release)}, so it is not compared with the schema`
     : `${note.release.image} does not declare which schema it works with; the newest contract migration is ${migrationLabel(note.contract)}`;
@@ -17,6 +19,10 @@ export function schemaNoteText(note: SchemaNote): string {
 
 function problemOf(refusal: SchemaRefusal): string {
   switch (refusal.reason) {
+    case "migration-edited":
+      return editedText(refusal.migrations);
+    case "out-of-order":
+      return `${labels(refusal.migrations)} ${refusal.migrations.length === 1 ? "is" : "are"} older than ${refusal.newest}, which is applied; a new database applies them in another order`;
     case "range-undeclared":
       return undeclared(refusal.release);
     case "migration-missing":
@@ -41,6 +47,13 @@ function fixOf(refusal: SchemaRefusal): Fix {
   const finish = command("rollout finish");
   const apply = command("migrate apply");
   switch (refusal.reason) {
+    case "migration-edited": {
+      const [first] = refusal.migrations;
+      const file = first === undefined ? "" : `supabase/migrations/${migrationLabel(first)}.sql`;
+      return fix`restore the file (git log -p -- ${file}) and put the change into a new one (npx supabase migration new <name>); if both have the same effect: npx supabase migration repair --status applied ${first?.version ?? ""} --db-url <url>`;
+    }
+    case "out-of-order":
+      return fix`give the file a current version (git mv); or, if the order has no effect: ${command("migrate apply --out-of-order")}`;
     case "range-undeclared":
       return fix`build the image with the labels, or set exai:blueSchema or exai:greenSchema, or set exai:unlabelledReleases to warn`;
     case "migration-missing":
@@ -66,6 +79,14 @@ function fixOf(refusal: SchemaRefusal): Fix {
         refusal,
       );
   }
+}
+
+function labels(migrations: readonly SchemaMigration[]): string {
+  return migrations.map(migrationLabel).join(", ");
+}
+
+function editedText(migrations: readonly SchemaMigration[]): string {
+  return `${labels(migrations)} ${migrations.length === 1 ? "was" : "were"} changed after ${migrations.length === 1 ? "it was" : "they were"} applied: the database does not have the present text`;
 }
 
 function undeclared({ image }: Release): string {

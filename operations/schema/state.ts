@@ -14,6 +14,10 @@ export interface SchemaState {
   readonly applied: readonly SchemaMigration[];
   /** Migrations of the files that the database lacks, by version, rising. */
   readonly pending: readonly SchemaMigration[];
+  /** Applied migrations whose files were changed since. */
+  readonly edited?: readonly SchemaMigration[];
+  /** Whether a migration is applied that the files lack. */
+  readonly ahead?: boolean;
 }
 
 /** Version of a database without any migration. */
@@ -45,5 +49,5 @@ export function expandable(state: SchemaState): readonly SchemaMigration[] {
 export function expanded(state: SchemaState): SchemaState {
   const next = expandable(state);
   const applied = [...state.applied, ...next].sort((a, b) => (a.version < b.version ? -1 : 1));
-  return { applied, pending: state.pending.slice(next.length) };
+  return { ...state, applied, pending: state.pending.slice(next.length) };
 }

@@ -9,6 +9,7 @@ import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
 import { containersOf, imageIds, type RunningContainer } from "./containers.ts";
+import { refuseTakenPorts } from "./ports.ts";
 import type { DockerProject } from "./project.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
@@ -86,11 +87,11 @@ export async function* apply(project: DockerProject, options: ApplyOptions): Ope
       ...names,
     ],
     { signal: options.signal },
-  ).then((ran) => {
-    composing.ended = true;
+  ).then(async (ran) => {
     // An unhealthy service fails Compose's own wait too; the wait below names it and gives the reason.
     if (ran.code !== 0 && !/unhealthy|dependency failed/i.test(ran.stderr))
-      composing.fault = composeFault(project, ran.stderr);
+      composing.fault = await composeFault(project, ran.stderr);
+    composing.ended = true;
   });
   try {
     if (options.waitForHealth === false) {
@@ -170,20 +171,12 @@ async function lastLog(container: RunningContainer): Promise<string> {
   return `${ran.stdout}${ran.stderr}`.trim().replaceAll(/^/gm, "    ");
 }
 
-/** Turns an error of Compose into one for the user: a port that is in use gets the setting that changes it. */
-function composeFault(project: DockerProject, stderr: string): UserError {
-  const taken = /(?:bind for|listen tcp4?) [\d.]*:(\d+)[^\n]*(?:already allocated|already in use)/i.exec(stderr);
-  if (taken !== null) {
-    const key = Object.entries(project.settings).find(
-      ([name, value]) => name.endsWith("Port") && String(value) === taken[1],
-    )?.[0];
-    const setting = key === undefined ? "the port's setting" : `exai:${key}`;
-    return new UserError(
-      "failed",
-      `port ${taken[1] ?? ""}`,
-      "is used by another program",
-      fix`${command(`up --set ${setting.replace("exai:", "")}=<free port>`)}, or set ${setting} in Pulumi.${project.settings.stack}.yaml`,
-    );
+/** Turns an error of Compose into one for the user. A port may have been taken since {@link refuseTakenPorts} looked. */
+async function composeFault({ settings }: DockerProject, stderr: string): Promise<UserError> {
+  try {
+    if (/already allocated|already in use/i.test(stderr)) await refuseTakenPorts(settings);
+  } catch (error) {
+    if (error instanceof UserError) return error;
   }
   const last = stderr.trim().split("\n").slice(-6).join("\n    ");
   return new UserError("failed", "compose", `could not start the stack:\n    ${last}`, fix`${command("doctor")}`);

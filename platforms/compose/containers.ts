@@ -18,10 +18,11 @@ export interface RunningContainer {
   /** Compose file that it was made from; empty if the Pulumi engine made it. */
   readonly composeFile: string;
   readonly restarts: number;
-  readonly startedAt: string;
+  /** ISO 8601; absent if it was never started. */
+  readonly startedAt?: string;
   /** Exit code of the last run, if it has ended. */
   readonly exitCode: number;
-  /** Ports on the host, `127.0.0.1:8080->8080`. */
+  /** Ports on the host that it publishes while it runs, `127.0.0.1:8080->8080`. */
   readonly ports: readonly string[];
 }
 
@@ -89,12 +90,17 @@ function containerOf(raw: Inspected): RunningContainer {
     hash: labels[LABELS.configHash] ?? "",
     composeFile: labels["com.docker.compose.project.config_files"] ?? "",
     restarts: raw.RestartCount,
-    startedAt: raw.State.StartedAt,
+    ...startOf(raw.State.StartedAt),
     exitCode: raw.State.ExitCode,
     ports: Object.entries(raw.HostConfig.PortBindings ?? {}).flatMap(([inside, outside]) =>
       (outside ?? []).map((port) => `${port.HostIp}:${port.HostPort}->${inside.replace("/tcp", "")}`),
     ),
   };
+}
+
+/** Docker gives a time that has not been yet as the first second of year 1. */
+function startOf(startedAt: string): { readonly startedAt?: string } {
+  return Date.parse(startedAt) > 0 ? { startedAt } : {};
 }
 
 /** Content identifiers of the images on this machine; absent ones are left out. */

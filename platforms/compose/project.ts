@@ -24,9 +24,13 @@ export interface DockerStack {
   /** Absolute path of the stack's own folder. */
   readonly home: string;
   readonly state: FileState;
-  /** What the settings were made from: the typed overrides, the images of the slots and the keys of a rotation. */
+  /** What `--set` gave the earlier `up`s. */
+  readonly recorded: Overrides;
+  /** The stack file with the recorded and the typed overrides. */
+  readonly given: ConfigSource;
+  /** What wins over the stack file: recorded and typed overrides, the images of the slots and the keys of a rotation. */
   readonly overrides: Overrides;
-  /** The stack file with the overrides. */
+  /** The stack file with {@link overrides}. */
   readonly source: ConfigSource;
 }
 
@@ -46,7 +50,7 @@ export interface DockerProject extends DockerStack {
  */
 export function dockerStack(declared: DeclaredStack, more: Overrides = {}): DockerStack {
   const { name, file } = declared;
-  const given = { ...declared.overrides, ...more };
+  const typed = { ...declared.overrides, ...more };
   // The state is needed before the settings can be parsed.
   const text = (key: "homeDirectory" | "instance") => {
     const value = declared.source.get(key);
@@ -55,19 +59,32 @@ export function dockerStack(declared: DeclaredStack, more: Overrides = {}): Dock
   const home = resolve(PROJECT_ROOT, text("homeDirectory"));
   const state = new FileState(home, text("instance"));
   const images = state.slots();
-  const overrides: Overrides = {
+  const recorded = state.overrides();
+  const given = layered(file, { overrides: present({ ...recorded, ...typed }) });
+  const all: Overrides = {
+    ...recorded,
     ...Object.fromEntries(
       SLOTS.flatMap((slot) => (images[slot] === undefined ? [] : [[`${slot}Image`, images[slot]]])),
     ),
-    ...jwtSettings(state, declared.source),
-    ...given,
+    ...jwtSettings(state, given),
+    ...typed,
   };
-  const source = layered(file, { overrides });
-  return { declared, settings: parseSettings(name, source), home, state, overrides, source };
+  const overrides = present(all);
+  const untyped = Object.keys(overrides).filter((key) => typed[key] === undefined);
+  const origins = Object.fromEntries(untyped.map((key) => [key, "recorded" as const]));
+  const source = layered(file, { overrides, origins });
+  return { declared, settings: parseSettings(name, source), home, state, recorded, given, overrides, source };
+}
+
+/** Without the values that are empty: `--set key=` stands for the value of the stack file. */
+function present(overrides: Overrides): Overrides {
+  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== ""));
 }
 
 /** Runs the program of a local stack and renders its Compose project. Writes nothing but generated passwords. */
 export async function dockerProject(stack: DockerStack): Promise<DockerProject> {
+  // Inside of the program an error of the file system would end the process.
+  stack.state.prepare();
   const { capture, compose, composeOutputs } = await loadProgram();
   const graph = await capture(stack.declared.name, stack.source, {
     outputs: composeOutputs((password, length) => stack.state.password(password, length)),

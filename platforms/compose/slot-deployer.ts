@@ -79,9 +79,10 @@ const byCompose: MakeContainer = async (stack, slot, image, signal) => {
 
 /** The engine runs an `up` that is confined to the slot. */
 const byEngine: MakeContainer = async (stack, slot, image, signal) => {
-  const { name, overrides } = stack.declared;
+  const { name } = stack.declared;
   // A raw `pulumi up` has to result in the same stack too.
-  if (Object.keys(overrides).length === 0) setInStackFile(PROJECT_ROOT, name, `${slot}Image`, image);
+  if (Object.keys({ ...stack.recorded, ...stack.declared.overrides }).length === 0)
+    setInStackFile(PROJECT_ROOT, name, `${slot}Image`, image);
   const { openEngine } = await loadEngine();
   const { engine } = await openEngine(engineTarget(stack));
   // The container, its image, and the carrier and volumes of its files.

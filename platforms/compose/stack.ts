@@ -59,7 +59,7 @@ export function composeStack(declared: DeclaredStack): Stack {
     rollout: runsRollouts(stack),
     database: (options) => Promise.resolve(databaseOf(stack, options)),
     rotation: (signal, kind) => ({
-      store: new FileRotationStore(stack.state, declared.source),
+      store: new FileRotationStore(stack.state, stack.given),
       leases: new FileLeaseStore(join(home, "rotations")),
       // Each cutover of a rotation starts from the keys that are written by then.
       rollout: (work) => runsRollouts(dockerStack(declaredStack(name, overrides)))(kind, signal, work),

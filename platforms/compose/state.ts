@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix, type Fix } from "../../contract/fix.ts";
@@ -28,6 +29,13 @@ export class FileState {
     this.home = home;
     this.#instance = instance;
     this.#passwords = readState(home, "secrets.json");
+  }
+
+  /** Makes the folder before the first password. @throws Error of the system, or UserError, if it could not be stored */
+  prepare(): void {
+    if (existsSync(join(this.home, "secrets.json"))) return;
+    claimHome(this.home, this.#instance);
+    accessSync(this.home, constants.W_OK);
   }
 
   /** The password of that name; generated and stored at the first use. */
@@ -67,6 +75,19 @@ export class FileState {
     this.#change("slots.json", (present) => ({ ...present, [slot]: image }));
   }
 
+  /** What `--set` gave the `up`s. */
+  overrides(): Texts {
+    return readState(this.home, "overrides.json");
+  }
+
+  /** Sets what `--set` gives, and removes what is empty. */
+  setOverrides(given: Texts): void {
+    this.#change("overrides.json", (present) => {
+      const next = Object.fromEntries(Object.entries({ ...present, ...given }).filter(([, value]) => value !== ""));
+      return isDeepStrictEqual(next, present) ? present : next;
+    });
+  }
+
   /** Changes a file, and returns what it contains after it. */
   #change(name: keyof typeof FIXES, change: (present: Texts) => Texts): Texts {
     claimHome(this.home, this.#instance);
@@ -87,6 +108,7 @@ export function randomPassword(length: number): string {
 
 /** How to correct the content of each file. Without its passwords the data cannot be opened, but a copy of the file opens it. */
 const FIXES = {
+  "overrides.json": (path: string) => fix`rm ${path}, then ${command("up")} with the same --set options`,
   "secrets.json": (path: string) =>
     fix`restore ${path} from a copy: nothing else opens the data. If the data may be lost: rm ${path}, then ${command("down --volumes")}`,
   "slots.json": (path: string) =>

@@ -5,6 +5,7 @@ import { serverName } from "../../stacks/settings.ts";
 import type { ServiceStatus, StackStatus } from "../results.ts";
 import { containersOf, type RunningContainer } from "./containers.ts";
 import type { DockerStack } from "./project.ts";
+import { shownOverrides } from "./recorded.ts";
 
 /**
  * What the program of a local stack declares with any settings. To run it takes longer than all else that `status` does.
@@ -25,6 +26,7 @@ export async function composeStatus(stack: DockerStack): Promise<StackStatus> {
     services,
     unhealthy: services.flatMap(({ service, state }) => (HEALTHY.includes(state) ? [] : [service])),
     up: running.size > 0,
+    overrides: shownOverrides(stack.recorded),
   };
 }
 
@@ -38,9 +40,11 @@ function statusOf(
 ): ServiceStatus {
   if (container === undefined) return { service, state: "absent", ports: [] };
   const { image, startedAt, ports, exitCode } = container;
-  if (container.state === "running") return { service, state: container.health || "running", image, startedAt, ports };
+  const since = startedAt === undefined ? {} : { startedAt };
+  if (container.state === "running") return { service, state: container.health || "running", image, ...since, ports };
   const state = drained.has(service) ? "drained" : container.state;
-  return { service, state, image, startedAt, exitCode, ports };
+  // A container that never ran has no exit code.
+  return { service, state, image, ...since, ...(startedAt === undefined ? {} : { exitCode }), ports };
 }
 
 /** The slots that a rollout has drained. A journal that cannot be read is reported by `rollout status`. */

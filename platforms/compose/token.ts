@@ -20,7 +20,7 @@ export function signToken({ settings, home, state, source }: DockerStack): strin
       "invalid-setting",
       "exai:jwtSecret",
       "is encrypted in the stack file, and the smoke test needs it to sign a token",
-      `pulumi config rm --stack ${settings.stack} exai:jwtSecret   # local then generates one`,
+      `remove exai:jwtSecret from Pulumi.${settings.stack}.yaml; local then generates one`,
     );
   const key = given === undefined || given === "" ? state.password("generated-jwt", 48) : given;
   return smokeToken(key);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
-import type { Operation } from "../../contract/events.ts";
+import type { NoteEvent, Operation } from "../../contract/events.ts";
 import { timed } from "../../contract/timed.ts";
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
@@ -12,6 +12,8 @@ import type { ComposeUp } from "../results.ts";
 import { apply, difference, writeProject } from "./apply.ts";
 import { localDatabaseUrl } from "./project.ts";
 import { dockerProject, dockerStack, type DockerProject, type DockerStack } from "./project.ts";
+import { refuseTakenPorts } from "./ports.ts";
+import { recordOverrides, shownOverrides } from "./recorded.ts";
 import { localGuard } from "./release-guard.ts";
 
 /**
@@ -21,6 +23,8 @@ import { localGuard } from "./release-guard.ts";
 export async function* composeUp(stack: DockerStack, signal: AbortSignal): Operation<ComposeUp> {
   const begun = Date.now();
   let project = yield* timed("synthesize", "run the program", () => dockerProject(stack));
+  await refuseTakenPorts(project.settings);
+  yield* keepOverrides(stack);
   if (!(await readyFor(project.compose.images))) yield* prepareMachine("stack", signal);
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   const leftOut = optional(missing);
@@ -53,6 +57,19 @@ export async function* composeUp(stack: DockerStack, signal: AbortSignal): Opera
   };
 }
 
+/** Records what `--set` gives, and reports what earlier runs gave. */
+function* keepOverrides({ declared, recorded, state }: DockerStack): Generator<NoteEvent, void, void> {
+  recordOverrides(state, declared.overrides);
+  const earlier = Object.entries(shownOverrides(recorded)).filter(([key]) => declared.overrides[key] === undefined);
+  if (earlier.length === 0) return;
+  yield {
+    type: "note",
+    level: "info",
+    message: `settings of earlier runs apply: ${earlier.map(([key, value]) => `${key}=${value}`).join(", ")}`,
+    fix: fix`to remove one: ${command(`up --set ${earlier[0]?.[0] ?? ""}=`)}`,
+  };
+}
+
 /** Applies the pending migrations. Those that would break a running release are left for later. */
 export function migrateLocal(stack: DockerStack, signal: AbortSignal): Operation<ApplyPendingResult> {
   return applyPending(localDatabaseUrl(stack), { signal, guard: localGuard(stack, signal), contract: "leave" });
@@ -72,6 +89,8 @@ function optional(missing: readonly string[]): readonly string[] {
  */
 export async function* provideImages(stack: DockerStack, signal: AbortSignal): Operation<void> {
   const project = await dockerProject(stack);
+  await refuseTakenPorts(project.settings);
+  yield* keepOverrides(stack);
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   if (missing.length === 0) return;
   const withoutGrafana = `up ${stack.declared.name} --engine --set grafana=false`;

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import type { Operation } from "../../contract/events.ts";
+import type { NoteEvent, Operation } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
 import type { RotationContext } from "../../operations/secrets/rotate.ts";
+import { setFix } from "../../stacks/settings/fixes.ts";
 import { loadProgram } from "../../synth/lazy.ts";
 import { declaredStack, type DeclaredStack } from "../declared.ts";
 import type { RolloutKind, RunsRollouts, Stack } from "../platform.ts";
@@ -23,6 +24,7 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       return declared.settings;
     },
     up: async function* ({ confirm, signal }) {
+      yield* forThisRun(declared);
       return yield* (await loadEngine()).engineUp(clusterTarget(declared), {
         confirm,
         finish: (settings, changed) => awaitSlots(settings, changed, signal),
@@ -54,6 +56,18 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       exclusively: (_verb, work) => work(),
     }),
     rotation: (signal, kind) => rotationOf(declared, signal, kind),
+  };
+}
+
+/** The team shares the stack, and other machines know its file only. The image comes from each deployment. */
+function* forThisRun({ name, environment, overrides }: DeclaredStack): Generator<NoteEvent, void, void> {
+  const [first] = Object.keys(overrides).filter((key) => key !== "image");
+  if (first === undefined) return;
+  yield {
+    type: "note",
+    level: "warning",
+    message: `--set ${first} applies to this run only; the next up, and every other command, uses Pulumi.${name}.yaml`,
+    fix: setFix({ stack: name, environment, key: first, origin: "file" }, overrides[first] ?? ""),
   };
 }
 

@@ -1,9 +1,12 @@
 import { statfs } from "node:fs/promises";
-import { createServer } from "node:net";
+import { forbidden } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
-import { command, fix, type Fix } from "../../contract/fix.ts";
+import { UserError, UserErrors } from "../../contract/errors.ts";
+import type { Fix } from "../../contract/fix.ts";
+import type { Settings } from "../../stacks/settings.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import { containersOf } from "../compose/containers.ts";
+import { holderText, portsFix, publishedPorts, takenPorts } from "../compose/ports.ts";
+import { dockerStack } from "../compose/project.ts";
 import { declaredStack } from "../declared.ts";
 
 /** The result of one check. */
@@ -65,7 +68,13 @@ async function node(): Promise<CheckResult> {
 }
 
 async function dockerDaemon(): Promise<CheckResult> {
-  const version = await firstLine("docker", "version", "--format", "{{.Server.Version}}");
+  const ran = await runProgram("docker", ["version", "--format", "{{.Server.Version}}"], { timeoutMs: 20_000 }).catch(
+    () => undefined,
+  );
+  const version = ran?.code === 0 ? ran.stdout.trim() : undefined;
+  const denied = forbidden(ran?.stderr ?? "");
+  if (denied !== undefined)
+    return { name: "docker engine", ok: false, needed: true, found: denied.message, fix: denied.fix };
   // A machine may have only the client. A daemon on another machine cannot be started from here.
   const installed = (process.env.DOCKER_HOST ?? "") !== "" || (await firstLine("dockerd", "--version")) !== undefined;
   return {
@@ -90,43 +99,26 @@ async function disk(): Promise<CheckResult> {
   };
 }
 
-/** The ports of the local stack are free, or used by its own containers. */
+/** The ports of the local stack are free, or used by its own running containers. */
 async function ports(): Promise<CheckResult> {
-  const { settings } = declaredStack("local");
-  const wanted = Object.entries(settings).filter(
-    (entry): entry is [string, number] => entry[0].endsWith("Port") && typeof entry[1] === "number",
-  );
-  const own = new Set<string>();
+  let settings: Settings;
   try {
-    for (const container of (await containersOf(settings.instance)).values())
-      for (const port of container.ports) own.add(port.split("->")[0] ?? "");
-  } catch {
-    // Without Docker no container has a port.
+    ({ settings } = dockerStack(declaredStack("local")));
+  } catch (error) {
+    const [first] = error instanceof UserErrors ? error.errors : [error];
+    if (!(first instanceof UserError)) throw error;
+    // What `up` would end with. The other checks still help.
+    return { name: "ports", ok: false, needed: true, found: `${first.where}: ${first.message}`, fix: first.fix };
   }
-  const taken: string[] = [];
-  for (const [key, port] of wanted)
-    if (!own.has(`127.0.0.1:${port}`) && !(await isFree(port))) taken.push(`${port} (exai:${key})`);
+  const taken = await takenPorts(settings);
+  const texts = taken.map(({ key, port, holder }) => `${String(port)} (exai:${key}): ${holderText(holder)}`);
   return {
     name: "ports",
     ok: taken.length === 0,
     needed: true,
-    found: taken.length === 0 ? wanted.map(([, port]) => port).join(", ") : `in use: ${taken.join(", ")}`,
-    fix: fix`set another port in Pulumi.local.yaml, or ${command("up --set httpPort=8090")}`,
+    found: taken.length === 0 ? [...publishedPorts(settings).values()].join(", ") : `in use: ${texts.join(", ")}`,
+    fix: taken.length === 0 ? "" : portsFix("local", taken),
   };
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => {
-      resolve(false);
-    });
-    server.listen(port, "127.0.0.1", () =>
-      server.close(() => {
-        resolve(true);
-      }),
-    );
-  });
 }
 
 async function pulumi(): Promise<CheckResult> {

@@ -9,5 +9,5 @@ export function engineSource(): ConfigSource {
   const values = new Map(
     Object.entries(all).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
   );
-  return { keys: [...values.keys()], get: (key) => values.get(key), defers: false };
+  return { keys: [...values.keys()], get: (key) => values.get(key), origin: () => "file", defers: false };
 }

@@ -2,8 +2,11 @@ import { createRequire } from "node:module";
 import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
+import type { Fix } from "../../contract/fix.ts";
 import { STREAMS_PORT } from "../../contract/gateway.ts";
 import { hasDigest } from "./checks.ts";
+import { removeFix, setFix, type Place } from "./fixes.ts";
+import { suggestion } from "../../contract/nearest.ts";
 import { DEFERRED, type ConfigSource } from "./source.ts";
 import { ENVIRONMENTS, fallbackOf, type Environment, type Setting } from "./setting.ts";
 import { SETTINGS, type SettingKey } from "./table.ts";
@@ -34,17 +37,43 @@ function setMarked(values: object, key: SettingKey, mark: (sdk: typeof pulumi) =
   Object.defineProperty(values, key, { get, enumerable: true });
 }
 
-/** Refuses one setting, with the command that fixes it. */
-function refusal(stack: string, key: string, problem: string, fix?: string): UserError {
-  const setting = Object.hasOwn(SETTINGS, key) ? (SETTINGS as Record<string, Setting>)[key] : undefined;
-  const secret = setting?.secret === true ? "--secret " : "";
-  const example = setting?.example ?? "";
-  return new UserError(
-    "invalid-setting",
-    `exai:${key}`,
-    problem,
-    fix ?? `pulumi config set ${secret}--stack ${stack} exai:${key} "${example}"`,
-  );
+/** Refuses settings of one stack, with what corrects each. */
+class Refusals {
+  readonly errors: UserError[] = [];
+  readonly #stack: string;
+  readonly #environment: Environment | undefined;
+  readonly #source: ConfigSource;
+
+  constructor(stack: string, environment: Environment | undefined, source: ConfigSource) {
+    this.#stack = stack;
+    this.#environment = environment;
+    this.#source = source;
+  }
+
+  /** @param value a value that would be accepted. @default the table's example */
+  set(key: string, problem: string, value = settingOf(key)?.example ?? ""): void {
+    this.#add(key, problem, setFix(this.#place(key), value));
+  }
+
+  remove(key: string, problem: string): void {
+    this.#add(key, problem, removeFix(this.#place(key)));
+  }
+
+  #add(key: string, problem: string, fix: Fix): void {
+    this.errors.push(new UserError("invalid-setting", `exai:${key}`, problem, fix));
+  }
+
+  #place(key: string): Place {
+    const secret = settingOf(key)?.secret === true;
+    return {
+      ...{ stack: this.#stack, environment: this.#environment, key, secret },
+      origin: this.#source.origin(key),
+    };
+  }
+}
+
+function settingOf(key: string): Setting | undefined {
+  return Object.hasOwn(SETTINGS, key) ? SETTINGS[key as SettingKey] : undefined;
 }
 
 /** Which environment a stack is. @throws UserError if neither its name nor `exai:environment` says it */
@@ -53,11 +82,12 @@ export function environmentOf(stack: string, source: ConfigSource): Environment 
   const named = given === undefined || given === "" ? stack : given;
   const found = ENVIRONMENTS.find((environment) => environment === named);
   if (found !== undefined) return found;
-  throw refusal(
-    stack,
+  const refusals = new Refusals(stack, undefined, source);
+  refusals.set(
     "environment",
     `the name of stack "${stack}" is not an environment, and the setting does not name one of ${ENVIRONMENTS.join(", ")}`,
   );
+  throw new UserErrors(refusals.errors);
 }
 
 /**
@@ -66,23 +96,13 @@ export function environmentOf(stack: string, source: ConfigSource): Environment 
  * @throws UserErrors that name every refused key, the reason and the fixing command
  */
 export function parseValues(stack: string, environment: Environment, source: ConfigSource): Values {
-  const errors: UserError[] = [];
+  const refusals = new Refusals(stack, environment, source);
   const known = Object.keys(SETTINGS) as SettingKey[];
   const values: Partial<Record<SettingKey, unknown>> = {};
   const plain: Partial<Record<SettingKey, string>> = {};
 
   for (const key of source.keys) {
-    if (!Object.hasOwn(SETTINGS, key)) {
-      const near = nearest(key, known);
-      errors.push(
-        refusal(
-          stack,
-          key,
-          `is an unknown key${near === undefined ? "" : `; did you mean exai:${near}?`}`,
-          `pulumi config rm --stack ${stack} exai:${key}`,
-        ),
-      );
-    }
+    if (settingOf(key) === undefined) refusals.remove(key, `is an unknown key${suggestion(key, known, "exai:")}`);
   }
 
   for (const key of known) {
@@ -101,8 +121,7 @@ export function parseValues(stack: string, environment: Environment, source: Con
       continue;
     }
     if (raw === undefined) {
-      if (required)
-        errors.push(refusal(stack, key, setting.secret === true ? "is a secret that is not set" : "is not set"));
+      if (required) refusals.set(key, setting.secret === true ? "is a secret that is not set" : "is not set");
       continue;
     }
     const result = setting.check.safeParse(raw);
@@ -111,28 +130,27 @@ export function parseValues(stack: string, environment: Environment, source: Con
       else values[key] = result.data;
       plain[key] = raw;
     } else {
-      errors.push(refusal(stack, key, result.error.issues[0]?.message ?? "is not valid"));
+      refusals.set(key, result.error.issues[0]?.message ?? "is not valid");
     }
   }
 
-  errors.push(...crossChecks(stack, environment, values as Partial<Values>, plain));
-  if (errors.length > 0) throw new UserErrors(errors);
+  crossChecks(refusals, environment, values as Partial<Values>, plain);
+  if (refusals.errors.length > 0) throw new UserErrors(refusals.errors);
   return values as Values;
 }
 
 /** What only two settings together, or a setting and its environment, can break. */
 function crossChecks(
-  stack: string,
+  refusals: Refusals,
   environment: Environment,
   values: Partial<Values>,
   plain: Partial<Record<SettingKey, string>>,
-): UserError[] {
-  const errors: UserError[] = [];
+): void {
   const cluster = environment !== "local";
   const isGiven = (key: SettingKey): boolean => key in values;
 
   if (environment === "prod" && values.productionUrl?.startsWith("http:") === true)
-    errors.push(refusal(stack, "productionUrl", "EXAI_PRODUCTION_URL is http: in prod; browsers must come by https:"));
+    refusals.set("productionUrl", "EXAI_PRODUCTION_URL is http: in prod; browsers must come by https:");
 
   const listening: [SettingKey, number | undefined][] = cluster
     ? [["wsPort", values.wsPort]]
@@ -150,25 +168,16 @@ function crossChecks(
     if (port === undefined) continue;
     const other = taken.get(port);
     if (other === undefined) taken.set(port, key);
-    else
-      errors.push(
-        refusal(
-          stack,
-          key,
-          `is port ${port}, the same as exai:${other}`,
-          `pulumi config set --stack ${stack} exai:${key} ${freePort(port, taken)}`,
-        ),
-      );
+    else refusals.set(key, `is port ${port}, the same as exai:${other}`, String(freePort(port, taken)));
   }
-  if (values.wsPort === 8080)
-    errors.push(refusal(stack, "wsPort", "is 8080, the port of HTTP and MCP inside the container"));
+  if (values.wsPort === 8080) refusals.set("wsPort", "is 8080, the port of HTTP and MCP inside the container");
   if (cluster && values.wsPort === STREAMS_PORT)
-    errors.push(refusal(stack, "wsPort", `is ${STREAMS_PORT}, the port of event streams on the slots' Services`));
+    refusals.set("wsPort", `is ${STREAMS_PORT}, the port of event streams on the slots' Services`);
 
   if (cluster) {
     const slots = isGiven("blueImage") && isGiven("greenImage");
     if (!isGiven("image") && !isGiven("buildContext") && !slots)
-      errors.push(refusal(stack, "image", "is not set, and there is no exai:buildContext to build one from"));
+      refusals.set("image", "is not set, and there is no exai:buildContext to build one from");
     for (const key of [
       "image",
       "blueImage",
@@ -181,44 +190,26 @@ function crossChecks(
     ] as const) {
       const image = plain[key];
       if (image !== undefined && !hasDigest(image))
-        errors.push(
-          refusal(
-            stack,
-            key,
-            `has no digest; a tag can be moved, so ${environment} takes images by digest`,
-            `pulumi config set --stack ${stack} exai:${key} "$(docker buildx imagetools inspect ${image} --format '${image.split(":")[0] ?? image}@{{.Manifest.Digest}}')"`,
-          ),
+        refusals.set(
+          key,
+          `has no digest; a tag can be moved, so ${environment} takes images by digest`,
+          `$(docker buildx imagetools inspect ${image} --format '${image.split(":")[0] ?? image}@{{.Manifest.Digest}}')`,
         );
     }
   }
   if (isGiven("buildContext") !== isGiven("buildRepository")) {
     const absent = isGiven("buildContext") ? "buildRepository" : "buildContext";
-    errors.push(refusal(stack, absent, "is not set; exai:buildContext and exai:buildRepository go together"));
+    refusals.set(absent, "is not set; exai:buildContext and exai:buildRepository go together");
   }
   if (plain.jwtSecret !== undefined && plain.jwtSecret === plain.jwtSecretPrevious)
-    errors.push(
-      refusal(
-        stack,
-        "jwtSecretPrevious",
-        "is the same key as exai:jwtSecret",
-        `pulumi config rm --stack ${stack} exai:jwtSecretPrevious`,
-      ),
-    );
+    refusals.remove("jwtSecretPrevious", "is the same key as exai:jwtSecret");
   if (isGiven("rolloutWebhook") && !isGiven("rolloutWebhookSecret"))
-    errors.push(refusal(stack, "rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned"));
+    refusals.set("rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned");
   for (const slot of ["blue", "green"] as const)
     if ((plain[`${slot}JwtKeys`] ?? "current") !== "current" && !isGiven("jwtSecretNext"))
-      errors.push(
-        refusal(
-          stack,
-          `${slot}JwtKeys`,
-          `is "${plain[`${slot}JwtKeys`] ?? ""}", and there is no exai:jwtSecretNext`,
-          `pulumi config rm --stack ${stack} exai:${slot}JwtKeys`,
-        ),
-      );
+      refusals.remove(`${slot}JwtKeys`, `is "${plain[`${slot}JwtKeys`] ?? ""}", and there is no exai:jwtSecretNext`);
   if ((values.simpleToolTimeout ?? 0) > (values.workflowToolTimeout ?? Infinity))
-    errors.push(refusal(stack, "simpleToolTimeout", "is longer than exai:workflowToolTimeout, which contains it"));
-  return errors;
+    refusals.set("simpleToolTimeout", "is longer than exai:workflowToolTimeout, which contains it");
 }
 
 /** The next port above one that is not in the map. */
@@ -226,26 +217,4 @@ function freePort(port: number, taken: ReadonlyMap<number, unknown>): number {
   let next = port + 1;
   while (taken.has(next)) next += 1;
   return next;
-}
-
-/** The known key that a misspelt one most likely means: at most three single-letter edits away. */
-function nearest(key: string, known: readonly string[]): string | undefined {
-  const scored = known.map(
-    (candidate) => [editDistance(key.toLowerCase(), candidate.toLowerCase()), candidate] as const,
-  );
-  scored.sort(([a], [b]) => a - b);
-  const best = scored[0];
-  return best !== undefined && best[0] <= 3 ? best[1] : undefined;
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [i, letter] of Array.from(a).entries()) {
-    const next = [i + 1];
-    for (const [j, other] of Array.from(b).entries())
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,24 +1,36 @@
 /** Stands for a value that is not at hand, e.g. an encrypted secret in a plan without credentials. The program sees an unknown. */
 export const DEFERRED = Symbol("deferred");
 
+/** Where a value comes from, and with it the command that corrects it: the stack file, `--set`, or `--set` of the last `up`. */
+export type Origin = "file" | "typed" | "recorded";
+
 /** Where the values of a stack's configuration come from; keys carry no `exai:` prefix. */
 export interface ConfigSource {
   /** Every key that is set. */
   readonly keys: readonly string[];
   /** The raw value: strings verbatim, everything else as JSON. */
   get(key: string): string | typeof DEFERRED | undefined;
+  /** `file` for a key that is not set. */
+  origin(key: string): Origin;
   /** Whether what the deployment supplies (secrets, the release's image) may be unknown instead of refused when absent. */
   readonly defers: boolean;
+}
+
+export interface PlainSourceOptions {
+  readonly defers?: boolean;
+  /** Origin of the keys that are not the file's. */
+  readonly origins?: Readonly<Record<string, Origin>>;
 }
 
 /** A source over plain values, e.g. those of a stack file with overrides. */
 export function plainSource(
   values: Readonly<Record<string, string | typeof DEFERRED>>,
-  options: { readonly defers?: boolean } = {},
+  { defers = false, origins = {} }: PlainSourceOptions = {},
 ): ConfigSource {
   return {
     keys: Object.keys(values),
     get: (key) => (Object.hasOwn(values, key) ? values[key] : undefined),
-    defers: options.defers ?? false,
+    origin: (key) => (Object.hasOwn(origins, key) ? (origins[key] ?? "file") : "file"),
+    defers,
   };
 }

@@ -56,6 +56,12 @@ export class LocalInstance {
     return runProgram(EXAI, this.#arguments(words, settings), { cwd: PROJECT_ROOT });
   }
 
+  /** Runs `./exai <words>` with what says which stack it is, and nothing else: a running stack knows its ports. */
+  async exaiWithoutPorts(words: readonly string[]): Promise<Ran> {
+    const none = Object.fromEntries(Object.keys(this.ports).map((key) => [key, undefined]));
+    return runProgram(EXAI, this.#arguments(words, none), { cwd: PROJECT_ROOT });
+  }
+
   /** Starts `./exai <words>` on this instance, for a test that does something to its process. */
   start(words: readonly string[], settings: Readonly<Record<string, string>> = {}): ChildProcess {
     return spawn(EXAI, this.#arguments(words, settings), {
@@ -64,9 +70,16 @@ export class LocalInstance {
     });
   }
 
-  #arguments(words: readonly string[], settings: Readonly<Record<string, string>>): string[] {
-    const all = { instance: this.name, homeDirectory: join(".exai", this.name), ...this.ports, ...settings };
-    const flags = Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  #arguments(words: readonly string[], settings: Readonly<Record<string, string | undefined>>): string[] {
+    const all: Readonly<Record<string, string | number | undefined>> = {
+      instance: this.name,
+      homeDirectory: join(".exai", this.name),
+      ...this.ports,
+      ...settings,
+    };
+    const flags = Object.entries(all).flatMap(([key, value]) =>
+      value === undefined ? [] : ["--set", `${key}=${value}`],
+    );
     return ["--json", ...words, ...flags];
   }
 

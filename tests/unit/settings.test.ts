@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
-import { plainSource } from "../../stacks/settings/source.ts";
+import { plainSource, type Origin } from "../../stacks/settings/source.ts";
 import { fallbackOf, type Setting } from "../../stacks/settings/setting.ts";
 import { SETTINGS } from "../../stacks/settings/table.ts";
 
@@ -135,7 +135,7 @@ describe("settings that are refused before any resource", () => {
       values: { prometheusPort: "8080" },
       key: "prometheusPort",
       says: /same as exai:httpPort/,
-      fix: /exai:prometheusPort 8081/,
+      fix: /^set exai:prometheusPort: "8081" in Pulumi\.local\.yaml$/,
     },
     {
       name: "the WebSocket port on the HTTP port",
@@ -228,7 +228,7 @@ describe("settings that are refused before any resource", () => {
       values: { httpprot: "8080" },
       key: "httpprot",
       says: /unknown key; did you mean exai:httpPort/,
-      fix: /config rm --stack local exai:httpprot/,
+      fix: /^remove exai:httpprot from Pulumi\.local\.yaml$/,
     },
     {
       name: "a time-out of zero",
@@ -311,6 +311,39 @@ describe("settings that are refused before any resource", () => {
     expect(refused?.message).toMatch(says);
     expect(String(refused?.fix)).toMatch(fix ?? new RegExp(`exai:${key}`));
     expect(refused?.exitCode).toBe(2);
+  });
+
+  const origins: readonly [string, string, Origin, RegExp][] = [
+    ["local", "httpPort", "file", /^set exai:httpPort: "8080" in Pulumi\.local\.yaml$/],
+    ["local", "httpPort", "typed", /^--set httpPort=8080$/],
+    ["local", "httpPort", "recorded", /^exai up --set httpPort=8080$/],
+    ["local", "jwtSecret", "file", /^set exai:jwtSecret in Pulumi\.local\.yaml to the output of: echo "\$\(openssl/],
+    ["local", "rolloutAnswer", "file", /^remove exai:rolloutAnswer from Pulumi\.local\.yaml$/],
+    ["local", "rolloutAnswer", "typed", /^omit --set rolloutAnswer$/],
+    ["local", "rolloutAnswer", "recorded", /^exai up --set rolloutAnswer=$/],
+    ["prod", "kimiTimeout", "file", /^pulumi config set --stack prod exai:kimiTimeout "\d+"$/],
+    ["prod", "jwtSecret", "file", /^pulumi config set --secret --stack prod exai:jwtSecret "\$\(openssl/],
+    ["prod", "kimiTimeout", "typed", /^--set kimiTimeout=\d+$/],
+    ["prod", "rolloutAnswer", "file", /^pulumi config rm --stack prod exai:rolloutAnswer$/],
+  ];
+
+  it.each(origins)("%s: the fix of %s fits a value that is %s", (stack, key, origin, fix) => {
+    const values = { ...(stack === "prod" ? PROD : {}), [key]: "?" };
+    const source = plainSource(values, { origins: { [key]: origin } });
+    let thrown: unknown;
+    try {
+      parseSettings(stack, source);
+    } catch (error) {
+      thrown = error;
+    }
+    const refused = (thrown as UserErrors).errors.find(({ where }) => where === `exai:${key}`);
+    expect(String(refused?.fix)).toMatch(fix);
+  });
+
+  it("names no command of the engine for a stack on this machine", () => {
+    const values = Object.fromEntries(Object.keys(SETTINGS).map((key) => [key, "\u0000"]));
+    for (const error of refusals("local", { ...values, environment: "local" }).values())
+      expect(String(error.fix), error.where).not.toMatch(/pulumi config/);
   });
 
   it("names every refused key in one run", () => {

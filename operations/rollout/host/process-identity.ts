@@ -1,5 +1,6 @@
 import { readFile, readlink } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
+import { userName } from "../../../contract/user.ts";
 
 /** A process, identified so that others on its machine can check whether it still runs. */
 export interface ProcessIdentity {
@@ -22,7 +23,7 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
 
 /** `user@host` of this process. */
 export function currentUser(): string {
-  return `${userInfo().username}@${hostname()}`;
+  return `${userName()}@${hostname()}`;
 }
 
 /** Whether a process has run on this machine since its last boot. */

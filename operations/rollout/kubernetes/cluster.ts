@@ -1,19 +1,18 @@
 import {
   ApiException,
-  KubeConfig,
+  type KubeConfig,
   KubernetesObjectApi,
   Log,
   PatchStrategy,
   PortForward,
   type KubernetesObject,
 } from "@kubernetes/client-node";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { RequestOptions } from "node:https";
 import { duplexPair, Writable, type Duplex } from "node:stream";
 import { UserError } from "../../../contract/errors.ts";
 import { within } from "../../within.ts";
 import type { ApiObject, Found } from "./api-types.ts";
+import { kubeConfig } from "./kubeconfig.ts";
 
 /** A cluster and a namespace in it. */
 export interface KubernetesPlace {
@@ -54,35 +53,9 @@ export class Cluster {
     this.#objects = KubernetesObjectApi.makeApiClient(config);
   }
 
-  /** @throws UserError if the kubeconfig or the context does not exist */
+  /** @throws UserError if the kubeconfig cannot be read, or does not have the context */
   static open(place: KubernetesPlace): Cluster {
-    const config = new KubeConfig();
-    const path = place.kubeconfig?.replace(/^~(?=\/)/, homedir());
-    try {
-      if (path === undefined) config.loadFromDefault();
-      else config.loadFromFile(path);
-    } catch (error) {
-      const where = path ?? process.env.KUBECONFIG ?? join(homedir(), ".kube/config");
-      throw new UserError(
-        "invalid-file",
-        where,
-        `cannot be read (${causeOf(error)})`,
-        "export KUBECONFIG=<path of the kubeconfig>",
-      );
-    }
-    if (place.context !== undefined) {
-      if (config.getContextObject(place.context) === null) {
-        const known = config.contexts.map(({ name }) => name).join(", ");
-        throw new UserError(
-          "invalid-setting",
-          `exai:kubeContext ${place.context}`,
-          `the kubeconfig has no such context; it has: ${known === "" ? "none" : known}`,
-          "export KUBECONFIG=<path of the kubeconfig that has it>",
-        );
-      }
-      config.setCurrentContext(place.context);
-    }
-    return new Cluster(config, place.namespace);
+    return new Cluster(kubeConfig(place.kubeconfig, place.context), place.namespace);
   }
 
   /** Name of the context, for messages. */

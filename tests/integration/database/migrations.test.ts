@@ -111,6 +111,68 @@ describe("migrations", () => {
     });
   });
 
+  describe("whose files are not as the database has them", () => {
+    let root: string;
+    let url: string;
+    const file = (name: string) => join(root, "supabase/migrations", name);
+    const applied = () => migrationStatus(url, { root });
+
+    beforeAll(async () => {
+      root = mkdtempSync(join(tmpdir(), "exai-order-"));
+      mkdirSync(join(root, "supabase/migrations"), { recursive: true });
+      await stack.sql("create database ordered");
+      url = stack.url.replace("/postgres?", "/ordered?");
+      writeFileSync(
+        file("20260101000000_one.sql"),
+        "-- The first.\ncreate table one (a text default ';');\n\ncreate function two() returns text language sql as $$ select 'b;' $$;\n-- End.\n",
+      );
+      writeFileSync(file("20260103000000_three.sql"), "create table three (a integer);\n");
+      expect((await run(migrateApply(url, { root }))).code).toBe(0);
+    });
+    afterAll(() => {
+      rmSync(root, { recursive: true });
+    });
+
+    it("are none right after they were applied", async () => {
+      expect((await applied()).map(({ edited }) => edited)).toEqual([false, false]);
+      expect((await run(migratePlan(url, { root }))).code).toBe(0);
+    });
+
+    it("are refused if a pending one is older than an applied one, unless that is requested", async () => {
+      writeFileSync(file("20260102000000_two.sql"), "create table two (a integer);\n");
+      const plan = await run(migratePlan(url, { root }));
+      expect(plan.text).toMatch(/20260102000000 +two +expand +pending, out of order/);
+      expect(plan.text).not.toContain("next: ");
+      await expect(run(migrateApply(url, { root }))).rejects.toMatchObject({
+        exitCode: 3,
+        message: expect.stringContaining("20260102000000_two is older than 20260103000000") as string,
+      });
+      expect((await applied()).map((each) => each.applied)).toEqual([true, false, true]);
+      expect((await run(migrateApply(url, { root, outOfOrder: true }))).code).toBe(0);
+      expect((await applied()).every((each) => each.applied && !each.edited)).toBe(true);
+    });
+
+    it("are a finding if the file of an applied one was changed, and nothing later is applied", async () => {
+      writeFileSync(file("20260103000000_three.sql"), "create table three (a bigint);\n");
+      const plan = await run(migratePlan(url, { root }));
+      expect(plan.code).toBe(1);
+      expect(plan.text).toMatch(/20260103000000 +three +expand +applied, changed since/);
+      expect(plan.text).toContain("git log -p -- supabase/migrations/20260103000000_three.sql");
+      expect((await run(migrateApply(url, { root }))).text).toContain(
+        "20260103000000_three was changed after it was applied",
+      );
+      writeFileSync(file("20260104000000_four.sql"), "create table four (a integer);\n");
+      await expect(run(migrateApply(url, { root, outOfOrder: true }))).rejects.toMatchObject({ exitCode: 3 });
+      expect((await applied()).at(-1)?.applied).toBe(false);
+    });
+
+    it("are accepted after the repair that the message names", async () => {
+      await supabase(["migration", "repair", "--status", "applied", "20260103000000"], databaseUrl(url), { root });
+      expect((await run(migrateApply(url, { root }))).code).toBe(0);
+      expect((await run(migratePlan(url, { root }))).code).toBe(0);
+    });
+  });
+
   it("report the database without its password if it is unreachable", async () => {
     const unreachable = stack.url.replace(`:${stack.port}/`, ":1/");
     await expect(migrationStatus(unreachable)).rejects.toThrow(/cannot be read: .*ECONNREFUSED/);

@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
 import { docker } from "../../../operations/docker/cli.ts";
+import { freePorts } from "../../support/free-ports.ts";
 import { LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
 
 const SERVICES = [
@@ -138,7 +141,46 @@ describe("./exai up on this machine", () => {
     expect([...after].filter(([name, id]) => before.get(name) !== id).map(([name]) => name)).toEqual([
       `${instance.name}-backup-runner`,
     ]);
-    expect(started(await up())).toEqual(["backup-runner"]);
+    expect(started(await up()), "it is a part of the stack").toEqual([]);
+    expect(started(await up({ dailyRetentionDays: "" })), "it is removed").toEqual(["backup-runner"]);
+  });
+
+  it.each([
+    ["status"],
+    ["rollout", "status"],
+    ["rollout", "plan"],
+    ["rollback"],
+    ["migrate", "plan"],
+    ["backup", "list"],
+    ["env"],
+    ["synth"],
+  ])("finds the ports that up was given: %s %s", async (...words) => {
+    const ran = await instance.exaiWithoutPorts(words);
+    // There is no release to return to, and the router has answered.
+    expect(ran.code, ran.stdout).toBe(words[0] === "rollback" ? 3 : 0);
+  });
+
+  it("shows what up was given", async () => {
+    const status = result(await instance.events(["status"]));
+    const ports = Object.fromEntries(Object.entries(instance.ports).map(([key, port]) => [key, String(port)]));
+    expect(status?.overrides).toEqual({ ...ports, grafana: "false" });
+  });
+
+  it("names who has a port that is taken before it changes anything, and a command that works", async () => {
+    const [port = 0] = await freePorts(1);
+    const other = createServer().listen(port, "127.0.0.1");
+    await once(other, "listening");
+    try {
+      const before = await ids();
+      const ran = await instance.exai(["up"], { grafana: "false", httpPort: String(port) });
+      expect(ran.code).toBe(3);
+      expect(ran.stdout).toContain(`exai:httpPort: port ${String(port)} is in use by `);
+      expect(ran.stdout).toContain(`(process ${String(process.pid)})`);
+      expect(ran.stdout).toMatch(/up --set httpPort=\d+/);
+      expect(await ids()).toEqual(before);
+    } finally {
+      other.close();
+    }
   });
 
   it("restarts a container that was stopped manually", async () => {

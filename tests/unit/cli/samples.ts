@@ -192,8 +192,12 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
       up: true,
       unhealthy: ["router"],
       services: [service("router", "unhealthy"), service("server-green", "drained")],
+      overrides: { httpPort: "8090" },
     },
-    { stack: "local", up: false, unhealthy: ["router"], services: [{ service: "router", state: "absent", ports: [] }] },
+    {
+      ...{ stack: "local", up: false, unhealthy: ["router"], overrides: {} },
+      services: [{ service: "router", state: "absent", ports: [] }],
+    },
   ],
   env: [
     {
@@ -281,7 +285,9 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   audit: [REPORT],
   "migrate plan": [
     {
-      migrations: [{ version: "20261101000000", name: "users", file: true, applied: false, kind: "expand" }],
+      migrations: [
+        { version: "20261101000000", name: "users", file: true, applied: false, edited: false, kind: "expand" },
+      ],
       notes: [],
     },
   ],

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { cutoverVerb } from "../../../cli/commands/cutover.ts";
+import { cutoverWork } from "../../../cli/commands/cutover.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
@@ -68,7 +68,7 @@ it("a cutover writes its rollout's identifier into a file before anything of it 
   const world = new World();
   const seen: { journalled: boolean; id: string }[] = [];
   try {
-    const verb = cutoverVerb(context(world), { image: "two", idFile });
+    const verb = cutoverWork({ image: "two", idFile })(context(world));
     for (let next = await verb.next(); next.done !== true; next = await verb.next())
       if (next.value.type === "note" && next.value.message.startsWith("rollout "))
         seen.push({
@@ -80,10 +80,10 @@ it("a cutover writes its rollout's identifier into a file before anything of it 
 
     // One that is refused before it has a name leaves none of an earlier run behind.
     counts = false;
-    await expect(runVerb(cutoverVerb(context(), { image: "two", idFile }))).rejects.toMatchObject({ where: "gates" });
+    await expect(runVerb(cutoverWork({ image: "two", idFile })(context()))).rejects.toMatchObject({ where: "gates" });
     expect(readFileSync(idFile, "utf8")).toBe("");
     const nowhere = join(folder, "missing", "rollout");
-    await expect(runVerb(cutoverVerb(context(), { image: "two", idFile: nowhere }))).rejects.toMatchObject({
+    await expect(runVerb(cutoverWork({ image: "two", idFile: nowhere })(context()))).rejects.toMatchObject({
       where: `--id-file ${nowhere}`,
       exitCode: 2,
     });
