@@ -7,8 +7,9 @@ interface Query {
 }
 
 /**
- * Custom queries of the Postgres exporter (`--extend.query-path`): the state of the backups, read as `exai_monitor`.
- * The exporter names a series `<query>_<column>`.
+ * Custom queries of the Postgres exporter (`--extend.query-path`), read as `exai_monitor`: the state of the backups, and the
+ * connections in place of the exporter's own `pg_stat_activity`, which needs a role that reads all statements. The exporter
+ * names a series `<query>_<column>`.
  */
 export function backupQueries(): string {
   const queries: Record<string, Query> = {
@@ -55,6 +56,14 @@ export function backupQueries(): string {
             description: "Time of the last WAL in the archive",
           },
         },
+      ],
+    },
+    pg_stat_activity: {
+      query: "select state, count, max_tx_duration from exai.connections()",
+      metrics: [
+        { state: { usage: "LABEL", description: "State of the connections" } },
+        { count: { usage: "GAUGE", description: "Client connections in this state" } },
+        { max_tx_duration: { usage: "GAUGE", description: "Duration of the longest transaction, in seconds" } },
       ],
     },
   };

@@ -5,7 +5,7 @@ import { SECRETS_DIRECTORY } from "../../contract/server.ts";
 export interface ExporterDatabase {
   /** `host:port/database?options`, without user and password. */
   readonly uri: pulumi.Input<string>;
-  /** A role that is a member of pg_monitor and may read the state of the backups. */
+  /** A role that may read the state of the backups and `exai.connections()`; it need not be a member of pg_monitor. */
   readonly user: pulumi.Input<string>;
 }
 

@@ -3,7 +3,7 @@ begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 
-select plan(37);
+select plan(38);
 
 select is_empty(
   $$ select relname from pg_class as c where relnamespace = 'public'::regnamespace and relkind = 'r' and not exists (select from pg_constraint where conrelid = c.oid and contype = 'p') $$,
@@ -37,6 +37,21 @@ select is_empty(
 select is_empty(
   $$ select table_name, column_name from information_schema.columns where table_schema = 'public' and data_type = 'json' $$,
   'documents are jsonb'
+);
+
+select is_empty(
+  $$
+    select a.attrelid::regclass, a.attname from pg_attribute as a
+    join pg_class as c on c.oid = a.attrelid and c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+    where a.attnum > 0 and not a.attisdropped and a.atttypid in ('text'::regtype, 'jsonb'::regtype)
+      and (has_column_privilege('authenticated', c.oid, a.attnum, 'insert') or has_column_privilege('authenticated', c.oid, a.attnum, 'update'))
+      and not exists (
+        select from pg_constraint as k
+        where k.conrelid = c.oid and k.contype = 'c' and k.conkey @> array[a.attnum]
+          and pg_get_constraintdef(k.oid) ~ format('length\(\(?%s(\)::text)?\) (<=|>=)|\(%s (= ANY|~ ''\^)', a.attname, a.attname)
+      )
+  $$,
+  'every text that users write has a limit'
 );
 
 create function pg_temp.index_keys(index_name text) returns text language sql as $$

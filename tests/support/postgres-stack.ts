@@ -39,8 +39,8 @@ export interface PostgresStack {
   readonly runner: string;
   readonly network: string;
   startRunner(): Promise<void>;
-  /** Runs SQL as the owner over the socket and returns unaligned rows. */
-  sql(statement: string): Promise<string>;
+  /** Runs SQL as the owner and returns unaligned rows. @param database default `postgres` */
+  sql(statement: string, database?: string): Promise<string>;
   down(): Promise<void>;
 }
 
@@ -91,8 +91,12 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     startRunner: async () => {
       await start(name, home, runnerSpec({ image, schedules, volumes, passphrase }));
     },
-    sql: (statement) =>
-      docker(["exec", `${name}-postgres`, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-c", statement]),
+    sql: (statement, database = "postgres") => {
+      const client = ["exec", "--interactive", "--env", `PGPASSWORD=${password}`, `${name}-postgres`];
+      return docker([...client, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", database], {
+        input: statement,
+      });
+    },
     down: async () => {
       const containers = (await docker(["ps", "--all", "--quiet", "--filter", `label=${name}`]))
         .split("\n")

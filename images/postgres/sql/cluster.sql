@@ -13,7 +13,9 @@ grant execute on function
   pg_catalog.pg_switch_wal()
 to exai_backup;
 
-grant pg_monitor to exai_monitor;
+-- What the exporter's collectors call. Not pg_monitor, which reads the statements of all users.
+grant pg_read_all_settings to exai_monitor;
+grant execute on function pg_catalog.pg_ls_waldir() to exai_monitor;
 
 create extension pg_cron;
 grant usage on schema cron to exai_backup;

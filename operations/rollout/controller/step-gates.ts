@@ -1,10 +1,10 @@
 import { ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
 import { LATENCY_BUCKETS_SECONDS } from "../../../contract/server.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
-import type { GateSettings } from "../gates/settings.ts";
 import { judge } from "../gates/judge.ts";
 import type { Observation } from "../gates/observation.ts";
 import { MEMORY_WITHOUT_SAMPLES, memoryGate } from "../gates/memory.ts";
+import { probeRate } from "../gates/probe-rate.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { together } from "../model/verdict.ts";
 import { Prober } from "../probes/http.ts";
@@ -23,9 +23,6 @@ const EPOCH_SECONDS = 150;
 
 /** Seconds before the rollout in which the stable slot's latency with all users is measured. */
 const BEFORE_SECONDS = 60;
-
-/** Probes per second and slot that continue as a control if the stable slot has no users. */
-const CONTROL_PER_SECOND = 5;
 
 /** Connections that probe WebSockets: while round trips are missing, and afterwards. */
 const CONNECTIONS = { missing: 3, enough: 1 } as const;
@@ -71,7 +68,7 @@ export class StepGates {
     this.#usersOnBoth = weights[plan.stable] > 0 && weights[plan.candidate] > 0;
     const shared = plan.steps.filter((step) => step < 100);
     this.#weight = (this.#usersOnBoth ? weights[plan.candidate] : Math.max(0, ...shared)) / 100;
-    this.#aim(0, false);
+    this.#aim([]);
   }
 
   /** Seconds that the step may last without a pass, from its start or its last pass. */
@@ -149,11 +146,7 @@ export class StepGates {
         ...(before === undefined ? {} : { before }),
       };
       const verdicts = [...judge(gates, candidate, observation), ...this.#memory(series, earliest)];
-      this.#aim(
-        samplesOf(verdicts, "errors"),
-        verdicts.some((verdict) => undecided(verdict, gates)),
-        samplesOf(verdicts, "websocket"),
-      );
+      this.#aim(verdicts);
       return [...verdicts, ...queries];
     } catch (error) {
       if (!(error instanceof HistoryError)) return [unavailable("data", error)];
@@ -195,24 +188,13 @@ export class StepGates {
     return [MEMORY_WITHOUT_SAMPLES];
   }
 
-  /**
-   * Sends probes as long as samples are missing or a suspicion is open: enough per second to reach the minimum within 60 % of
-   * the hold, since the last probes are scraped late. A stable slot without users continues as a control.
-   */
-  #aim(samples: number, suspicion: boolean, roundTrips = 0): void {
-    const { minimumSamples, minimumRoundTrips, probesPerSecond } = this.#run.context.gates;
-    const missing = Math.ceil(minimumSamples / Math.max(this.#holdSeconds * 0.6, 1));
-    const wanted = suspicion
-      ? probesPerSecond
-      : samples < minimumSamples
-        ? missing
-        : this.#usersOnBoth
-          ? 0
-          : CONTROL_PER_SECOND;
-    this.#prober.aim(Math.min(probesPerSecond, wanted));
-    if (probesPerSecond > 0) {
-      this.#probeWebSockets(roundTrips < minimumRoundTrips ? CONNECTIONS.missing : CONNECTIONS.enough);
-    }
+  #aim(verdicts: readonly Verdict[]): void {
+    const { gates } = this.#run.context;
+    const need = { verdicts, holdSeconds: this.#holdSeconds, usersOnBoth: this.#usersOnBoth };
+    this.#prober.aim(probeRate(gates, need));
+    if (gates.probesPerSecond === 0) return;
+    const enough = samplesOf(verdicts, "websocket") >= gates.minimumRoundTrips;
+    this.#probeWebSockets(enough ? CONNECTIONS.enough : CONNECTIONS.missing);
   }
 
   #probeWebSockets(connections: number): void {
@@ -257,10 +239,4 @@ function limitFrom(limit: number, networkDelay: number): number {
 /** The candidate's samples of a gate. */
 function samplesOf(verdicts: readonly Verdict[], gate: string): number {
   return verdicts.find((verdict) => verdict.gate === gate)?.sample?.candidate.trials ?? 0;
-}
-
-/** A comparison without a decision, or a limit that is exceeded without significance: more requests would decide it. */
-function undecided({ gate, verdict, sample }: Verdict, { minimumSamples }: GateSettings): boolean {
-  if (verdict !== "no-data") return false;
-  return gate.endsWith("-compared") || (gate === "errors" && (sample?.candidate.trials ?? 0) >= minimumSamples);
 }

@@ -132,8 +132,7 @@ describe("an encrypted dump", () => {
        pg_restore --list /tmp/restored/scratch/dump | grep -v cron >/tmp/list
        pg_restore --use-list=/tmp/list --exit-on-error --host=postgres --username=postgres --dbname=restored /tmp/restored/scratch/dump`,
     );
-    const count = (database: string, table: string) =>
-      docker(["exec", stack.postgres, "psql", "-XqAtU", "postgres", database, "-c", `select count(*) from ${table}`]);
+    const count = (database: string, table: string) => stack.sql(`select count(*) from ${table}`, database);
     for (const table of [
       "auth.users",
       "public.conversations",

@@ -85,6 +85,9 @@ describe("backups of the local database", () => {
   it("start automatically with a full backup, which is verified", async () => {
     await stack.startRunner();
     await healthy(stack.runner);
+    // The runner shares the server's user and socket, and is not the owner of the database.
+    const owner = await tryDocker(["exec", stack.runner, "psql", "-Xw", "-U", "postgres", "-c", "select 1"]);
+    expect(owner.stderr).toContain("no password supplied");
     const first = await eventually("first backup", (history) =>
       history.find((record) => record.trigger === "initial" && record.verification !== null),
     );
@@ -203,7 +206,7 @@ describe("backups of the local database", () => {
     await docker(["volume", "create", "--label", stack.name, `${scratch}-data`]);
     const restore = "pgbackrest --stanza=exai --archive-mode=off restore";
     const serve =
-      "postgres -D $PGDATA -c config_file=/usr/share/exai/postgresql.conf -c archive_mode=off -c listen_addresses= -c unix_socket_directories=/tmp -c shared_preload_libraries=";
+      "postgres -D $PGDATA -c config_file=/usr/share/exai/postgresql.conf -c archive_mode=off -c listen_addresses= -c unix_socket_directories=/tmp -c hba_file=/tmp/hba.conf -c shared_preload_libraries=";
     const secrets = `${stack.home}/postgres/run/secrets/exai`;
     await docker([
       ...[
@@ -232,7 +235,7 @@ describe("backups of the local database", () => {
         "--env",
         "BACKUP_PASSPHRASE_FILE=/run/secrets/exai/backup-passphrase",
       ],
-      ...[stack.image, "bash", "-c", `${restore} && exec ${serve}`],
+      ...[stack.image, "bash", "-c", `${restore} && echo local all postgres peer > /tmp/hba.conf && exec ${serve}`],
     ]);
     const query = (sql: string) =>
       docker(["exec", scratch, "psql", "-XqAt", "-h", "/tmp", "-U", "postgres", "-c", sql]);

@@ -200,25 +200,32 @@ describe("pgTAP", () => {
     ["users among the operators", "grant select on public.production_metrics to authenticated"],
     [
       "rows whose owner can change",
-      "alter policy conversations_owner_update on public.conversations with check (user_id is not null)",
+      "grant update on public.conversations to authenticated; alter policy conversations_owner_update on public.conversations with check (user_id is not null)",
     ],
+    [
+      "users who write answers",
+      "alter policy messages_owner_insert on public.messages with check ((select auth.uid()) = user_id)",
+    ],
+    [
+      "an upload that its file takes away",
+      "grant delete on public.provider_file_uploads to authenticated; create policy hole on public.provider_file_uploads for delete to authenticated using ((select auth.uid()) = user_id)",
+    ],
+    ["a text without a limit", "alter table public.messages drop constraint messages_content_size"],
     [
       "a runner that may rewrite finished backups",
       "alter policy backup_history_runner_insert on public.backup_history with check (kind is not null)",
     ],
   ])("detects %s", async (_, hole) => {
     const database = (name: string) => stack.url.replace("/postgres?", `/${name}?`);
-    const psql = (name: string, sql: string) =>
-      docker(["exec", "-i", stack.postgres, "psql", "-XqU", "postgres", "-v", "ON_ERROR_STOP=1", name], { input: sql });
     if ((await stack.sql("select count(*) from pg_database where datname = 'pristine'")) === "0\n") {
       await stack.sql("create database pristine");
-      await psql("pristine", readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8"));
+      await stack.sql(readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8"), "pristine");
       await runOperation(applyMigrations(database("pristine")));
       expect((await run(migrateTest(database("pristine")))).code).toBe(0);
     }
     await stack.sql("create database mutant template pristine");
     try {
-      await psql("mutant", hole);
+      await stack.sql(hole, "mutant");
       expect((await run(migrateTest(database("mutant")))).code).toBe(1);
     } finally {
       await stack.sql("drop database mutant with (force)");
@@ -237,11 +244,16 @@ describe("the exporter's queries", () => {
       const queries = parse(backupQueries()) as Record<string, { query: string; metrics: Record<string, unknown>[] }>;
       for (const { query, metrics } of Object.values(queries)) {
         const { rows } = await client.query<Record<string, unknown>>(query);
-        expect(rows).toHaveLength(1);
+        expect(rows.length).toBeGreaterThan(0);
         const columns = metrics.flatMap((metric) => Object.keys(metric));
         expect(Object.keys(rows[0] ?? {}).sort()).toEqual(columns.sort());
       }
       await expect(client.query("select * from public.messages")).rejects.toThrow(/permission denied/);
+      await stack.sql("select 'a secret of another user'");
+      const { rows } = await client.query(
+        "select query from pg_stat_activity where query like '%secret of%' and usename <> current_user",
+      );
+      expect(rows).toEqual([]);
     } finally {
       await client.end();
     }
