@@ -1,6 +1,7 @@
 import { EXIT, UserError, UserErrors, type ExitCode } from "../contract/errors.ts";
 import { command, fix } from "../contract/fix.ts";
 import { accessError } from "./access.ts";
+import { Interrupted } from "../contract/interrupted.ts";
 import type { ErrorEvent } from "./events.ts";
 
 /** The events of what ended a verb: one per user error, or one for a defect of this program. */
@@ -20,15 +21,20 @@ function userError({ code, where, message, fix, exitCode }: UserError): ErrorEve
   return { type: "error", code, where, message, fix, exitCode };
 }
 
-/** The result of Ctrl-C. */
-export const INTERRUPTED: ErrorEvent = {
-  type: "error",
-  code: "interrupted",
-  where: "exai",
-  message: "interrupted; the state is consistent",
-  fix: fix`run the same command again, or ${command("rollout resume")} for a rollout`,
-  exitCode: EXIT.interrupted,
-};
+/** What Ctrl-C ended. Without an {@link Interrupted} no more is known than that nothing new is begun. */
+export function interruptedEvent(error: unknown): ErrorEvent {
+  const known = error instanceof Interrupted;
+  return {
+    type: "error",
+    code: "interrupted",
+    where: "exai",
+    message: known
+      ? `interrupted; ${error.message}`
+      : "interrupted; what was done stays, and a request that was already sent may still be carried out",
+    fix: known ? error.fix : fix`run the same command again, or ${command("rollout resume")} for a rollout`,
+    exitCode: EXIT.interrupted,
+  };
+}
 
 /** An error of commander's: a wrong option, argument or command. */
 export function usageError(message: string): ErrorEvent {

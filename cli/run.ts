@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode } from "../contract/errors.ts";
-import { errorEvents, INTERRUPTED } from "./errors.ts";
+import { errorEvents, interruptedEvent } from "./errors.ts";
 import type { ErrorEvent, Verb } from "./events.ts";
 import { jsonRenderer } from "./render/json.ts";
 import type { Renderer } from "./render/renderer.ts";
@@ -38,7 +38,7 @@ export async function run(
       renderer.show({ at: new Date().toISOString(), ...value });
     }
   } catch (error) {
-    return fail(abort.signal.aborted ? [INTERRUPTED] : errorEvents(error), renderer);
+    return fail(abort.signal.aborted ? [interruptedEvent(error)] : errorEvents(error), renderer);
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     renderer.close();

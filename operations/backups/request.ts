@@ -3,6 +3,7 @@ import type pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { Interrupted } from "../../contract/interrupted.ts";
 import { connectHistory } from "./connection.ts";
 import type { ManualKind } from "./kinds.ts";
 import { RECORD_QUERY, type BackupRecord } from "./history.ts";
@@ -71,6 +72,9 @@ export async function* requestBackup(url: string, request: BackupRequest): Opera
       detail = present;
       await sleep(pollSeconds * 1000, undefined, { signal: request.signal });
     }
+  } catch (error) {
+    if (request.signal?.aborted !== true || id === undefined) throw error;
+    throw await interrupted(client, id);
   } finally {
     // A request that is not waited for must not start a backup much later; a running backup continues.
     if (id !== undefined)
@@ -79,6 +83,20 @@ export async function* requestBackup(url: string, request: BackupRequest): Opera
         .catch(() => undefined);
     await client.end().catch(() => undefined);
   }
+}
+
+/** What becomes of a backup that is no longer waited for. */
+async function interrupted(client: pg.Client, id: string): Promise<Interrupted> {
+  const list = fix`${command("backup list")} shows how it ends`;
+  const withdrawn = await client
+    .query("delete from public.backup_history where id = $1 and status = 'pending' and trigger = 'manual'", [id])
+    .catch(() => undefined);
+  if (withdrawn === undefined) return new Interrupted(`it is unknown whether the runner makes backup ${id}`, list);
+  if (withdrawn.rowCount === 1)
+    return new Interrupted("the request was withdrawn; no backup is made", fix`${command("backup now")}`);
+  const { status } = await read(client, id).catch(() => ({ status: "in_progress" as const }));
+  const end = status === "in_progress" ? "the runner continues it" : `it is ${status}`;
+  return new Interrupted(`backup ${id} had begun, and ${end}`, list);
 }
 
 /** Undefined while the backup or its verification is under way. */

@@ -2,12 +2,14 @@ import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { Interrupted } from "../../contract/interrupted.ts";
 import { migrationKind, type MigrationKind } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { isEdited } from "./edited.ts";
 import { migrationFiles, migrationLabel, migrationSql } from "./files.ts";
+import { endBackends, serverTime } from "./backends.ts";
 import { withMigrationsUpTo } from "./part.ts";
-import { supabase, SupabaseError } from "./supabase.ts";
+import { supabase, SUPABASE_APPLICATION, SupabaseError } from "./supabase.ts";
 import { clientOptions, databaseUrl, type DatabaseUrl } from "./url.ts";
 
 export interface MigrationOptions {
@@ -96,9 +98,15 @@ export async function* applyMigrations(
     queue.push(file);
     wake();
   };
+  const { signal } = options;
+  const since = await serverTime(database);
+  // At once: the CLI may have started a program that waits for the statement.
+  const cancel = () => void endBackends(database, SUPABASE_APPLICATION, since).catch(() => undefined);
+  signal?.addEventListener("abort", cancel, { once: true });
   const push = withMigrationsUpTo(root, options.upTo, (part) =>
-    supabase(["db", "push", "--yes", "--include-all"], database, { root: part, signal: options.signal, onLine }),
+    supabase(["db", "push", "--yes", "--include-all"], database, { root: part, signal, onLine }),
   ).finally(() => {
+    signal?.removeEventListener("abort", cancel);
     run.ended = true;
     wake();
   });
@@ -117,6 +125,7 @@ export async function* applyMigrations(
     await push;
   } catch (error) {
     yield { ...step, status: "failed", seconds: seconds() };
+    if (signal?.aborted === true) throw await interrupted(database, since, pending, options);
     throw explain(error, database, current);
   }
   const left = (await migrationStatus(url, options)).filter(wanted);
@@ -129,6 +138,41 @@ export async function* applyMigrations(
     );
   yield { ...step, status: "done", detail: `${pending.length} applied`, seconds: seconds() };
   return pending.map(({ version, name, kind }) => ({ version, name, kind }));
+}
+
+/** Ends what the killed CLI has left in the database, and says what was applied. */
+async function interrupted(
+  database: DatabaseUrl,
+  since: string,
+  pending: readonly MigrationState[],
+  options: MigrationOptions,
+): Promise<Interrupted> {
+  const again = fix`${command("migrate plan")}, then ${command("migrate apply")}`;
+  try {
+    const left = await endBackends(database, SUPABASE_APPLICATION, since);
+    if (left.length > 0) {
+      const pids = left.join(", ");
+      return new Interrupted(
+        `PostgreSQL has not ended the statement of process ${pids}: it may still be applied`,
+        fix`select pg_terminate_backend(pid), for ${pids}; then ${command("migrate plan")}`,
+      );
+    }
+    const applied = new Set(await appliedVersions(database.full, options));
+    const done = pending.filter(({ version }) => applied.has(version));
+    const names = done.length === 0 ? "none" : done.map(migrationLabel).join(", ");
+    return new Interrupted(`PostgreSQL has ended the statement; applied by this run: ${names}`, again);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new Interrupted(
+      `PostgreSQL could not be asked to end the statement (${reason}): it may still be applied`,
+      fix`select pid, query from pg_stat_activity where application_name = '${SUPABASE_APPLICATION}'; then ${command("migrate plan")}`,
+      { cause },
+    );
+  }
+}
+
+async function appliedVersions(url: string, options: MigrationOptions): Promise<readonly string[]> {
+  return (await migrationStatus(url, options)).flatMap(({ version, applied }) => (applied ? [version] : []));
 }
 
 function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl): void {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
+import { endBackends } from "./backends.ts";
 import { supabaseDirectory } from "./files.ts";
 import { parseTap, type TapResult } from "./tap.ts";
 import { clientOptions, databaseUrl } from "./url.ts";
@@ -45,7 +47,12 @@ export async function* runPgtap(url: string, options: PgtapOptions = {}): Operat
   for (const file of files) {
     options.signal?.throwIfAborted();
     // Each file has its own connection: settings of one file must not affect the next.
-    const client = new pg.Client({ ...clientOptions(database), application_name: "exai migrate test" });
+    const application = `exai migrate test ${randomUUID()}`;
+    const client = new pg.Client({ ...clientOptions(database), application_name: application });
+    // The connection's own error is that of its query.
+    client.on("error", () => undefined);
+    const cancel = () => void endBackends(database, application, "-infinity").catch(() => client.end());
+    options.signal?.addEventListener("abort", cancel, { once: true });
     try {
       await client.connect();
       await requirePgtap(client, database.display);
@@ -60,8 +67,10 @@ export async function* runPgtap(url: string, options: PgtapOptions = {}): Operat
       const problem = `the tests cannot run: ${reason}`;
       throw new UserError("unavailable", database.display, problem, fix`${command("up")}`, { cause });
     } finally {
+      options.signal?.removeEventListener("abort", cancel);
       await client.end().catch(() => undefined);
     }
+    options.signal?.throwIfAborted();
   }
   const sum = (count: (file: PgtapFile) => number) => outcomes.reduce((total, file) => total + count(file), 0);
   return { passed: sum((file) => file.passed), failed: sum((file) => file.failures.length), files: outcomes };

@@ -6,6 +6,9 @@ import { dirname, join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { DatabaseUrl } from "./url.ts";
 
+/** Name of the CLI's connections in `pg_stat_activity`. It cannot be chosen. */
+export const SUPABASE_APPLICATION = "@effect/sql-pg";
+
 /** Output of the Supabase CLI with `--output-format json`. */
 export type SupabaseAnswer = Readonly<Record<string, unknown>>;
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import type { NoteEvent, Operation } from "../../contract/events.ts";
+import { Interrupted } from "../../contract/interrupted.ts";
 import { timed } from "../../contract/timed.ts";
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
@@ -14,6 +15,7 @@ import { localDatabaseUrl } from "./project.ts";
 import { dockerProject, dockerStack, type DockerProject, type DockerStack } from "./project.ts";
 import { refuseTakenPorts } from "./ports.ts";
 import { recordOverrides, shownOverrides } from "./recorded.ts";
+import { containersOf } from "./containers.ts";
 import { localGuard } from "./release-guard.ts";
 
 /**
@@ -42,7 +44,17 @@ export async function* composeUp(stack: DockerStack, signal: AbortSignal): Opera
     const title = `${project.compose.services.length} services`;
     yield { type: "step", id: "start", title, status: "unchanged", detail: "all healthy" };
   } else {
-    yield* apply(project, { services: changed, signal });
+    try {
+      yield* apply(project, { services: changed, signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      const running = [...(await containersOf(project.settings.instance)).values()].map(({ component }) => component);
+      throw new Interrupted(
+        `Compose has ended; containers that exist: ${running.sort().join(", ") || "none"}`,
+        fix`${command("up")} continues, ${command("down")} removes them`,
+        { cause: error },
+      );
+    }
   }
   const migrations = yield* migrateLocal(project, signal);
   return {

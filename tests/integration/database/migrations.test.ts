@@ -103,6 +103,31 @@ describe("migrations", () => {
       rmSync(join(root, "supabase/migrations/20991231235959_bad.sql"));
     });
 
+    it("are not applied after Ctrl-C ended the command while they waited for a lock", async () => {
+      const file = join(root, "supabase/migrations/20991231235959_waits.sql");
+      writeFileSync(file, "alter table public.backup_history add column added_later integer;\n");
+      const holder = new pg.Client({ connectionString: stack.url });
+      await holder.connect();
+      await holder.query("begin; lock table public.backup_history in access exclusive mode");
+      const stop = new AbortController();
+      const applying = runOperation(applyMigrations(stack.url, { root, signal: stop.signal }));
+      applying.catch(() => undefined);
+      const waiting = "select count(*) from pg_stat_activity where application_name = '@effect/sql-pg'";
+      await expect.poll(() => stack.sql(`${waiting} and wait_event_type = 'Lock'`), { timeout: 60_000 }).toBe("1\n");
+      stop.abort(new Error("Ctrl-C"));
+      await expect(applying).rejects.toMatchObject({
+        name: "Interrupted",
+        message: "PostgreSQL has ended the statement; applied by this run: none",
+      });
+      expect(await stack.sql(waiting)).toBe("0\n");
+      await holder.query("commit");
+      await holder.end();
+      expect((await migrationStatus(stack.url, { root })).at(-1)).toMatchObject({ name: "waits", applied: false });
+      const added = "select count(*) from information_schema.columns where column_name = 'added_later'";
+      expect(await stack.sql(added)).toBe("0\n");
+      rmSync(file);
+    });
+
     it("are refused if the database is ahead of the files", async () => {
       const last = migrationFiles(root).at(-1);
       rmSync(join(root, "supabase/migrations", last?.file ?? ""));
