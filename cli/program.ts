@@ -11,6 +11,7 @@ import { registerLogs } from "./commands/logs.ts";
 import { registerMigrate } from "./commands/migrate.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPreview } from "./commands/preview.ts";
+import { registerReleases } from "./commands/releases.ts";
 import { registerRollback } from "./commands/rollback.ts";
 import { registerRollout } from "./commands/rollout.ts";
 import { registerSecrets } from "./commands/secrets.ts";
@@ -79,6 +80,7 @@ for (const register of [
   registerCutover,
   registerRollback,
   registerRollout,
+  registerReleases,
   registerPlan,
   registerAudit,
   registerMigrate,

@@ -4,6 +4,7 @@ import type { AbortResult } from "../operations/rollout/commands/abort.ts";
 import type { LedResult } from "../operations/rollout/commands/ask-leader.ts";
 import type { RolloutDetail, RolloutHistory } from "../operations/rollout/commands/history.ts";
 import type { CutoverPlan } from "../operations/rollout/commands/plan.ts";
+import type { ReleaseList } from "../operations/rollout/commands/releases.ts";
 import type { ResumeResult } from "../operations/rollout/commands/resume.ts";
 import type { RolloutStatus } from "../operations/rollout/commands/status.ts";
 import type { WatchResult } from "../operations/rollout/commands/watch.ts";
@@ -34,6 +35,7 @@ export interface Results {
   audit: PlanResult;
   cutover: RolloutResult | InterruptedResult;
   rollback: LedResult;
+  releases: ReleaseList;
   "rollout plan": CutoverPlan;
   "rollout status": RolloutStatus;
   "rollout status --watch": WatchResult;

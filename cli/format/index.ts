@@ -9,6 +9,7 @@ import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migr
 import { formatAudit, formatPlan } from "./plan.ts";
 import { formatDown, formatEnvironment, formatPreview, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatRolloutChange } from "./rollout/change.ts";
+import { formatReleases } from "./rollout/releases.ts";
 import { formatSecretsRotate, formatSecretsStatus } from "./secrets.ts";
 import { formatRolloutStatus, formatWatchResult, ROLLOUT_VIEW } from "./rollout/status.ts";
 import { formatTest } from "./test.ts";
@@ -26,6 +27,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   audit: formatAudit,
   cutover: formatRolloutChange,
   rollback: formatRolloutChange,
+  releases: formatReleases,
   "rollout plan": formatCutoverPlan,
   "rollout status": formatRolloutStatus,
   "rollout status --watch": formatWatchResult,

@@ -6,7 +6,7 @@ import { Prefetched } from "../ports/prefetch.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import { drive } from "../controller/controller.ts";
 import type { HistoryEntry } from "../model/journal.ts";
-import type { Machine, Readiness } from "../model/machine.ts";
+import { revocable, type Readiness } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
 import { requestOrLead } from "../controller/takeover.ts";
 import { admitRollback } from "../controller/schema-check.ts";
@@ -56,11 +56,6 @@ export async function* rollback(context: RolloutContext, request: RollbackReques
       return rolloutResult(store, plan, { requested: true });
     },
   });
-}
-
-/** The rollout that a rollback would revert. */
-function revocable({ plan, previous, active }: Machine): RolloutPlan | undefined {
-  return plan ?? (previous?.candidate === active ? previous : undefined);
 }
 
 function nothingToRollBack(store: RolloutStore): UserError {

@@ -135,6 +135,11 @@ export function stableIsStopping({ state, plan, evicted }: Machine): boolean {
   return ends && plan !== undefined && evicted.includes(plan.stable);
 }
 
+/** The rollout that a rollback would revert; undefined if there is none. */
+export function revocable({ plan, previous, active }: Machine): RolloutPlan | undefined {
+  return plan ?? (previous?.candidate === active ? previous : undefined);
+}
+
 /** The slot that has the users once a complete rollout has ended its standby. */
 export function usersSlot({ active, plan, state }: Machine): Slot {
   const over = state.name === "standby" || state.name === "retire";

@@ -254,6 +254,16 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   "rollout status": [STATUS, { ...STATUS, router: "unavailable", prometheus: "unavailable", leader: "none" }],
   "rollout status --watch": [{ ...SUMMARY, weights: { blue: 100, green: 0 } }, { outcome: "interrupted" }],
+  releases: [
+    {
+      releases: [
+        { image: LONG_IMAGE, state: "serving", rollout: ID, at: AT, who: PLAN.by },
+        { image: "exai:2", state: "warm", rollout: ID, at: AT, who: PLAN.by, rolledBack: true },
+        { image: "exai:1", state: "earlier" },
+      ],
+    },
+    { releases: [{ image: "exai:1", state: "serving" }] },
+  ],
   "rollout history": [
     { rollouts: [SUMMARY], total: 12 },
     {
