@@ -9,6 +9,7 @@ import { CONTROL_NAME } from "../../operations/rollout/kubernetes/control.ts";
 import { CHECK_NAME, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
 import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { SETTINGS } from "../../stacks/settings/table.ts";
+import { consoleBlocks } from "../support/docs/console.ts";
 import { commandsOf, commandsOfScripts, commandTree, faultOf } from "../support/docs/commands.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -196,6 +197,10 @@ describe("commands", () => {
     const named = new Set(PAGES.flatMap((page) => commandsOf(read(page))).map(([verb]) => verb));
     const silent = program.commands.map((command) => command.name()).filter((name) => !named.has(name));
     expect(silent).toEqual([]);
+  });
+
+  it.each(PAGES)("of the console blocks of %s are marked by a dollar sign", (page) => {
+    expect(() => consoleBlocks(read(page))).not.toThrow();
   });
 
   // A `console` block is run by tests/integration/docs; a script needs credentials, or is a test itself.

@@ -92,8 +92,12 @@ async function named(command: string): Promise<string> {
   const [, verb] = /^(\.\/exai rollout history) [0-9a-f]{6}$/.exec(command) ?? [];
   if (verb === undefined) return command;
   const { lines } = await shell.run("./exai --json rollout history");
-  const [id] = lines.join("\n").match(/\d{8}T\d{6}Z-[0-9a-f]{6}(?![\s\S]*\d{8}T\d{6}Z-)/) ?? [];
-  return `${verb} ${id?.slice(-6) ?? ""}`;
+  const id =
+    lines
+      .join("\n")
+      .match(/\d{8}T\d{6}Z-[0-9a-f]{6}/g)
+      ?.at(-1) ?? "";
+  return `${verb} ${id.slice(-6)}`;
 }
 
 function readPage(page: string): string {
