@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { cutoverWork } from "../../../cli/commands/cutover.ts";
+import { cutoverWork } from "../../../cli/commands/rollout/cutover.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";

@@ -5,7 +5,7 @@ import { RolloutStore } from "../../../operations/rollout/controller/store.ts";
 import { drive } from "../../../operations/rollout/controller/controller.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { rollback } from "../../support/rollout/verbs.ts";
-import { runVerb } from "../../support/verbs.ts";
+import { runOperation, runVerb } from "../../support/verbs.ts";
 import { advance, passes, rolloutPlan } from "./plans.ts";
 import { Process, World } from "./world.ts";
 
@@ -18,7 +18,7 @@ beforeEach(() => {
 async function roll(image: string, state: "shift" | "standby"): Promise<void> {
   const store = await RolloutStore.open(context, "cutover");
   await store.dispatch({ type: "finish" });
-  for await (const event of drive(store)) void event;
+  await runOperation(drive(store));
   const stable = store.machine.active;
   const { image: stableImage } = await context.deployer.status(stable);
   const plan = rolloutPlan({

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { UserError } from "../../contract/errors.ts";
-import { cutover } from "../../operations/rollout/commands/cutover.ts";
-import { resultOf } from "../events.ts";
-import { rolloutExit } from "../exit-codes.ts";
-import type { Register } from "./command.ts";
+import { UserError } from "../../../contract/errors.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import { resultOf } from "../../events.ts";
+import { rolloutExit } from "../../exit-codes.ts";
+import type { Register } from "../command.ts";
 import {
   requestOf,
   runOnRollout,
@@ -12,7 +12,7 @@ import {
   type CutoverOptions,
   type RolloutFlags,
   type RolloutWork,
-} from "./rollout-options.ts";
+} from "./options.ts";
 
 /** cutover: moves the traffic to a new release. */
 export const registerCutover: Register = (program, run) => {

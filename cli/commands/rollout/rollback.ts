@@ -1,13 +1,13 @@
-import type { Operation } from "../../contract/events.ts";
-import type { LedResult } from "../../operations/rollout/commands/ask-leader.ts";
-import { cutover } from "../../operations/rollout/commands/cutover.ts";
-import { findRelease } from "../../operations/rollout/commands/releases.ts";
-import { rollback, type RollbackRequest } from "../../operations/rollout/commands/rollback.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { resultOf } from "../events.ts";
-import { rolloutExit } from "../exit-codes.ts";
-import type { Register } from "./command.ts";
-import { runOnRollout, withReason, withStack, type RolloutFlags, type RolloutWork } from "./rollout-options.ts";
+import type { Operation } from "../../../contract/events.ts";
+import type { LedResult } from "../../../operations/rollout/commands/ask-leader.ts";
+import { cutover } from "../../../operations/rollout/commands/cutover.ts";
+import { findRelease } from "../../../operations/rollout/commands/releases.ts";
+import { rollback, type RollbackRequest } from "../../../operations/rollout/commands/rollback.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { resultOf } from "../../events.ts";
+import { rolloutExit } from "../../exit-codes.ts";
+import type { Register } from "../command.ts";
+import { runOnRollout, withReason, withStack, type RolloutFlags, type RolloutWork } from "./options.ts";
 
 /** rollback: moves the traffic back to the previous release. */
 export const registerRollback: Register = (program, run) => {

@@ -1,26 +1,26 @@
 import type { Command } from "commander";
-import { EXIT, UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { abort } from "../../operations/rollout/commands/abort.ts";
-import { finish } from "../../operations/rollout/commands/finish.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { abort } from "../../../operations/rollout/commands/abort.ts";
+import { finish } from "../../../operations/rollout/commands/finish.ts";
 import {
   rolloutDetail,
   rolloutHistory,
   type RolloutDetail,
   type RolloutHistory,
-} from "../../operations/rollout/commands/history.ts";
-import { pause } from "../../operations/rollout/commands/pause.ts";
-import { planCutover } from "../../operations/rollout/commands/plan.ts";
-import { promote } from "../../operations/rollout/commands/promote.ts";
-import { resume } from "../../operations/rollout/commands/resume.ts";
-import { rolloutStatus } from "../../operations/rollout/commands/status.ts";
-import { watchRollout, type WatchResult } from "../../operations/rollout/commands/watch.ts";
-import { parseSeconds } from "../../operations/rollout/model/plan.ts";
-import { resultOf, type CliEvent } from "../events.ts";
-import { planExit, rolloutExit, statusExit, watchExit } from "../exit-codes.ts";
-import type { RolloutKind } from "../../platforms/platform.ts";
-import type { Register } from "./command.ts";
+} from "../../../operations/rollout/commands/history.ts";
+import { pause } from "../../../operations/rollout/commands/pause.ts";
+import { planCutover } from "../../../operations/rollout/commands/plan.ts";
+import { promote } from "../../../operations/rollout/commands/promote.ts";
+import { resume } from "../../../operations/rollout/commands/resume.ts";
+import { rolloutStatus } from "../../../operations/rollout/commands/status.ts";
+import { watchRollout, type WatchResult } from "../../../operations/rollout/commands/watch.ts";
+import { parseSeconds } from "../../../operations/rollout/model/plan.ts";
+import { resultOf, type CliEvent } from "../../events.ts";
+import { planExit, rolloutExit, statusExit, watchExit } from "../../exit-codes.ts";
+import type { RolloutKind } from "../../../platforms/platform.ts";
+import type { Register } from "../command.ts";
 import {
   requestOf,
   runOnRollout,
@@ -30,7 +30,7 @@ import {
   type CutoverOptions,
   type RolloutFlags,
   type RolloutWork,
-} from "./rollout-options.ts";
+} from "./options.ts";
 
 /** `./exai rollout <action>`. */
 interface Action {

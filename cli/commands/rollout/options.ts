@@ -1,13 +1,13 @@
 import type { Command } from "commander";
-import { UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import type { CutoverRequest } from "../../operations/rollout/commands/cutover.ts";
-import { parseSeconds, parseSteps } from "../../operations/rollout/model/plan.ts";
-import type { RolloutKind } from "../../platforms/platform.ts";
-import { openStack } from "../../platforms/stack.ts";
-import type { Verb } from "../events.ts";
-import { withOverrides, type Run, type SetFlags } from "./command.ts";
+import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import type { CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
+import { parseSeconds, parseSteps } from "../../../operations/rollout/model/plan.ts";
+import type { RolloutKind } from "../../../platforms/platform.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import type { Verb } from "../../events.ts";
+import { withOverrides, type Run, type SetFlags } from "../command.ts";
 
 /** The options of every verb on a rollout. */
 export interface RolloutFlags extends SetFlags {

@@ -1,8 +1,8 @@
-import { EXIT } from "../../contract/errors.ts";
-import { listReleases } from "../../operations/rollout/commands/releases.ts";
-import { resultOf } from "../events.ts";
-import type { Register } from "./command.ts";
-import { runOnRollout, withStack, type RolloutFlags, type RolloutWork } from "./rollout-options.ts";
+import { EXIT } from "../../../contract/errors.ts";
+import { listReleases } from "../../../operations/rollout/commands/releases.ts";
+import { resultOf } from "../../events.ts";
+import type { Register } from "../command.ts";
+import { runOnRollout, withStack, type RolloutFlags, type RolloutWork } from "./options.ts";
 
 /** releases: the images that have had the users. */
 export const registerReleases: Register = (program, run) => {
