@@ -87,7 +87,7 @@ describe("a rollback loads its bundle, and neither Pulumi's SDK nor a compiler",
 
   it.each(["staging", "prod"])("on the cluster of %s, although its secrets are not known", async (stack) => {
     const { stderr, modules } = await loadedBy("rollback", "--stack", stack);
-    expect(stderr).toMatch(/\/no\/such\/kubeconfig.* cannot be read/);
+    expect(stderr).toMatch(/\/no\/such\/kubeconfig: there is no such kubeconfig/);
     expectLoaded(modules);
     expect(modules.client).toBe(1);
   });
@@ -165,7 +165,7 @@ describe("the bundle", () => {
   it("is replaced by the sources if it cannot be built", async () => {
     rmSync(join(root, ".exai"), { recursive: true });
     writeFileSync(join(root, ".exai"), "not a folder");
-    expect((await exai(root, ["env", "local"])).code).toBe(0);
+    expect((await exai(root, ["env", "prod"])).code).toBe(0);
     rmSync(join(root, ".exai"));
     mkdirSync(join(root, ".exai"));
   }, 240_000);
