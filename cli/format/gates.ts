@@ -32,17 +32,17 @@ export function verdictCells(verdict: Verdict): readonly Text[] {
 const TONES: Readonly<Record<Verdict["verdict"], Tone>> = { pass: "good", fail: "bad", "no-data": "warning" };
 
 /** Gates from the one that says most about users; custom queries and the rest follow. */
-const TELLING: readonly string[] = [
+const PRIORITY: readonly string[] = [
   ...["errors", "p95", "p99", "websocket", "websocket-errors"],
   ...["errors-compared", "slow-compared", "refusals-compared", "probes-compared"],
 ];
 
-/** Orders verdicts: failures, then "no data", then passes near their limit, then other passes; within each by {@link TELLING}. */
+/** Orders verdicts: failures, then "no data", then passes near their limit, then other passes; within each by {@link PRIORITY}. */
 export function byImportance(verdicts: readonly Verdict[]): readonly Verdict[] {
   const order: Readonly<Record<Verdict["verdict"], number>> = { fail: 0, "no-data": 1, pass: 3 };
   const rank = (verdict: Verdict): number => (isNear(verdict) ? 2 : order[verdict.verdict]);
-  const telling = ({ gate }: Verdict): number => (TELLING.includes(gate) ? TELLING.indexOf(gate) : TELLING.length);
-  return verdicts.toSorted((a, b) => rank(a) - rank(b) || telling(a) - telling(b));
+  const priority = ({ gate }: Verdict): number => (PRIORITY.includes(gate) ? PRIORITY.indexOf(gate) : PRIORITY.length);
+  return verdicts.toSorted((a, b) => rank(a) - rank(b) || priority(a) - priority(b));
 }
 
 /** Whether a gate passes with more than half of its limit. A ratio to the other slot is mostly chance, and never near. */

@@ -92,7 +92,7 @@ it("a cutover writes its rollout's identifier into a file before anything of it 
   }
 }, 20_000);
 
-it("the image that the users have is refused, unless it is wanted again or the tag was built anew", async () => {
+it("the image that the users have is refused, unless it is wanted again or the tag was built again", async () => {
   const own = context();
   const { image = "" } = await own.deployer.status("blue");
   const check = (again: boolean, digest?: string) =>
