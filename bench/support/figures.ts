@@ -40,6 +40,11 @@ export async function tableWrittenAt(routesDirectory: string): Promise<number> {
   return Number((await stat(join(routesDirectory, ROUTES_FILE), { bigint: true })).ctimeNs) / 1e6;
 }
 
+/** The lowest and the highest value, `4.1 to 5.0`, or the one that all have. */
+export function rangeOf(digits: number, values: readonly number[]): string {
+  return [...new Set([Math.min(...values), Math.max(...values)].map((value) => value.toFixed(digits)))].join(" to ");
+}
+
 /** A Markdown table. */
 export function markdown(columns: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const line = (cells: readonly (string | number)[]): string => `| ${cells.map(String).join(" | ")} |`;

@@ -34,13 +34,16 @@ export interface EnvoyRouterArgs {
   readonly accessLog?: boolean;
   /** Whole cores, which is also the number of Envoy's worker threads. @default 1 */
   readonly cpus?: number;
-  /** MiB. @default 256 */
+  /** MiB. @default {@link DEFAULT_ROUTER_MEMORY} */
   readonly memoryMegabytes?: number;
   readonly transform?: { readonly container?: Transform<docker.ContainerArgs> };
 }
 
 /** Name of the router on the instance's network. */
 export const ROUTER = "router";
+
+/** MiB for some ten thousand connections: each user of a storm has up to four, two of them to a server. */
+export const DEFAULT_ROUTER_MEMORY = 512;
 
 /** What {@link DockerRouting} runs when the settings name no image. */
 export const DEFAULT_ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0";
@@ -84,7 +87,7 @@ export function envoyContainer(
   args: Omit<EnvoyRouterArgs, "routesDirectory"> & { readonly routesDirectory: pulumi.Input<string> },
 ): ContainerSpec {
   const cpus = args.cpus ?? 1;
-  const memoryMegabytes = args.memoryMegabytes ?? 256;
+  const memoryMegabytes = args.memoryMegabytes ?? DEFAULT_ROUTER_MEMORY;
   const address = args.address ?? "127.0.0.1";
   const bootstrap = envoyBootstrap({
     webSocketPort: args.webSocketPort,

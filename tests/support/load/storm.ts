@@ -1,11 +1,14 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 /** Users who come in one moment, each with one WebSocket and one GET. */
 export interface StormOptions {
   readonly host: string;
   readonly port: number;
-  /** Value of the `Host` header. @default host */
+  /** Value of the `Host` header, and the server name of TLS. @default host */
   readonly hostname?: string;
+  /** Speaks TLS, with any certificate. @default false */
+  readonly tls?: boolean;
   readonly users: number;
   /** Path of the WebSocket. */
   readonly webSocketPath: string;
@@ -80,8 +83,17 @@ class Attempt {
   seconds = NaN;
   lost: string | undefined;
 
-  constructor({ host, port, patienceSeconds }: StormOptions, request: string, expected: string, began: number) {
-    this.socket = connect({ host, port });
+  constructor(
+    { host, port, patienceSeconds, ...options }: StormOptions,
+    request: string,
+    expected: string,
+    began: number,
+  ) {
+    const servername = options.hostname ?? host;
+    this.socket =
+      options.tls === true
+        ? connectTls({ host, port, servername, rejectUnauthorized: false })
+        : connect({ host, port });
     this.socket.write(request);
     const frames = new Frames();
     this.ended = new Promise((resolve) => {

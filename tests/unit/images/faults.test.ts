@@ -31,6 +31,7 @@ describe("parseFaults", () => {
       webSocketReject: { share: 0.2, status: 403 },
     });
     expect(parseFaults("refusals=1:404")).toEqual({ refusals: { share: 1, status: 404 } });
+    expect(parseFaults("connection-cpu=5ms")).toEqual({ connectionCpuMs: 5 });
     expect(parseFaults("never-ready")).toEqual({ neverReady: true });
   });
 
