@@ -40,18 +40,18 @@ export function toned(text: Text, { colours }: Pick<Terminal, "colours">): strin
   return colour[text.tone](text.text);
 }
 
-/** Columns that a text takes on a terminal. */
-export const widthOf = (text: string): number => stringWidth(text);
+/** Columns that a text takes on a terminal. Only text that is not plain ASCII loads the tables of Unicode. */
+export const widthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : stringWidth(text));
 
 /** Cuts a line to the width, with an ellipsis at the end if something was cut. */
 export function truncate(line: string, width: number | undefined): string {
-  if (width === undefined || stringWidth(line) <= width) return line;
+  if (width === undefined || widthOf(line) <= width) return line;
   return width < 2 ? sliceAnsi(line, 0, width) : `${sliceAnsi(line, 0, width - 1).trimEnd()}…`;
 }
 
 /** Wraps a line at words; continued lines are indented by `indent`, or as the line itself plus two. */
 export function wrap(line: string, width: number | undefined, indent?: number): readonly string[] {
-  if (width === undefined || stringWidth(line) <= width) return [line];
+  if (width === undefined || widthOf(line) <= width) return [line];
   const own = /^ */.exec(line)?.[0].length ?? 0;
   const hanging = Math.min(indent ?? own + 2, Math.max(0, width - 10));
   const wrapped = wrapAnsi(line.slice(own), Math.max(1, width - hanging), { hard: true, trim: true }).split("\n");
