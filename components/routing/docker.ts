@@ -42,7 +42,7 @@ export interface EnvoyRouterArgs {
 /** Name of the router on the instance's network. */
 export const ROUTER = "router";
 
-/** MiB for some ten thousand connections: each user of a storm has up to four, two of them to a server. */
+/** MiB: a thousand users with a WebSocket and a request each need about 110 beyond the 55 of an idle router. */
 export const DEFAULT_ROUTER_MEMORY = 512;
 
 /** What {@link DockerRouting} runs when the settings name no image. */
