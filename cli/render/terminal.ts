@@ -49,11 +49,15 @@ export function truncate(line: string, width: number | undefined): string {
   return width < 2 ? sliceAnsi(line, 0, width) : `${sliceAnsi(line, 0, width - 1).trimEnd()}…`;
 }
 
-/** Wraps a line at words; continued lines are indented by `indent`, or as the line itself plus two. */
+/** The space between a figure and its unit. */
+const BEFORE_UNIT = /(?<=\d) (?=(?:%|ms|s|min|h|[KMG]iB|MB)(?:\W|$))/g;
+
+/** Wraps a line at words, but not between a figure and its unit; continued lines are indented by `indent`, or as the line itself plus two. */
 export function wrap(line: string, width: number | undefined, indent?: number): readonly string[] {
   if (width === undefined || widthOf(line) <= width) return [line];
   const own = /^ */.exec(line)?.[0].length ?? 0;
   const hanging = Math.min(indent ?? own + 2, Math.max(0, width - 10));
-  const wrapped = wrapAnsi(line.slice(own), Math.max(1, width - hanging), { hard: true, trim: true }).split("\n");
-  return wrapped.map((part, index) => `${" ".repeat(index === 0 ? own : hanging)}${part}`);
+  const text = line.slice(own).replaceAll(BEFORE_UNIT, "\u00a0");
+  const wrapped = wrapAnsi(text, Math.max(1, width - hanging), { hard: true, trim: true }).split("\n");
+  return wrapped.map((part, index) => `${" ".repeat(index === 0 ? own : hanging)}${part.replaceAll("\u00a0", " ")}`);
 }

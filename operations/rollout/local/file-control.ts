@@ -47,7 +47,7 @@ export class FileControlStore implements ControlStore {
   }
 
   async withdraw(id: string): Promise<boolean> {
-    const name = (await this.#names()).find((each) => each.endsWith(`${id}${REQUEST}`) && !each.startsWith("."));
+    const name = (await this.#names()).find((each) => each.endsWith(`${id}${REQUEST}`));
     if (name === undefined) return false;
     return unlink(join(this.#directory, name)).then(
       () => true,
@@ -76,11 +76,13 @@ export class FileControlStore implements ControlStore {
     await syncDirectory(this.#directory);
   }
 
+  /** What is in place: a file that begins with a dot is still being written. */
   async #names(): Promise<string[]> {
-    return readdir(this.#directory).catch((error: unknown) => {
+    const names = await readdir(this.#directory).catch((error: unknown): string[] => {
       if (errorCode(error) === "ENOENT") return [];
       throw error;
     });
+    return names.filter((name) => !name.startsWith("."));
   }
 
   async #removeOldAnswers(names: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { terminalOf, toned } from "../../../cli/render/terminal.ts";
+import { terminalOf, toned, wrap } from "../../../cli/render/terminal.ts";
 
 const VARIABLES = ["CI", "TERM", "NO_COLOR", "FORCE_COLOR"] as const;
 
@@ -29,5 +29,12 @@ describe("a terminal", () => {
   it("is none for a log, which has color only if that is forced, and lines of any length", () => {
     expect(terminal({ TERM: "xterm" }, false)).toEqual({ live: false, color: false, columns: undefined });
     expect(terminal({ TERM: "xterm", FORCE_COLOR: "1" }, false)).toMatchObject({ live: false, color: true });
+  });
+});
+
+describe("a line that is too long", () => {
+  it("is wrapped at words, and keeps a figure with its unit", () => {
+    expect(wrap("errors 9.65 % of 1 %: above", 19, 2)).toEqual(["errors 9.65 % of", "  1 %: above"]);
+    expect(wrap("took 12 ms, 3 of 4", 9, 2)).toEqual(["took", "  12 ms,", "  3 of 4"]);
   });
 });

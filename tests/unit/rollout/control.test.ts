@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -32,6 +32,14 @@ describe("requests as files", () => {
     expect(await controller?.take("r1")).toEqual([]);
     for (const request of requests) await terminal?.post(request);
     expect(await controller?.take("r1")).toEqual(requests);
+  });
+
+  it("are left alone while they are being written", async () => {
+    const store = new FileControlStore(directory);
+    const staged = ".20990101-1.request.json";
+    await writeFile(join(directory, staged), "{");
+    expect(await store.take("r1")).toEqual([]);
+    expect(await readdir(directory)).toEqual([staged]);
   });
 
   it("are not returned for another rollout", async () => {
