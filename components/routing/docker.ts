@@ -42,7 +42,7 @@ export interface EnvoyRouterArgs {
 /** Name of the router on the instance's network. */
 export const ROUTER = "router";
 
-/** MiB: a thousand users with a WebSocket and a request each need about 110 beyond the 55 of an idle router. */
+/** MiB: a thousand users with a WebSocket and a request each need about 100 beyond the 66 of an idle router. */
 export const DEFAULT_ROUTER_MEMORY = 512;
 
 /** What {@link DockerRouting} runs when the settings name no image. */
