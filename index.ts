@@ -1,18 +1,28 @@
+import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
-import { UserError, UserErrors } from "./contract/errors.ts";
+import { runError, underPolicies } from "./policies/pack/guard.ts";
+import { requireContext } from "./stacks/kube-context.ts";
 import { buildStack } from "./stacks/program.ts";
+import { readRecords } from "./stacks/records.ts";
 import { parseSettings } from "./stacks/settings.ts";
 import { engineSource } from "./stacks/settings/engine.ts";
+import { listenToRegistrations } from "./synth/registrations.ts";
 
-/** The program that the engine runs: settings, the stack's builder, its outputs. */
+/** The program that the engine runs: settings, records of operations, the stack's builder under the policies, its outputs. */
 async function main(): Promise<Record<string, unknown>> {
   try {
-    return await buildStack(parseSettings(pulumi.getStack(), engineSource()));
+    const settings = parseSettings(pulumi.getStack(), engineSource());
+    requireContext(settings);
+    const judge = underPolicies(
+      settings.environment,
+      fileURLToPath(new URL(".", import.meta.url)),
+      listenToRegistrations,
+    );
+    const outputs = await buildStack(settings, await readRecords(settings));
+    await judge();
+    return outputs;
   } catch (error) {
-    // A RunError is printed without a stack trace: the reader fixes a setting, not the program.
-    if (error instanceof UserError) throw new pulumi.RunError(error.render());
-    if (error instanceof UserErrors) throw new pulumi.RunError(error.message);
-    throw error;
+    throw runError(error);
   }
 }
 

@@ -15,7 +15,7 @@ const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/staging.test.ts"];
  * Tests that start containers, and the Pulumi engine without a cluster. They run side by side: each file has its own stack,
  * ports and gates that ignore speed.
  */
-const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{keys,lanes,local}.test.ts"];
+const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{data,keys,lanes,local}.test.ts"];
 
 /** Files of {@link CONTAINERS} at the same time. Two for each core: a stack in a rollout waits more than it computes. */
 const SIDE_BY_SIDE = Math.min(4, 2 * availableParallelism());

@@ -11,3 +11,6 @@ export const LABELS = {
   /** SHA-256 over the complete definition of a Compose container. */
   configHash: "exai.config-hash",
 } as const;
+
+/** End of the component of a carrier: a container that never starts, and whose volumes have the files of another one. */
+export const CARRIER = "-files";

@@ -34,7 +34,7 @@ export interface EngineUp extends Up, Partial<Migrated> {
   readonly local: boolean;
   /** The program's outputs, one level flattened, secrets masked. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** Images that the last cutover deployed and that the slots keep. */
+  /** Images that the slots keep, because no setting names others. */
   readonly kept: Readonly<Partial<Record<Slot, string>>>;
   /** `exai:image`, if no slot runs it: a cutover brings it. */
   readonly waitingImage?: string;
@@ -92,7 +92,10 @@ export interface EngineDown {
   readonly deleted: number;
   /** Operations by name, as the engine counts them. */
   readonly counts: Readonly<Record<string, number>>;
-  readonly data: "removed" | "kept";
+  /** `none`: nothing of it held data. */
+  readonly data: "removed" | "kept" | "none";
+  /** Protected resources that stay: what holds data, and the keys that open data. */
+  readonly kept: readonly string[];
 }
 
 /** What runs of a local stack. */

@@ -4,10 +4,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../contract/errors.ts";
 import { command, fix } from "../contract/fix.ts";
 import { claimHome } from "../contract/stack-home.ts";
+import { secretsFile } from "./records.ts";
 
 /**
- * Refuses a deployment by the engine onto a stack that Docker Compose runs: its data has other passwords. A preview is
- * allowed.
+ * Refuses a deployment by the engine onto a stack that Docker Compose runs: their containers have the same names. A preview
+ * is allowed.
  *
  * @throws UserError
  */
@@ -16,14 +17,14 @@ export function refuseCompose(home: string): void {
   throw new UserError(
     "state-conflict",
     home,
-    "belongs to a stack that Docker Compose runs; the engine would recreate it with other passwords",
-    fix`keep Compose: ${command("up")}; or delete the data first: ${command("down --volumes")}`,
+    "is that of a stack that Docker Compose runs",
+    fix`keep Compose: ${command("up")}; or hand over to the engine, data included: ${command("down")}, then ${command("up --engine")}`,
   );
 }
 
 /**
- * Writes generated secrets to `<home>/secrets.json`, mode 0600, for operations on the running stack from this machine:
- * migrations, backups, smoke tests. A preview does not write.
+ * Writes generated secrets to `<home>/secrets.json`, mode 0600. They stay there with the data, also if the stack is deleted,
+ * and the next deployment uses them. Operations on the running stack read them. A preview does not write.
  *
  * @param secrets values by the name of the resource that generates them
  */
@@ -35,7 +36,7 @@ export function handOver(
   if (pulumi.runtime.isDryRun()) return;
   claimHome(home, instance);
   pulumi.all(secrets).apply((values) => {
-    const path = join(home, "secrets.json");
+    const path = secretsFile(home);
     const known = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, string>) : {};
     const text = `${JSON.stringify({ ...known, ...values }, null, 2)}\n`;
     writeFileSync(`${path}.${process.pid}.tmp`, text, { mode: 0o600 });

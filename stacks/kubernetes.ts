@@ -12,30 +12,33 @@ import { KubernetesNamespace } from "../components/platform/namespace.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
+import { BACKUPS_KEY, GENERATED } from "../contract/engine-names.ts";
 import { KUBERNETES_IMAGES } from "../contract/kubernetes-images.ts";
 import type { Slot } from "../contract/slots.ts";
 import { UserError } from "../contract/errors.ts";
 import { ROUTING_NAMES } from "../contract/gateway.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { serverEnvironment, slotSecrets } from "./server.ts";
+import { slotImages, type Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
 /** The differences between staging and prod; everything else is settings. */
 export interface KubernetesChoices {
   /** Where the database lives. `password` makes one for a new project. */
   readonly database: (password: () => pulumi.Output<string>) => SupabaseTarget;
-  /** Refuse to delete what holds data. */
-  readonly protect: boolean;
 }
 
 type DatabaseLogin = DatabaseConnection & { readonly password: pulumi.Output<string> };
 
 /** The stack on Kubernetes and Supabase: what staging and prod have in common. */
-export function cluster(settings: Settings, choices: KubernetesChoices): Record<string, unknown> {
+export function cluster(settings: Settings, records: Records, choices: KubernetesChoices): Record<string, unknown> {
   const providers = kubernetesProviders(settings);
   const opts = { providers };
-  const { instance, stack } = settings;
-  const generated = new GeneratedSecrets("generated", { names: ["jwt", "database", "backups", "grafana"] }, opts);
+  const { instance, stack, protectData: protect } = settings;
+  const names = ["jwt", "database", BACKUPS_KEY, "grafana"];
+  // A remote repository is not part of the stack, so its backups outlive even a stack whose data is not protected.
+  const outlive = settings.backupRepository === undefined ? [] : [BACKUPS_KEY];
+  const generated = new GeneratedSecrets(GENERATED, { names, protect: protect ? names : outlive }, opts);
   const jwtSecret = settings.jwtSecret ?? generated.get("jwt");
 
   const database = new SupabaseDatabase(
@@ -55,14 +58,14 @@ export function cluster(settings: Settings, choices: KubernetesChoices): Record<
         EXAI_JWT_TOKEN_PREVIOUS: settings.jwtSecretNext ?? settings.jwtSecretPrevious,
         EXAI_ALLOWED_ORIGINS: settings.productionUrl,
       },
-      protect: choices.protect,
+      protect,
       pointInTimeRecovery: settings.supabasePitr,
     },
     opts,
   );
 
   const platform = new KubernetesNamespace("platform", { instance, stack }, opts);
-  const images = slotImages(settings);
+  const images = deployedImages(settings, records);
   const server = new KubernetesServer(
     "server",
     {
@@ -117,12 +120,12 @@ export function cluster(settings: Settings, choices: KubernetesChoices): Record<
         .all([address, login.user, login.password])
         .apply(([at, user, password]) => connectionUrl(at, user, password)),
       databaseCa: settings.databaseCa,
-      repositoryPassword: generated.get("backups"),
+      repositoryPassword: generated.get(BACKUPS_KEY),
       repository:
         settings.backupRepository === undefined
           ? { kind: "volume", size: "50Gi", storageClass: settings.storageClass }
           : { kind: "remote", url: settings.backupRepository, credentials: settings.backupCredentials },
-      protect: choices.protect,
+      protect,
     },
     opts,
   );
@@ -178,6 +181,10 @@ function kubernetesProviders(settings: Settings): { kubernetes: k8s.Provider; su
       clusterIdentifier: context,
       ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),
       enableServerSideApply: true,
+      // Otherwise a changed Secret is replaced, and with it each Deployment that mounts it: deleted, with its users, and made
+      // again. The pods change by the digests in their templates.
+      enableSecretMutable: true,
+      enableConfigMapMutable: true,
     }),
     supabase: new supabase.Provider("supabase", {
       ...(settings.supabaseAccessToken === undefined ? {} : { accessToken: settings.supabaseAccessToken }),
@@ -209,11 +216,12 @@ function monitoringImages(settings: Settings): KubernetesMonitoringArgs["images"
   };
 }
 
-/** Image of each slot: as the settings name it, else built from the given folder and pushed. */
-function slotImages(settings: Settings): Readonly<Record<Slot, pulumi.Input<string>>> {
+/** Image of each slot: as settings or records name it, else built from the given folder and pushed. */
+function deployedImages(settings: Settings, records: Records): Readonly<Record<Slot, pulumi.Input<string>>> {
+  const { blue, green } = slotImages(settings, records);
   let built: pulumi.Output<string> | undefined;
   const build = (): pulumi.Output<string> => (built ??= builtImage(settings));
-  return { blue: settings.slots.blue ?? build(), green: settings.slots.green ?? build() };
+  return { blue: blue ?? build(), green: green ?? build() };
 }
 
 /** @throws UserError if the settings do not say from what and where to */

@@ -1,6 +1,5 @@
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
 import { DockerBackups } from "../components/backups/docker.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
 import type { DockerPlatform } from "../components/core/container-spec.ts";
@@ -12,19 +11,19 @@ import { DockerRouting } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
+import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine-names.ts";
 import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
 import { serverEnvironment, slotSecrets } from "./server.ts";
+import { homeOf, slotImages, type Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
-
 /** The whole stack on the local Docker daemon. Ports are published on loopback. */
-export function local(settings: Settings): Record<string, unknown> {
+export function local(settings: Settings, records: Records): Record<string, unknown> {
   const { instance, stack } = settings;
-  const home = resolve(ROOT, settings.homeDirectory ?? ".exai/local");
+  const home = homeOf(settings);
   refuseCompose(home);
   const network = new docker.Network("network", {
     name: instance,
@@ -35,9 +34,13 @@ export function local(settings: Settings): Record<string, unknown> {
     ],
   });
   const platform: DockerPlatform = { instance, stack, network: network.name };
-  const names = ["jwt", "postgres", "postgres-monitor", "backups", "grafana"];
-  const generated = new GeneratedSecrets("generated", { names });
-  handOver(home, instance, Object.fromEntries(names.map((name) => [`generated-${name}`, generated.get(name)])));
+  const names = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
+  const generated = new GeneratedSecrets(GENERATED, {
+    names,
+    kept: records.secrets,
+    protect: settings.protectData ? names : [],
+  });
+  handOver(home, instance, Object.fromEntries(names.map((name) => [generatedName(name), generated.get(name)])));
 
   const postgresImage = new DockerImage("postgres", LOCAL_IMAGES.postgres, {}).id;
   const postgres = new DockerPostgres("postgres", {
@@ -45,7 +48,7 @@ export function local(settings: Settings): Record<string, unknown> {
     image: postgresImage,
     password: generated.get("postgres"),
     monitorPassword: generated.get("postgres-monitor"),
-    backupPassphrase: generated.get("backups"),
+    backupPassphrase: generated.get(BACKUPS_KEY),
     port: settings.postgresPort,
     protect: settings.protectData,
   });
@@ -62,19 +65,20 @@ export function local(settings: Settings): Record<string, unknown> {
       image: postgresImage,
       schedules,
       volumes: postgres.volumes,
-      passphrase: generated.get("backups"),
+      passphrase: generated.get(BACKUPS_KEY),
     },
     { dependsOn: [postgres.container] },
   );
 
+  const images = slotImages(settings, records);
   const server = new DockerServer("server", {
     platform,
     images: {
-      blue: settings.slots.blue ?? LOCAL_IMAGES.referenceServer,
-      green: settings.slots.green ?? LOCAL_IMAGES.referenceServer,
+      blue: images.blue ?? LOCAL_IMAGES.referenceServer,
+      green: images.green ?? LOCAL_IMAGES.referenceServer,
     },
     environment: serverEnvironment(settings),
-    secrets: slotSecrets(settings, generated.get("jwt")),
+    secrets: slotSecrets(settings, rotatedKey(records) ?? generated.get("jwt")),
     memoryMegabytes: settings.serverMemory,
     cpus: settings.serverCpus,
     healthCommand: settings.healthCommand.split(" "),
@@ -119,9 +123,15 @@ export function local(settings: Settings): Record<string, unknown> {
 
   return {
     urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl, ...monitoring.urls },
-    slots: { blue: settings.slots.blue, green: settings.slots.green },
+    slots: images,
     containers: { blue: server.containers.blue.name, green: server.containers.green.name },
     // The engine declares the database; the CLI migrates its schema.
     next: "exai migrate apply",
   };
+}
+
+/** The key for tokens that a rotation has put in the place of the generated one. */
+function rotatedKey({ secrets }: Records): pulumi.Output<string> | undefined {
+  const key = secrets[ROTATED_KEY];
+  return key === undefined ? undefined : pulumi.secret(key);
 }

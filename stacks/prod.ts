@@ -1,13 +1,14 @@
 import { UserError } from "../contract/errors.ts";
 import { cluster } from "./kubernetes.ts";
+import type { Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Prod: on the given Supabase project, or on one that the stack makes and then protects.
+ * Prod: on the given Supabase project, or on one that the stack makes.
  *
  * @throws UserError if there is neither a project nor an organization to make one in
  */
-export function prod(settings: Settings): Record<string, unknown> {
+export function prod(settings: Settings, records: Records): Record<string, unknown> {
   const { supabaseProjectRef: ref, supabaseOrganization: organization, supabaseDatabasePassword, stack } = settings;
   if (ref === undefined && organization === undefined)
     throw new UserError(
@@ -16,7 +17,7 @@ export function prod(settings: Settings): Record<string, unknown> {
       "is not set, and there is no exai:supabaseOrganization to make a project in",
       `pulumi config set --stack ${stack} exai:supabaseProjectRef <reference>`,
     );
-  return cluster(settings, {
+  return cluster(settings, records, {
     database: (password) =>
       ref === undefined
         ? {
@@ -30,6 +31,5 @@ export function prod(settings: Settings): Record<string, unknown> {
             password: supabaseDatabasePassword ?? password(),
           }
         : { kind: "existing", ref, password: supabaseDatabasePassword },
-    protect: true,
   });
 }

@@ -1,4 +1,3 @@
-import type * as pulumi from "@pulumi/pulumi";
 import type { Slot } from "../contract/slots.ts";
 import { environmentOf, parseValues, type Values } from "./settings/parse.ts";
 import type { ConfigSource } from "./settings/source.ts";
@@ -12,8 +11,6 @@ export interface Settings extends Values {
   /** Name of the Pulumi stack. */
   readonly stack: string;
   readonly environment: Environment;
-  /** Image per slot; undefined if the stack builds it from `buildContext`. */
-  readonly slots: Readonly<Record<Slot, pulumi.Input<string> | undefined>>;
 }
 
 /**
@@ -24,16 +21,8 @@ export interface Settings extends Values {
 export function parseSettings(stack: string, source: ConfigSource): Settings {
   const environment = environmentOf(stack, source);
   const values = parseValues(stack, environment, source);
-  const slots: Settings["slots"] = {
-    get blue() {
-      return values.blueImage ?? values.image;
-    },
-    get green() {
-      return values.greenImage ?? values.image;
-    },
-  };
   // Returns the values without a copy: reading a value that the SDK marks loads the SDK.
-  return Object.assign(values, { stack, environment, slots });
+  return Object.assign(values, { stack, environment });
 }
 
 /** Names of the two slots' server on the network: `server-blue`, `server-green`. */

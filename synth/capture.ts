@@ -1,12 +1,10 @@
-import { fileURLToPath } from "node:url";
-import { relative } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Inputs, Resource, ResourceGraph } from "../contract/graph.ts";
 import { fromWire } from "../contract/wire.ts";
 import { buildStack } from "../stacks/program.ts";
 import { parseSettings, PROJECT } from "../stacks/settings.ts";
 import type { ConfigSource } from "../stacks/settings/source.ts";
-import { sourcePosition } from "./source-positions.ts";
+import { listenToRegistrations } from "./registrations.ts";
 
 /** What a resource would report after it was made: asked for each one, by type, name and plain inputs. */
 export type OutputsOf = (resource: {
@@ -19,31 +17,6 @@ export interface CaptureOptions {
   /** Outputs that are known without an engine, e.g. generated passwords. All others are unknown. */
   readonly outputs?: OutputsOf;
 }
-
-/** The part of a `RegisterResourceRequest` that is read here; the generated code has no types. */
-interface RegisterRequest {
-  getType(): string;
-  getName(): string;
-  getParent(): string;
-  getCustom(): boolean;
-  getObject(): { toJavaScript(): Record<string, unknown> };
-  getProtect(): boolean;
-  getDependenciesList(): string[];
-  getPropertydependenciesMap(): { forEach(visit: (value: { getUrnsList(): string[] }, key: string) => void): void };
-  getIgnorechangesList(): string[];
-  getDeletebeforereplace(): boolean;
-  getAdditionalsecretoutputsList(): string[];
-  getSourceposition(): { getUri(): string; getLine(): number } | undefined;
-}
-
-interface Monitor {
-  registerResource(
-    request: RegisterRequest,
-    callback: (error: Error | null, response: { getUrn(): string } | undefined) => unknown,
-  ): unknown;
-}
-
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Pulumi's runtime is global to the process: captures take turns. */
 let turn: Promise<unknown> = Promise.resolve();
@@ -98,16 +71,14 @@ async function run(
   );
 
   const resources: Resource[] = [];
-  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
-  const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (request, callback) => {
-    secretOutputs.set(`${request.getType()} ${request.getName()}`, request.getAdditionalsecretoutputsList());
-    return register(request, (error, response) => {
-      if (error === null && response !== undefined && request.getType() !== "pulumi:pulumi:Stack")
-        resources.push(resourceOf(request, response.getUrn()));
-      return callback(error, response);
-    });
-  };
+  listenToRegistrations({
+    before: ({ type, name, options: { additionalSecretOutputs } }) => {
+      secretOutputs.set(`${type} ${name}`, additionalSecretOutputs);
+    },
+    after: (resource) => {
+      resources.push(resource);
+    },
+  });
 
   const outputs = await runProgram(program);
   return { project: PROJECT, stack, resources: sorted(resources), outputs };
@@ -133,44 +104,6 @@ async function runProgram(program: () => Promise<Record<string, unknown>>): Prom
   } finally {
     process.off("unhandledRejection", remember);
   }
-}
-
-function resourceOf(request: RegisterRequest, urn: string): Resource {
-  const propertyDependencies: Record<string, string[]> = {};
-  request.getPropertydependenciesMap().forEach((value, key) => {
-    const urns = value.getUrnsList();
-    if (urns.length > 0) propertyDependencies[key] = urns;
-  });
-  const position = request.getSourceposition();
-  const parent = request.getParent();
-  const resource: Resource = {
-    urn,
-    type: request.getType(),
-    name: request.getName(),
-    custom: request.getCustom(),
-    inputs: fromWire(request.getObject().toJavaScript()),
-    ...(parent === "" || parent.includes("pulumi:pulumi:Stack::") ? {} : { parent }),
-    dependencies: request.getDependenciesList(),
-    propertyDependencies,
-    options: {
-      protect: request.getProtect(),
-      ignoreChanges: request.getIgnorechangesList(),
-      deleteBeforeReplace: request.getDeletebeforereplace(),
-      additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
-    },
-  };
-  if (position === undefined) return resource;
-  return {
-    ...resource,
-    // When it is asked for: the table of the lines is then read.
-    get source() {
-      // The SDK takes the URL of an ES module for a relative path and puts the working directory in front of it.
-      const uri = position.getUri();
-      const bundled = fileURLToPath(uri.slice(uri.lastIndexOf("file:")));
-      const { file, line } = sourcePosition({ file: bundled, line: position.getLine() });
-      return { file: relative(ROOT, file), line };
-    },
-  };
 }
 
 /** Registration order depends on the event loop; names do not. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { dockerStack } from "../../platforms/compose/project.ts";
-import { openDockerRollout } from "../../platforms/compose/rollout.ts";
-import { localRouter } from "../../platforms/compose/router.ts";
+import { openDockerRollout } from "../../platforms/compose/rollout/open.ts";
+import { localRouter } from "../../platforms/compose/rollout/router.ts";
 import { declaredStack, type Overrides } from "../../platforms/declared.ts";
 import { DEFAULT_WS_PORT } from "../../contract/server.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";

@@ -18,9 +18,25 @@ export function withOverrides(command: Command): Command {
   return command.option("--set <key=value>", "override a setting for this run; may be repeated", collectOverrides);
 }
 
-/** Adds the argument that names the stack, `local` by default, and `--set`. */
+/** Adds what names the stack, `local` by default, and `--set`: an argument, or the `--stack` that every verb has. */
 export function onStack(command: Command, stacks = "local, staging or prod"): Command {
-  return withOverrides(command.argument("[stack]", stacks, "local"));
+  return withOverrides(command.argument("[stack]", stacks, "local"))
+    .option("--stack <stack>", "the same as the argument")
+    .hook("preAction", (_, action) => {
+      const { stack } = action.opts<{ stack?: string }>();
+      if (stack !== undefined) action.processedArgs = [...namedBy(action, stack)];
+    });
+}
+
+/** The arguments of a verb whose stack `--stack` names: the stack in its place among those that were typed. */
+function namedBy(action: Command, stack: string): readonly string[] {
+  const { args, registeredArguments } = action;
+  if (args.length < registeredArguments.length) {
+    const at = registeredArguments.findIndex((each) => each.name() === "stack");
+    return args.toSpliced(at, 0, stack);
+  }
+  if (args.includes(stack)) return args;
+  return action.error(`error: the stack is named twice: ${args.join(" ")}, and --stack ${stack}`);
 }
 
 /** Reads a repeated `--set key=value`. */

@@ -4,19 +4,20 @@ import { openStack } from "../../platforms/stack.ts";
 import { onStack, type Register, type SetFlags } from "./command.ts";
 
 interface LogsFlags extends SetFlags {
+  readonly stack?: string;
   readonly follow: boolean;
   readonly tail: string;
 }
 
-/** logs: the logs of the local stack's services. */
+/** logs: the logs of a stack's services. */
 export const registerLogs: Register = (program, run) => {
-  onStack(program.command("logs").description("print the logs of the local stack's services"), "local")
+  onStack(program.command("logs").description("print the logs of a stack's services"))
     .argument("[service]", "one service, for example server-blue or router")
     .option("-f, --follow", "print new lines until Ctrl-C", false)
     .option("-n, --tail <lines>", "number of past lines of each service", "50")
     .action(async (stack: string, service: string | undefined, flags: LogsFlags) => {
       // `./exai logs router`: the stack may be omitted.
-      const named = ["local", "staging", "prod"].includes(stack);
+      const named = flags.stack !== undefined || ["local", "staging", "prod"].includes(stack);
       await run(async function* (signal) {
         const { follow } = flags;
         const options = { service: named ? service : stack, follow, tail: linesOf(flags.tail), signal };

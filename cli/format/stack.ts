@@ -34,7 +34,7 @@ export const formatUp: Formatter<UpResult> = (result) => {
   const slots = Object.entries(kept).map(([slot, image]) => `${slot} ${image}`);
   return [
     ...warnings.map((text): Block => ({ type: "warning", text })),
-    ...(slots.length === 0 ? [] : [lines(`the slots keep the images of the last cutover: ${slots.join(", ")}`)]),
+    ...(slots.length === 0 ? [] : [lines(`the slots keep their images: ${slots.join(", ")}`)]),
     ...(waitingImage === undefined
       ? []
       : [
@@ -92,7 +92,11 @@ export const formatDown: Formatter<DownResult> = (result) => {
   if (result.platform === "pulumi")
     return [
       heading(`${stack} is down: ${count(result.deleted, "resource")} deleted${fate}`, "good"),
-      next(command(`up ${stack}${result.local ? " --engine" : ""}`)),
+      ...(result.kept.length === 0 ? [] : [lines(`kept, with the keys that open it: ${result.kept.join(", ")}`)]),
+      next(
+        command(`up ${stack}${result.local ? " --engine" : ""}`),
+        ...(data === "kept" ? [{ ...command(`down ${stack} --volumes`), comment: "also removes the data" }] : []),
+      ),
     ];
   const wasDown = result.containers.length === 0 && result.volumes.length === 0;
   return [

@@ -78,6 +78,8 @@ export interface ContainerSpec {
   /** Hard limit of processes and threads. Compose sets it per container; the Docker provider only per user (nproc). */
   readonly pids: number;
   readonly healthCheck: HealthCheck;
+  /** Whether an operation may stop it for a while: a rollout stops the slot that it has drained. @default false */
+  readonly mayStop?: boolean;
   /** Seconds between SIGTERM and SIGKILL. @default 10 */
   readonly graceSeconds?: number;
 }

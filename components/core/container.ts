@@ -112,7 +112,8 @@ export function containerArgs(
     logDriver: "json-file",
     logOpts: { "max-size": "10m", "max-file": "3" },
     labels: Object.entries(labels).map(([label, value]) => ({ label, value })),
-    mustRun: true,
+    // If it must run, a refresh takes one that was stopped for drift, and the next `up` starts it.
+    mustRun: spec.mayStop !== true,
     // The engine waits for health, and stops waiting soon after Docker would report the container unhealthy.
     wait: true,
     waitTimeout: startPeriod + retries * (interval + timeout) + WAIT_MARGIN_SECONDS,

@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { LABELS } from "../../contract/labels.ts";
+import { CARRIER, LABELS } from "../../contract/labels.ts";
 import type { ContainerSpec, DockerPlatform, MountedFile } from "./container-spec.ts";
 
 /** Label of a container with files: the id of its carrier. A new carrier means a new container. */
@@ -61,10 +61,10 @@ export function mountedFiles(
     `${name}-files`,
     {
       ...hardened,
-      name: `${platform.instance}-${spec.component}-files`,
-      hostname: `${spec.component}-files`,
+      name: `${platform.instance}-${spec.component}${CARRIER}`,
+      hostname: `${spec.component}${CARRIER}`,
       envs: [],
-      labels: labels(`${spec.component}-files`),
+      labels: labels(`${spec.component}${CARRIER}`),
       volumes: [...volumes].map(([containerPath, volumeName]) => ({ volumeName, containerPath })),
       uploads: files.map((file) => ({
         file: file.path,

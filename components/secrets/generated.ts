@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { ExaiComponent } from "../core/component.ts";
 import { transformed, type Transform } from "../core/transform.ts";
@@ -6,13 +6,17 @@ import { transformed, type Transform } from "../core/transform.ts";
 export interface GeneratedSecretsArgs {
   /** Names of the secrets to generate, e.g. `postgres`. */
   readonly names: readonly string[];
+  /** Values that are kept with the data that they open, by the name of the resource. Each wins over the generated one. */
+  readonly kept?: Readonly<Record<string, string>>;
+  /** Names of the secrets that open data which a deletion of the stack leaves. The engine refuses to delete them. @default none */
+  readonly protect?: readonly string[];
   /** Escape hatch for each password. */
   readonly transform?: { readonly password?: Transform<random.RandomPasswordArgs> };
 }
 
 /**
- * Generated secrets: 48 letters and digits each (285 bits), created once and kept in the stack's state.
- * To replace one: `pulumi up --replace <urn>`.
+ * Generated secrets: 48 letters and digits each (285 bits), created once and kept in the stack's state. A secret that opens data
+ * is kept as long as that data ({@link GeneratedSecretsArgs.protect}).
  */
 export class GeneratedSecrets extends ExaiComponent {
   private readonly values: Readonly<Record<string, pulumi.Output<string>>>;
@@ -20,18 +24,20 @@ export class GeneratedSecrets extends ExaiComponent {
   constructor(name: string, args: GeneratedSecretsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("exai:secrets:GeneratedSecrets", name, { names: args.names }, opts);
     this.values = Object.fromEntries(
-      args.names.map((secret) => [
-        secret,
-        new random.RandomPassword(
+      args.names.map((secret) => {
+        const resource = `${name}-${secret}`;
+        const { result } = new random.RandomPassword(
           // No punctuation: the value goes through connection strings and shell-like configuration files.
           ...transformed(
             args.transform?.password,
-            `${name}-${secret}`,
+            resource,
             { length: 48, special: false },
-            { parent: this },
+            { parent: this, protect: args.protect?.includes(secret) ?? false },
           ),
-        ).result,
-      ]),
+        );
+        const kept = args.kept?.[resource];
+        return [secret, kept === undefined ? result : pulumi.secret(kept)];
+      }),
     );
     this.registerOutputs({});
   }

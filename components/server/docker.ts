@@ -72,6 +72,7 @@ export function slotSpec(
       intervalSeconds: 2,
       startPeriodSeconds: 30,
     },
+    mayStop: true,
     // The server uses its whole grace time to close WebSockets; Docker must not shorten it.
     graceSeconds: args.environment.graceSeconds + 5,
   };

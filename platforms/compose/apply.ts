@@ -38,7 +38,6 @@ export async function difference(project: DockerProject): Promise<Difference> {
 
 function reasonToChange(service: ComposeService, container: RunningContainer | undefined, imageId: string | undefined) {
   if (container === undefined) return "new";
-  if (container.hash === "") return "was made by pulumi up";
   if (container.hash !== service.hash) return "its definition changed";
   if (imageId !== undefined && container.imageId !== imageId) return "its image changed";
   if (container.state !== "running") return `was ${container.state}`;
@@ -70,11 +69,6 @@ export async function* apply(project: DockerProject, options: ApplyOptions): Ope
   for (const [name, reason] of options.services)
     yield { type: "step", id: `start:${name}`, title: `start ${name}`, status: "started", detail: reason };
   const command = await composeCommand();
-  // Compose does not replace a container of the same name that it did not make.
-  const strangers = [...(await containersOf(project.settings.instance)).values()].filter(
-    (container) => container.hash === "" && options.services.has(container.component),
-  );
-  if (strangers.length > 0) await docker(["rm", "-f", ...strangers.map((container) => container.id)]);
 
   const composing: Composing = { ended: false };
   const finished = runProgram(

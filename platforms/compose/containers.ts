@@ -1,4 +1,4 @@
-import { LABELS } from "../../contract/labels.ts";
+import { CARRIER, LABELS } from "../../contract/labels.ts";
 import { docker, DockerError, tryDocker } from "../../operations/docker/cli.ts";
 
 /** A container of an instance, as Docker reports it. */
@@ -43,7 +43,7 @@ export async function containerIds(instance: string): Promise<readonly string[]>
 
 /**
  * The containers of an instance, stopped ones too, by component. Of two, the younger counts: if Compose is killed while it
- * replaces a container, the old one remains.
+ * replaces a container, the old one remains. Carriers of files are left out: they never run.
  */
 export async function containersOf(instance: string): Promise<ReadonlyMap<string, RunningContainer>> {
   for (;;) {
@@ -58,6 +58,7 @@ export async function containersOf(instance: string): Promise<ReadonlyMap<string
       inspected
         .reverse()
         .map((raw) => containerOf(raw))
+        .filter(({ component }) => !component.endsWith(CARRIER))
         .map((container) => [container.component, container]),
     );
   }

@@ -2,7 +2,7 @@ import { verifiedUrl } from "../../operations/migrations/url.ts";
 import { environmentUrl } from "../database-url.ts";
 import type { Database, DatabaseOptions } from "../platform.ts";
 import type { DockerStack } from "./project.ts";
-import { localGuard } from "./release-guard.ts";
+import { localGuard } from "./rollout/release-guard.ts";
 import { withStackLock } from "./stack-lock.ts";
 import { localDatabaseUrl, placeOf } from "./project.ts";
 

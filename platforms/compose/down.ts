@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../contract/events.ts";
@@ -9,11 +9,11 @@ import type { DownOptions } from "../platform.ts";
 import type { ComposeDown } from "../results.ts";
 import { containerIds, containersOf, type RunningContainer } from "./containers.ts";
 import { homeEntries, removeHome } from "./home.ts";
-import { dockerProject, type DockerStack } from "./project.ts";
+import { KNOWN_SECRETS, dockerProject, type DockerStack } from "./project.ts";
 
 /** Stops and removes a local stack's containers and network. Its data stays, unless `volumes` is set. */
 export async function* composeDown(stack: DockerStack, { volumes, confirm }: DownOptions): Operation<ComposeDown> {
-  const { settings, home, compose, composePath } = await dockerProject(stack);
+  const { settings, home, compose, composePath } = await dockerProject(stack, KNOWN_SECRETS);
   const { instance } = settings;
   const containers = [...(await containersOf(instance)).values()];
   const owned = volumes ? await ownedVolumes(compose.volumes, instance) : [];
@@ -36,6 +36,8 @@ export async function* composeDown(stack: DockerStack, { volumes, confirm }: Dow
 
   const networks = await marked("network", instance, ["--quiet"]);
   for (const network of networks) await tryDocker(["network", "rm", network]);
+  // While it is there, the engine refuses the stack.
+  rmSync(composePath, { force: true });
   if (volumes) {
     await removeVolumes(owned);
     yield* removeFiles(home, instance, owned);

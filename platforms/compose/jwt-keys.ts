@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { generatedName, ROTATED_KEY } from "../../contract/engine-names.ts";
 import { keyId, type JwtKeyName } from "../../contract/jwt.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
@@ -11,11 +12,10 @@ import type { ConfigSource } from "../../stacks/settings/source.ts";
 import type { FileState } from "./state.ts";
 import { randomPassword } from "./state.ts";
 
-/** Names in `secrets.json` of the keys that a rotation makes: the current one after it, and the next one during it. */
-const ROTATED = "rotated-jwt";
+/** Name in `secrets.json` of the next key during a rotation. */
 const NEXT = "next-jwt";
 /** Name under which the program generates the first key, and its length. */
-const GENERATED = { name: "generated-jwt", length: 48 } as const;
+const GENERATED = { name: generatedName("jwt"), length: 48 } as const;
 
 function rotationPath(home: string): string {
   return join(home, "rotation.json");
@@ -32,7 +32,7 @@ export function jwtSettings(state: FileState, source: ConfigSource): Readonly<Re
   // A rotation does not change a key of the stack file.
   if ((source.get("jwtSecret") ?? "") !== "") return {};
   const rotation = readRotation(state.home);
-  const [current, next] = [state.known(ROTATED), state.known(NEXT)];
+  const [current, next] = [state.known(ROTATED_KEY), state.known(NEXT)];
   return {
     ...(current === undefined ? {} : { jwtSecret: current }),
     // If the next key is missing, it has become the current one, and only the record does not show it yet.
@@ -79,11 +79,11 @@ export class FileRotationStore implements RotationStore {
   settle(rotation: Rotation, stays: JwtKeyName): Promise<void> {
     const next = this.#state.known(NEXT);
     if (next !== undefined)
-      this.#state.setPasswords({ [NEXT]: undefined, ...(stays === "next" ? { [ROTATED]: next } : {}) });
+      this.#state.setPasswords({ [NEXT]: undefined, ...(stays === "next" ? { [ROTATED_KEY]: next } : {}) });
     return this.write(rotation);
   }
 
   #current(): string {
-    return this.#state.known(ROTATED) ?? this.#state.password(GENERATED.name, GENERATED.length);
+    return this.#state.known(ROTATED_KEY) ?? this.#state.password(GENERATED.name, GENERATED.length);
   }
 }

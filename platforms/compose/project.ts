@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { SLOTS } from "../../contract/slots.ts";
+import { generatedName } from "../../contract/engine-names.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
@@ -81,13 +82,22 @@ function present(overrides: Overrides): Overrides {
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== ""));
 }
 
-/** Runs the program of a local stack and renders its Compose project. Writes nothing but generated passwords. */
-export async function dockerProject(stack: DockerStack): Promise<DockerProject> {
+/** Where a project gets the generated passwords from. */
+export type PasswordSource = (state: FileState, name: string, length: number) => string;
+
+/** Generates a password at its first use: for what deploys the stack with Compose. */
+const NEW_SECRETS: PasswordSource = (state, name, length) => state.password(name, length);
+
+/** Generates none, so that a stack that the engine made keeps its own: for what needs only the names of a project. */
+export const KNOWN_SECRETS: PasswordSource = (state, name) => state.known(name) ?? "unknown";
+
+/** Runs the program of a local stack and renders its Compose project. Writes nothing but new passwords. */
+export async function dockerProject(stack: DockerStack, passwords = NEW_SECRETS): Promise<DockerProject> {
   // Inside of the program an error of the file system would end the process.
-  stack.state.prepare();
+  if (passwords === NEW_SECRETS) stack.state.prepare();
   const { capture, compose, composeOutputs } = await loadProgram();
   const graph = await capture(stack.declared.name, stack.source, {
-    outputs: composeOutputs((password, length) => stack.state.password(password, length)),
+    outputs: composeOutputs((password, length) => passwords(stack.state, password, length)),
   });
   return { ...stack, graph, compose: compose(graph), composePath: join(stack.home, "compose.yaml") };
 }
@@ -103,9 +113,10 @@ export function placeOf({ declared, settings, home }: DockerStack): Place {
 }
 
 /** Name under which the program generates the password of the database's owner. */
-export const POSTGRES_PASSWORD = "generated-postgres";
+export const POSTGRES_PASSWORD = generatedName("postgres");
 
 /** Connection string of a local database's owner, by the published port on loopback. */
 export function localDatabaseUrl({ settings, state }: DockerStack): string {
-  return `postgres://postgres:${state.password(POSTGRES_PASSWORD, 48)}@127.0.0.1:${settings.postgresPort}/postgres?sslmode=disable`;
+  // An `up` generates it. Without one there is no database to connect to.
+  return `postgres://postgres:${state.known(POSTGRES_PASSWORD) ?? ""}@127.0.0.1:${settings.postgresPort}/postgres?sslmode=disable`;
 }

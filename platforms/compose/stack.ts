@@ -7,17 +7,18 @@ import { declaredStack, type DeclaredStack } from "../declared.ts";
 import type { RunsRollouts, Stack } from "../platform.ts";
 import type { UpResult } from "../results.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
-import { containersOf } from "./containers.ts";
+import { absentFromDocker } from "./absent.ts";
 import { databaseOf } from "./database.ts";
 import { composeDown, removeFiles } from "./down.ts";
 import { homeEntries } from "./home.ts";
 import { engineTarget } from "./project.ts";
 import { FileRotationStore } from "./jwt-keys.ts";
 import { composeLogs } from "./logs.ts";
-import { dockerProject, dockerStack, placeOf, type DockerStack } from "./project.ts";
-import { openDockerRollout } from "./rollout.ts";
+import { madeByEngine, refuseOtherMaker } from "./maker.ts";
+import { KNOWN_SECRETS, dockerProject, dockerStack, placeOf, type DockerStack } from "./project.ts";
+import { openDockerRollout } from "./rollout/open.ts";
 import { withStackLock } from "./stack-lock.ts";
-import { composeStatus } from "./status.ts";
+import { composeStatus, drainedSlots } from "./status.ts";
 import { composeUp, migrateLocal, provideImages } from "./up.ts";
 
 /** A stack on this machine. Compose made it, or the Pulumi engine. */
@@ -29,9 +30,10 @@ export function composeStack(declared: DeclaredStack): Stack {
   return {
     ...{ name, environment, overrides, settings },
     up: ({ engine, signal }) =>
-      withStackLock(place, "up", (): Operation<UpResult> =>
-        engine ? upByEngine(stack, signal) : composeUp(stack, signal),
-      ),
+      withStackLock(place, "up", async function* (): Operation<UpResult> {
+        await refuseOtherMaker(stack, engine);
+        return yield* engine ? upByEngine(stack, signal) : composeUp(stack, signal);
+      }),
     preview: async function* (signal) {
       return yield* (await loadEngine()).enginePreview(engineTarget(stack), signal);
     },
@@ -51,7 +53,7 @@ export function composeStack(declared: DeclaredStack): Stack {
     logs: (options) => composeLogs(stack, options),
     synth: async () => {
       // The secrets that the services mount stay in the stack's own folder.
-      const { compose } = await dockerProject(stack);
+      const { compose } = await dockerProject(stack, KNOWN_SECRETS);
       return [{ name: "compose.yaml", content: stringify(compose.document) }];
     },
     variables: async () => (await loadProgram()).serverVariables(settings),
@@ -79,12 +81,8 @@ function runsRollouts(stack: DockerStack): RunsRollouts {
 async function* upByEngine(stack: DockerStack, signal: AbortSignal): Operation<UpResult> {
   return yield* (await loadEngine()).engineUp(engineTarget(stack), {
     prepare: () => provideImages(stack, signal),
+    absent: async (resources) => absentFromDocker(resources, await drainedSlots(stack.home)),
     finish: () => migrateLocal(stack, signal),
     signal,
   });
-}
-
-/** Whether the engine made the stack, or a part of it: its containers have no mark of Compose. */
-async function madeByEngine(instance: string): Promise<boolean> {
-  return [...(await containersOf(instance)).values()].some((container) => container.hash === "");
 }

@@ -1,4 +1,6 @@
+import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { SLOTS } from "../../contract/slots.ts";
+import { docker } from "../../operations/docker/cli.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { serverName } from "../../stacks/settings.ts";
@@ -20,7 +22,9 @@ export const SERVICES: readonly string[] = [
 export async function composeStatus(stack: DockerStack): Promise<StackStatus> {
   const [running, drained] = await Promise.all([containersOf(stack.settings.instance), drainedSlots(stack.home)]);
   const names = [...new Set([...SERVICES, ...running.keys()])].sort();
-  const services = names.map((name) => statusOf(name, running.get(name), drained));
+  const used = [...Object.values(LOCAL_IMAGES), ...Object.values(stack.state.slots())];
+  const images = await imageNames(running.values(), used);
+  const services = names.map((name) => statusOf(name, running.get(name), drained, images));
   return {
     stack: stack.declared.name,
     services,
@@ -37,18 +41,37 @@ function statusOf(
   service: string,
   container: RunningContainer | undefined,
   drained: ReadonlySet<string>,
+  images: ReadonlyMap<string, string>,
 ): ServiceStatus {
   if (container === undefined) return { service, state: "absent", ports: [] };
-  const { image, startedAt, ports, exitCode } = container;
+  const { startedAt, ports, exitCode } = container;
   const since = startedAt === undefined ? {} : { startedAt };
+  const image = images.get(container.image) ?? container.image;
   if (container.state === "running") return { service, state: container.health || "running", image, ...since, ports };
   const state = drained.has(service) ? "drained" : container.state;
   // A container that never ran has no exit code.
   return { service, state, image, ...since, ...(startedAt === undefined ? {} : { exitCode }), ports };
 }
 
+/**
+ * Names of images by identifier: the engine makes containers from identifiers. Of several names, the one that the stack uses.
+ * Docker is asked only if there is such a container.
+ */
+async function imageNames(
+  containers: Iterable<RunningContainer>,
+  used: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (![...containers].some(({ image }) => image.startsWith(BARE))) return new Map();
+  const listed = await docker(["image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
+  const pairs = listed.split("\n").map((line) => line.split(" ") as [string, string]);
+  return new Map(pairs.sort(([, a], [, b]) => Number(used.includes(a)) - Number(used.includes(b))));
+}
+
+/** Start of an identifier. */
+const BARE = "sha256:";
+
 /** The slots that a rollout has drained. A journal that cannot be read is reported by `rollout status`. */
-async function drainedSlots(home: string): Promise<ReadonlySet<string>> {
+export async function drainedSlots(home: string): Promise<ReadonlySet<string>> {
   const journal = await new FileJournalStore(rolloutDirectory(home)).read().catch(() => undefined);
   return new Set(journal?.machine.emptied.map((slot) => serverName(slot)));
 }

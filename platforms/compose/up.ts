@@ -11,12 +11,18 @@ import { applyPending, type ApplyPendingResult } from "../../operations/schema/a
 import { prepareMachine, readyFor } from "../machine/prepare.ts";
 import type { ComposeUp } from "../results.ts";
 import { apply, difference, writeProject } from "./apply.ts";
-import { localDatabaseUrl } from "./project.ts";
-import { dockerProject, dockerStack, type DockerProject, type DockerStack } from "./project.ts";
+import {
+  KNOWN_SECRETS,
+  localDatabaseUrl,
+  dockerProject,
+  dockerStack,
+  type DockerProject,
+  type DockerStack,
+} from "./project.ts";
 import { refuseTakenPorts } from "./ports.ts";
 import { recordOverrides, shownOverrides } from "./recorded.ts";
 import { containersOf } from "./containers.ts";
-import { localGuard } from "./release-guard.ts";
+import { localGuard } from "./rollout/release-guard.ts";
 
 /**
  * Brings a local stack up with Compose: settings, images, containers, migrations. A second run changes nothing; a changed
@@ -100,7 +106,7 @@ function optional(missing: readonly string[]): readonly string[] {
  * @throws UserError if one is not available: the engine cannot leave a service out
  */
 export async function* provideImages(stack: DockerStack, signal: AbortSignal): Operation<void> {
-  const project = await dockerProject(stack);
+  const project = await dockerProject(stack, KNOWN_SECRETS);
   await refuseTakenPorts(project.settings);
   yield* keepOverrides(stack);
   const { missing } = yield* ensureImages(project.compose.images, { signal });

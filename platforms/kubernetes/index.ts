@@ -1,3 +1,7 @@
+export { absentFromCluster } from "./absent.ts";
 export { awaitSlots } from "./await-slots.ts";
+export { clusterLogs } from "./logs.ts";
+export { clusterStatus } from "./status.ts";
 export { clusterGuard } from "./release-guard.ts";
+export { reachCluster } from "./reach.ts";
 export { openKubernetesRollout } from "./rollout.ts";

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { UserError } from "../../contract/errors.ts";
 import type { NoteEvent, Operation } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
@@ -27,19 +26,21 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       yield* forThisRun(declared);
       return yield* (await loadEngine()).engineUp(clusterTarget(declared), {
         confirm,
+        prepare: reach,
+        absent: async (resources, settings) => (await loadKubernetes()).absentFromCluster(resources, settings),
         finish: (settings, changed) => awaitSlots(settings, changed, signal),
         signal,
       });
     },
     preview: async function* (signal) {
-      return yield* (await loadEngine()).enginePreview(clusterTarget(declared), signal);
+      return yield* (await loadEngine()).enginePreview(clusterTarget(declared), signal, reach);
     },
     down: async function* (options) {
-      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options);
+      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options, reach);
     },
-    status: () => Promise.reject(onlyLocal(declared)),
-    logs: () => {
-      throw onlyLocal(declared);
+    status: async () => (await loadKubernetes()).clusterStatus(declared),
+    logs: async function* (options) {
+      yield* (await loadKubernetes()).clusterLogs(declared, options);
     },
     synth: async ({ withSecrets }) => {
       const { capture, manifests, manifestYaml } = await loadProgram();
@@ -83,6 +84,10 @@ function runsRollouts(declared: DeclaredStack): RunsRollouts {
   };
 }
 
+async function* reach(settings: DeclaredStack["settings"]): Operation<void> {
+  yield* (await loadKubernetes()).reachCluster(settings);
+}
+
 /** Waits for the slots, which the engine does not do, and reports what is wrong with one. */
 async function* awaitSlots(
   settings: DeclaredStack["settings"],
@@ -115,13 +120,4 @@ function rotationOf(declared: DeclaredStack, signal: AbortSignal, kind: Pick<Rol
     },
     signal,
   };
-}
-
-function onlyLocal({ name, environment }: DeclaredStack): UserError {
-  return new UserError(
-    "invalid-argument",
-    `stack ${name}`,
-    `is ${environment}; this command supports stacks of this machine only`,
-    "name a local stack",
-  );
 }

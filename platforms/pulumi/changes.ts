@@ -108,6 +108,8 @@ export class EngineStream {
       // The engine's last line and a provider's log line repeat the other errors.
       ({ message }) => !/^(update|preview|destroy) failed$|^sdk-v2\/provider2\.go:/.test(message),
     );
+    const held = causes.filter(({ message }) => /because it is protected|marked for protection/.test(message));
+    if (held.length > 0) return protectedData(stack, [...new Set(held.map(({ where }) => where))].sort());
     const [first] = causes;
     if (first === undefined) return new UserError("failed", `stack ${stack}`, fallback, retry);
     const rest = causes.slice(1).map(({ where, message }) => `\n  ${where}: ${message}`);
@@ -139,6 +141,16 @@ export class EngineStream {
   }
 }
 
+/** The error about an update that would delete or replace protected resources. A `down` leaves them. */
+function protectedData(stack: string, names: readonly string[]): UserError {
+  return new UserError(
+    "state-conflict",
+    `stack ${stack}`,
+    `it would delete or replace ${names.join(", ")}, which hold data or open it, and are protected`,
+    fix`undo the change; or, if the data may be lost: ${command(`down ${stack} --volumes`)}, then ${command(`up ${stack}`)}`,
+  );
+}
+
 /** One line about a finding. */
 export function findingLine({ policy, mandatory, resource, message }: PolicyFinding): string {
   const [first = ""] = message.split("\n").filter((line) => line.trim() !== "");
@@ -157,7 +169,7 @@ function titleOf(change: Change): string {
 }
 
 /** The last part of a URN; empty for the stack itself. */
-function nameOf(urn: string): string {
+export function nameOf(urn: string): string {
   return urn.includes("pulumi:pulumi:Stack::") ? "" : urn.slice(urn.lastIndexOf("::") + (urn.includes("::") ? 2 : 1));
 }
 

@@ -2,11 +2,12 @@ import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
-import { command, fix } from "../../contract/fix.ts";
+import { PACK_VARIABLE } from "../../contract/engine-names.ts";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
 import { EngineStream } from "./changes.ts";
 import { pulumiCli } from "./cli.ts";
+import { explain } from "./explain.ts";
 import type { EngineTarget } from "./target.ts";
 import { effectiveStackFile, type EffectiveStackFile } from "./stack-file.ts";
 
@@ -26,9 +27,19 @@ export interface OperationOptions {
   readonly target?: readonly string[];
 }
 
-export interface DestroyOptions {
-  /** Keeps protected resources, and those that they need, instead of failing. @default false */
-  readonly keepProtected?: boolean;
+/** The part of an exported state that is read here. */
+interface State {
+  readonly resources?: readonly Partial<StateResource & { readonly custom: boolean }>[];
+}
+
+/** A resource in the engine's state. */
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  /** What its provider calls it. */
+  readonly id: string;
+  readonly protect: boolean;
+  readonly outputs: Readonly<Record<string, unknown>>;
 }
 
 /** A stack of the Pulumi engine. Every operation that may change something runs under the policy pack. */
@@ -61,7 +72,11 @@ export class Engine {
     });
     const file = copiedStackFile(request, environment);
     const workspaceOf = (workDir: string, envVars: EngineEnvironment) =>
-      LocalWorkspace.create({ pulumiCommand: cli, workDir, envVars: { PULUMI_SKIP_UPDATE_CHECK: "true", ...envVars } });
+      LocalWorkspace.create({
+        pulumiCommand: cli,
+        workDir,
+        envVars: { PULUMI_SKIP_UPDATE_CHECK: "true", [PACK_VARIABLE]: "named", ...envVars },
+      });
     const workspace = await workspaceOf(request.root, environment);
 
     const explained = (error: unknown) => {
@@ -106,18 +121,35 @@ export class Engine {
     return stream;
   }
 
-  /** Deletes everything that the stack made. @throws UserError if it fails, or a resource is protected */
-  async *destroy(options: OperationOptions & DestroyOptions = {}): Operation<EngineStream> {
+  /** Deletes what the stack made. Protected resources, and those that they need, stay. @throws UserError if it fails */
+  async *destroy(options: OperationOptions = {}): Operation<EngineStream> {
     const stream = new EngineStream({ preview: false });
     yield* this.#operation(stream, "down", options, (common) =>
-      this.#stack.destroy({ ...common, excludeProtected: options.keepProtected ?? false }),
+      this.#stack.destroy({ ...common, excludeProtected: true }),
     );
     return stream;
   }
 
-  /** Removes the protection of every resource, so that {@link destroy} also deletes what holds data. */
-  async unprotect(): Promise<void> {
-    const ran = await this.#run(["state", "unprotect", "--all", "--yes", "--stack", this.#request.stack]);
+  /** Reads resources again. One that does not exist any more is removed from the state. @throws UserError if it fails */
+  async *refresh(options: OperationOptions & Required<Pick<OperationOptions, "target">>): Operation<EngineStream> {
+    const stream = new EngineStream({ preview: true });
+    yield* this.#operation(stream, "up", options, (common) => this.#stack.refresh(common));
+    return stream;
+  }
+
+  /** The resources in the state, without components. */
+  async resources(): Promise<readonly StateResource[]> {
+    const exported = (await this.#stack.exportStack()) as { deployment: State };
+    const { resources = [] } = exported.deployment;
+    return resources
+      .filter(({ custom }) => custom === true)
+      .map(({ urn = "", type = "", id = "", protect = false, outputs = {} }) => ({ urn, type, id, protect, outputs }));
+  }
+
+  /** Removes the protection of resources, so that {@link destroy} also deletes them. */
+  async unprotect(urns: readonly string[]): Promise<void> {
+    if (urns.length === 0) return;
+    const ran = await this.#run(["state", "unprotect", ...urns, "--yes", "--stack", this.#request.stack]);
     if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "down");
   }
 
@@ -240,36 +272,6 @@ function copiedStackFile(request: EngineRequest, environment: EngineEnvironment)
   );
 }
 
-/** Turns a failure of the CLI into an error for the user. */
-function explain(
-  failure: unknown,
-  stack: string,
-  verb: "preview" | "up" | "down",
-  stream = new EngineStream({ preview: true }),
-): unknown {
-  if (!(failure instanceof Error)) return failure;
-  const said = failure.message;
-  const cause = { cause: failure };
-  if (/currently locked by|conflict: Another update/i.test(said))
-    return new UserError(
-      "lock-held",
-      `stack ${stack}`,
-      "another operation holds its lock",
-      `wait until it ends; if its process is gone: pulumi cancel --stack ${stack}`,
-      cause,
-    );
-  if (/passphrase must be set|incorrect passphrase/i.test(said))
-    return new UserError(
-      "permission-denied",
-      `stack ${stack}`,
-      /incorrect/i.test(said) ? "the passphrase is not the stack's" : "the passphrase of its secrets is not set",
-      "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
-      cause,
-    );
-  const retry = fix`correct it, then run ${command(`${verb} ${stack}`)} again; it continues where it ended`;
-  return stream.failure(stack, retry, lastLines(said));
-}
-
 /** Options of every operation. */
 interface CommonOptions {
   readonly configFile: string;
@@ -277,12 +279,4 @@ interface CommonOptions {
   readonly onEvent: (event: EngineEvent) => void;
   readonly target?: string[];
   readonly signal?: AbortSignal;
-}
-
-/** The CLI's own error lines in the long message of a failed command. */
-function lastLines(message: string): string {
-  const lines = message.split("\n").map((line) => line.trim());
-  const errors = lines.filter((line) => line.startsWith("error:")).map((line) => line.slice("error:".length).trim());
-  // The SDK repeats the CLI's lines.
-  return errors.length > 0 ? [...new Set(errors)].join("\n  ") : lines.filter(Boolean).slice(-6).join("\n  ");
 }

@@ -2,12 +2,17 @@ import type { Operation } from "../../contract/events.ts";
 import { timed } from "../../contract/timed.ts";
 import type { PreviewResult } from "../results.ts";
 import { openEngine } from "./open.ts";
-import type { EngineTarget } from "./target.ts";
+import type { EngineTarget, Prepare } from "./target.ts";
 
 /** What `up` would change, by the engine and under the policy pack. Changes nothing. */
-export async function* enginePreview(target: EngineTarget, signal: AbortSignal): Operation<PreviewResult> {
+export async function* enginePreview(
+  target: EngineTarget,
+  signal: AbortSignal,
+  prepare?: Prepare,
+): Operation<PreviewResult> {
   const { stack } = target;
-  const { engine } = yield* timed("open", `open stack ${stack}`, () => openEngine(target));
+  const { engine, settings } = yield* timed("open", `open stack ${stack}`, () => openEngine(target));
+  if (prepare !== undefined) yield* prepare(settings);
   const { changed, unchanged, changes, counts, findings } = yield* engine.preview({ signal });
   return { stack, changed, unchanged, changes, counts, findings };
 }

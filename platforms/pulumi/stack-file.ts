@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument, type Document } from "yaml";
 
@@ -42,17 +42,6 @@ export function effectiveStackFile(
   writeFileSync(path, document.toString(), { mode: 0o600 });
   writeFileSync(join(folder, "Pulumi.yaml"), "name: exai\nruntime: nodejs\n", { mode: 0o600 });
   return { path, folder };
-}
-
-/** Sets one value of the project's own stack file; keeps the rest of the file, comments included. */
-export function setInStackFile(root: string, stack: string, key: string, value: string): void {
-  const path = join(root, `Pulumi.${stack}.yaml`);
-  const document = read(path);
-  document.setIn(["config", `${PREFIX}${key}`], value);
-  // By rename: an interrupted write does not damage the team's file.
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, document.toString(), { mode: existsSync(path) ? statSync(path).mode : 0o644 });
-  renameSync(temporary, path);
 }
 
 function holdsSecrets(document: Document): boolean {

@@ -1,3 +1,9 @@
+import type { Operation } from "../../contract/events.ts";
+import type { Settings } from "../../stacks/settings.ts";
+
+/** What an operation needs before the engine runs. @throws UserError */
+export type Prepare = (settings: Settings) => Operation<void>;
+
 /** A stack for the Pulumi engine. */
 export interface EngineTarget {
   readonly stack: string;

@@ -4,12 +4,16 @@ import { timed } from "../../contract/timed.ts";
 import type { ApplyPendingResult } from "../../operations/schema/apply.ts";
 import type { Settings } from "../../stacks/settings.ts";
 import type { EngineUp, UpPlan } from "../results.ts";
+import { forgetAbsent, type FindAbsent } from "./absent.ts";
+import type { StateResource } from "./engine.ts";
 import { openEngine, type EngineStack } from "./open.ts";
-import type { EngineTarget } from "./target.ts";
+import type { EngineTarget, Prepare } from "./target.ts";
 
 export interface EngineUpOptions {
   /** Before the preview. */
-  readonly prepare?: () => Operation<unknown>;
+  readonly prepare: Prepare;
+  /** What was deleted by another program. */
+  readonly absent: (resources: readonly StateResource[], settings: Settings) => ReturnType<FindAbsent>;
   /** Asks before something is changed. @throws if declined */
   readonly confirm?: ((plan: UpPlan) => Promise<void>) | undefined;
   /** After the resources. Returns the migrations that it applied. */
@@ -27,7 +31,8 @@ export async function* engineUp(target: EngineTarget, options: EngineUpOptions):
   const { signal } = options;
   const opened = yield* timed("open", `open stack ${stack}`, () => openEngine(target));
   const { engine, settings } = opened;
-  if (options.prepare !== undefined) yield* options.prepare();
+  yield* options.prepare(settings);
+  yield* forgetAbsent(engine, (resources) => options.absent(resources, settings), signal);
 
   yield { type: "step", id: "preview", title: "preview", status: "started" };
   const { changed, unchanged, changes } = yield* engine.preview({ signal });

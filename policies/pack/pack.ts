@@ -4,9 +4,9 @@ import type { PolicyResource, ReportViolation, ResourceValidationArgs } from "@p
 import type { Inputs, Resource, ResourceGraph } from "../../contract/graph.ts";
 import { readDatabase } from "../database/read.ts";
 import { ENVIRONMENTS, environmentOf, environmentOfName, type Environment } from "../model/environment.ts";
-import { evaluate, levelOf, outcomeOf, type Finding } from "../model/evaluate.ts";
+import { evaluate, levelOf, outcomeOf } from "../model/evaluate.ts";
 import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
-import { subjectName } from "../report/model.ts";
+import { messageOf } from "../report/model.ts";
 import { RULES } from "../rules/index.ts";
 import { readWaivers, Waivers } from "../model/waivers.ts";
 import { fromWire } from "../../contract/wire.ts";
@@ -199,9 +199,4 @@ function unproxied(props: Record<string, unknown>): Inputs {
 function graphOf(resources: readonly Resource[]): ResourceGraph {
   const [stack = "", project = ""] = resources[0]?.urn.replace(/^urn:pulumi:/, "").split("::") ?? [];
   return { project, stack, resources, outputs: {} };
-}
-
-function messageOf(finding: Finding): string {
-  const { path } = finding.place;
-  return `${subjectName(finding.place)}${path === "" ? "" : ` ${path}`}: ${finding.message} (fix: ${finding.fix})`;
 }

@@ -7,12 +7,13 @@ const introduction = (write: (command: Command) => string) => `# Policies
 All rules of the pack. This page is generated from \`policies/\`; a test compares it with the rules
 (\`npx vitest run tests/policies/handbook.test.ts -u\` generates it again).
 
-## Three lanes, one pack
+## Four lanes, one pack
 
 | lane | command | needs | when |
 | --- | --- | --- | --- |
 | pull request | \`${write(command("plan staging prod"))}\` | nothing: no engine, credentials, cluster or state | on every push |
 | engine | \`pulumi preview --policy-pack policies\`, \`pulumi up --policy-pack policies\` | the Pulumi CLI | before and during a deployment |
+| program | \`pulumi preview\`, \`pulumi up\`, without the pack: the mandatory rules | the Pulumi CLI | where the pack is not named |
 | audit | \`${write(command("audit STACK"))}\`, or \`--state FILE\` | the state of the engine, or a file from \`pulumi stack export\` | after a deployment |
 
 Exit codes: 0 clean, 1 violations, 2 inconclusive. \`--format markdown\` is for comments on pull requests, \`--format sarif\` is

@@ -189,6 +189,11 @@ export function subjectName(place: Place): string {
   return place.resource?.name ?? place.object ?? "stack";
 }
 
+/** A finding on one line, with its fix. */
+export function messageOf({ place, message, fix }: Finding): string {
+  return `${subjectName(place)}${place.path === "" ? "" : ` ${place.path}`}: ${message} (fix: ${fix})`;
+}
+
 function ruleEntryOf(outcome: Outcome): RuleEntry {
   return {
     policy: outcome.rule.name,

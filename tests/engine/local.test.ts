@@ -8,6 +8,7 @@ import { LABELS } from "../../contract/labels.ts";
 import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 import { UserError } from "../../contract/errors.ts";
 import { docker } from "../../operations/docker/cli.ts";
+import { runProgram } from "../../operations/docker/process.ts";
 import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { StackReport } from "../../policies/report/model.ts";
@@ -38,6 +39,27 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     ...Object.fromEntries(Object.entries(instance.ports).map(([key, port]) => [key, String(port)])),
     grafana: "false",
   });
+
+  /** Runs the CLI as it is typed in a folder, on the backend and the copy of the stack file that `./exai` made. */
+  const pulumi = (cwd: string, ...words: readonly string[]) =>
+    runProgram(
+      "pulumi",
+      [
+        ...words,
+        "--stack",
+        "local",
+        "--non-interactive",
+        "--config-file",
+        join(instance.home, "engine/Pulumi.local.yaml"),
+      ],
+      {
+        cwd,
+        env: {
+          PULUMI_BACKEND_URL: `file://${join(instance.home, "backend")}`,
+          PULUMI_CONFIG_PASSPHRASE_FILE: join(instance.home, "backend/passphrase"),
+        },
+      },
+    );
 
   beforeAll(async () => {
     login = loggedOut();
@@ -107,6 +129,29 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     expect(await running()).toEqual(before);
   });
 
+  test("status shows the services alone, with the names of their images", async () => {
+    const { services } = (await instance.events(["status", "local"], { grafana: "false" })).at(-1)?.data as {
+      services: { service: string; image: string }[];
+    };
+    expect(services.map(({ service }) => service)).not.toContainEqual(expect.stringMatching(/-files$/));
+    expect(services).toContainEqual(
+      expect.objectContaining({ service: "server-blue", image: LOCAL_IMAGES.referenceServer }),
+    );
+  });
+
+  test("up makes again what was deleted or stopped by hand, and nothing else", async () => {
+    const others = await containers("{{.ID}} {{.Names}}");
+    await docker(["rm", "--force", `${instance.name}-server-green`]);
+    await docker(["stop", `${instance.name}-alertmanager`]);
+    const events = await instance.events(["up", "local", "--engine"], { grafana: "false" });
+    expect(JSON.stringify(events)).toContain("made again: monitoring-alertmanager, server-green");
+    expect(events.at(-1)?.data).toMatchObject({ changes: 2 });
+    const now = await containers("{{.ID}} {{.Names}}");
+    const kept = (each: string) => !/(server-green|alertmanager)$/.test(each);
+    expect(now.filter(kept)).toEqual(others.filter(kept));
+    expect(now.length).toBe(others.length);
+  });
+
   test("a cutover moves the users of a stack that the engine made, and loses no request", async () => {
     await docker(["build", "--tag", release, "-"], {
       input: `FROM ${LOCAL_IMAGES.referenceServer}\nENV RELEASE=engine-test\n`,
@@ -147,6 +192,24 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     expect(events.at(-1)?.data).toMatchObject({ changes: 0 });
     expect(await running()).toEqual(before);
     expect((await ask()).headers.get(HEADERS.release)).toBe("engine-test");
+  });
+
+  test("a slot that a rollout has stopped stays so, also if the engine reads it again", async () => {
+    await instance.events(["rollout", "finish", "--drain", "0s"], { grafana: "false" });
+    const blue = async () =>
+      (await docker(["inspect", "--format", "{{.State.Status}}", `${instance.name}-server-blue`])).trim();
+    expect(await blue()).toBe("exited");
+    const events = await instance.events(["up", "local", "--engine"], { grafana: "false" });
+    expect(events.at(-1)?.data).toMatchObject({ changes: 0 });
+    const ran = await pulumi(PROJECT_ROOT, "preview", "--refresh", "--expect-no-changes");
+    expect(ran.code, `${ran.stdout}\n${ran.stderr}`).toBe(0);
+    expect(await blue()).toBe("exited");
+  });
+
+  test("what the policies forbid is refused by the program itself, without the pack", async () => {
+    const ran = await pulumi(FIXTURE, "preview");
+    expect(ran.code).not.toBe(0);
+    expect(ran.stdout).toContain("docker-privileged on server-green");
   });
 
   test("what the policies forbid is not applied", async () => {

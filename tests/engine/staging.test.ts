@@ -72,6 +72,41 @@ describe.skipIf(!possible)(
       expect((await exai("up", "staging", "--yes")).at(-1)?.data).toMatchObject({ changes: 0 });
     });
 
+    test("up makes again what was deleted by hand, and nothing else", async () => {
+      const pods = await staging.pods("blue");
+      await staging.api.delete("apps/v1", "Deployment", staging.namespace, "server-green");
+      await staging.api.delete("v1", "ConfigMap", staging.namespace, "prometheus");
+      const events = await exai("up", "staging", "--yes");
+      expect(JSON.stringify(events)).toContain("made again: monitoring-prometheus-config, server-green");
+      expect(events.at(-1)?.data).toMatchObject({ changes: 2 });
+      expect((await object("apps/v1", "Deployment", "server-green"))?.status?.readyReplicas).toBe(2);
+      expect(await staging.pods("blue")).toEqual(pods);
+    });
+
+    test("a context that the kubeconfig does not have is refused before anything is asked or made", async () => {
+      for (const verb of [["preview"], ["up", "--yes"], ["down", "--yes"]]) {
+        const [name = "", ...flags] = verb;
+        const ran = await staging.checkout.exai([name, "staging", ...flags, "--set", "kubeContext=nowhere"]);
+        expect([name, ran.code, ran.stdout]).toEqual([name, 2, expect.stringContaining("has no such context")]);
+      }
+    });
+
+    test("status shows what runs, and logs the lines of a slot", async () => {
+      const { services, unhealthy } = (await exai("status", "--stack", "staging")).at(-1)?.data as {
+        services: { service: string; state: string; image?: string }[];
+        unhealthy: string[];
+      };
+      expect(unhealthy).toEqual([]);
+      expect(services).toContainEqual(
+        expect.objectContaining({ service: "server-blue", state: "healthy", image: staging.images.first }),
+      );
+      expect(services).toContainEqual(expect.objectContaining({ service: "backup-daily", state: "scheduled" }));
+      const lines = await exai("logs", "server-blue", "--stack", "staging", "--tail", "2");
+      expect(lines.length).toBeGreaterThan(0);
+      for (const line of lines)
+        expect(line).toMatchObject({ type: "log", service: expect.stringMatching(/^server-blue /) as string });
+    });
+
     rolloutTests(() => staging);
     rotationTests(() => staging);
 
@@ -84,8 +119,34 @@ describe.skipIf(!possible)(
       expect(after?.spec).toMatchObject({ hostnames: [hostname], rules });
     });
 
-    test("down leaves nothing", async () => {
-      await exai("down", "staging", "--volumes", "--yes");
+    test("down keeps what holds data and the keys that open it, and the next up uses both", async () => {
+      const identity = async () => {
+        const secret = await object("v1", "Secret", "backup");
+        const volume = await object("v1", "PersistentVolumeClaim", "backup-repository");
+        return {
+          key: (secret?.data as Record<string, string> | undefined)?.["repository-password"],
+          volume: volume?.metadata.uid,
+          project: branch()?.project.ref,
+        };
+      };
+      const before = await identity();
+      expect(Object.values(before)).not.toContain(undefined);
+      const data = (await exai("down", "staging", "--yes")).at(-1)?.data;
+      expect(data).toMatchObject({ data: "kept" });
+      expect(data?.kept).toEqual(
+        expect.arrayContaining(["backups-repository", "database-branch", "generated-backups"]),
+      );
+      expect(await object("apps/v1", "Deployment", "server-blue")).toBeUndefined();
+      expect(await identity()).toEqual({ ...before, key: undefined });
+      const destroyed = await staging.checkout.pulumi(["destroy", "--yes", "--stack", "staging"]);
+      expect([destroyed.code === 0, destroyed.stdout]).toEqual([false, expect.stringContaining("protected")]);
+      await exai("up", "staging", "--yes");
+      expect(await identity()).toEqual(before);
+    });
+
+    test("down with its volumes leaves nothing", async () => {
+      const data = (await exai("down", "staging", "--volumes", "--yes")).at(-1)?.data;
+      expect(data).toMatchObject({ data: "removed", kept: [] });
       expect(branch()).toBeUndefined();
       await staging.api.until("the namespace to go", 60, async () =>
         (await namespace()) === undefined ? true : undefined,

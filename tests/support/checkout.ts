@@ -47,9 +47,13 @@ export class Checkout {
 
   /** Makes the stack in the backend. */
   async init(stack: string): Promise<void> {
-    const options = { cwd: this.root, env: this.environment };
-    const ran = await runProgram("pulumi", ["stack", "init", stack, "--non-interactive"], options);
+    const ran = await this.pulumi(["stack", "init", stack]);
     if (ran.code !== 0) throw new Error(`pulumi stack init ${stack}: ${ran.stderr}`);
+  }
+
+  /** Runs the CLI of the engine as it is typed. */
+  async pulumi(words: readonly string[]): Promise<Ran> {
+    return runProgram("pulumi", [...words, "--non-interactive"], { cwd: this.root, env: this.environment });
   }
 
   /** Runs `./exai <words>`. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { UserError, UserErrors } from "../../contract/errors.ts";
+import { NO_RECORDS, slotImages } from "../../stacks/records.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { plainSource, type Origin } from "../../stacks/settings/source.ts";
 import { fallbackOf, type Setting } from "../../stacks/settings/setting.ts";
@@ -47,22 +48,20 @@ function without(values: Raw, key: string): Raw {
 
 describe("settings that are accepted", () => {
   it("takes local without any setting", () => {
-    const settings = parsed("local", {});
-    expect(settings).toMatchObject({
+    expect(parsed("local", {})).toMatchObject({
       environment: "local",
       instance: "exai",
       httpPort: 8080,
       wsPort: 8079,
       replicas: 1,
     });
-    expect(settings.slots.blue).toBe(settings.slots.green);
   });
 
   it("takes prod with all that it requires", () => {
     expect(parsed("prod", PROD)).toMatchObject({
       environment: "prod",
       replicas: 3,
-      slots: { blue: PROD.image, green: PROD.image },
+      image: PROD.image,
     });
   });
 
@@ -72,7 +71,16 @@ describe("settings that are accepted", () => {
 
   it("gives a slot its own image", () => {
     const green = `ghcr.io/org/exai@sha256:${"f".repeat(64)}`;
-    expect(parsed("prod", { ...PROD, greenImage: green }).slots).toEqual({ blue: PROD.image, green });
+    const settings = parsed("prod", { ...PROD, greenImage: green });
+    expect(slotImages(settings, NO_RECORDS)).toEqual({ blue: PROD.image, green });
+  });
+
+  it("keeps the image that a rollout has deployed, unless the slot has its own setting", () => {
+    const deployed = `ghcr.io/org/exai@sha256:${"d".repeat(64)}`;
+    const own = `ghcr.io/org/exai@sha256:${"e".repeat(64)}`;
+    const records = { ...NO_RECORDS, slots: { blue: deployed, green: deployed } };
+    const settings = parsed("prod", { ...PROD, greenImage: own });
+    expect(slotImages(settings, records)).toEqual({ blue: deployed, green: own });
   });
 
   it("treats the empty defaults of Pulumi.yaml as absent", () => {

@@ -122,13 +122,18 @@ function unready({ router, slots }: RolloutStatus): readonly string[] {
   return slots.filter(({ ready }) => ready === false).map(({ slot }) => `${slot} is not ready`);
 }
 
-function warnings({ router, prometheus, table, tableInForce }: RolloutStatus): readonly string[] {
+function warnings({ router, prometheus, table, tableInForce, slots }: RolloutStatus): readonly string[] {
   const described = (each: typeof tableInForce) =>
     each === undefined ? "no table" : `table ${String(each.generation)} (${weightsText(each.weights)})`;
   return [
     ...(router === "unavailable" ? ["the router does not answer"] : []),
     ...(router === "differs" ? [`the router has ${described(tableInForce)}, the journal ${described(table)}`] : []),
     ...(prometheus === "unavailable" ? ["Prometheus does not answer"] : []),
+    ...slots.flatMap(({ slot, image, rolloutImage }) =>
+      rolloutImage === undefined
+        ? []
+        : [`${slot} has ${image ?? "?"}, which no rollout deployed; the last one deployed ${rolloutImage}`],
+    ),
   ];
 }
 
@@ -147,7 +152,8 @@ function leaderText({ leader, holder, standby }: RolloutStatus): string {
   }
 }
 
-function nextBlock({ state, leader, pause, router, standby, rollout }: RolloutStatus): Block {
+function nextBlock({ state, leader, pause, router, standby, slots, active, rollout }: RolloutStatus): Block {
+  const replaced = slots.find(({ slot }) => slot === active)?.rolloutImage;
   const commands: readonly NextCommand[] =
     router === "unavailable"
       ? [command("up")]
@@ -164,7 +170,9 @@ function nextBlock({ state, leader, pause, router, standby, rollout }: RolloutSt
             : state === "approve"
               ? [command("rollout promote"), command("rollout abort")]
               : pause === undefined
-                ? []
+                ? replaced === undefined
+                  ? []
+                  : [command(`cutover --image ${replaced}`)]
                 : [command("rollout resume"), command("rollout abort")];
   return next(...commands);
 }

@@ -45,6 +45,8 @@ export interface SlotSnapshot {
   readonly restarts: number;
   /** Absent if it is not known. */
   readonly image?: string;
+  /** The image that the last rollout deployed, if the slot has another one: an `up` or a person has changed it since. */
+  readonly rolloutImage?: string;
 }
 
 /** Reads all parts at once. `slots`: what an earlier snapshot read, to save the query, which is the slowest part. */
@@ -86,12 +88,16 @@ export function weightsOf({ router, journal }: Snapshot): Weights {
 export function slotSnapshots(snapshot: Snapshot): readonly SlotSnapshot[] {
   const { journal, router, slots, metrics } = snapshot;
   return SLOTS.map((slot) => {
-    const { running, restarts, image = journal.images[slot] } = slots[slot];
+    const deployed = journal.images[slot];
+    const { running, restarts, image = deployed } = slots[slot];
+    // While a rollout is led, a difference is a deployment under way.
+    const differs = deployed !== undefined && image !== deployed && !isLed(snapshot);
     return {
       ...{ slot, weight: weightsOf(snapshot)[slot], running, restarts },
       ...(router === undefined ? {} : { ready: router.ready[slot], open: router.open[slot] }),
       ...(metrics === undefined ? {} : { metrics: metrics[slot] }),
       ...(image === undefined ? {} : { image }),
+      ...(differs ? { rolloutImage: deployed } : {}),
     };
   });
 }

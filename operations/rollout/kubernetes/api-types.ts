@@ -1,6 +1,7 @@
 import type {
   V1ConfigMap,
   V1ContainerStatus,
+  V1CronJob,
   V1Deployment,
   V1Lease,
   V1LeaseSpec,
@@ -32,6 +33,7 @@ export type Found<T extends ApiObject> = T & {
 };
 
 export type ConfigMap = Plain<V1ConfigMap>;
+export type CronJob = Plain<V1CronJob>;
 export type ContainerStatus = Plain<V1ContainerStatus>;
 export type Deployment = Plain<V1Deployment>;
 /** Outside of the metadata, the library does not parse times. */

@@ -6,6 +6,7 @@ import {
   PatchStrategy,
   PortForward,
   type KubernetesObject,
+  type LogOptions,
 } from "@kubernetes/client-node";
 import type { RequestOptions } from "node:https";
 import { duplexPair, Writable, type Duplex } from "node:stream";
@@ -145,12 +146,14 @@ export class Cluster {
       },
     });
     const ended = new Promise<void>((resolve) => sink.once("close", resolve).once("finish", resolve));
-    await this.#ask(
-      `logs of ${pod}`,
-      new Log(this.#config).log(this.namespace, pod, container, sink, { tailLines: lines, previous }),
-    );
+    await this.writeLog(pod, container, sink, { tailLines: lines, previous });
     await ended;
     return parts.join("");
+  }
+
+  /** Writes a container's log to a sink, which ends with it. Returns what stops that. */
+  writeLog(pod: string, container: string, sink: Writable, options: LogOptions): Promise<AbortController> {
+    return this.#ask(`logs of ${pod}`, new Log(this.#config).log(this.namespace, pod, container, sink, options));
   }
 
   /**

@@ -129,6 +129,11 @@ export function rolloutTests(staging: () => StagingStack): void {
       expect(await weights()).toEqual([0, 100]);
     });
 
+    test("a raw pulumi up would change nothing either", async () => {
+      const ran = await staging().checkout.pulumi(["preview", "--stack", "staging", "--expect-no-changes"]);
+      expect(ran.code, `${ran.stdout}\n${ran.stderr}`).toBe(0);
+    });
+
     test("a contract migration is refused while the standby is warm, and applied when it is finished", async () => {
       const refused = await staging().checkout.exai(["migrate", "apply", "staging"], env());
       expect(refused.code).toBe(3);

@@ -30,6 +30,15 @@ export function rotationTests(staging: () => StagingStack): void {
       return [...new Set(found)];
     }
 
+    /** Identifiers of the slots' Deployments. */
+    const identities = () =>
+      Promise.all(
+        SLOTS.map(async (slot) => {
+          const { api, namespace } = staging();
+          return (await api.get("apps/v1", "Deployment", namespace, `server-${slot}`))?.metadata.uid;
+        }),
+      );
+
     let known: Rotation | undefined;
     /** The record as it was read last: the CLI may be writing the file at this moment. */
     const record = () => {
@@ -60,6 +69,7 @@ export function rotationTests(staging: () => StagingStack): void {
           headers: { host: hostname },
         });
       const before = await signingKey();
+      const deployments = await identities();
       const requests = new KubernetesUsers({ address, hostname }, 20);
       const users = new TokenUsers({
         issue: async () => signToken(await signingKey(), LIFETIME),
@@ -73,6 +83,7 @@ export function rotationTests(staging: () => StagingStack): void {
       } finally {
         await Promise.all([requests.stop(), users.stop()]);
       }
+      expect(await identities(), "Deployments that were replaced").toEqual(deployments);
       expect(requests.failed).toEqual([]);
       expect(users.failures).toEqual([]);
       expect(users.opened).toBeGreaterThan(200);

@@ -74,9 +74,8 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     ...PATIENT_GATES,
     gateMinimumSamples: "40",
     gateMemoryGrowth: "0",
-    // It has no volumes to claim, and no place for Grafana's image.
+    // It has no volumes for a pod that runs, and no place for Grafana's image.
     metricsStorage: "ephemeral",
-    backupRepository: "rest:https://backups.example.com/exai",
     grafana: "false",
   });
   return {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dockerStack } from "../../../platforms/compose/project.ts";
-import { openDockerRollout } from "../../../platforms/compose/rollout.ts";
+import { openDockerRollout } from "../../../platforms/compose/rollout/open.ts";
 import { declaredStack } from "../../../platforms/declared.ts";
 import type { RolloutKind } from "../../../platforms/platform.ts";
 import { INSTANCE_HEADER } from "../../../contract/envoy/names.ts";

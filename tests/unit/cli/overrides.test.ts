@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { removeHome } from "../../../platforms/compose/home.ts";
 import { dockerStack } from "../../../platforms/compose/project.ts";
 import { recordOverrides, shownOverrides } from "../../../platforms/compose/recorded.ts";
-import { localContext } from "../../../platforms/compose/rollout-context.ts";
-import { localRouter } from "../../../platforms/compose/router.ts";
+import { localContext } from "../../../platforms/compose/rollout/context.ts";
+import { localRouter } from "../../../platforms/compose/rollout/router.ts";
 import { declaredStack } from "../../../platforms/declared.ts";
 import type { Stack } from "../../../platforms/platform.ts";
 import { openStack } from "../../../platforms/stack.ts";
@@ -100,10 +100,10 @@ describe("settings that up was given", () => {
   it("do not replace the image that a cutover gave a slot", () => {
     up({ blueImage: "exai/reference-server:2", image: "exai/reference-server:1" });
     const { state } = stackWith();
-    expect(stackWith().settings.slots.blue).toBe("exai/reference-server:2");
+    expect(stackWith().settings.blueImage).toBe("exai/reference-server:2");
     state.setSlot("blue", "exai/reference-server:3");
-    expect(stackWith().settings.slots.blue).toBe("exai/reference-server:3");
-    expect(stackWith().settings.slots.green).toBe("exai/reference-server:1");
+    expect(stackWith().settings.blueImage).toBe("exai/reference-server:3");
+    expect(stackWith().settings.image).toBe("exai/reference-server:1");
   });
 
   it("are in a file for their owner only, and a secret among them is not shown", () => {

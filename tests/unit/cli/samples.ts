@@ -184,7 +184,11 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   down: [
     { platform: "compose", stack: "local", containers: ["exai-router"], volumes: [], data: "kept" },
-    { platform: "pulumi", local: false, stack: "prod", deleted: 60, counts: { delete: 60 }, data: "removed" },
+    { platform: "pulumi", local: false, stack: "prod", deleted: 60, counts: { delete: 60 }, data: "removed", kept: [] },
+    {
+      ...{ platform: "pulumi", local: true, stack: "local", deleted: 48, counts: { delete: 48 }, data: "kept" },
+      kept: ["generated-backups", "generated-postgres", "postgres-backups", "postgres-data"],
+    },
   ],
   status: [
     {

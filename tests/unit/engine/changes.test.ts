@@ -28,6 +28,21 @@ const finding = {
   },
 } as EngineEvent;
 
+describe("an update that would delete what holds data", () => {
+  test.each([
+    `resource "${URN}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the flag`,
+    `unable to replace resource "${URN}" as part of this update: it is currently marked for protection`,
+  ])("names it, and the command that deletes it intentionally: %s", (message) => {
+    const stream = new EngineStream({ preview: true });
+    expect([...stream.read(diagnostic("error", message))]).toEqual([]);
+    expect([...stream.read(diagnostic("error", "preview failed", ""))]).toEqual([]);
+    const error = stream.failure("local", retry, "");
+    expect(error).toMatchObject({ code: "state-conflict", exitCode: 3 });
+    expect(error.message).toContain("would delete or replace server-blue, which hold data or open it");
+    expect(error.message).not.toContain("urn:");
+  });
+});
+
 describe("an update", () => {
   test("reports an operation as one step, with its differences and its duration", () => {
     const stream = new EngineStream({ preview: false });

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { keptSlots } from "../../../platforms/pulumi/open.ts";
+import { keptSlots } from "../../../stacks/kept-slots.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { backendEnvironment, configuredBackend } from "../../../platforms/pulumi/backend.ts";
 import { findCli, pulumiCli } from "../../../platforms/pulumi/cli.ts";
-import { effectiveStackFile, setInStackFile } from "../../../platforms/pulumi/stack-file.ts";
+import { effectiveStackFile } from "../../../platforms/pulumi/stack-file.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
 
 let root: string;
@@ -118,20 +118,12 @@ describe("the engine's copy of the stack file", () => {
     writeFileSync(shared(), "encryptionsalt: team\nconfig:\n  exai:kimiApiKey:\n    secure: v1:x\n");
     expect(copy(true).encryptionsalt).toBe("team");
   });
-
-  test("a value that is to stay goes into the shared file, whose comments stay", () => {
-    writeFileSync(shared(), "# ours\nconfig:\n  # why\n  exai:logLevel: info\n");
-    setInStackFile(root, "local", "greenImage", "exai/server:2");
-    expect(readFileSync(shared(), "utf8")).toBe(
-      "# ours\nconfig:\n  # why\n  exai:logLevel: info\n  exai:greenImage: exai/server:2\n",
-    );
-  });
 });
 
 describe("the images that the slots keep", () => {
   const state = (blue: string, green: string, image?: string) => ({
-    slots: { value: { blue, green } },
-    ...(image === undefined ? {} : { image: { value: image } }),
+    slots: { blue, green },
+    ...(image === undefined ? {} : { image }),
   });
 
   test("are those of a cutover, where no setting names others", () => {

@@ -1,5 +1,5 @@
-import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
-import type { DockerStack } from "./project.ts";
+import { hostRoutesDirectory } from "../../../contract/envoy/names.ts";
+import type { DockerStack } from "../project.ts";
 
 /** How a rollout reaches the router of a local stack. */
 export interface DockerRouter {

@@ -1,13 +1,13 @@
-import type { Slot } from "../../contract/slots.ts";
-import { UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
-import { docker, imageLabels, tryDocker } from "../../operations/docker/cli.ts";
-import { runProgram } from "../../operations/docker/process.ts";
-import { ensureImages } from "../../operations/images/ensure.ts";
-import { sourceOf } from "../../operations/images/sources.ts";
-import type { SlotStatus } from "../../operations/rollout/ports/deployer.ts";
-import { serverName } from "../../stacks/settings.ts";
-import { containersOf, type RunningContainer } from "./containers.ts";
+import type { Slot } from "../../../contract/slots.ts";
+import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import { docker, imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
+import { runProgram } from "../../../operations/docker/process.ts";
+import { ensureImages } from "../../../operations/images/ensure.ts";
+import { sourceOf } from "../../../operations/images/sources.ts";
+import type { SlotStatus } from "../../../operations/rollout/ports/deployer.ts";
+import { serverName } from "../../../stacks/settings.ts";
+import { containersOf, type RunningContainer } from "../containers.ts";
 
 /** The container of an instance's slot; undefined if there is none. */
 export async function slotContainer(instance: string, slot: Slot): Promise<RunningContainer | undefined> {

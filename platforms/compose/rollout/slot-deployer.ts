@@ -1,13 +1,11 @@
-import type { Slot } from "../../contract/slots.ts";
-import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import type { SlotDeployer, SlotStatus } from "../../operations/rollout/ports/deployer.ts";
-import { serverName } from "../../stacks/settings.ts";
-import { loadEngine } from "../pulumi/lazy.ts";
-import { setInStackFile } from "../pulumi/stack-file.ts";
-import { apply } from "./apply.ts";
-import { imageIds } from "./containers.ts";
-import { engineTarget } from "./project.ts";
-import { dockerProject, dockerStack, type DockerStack } from "./project.ts";
+import type { Slot } from "../../../contract/slots.ts";
+import type { SlotDeployer, SlotStatus } from "../../../operations/rollout/ports/deployer.ts";
+import { serverName } from "../../../stacks/settings.ts";
+import { loadEngine } from "../../pulumi/lazy.ts";
+import { apply } from "../apply.ts";
+import { imageIds } from "../containers.ts";
+import { engineTarget } from "../project.ts";
+import { dockerProject, dockerStack, type DockerStack } from "../project.ts";
 import {
   drainSlot,
   lastLines,
@@ -78,11 +76,7 @@ const byCompose: MakeContainer = async (stack, slot, image, signal) => {
 };
 
 /** The engine runs an `up` that is confined to the slot. */
-const byEngine: MakeContainer = async (stack, slot, image, signal) => {
-  const { name } = stack.declared;
-  // A raw `pulumi up` has to result in the same stack too.
-  if (Object.keys({ ...stack.recorded, ...stack.declared.overrides }).length === 0)
-    setInStackFile(PROJECT_ROOT, name, `${slot}Image`, image);
+const byEngine: MakeContainer = async (stack, slot, _image, signal) => {
   const { openEngine } = await loadEngine();
   const { engine } = await openEngine(engineTarget(stack));
   // The container, its image, and the carrier and volumes of its files.

@@ -1,8 +1,8 @@
-import { imageLabels } from "../../operations/docker/cli.ts";
-import { databaseSchema, type RolloutSchema } from "../../operations/schema/coupling.ts";
-import { declaredRanges } from "../declared-ranges.ts";
-import { localDatabaseUrl } from "./project.ts";
-import type { DockerStack } from "./project.ts";
+import { imageLabels } from "../../../operations/docker/cli.ts";
+import { databaseSchema, type RolloutSchema } from "../../../operations/schema/coupling.ts";
+import { declaredRanges } from "../../declared-ranges.ts";
+import { localDatabaseUrl } from "../project.ts";
+import type { DockerStack } from "../project.ts";
 import { provideImage } from "./slot-container.ts";
 
 /** The schema of a local stack's database. Reading the labels of an image pulls or builds it. */

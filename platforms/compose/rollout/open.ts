@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isRefusal, UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
-import { Prefetched, type Prefetch } from "../../operations/rollout/ports/prefetch.ts";
-import { ROLLBACK_SECONDS } from "../../operations/rollout/controller/schema-check.ts";
-import { EnvoyTraffic } from "../../operations/rollout/local/envoy-traffic.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { placeOf, POSTGRES_PASSWORD } from "./project.ts";
-import type { RolloutKind } from "../platform.ts";
-import { madeByCompose } from "./containers.ts";
-import type { DockerStack } from "./project.ts";
-import { localContext } from "./rollout-context.ts";
+import { isRefusal, UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import { Prefetched, type Prefetch } from "../../../operations/rollout/ports/prefetch.ts";
+import { ROLLBACK_SECONDS } from "../../../operations/rollout/controller/schema-check.ts";
+import { EnvoyTraffic } from "../../../operations/rollout/local/envoy-traffic.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { placeOf, POSTGRES_PASSWORD } from "../project.ts";
+import type { RolloutKind } from "../../platform.ts";
+import { madeByCompose } from "../containers.ts";
+import type { DockerStack } from "../project.ts";
+import { localContext } from "./context.ts";
 import { localRouter } from "./router.ts";
 import { localSchema } from "./schema.ts";
-import { notBeingChanged } from "./stack-lock.ts";
+import { notBeingChanged } from "../stack-lock.ts";
 
 /** How long the router may take to answer and still count as running, milliseconds. */
 const SILENCE_MS = 500;

@@ -1,16 +1,16 @@
 import { join } from "node:path";
-import { FileCursorStore } from "../../operations/notify/delivery-cursor.ts";
-import type { Prefetch } from "../../operations/rollout/ports/prefetch.ts";
-import { gateSettings } from "../../operations/rollout/gates/settings.ts";
-import { planDefaults } from "../../operations/rollout/model/plan.ts";
-import { localRollout, rolloutDirectory } from "../../operations/rollout/local/context.ts";
-import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
-import { notifierOf } from "../notifications.ts";
-import type { DockerStack } from "./project.ts";
+import { FileCursorStore } from "../../../operations/notify/delivery-cursor.ts";
+import type { Prefetch } from "../../../operations/rollout/ports/prefetch.ts";
+import { gateSettings } from "../../../operations/rollout/gates/settings.ts";
+import { planDefaults } from "../../../operations/rollout/model/plan.ts";
+import { localRollout, rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { notifierOf } from "../../notifications.ts";
+import type { DockerStack } from "../project.ts";
 import { localRouter } from "./router.ts";
 import { localSchema } from "./schema.ts";
 import { DockerDeployer } from "./slot-deployer.ts";
-import { signToken } from "./token.ts";
+import { signToken } from "../token.ts";
 
 /**
  * The context of a stack on this machine.

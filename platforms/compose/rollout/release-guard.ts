@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { activeReleases } from "../../operations/rollout/commands/active-releases.ts";
-import type { ReleaseGuard } from "../../operations/schema/apply.ts";
-import type { DockerStack } from "./project.ts";
+import { activeReleases } from "../../../operations/rollout/commands/active-releases.ts";
+import type { ReleaseGuard } from "../../../operations/schema/apply.ts";
+import type { DockerStack } from "../project.ts";
 import { localSchema } from "./schema.ts";
 import { slotContainer, slotStatus } from "./slot-container.ts";
-import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
-import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
-import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
+import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import { FileJournalStore } from "../../../operations/rollout/local/file-journal.ts";
+import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
 
 /** The releases that use a local stack's database. */
 export function localGuard(local: DockerStack, signal: AbortSignal): ReleaseGuard {
