@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { EXIT } from "../../../contract/errors.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../../contract/server.ts";
 import type { Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
@@ -48,7 +49,12 @@ export class Lab {
     const home = await mkdtemp(join(tmpdir(), `${name}-`));
     await chmod(home, 0o755);
     await docker(["network", "create", "--label", name, name]);
-    return new Lab(name, home);
+    const lab = new Lab(name, home);
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => {
+        void lab.close().finally(() => process.exit(EXIT.interrupted));
+      });
+    return lab;
   }
 
   /** Starts a container, and returns when `ready` is true. */
