@@ -62,6 +62,10 @@ function fitted(
     const dropped = kept[priorities.lastIndexOf(highest)];
     kept = kept.filter((index) => index !== dropped);
   }
+  // One that is narrow may fit where a more important one does not.
+  const dropped = columns.map((_, index) => index).filter((index) => !kept.includes(index));
+  for (const index of dropped.toSorted((a, b) => (columns[a]?.priority ?? 0) - (columns[b]?.priority ?? 0)))
+    if (least() + GAP + smallest(index) <= limit) kept = [...kept, index].sort((a, b) => a - b);
   // What is left over goes to the columns from left to right.
   let room = limit - least();
   const widths = kept.map((index) => {

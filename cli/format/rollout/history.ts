@@ -3,7 +3,7 @@ import type { RolloutDetail, RolloutHistory, RolloutSummary } from "../../../ope
 import { heading, next, type Block } from "../block.ts";
 import { causeText, weightsText } from "./words.ts";
 import { span } from "../units.ts";
-import { verdictCells, VERDICT_COLUMNS } from "../gates.ts";
+import { byImportance, verdictCells, VERDICT_COLUMNS } from "../gates.ts";
 
 /** `rollout history`: the newest rollouts, or one of them with its transitions and verdicts. */
 export function formatRolloutHistory(data: RolloutHistory | RolloutDetail): readonly Block[] {
@@ -35,7 +35,9 @@ function list({ rollouts, total }: RolloutHistory): readonly Block[] {
 
 function one({ entries, ...summary }: RolloutDetail): readonly Block[] {
   const begin = Date.parse(entries[0]?.at ?? "");
-  const verdicts = entries.flatMap(({ label, verdicts: all }) => all.map((verdict) => ({ label, verdict })));
+  const verdicts = entries.flatMap(({ label, verdicts: all }) =>
+    byImportance(all).map((verdict) => ({ label, verdict })),
+  );
   const reason = summary.reason === "" ? "" : `: ${summary.reason}`;
   return [
     {

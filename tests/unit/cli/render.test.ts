@@ -99,6 +99,12 @@ describe("renderers", () => {
     expect([0.44, 12.3, 59.4, 59.6, 185].map(duration)).toEqual(["0.4 s", "12 s", "59 s", "60 s", "3 min 5 s"]);
   });
 
+  it("leaves out the columns of a table that do not fit by their priority, and keeps a narrow one that does", () => {
+    const columns = [{ title: "A" }, { title: "image", priority: 1 }, { title: "B", priority: 2 }];
+    const [head] = tableLines(columns, [["1", "x".repeat(9), "2"]], { ...PLAIN, columns: 9 });
+    expect(head).toBe("A  B");
+  });
+
   it("aligns tables by their widest cell", () => {
     expect(tableLines([{ title: "A" }, { title: "B" }], [["wide", "1"]], PLAIN)).toEqual([
       "A     B",
