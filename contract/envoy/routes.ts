@@ -29,13 +29,13 @@ export const LISTENER_HEADER = "x-exai-listener";
 
 /** Time-outs of the routes. */
 export interface RouteTimeouts {
-  /** Seconds for a whole plain request. */
+  /** Seconds for a whole plain request, with the time that it waits for a busy server; Envoy Gateway's routes have no limit. */
   readonly requestSeconds: number;
   /** Seconds for a whole MCP call; its tools call slow models. */
   readonly mcpSeconds: number;
 }
 
-export const DEFAULT_ROUTE_TIMEOUTS: RouteTimeouts = { requestSeconds: 60, mcpSeconds: 600 };
+export const DEFAULT_ROUTE_TIMEOUTS: RouteTimeouts = { requestSeconds: 300, mcpSeconds: 600 };
 
 /** The table of a stack that has never seen a rollout: all on blue. */
 export const FIRST_TABLE: RouteTable = {
