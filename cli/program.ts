@@ -6,11 +6,13 @@ import { registerCutover } from "./commands/rollout/cutover.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerDown } from "./commands/down.ts";
 import { registerEnv } from "./commands/env.ts";
+import { registerExec } from "./commands/exec.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerMigrate } from "./commands/migrate.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPreview } from "./commands/preview.ts";
+import { registerPsql } from "./commands/psql.ts";
 import { registerReleases } from "./commands/rollout/releases.ts";
 import { registerRollback } from "./commands/rollout/rollback.ts";
 import { registerRollout } from "./commands/rollout/rollout.ts";
@@ -75,6 +77,8 @@ for (const register of [
   registerDown,
   registerStatus,
   registerLogs,
+  registerExec,
+  registerPsql,
   registerEnv,
   registerSynth,
   registerCutover,

@@ -1,7 +1,9 @@
 import type { LogEvent, Operation, ProgressEvent } from "../contract/events.ts";
+import type { Slot } from "../contract/slots.ts";
 import type { RolloutContext } from "../operations/rollout/ports/context.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
+import type { Session } from "../operations/session.ts";
 import type { ServerVariable } from "../stacks/server.ts";
 import type { Settings } from "../stacks/settings.ts";
 import type { Environment } from "../stacks/settings/setting.ts";
@@ -17,8 +19,8 @@ export interface Stack {
   readonly settings: Settings;
   /** Creates and updates what the program declares. */
   up(options: UpOptions): Operation<UpResult>;
-  /** What {@link up} would change, by the Pulumi engine and under the policy pack. */
-  preview(signal: AbortSignal): Operation<PreviewResult>;
+  /** What {@link up} would change; by the Pulumi engine also under the policy pack. */
+  preview(options: Pick<UpOptions, "engine" | "signal">): Operation<PreviewResult>;
   /** Removes the stack. Its data stays, unless `volumes` is set. */
   down(options: DownOptions): Operation<DownResult>;
   status(): Promise<StackStatus>;
@@ -33,6 +35,10 @@ export interface Stack {
   rollout: RunsRollouts;
   /** @throws UserError if there is no database, or the connection would not be verified */
   database(options: DatabaseOptions): Promise<Database>;
+  /** A command in a slot. @throws UserError if it does not run */
+  exec(slot: Slot, options: ExecOptions): Promise<Session>;
+  /** PostgreSQL's client as the owner of the database. @throws UserError as {@link database} does */
+  psql(options: PsqlOptions): Promise<Session>;
   rotation(signal: AbortSignal, kind: Pick<RolloutKind, "deploys">): RotationContext;
 }
 
@@ -58,6 +64,20 @@ export interface LogsOptions {
   readonly follow: boolean;
   /** Last lines of each service to start with. */
   readonly tail: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  /** Whether it gets a terminal. */
+  readonly terminal: boolean;
+}
+
+export interface PsqlOptions {
+  /** Arguments of psql. */
+  readonly args: readonly string[];
+  /** Whether it gets a terminal. */
+  readonly terminal: boolean;
   readonly signal: AbortSignal;
 }
 

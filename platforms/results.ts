@@ -1,5 +1,8 @@
 import type { Slot } from "../contract/slots.ts";
+import type { ImageChange } from "../operations/images/ensure.ts";
 import type { ApplyPendingResult } from "../operations/schema/apply.ts";
+import type { SchemaRefusal } from "../operations/schema/decide.ts";
+import type { ChangeReason } from "./compose/apply.ts";
 import type { Change, PolicyFinding } from "./pulumi/changes.ts";
 
 /** A stack is up. */
@@ -49,7 +52,43 @@ export interface UpPlan {
 }
 
 /** What `up` would change. */
-export interface PreviewResult extends UpPlan {
+export type PreviewResult = ComposePreview | EnginePreview;
+
+/** What Docker Compose would change. */
+export interface ComposePreview {
+  readonly platform: "compose";
+  readonly stack: string;
+  readonly services: readonly ServicePreview[];
+  /** Services that do not change. */
+  readonly unchanged: number;
+  readonly images: readonly ImageChange[];
+  /** Absent: the database has data and does not run, so what it lacks is not known. */
+  readonly migrations?: MigrationsPreview;
+}
+
+/** A service that `up` would change. */
+export interface ServicePreview {
+  readonly service: string;
+  readonly change: "create" | "replace" | "start" | "remove";
+  /** Absent if it is removed: it is not in the program. */
+  readonly reason?: ChangeReason;
+  /** What differs in its definition, e.g. `environment.LOG_LEVEL` or `/etc/prometheus/prometheus.yml`. */
+  readonly inputs: readonly string[];
+  /** It is left out if its image cannot be pulled. */
+  readonly optional?: true;
+}
+
+/** The migrations of a database that are pending. */
+export interface MigrationsPreview {
+  readonly pending: readonly { readonly version: string; readonly name: string }[];
+  /** Why `up` would leave some of them for later. */
+  readonly refusal?: SchemaRefusal;
+}
+
+/** What the Pulumi engine would change. */
+export interface EnginePreview extends UpPlan {
+  readonly platform: "pulumi";
+  readonly local: boolean;
   /** Operations by name, as the engine counts them. */
   readonly counts: Readonly<Record<string, number>>;
   readonly findings: readonly PolicyFinding[];

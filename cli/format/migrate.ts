@@ -69,7 +69,8 @@ export function migrationWarnings({ left, notes }: Pick<ApplyPendingResult, "lef
   ];
 }
 
-function leftText(why: LeftReason): string {
+/** Why migrations stay pending. */
+export function leftText(why: LeftReason): string {
   switch (why.reason) {
     case "expand-only":
       return "only expand migrations were requested";

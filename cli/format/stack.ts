@@ -1,14 +1,5 @@
 import { command } from "../../contract/fix.ts";
-import type { Change } from "../../platforms/pulumi/changes.ts";
-import type {
-  DownPlan,
-  DownResult,
-  PreviewResult,
-  ServiceStatus,
-  StackStatus,
-  UpPlan,
-  UpResult,
-} from "../../platforms/results.ts";
+import type { DownPlan, DownResult, ServiceStatus, StackStatus, UpPlan, UpResult } from "../../platforms/results.ts";
 import type { EnvironmentData, SynthData } from "../results.ts";
 import { heading, lines, next, pairs, type Block, type Formatter, type Text } from "./block.ts";
 import { migrationWarnings } from "./migrate.ts";
@@ -55,34 +46,6 @@ export const formatUp: Formatter<UpResult> = (result) => {
 /** What `up` asks before it changes a stack elsewhere. */
 export function upQuestion({ changed }: UpPlan): string {
   return `This changes ${count(changed, "resource")}.`;
-}
-
-/** `preview`. */
-export const formatPreview: Formatter<PreviewResult> = ({ stack, changed, unchanged, changes }) => [
-  ...changesTable(changes),
-  heading(
-    changed === 0
-      ? `${stack}: nothing would change, ${count(unchanged, "resource")} as declared`
-      : `${stack}: ${count(changed, "resource")} would change, ${String(unchanged)} would not`,
-  ),
-  ...(changed === 0 ? [] : [next(command(`up ${stack}`))]),
-];
-
-/** The changes of the engine. */
-export function changesTable(changes: readonly Change[]): readonly Block[] {
-  if (changes.length === 0) return [];
-  return [
-    {
-      type: "table",
-      columns: [
-        { title: "CHANGE" },
-        { title: "KIND", priority: 1 },
-        { title: "NAME" },
-        { title: "DIFFERS IN", priority: 2 },
-      ],
-      rows: changes.map(({ verb, kind, name, keys }) => [verb, kind, name, keys.join(", ")]),
-    },
-  ];
 }
 
 /** `down`. */

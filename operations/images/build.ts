@@ -62,16 +62,21 @@ async function buildFailure(tag: string, error: DockerError): Promise<UserError>
   return new UserError("failed", tag, `could not be built: ${last}`, remedy, { cause: error });
 }
 
+/** Whether the tag already names an image of the same content. */
+export async function isBuilt(build: ImageBuild): Promise<boolean> {
+  const labels = await imageLabels(build.tag, build.signal ? { signal: build.signal } : {});
+  return labels?.[IMAGE_LABELS.contentHash] === contentHash(build);
+}
+
 /**
  * Builds an image, unless the tag already names one of the same content (label `exai.content-hash`).
  *
  * Throws a `UserError` that names the file of the builder's output when the build fails.
  */
 export async function buildImage(build: ImageBuild): Promise<BuildOutcome> {
+  if (await isBuilt(build)) return "unchanged";
   const options = build.signal ? { signal: build.signal } : {};
-  const hash = contentHash(build);
-  if ((await imageLabels(build.tag, options))?.[IMAGE_LABELS.contentHash] === hash) return "unchanged";
-  const labels = { ...build.labels, [IMAGE_LABELS.contentHash]: hash };
+  const labels = { ...build.labels, [IMAGE_LABELS.contentHash]: contentHash(build) };
   const pairs = (flag: string, record: Readonly<Record<string, string>> = {}) =>
     Object.entries(record).flatMap(([key, value]) => [flag, `${key}=${value}`]);
   await inBuildDirectory("image", async (directory) => {

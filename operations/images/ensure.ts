@@ -1,6 +1,7 @@
 import type { Operation, ProgressEvent } from "../../contract/events.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../docker/cli.ts";
+import { buildImage, isBuilt } from "./build.ts";
 import { BASE_IMAGE, ensureBase, type BaseOutcome } from "./base.ts";
 import { merge } from "./merge.ts";
 import { Registries } from "./registry.ts";
@@ -38,6 +39,27 @@ async function plan(references: readonly string[], signal: AbortSignal): Promise
     return { reference, present, source: sourceOf(reference) };
   });
   return (await Promise.all(jobs)).filter(({ reference, present }) => !present || FOLLOWED.includes(reference));
+}
+
+/** What {@link ensureImages} would do for an image. */
+export interface ImageChange {
+  readonly image: string;
+  /** `pull`: from its registry; where none answers, a stand-in is made. `rebuild`: its sources have changed. */
+  readonly action: "pull" | "build" | "rebuild";
+}
+
+/** What {@link ensureImages} would do. Nothing is changed, and no registry is asked. */
+export async function imageChanges(
+  references: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly ImageChange[]> {
+  const changes = (await plan(references, signal)).map(async (job): Promise<ImageChange[]> => {
+    const { reference: image, present, source } = job;
+    if (!present) return [{ image, action: source === undefined || source.standIn !== undefined ? "pull" : "build" }];
+    if (source === undefined || (await isBuilt(await source.define(image, BASE_IMAGE, signal)))) return [];
+    return [{ image, action: "rebuild" }];
+  });
+  return (await Promise.all(changes)).flat();
 }
 
 /**
@@ -91,7 +113,7 @@ export async function* ensureImages(
     const seconds = () => (performance.now() - started) / 1000;
     if (present && source) {
       await prepareBase(emit);
-      if ((await source.build(reference, base, signal)) === "built")
+      if ((await buildImage(await source.define(reference, base, signal))) === "built")
         emit({ ...step, status: "done", detail: "built again: its sources have changed", seconds: seconds() });
       return;
     }
@@ -118,7 +140,7 @@ export async function* ensureImages(
     }
     emit({ ...step, status: "progress", detail: own ? "building" : `${reason}; making a stand-in` });
     await prepareBase(emit);
-    await source.build(reference, base, signal);
+    await buildImage(await source.define(reference, base, signal));
     const detail = source.standIn === undefined ? "built" : `stand-in from ${source.standIn}`;
     emit({ ...step, status: "done", detail, seconds: seconds() });
     if (source.standIn !== undefined)

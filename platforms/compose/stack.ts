@@ -13,12 +13,14 @@ import { composeDown, removeFiles } from "./down.ts";
 import { homeEntries } from "./home.ts";
 import { engineTarget } from "./project.ts";
 import { FileRotationStore } from "./jwt-keys.ts";
-import { composeLogs } from "./logs.ts";
+import { composeLogs } from "./inspect/logs.ts";
 import { madeByEngine, refuseOtherMaker } from "./maker.ts";
+import { composePreview } from "./inspect/preview.ts";
 import { KNOWN_SECRETS, dockerProject, dockerStack, placeOf, type DockerStack } from "./project.ts";
 import { openDockerRollout } from "./rollout/open.ts";
+import { composeExec, composePsql } from "./inspect/session.ts";
 import { withStackLock } from "./stack-lock.ts";
-import { composeStatus, drainedSlots } from "./status.ts";
+import { composeStatus, drainedSlots } from "./inspect/status.ts";
 import { composeUp, migrateLocal, provideImages } from "./up.ts";
 
 /** A stack on this machine. Compose made it, or the Pulumi engine. */
@@ -34,7 +36,9 @@ export function composeStack(declared: DeclaredStack): Stack {
         await refuseOtherMaker(stack, engine);
         return yield* engine ? upByEngine(stack, signal) : composeUp(stack, signal);
       }),
-    preview: async function* (signal) {
+    preview: async function* ({ engine, signal }) {
+      await refuseOtherMaker(stack, engine);
+      if (!engine) return yield* composePreview(stack, signal);
       return yield* (await loadEngine()).enginePreview(engineTarget(stack), signal);
     },
     down: (options) =>
@@ -60,6 +64,8 @@ export function composeStack(declared: DeclaredStack): Stack {
     engineState: async () => (await (await loadEngine()).openEngine(engineTarget(stack))).engine.state(),
     rollout: runsRollouts(stack),
     database: (options) => Promise.resolve(databaseOf(stack, options)),
+    exec: (slot, options) => composeExec(stack, slot, options),
+    psql: (options) => composePsql(stack, options),
     rotation: (signal, kind) => ({
       store: new FileRotationStore(stack.state, stack.given),
       leases: new FileLeaseStore(join(home, "rotations")),

@@ -51,7 +51,8 @@ export async function* composeUp(stack: DockerStack, signal: AbortSignal): Opera
     yield { type: "step", id: "start", title, status: "unchanged", detail: "all healthy" };
   } else {
     try {
-      yield* apply(project, { services: changed, signal });
+      const services = new Map([...changed].map(([name, { detail }]) => [name, detail]));
+      yield* apply(project, { services, signal });
     } catch (error) {
       if (!signal.aborted) throw error;
       const running = [...(await containersOf(project.settings.instance)).values()].map(({ component }) => component);
@@ -95,7 +96,7 @@ export function migrateLocal(stack: DockerStack, signal: AbortSignal): Operation
 
 /** The services that the stack can do without. @throws UserError if it needs one of the images */
 function optional(missing: readonly string[]): readonly string[] {
-  const needed = missing.find((image) => !isGrafana(image));
+  const needed = missing.find((image) => !isOptional(image));
   if (needed !== undefined) throw unavailable(needed, fix`${command("doctor")}`);
   return missing.length === 0 ? [] : ["grafana"];
 }
@@ -112,10 +113,11 @@ export async function* provideImages(stack: DockerStack, signal: AbortSignal): O
   const { missing } = yield* ensureImages(project.compose.images, { signal });
   if (missing.length === 0) return;
   const withoutGrafana = `up ${stack.declared.name} --engine --set grafana=false`;
-  throw unavailable(missing.join(", "), fix`${command(missing.every(isGrafana) ? withoutGrafana : "doctor")}`);
+  throw unavailable(missing.join(", "), fix`${command(missing.every(isOptional) ? withoutGrafana : "doctor")}`);
 }
 
-function isGrafana(image: string): boolean {
+/** Whether a stack can do without a service, by its image: that of Grafana. */
+export function isOptional(image: string): boolean {
   return image.includes("grafana");
 }
 

@@ -7,11 +7,13 @@ import { setFix } from "../../stacks/settings/fixes.ts";
 import { loadProgram } from "../../synth/lazy.ts";
 import { declaredStack, type DeclaredStack } from "../declared.ts";
 import type { RolloutKind, RunsRollouts, Stack } from "../platform.ts";
+import { psqlSession } from "../psql.ts";
 import type { Engine } from "../pulumi/engine.ts";
 import { SettingsRotationStore } from "../pulumi/jwt-keys.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
 import { verifiedDatabase } from "./database-url.ts";
 import { clusterTarget } from "./engine-target.ts";
+import { kubectlExec } from "./exec.ts";
 import { loadKubernetes } from "./lazy.ts";
 
 /** A stack on a cluster. The Pulumi engine makes it. */
@@ -32,7 +34,7 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
         signal,
       });
     },
-    preview: async function* (signal) {
+    preview: async function* ({ signal }) {
       return yield* (await loadEngine()).enginePreview(clusterTarget(declared), signal, reach);
     },
     down: async function* (options) {
@@ -56,6 +58,8 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       // The engine's own lock is for its resources; contract migrations take the rollout's lease.
       exclusively: (_verb, work) => work(),
     }),
+    exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),
+    psql: async ({ args }) => psqlSession(await verifiedDatabase(declared), args),
     rotation: (signal, kind) => rotationOf(declared, signal, kind),
   };
 }

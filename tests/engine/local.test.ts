@@ -73,7 +73,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
   });
 
   test("preview lists what would be created, and creates nothing", async () => {
-    const events = await instance.events(["preview", "local"], { grafana: "false" });
+    const events = await instance.events(["preview", "local", "--engine"], { grafana: "false" });
     const data = events.at(-1)?.data as { counts: { create: number }; changes: { name: string; verb: string }[] };
     expect(data.counts.create).toBeGreaterThan(30);
     expect(data.changes).toContainEqual(expect.objectContaining({ name: "server-blue", verb: "create" }));

@@ -9,6 +9,7 @@ import type { ContainerSpec } from "../../components/core/container-spec.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
+import { buildImage } from "../../operations/images/build.ts";
 import { BASE_IMAGE, ensureBase } from "../../operations/images/base.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { Registries } from "../../operations/images/registry.ts";
@@ -50,7 +51,7 @@ export async function buildPostgresImage(): Promise<string> {
   await ensureBase(BASE_IMAGE, new Registries());
   const source = sourceOf(LOCAL_IMAGES.postgres);
   if (source === undefined) throw new Error("nothing builds the image of the database");
-  await source.build(tag, BASE_IMAGE, undefined);
+  await buildImage(await source.define(tag, BASE_IMAGE));
   return tag;
 }
 

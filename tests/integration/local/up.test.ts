@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
 import { docker } from "../../../operations/docker/cli.ts";
+import { runProgram } from "../../../operations/docker/process.ts";
+import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { freePorts } from "../../support/free-ports.ts";
-import { LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
+import { EXAI, LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
 
 const SERVICES = [
   "alertmanager",
@@ -131,6 +133,30 @@ describe("./exai up on this machine", () => {
     expect(started(events)).toEqual([]);
     expect(result(events)).toMatchObject({ changes: 0 });
     expect(await ids()).toEqual(before);
+  });
+
+  it("previews what up would change, with what differs, and changes nothing", async () => {
+    const before = await ids();
+    const preview = async (settings: Record<string, string> = {}) =>
+      result(await instance.events(["preview"], { grafana: "false", ...settings }));
+    const nothing = { platform: "compose", services: [], unchanged: SERVICES.length, images: [] };
+    expect(await preview()).toMatchObject({ ...nothing, migrations: { pending: [] } });
+    const changed = (await preview({ logLevel: "debug" }))?.services as { service: string; inputs: string[] }[];
+    expect(changed.map(({ service }) => service)).toEqual(["server-blue", "server-green"]);
+    for (const { inputs } of changed) expect(inputs).toEqual(["environment.LOG_LEVEL"]);
+    expect(await preview(), "the setting is not kept").toMatchObject(nothing);
+    expect(await ids()).toEqual(before);
+  });
+
+  it("opens psql and commands in the slots, with pipes, and passes their exit codes on", async () => {
+    const identity = ["--set", `instance=${instance.name}`, "--set", `homeDirectory=${join(".exai", instance.name)}`];
+    const exai = (words: readonly string[], input: string) => runProgram(EXAI, words, { cwd: PROJECT_ROOT, input });
+    const query = await exai(["psql", ...identity, "--", "--no-align", "--tuples-only"], "select current_user, 6 * 7;");
+    expect(query).toMatchObject({ code: 0, stdout: "postgres|42\n" });
+    expect((await exai(["psql", "local", ...identity, "--", "-c", "nonsense"], "")).code).toBe(1);
+    const echo = await exai(["exec", "green", ...identity, "--", "sh", "-c", "cat; hostname; exit 7"], "in ");
+    expect(echo).toMatchObject({ code: 7, stdout: "in server-green\n" });
+    expect((await exai(["exec", "blue", ...identity, "--", "no-such-command"], "")).code).toBe(127);
   });
 
   it("recreates only what a changed setting affects", async () => {

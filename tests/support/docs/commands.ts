@@ -10,7 +10,9 @@ export async function commandTree(): Promise<Command> {
   const program = new Command("exai").option("--json").option("--plain").option("--help").option("--version");
   program.command("complete <shell>");
   const folder = join(PROJECT_ROOT, "cli/commands");
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((each) =>
+    each.endsWith(".ts"),
+  )) {
     const module = (await import(join(folder, name))) as Record<string, unknown>;
     for (const [key, value] of Object.entries(module))
       if (/^register[A-Z]/.test(key)) (value as Register)(program, () => Promise.resolve());

@@ -178,7 +178,34 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   preview: [
     {
-      ...{ stack: "prod", changed: 1, unchanged: 59, counts: { update: 1, same: 59 }, findings: [] },
+      ...{ platform: "compose", stack: "local", unchanged: 4, images: [{ image: LONG_IMAGE, action: "pull" }] },
+      services: [
+        { service: "grafana", change: "create", reason: "new", inputs: [], optional: true },
+        {
+          ...{ service: "server-blue", change: "replace", reason: "definition" },
+          inputs: ["environment.LOG_LEVEL", "/etc/prometheus/rules/recording-rules-of-every-slot.yml", "mem_limit"],
+        },
+        { service: "old", change: "remove", inputs: [] },
+      ],
+      migrations: {
+        pending: [{ version: "20261129131415", name: "contract_names" }],
+        refusal: {
+          reason: "migration-edited",
+          migrations: [{ version: "20261129131415", name: "names", kind: "contract" }],
+        },
+      },
+    },
+    { platform: "compose", stack: "local", unchanged: 8, images: [], services: [] },
+    {
+      ...{
+        platform: "pulumi",
+        local: false,
+        stack: "prod",
+        changed: 1,
+        unchanged: 59,
+        counts: { update: 1, same: 59 },
+        findings: [],
+      },
       changes: [{ verb: "update", urn: "urn:pulumi:x", name: "server-blue", kind: "Deployment", keys: ["spec"] }],
     },
   ],

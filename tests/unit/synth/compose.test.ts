@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ResourceGraph } from "../../../contract/graph.ts";
-import { SERVICES } from "../../../platforms/compose/status.ts";
+import { SERVICES } from "../../../platforms/compose/inspect/status.ts";
 import { plainSource } from "../../../stacks/settings/source.ts";
 import { capture } from "../../../synth/capture.ts";
 import { LABELS } from "../../../contract/labels.ts";

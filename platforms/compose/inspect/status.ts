@@ -1,13 +1,13 @@
-import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { SLOTS } from "../../contract/slots.ts";
-import { docker } from "../../operations/docker/cli.ts";
-import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
-import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
-import { serverName } from "../../stacks/settings.ts";
-import type { ServiceStatus, StackStatus } from "../results.ts";
-import { containersOf, type RunningContainer } from "./containers.ts";
-import type { DockerStack } from "./project.ts";
-import { shownOverrides } from "./recorded.ts";
+import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { SLOTS } from "../../../contract/slots.ts";
+import { docker } from "../../../operations/docker/cli.ts";
+import { FileJournalStore } from "../../../operations/rollout/local/file-journal.ts";
+import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
+import { serverName } from "../../../stacks/settings.ts";
+import type { ServiceStatus, StackStatus } from "../../results.ts";
+import { containersOf, type RunningContainer } from "../containers.ts";
+import type { DockerStack } from "../project.ts";
+import { shownOverrides } from "../recorded.ts";
 
 /**
  * What the program of a local stack declares with any settings. To run it takes longer than all else that `status` does.

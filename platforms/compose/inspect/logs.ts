@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
-import { UserError } from "../../contract/errors.ts";
-import type { LogEvent } from "../../contract/events.ts";
-import { command, fix } from "../../contract/fix.ts";
-import type { LogsOptions } from "../platform.ts";
-import { containersOf } from "./containers.ts";
-import type { DockerStack } from "./project.ts";
+import { UserError } from "../../../contract/errors.ts";
+import type { LogEvent } from "../../../contract/events.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import type { LogsOptions } from "../../platform.ts";
+import { containersOf } from "../containers.ts";
+import type { DockerStack } from "../project.ts";
 
 /** Log lines of one service or of all. */
 export async function* composeLogs(stack: DockerStack, options: LogsOptions): AsyncGenerator<LogEvent, void, void> {

@@ -1,0 +1,42 @@
+import { openStack } from "../../platforms/stack.ts";
+import type { RenderOptions } from "../run.ts";
+import { session } from "../session.ts";
+import { withOverrides, type Register, type SetFlags } from "./command.ts";
+
+/** psql: PostgreSQL's client on the database of a stack. */
+export const registerPsql: Register = (program) => {
+  withOverrides(
+    program
+      .command("psql")
+      .description("open psql on the database of a stack, as its owner")
+      .argument("[stack]", "local, staging or prod (default: local)")
+      .argument("[args...]", "arguments of psql, after --"),
+  )
+    .addHelpText(
+      "after",
+      `
+On this machine it runs in the container of PostgreSQL. For staging, prod and EXAI_DATABASE_URL it is the psql of this
+machine, and the connection verifies the server. The password is never an argument.
+
+Exit codes: those of psql, which are 1 and 2 if it fails and 3 if a script fails; 2 if it could not be run.
+
+Examples:
+  ./exai psql
+  ./exai psql prod -- --csv --command 'table exai.backup_status'`,
+    )
+    .action(async (_stack: string | undefined, _args: string[], flags: SetFlags, { args }: { args: string[] }) => {
+      const [stack, words] = stackAndRest(args, process.argv);
+      const { signal } = new AbortController();
+      await session(program.opts<RenderOptions>(), (terminal) =>
+        openStack(stack, flags.set).psql({ args: words, terminal, signal }),
+      );
+    });
+};
+
+/** The stack, and what follows `--`: commander does not say which operands do. */
+export function stackAndRest(operands: readonly string[], argv: readonly string[]): [string, readonly string[]] {
+  const dashes = argv.indexOf("--");
+  const before = dashes === -1 ? operands.length : operands.length - (argv.length - dashes - 1);
+  const [stack = "local", ...more] = operands.slice(0, before);
+  return [stack, [...more, ...operands.slice(before)]];
+}
