@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../contract/errors.ts";
 import { fix, type Fix } from "../contract/fix.ts";
-import { userName } from "../contract/user.ts";
+import { userName } from "../contract/machine/user.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 
 /** Errors of the system that a person corrects, in words. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { UserError } from "../contract/errors.ts";
-import { makeFolder } from "../contract/make-folder.ts";
+import { makeFolder } from "../contract/machine/make-folder.ts";
 
 /** Writes a file that the user has named, and makes its folder. @throws UserError if it cannot be written */
 export function writeOutput(option: string, path: string, text: string, mode = 0o644): void {

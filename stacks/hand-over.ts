@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../contract/errors.ts";
 import { command, fix } from "../contract/fix.ts";
-import { claimHome } from "../contract/stack-home.ts";
+import { claimHome } from "../contract/machine/stack-home.ts";
 import { secretsFile } from "./records.ts";
 
 /**

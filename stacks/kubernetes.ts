@@ -12,7 +12,7 @@ import { KubernetesNamespace } from "../components/platform/namespace.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
-import { BACKUPS_KEY, GENERATED } from "../contract/engine-names.ts";
+import { BACKUPS_KEY, GENERATED } from "../contract/engine/names.ts";
 import { KUBERNETES_IMAGES } from "../contract/kubernetes-images.ts";
 import type { Slot } from "../contract/slots.ts";
 import { UserError } from "../contract/errors.ts";

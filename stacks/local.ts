@@ -11,7 +11,7 @@ import { DockerRouting } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
-import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine-names.ts";
+import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine/names.ts";
 import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";

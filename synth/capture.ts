@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Inputs, Resource, ResourceGraph } from "../contract/graph.ts";
-import { fromWire } from "../contract/wire.ts";
+import { fromWire } from "../contract/engine/wire.ts";
 import { buildStack } from "../stacks/program.ts";
 import { parseSettings, PROJECT } from "../stacks/settings.ts";
 import type { ConfigSource } from "../stacks/settings/source.ts";

@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import type { Resource } from "../contract/graph.ts";
-import { fromWire } from "../contract/wire.ts";
+import { fromWire } from "../contract/engine/wire.ts";
 import { sourcePosition } from "./source-positions.ts";
 
 /** The part of a `RegisterResourceRequest` that is read here; the generated code has no types. */

@@ -1,6 +1,6 @@
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
-import { userName } from "../../contract/user.ts";
+import { userName } from "../../contract/machine/user.ts";
 import { runProgram, type Ran, type RunOptions } from "./process.ts";
 
 /** Docker refused a command; `stderr` is what it said. */

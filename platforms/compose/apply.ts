@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
-import { claimHome } from "../../contract/stack-home.ts";
+import { claimHome } from "../../contract/machine/stack-home.ts";
 import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { MARK_FILE, ofInstance, readMark } from "../../contract/stack-home.ts";
+import { MARK_FILE, ofInstance, readMark } from "../../contract/machine/stack-home.ts";
 import { errorCode } from "../../operations/rollout/host/durable-files.ts";
 
 /** What the operations make in a stack's folder, the names that docs/architecture.md lists. */

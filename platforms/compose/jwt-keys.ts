@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
-import { generatedName, ROTATED_KEY } from "../../contract/engine-names.ts";
+import { generatedName, ROTATED_KEY } from "../../contract/engine/names.ts";
 import { keyId, type JwtKeyName } from "../../contract/jwt.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { SLOTS } from "../../contract/slots.ts";
-import { generatedName } from "../../contract/engine-names.ts";
+import { generatedName } from "../../contract/engine/names.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";

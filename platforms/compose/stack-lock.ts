@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { NoteEvent, ProgressEvent } from "../../contract/events.ts";
 import { command, fix, type Fix } from "../../contract/fix.ts";
-import { claimHome } from "../../contract/stack-home.ts";
+import { claimHome } from "../../contract/machine/stack-home.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { doubt } from "../../operations/rollout/controller/outcome.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix, type Fix } from "../../contract/fix.ts";
-import { claimHome } from "../../contract/stack-home.ts";
+import { claimHome } from "../../contract/machine/stack-home.ts";
 import { errorCode, writeDurably } from "../../operations/rollout/host/durable-files.ts";
 import { withFileLock } from "./file-lock.ts";
 

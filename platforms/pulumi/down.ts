@@ -1,5 +1,5 @@
 import type { Operation } from "../../contract/events.ts";
-import { BACKUPS_KEY, generatedName } from "../../contract/engine-names.ts";
+import { BACKUPS_KEY, generatedName } from "../../contract/engine/names.ts";
 import { timed } from "../../contract/timed.ts";
 import type { Settings } from "../../stacks/settings.ts";
 import type { DownOptions } from "../platform.ts";

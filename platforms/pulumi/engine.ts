@@ -2,7 +2,7 @@ import { LocalWorkspace, Stack, type EngineEvent, type OutputMap } from "@pulumi
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
-import { PACK_VARIABLE } from "../../contract/engine-names.ts";
+import { PACK_VARIABLE } from "../../contract/engine/names.ts";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
 import { EngineStream } from "./changes.ts";

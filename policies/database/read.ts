@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { makeFolder } from "../../contract/make-folder.ts";
+import { makeFolder } from "../../contract/machine/make-folder.ts";
 import { apply, type SqlFile } from "./apply.ts";
 import { baselineOf, readCatalog } from "./catalog.ts";
 import { openPglite, openServer, type Postgres } from "./postgres.ts";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { PACK_VARIABLE } from "../../contract/engine-names.ts";
+import { PACK_VARIABLE } from "../../contract/engine/names.ts";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";

@@ -9,7 +9,7 @@ import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
 import { messageOf } from "../report/model.ts";
 import { RULES } from "../rules/index.ts";
 import { readWaivers, Waivers } from "../model/waivers.ts";
-import { fromWire } from "../../contract/wire.ts";
+import { fromWire } from "../../contract/engine/wire.ts";
 
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

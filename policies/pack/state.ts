@@ -1,7 +1,7 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Fix } from "../../contract/fix.ts";
 import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
-import { fromWire } from "../../contract/wire.ts";
+import { fromWire } from "../../contract/engine/wire.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -3,7 +3,7 @@ import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
-import { makeFolder } from "../../../contract/make-folder.ts";
+import { makeFolder } from "../../../contract/machine/make-folder.ts";
 
 /** Creates a file and flushes it to the disk. @throws Error if it exists, or cannot be written: then there is no file */
 export async function createDurably(path: string, content: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
-import { userName } from "../../../contract/user.ts";
+import { userName } from "../../../contract/machine/user.ts";
 
 /** A process, identified so that others on its machine can check whether it still runs. */
 export interface ProcessIdentity {

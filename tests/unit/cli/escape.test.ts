@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeOutput } from "../../../cli/output-file.ts";
-import { makeFolder } from "../../../contract/make-folder.ts";
+import { makeFolder } from "../../../contract/machine/make-folder.ts";
 import { parseValues } from "../../../stacks/settings/parse.ts";
 import { layered, readStackFile } from "../../../synth/stack-file.ts";
 

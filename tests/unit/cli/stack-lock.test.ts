@@ -6,7 +6,7 @@ import { withStackLock, notBeingChanged, type Place } from "../../../platforms/c
 import { EXIT } from "../../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
-import { claimHome } from "../../../contract/stack-home.ts";
+import { claimHome } from "../../../contract/machine/stack-home.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
 import { firstJournal } from "../../../operations/rollout/model/journal.ts";
 import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";

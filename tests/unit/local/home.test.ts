@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { downQuestion } from "../../../cli/format/stack.ts";
-import { claimHome, MARK_FILE, readMark } from "../../../contract/stack-home.ts";
+import { claimHome, MARK_FILE, readMark } from "../../../contract/machine/stack-home.ts";
 import { homeEntries, removeHome } from "../../../platforms/compose/home.ts";
 import { FileState } from "../../../platforms/compose/state.ts";
 

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { linkSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { UserError } from "./errors.ts";
-import { fix } from "./fix.ts";
+import { UserError } from "../errors.ts";
+import { fix } from "../fix.ts";
 import { makeFolder } from "./make-folder.ts";
 
 /** The file that marks a folder as that of a local stack. Only a folder that has it is ever emptied. */

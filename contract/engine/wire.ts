@@ -1,4 +1,4 @@
-import { Secret, Unknown, type Inputs, type Value } from "./graph.ts";
+import { Secret, Unknown, type Inputs, type Value } from "../graph.ts";
 
 /** Marks of the engine's protocol and of its state files (pulumi/sdk/nodejs/runtime/rpc.ts); the same in every SDK. */
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
