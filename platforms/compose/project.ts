@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { SLOTS } from "../../contract/slots.ts";
 import { generatedName } from "../../contract/engine/names.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
+import { claimHome } from "../../contract/machine/stack-home.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { parseSettings, type Settings } from "../../stacks/settings.ts";
 import { fallbackOf } from "../../stacks/settings/setting.ts";
@@ -102,8 +103,14 @@ export async function dockerProject(stack: DockerStack, passwords = NEW_SECRETS)
   return { ...stack, graph, compose: compose(graph), composePath: join(stack.home, "compose.yaml") };
 }
 
-/** A local stack for the engine. Its backend is in its own folder, so two stacks may have the same name. */
-export function engineTarget({ declared, home, overrides }: DockerStack): EngineTarget {
+/**
+ * A local stack for the engine. Its backend is in its own folder, so two stacks may have the same name. The folder gets the
+ * stack's mark: a preview is often the first that writes to it.
+ *
+ * @throws UserError if the folder is that of something else
+ */
+export function engineTarget({ declared, settings, home, overrides }: DockerStack): EngineTarget {
+  claimHome(home, settings.instance);
   return { stack: declared.name, folder: join(home, "engine"), ownBackend: join(home, "backend"), overrides };
 }
 

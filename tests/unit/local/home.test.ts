@@ -17,7 +17,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { downQuestion } from "../../../cli/format/stack.ts";
 import { claimHome, MARK_FILE, readMark } from "../../../contract/machine/stack-home.ts";
 import { homeEntries, removeHome } from "../../../platforms/compose/home.ts";
+import { dockerStack, engineTarget } from "../../../platforms/compose/project.ts";
 import { FileState } from "../../../platforms/compose/state.ts";
+import { declaredStack } from "../../../platforms/declared.ts";
 
 let folder: string;
 let home: string;
@@ -34,6 +36,11 @@ describe("the folder of a local stack", () => {
     const mark = claimHome(home, "exai");
     expect(claimHome(home, "exai")).toEqual(mark);
     expect(readMark(home)).toMatchObject({ schema: 1, instance: "exai" });
+  });
+
+  it("is marked before the engine writes its backend there, so that a preview does not make it look foreign", () => {
+    engineTarget(dockerStack(declaredStack("local", { homeDirectory: home, instance: "exai-home" })));
+    expect(readMark(home)).toMatchObject({ instance: "exai-home" });
   });
 
   it("is not one with files of something else", () => {
