@@ -8,6 +8,7 @@ import { registerDown } from "./commands/down.ts";
 import { registerEnv } from "./commands/env.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerImage } from "./commands/image.ts";
+import { registerLog } from "./commands/log.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerMigrate } from "./commands/migrate.ts";
 import { registerPlan } from "./commands/plan.ts";
@@ -85,6 +86,7 @@ for (const register of [
   registerRollback,
   registerRollout,
   registerReleases,
+  registerLog,
   registerPlan,
   registerAudit,
   registerMigrate,

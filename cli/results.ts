@@ -1,3 +1,4 @@
+import type { AuditLog } from "../operations/audit/log.ts";
 import type { BackupRecord } from "../operations/backups/history.ts";
 import type { BackupResult } from "../operations/backups/request.ts";
 import type { AbortResult } from "../operations/rollout/commands/abort.ts";
@@ -36,6 +37,7 @@ export interface Results {
   cutover: RolloutResult | InterruptedResult;
   rollback: LedResult;
   releases: ReleaseList;
+  log: AuditLog;
   "rollout plan": CutoverPlan;
   "rollout status": RolloutStatus;
   "rollout status --watch": WatchResult;

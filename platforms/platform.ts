@@ -1,5 +1,6 @@
 import type { LogEvent, Operation, ProgressEvent } from "../contract/events.ts";
 import type { Slot } from "../contract/slots.ts";
+import type { AuditStore } from "../operations/audit/log.ts";
 import type { RolloutContext } from "../operations/rollout/ports/context.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
@@ -17,6 +18,8 @@ export interface Stack {
   /** The typed overrides. */
   readonly overrides: Overrides;
   readonly settings: Settings;
+  /** Who changed the stack, when and why. */
+  readonly audit: AuditStore;
   /** Creates and updates what the program declares. */
   up(options: UpOptions): Operation<UpResult>;
   /** What {@link up} would change; by the Pulumi engine also under the policy pack. */

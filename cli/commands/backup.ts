@@ -7,20 +7,24 @@ import { requestBackup, type BackupRequest } from "../../operations/backups/requ
 import type { Stack } from "../../platforms/platform.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { resultOf, type Verb } from "../events.ts";
-import { onStack, type Register, type SetFlags } from "./command.ts";
+import { audited } from "../audited.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
 
 /** backup: the backups of the database. */
 export const registerBackup: Register = (program, run) => {
   const backup = program.command("backup").description("make and list the backups of the database");
-  onStack(backup.command("now").description("make a backup now and wait until it is verified"), "local")
+  withReason(onStack(backup.command("now").description("make a backup now and wait until it is verified"), "local"))
     .addOption(new Option("--kind <kind>", "kind of backup").choices(MANUAL_KINDS).default("incremental"))
     .addHelpText("after", "\nExit codes: 0 made and verified, 2 failed.")
-    .action(async (stack: string, flags: SetFlags & { kind: ManualKind }) => {
-      await run(async function* (signal) {
+    .action(async (stack: string, flags: SetFlags & ReasonFlag & { kind: ManualKind }) => {
+      const { kind, reason } = flags;
+      await run((signal) => {
         const opened = openStack(stack, flags.set);
         refuseCluster(opened, "now");
-        const { url } = await opened.database({ signal });
-        return yield* backupNow(url, { kind: flags.kind, signal });
+        const work = async function* (): Verb {
+          return yield* backupNow((await opened.database({ signal })).url, { kind, signal });
+        };
+        return audited(opened.audit, { verb: "backup now", subject: kind, reason }, work(), signal);
       });
     });
 

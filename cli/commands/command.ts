@@ -1,4 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
+import { UserError } from "../../contract/errors.ts";
+import { command as cli, fix } from "../../contract/fix.ts";
 import type { Overrides } from "../../platforms/declared.ts";
 import type { Verb } from "../events.ts";
 
@@ -37,6 +39,23 @@ function namedBy(action: Command, stack: string): readonly string[] {
   }
   if (args.includes(stack)) return args;
   return action.error(`error: the stack is named twice: ${args.join(" ")}, and --stack ${stack}`);
+}
+
+/** Adds `--reason`, which every verb that changes a stack has. */
+export function withReason(command: Command): Command {
+  return command.option("--reason <text>", "reason, for the history and ./exai log");
+}
+
+/** What `--reason` gives. */
+export interface ReasonFlag {
+  readonly reason?: string;
+}
+
+/** Reads a number of entries. @throws UserError with a command that works */
+export function countOf(text: string | undefined, fallback: number, example: string): number {
+  if (text === undefined) return fallback;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new UserError("invalid-argument", "--last", `"${text}" is not a number of entries`, fix`${cli(example)}`);
 }
 
 /** Reads a repeated `--set key=value`. */

@@ -6,16 +6,19 @@ import { confirmByName } from "../confirm.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { typed } from "../format/block.ts";
 import { downQuestion } from "../format/stack.ts";
-import { onStack, type Register, type SetFlags } from "./command.ts";
+import { audited } from "../audited.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
 
-interface DownFlags extends SetFlags {
+interface DownFlags extends SetFlags, ReasonFlag {
   readonly volumes: boolean;
   readonly yes: boolean;
 }
 
 /** down: stops and removes a stack. */
 export const registerDown: Register = (program, run) => {
-  onStack(program.command("down").description("stop and remove a stack; its data is kept unless --volumes is given"))
+  withReason(
+    onStack(program.command("down").description("stop and remove a stack; its data is kept unless --volumes is given")),
+  )
     .option("--volumes", "also delete the data, after a question", false)
     .option("-y, --yes", "do not ask", false)
     .addHelpText("after", "\nExit codes: 0 done, 2 failed, 3 not confirmed, or another operation holds the lock.")
@@ -24,9 +27,11 @@ export const registerDown: Register = (program, run) => {
     });
 };
 
-function down(name: string, { volumes, yes, set }: DownFlags, signal: AbortSignal): Verb {
+function down(name: string, { volumes, yes, set, reason }: DownFlags, signal: AbortSignal): Verb {
   const words = ["down", ...(name === "local" ? [] : [name]), ...(volumes ? ["--volumes"] : []), "--yes"];
   const ask = (plan: DownPlan) => confirmByName(plan.name, downQuestion(plan), typed(command(words.join(" "))));
   const confirm = yes ? undefined : ask;
-  return resultOf("down", openStack(name, set).down({ volumes, confirm, signal }), () => EXIT.ok);
+  const stack = openStack(name, set);
+  const work = resultOf("down", stack.down({ volumes, confirm, signal }), () => EXIT.ok);
+  return audited(stack.audit, { verb: "down", subject: volumes ? "--volumes" : undefined, reason }, work, signal);
 }

@@ -5,7 +5,8 @@ import { applyPending, type ReleaseGuard } from "../../operations/schema/apply.t
 import { planMigrations } from "../../operations/schema/plan.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { resultOf, type Verb } from "../events.ts";
-import { onStack, type Register, type SetFlags } from "./command.ts";
+import { audited } from "../audited.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
 
 interface DatabaseFlags extends SetFlags {
   readonly url?: string;
@@ -32,7 +33,7 @@ export const registerMigrate: Register = (program, run) => {
       });
     });
 
-  withDatabase("apply", "apply the pending migrations that no running release forbids")
+  withReason(withDatabase("apply", "apply the pending migrations that no running release forbids"))
     .option("--expand", "apply only what comes before the first contract migration", false)
     .option("--out-of-order", "also apply migrations that are older than the newest applied one", false)
     .addHelpText(
@@ -43,11 +44,15 @@ pending one is older than the newest applied one.
 
 Exit codes: 0 done, 2 failed, 3 the order is not kept, or a running release needs what a contract migration removes.`,
     )
-    .action(async (stack: string, flags: DatabaseFlags & { expand: boolean; outOfOrder: boolean }) => {
-      const { expand, outOfOrder } = flags;
-      await run(async function* (signal) {
-        const { url, guard, exclusively } = await openStack(stack, flags.set).database({ url: flags.url, signal });
-        return yield* exclusively("migrate apply", () => migrateApply(url, { signal, guard, expand, outOfOrder }));
+    .action(async (stack: string, flags: DatabaseFlags & ReasonFlag & { expand: boolean; outOfOrder: boolean }) => {
+      const { expand, outOfOrder, reason } = flags;
+      await run((signal) => {
+        const opened = openStack(stack, flags.set);
+        const work = async function* (): Verb {
+          const { url, guard, exclusively } = await opened.database({ url: flags.url, signal });
+          return yield* exclusively("migrate apply", () => migrateApply(url, { signal, guard, expand, outOfOrder }));
+        };
+        return audited(opened.audit, { verb: "migrate apply", reason }, work(), signal);
       });
     });
 

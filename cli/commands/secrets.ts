@@ -12,7 +12,8 @@ import { rotationStatus } from "../../operations/secrets/status.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { rolloutExit } from "../exit-codes.ts";
 import { openStack } from "../../platforms/stack.ts";
-import { onStack, type Register, type SetFlags } from "./command.ts";
+import { audited } from "../audited.ts";
+import { onStack, withReason, type Register, type SetFlags } from "./command.ts";
 
 /** secrets: keys that are rotated while the stack runs. */
 export const registerSecrets: Register = (program, run) => {
@@ -21,7 +22,7 @@ export const registerSecrets: Register = (program, run) => {
     .command("rotate")
     .description("replace a key, slot by slot; a second run continues an unfinished rotation")
     .argument("<what>", "jwt: the key that signs tokens");
-  onStack(rotate)
+  withReason(onStack(rotate))
     .option("--abort", "return to the previous key", false)
     .option("--wait", "wait until the tokens of the old key have expired", false)
     .option("--lifetime <time>", "longest life of a token, for example 1h (default: exai:jwtLifetimeMinutes)")
@@ -29,7 +30,6 @@ export const registerSecrets: Register = (program, run) => {
     .option("--hold <time>", "least time of each step of a cutover")
     .option("--bake <time>", "time for which the gates watch a slot after the last step")
     .option("--drain <time>", "time after which open connections of a slot are closed before it is deployed")
-    .option("--reason <text>", "reason, for the history")
     .addHelpText(
       "after",
       `
@@ -45,7 +45,9 @@ Example:
       await run((signal) => {
         const opened = openStack(stack, flags.set);
         const context = opened.rotation(signal, { deploys: true });
-        return secretsRotate(context, what, opened.settings.jwtLifetimeMinutes, flags);
+        const work = secretsRotate(context, what, opened.settings.jwtLifetimeMinutes, flags);
+        const subject = flags.abort === true ? `${what} --abort` : what;
+        return audited(opened.audit, { verb: "secrets rotate", subject, reason: flags.reason }, work, signal);
       });
     });
 

@@ -6,16 +6,17 @@ import { confirmByName } from "../confirm.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { typed } from "../format/block.ts";
 import { upQuestion } from "../format/stack.ts";
-import { onStack, type Register, type SetFlags } from "./command.ts";
+import { audited } from "../audited.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
 
-interface UpFlags extends SetFlags {
+interface UpFlags extends SetFlags, ReasonFlag {
   readonly engine: boolean;
   readonly yes: boolean;
 }
 
 /** up: brings a stack up. */
 export const registerUp: Register = (program, run) => {
-  onStack(program.command("up").description("bring a stack up, on this machine or with the Pulumi engine"))
+  withReason(onStack(program.command("up").description("bring a stack up, on this machine or with the Pulumi engine")))
     .option("--engine", "use the Pulumi engine on this machine too", false)
     .option("-y, --yes", "do not ask before a stack on a cluster is changed", false)
     .addHelpText(
@@ -38,8 +39,10 @@ Examples:
     });
 };
 
-function up(name: string, { engine, yes, set }: UpFlags, signal: AbortSignal): Verb {
+function up(name: string, { engine, yes, set, reason }: UpFlags, signal: AbortSignal): Verb {
   const ask = (plan: UpPlan) => confirmByName(name, upQuestion(plan), typed(command(`up ${name} --yes`)));
   const confirm = yes ? undefined : ask;
-  return resultOf("up", openStack(name, set).up({ engine, confirm, signal }), () => EXIT.ok);
+  const stack = openStack(name, set);
+  const work = resultOf("up", stack.up({ engine, confirm, signal }), () => EXIT.ok);
+  return audited(stack.audit, { verb: "up", reason }, work, signal);
 }

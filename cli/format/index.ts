@@ -5,6 +5,7 @@ import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDoctor } from "./doctor.ts";
 import { formatRolloutHistory } from "./rollout/history.ts";
 import { formatImageBuild } from "./image.ts";
+import { formatLog } from "./log.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
 import { formatAudit, formatPlan } from "./plan.ts";
 import { formatPreview } from "./preview.ts";
@@ -29,6 +30,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   cutover: formatRolloutChange,
   rollback: formatRolloutChange,
   releases: formatReleases,
+  log: formatLog,
   "rollout plan": formatCutoverPlan,
   "rollout status": formatRolloutStatus,
   "rollout status --watch": formatWatchResult,

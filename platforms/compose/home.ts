@@ -5,13 +5,25 @@ import { errorCode } from "../../operations/rollout/host/durable-files.ts";
 
 /** What the operations make in a stack's folder, the names that docs/architecture.md lists. */
 const OWN = [
-  ...["backend", "changes", "compose.yaml", "engine", "files", "rollout", "rotation.json", "rotations", "routes"],
+  ...[
+    "audit.jsonl",
+    "audit.jsonl.1",
+    "backend",
+    "changes",
+    "compose.yaml",
+    "engine",
+    "files",
+    "rollout",
+    "rotation.json",
+    "rotations",
+    "routes",
+  ],
   ...["overrides.json", "secrets.json", "slots.json"],
 ];
 
 /** A draft or a lock that a killed process left. */
 const LEFT_BEHIND =
-  /^(compose\.yaml|overrides\.json|rotation\.json|secrets\.json|slots\.json)\.(lock(\..*)?|\d+\.tmp)$/;
+  /^(audit\.jsonl|compose\.yaml|overrides\.json|rotation\.json|secrets\.json|slots\.json)\.(lock(\..*)?|\d+\.tmp)$/;
 
 /** What is in a stack's folder, the mark excepted. */
 export interface HomeEntries {

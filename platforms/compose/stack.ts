@@ -8,6 +8,7 @@ import type { RunsRollouts, Stack } from "../platform.ts";
 import type { UpResult } from "../results.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
 import { absentFromDocker } from "./absent.ts";
+import { FileAuditStore } from "./audit-file.ts";
 import { databaseOf } from "./database.ts";
 import { composeDown, removeFiles } from "./down.ts";
 import { homeEntries } from "./home.ts";
@@ -30,7 +31,7 @@ export function composeStack(declared: DeclaredStack): Stack {
   const { settings, home } = stack;
   const place = placeOf(stack);
   return {
-    ...{ name, environment, overrides, settings },
+    ...{ name, environment, overrides, settings, audit: new FileAuditStore(home, settings.instance) },
     up: ({ engine, signal }) =>
       withStackLock(place, "up", async function* (): Operation<UpResult> {
         await refuseOtherMaker(stack, engine);

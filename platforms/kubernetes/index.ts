@@ -4,4 +4,4 @@ export { clusterLogs } from "./logs.ts";
 export { clusterStatus } from "./status.ts";
 export { clusterGuard } from "./release-guard.ts";
 export { reachCluster } from "./reach.ts";
-export { openKubernetesRollout } from "./rollout.ts";
+export { clusterAudit, openKubernetesRollout } from "./rollout.ts";

@@ -6,6 +6,7 @@ import { command, fix } from "../../contract/fix.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { gateSettings } from "../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../operations/rollout/model/plan.ts";
+import { KubernetesAuditStore } from "../../operations/rollout/kubernetes/audit-store.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { kubernetesRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
 import { KubernetesCursorStore } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
@@ -67,6 +68,11 @@ async function decrypted({ name, overrides }: DeclaredStack): Promise<Readonly<R
   const { Engine } = await loadEngine();
   const folder = join(PROJECT_ROOT, ".exai", "rollout", name, "engine");
   return (await Engine.open({ root: PROJECT_ROOT, stack: name, folder, overrides })).config();
+}
+
+/** The audit log of a stack, in its namespace. */
+export function clusterAudit({ settings }: DeclaredStack): KubernetesAuditStore {
+  return new KubernetesAuditStore(clusterOf(settings));
 }
 
 /** The cluster of a stack, as its settings name it. */

@@ -21,6 +21,10 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
   const { name, environment, overrides } = declared;
   return {
     ...{ name, environment, overrides },
+    audit: {
+      append: async (lines) => (await loadKubernetes()).clusterAudit(declared).append(lines),
+      lines: async () => (await loadKubernetes()).clusterAudit(declared).lines(),
+    },
     get settings() {
       return declared.settings;
     },

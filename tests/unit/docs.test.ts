@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { SETTINGS_PAGE, settingsPage } from "../../docs/generate-settings.ts";
+import { AUDIT_NAME } from "../../operations/rollout/kubernetes/audit-store.ts";
 import { CONTROL_NAME } from "../../operations/rollout/kubernetes/control.ts";
 import { CHECK_NAME, JOURNAL_NAME } from "../../operations/rollout/kubernetes/journal.ts";
 import { NOTIFIED_NAME } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
@@ -55,7 +56,7 @@ describe("docs/rollout-role.yaml", () => {
       (document) => (document.toJS() as Role).rules ?? [],
     );
     const named = rules.flatMap((rule) => (rule.resources.includes("configmaps") ? (rule.resourceNames ?? []) : []));
-    expect(named.toSorted()).toEqual([CHECK_NAME, CONTROL_NAME, JOURNAL_NAME, NOTIFIED_NAME].toSorted());
+    expect(named.toSorted()).toEqual([AUDIT_NAME, CHECK_NAME, CONTROL_NAME, JOURNAL_NAME, NOTIFIED_NAME].toSorted());
     for (const name of named) expect(read("docs/deploy.md")).toMatch(new RegExp(`^\\|.*ConfigMap.*\`${name}\``, "m"));
   });
 });

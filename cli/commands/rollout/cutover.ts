@@ -36,7 +36,8 @@ Examples:
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
     )
     .action(async (flags: RolloutFlags & CutoverFlags) => {
-      await runOnRollout(run, flags, () => cutoverWork(flags), { deploys: true });
+      const change = { verb: "cutover", subject: flags.image, reason: flags.reason } as const;
+      await runOnRollout(run, flags, () => cutoverWork(flags), { deploys: true }, change);
     });
 };
 

@@ -7,7 +7,8 @@ import { parseSeconds, parseSteps } from "../../../operations/rollout/model/plan
 import type { RolloutKind } from "../../../platforms/platform.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import type { Verb } from "../../events.ts";
-import { withOverrides, type Run, type SetFlags } from "../command.ts";
+import { audited, type Change } from "../../audited.ts";
+import { withOverrides, withReason, type Run, type SetFlags } from "../command.ts";
 
 /** The options of every verb on a rollout. */
 export interface RolloutFlags extends SetFlags {
@@ -45,11 +46,6 @@ export function withCutover(command: Command): Command {
   );
 }
 
-/** Adds `--reason`. */
-export function withReason(command: Command): Command {
-  return command.option("--reason <text>", "reason, for the history");
-}
-
 /** Adds `--stack` and `--set`. */
 export function withStack(command: Command): Command {
   return withOverrides(command.option("--stack <stack>", "local, staging or prod", "local"));
@@ -61,6 +57,7 @@ export type RolloutWork = (context: RolloutContext) => Verb;
 /**
  * Runs a verb on the rollouts of a stack.
  *
+ * @param change what the audit log records; absent if it changes nothing
  * @param prepare checks the options, before the stack is opened. @throws UserError that names a wrong option
  */
 export async function runOnRollout(
@@ -68,10 +65,13 @@ export async function runOnRollout(
   { stack, set }: RolloutFlags,
   prepare: () => RolloutWork,
   kind: RolloutKind = {},
+  change?: Change,
 ): Promise<void> {
   await run((signal) => {
     const work = prepare();
-    return openStack(stack, set).rollout(kind, signal, work);
+    const opened = openStack(stack, set);
+    const verb = opened.rollout(kind, signal, work);
+    return change === undefined ? verb : audited(opened.audit, change, verb, signal);
   });
 }
 

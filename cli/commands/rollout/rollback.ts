@@ -6,8 +6,8 @@ import { rollback, type RollbackRequest } from "../../../operations/rollout/comm
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { resultOf } from "../../events.ts";
 import { rolloutExit } from "../../exit-codes.ts";
-import type { Register } from "../command.ts";
-import { runOnRollout, withReason, withStack, type RolloutFlags, type RolloutWork } from "./options.ts";
+import { withReason, type Register } from "../command.ts";
+import { runOnRollout, withStack, type RolloutFlags, type RolloutWork } from "./options.ts";
 
 /** rollback: moves the traffic back to the previous release. */
 export const registerRollback: Register = (program, run) => {
@@ -34,7 +34,9 @@ Examples:
     )
     .action(async (flags: RolloutFlags & RollbackFlags) => {
       const work: RolloutWork = (context) => resultOf("rollback", rollbackTo(context, flags), rolloutExit);
-      await runOnRollout(run, flags, () => work, flags.to === undefined ? { urgent: true } : { deploys: true });
+      const kind = flags.to === undefined ? { urgent: true } : { deploys: true };
+      const change = { verb: "rollback", subject: flags.to, reason: flags.reason } as const;
+      await runOnRollout(run, flags, () => work, kind, change);
     });
 };
 

@@ -20,12 +20,12 @@ import { parseSeconds } from "../../../operations/rollout/model/plan.ts";
 import { resultOf, type CliEvent } from "../../events.ts";
 import { planExit, rolloutExit, statusExit, watchExit } from "../../exit-codes.ts";
 import type { RolloutKind } from "../../../platforms/platform.ts";
-import type { Register } from "../command.ts";
+import { CHANGING, type Change } from "../../audited.ts";
+import { countOf, withReason, type Register } from "../command.ts";
 import {
   requestOf,
   runOnRollout,
   withCutover,
-  withReason,
   withStack,
   type CutoverOptions,
   type RolloutFlags,
@@ -93,7 +93,9 @@ Exit codes: 0 paused, 3 there is nothing to pause.`,
     description: "continue a rollout that is paused or that no process leads",
     kind: { deploys: true },
     options: (each) =>
-      withRollout(each).option("--lead", "continue only a rollout that no process leads; keep its pause", false),
+      withReason(
+        withRollout(each).option("--lead", "continue only a rollout that no process leads; keep its pause", false),
+      ),
     help: `
 An interrupted step starts again with its full hold time. --rollout continues that rollout only; if it has ended, the exit code
 says how. --lead is for a pipeline that continues after its own cutover failed.
@@ -149,10 +151,16 @@ export const registerRollout: Register = (program, run) => {
       .action(async () => {
         const options = each.opts<RolloutFlags & RolloutOptions>();
         const flags = { ...options, rollout: each.args[0] ?? options.rollout };
-        await runOnRollout(run, flags, () => rolloutWork(name, flags), action.kind);
+        await runOnRollout(run, flags, () => rolloutWork(name, flags), action.kind, changeOf(name, flags));
       });
   }
 };
+
+/** What the audit log records of an action that changes the rollout. */
+function changeOf(action: RolloutAction, { rollout: subject, reason }: RolloutOptions): Change | undefined {
+  const verb = CHANGING.find((each) => each === `rollout ${action}`);
+  return verb === undefined ? undefined : { verb, subject, reason };
+}
 
 function withRollout(command: Command): Command {
   return command.option("--rollout <id>", "only this rollout");
@@ -195,7 +203,7 @@ export function rolloutWork(action: RolloutAction, options: RolloutOptions): Rol
     }
     case "history": {
       const { rollout } = options;
-      const last = parseCount(options.last);
+      const last = countOf(options.last, 10, "rollout history --last 10");
       const read = (context: RolloutContext): Promise<RolloutHistory | RolloutDetail> =>
         rollout === undefined ? rolloutHistory(context, last) : rolloutDetail(context, rollout);
       return (context) => resultOf("rollout history", read(context), () => EXIT.ok);
@@ -236,15 +244,5 @@ function parseEvery(text: string): number {
     "--every",
     `"${text}" is too often`,
     fix`${command("rollout status --watch --every 1s")} (200ms or more)`,
-  );
-}
-
-function parseCount(text = "10"): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new UserError(
-    "invalid-argument",
-    "--last",
-    `"${text}" is not a number of rollouts`,
-    fix`${command("rollout history --last 10")}`,
   );
 }

@@ -285,6 +285,21 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   "rollout status": [STATUS, { ...STATUS, router: "unavailable", prometheus: "unavailable", leader: "none" }],
   "rollout status --watch": [{ ...SUMMARY, weights: { blue: 100, green: 0 } }, { outcome: "interrupted" }],
+  log: [
+    {
+      ...{ stack: "prod", total: 400, damaged: 1 },
+      entries: [
+        {
+          ...{ id: "1", at: AT, verb: "cutover", who: PLAN.by, subject: LONG_IMAGE, reason: "the orders of November" },
+          outcome: { exitCode: 1, seconds: 4000 },
+        },
+        { id: "2", at: AT, verb: "down", who: PLAN.by, outcome: { exitCode: 3, error: "not-confirmed", seconds: 0.2 } },
+        { id: "3", at: AT, verb: "up", who: "ann@laptop", outcome: { exitCode: 0, seconds: 12 } },
+        { id: "4", at: AT, verb: "backup now", who: "ann@laptop", subject: "full" },
+      ],
+    },
+    { stack: "local", entries: [], total: 0, damaged: 0 },
+  ],
   releases: [
     {
       releases: [
