@@ -114,7 +114,7 @@ function items(resource: Resource, key: string): readonly Record<string, Value>[
 
 /** Labels as Compose writes them. */
 function labelsOf(labels: readonly Record<string, Value>[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(labels.map(({ label, value }) => [String(label), String(value)]));
+  return Object.fromEntries(labels.map(({ label, value }) => [label as string, value as string]));
 }
 
 /** The inputs of a container that Compose needs, as `components/core/container.ts` sets them. */

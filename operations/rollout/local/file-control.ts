@@ -35,7 +35,7 @@ export class FileControlStore implements ControlStore {
       const path = join(this.#directory, name);
       let request: ControlRequest | undefined;
       try {
-        request = parsed<ControlRequest>(await readFile(path, "utf8"));
+        request = parsed(await readFile(path, "utf8")) as ControlRequest | undefined;
         await unlink(path); // of two processes that read it, the second one fails here (`rm` would not)
       } catch (error) {
         if (errorCode(error) === "ENOENT") continue;
@@ -95,10 +95,10 @@ export class FileControlStore implements ControlStore {
 }
 
 /** Undefined for a damaged file: it must not keep the leader or a rollback from going on. */
-function parsed<Content extends object>(text: string): Content | undefined {
+function parsed(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Content) : undefined;
+    return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     return undefined;
   }
