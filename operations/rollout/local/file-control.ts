@@ -61,7 +61,7 @@ export class FileControlStore implements ControlStore {
 
   async answerTo(id: string): Promise<ControlAnswer | undefined> {
     try {
-      return parsed<ControlAnswer>(await readFile(join(this.#directory, `${id}${ANSWER}`), "utf8"));
+      return parsed(await readFile(join(this.#directory, `${id}${ANSWER}`), "utf8")) as ControlAnswer | undefined;
     } catch (error) {
       if (errorCode(error) === "ENOENT") return undefined;
       throw error;
