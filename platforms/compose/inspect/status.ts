@@ -46,7 +46,7 @@ function statusOf(
   if (container === undefined) return { service, state: "absent", ports: [] };
   const { startedAt, ports, exitCode } = container;
   const since = startedAt === undefined ? {} : { startedAt };
-  const image = images.get(container.image) ?? container.image;
+  const image = images.get(container.image) ?? shortened(container.image);
   if (container.state === "running") return { service, state: container.health || "running", image, ...since, ports };
   const state = drained.has(service) ? "drained" : container.state;
   // A container that never ran has no exit code.
@@ -63,8 +63,16 @@ async function imageNames(
 ): Promise<ReadonlyMap<string, string>> {
   if (![...containers].some(({ image }) => image.startsWith(BARE))) return new Map();
   const listed = await docker(["image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
-  const pairs = listed.split("\n").map((line) => line.split(" ") as [string, string]);
+  // An image whose name was given to a newer one is `<none>:<none>`.
+  const pairs = listed
+    .split("\n")
+    .flatMap((line) => (line.includes("<none>") ? [] : [line.split(" ") as [string, string]]));
   return new Map(pairs.sort(([, a], [, b]) => Number(used.includes(a)) - Number(used.includes(b))));
+}
+
+/** The first twelve digits of an identifier; a name unchanged. */
+function shortened(image: string): string {
+  return image.startsWith(BARE) ? image.slice(0, BARE.length + 12) : image;
 }
 
 /** Start of an identifier. */
