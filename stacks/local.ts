@@ -16,7 +16,7 @@ import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
-import { serverEnvironment, slotSecrets } from "./server.ts";
+import { accessKeysOf, serverEnvironment, slotSecrets } from "./server.ts";
 import { homeOf, slotImages, type Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
@@ -34,11 +34,13 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     ],
   });
   const platform: DockerPlatform = { instance, stack, network: network.name };
-  const names = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
+  const keys = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
+  // The key for access to the slots opens no data.
+  const names = ["access", ...keys];
   const generated = new GeneratedSecrets(GENERATED, {
     names,
     kept: records.secrets,
-    protect: settings.protectData ? names : [],
+    protect: settings.protectData ? keys : [],
   });
   handOver(home, instance, Object.fromEntries(names.map((name) => [generatedName(name), generated.get(name)])));
 
@@ -87,6 +89,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     platform,
     image: new DockerImage("router", LOCAL_IMAGES.envoy, {}).id,
     webSocketPort: settings.wsPort,
+    accessKeys: accessKeysOf(settings, generated.get("access")),
     routesDirectory: hostRoutesDirectory(home),
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
   });
