@@ -46,6 +46,6 @@ export async function* audited(store: AuditStore, change: Change, work: Verb, si
 
 function* warning(problem: unknown): Generator<CliEvent, void, void> {
   if (problem === undefined) return;
-  const reason = problem instanceof Error ? problem.message : String(problem);
+  const reason = problem instanceof Error ? problem.message : JSON.stringify(problem);
   yield { type: "note", level: "warning", message: `the audit log lacks this command: ${reason}` };
 }

@@ -37,6 +37,7 @@ const SHARED = [
   "contract/errors.ts",
   "contract/fix.ts",
   "contract/images.ts",
+  "contract/slots.ts",
   "images/reference-server/src/faults.ts",
   "operations/backups/kinds.ts",
   "synth/source-positions.ts",

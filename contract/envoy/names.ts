@@ -92,7 +92,7 @@ export function slotMetricsPath(slot: Slot): string {
   return `/slots/${slot}/metrics`;
 }
 
-/** Name of the Envoy cluster behind {@link slotMetricsPath}; its requests are no user's and count in no service level. */
+/** Name of the Envoy cluster behind {@link slotMetricsPath}; its requests do not come from users and count in no service level. */
 export function metricsClusterName(slot: Slot): string {
   return `${slot}-metrics`;
 }

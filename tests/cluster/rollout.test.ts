@@ -141,7 +141,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       return open.blue.streams + open.green.streams === 0;
     });
     await until("Prometheus to see their length", 30, async () => {
-      const [blue = 0, other = 0] = await Promise.all([long("stream", "blue"), long("tester", "green")]);
+      const [blue, other] = await Promise.all([long("stream", "blue"), long("tester", "green")]);
       return blue >= 3 && other >= 2;
     });
     expect(await Promise.all(SLOTS.map((slot) => long("plain", slot)))).toEqual(before);

@@ -23,6 +23,7 @@ const WAIVER = `waivers:
   - policy: docker-read-only-root
     stack: local
     resource: first
+    type: docker:index/container:Container
     reason: Its program writes next to itself
     owner: platform
     expires: 2027-01-31

@@ -63,6 +63,7 @@ describe("a changing verb", () => {
     const fails = async function* (): Verb {
       yield { type: "note", level: "info", message: "begun" };
       if (interrupted) abort.abort(new Error("interrupted"));
+      await Promise.resolve();
       throw new UserError("lock-held", "stack", "is held", "wait");
     };
     await expect(runVerb(audited(store, change, fails(), abort.signal))).rejects.toThrow("is held");
@@ -189,7 +190,7 @@ describe("the verbs of the program", () => {
     expect(others.toSorted()).toEqual([
       ...["audit", "backup list", "complete", "doctor", "env", "exec", "image build", "log", "logs", "migrate plan"],
       ...["migrate test", "plan", "preview", "psql", "releases", "rollout history", "rollout plan", "rollout status"],
-      ...["secrets status", "status", "synth", "test"],
+      ...["rollout tester-link", "secrets status", "status", "synth", "test"],
     ]);
   });
 
@@ -210,7 +211,7 @@ describe("the verbs of the program", () => {
       homeDirectory: home,
       ...Object.fromEntries(keys.map((key, n) => [key, ports[n]])),
     };
-    const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${String(value)}`]);
+    const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const words: Partial<Record<string, readonly string[]>> = {
       "secrets rotate": ["jwt"],
       cutover: ["--image", "exai/reference-server:2"],
