@@ -27,6 +27,7 @@ export function escapeAll<Value>(value: Value): Value {
 function escaped(value: unknown): unknown {
   if (typeof value === "string") return escapeText(value);
   if (Array.isArray(value)) return value.map(escaped);
+  if (value instanceof Date) return value;
   if (value instanceof Fix) return new Fix(escaped(value.parts) as Fix["parts"]);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [escapeText(key), escaped(part)]));

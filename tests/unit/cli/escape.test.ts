@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { collectOverrides } from "../../../cli/commands/command.ts";
 import type { PrintedEvent } from "../../../cli/events.ts";
+import { blocksOf } from "../../../cli/format/index.ts";
+import { blocksText } from "../../../cli/render/blocks.ts";
 import { escapeText } from "../../../cli/render/escape.ts";
 import { jsonRenderer } from "../../../cli/render/json.ts";
+import { terminalOf } from "../../../cli/render/terminal.ts";
 import { textRenderer } from "../../../cli/render/text.ts";
 import { fix } from "../../../contract/fix.ts";
 import { Writable } from "node:stream";
@@ -11,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeOutput } from "../../../cli/output-file.ts";
 import { makeFolder } from "../../../contract/machine/make-folder.ts";
+import { SAMPLES } from "./samples.ts";
 import { parseValues } from "../../../stacks/settings/parse.ts";
 import { layered, readStackFile } from "../../../synth/stack-file.ts";
 
@@ -18,6 +22,9 @@ import { layered, readStackFile } from "../../../synth/stack-file.ts";
 const ATTACK = "\x1b[2J\rok\u202egnp.exe\x9b31m\x07";
 const SHOWN = "\\x1b[2J\\x0dok\\u202egnp.exe\\x9b31m\\x07";
 const at = "2026-11-29T00:00:00Z";
+
+/** A log, which has no width. */
+const LOG = terminalOf(new Writable(), false);
 
 const EVENTS: readonly PrintedEvent[] = [
   { type: "log", at, service: ATTACK, line: ATTACK },
@@ -51,6 +58,15 @@ describe("characters that a terminal acts on", () => {
   it.each(EVENTS)("never come from the data of a $type", (event) => {
     for (const renderer of [textRenderer, jsonRenderer])
       expect(printed(renderer, event)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+
+  it("are removed from the results of every verb without a change of its other parts", () => {
+    for (const [verb, results] of Object.entries(SAMPLES))
+      for (const data of results) {
+        const event = { type: "result", at, verb, data } as PrintedEvent;
+        const blocks = blocksOf({ verb, data } as Parameters<typeof blocksOf>[0], at);
+        expect(printed(textRenderer, event)).toBe(blocksText(blocks, LOG));
+      }
   });
 
   it("are escapes of JSON in JSON, so that programs get the data unchanged", () => {
