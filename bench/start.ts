@@ -5,8 +5,9 @@
  *   node bench/start.ts --before <checkout> [--after <checkout>] [--runs 15] [--stacks [--rollbacks 8]] [--json FILE]
  *
  * `--stacks` brings up a local stack of each checkout, on free ports, and also measures `status`, `rollout status` and the time
- * from the start of `./exai rollback` to the last answer of the release that it leaves. The stacks are removed afterwards. This needs
- * `node_modules` in both checkouts, Docker, and a machine that does nothing else: 4 minutes with `--runs 7 --rollbacks 3`.
+ * from the start of `./exai rollback` to the last answer of the release that it leaves. The stacks are removed afterwards, also
+ * after Ctrl-C. This needs `node_modules` in both checkouts, Docker, and a machine that does nothing else: 5 minutes with
+ * `--runs 7 --rollbacks 3`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +16,10 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { EXIT } from "../contract/errors.ts";
+import { LOCAL_IMAGES } from "../contract/images.ts";
 import { HEADERS, SERVER_PATHS } from "../contract/server.ts";
+import { docker } from "../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { freePorts } from "../tests/support/free-ports.ts";
 import { markdown, quantileOf } from "./support/figures.ts";
@@ -33,6 +37,10 @@ const { values: args } = parseArgs({
 
 /** Settings of a stack that gates do not fail on a busy machine. */
 const PATIENT = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } as const;
+
+/** The image of `up` under another name: a cutover to the users' own image is refused. */
+const RELEASE = "exai/reference-server:bench-start";
+
 const PORTS = [
   "httpPort",
   "wsPort",
@@ -63,8 +71,13 @@ for (const name of ["before", "after"] as const) {
   const root = args[name];
   if (root !== undefined) sides.push(await sideOf(name, resolve(root)));
 }
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void removeStacks().finally(() => process.exit(EXIT.interrupted)));
 try {
-  if (args.stacks) for (const side of sides) await exai(side, "up", ...side.settings);
+  if (args.stacks) {
+    for (const side of sides) await exai(side, "up", ...side.settings);
+    await docker(["tag", LOCAL_IMAGES.referenceServer, RELEASE]);
+  }
   const cases: (readonly string[])[] = [["--help"], ["plan", "prod"]];
   if (args.stacks) cases.push(["status"], ["rollout", "status"]);
   for (const words of cases) await alternate(words, Number(args.runs));
@@ -72,9 +85,13 @@ try {
     for (let round = 0; round < Number(args.rollbacks); round += 1)
       for (const side of sides) add(side, "rollback", await rollback(side, round));
 } finally {
-  if (args.stacks) for (const side of sides) await exai(side, "down", "--volumes", "--yes", ...side.settings);
+  await removeStacks();
 }
 await report();
+
+async function removeStacks(): Promise<void> {
+  if (args.stacks) for (const side of sides) await exai(side, "down", "--volumes", "--yes", ...side.settings);
+}
 
 async function sideOf(name: Side["name"], root: string): Promise<Side> {
   const ports = await freePorts(PORTS.length);
@@ -128,7 +145,7 @@ async function exai(side: Side, ...words: readonly string[]): Promise<Sample> {
 /** A cutover without watching, then a typed rollback while a user asks every few milliseconds. */
 async function rollback(side: Side, round: number): Promise<Sample> {
   const plan = ["--steps", "100", "--hold", "1s", "--bake", "1s", "--drain", "1s"];
-  await exai(side, "cutover", "--image", "exai/reference-server:1.0.0", ...plan, ...side.settings);
+  await exai(side, "cutover", "--image", RELEASE, ...plan, ...side.settings);
   const left = await servedBy(side);
   let lastWrong = performance.now();
   const began = lastWrong;
