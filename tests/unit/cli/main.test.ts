@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -123,19 +123,47 @@ describe("FileState", () => {
 });
 
 describe("the launcher", () => {
+  /** Only what a minimal system has: the launcher's own tools, but no Node, no npm and no apt-get. */
+  async function minimalSystem(folder: string): Promise<string> {
+    cpSync(join(PROJECT_ROOT, "exai"), join(folder, "exai"));
+    const bin = join(folder, "bin");
+    const link = `ln -s "$(command -v $tool)" ${bin}/`;
+    await runProgram("sh", [
+      "-c",
+      `mkdir ${bin} && for tool in bash dirname readlink id cmp cp mkdir ln cat uname; do ${link}; done`,
+    ]);
+    return bin;
+  }
+
   it("reports what is missing if there is neither Node nor npm", async () => {
     const folder = mkdtempSync(join(tmpdir(), "exai-launcher-"));
     try {
-      cpSync(join(PROJECT_ROOT, "exai"), join(folder, "exai"));
-      // Only what a minimal system has: the launcher's own tools, but no Node, no npm and no apt-get.
-      const bin = join(folder, "bin");
-      await runProgram("sh", [
-        "-c",
-        `mkdir ${bin} && for tool in bash dirname readlink id cmp; do ln -s "$(command -v $tool)" ${bin}/; done`,
-      ]);
+      const bin = await minimalSystem(folder);
       const ran = await runProgram(join(folder, "exai"), ["up"], { env: { PATH: bin } });
       expect(ran.code).toBe(2);
       expect(ran.stderr).toMatch(/Node >= 22.18 is missing[\s\S]*fix: install Node 24/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("installs Node and node_modules if there is npm only, once", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "exai-launcher-"));
+    try {
+      const bin = await minimalSystem(folder);
+      writeFileSync(join(folder, "package-lock.json"), "{}");
+      mkdirSync(join(folder, "cli/start"), { recursive: true });
+      writeFileSync(join(folder, "cli/start/run"), 'echo "$(node --version) $*"\n');
+      // In place of the registry: `npm install --prefix FOLDER … node@VERSION` and `npm ci`.
+      const npm = `#!${bin}/bash\ncase $1 in
+        install) mkdir -p "$3/node_modules/node/bin" && ln -s ${process.execPath} "$3/node_modules/node/bin/node" ;;
+        ci) mkdir node_modules ;;\nesac\n`;
+      writeFileSync(join(bin, "npm"), npm, { mode: 0o755 });
+      const start = () => runProgram(join(folder, "exai"), ["up", "--plain"], { env: { PATH: bin } });
+      const [first, second] = [await start(), await start()];
+      expect(first).toMatchObject({ code: 0, stdout: `${process.version} up --plain\n` });
+      expect(first.stderr).toMatch(/^exai: installing Node [\s\S]*\nexai: installing node_modules .*\n$/);
+      expect(second).toMatchObject({ code: 0, stdout: first.stdout, stderr: "" });
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
