@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
-import type { Resource } from "../contract/graph.ts";
+import type { Resource, SourcePosition } from "../contract/graph.ts";
 import { fromWire } from "../contract/engine/wire.ts";
 import { sourcePosition } from "./source-positions.ts";
 
@@ -48,9 +48,10 @@ export function listenToRegistrations({ before, after }: RegistrationListener): 
   const place = `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}`;
   monitor.registerResource = (request, callback) => {
     if (request.getType() === "pulumi:pulumi:Stack") return register(request, callback);
-    before(resourceOf(request, `${place}::${request.getType()}::${request.getName()}`));
+    const resource = resourceOf(request, `${place}::${request.getType()}::${request.getName()}`);
+    before(resource);
     return register(request, (error, response) => {
-      if (error === null && response !== undefined) after(resourceOf(request, response.getUrn()));
+      if (error === null && response !== undefined) after(Object.assign(resource, { urn: response.getUrn() }));
       return callback(error, response);
     });
   };
@@ -81,15 +82,19 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
     },
   };
   if (position === undefined) return resource;
+  let source: SourcePosition | undefined;
   return {
     ...resource,
     // When it is asked for: the table of the lines is then read.
     get source() {
-      // The SDK takes the URL of an ES module for a relative path and puts the working directory in front of it.
-      const uri = position.getUri();
-      const bundled = fileURLToPath(uri.slice(uri.lastIndexOf("file:")));
-      const { file, line } = sourcePosition({ file: bundled, line: position.getLine() });
-      return { file: relative(ROOT, file), line };
+      return (source ??= sourceOf(position.getUri(), position.getLine()));
     },
   };
+}
+
+function sourceOf(uri: string, bundledLine: number): SourcePosition {
+  // The SDK takes the URL of an ES module for a relative path and puts the working directory in front of it.
+  const bundled = fileURLToPath(uri.slice(uri.lastIndexOf("file:")));
+  const { file, line } = sourcePosition({ file: bundled, line: bundledLine });
+  return { file: relative(ROOT, file), line };
 }
