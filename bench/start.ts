@@ -16,7 +16,6 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { EXIT } from "../contract/errors.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { HEADERS, SERVER_PATHS } from "../contract/server.ts";
 import { docker } from "../operations/docker/cli.ts";
@@ -71,8 +70,12 @@ for (const name of ["before", "after"] as const) {
   const root = args[name];
   if (root !== undefined) sides.push(await sideOf(name, resolve(root)));
 }
+// Ends the command that runs, and with it the bench, which then removes the stacks.
+let running: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => void removeStacks().finally(() => process.exit(EXIT.interrupted)));
+  process.once(signal, () => {
+    if (running !== undefined) process.kill(-running, "SIGTERM");
+  });
 try {
   if (args.stacks) {
     for (const side of sides) await exai(side, "up", ...side.settings);
@@ -85,13 +88,9 @@ try {
     for (let round = 0; round < Number(args.rollbacks); round += 1)
       for (const side of sides) add(side, "rollback", await rollback(side, round));
 } finally {
-  await removeStacks();
-}
-await report();
-
-async function removeStacks(): Promise<void> {
   if (args.stacks) for (const side of sides) await exai(side, "down", "--volumes", "--yes", ...side.settings);
 }
+await report();
 
 async function sideOf(name: Side["name"], root: string): Promise<Side> {
   const ports = await freePorts(PORTS.length);
@@ -126,7 +125,11 @@ async function exai(side: Side, ...words: readonly string[]): Promise<Sample> {
   const folder = await mkdtemp(join(tmpdir(), "exai-bench-start-"));
   try {
     const script = 'TIMEFORMAT="%3R %3U %3S"; time "$@" > "$0/output" 2>&1';
-    const child = spawn("bash", ["-c", script, folder, join(side.root, "exai"), ...words], { cwd: side.root });
+    const child = spawn("bash", ["-c", script, folder, join(side.root, "exai"), ...words], {
+      cwd: side.root,
+      detached: true, // its own group, which a signal ends as a whole
+    });
+    running = child.pid;
     let timing = "";
     child.stderr.on("data", (chunk: Buffer) => (timing += chunk.toString()));
     const [code] = (await once(child, "close")) as [number | null];
