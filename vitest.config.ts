@@ -17,8 +17,8 @@ const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/staging.test.ts"];
  */
 const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{data,keys,lanes,local}.test.ts"];
 
-/** Files of {@link CONTAINERS} at the same time. Two for each core: a stack in a rollout waits more than it computes. */
-const SIDE_BY_SIDE = Math.min(4, 2 * availableParallelism());
+/** Files of {@link CONTAINERS} at the same time: a stack in a rollout waits more than it computes. */
+const SIDE_BY_SIDE = Math.min(3, 2 * availableParallelism());
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 

@@ -3,6 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
 import { keyId } from "../../contract/jwt.ts";
 
+/** Seconds before its end from which a token is not used: a handshake on a busy machine takes some of them. */
+const MARGIN_SECONDS = 8;
+
 /** A token, and what users know of it. */
 export interface IssuedToken {
   readonly token: string;
@@ -86,7 +89,7 @@ export class TokenUsers {
     while (!this.#stop.signal.aborted) {
       this.#tokens.push(await this.#options.issue());
       const now = Date.now() / 1000;
-      while ((this.#tokens[0]?.expires ?? Infinity) < now + 1.5) this.#tokens.shift();
+      while ((this.#tokens[0]?.expires ?? Infinity) < now + MARGIN_SECONDS) this.#tokens.shift();
       await sleep(100);
     }
   }

@@ -38,7 +38,7 @@ it("`up` in the middle of a rollout is refused while a controller leads it, and 
   });
   await load.start();
   controller = instance.start(
-    ["cutover", "--image", LOCAL_IMAGES.referenceServer, "--steps", "25,100", "--hold", "5m"],
+    ["cutover", "--image", LOCAL_IMAGES.referenceServer, "--steps", "25,100", "--hold", "5m", "--again"],
     PATIENT_GATES,
   );
   await until("a quarter of the users on green", 120, async () => {
