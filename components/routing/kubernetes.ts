@@ -1,6 +1,5 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { MountedSecret } from "../secrets/kubernetes.ts";
 import { allOn, type Weights } from "../../contract/slots.ts";
 import { ACCESS_SECRET, LISTENERS, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { ExaiComponent } from "../core/component.ts";
@@ -74,14 +73,12 @@ export class KubernetesRouting extends ExaiComponent {
     object("client-policy", ROUTING_NAMES.policy, clientPolicy(args), undefined, after);
     object("backend-policy", ROUTING_NAMES.policy, backendPolicy(), undefined, after);
     if (args.sessionTags) object("session-policy", ROUTING_NAMES.policy, sessionPolicy(), undefined, after);
-    // Not mounted: whoever may read it signs tokens (`exai rollout`).
-    new MountedSecret(
+    new k8s.core.v1.Secret(
       `${name}-access`,
       {
-        platform: args.platform,
-        part: { component: "router" },
-        name: ACCESS_SECRET.name,
-        files: { [ACCESS_SECRET.entry]: args.access.privateKey },
+        metadata: metadata(args.platform, { component: "router" }, ACCESS_SECRET.name),
+        type: "Opaque",
+        stringData: { [ACCESS_SECRET.entry]: pulumi.secret(args.access.privateKey) },
       },
       { parent: this },
     );
