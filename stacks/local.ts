@@ -1,3 +1,4 @@
+import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DockerBackups } from "../components/backups/docker.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
@@ -6,13 +7,12 @@ import { DockerImage } from "../components/core/image.ts";
 import { DockerPostgres } from "../components/database/postgres.ts";
 import { backupQueries } from "../components/backups/queries.ts";
 import { DockerMonitoring } from "../components/monitoring/docker.ts";
-import { MONITORING_HOSTS } from "../components/monitoring/docker-jobs.ts";
-import { DockerNetworks } from "../components/platform/networks.ts";
 import { DockerRouting } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
 import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine/names.ts";
+import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
@@ -25,9 +25,15 @@ export function local(settings: Settings, records: Records): Record<string, unkn
   const { instance, stack } = settings;
   const home = homeOf(settings);
   refuseCompose(home);
-  const without = settings.grafana ? [] : [MONITORING_HOSTS.grafana];
-  const networks = new DockerNetworks("networks", { instance, stack, without });
-  const platform: DockerPlatform = { instance, stack, networks: networks.of };
+  const network = new docker.Network("network", {
+    name: instance,
+    driver: "bridge",
+    labels: [
+      { label: LABELS.instance, value: instance },
+      { label: LABELS.stack, value: stack },
+    ],
+  });
+  const platform: DockerPlatform = { instance, stack, network: network.name };
   const keys = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
   // The key for access to the slots opens no data.
   const names = ["access", ...keys];
@@ -86,7 +92,6 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     accessKeys: accessKeysOf(settings, generated.get("access")),
     routesDirectory: hostRoutesDirectory(home),
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
-    egress: [...[settings.kimiUrl, settings.glmUrl].map(hostAndPort), ...(settings.egressHosts ?? [])],
   });
 
   const image = (role: string, reference: string) => new DockerImage(role, reference, {}).id;
@@ -132,10 +137,4 @@ export function local(settings: Settings, records: Records): Record<string, unkn
 function rotatedKey({ secrets }: Records): pulumi.Output<string> | undefined {
   const key = secrets[ROTATED_KEY];
   return key === undefined ? undefined : pulumi.secret(key);
-}
-
-/** Where a provider's URL leads to, with its port. */
-function hostAndPort(url: string): string {
-  const { hostname, port, protocol } = new URL(url);
-  return `${hostname}:${port === "" ? (protocol === "https:" ? "443" : "80") : port}`;
 }

@@ -52,7 +52,6 @@ export function containerArgs(
     ...(spec.slot === undefined ? {} : { [LABELS.slot]: spec.slot }),
     ...(files === undefined ? {} : { [FILES_LABEL]: files.carrier }),
   };
-  const networks = platform.networks(spec.component);
   return {
     name: `${platform.instance}-${spec.component}`,
     hostname: spec.component,
@@ -88,8 +87,7 @@ export function containerArgs(
       ip: port.address ?? "127.0.0.1",
       protocol: "tcp",
     })),
-    networksAdvanced: networks.map((name) => ({ name, aliases: [spec.component] })),
-    ...(networks.length === 0 ? { networkMode: "none" } : {}),
+    networksAdvanced: [{ name: platform.network, aliases: [spec.component] }],
     readOnly: true,
     privileged: false,
     capabilities: { drops: ["ALL"] },

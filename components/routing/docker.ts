@@ -30,8 +30,6 @@ export interface EnvoyRouterArgs {
     /** Read-back and metrics. */
     readonly observe: number;
   };
-  /** Hosts that slots may reach, as `host:port`. @default none, and no listener for them */
-  readonly egress?: readonly string[];
   /** Host address of the users' ports. The read-back's port is on loopback always. @default "127.0.0.1" */
   readonly address?: string;
   /** Writes a JSON line per request to the container's log. @default false */
@@ -94,9 +92,9 @@ export function envoyContainer(
   const memoryMegabytes = args.memoryMegabytes ?? DEFAULT_ROUTER_MEMORY;
   const address = args.address ?? "127.0.0.1";
   const bootstrap = (accessKeys: string): string => {
-    const { accessLog, egress, platform, webSocketPort } = args;
-    const optional = { ...(accessLog === undefined ? {} : { accessLog }), ...(egress === undefined ? {} : { egress }) };
-    const options = { accessKeys, webSocketPort, memoryMegabytes, instance: platform.instance, ...optional };
+    const { accessLog, platform, webSocketPort } = args;
+    const log = accessLog === undefined ? {} : { accessLog };
+    const options = { accessKeys, webSocketPort, memoryMegabytes, instance: platform.instance, ...log };
     return `${JSON.stringify(envoyBootstrap(options), undefined, 2)}\n`;
   };
   const { accessKeys } = args;

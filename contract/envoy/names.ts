@@ -69,9 +69,6 @@ export const BOOTSTRAP_PATH = "/etc/exai/router/bootstrap.json";
 /** Port inside the container of the read-only view of Envoy's administration: read-back and metrics. */
 export const OBSERVE_PORT = 9901;
 
-/** Port inside the container by which slots reach the hosts that the settings allow: a forward proxy. */
-export const EGRESS_PORT = 3128;
-
 /** Port of the administration interface itself, on the container's loopback alone. */
 export const ADMIN_PORT = 9902;
 
@@ -86,13 +83,3 @@ export const OBSERVE_PATHS = {
   clusters: "/clusters",
   listeners: "/listeners",
 } as const;
-
-/** Path of the read-only view that passes on a slot's metrics: Prometheus has no network with a slot. */
-export function slotMetricsPath(slot: Slot): string {
-  return `/slots/${slot}/metrics`;
-}
-
-/** Name of the Envoy cluster behind {@link slotMetricsPath}; its requests do not come from users and count in no service level. */
-export function metricsClusterName(slot: Slot): string {
-  return `${slot}-metrics`;
-}

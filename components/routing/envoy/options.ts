@@ -13,8 +13,6 @@ export interface EnvoyOptions {
   readonly observePort?: number;
   /** Name of the instance, which the responses of the read-only listener carry. Absent: no name. */
   readonly instance?: string;
-  /** Hosts that slots may reach, as `host:port`. Absent: there is no egress listener. */
-  readonly egress?: readonly string[];
   /** @default 9902 */
   readonly adminPort?: number;
   /** Directory of the route table's file as Envoy sees it. @default "/etc/exai/routes" */

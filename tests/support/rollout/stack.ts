@@ -192,7 +192,7 @@ async function startRouter(
   ports: { readonly http: number; readonly webSocket: number; readonly observe: number },
 ): Promise<void> {
   const spec = envoyContainer({
-    platform: { instance: facts.name, stack: "test", networks: () => [facts.name] },
+    platform: { instance: facts.name, stack: "test", network: facts.name },
     webSocketPort: DEFAULT_WS_PORT,
     accessKeys: accessKeys(ACCESS_SECRET, 1),
     routesDirectory: facts.routesDirectory,

@@ -2,15 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { envoyBootstrap } from "../../../components/routing/bootstrap.ts";
 import { evictionStat, ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
-import {
-  CLUSTERS,
-  clusterName,
-  metricsClusterName,
-  OBSERVE_PATHS,
-  parseClusterName,
-} from "../../../contract/envoy/names.ts";
+import { CLUSTERS, clusterName, OBSERVE_PATHS, parseClusterName } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, routesFile, sameTable, tableInForce, type RouteTable } from "../../../contract/envoy/routes.ts";
-import { SLOTS } from "../../../contract/slots.ts";
 import { tables } from "./tables.ts";
 
 /** What Envoy's dump of a file looks like, as far as the read-back reads it. */
@@ -70,10 +63,9 @@ describe("the router's configuration", () => {
       static_resources: { clusters: { name: string }[] };
     };
     const names = static_resources.clusters.map((cluster) => cluster.name);
-    const others = [...SLOTS.map(metricsClusterName), "admin"];
-    expect(names).toEqual([...CLUSTERS.map(({ slot, kind }) => clusterName(slot, kind)), ...others]);
+    expect(names).toEqual([...CLUSTERS.map(({ slot, kind }) => clusterName(slot, kind)), "admin"]);
     for (const each of CLUSTERS) expect(parseClusterName(clusterName(each.slot, each.kind))).toEqual(each);
-    for (const name of [...others, "blue-", "blue-stream-x", "blue-plain", "red", "plain"])
+    for (const name of ["admin", "blue-", "blue-stream-x", "blue-plain", "red", "plain"])
       expect(parseClusterName(name)).toBeUndefined();
   });
 
@@ -87,7 +79,7 @@ describe("the router's configuration", () => {
         }),
       );
     for (const each of CLUSTERS) expect(labels(clusterName(each.slot, each.kind))).toEqual(each);
-    for (const name of [...SLOTS.map(metricsClusterName), "admin"]) expect(labels(name)).toEqual({});
+    expect(labels("admin")).toEqual({});
     expect(labels("bluebird")).toEqual({});
   });
 
