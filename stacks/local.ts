@@ -16,7 +16,7 @@ import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
-import { accessKeysOf, serverEnvironment, slotSecrets } from "./server.ts";
+import { serverEnvironment, slotSecrets } from "./server.ts";
 import { homeOf, slotImages, type Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
@@ -34,13 +34,11 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     ],
   });
   const platform: DockerPlatform = { instance, stack, network: network.name };
-  const keys = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
-  // The key for access to the slots opens no data.
-  const names = ["access", ...keys];
+  const names = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
   const generated = new GeneratedSecrets(GENERATED, {
     names,
     kept: records.secrets,
-    protect: settings.protectData ? keys : [],
+    protect: settings.protectData ? names : [],
   });
   handOver(home, instance, Object.fromEntries(names.map((name) => [generatedName(name), generated.get(name)])));
 
@@ -89,7 +87,6 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     platform,
     image: new DockerImage("router", LOCAL_IMAGES.envoy, {}).id,
     webSocketPort: settings.wsPort,
-    accessKeys: accessKeysOf(settings, generated.get("access")),
     routesDirectory: hostRoutesDirectory(home),
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
   });

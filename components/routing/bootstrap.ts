@@ -9,10 +9,6 @@ import { address } from "./envoy/parts.ts";
 import { slotCluster } from "./envoy/slot-cluster.ts";
 import { userListener } from "./envoy/user-listener.ts";
 
-/** Statistics of the clusters that are not users': all but their requests, since each scrape has all of them. */
-const UNREAD_STATS =
-  "cluster[.](blue|green)-(session|probe|tester)[a-z-]*[.](assignment|bind|circuit|default|external|http|init|internal|lb|load|max|original|retry|update|upstream_(cx|flow|internal|rq_(cancel|comp|maint|max|pend|per|retry|rx|time_|timeout|tx))).*";
-
 /**
  * Envoy's bootstrap configuration: two listeners for users, one read-only listener for the read-back and Prometheus,
  * and static clusters for both slots, which exist before any weight goes from 0 to n.
@@ -33,7 +29,6 @@ export function envoyBootstrap(options: EnvoyOptions): Json {
     // Histograms become visible at each flush, and gates read them every few seconds.
     stats_flush_interval: "1s",
     stats_config: {
-      stats_matcher: { exclusion_list: { patterns: [{ safe_regex: { regex: UNREAD_STATS } }] } },
       histogram_bucket_settings: [
         { match: { suffix: "upstream_rq_time" }, buckets: [...LATENCY_BUCKETS_MILLISECONDS] },
       ],

@@ -15,8 +15,6 @@ export interface EnvoyRouterArgs {
   readonly image?: pulumi.Input<string>;
   /** EXAI_WS_PORT: the WebSocket port on the servers and inside the router. */
   readonly webSocketPort: number;
-  /** Public keys that verify tokens for access to a slot: a JWK set as JSON. */
-  readonly accessKeys: pulumi.Input<string>;
   /**
    * Directory of the host, absolute, that holds the route table's file. The rollout controller owns the file; the first
    * one is written before the container is made, since Envoy does not start without it.
@@ -91,14 +89,12 @@ export function envoyContainer(
   const cpus = args.cpus ?? 1;
   const memoryMegabytes = args.memoryMegabytes ?? DEFAULT_ROUTER_MEMORY;
   const address = args.address ?? "127.0.0.1";
-  const bootstrap = (accessKeys: string): string => {
-    const { accessLog, platform, webSocketPort } = args;
-    const log = accessLog === undefined ? {} : { accessLog };
-    const options = { accessKeys, webSocketPort, memoryMegabytes, instance: platform.instance, ...log };
-    return `${JSON.stringify(envoyBootstrap(options), undefined, 2)}\n`;
-  };
-  const { accessKeys } = args;
-  const content = typeof accessKeys === "string" ? bootstrap(accessKeys) : pulumi.output(accessKeys).apply(bootstrap);
+  const bootstrap = envoyBootstrap({
+    webSocketPort: args.webSocketPort,
+    instance: args.platform.instance,
+    memoryMegabytes,
+    ...(args.accessLog === undefined ? {} : { accessLog: args.accessLog }),
+  });
   return {
     component: ROUTER,
     image: args.image ?? DEFAULT_ENVOY_IMAGE,
@@ -109,7 +105,7 @@ export function envoyContainer(
       ...["--config-path", BOOTSTRAP_PATH, "--concurrency", String(Math.max(1, Math.ceil(cpus)))],
       ...["--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "5"],
     ],
-    files: [{ path: BOOTSTRAP_PATH, content }],
+    files: [{ path: BOOTSTRAP_PATH, content: `${JSON.stringify(bootstrap, undefined, 2)}\n` }],
     binds: [{ hostPath: args.routesDirectory, path: ROUTES_DIRECTORY, readOnly: true }],
     ports: [
       { internal: HTTP_PORT, external: args.ports.http, address },

@@ -18,7 +18,7 @@ export function slotsDashboard(): ClassicDashboard {
       .withPanel(
         figure({
           title: `${slot}: share of requests`,
-          description: "The effective share of each slot over one minute, MCP sessions included.",
+          description: "The effective share of each slot over one minute, including the tester's header and sessions.",
           unit: "percentunit",
           lines: [{ expr: `${RECORDS.requestShare1m}${only}`, legend: slot }],
         }),
@@ -134,9 +134,9 @@ export function slotsDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Requests in flight",
-        description: "Users' requests that are being answered.",
+        description: "Plain requests that are being answered.",
         unit: "short",
-        lines: [{ expr: `sum by (slot) (${ENVOY_METRICS.active}{kind=~"plain|session"})`, legend: "{{slot}}" }],
+        lines: [{ expr: `sum by (slot) (${ENVOY_METRICS.active}{kind="plain"})`, legend: "{{slot}}" }],
       }),
     )
     .withPanel(

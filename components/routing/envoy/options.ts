@@ -7,8 +7,6 @@ export interface EnvoyOptions {
   readonly httpPort?: number;
   /** EXAI_WS_PORT: the same on the router and on the servers. */
   readonly webSocketPort: number;
-  /** Public keys that verify tokens for access to a slot: a JWK set as JSON. */
-  readonly accessKeys: string;
   /** @default 9901 */
   readonly observePort?: number;
   /** Name of the instance, which the responses of the read-only listener carry. Absent: no name. */

@@ -1,27 +1,14 @@
 import { typed, type Json } from "../../../contract/envoy/json.ts";
-import { clusterName, isWebSocket, slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
+import { clusterName, slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { QUEUEING, UPSTREAM_IDLE_SECONDS } from "../../../contract/envoy/queueing.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../../contract/server.ts";
 import type { Slot } from "../../../contract/slots.ts";
 import type { EnvoyOptions } from "./options.ts";
 import { address } from "./parts.ts";
 
-const HEALTH_CHECK: Json = {
-  // A busy server answers late: three late answers in a row, seven seconds, make a host unhealthy.
-  timeout: "2s",
-  interval: "1s",
-  no_traffic_interval: "1s",
-  no_traffic_healthy_interval: "1s",
-  unhealthy_interval: "1s",
-  unhealthy_threshold: 3,
-  healthy_threshold: 1,
-  reuse_connection: true,
-  http_health_check: { path: SERVER_PATHS.ready },
-};
-
 /** The cluster of one kind of a slot's requests. */
 export function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions): Json {
-  const port = isWebSocket(kind) ? options.webSocketPort : HTTP_PORT;
+  const port = kind === "websocket" ? options.webSocketPort : HTTP_PORT;
   const to = options.upstream?.(slot, kind) ?? { host: slotHost(slot), port };
   const http = options.upstream?.(slot, "plain") ?? { host: to.host, port: HTTP_PORT };
   return {
@@ -56,8 +43,20 @@ export function slotCluster(slot: Slot, kind: ClusterKind, options: EnvoyOptions
         },
       ],
     },
-    // The other kinds lead to the same server, and their requests get its answer or none.
-    ...(kind === "plain" || kind === "stream" || kind === "websocket" ? { health_checks: [HEALTH_CHECK] } : {}),
+    health_checks: [
+      {
+        // A busy server answers late: three late answers in a row, seven seconds, make a host unhealthy.
+        timeout: "2s",
+        interval: "1s",
+        no_traffic_interval: "1s",
+        no_traffic_healthy_interval: "1s",
+        unhealthy_interval: "1s",
+        unhealthy_threshold: 3,
+        healthy_threshold: 1,
+        reuse_connection: true,
+        http_health_check: { path: SERVER_PATHS.ready },
+      },
+    ],
     // The share of healthy hosts below which Envoy tries all hosts. A slot has one host here: a try is better than a
     // certain 503, and whether a slot may take traffic is the controller's decision.
     common_lb_config: { healthy_panic_threshold: { value: 50 } },

@@ -5,11 +5,11 @@ import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import {
+  clusterName,
   INSTANCE_HEADER,
   OBSERVE_PATHS,
   parseClusterName,
   ROUTES_FILE,
-  type ClusterKind,
 } from "../../../contract/envoy/names.ts";
 import {
   rejection,
@@ -24,7 +24,7 @@ import { command, fix } from "../../../contract/fix.ts";
 import { FencedDirectory } from "./fenced-directory.ts";
 import type { Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
-import { openConnections, type OpenConnections, type TrafficDriver, type TrafficWriter } from "../ports/traffic.ts";
+import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
 import { unwritable } from "../host/durable-files.ts";
 
 export interface EnvoyTrafficOptions {
@@ -67,15 +67,18 @@ export class EnvoyTraffic implements TrafficDriver {
   }
 
   async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
-    const active: Record<Slot, Partial<Record<ClusterKind, number>>> = { blue: {}, green: {} };
+    const active = new Map<string, number>();
     for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
-      const parsed = parseClusterName(cluster.name);
-      if (parsed === undefined) continue;
       const stats = (cluster.host_statuses ?? []).flatMap((host) => host.stats ?? []);
       const sum = stats.filter((stat) => stat.name === "rq_active").reduce((a, stat) => a + Number(stat.value ?? 0), 0);
-      active[parsed.slot][parsed.kind] = sum;
+      active.set(cluster.name, sum);
     }
-    return { blue: openConnections(active.blue), green: openConnections(active.green) };
+    const of = (slot: Slot): OpenConnections => ({
+      requests: active.get(clusterName(slot)) ?? 0,
+      streams: active.get(clusterName(slot, "stream")) ?? 0,
+      webSockets: active.get(clusterName(slot, "websocket")) ?? 0,
+    });
+    return { blue: of("blue"), green: of("green") };
   }
 
   async writer(lease: Lease): Promise<TrafficWriter> {

@@ -74,10 +74,8 @@ describe("./exai up on this machine", () => {
     expect(
       new Set(answers.map((answer) => `${answer.status} ${answer.headers.get("x-exai-served-by") ?? ""}`)),
     ).toEqual(new Set(["200 blue"]));
-    const link = await instance.events(["rollout", "tester-link", "--ttl", "5m"]);
-    const { token } = result(link) as unknown as { token: string };
     const green = await fetch(`http://127.0.0.1:${instance.ports.httpPort}/`, {
-      headers: { "x-exai-access": token },
+      headers: { "x-exai-slot": "green" },
     });
     expect(green.headers.get("x-exai-served-by")).toBe("green");
   });

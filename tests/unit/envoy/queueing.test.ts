@@ -25,7 +25,6 @@ interface Bootstrap {
 
 const bootstrap = (memoryMegabytes?: number) =>
   envoyBootstrap({
-    accessKeys: "{}",
     webSocketPort: 8079,
     ...(memoryMegabytes === undefined ? {} : { memoryMegabytes }),
   }) as unknown as Bootstrap;
