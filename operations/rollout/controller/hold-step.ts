@@ -45,8 +45,6 @@ export async function* holdStep(
 
       verdicts = [...(await gates.check()), ...(unknown === undefined ? [] : [unknown])];
       yield { type: "step", id, title: stateLabel(run.machine), status: "progress", verdicts };
-      // Observers only: a check that cannot be published does not matter.
-      await run.context.journal.publish({ sequence: run.journal.sequence, verdicts }).catch(() => undefined);
       const outcome = together(verdicts);
       if (outcome === "fail") return failed(verdicts);
       if (outcome === "pass" && elapsed >= holdSeconds && passes && run.machine.pause === undefined) {
@@ -57,6 +55,8 @@ export async function* holdStep(
         const failure = { code: "gates-timeout", seconds: gates.deadlineSeconds, verdicts: open } as const;
         return { outcome: "fail", failure, verdicts };
       }
+      // For observers of a step that goes on. It comes after the decision, which must not wait for a slow API server.
+      await run.context.journal.publish({ sequence: run.journal.sequence, verdicts }).catch(() => undefined);
     }
   } finally {
     await gates.stop();
