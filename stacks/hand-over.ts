@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "../contract/errors.ts";
 import { command, fix } from "../contract/fix.ts";
 import { claimHome } from "../contract/machine/stack-home.ts";
-import { secretsFile } from "./records.ts";
+import { readSecrets, secretsFile } from "./records.ts";
 
 /**
  * Refuses a deployment by the engine onto a stack that Docker Compose runs: their containers have the same names. A preview
@@ -37,8 +37,7 @@ export function handOver(
   claimHome(home, instance);
   pulumi.all(secrets).apply((values) => {
     const path = secretsFile(home);
-    const known = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, string>) : {};
-    const text = `${JSON.stringify({ ...known, ...values }, null, 2)}\n`;
+    const text = `${JSON.stringify({ ...readSecrets(home), ...values }, null, 2)}\n`;
     writeFileSync(`${path}.${process.pid}.tmp`, text, { mode: 0o600 });
     renameSync(`${path}.${process.pid}.tmp`, path);
   });

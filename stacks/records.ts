@@ -1,17 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
-import { UserError } from "../contract/errors.ts";
-import { command, fix } from "../contract/fix.ts";
+import { readTexts, secretsFix, slotsFix, type Texts } from "../contract/machine/texts.ts";
 import type { Slot } from "../contract/slots.ts";
 import { keptSlots } from "./kept-slots.ts";
 import type { Settings } from "./settings.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-
-type Texts = Readonly<Record<string, string>>;
 
 /** What is recorded about a stack outside of its settings. The program must not undo it. */
 export interface Records {
@@ -34,6 +29,12 @@ export function secretsFile(home: string): string {
   return join(home, "secrets.json");
 }
 
+/** The generated secrets of a local stack. @throws UserError if the file is damaged or cannot be read */
+export function readSecrets(home: string): Texts {
+  const path = secretsFile(home);
+  return readTexts(path, secretsFix(path));
+}
+
 /**
  * The records of a stack, for a program that the engine runs. Only the engine reads them: a plan is the same on every machine.
  *
@@ -43,7 +44,8 @@ export async function readRecords(settings: Settings): Promise<Records> {
   if (settings.environment !== "local")
     return { secrets: {}, slots: keptSlots(await lastOutputs(), slotSettings(settings)) };
   const home = homeOf(settings);
-  return { secrets: readTexts(secretsFile(home)), slots: readTexts(join(home, "slots.json")) };
+  const slots = join(home, "slots.json");
+  return { secrets: readSecrets(home), slots: readTexts(slots, slotsFix(slots)) };
 }
 
 /** The image of each slot: that of its setting, else the recorded one, else that of both slots. */
@@ -61,26 +63,4 @@ async function lastOutputs(): Promise<Readonly<Record<string, unknown>>> {
 function slotSettings({ blueImage, greenImage, image }: Settings): Texts {
   const texts = Object.entries({ blueImage, greenImage, image });
   return Object.fromEntries(texts.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
-}
-
-/** @throws UserError if the file is not an object of strings */
-function readTexts(path: string): Texts {
-  if (!existsSync(path)) return {};
-  const refused = (problem: string, cause?: unknown) =>
-    new UserError(
-      "invalid-file",
-      path,
-      `${problem}; it holds the state of the local stack, and has not been changed`,
-      fix`restore it from a copy; if the data may be lost: rm ${path}, then ${command("down --volumes")}`,
-      { cause },
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw refused("cannot be read as JSON", cause);
-  }
-  const texts = z.record(z.string(), z.string()).safeParse(value);
-  if (!texts.success) throw refused("is not an object of strings");
-  return texts.data;
 }

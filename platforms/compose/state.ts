@@ -1,18 +1,15 @@
 import { randomInt } from "node:crypto";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
-import { UserError } from "../../contract/errors.ts";
-import { command, fix, type Fix } from "../../contract/fix.ts";
+import { command, fix } from "../../contract/fix.ts";
 import { claimHome } from "../../contract/machine/stack-home.ts";
-import { errorCode, writeDurably } from "../../operations/rollout/host/durable-files.ts";
+import { readTexts, secretsFix, slotsFix, type Texts } from "../../contract/machine/texts.ts";
+import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
 import { withFileLock } from "./file-lock.ts";
 
 /** Letters and digits that a generated password is made of. */
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-type Texts = Readonly<Record<string, string>>;
 
 /**
  * The state of a local stack: generated passwords and the image of each slot, as JSON files in its home directory. It
@@ -109,54 +106,11 @@ export function randomPassword(length: number): string {
 /** How to correct the content of each file. Without its passwords the data cannot be opened, but a copy of the file opens it. */
 const FIXES = {
   "overrides.json": (path: string) => fix`rm ${path}, then ${command("up")} with the same --set options`,
-  "secrets.json": (path: string) =>
-    fix`restore ${path} from a copy: nothing else opens the data. If the data may be lost: rm ${path}, then ${command("down --volumes")}`,
-  "slots.json": (path: string) =>
-    fix`write {"blue": "<image>", "green": "<image>"} to ${path}, with the images that \`docker ps\` shows`,
+  "secrets.json": secretsFix,
+  "slots.json": slotsFix,
 } as const;
 
-/** @throws UserError if the file cannot be read, or is not an object of strings; it has then not been changed */
 function readState(home: string, name: keyof typeof FIXES): Texts {
   const path = join(home, name);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return {};
-    throw unreadable(path, error);
-  }
-  const refused = (problem: string, cause?: unknown) =>
-    new UserError("invalid-file", path, `${problem}; it holds the state of the local stack`, FIXES[name](path), {
-      cause,
-    });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw refused("is not JSON", cause);
-  }
-  const texts = z.record(z.string(), z.string()).safeParse(value);
-  if (!texts.success) throw refused("is not an object of strings");
-  return texts.data;
-}
-
-/** A file that is there but cannot be read is not damaged: nothing may be generated in its place, and nothing be deleted. */
-function unreadable(path: string, cause: unknown): unknown {
-  const code = errorCode(cause);
-  if (code === undefined) return cause;
-  const denied = code === "EACCES" || code === "EPERM";
-  const remedies: Readonly<Record<string, Fix>> = {
-    EACCES: fix`run the command as the owner of the file: ls -l ${path}`,
-    EPERM: fix`run the command as the owner of the file: ls -l ${path}`,
-    EISDIR: fix`a folder has the file's name: move it away, and restore the file from a copy`,
-    ENOTDIR: fix`a part of the path is a file: set homeDirectory to a folder`,
-    EIO: fix`check the disk (dmesg); the file may still be intact`,
-  };
-  return new UserError(
-    denied ? "permission-denied" : "invalid-file",
-    path,
-    `cannot be read (${code}); it holds the state of the local stack, and has not been changed`,
-    remedies[code] ?? fix`check the file: ls -l ${path}`,
-    { cause },
-  );
+  return readTexts(path, FIXES[name](path));
 }
