@@ -132,8 +132,8 @@ export class AuditRecord {
     const words = (text: string | undefined) =>
       text === undefined || text === "" ? undefined : text.slice(0, MOST_CHARACTERS);
     const id = randomBytes(6).toString("hex");
-    const told = defined({ subject: words(subject), reason: words(reason) });
-    this.#start = { id, at: new Date().toISOString(), verb, who: currentUser(), ...told };
+    const given = defined({ subject: words(subject), reason: words(reason) });
+    this.#start = { id, at: new Date().toISOString(), verb, who: currentUser(), ...given };
     this.#written = store.append([this.#start]).then(
       () => undefined,
       (error: unknown) => error,

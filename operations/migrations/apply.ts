@@ -1,4 +1,4 @@
-import pg from "pg";
+import type { Client } from "pg";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
@@ -8,9 +8,10 @@ import { PROJECT_ROOT } from "../images/paths.ts";
 import { isEdited } from "./edited.ts";
 import { migrationFiles, migrationLabel, migrationSql } from "./files.ts";
 import { endBackends, serverTime } from "./backends.ts";
+import { withClient } from "./client.ts";
 import { withMigrationsUpTo } from "./part.ts";
 import { supabase, SUPABASE_APPLICATION, SupabaseError } from "./supabase.ts";
-import { clientOptions, databaseUrl, type DatabaseUrl } from "./url.ts";
+import { databaseUrl, type DatabaseUrl } from "./url.ts";
 
 export interface MigrationOptions {
   /** Root of the project that holds supabase/migrations. @default the checkout */
@@ -49,7 +50,7 @@ export type AppliedMigration = Pick<MigrationState, "version" | "name" | "kind">
 export async function migrationStatus(url: string, options: MigrationOptions = {}): Promise<readonly MigrationState[]> {
   const root = options.root ?? PROJECT_ROOT;
   const files = new Map(migrationFiles(root).map((file) => [file.version, file]));
-  const applied = await appliedMigrations(databaseUrl(url), options.connectSeconds ?? 10);
+  const applied = await appliedMigrations(databaseUrl(url), options.connectSeconds);
   return [...new Set([...files.keys(), ...applied.keys()])].sort().map((version) => {
     const [file, record] = [files.get(version), applied.get(version)];
     // The database's name takes precedence: a file that was renamed later does not change what was applied.
@@ -157,7 +158,7 @@ async function interrupted(
         fix`select pg_terminate_backend(pid), for ${pids}; then ${command("migrate plan")}`,
       );
     }
-    const applied = new Set(await appliedVersions(database.full, options));
+    const applied = await appliedMigrations(database, options.connectSeconds);
     const done = pending.filter(({ version }) => applied.has(version));
     const names = done.length === 0 ? "none" : done.map(migrationLabel).join(", ");
     return new Interrupted(`PostgreSQL has ended the statement; applied by this run: ${names}`, again);
@@ -169,10 +170,6 @@ async function interrupted(
       { cause },
     );
   }
-}
-
-async function appliedVersions(url: string, options: MigrationOptions): Promise<readonly string[]> {
-  return (await migrationStatus(url, options)).flatMap(({ version, applied }) => (applied ? [version] : []));
 }
 
 function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl): void {
@@ -197,11 +194,9 @@ interface MigrationRecord {
 /** The history table of the Supabase CLI, by version; empty if it has never run. */
 async function appliedMigrations(
   database: DatabaseUrl,
-  seconds: number,
+  seconds: number | undefined,
 ): Promise<ReadonlyMap<string, MigrationRecord>> {
-  const client = new pg.Client({ ...clientOptions(database, seconds), application_name: "exai migrate" });
-  try {
-    await client.connect();
+  const read = async (client: Client): Promise<ReadonlyMap<string, MigrationRecord>> => {
     const { rows } = await client.query<{ there: boolean }>(
       "select to_regclass('supabase_migrations.schema_migrations') is not null as there",
     );
@@ -212,11 +207,10 @@ async function appliedMigrations(
        from supabase_migrations.schema_migrations m order by m.version`,
     );
     return new Map(history.rows.map((row) => [row.version, row]));
-  } catch (cause) {
+  };
+  return withClient(database, read, seconds).catch((cause: unknown) => {
     throw unreachable(database, cause instanceof Error ? cause.message || cause.name : String(cause), cause);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  });
 }
 
 function unreachable(database: DatabaseUrl, reason: string, cause: unknown): UserError {

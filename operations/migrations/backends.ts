@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
-import { clientOptions, type DatabaseUrl } from "./url.ts";
+import { withClient } from "./client.ts";
+import type { DatabaseUrl } from "./url.ts";
 
 /** Seconds until a backend that does not react to the cancellation of its statement is terminated. */
 const CANCEL_SECONDS = 3;
@@ -45,17 +45,4 @@ export async function endBackends(
       await sleep(100);
     }
   });
-}
-
-async function withClient<Result>(
-  database: DatabaseUrl,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ ...clientOptions(database), application_name: "exai migrate" });
-  try {
-    await client.connect();
-    return await work(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }

@@ -1,4 +1,4 @@
-import { newestLines } from "../../audit/bounded.ts";
+import { newestLines } from "../../newest-lines.ts";
 import type { AuditEnd, AuditStart, AuditStore } from "../../audit/log.ts";
 import type { Cluster } from "./cluster.ts";
 import { ConfigMapStore } from "./config-map-store.ts";

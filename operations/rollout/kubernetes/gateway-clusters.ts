@@ -1,3 +1,4 @@
+import { activeRequests, type EnvoyClusters } from "../../../contract/envoy/clusters.ts";
 import type { ClusterKind } from "../../../contract/envoy/names.ts";
 import { parseServiceCluster } from "../../../contract/gateway.ts";
 import type { Slot } from "../../../contract/slots.ts";
@@ -12,30 +13,17 @@ export interface SlotCluster {
   readonly activeRequests: number;
 }
 
-interface ClustersAnswer {
-  readonly cluster_statuses?: readonly {
-    readonly name: string;
-    readonly host_statuses?: readonly {
-      readonly stats?: readonly { readonly name: string; readonly value?: string }[];
-      readonly health_status?: { readonly eds_health_status?: string; readonly failed_outlier_check?: boolean };
-    }[];
-  }[];
-}
-
 /** The Envoy clusters of the slots' Services. */
 export async function slotClusters(proxy: Proxy, namespace: string, wsPort: number): Promise<readonly SlotCluster[]> {
-  const answer = (await proxy.get("/clusters?format=json")) as ClustersAnswer;
-  return (answer.cluster_statuses ?? []).flatMap(({ name, host_statuses = [] }) => {
+  const answer = (await proxy.get("/clusters?format=json")) as EnvoyClusters;
+  return (answer.cluster_statuses ?? []).flatMap((status) => {
+    const { name, host_statuses = [] } = status;
     const parsed = parseServiceCluster(name, { namespace, wsPort });
     if (parsed === undefined) return [];
     const healthy = host_statuses.filter(({ health_status }) => {
       const { eds_health_status = "HEALTHY", failed_outlier_check = false } = health_status ?? {};
       return eds_health_status === "HEALTHY" && !failed_outlier_check;
     }).length;
-    const active = host_statuses
-      .flatMap(({ stats = [] }) => stats)
-      .filter((stat) => stat.name === "rq_active")
-      .reduce((sum, stat) => sum + Number(stat.value ?? 0), 0);
-    return [{ ...parsed, healthy, activeRequests: active }];
+    return [{ ...parsed, healthy, activeRequests: activeRequests(status) }];
   });
 }

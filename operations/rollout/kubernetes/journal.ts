@@ -2,6 +2,7 @@ import { UserError } from "../../../contract/errors.ts";
 import { command, fix, Fix } from "../../../contract/fix.ts";
 import { parseJournal, type HistoryEntry, type Journal } from "../model/journal.ts";
 import { FencedError, type Lease } from "../ports/lease.ts";
+import { newestLines } from "../../newest-lines.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { ConfigMap, Found } from "./api-types.ts";
 import type { GateCheck, JournalStore, JournalWriter } from "../ports/journal.ts";
@@ -108,7 +109,13 @@ export class KubernetesJournalStore implements JournalStore {
     for (;;) {
       const lines = (current.data?.[HISTORY] ?? "").split("\n").filter((line) => line !== "");
       if (journal.entry !== undefined) lines.push(JSON.stringify(journal.entry));
-      const data = { ...current.data, [JOURNAL]: JSON.stringify(journal), [HISTORY]: bounded(lines) };
+      const data = {
+        ...current.data,
+        [JOURNAL]: JSON.stringify(journal),
+        [HISTORY]: newestLines(lines, HISTORY_BYTES)
+          .map((line) => `${line}\n`)
+          .join(""),
+      };
       try {
         return await this.#cluster.replace({ ...stamped(current, token), data });
       } catch (error) {
@@ -152,19 +159,4 @@ function refuse(object: ConfigMap | undefined, token: number): void {
   const newest = tokenOf(object);
   if (newest > token)
     throw new FencedError(`${JOURNAL_NAME}: token ${String(token)} has been superseded by ${String(newest)}`);
-}
-
-/** The newest lines that fit; at least the last line. */
-function bounded(lines: readonly string[]): string {
-  let bytes = 0;
-  let first = lines.length;
-  while (first > 0) {
-    bytes += Buffer.byteLength(lines[first - 1] ?? "") + 1;
-    if (bytes > HISTORY_BYTES && first < lines.length) break;
-    first -= 1;
-  }
-  return lines
-    .slice(first)
-    .map((line) => `${line}\n`)
-    .join("");
 }

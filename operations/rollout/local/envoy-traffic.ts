@@ -1,3 +1,4 @@
+import { activeRequests, type EnvoyClusters } from "../../../contract/envoy/clusters.ts";
 import { once } from "node:events";
 import { get, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { join } from "node:path";
@@ -69,9 +70,7 @@ export class EnvoyTraffic implements TrafficDriver {
   async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
     const active = new Map<string, number>();
     for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
-      const stats = (cluster.host_statuses ?? []).flatMap((host) => host.stats ?? []);
-      const sum = stats.filter((stat) => stat.name === "rq_active").reduce((a, stat) => a + Number(stat.value ?? 0), 0);
-      active.set(cluster.name, sum);
+      active.set(cluster.name, activeRequests(cluster));
     }
     const of = (slot: Slot): OpenConnections => ({
       requests: active.get(clusterName(slot)) ?? 0,
@@ -127,8 +126,8 @@ export class EnvoyTraffic implements TrafficDriver {
     return this.#get(`${OBSERVE_PATHS.configDump}?resource=dynamic_route_configs`, signal);
   }
 
-  async #clusters(): Promise<ClustersAnswer> {
-    return (await this.#get(`${OBSERVE_PATHS.clusters}?format=json`)) as ClustersAnswer;
+  async #clusters(): Promise<EnvoyClusters> {
+    return (await this.#get(`${OBSERVE_PATHS.clusters}?format=json`)) as EnvoyClusters;
   }
 
   async #get(path: string, signal?: AbortSignal): Promise<unknown> {
@@ -155,16 +154,6 @@ export class EnvoyTraffic implements TrafficDriver {
       fix`stop that instance (${command("down")}), or use another port: ${command("up --set observePort=PORT")}`,
     );
   }
-}
-
-interface ClustersAnswer {
-  readonly cluster_statuses?: readonly {
-    readonly name: string;
-    readonly host_statuses?: readonly {
-      readonly stats?: readonly { readonly name: string; readonly value?: string }[];
-      readonly health_status?: { readonly failed_active_health_check?: boolean; readonly pending_active_hc?: boolean };
-    }[];
-  }[];
 }
 
 /** An answer with status 200. */

@@ -6,7 +6,7 @@ import { errorCode } from "../host/durable-files.ts";
 import { currentUser, isGone, isSameBoot, ownIdentity } from "../host/process-identity.ts";
 import type { Holder } from "../ports/lease.ts";
 
-/** No lease lasts an hour: a damaged duration must not block the stack for ever. */
+/** No lease lasts an hour: a damaged duration must not block the stack permanently. */
 const LONGEST_SECONDS = 3600;
 
 const RECORD = z.object({
