@@ -20,7 +20,7 @@ import { LOCAL_IMAGES } from "../contract/images.ts";
 import { HEADERS, SERVER_PATHS } from "../contract/server.ts";
 import { docker } from "../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
-import { freePorts } from "../tests/support/free-ports.ts";
+import { freePortSettings } from "../tests/support/free-ports.ts";
 import { markdown, quantileOf } from "./support/figures.ts";
 
 const { values: args } = parseArgs({
@@ -39,16 +39,6 @@ const PATIENT = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } a
 
 /** The image of `up` under another name: a cutover to the users' own image is refused. */
 const RELEASE = "exai/reference-server:bench-start";
-
-const PORTS = [
-  "httpPort",
-  "wsPort",
-  "observePort",
-  "prometheusPort",
-  "alertmanagerPort",
-  "grafanaPort",
-  "postgresPort",
-];
 
 /** Milliseconds of one run: on the clock, and of the processor. */
 interface Sample {
@@ -93,19 +83,19 @@ try {
 await report();
 
 async function sideOf(name: Side["name"], root: string): Promise<Side> {
-  const ports = await freePorts(PORTS.length);
   const instance = `exai-start-${name}`;
+  const ports = await freePortSettings();
   const settings = {
     instance,
     homeDirectory: join(".exai", instance),
     ...PATIENT,
-    ...Object.fromEntries(PORTS.map((port, index) => [port, ports[index]])),
+    ...ports,
   };
   return {
     name,
     root,
     settings: Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]),
-    url: `http://127.0.0.1:${String(ports[0])}${SERVER_PATHS.dashboard}`,
+    url: `http://127.0.0.1:${String(ports.httpPort)}${SERVER_PATHS.dashboard}`,
     samples: new Map(),
   };
 }

@@ -32,6 +32,21 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** Settings of the ports that a local stack publishes. */
+const PORT_SETTINGS = [
+  ...(["httpPort", "wsPort", "observePort", "prometheusPort", "alertmanagerPort"] as const),
+  ...(["grafanaPort", "postgresPort"] as const),
+];
+
+/** A port for each of these settings. */
+export type PortSettings = Readonly<Record<(typeof PORT_SETTINGS)[number], number>>;
+
+/** Settings that give a local stack free ports. */
+export async function freePortSettings(): Promise<PortSettings> {
+  const ports = await freePorts(PORT_SETTINGS.length);
+  return Object.fromEntries(PORT_SETTINGS.map((key, index) => [key, ports[index]])) as PortSettings;
+}
+
 /** A free port on loopback. */
 export async function freePort(): Promise<number> {
   const [port = 0] = await freePorts(1);

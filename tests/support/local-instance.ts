@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
-import { freePorts } from "./free-ports.ts";
+import { freePortSettings, type PortSettings } from "./free-ports.ts";
 
 /** What the launcher runs once all is installed. */
 export const EXAI = join(PROJECT_ROOT, "cli/start/run");
@@ -24,31 +24,16 @@ export const PATIENT_GATES = { gateP95: "60000", gateP99: "60000", gateWebSocket
 export class LocalInstance {
   readonly name: string;
   readonly home: string;
-  readonly ports: Readonly<
-    Record<
-      "httpPort" | "wsPort" | "observePort" | "prometheusPort" | "alertmanagerPort" | "grafanaPort" | "postgresPort",
-      number
-    >
-  >;
+  readonly ports: PortSettings;
 
-  private constructor(name: string, ports: LocalInstance["ports"]) {
+  private constructor(name: string, ports: PortSettings) {
     this.name = name;
     this.home = join(PROJECT_ROOT, ".exai", name);
     this.ports = ports;
   }
 
   static async create(purpose: string): Promise<LocalInstance> {
-    const [
-      httpPort = 0,
-      wsPort = 0,
-      observePort = 0,
-      prometheusPort = 0,
-      alertmanagerPort = 0,
-      grafanaPort = 0,
-      postgresPort = 0,
-    ] = await freePorts(7);
-    const ports = { httpPort, wsPort, observePort, prometheusPort, alertmanagerPort, grafanaPort, postgresPort };
-    return new LocalInstance(`exai-${purpose}-${process.pid}`, ports);
+    return new LocalInstance(`exai-${purpose}-${process.pid}`, await freePortSettings());
   }
 
   /** Runs `./exai <words>` on this instance. */

@@ -5,21 +5,9 @@ import { UserError } from "../../contract/errors.ts";
 import { plainSource } from "../../stacks/settings/source.ts";
 import { capture } from "../../synth/capture.ts";
 import { manifests, manifestYaml, PLACEHOLDER, type Manifest } from "../../synth/manifests.ts";
+import { PROD_SETTINGS } from "../support/prod-settings.ts";
 
-const IMAGE = `example.com/exai@sha256:${"1".repeat(64)}`;
-const SETTINGS = {
-  hostname: "exai.example.com",
-  productionUrl: "https://exai.example.com",
-  kubeContext: "test",
-  image: IMAGE,
-  backupImage: `example.com/postgres@sha256:${"2".repeat(64)}`,
-  supabaseProjectRef: "abcdefghijklmnopqrst",
-  supabaseDatabasePassword: "database-password-of-the-test",
-  supabaseAccessToken: "sbp_0123456789",
-  kimiApiKey: "kimi-key-of-the-test",
-  glmApiKey: "glm-key-of-the-test",
-  jwtSecret: "signing-key-of-the-test-0123456789abcdef",
-};
+const SETTINGS = { ...PROD_SETTINGS, jwtSecret: "signing-key-of-the-test-0123456789abcdef" };
 
 /** A self-signed root, valid until 2126. */
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----

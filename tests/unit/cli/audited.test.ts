@@ -16,7 +16,7 @@ import { FileAuditStore } from "../../../platforms/compose/audit-file.ts";
 import { homeEntries } from "../../../platforms/compose/home.ts";
 import { startConfigMaps, type ConfigMaps } from "../../support/config-maps.ts";
 import { commandTree } from "../../support/docs/commands.ts";
-import { freePorts } from "../../support/free-ports.ts";
+import { freePortSettings } from "../../support/free-ports.ts";
 import { runVerb } from "../../support/verbs.ts";
 
 const { signal } = new AbortController();
@@ -196,22 +196,12 @@ describe("the verbs of the program", () => {
 
   it("are all recorded, here as failed without Docker", { timeout: 180_000 }, async () => {
     claimHome(home, "exai-audit");
-    const keys = [
-      "httpPort",
-      "wsPort",
-      "observePort",
-      "prometheusPort",
-      "alertmanagerPort",
-      "grafanaPort",
-      "postgresPort",
-    ];
-    const ports = await freePorts(keys.length);
     const settings = {
       instance: "exai-audit",
       homeDirectory: home,
-      ...Object.fromEntries(keys.map((key, n) => [key, ports[n]])),
+      ...(await freePortSettings()),
     };
-    const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+    const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${String(value)}`]);
     const words: Partial<Record<string, readonly string[]>> = {
       "secrets rotate": ["jwt"],
       cutover: ["--image", "exai/reference-server:2"],

@@ -7,21 +7,10 @@ import { GeneratedSecrets } from "../../../components/secrets/generated.ts";
 import { opensRemoteData } from "../../../platforms/pulumi/down.ts";
 import { plainSource } from "../../../stacks/settings/source.ts";
 import { parseSettings } from "../../../stacks/settings.ts";
+import { PROD_SETTINGS } from "../../support/prod-settings.ts";
 import { readRecords } from "../../../stacks/records.ts";
 import { capture, captureProgram } from "../../../synth/capture.ts";
 
-const PROD = {
-  hostname: "exai.example.com",
-  productionUrl: "https://exai.example.com",
-  kubeContext: "test",
-  image: `example.com/exai@sha256:${"1".repeat(64)}`,
-  backupImage: `example.com/postgres@sha256:${"2".repeat(64)}`,
-  supabaseProjectRef: "abcdefghijklmnopqrst",
-  supabaseDatabasePassword: "database-password-of-the-test",
-  supabaseAccessToken: "sbp_0123456789",
-  kimiApiKey: "kimi-key-of-the-test",
-  glmApiKey: "glm-key-of-the-test",
-};
 const REMOTE = { backupRepository: "s3:https://backups.example.com/exai" };
 
 /** Names of the generated secrets that the engine refuses to delete. */
@@ -42,11 +31,11 @@ describe("generated secrets are protected as long as there is data that they ope
   });
 
   test.each(["staging", "prod"])("%s: with its database and the volume of its backups", async (stack) => {
-    expect(await protectedSecrets(stack, PROD)).toEqual(all("backups", "database", "grafana", "jwt"));
+    expect(await protectedSecrets(stack, PROD_SETTINGS)).toEqual(all("backups", "database", "grafana", "jwt"));
   });
 
   test("without protection: only the key of a repository that is not part of the stack", async () => {
-    const settings = { ...PROD, protectData: "false" };
+    const settings = { ...PROD_SETTINGS, protectData: "false" };
     expect(await protectedSecrets("staging", settings)).toEqual([]);
     expect(await protectedSecrets("staging", { ...settings, ...REMOTE })).toEqual(all("backups"));
   });
@@ -54,9 +43,9 @@ describe("generated secrets are protected as long as there is data that they ope
   test("down with its volumes keeps only the key of a repository that is not part of the stack", () => {
     const urn = (name: string) =>
       `urn:pulumi:prod::exai::random:index/randomPassword:RandomPassword::generated-${name}`;
-    const remote = parseSettings("prod", plainSource({ ...PROD, ...REMOTE }));
+    const remote = parseSettings("prod", plainSource({ ...PROD_SETTINGS, ...REMOTE }));
     expect(["backups", "database"].filter((name) => opensRemoteData(urn(name), remote))).toEqual(["backups"]);
-    expect(opensRemoteData(urn("backups"), parseSettings("prod", plainSource(PROD)))).toBe(false);
+    expect(opensRemoteData(urn("backups"), parseSettings("prod", plainSource(PROD_SETTINGS)))).toBe(false);
     expect(opensRemoteData(urn("backups"), parseSettings("local", plainSource({})))).toBe(false);
   });
 });
