@@ -10,7 +10,7 @@ export const CHANGING = [
   ...(["rollout pause", "rollout resume", "rollout promote", "rollout abort", "rollout finish"] as const),
 ] satisfies readonly (keyof Results)[];
 
-/** One of {@link CHANGING}, with what it is about and why. */
+/** A run of one of these verbs: its subject and its reason. */
 export interface Change extends AuditedChange {
   readonly verb: (typeof CHANGING)[number];
 }
