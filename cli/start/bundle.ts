@@ -24,7 +24,7 @@ export const USED_OF_CLIENT = [
 ] as const;
 
 /** Loaded from node_modules when a command needs them: they find their files by their own path, or are large and rarely used. */
-const EXTERNAL = /^(@pulumi|@grafana|@electric-sql)\/|^(libpg-query|esbuild|pg-native)$/;
+const EXTERNAL = /^(@pulumi|@grafana|@electric-sql|@supabase)\/|^(libpg-query|esbuild|pg-native)$/;
 
 /** Libraries for output, whose tables of Unicode take longer to evaluate than all else that `--help` needs. */
 const OUTPUT = /^(slice-ansi|string-width|wrap-ansi)$/;

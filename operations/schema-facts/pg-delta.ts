@@ -1,0 +1,10 @@
+export type { Delta, FactBase, Plan, StableId } from "@supabase/pg-delta";
+
+/** The library that reads a schema as facts. It is large and few commands need it, so it is loaded at its first use. */
+export async function loadPgDelta() {
+  const [library, { resolveView }] = await Promise.all([
+    import("@supabase/pg-delta"),
+    import("@supabase/pg-delta/policy"),
+  ]);
+  return { ...library, resolveView };
+}

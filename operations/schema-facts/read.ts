@@ -1,0 +1,71 @@
+import pg from "pg";
+import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
+import { clientOptions, databaseUrl } from "../migrations/url.ts";
+import { loadPgDelta, type FactBase } from "./pg-delta.ts";
+
+/** The schema of a database, as facts about its objects. */
+export interface SchemaFacts {
+  /** Facts of everything, for {@link planSteps}. */
+  readonly all: FactBase;
+  /** Facts of what the project manages: without the objects and roles that Supabase itself brings. */
+  readonly managed: FactBase;
+  /** Such as `15.18`. */
+  readonly serverVersion: string;
+}
+
+/**
+ * Reads the schema of a database in one read-only transaction.
+ *
+ * @throws UserError `unavailable` if it cannot be read, `failed` if it has objects of a kind that cannot be compared
+ */
+export async function readFacts(url: string): Promise<SchemaFacts> {
+  const database = databaseUrl(url);
+  const pool = new pg.Pool({ ...clientOptions(database), application_name: "exai schema", max: 1 });
+  // A connection that breaks fails its query. Without a listener it would also end the process.
+  pool.on("error", () => undefined);
+  try {
+    return await factsOf(pool, database.display);
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+    const problem = `its schema cannot be read: ${reason}`;
+    throw new UserError(
+      "unavailable",
+      database.display,
+      problem,
+      fix`${command("up")}, then check the database's URL`,
+      {
+        cause,
+      },
+    );
+  } finally {
+    await pool.end().catch(() => undefined);
+  }
+}
+
+/**
+ * The facts that a pool's database gives.
+ *
+ * @param where names the database in errors
+ * @throws UserError `failed` if the database has objects of a kind that the facts do not have: no comparison would see them
+ */
+export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts> {
+  const { extract, supabaseProfile } = await loadPgDelta();
+  const { factBase, pgVersion, diagnostics } = await extract(pool, { handlers: supabaseProfile.handlers });
+  const unknown = diagnostics.filter(({ code }) => code === "unmodeled_kind");
+  if (unknown.length > 0)
+    throw new UserError(
+      "failed",
+      where,
+      `has objects of a kind that cannot be compared: ${unknown.map(({ message }) => message).join("; ")}`,
+      "drop them, or keep them in an extension",
+    );
+  return { all: factBase, managed: await managedFacts(factBase), serverVersion: pgVersion };
+}
+
+/** The facts of what the project manages. */
+export async function managedFacts(all: FactBase): Promise<FactBase> {
+  const { resolveView, supabasePolicy } = await loadPgDelta();
+  return resolveView(all, supabasePolicy);
+}
