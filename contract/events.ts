@@ -1,5 +1,6 @@
 import type { Failure } from "./failure.ts";
 import type { Fix } from "./fix.ts";
+import type { LockBlocker } from "./sql/blocker.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** A step starts, may report progress, and ends once. */
@@ -26,6 +27,8 @@ export interface StepEvent {
   readonly detail?: string | undefined;
   /** Verdicts of the gates that watch the step. */
   readonly verdicts?: readonly Verdict[] | undefined;
+  /** Sessions that hold a lock for which the step waits, the oldest transaction first. */
+  readonly blockers?: readonly LockBlocker[] | undefined;
   /** Why the step failed. */
   readonly failure?: Failure | undefined;
   /** The request that ended the step before its time. */

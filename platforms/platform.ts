@@ -1,6 +1,7 @@
 import type { LogEvent, Operation, ProgressEvent } from "../contract/events.ts";
 import type { Slot } from "../contract/slots.ts";
 import type { AuditStore } from "../operations/audit/log.ts";
+import type { LockWait } from "../operations/migrations/locks.ts";
 import type { RolloutContext } from "../operations/rollout/ports/context.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
@@ -110,6 +111,8 @@ export interface Database {
   readonly url: string;
   /** The releases that use it. */
   readonly guard: ReleaseGuard;
+  /** How its migrations wait for locks. */
+  readonly locks: LockWait;
   /** Runs work that changes the database, while nothing else changes the stack. */
   readonly exclusively: <Event, Result>(
     verb: string,

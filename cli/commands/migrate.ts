@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { EXIT } from "../../contract/errors.ts";
+import type { LockWait } from "../../operations/migrations/locks.ts";
 import { runPgtap } from "../../operations/migrations/pgtap.ts";
 import { applyPending, type ReleaseGuard } from "../../operations/schema/apply.ts";
 import { planMigrations } from "../../operations/schema/plan.ts";
@@ -39,18 +40,22 @@ export const registerMigrate: Register = (program, run) => {
     .addHelpText(
       "after",
       `
-Migrations are applied in the order of their files. Nothing is applied if a file was changed after it was applied, or if a
+Migrations are applied in the order of their files. One that gets no lock in exai:migrationLockTimeoutSeconds is rolled
+back and tried again for exai:migrationLockDeadlineSeconds; each session that blocks it is named. Nothing is applied if a file was changed after it was applied, or if a
 pending one is older than the newest applied one.
 
-Exit codes: 0 done, 2 failed, 3 the order is not kept, or a running release needs what a contract migration removes.`,
+Exit codes: 0 done, 2 failed, 3 the order is not kept, a running release needs what a contract migration removes, or
+another session held a lock too long.`,
     )
     .action(async (stack: string, flags: DatabaseFlags & ReasonFlag & { expand: boolean; outOfOrder: boolean }) => {
       const { expand, outOfOrder, reason } = flags;
       await run((signal) => {
         const opened = openStack(stack, flags.set);
         const work = async function* (): Verb {
-          const { url, guard, exclusively } = await opened.database({ url: flags.url, signal });
-          return yield* exclusively("migrate apply", () => migrateApply(url, { signal, guard, expand, outOfOrder }));
+          const { url, guard, locks, exclusively } = await opened.database({ url: flags.url, signal });
+          return yield* exclusively("migrate apply", () =>
+            migrateApply(url, { signal, guard, locks, expand, outOfOrder }),
+          );
         };
         return audited(opened.audit, { verb: "migrate apply", reason }, work(), signal);
       });
@@ -80,6 +85,8 @@ interface GuardOptions extends Options {
 
 /** `migrate apply`. */
 export interface MigrateApplyOptions extends GuardOptions {
+  /** How the migrations wait for locks. @default LOCK_WAIT */
+  readonly locks?: LockWait;
   /** Applies only what comes before the first contract migration. */
   readonly expand?: boolean;
   /** Also applies what is older than the newest applied migration. */

@@ -1,4 +1,5 @@
 import type { StepEvent, StepRequest } from "../../contract/events.ts";
+import { blockerText } from "../../contract/sql/blocker.ts";
 import { failureText } from "./failure.ts";
 import { verdictsLine } from "./gates.ts";
 
@@ -10,10 +11,13 @@ const REQUESTED: Readonly<Record<StepRequest["action"], string>> = {
   abort: "aborted by",
 };
 
-/** What is shown of a step next to its title: its failure, who ended it, or the verdict and the most important gate. */
-export function stepText({ detail = "", verdicts = [], failure, request }: StepEvent): string {
+/**
+ * What is shown of a step next to its title: its failure, who ended it, who holds the lock that it waits for, or the verdict and
+ * the most important gate.
+ */
+export function stepText({ detail = "", verdicts = [], blockers = [], failure, request }: StepEvent): string {
   if (failure !== undefined) return failureText(failure);
   if (request !== undefined)
     return `${REQUESTED[request.action]} ${request.who}${request.why === "" ? "" : `: ${request.why}`}`;
-  return [verdictsLine(verdicts), detail].filter((part) => part !== "").join(", ");
+  return [verdictsLine(verdicts), detail, ...blockers.map(blockerText)].filter((part) => part !== "").join(", ");
 }

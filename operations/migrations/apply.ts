@@ -1,16 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { UserError } from "../../contract/errors.ts";
-import type { Operation } from "../../contract/events.ts";
+import type { Operation, StepEvent } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { Interrupted } from "../../contract/interrupted.ts";
+import { blockerText } from "../../contract/sql/blocker.ts";
 import { migrationKind, type MigrationKind } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { isEdited } from "./edited.ts";
 import { migrationFiles, migrationLabel, migrationSql } from "./files.ts";
 import { endBackends, serverTime } from "./backends.ts";
 import { withClient } from "./client.ts";
+import { LOCK_WAIT, pauseAfter, type LockWait } from "./locks.ts";
 import { withMigrationsUpTo } from "./part.ts";
-import { supabase, SUPABASE_APPLICATION, SupabaseError } from "./supabase.ts";
+import { pushOnce, type Pushed } from "./push.ts";
+import { SUPABASE_APPLICATION, SupabaseError } from "./supabase.ts";
 import { databaseUrl, type DatabaseUrl } from "./url.ts";
 
 export interface MigrationOptions {
@@ -24,6 +28,8 @@ export interface MigrationOptions {
 export interface ApplyOptions extends MigrationOptions {
   /** The last version to apply. @default all */
   readonly upTo?: string | undefined;
+  /** How it waits for locks. @default LOCK_WAIT */
+  readonly locks?: LockWait | undefined;
 }
 
 /** One migration of the files, of the database, or of both. */
@@ -63,9 +69,11 @@ export async function migrationStatus(url: string, options: MigrationOptions = {
 }
 
 /**
- * Applies the pending migrations with the Supabase CLI, each in its own transaction, and returns them. The CLI is not
- * started if nothing is pending. Whether the running releases allow it is not checked here, but in `operations/schema`.
+ * Applies the pending migrations with the Supabase CLI, each in its own transaction, and returns them. One that gets
+ * no lock in time is rolled back and tried again, and each session that blocks it is reported. The CLI is not started if
+ * nothing is pending. Whether the running releases allow it is not checked here, but in `operations/schema`.
  *
+ * @throws UserError `lock-held` that names the sessions that hold the lock
  * @throws UserError that names the migration and PostgreSQL's error, if the database is unreachable, or if it has
  *   migrations that the files lack
  */
@@ -88,46 +96,32 @@ export async function* applyMigrations(
   const started = performance.now();
   yield { ...step, status: "started", detail: `${pending.length} to apply` };
 
-  const queue: string[] = [];
-  let wake = (): void => undefined;
-  const run = { ended: false };
-  let current: string | undefined;
-  const onLine = (line: string) => {
-    const file = /^Applying migration (\S+?)\.\.\.$/.exec(line)?.[1];
-    if (file === undefined) return;
-    current = file;
-    queue.push(file);
-    wake();
-  };
-  const { signal } = options;
-  const since = await serverTime(database);
-  // At once: the CLI may have started a program that waits for the statement.
-  const cancel = () => void endBackends(database, SUPABASE_APPLICATION, since).catch(() => undefined);
-  signal?.addEventListener("abort", cancel, { once: true });
-  const push = withMigrationsUpTo(root, options.upTo, (part) =>
-    supabase(["db", "push", "--yes", "--include-all"], database, { root: part, signal, onLine }),
-  ).finally(() => {
-    signal?.removeEventListener("abort", cancel);
-    run.ended = true;
-    wake();
-  });
-  // It is awaited below; an earlier failure must not count as unhandled.
-  push.catch(() => undefined);
-  for (;;) {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift())
-      yield { ...step, status: "progress", detail: file };
-    if (run.ended) break;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-  }
   const seconds = () => (performance.now() - started) / 1000;
-  try {
-    await push;
-  } catch (error) {
-    yield { ...step, status: "failed", seconds: seconds() };
+  const since = await serverTime(database);
+  const { signal, locks = LOCK_WAIT } = options;
+  const push = (part: string) =>
+    pushOnce(database, { root: part, since, lockTimeoutSeconds: locks.timeoutSeconds, signal });
+  let refused: number | undefined;
+  for (let tries = 1; ; tries += 1) {
+    const pushed = yield* progressOf(step, withMigrationsUpTo(root, options.upTo, push));
+    const { error, file, blockers } = pushed;
+    if (error === undefined) break;
+    refused ??= performance.now();
+    const over = (performance.now() - refused) / 1000 >= locks.deadlineSeconds;
+    if (signal?.aborted !== true && isLockTimeout(error) && !over) {
+      const pause = pauseAfter(tries);
+      yield {
+        ...step,
+        status: "progress",
+        detail: `${file ?? ""}: no lock, try ${tries + 1} in ${pause.toFixed(1)} s`,
+      };
+      // An interruption ends the pause, and the next run.
+      await sleep(pause * 1000, undefined, { signal }).catch(() => undefined);
+      continue;
+    }
+    yield { ...step, status: "failed", blockers, seconds: seconds() };
     if (signal?.aborted === true) throw await interrupted(database, since, pending, options);
-    throw explain(error, database, current);
+    throw isLockTimeout(error) ? blocked(pushed, locks, tries) : explain(error, database, file);
   }
   const left = (await migrationStatus(url, options)).filter(wanted);
   if (left.length > 0)
@@ -139,6 +133,18 @@ export async function* applyMigrations(
     );
   yield { ...step, status: "done", detail: `${pending.length} applied`, seconds: seconds() };
   return pending.map(({ version, name, kind }) => ({ version, name, kind }));
+}
+
+/** A run of the CLI as events of a step. */
+async function* progressOf(
+  step: Pick<StepEvent, "type" | "id" | "title">,
+  run: AsyncGenerator<Pick<StepEvent, "detail" | "blockers">, Pushed, void>,
+): Operation<Pushed> {
+  for (;;) {
+    const { done, value } = await run.next();
+    if (done === true) return value;
+    yield { ...step, status: "progress", ...value };
+  }
 }
 
 /** Ends what the killed CLI has left in the database, and says what was applied. */
@@ -218,6 +224,26 @@ function unreachable(database: DatabaseUrl, reason: string, cause: unknown): Use
   return new UserError("unavailable", database.display, problem, fix`${command("up")}, then check the database's URL`, {
     cause,
   });
+}
+
+/** Whether PostgreSQL gave up the wait for a lock. */
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof SupabaseError && /due to lock timeout|SQLSTATE 55P03/.test(error.message);
+}
+
+function blocked({ file = "", blockers, error }: Pushed, locks: LockWait, tries: number): UserError {
+  const by = blockers.length === 0 ? "the lock is free now" : blockers.map(blockerText).join("; ");
+  const pids = blockers.filter(({ pid }) => pid !== 0).map(({ pid }) => pid);
+  const again = command("migrate apply");
+  return new UserError(
+    "lock-held",
+    `supabase/migrations/${file}`,
+    `got no lock in ${tries} ${tries === 1 ? "try" : "tries"} of ${locks.timeoutSeconds} s, and nothing of it was kept: ${by}`,
+    pids.length === 0
+      ? fix`${again}`
+      : fix`end its transaction, or select pg_terminate_backend(pid), for ${pids.join(", ")}; then ${again}`,
+    { cause: error },
+  );
 }
 
 function explain(error: unknown, database: DatabaseUrl, current: string | undefined): unknown {

@@ -27,6 +27,8 @@ export interface SupabaseRun {
   /** Root of the project, which contains supabase/. */
   readonly root: string;
   readonly signal?: AbortSignal | undefined;
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Each line of progress as it comes. */
   readonly onLine?: (line: string) => void;
 }
@@ -54,6 +56,7 @@ export async function supabase(
         PGPASSWORD: database.password,
         DO_NOT_TRACK: "1",
         SUPABASE_TELEMETRY_DISABLED: "1",
+        ...options.env,
       },
     },
   );

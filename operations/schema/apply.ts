@@ -1,6 +1,7 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { applyMigrations } from "../migrations/apply.ts";
+import type { LockWait } from "../migrations/locks.ts";
 import { applyExpand, checkExpands, schemaState } from "./coupling.ts";
 import { applySchema, type ActiveReleases, type SchemaNote, type SchemaRefusal, type Unlabelled } from "./decide.ts";
 import { orderRefusal } from "./order.ts";
@@ -19,6 +20,8 @@ export interface ReleaseGuard {
 export interface ApplyPendingOptions {
   readonly root?: string;
   readonly signal?: AbortSignal;
+  /** How the migrations wait for locks. @default LOCK_WAIT */
+  readonly locks?: LockWait | undefined;
   /** Absent: nothing is known about releases, as with a database outside a stack. */
   readonly guard?: ReleaseGuard | undefined;
   /**
@@ -53,8 +56,8 @@ export type LeftReason =
  * @throws UserError `state-conflict` or `lock-held`, before anything is applied
  */
 export async function* applyPending(url: string, options: ApplyPendingOptions): Operation<ApplyPendingResult> {
-  const { guard, contract, root, signal } = options;
-  const where = { ...(root === undefined ? {} : { root }), ...(signal === undefined ? {} : { signal }) };
+  const { guard, contract, root, signal, locks } = options;
+  const where = { ...(root === undefined ? {} : { root }), ...(signal === undefined ? {} : { signal }), locks };
   const all = async function* (notes: readonly SchemaNote[] = []): Operation<ApplyPendingResult> {
     return { applied: yield* applyMigrations(url, where), notes };
   };

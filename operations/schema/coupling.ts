@@ -6,6 +6,7 @@ import { SqlSyntaxError } from "../../contract/sql/statements.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { applyMigrations, migrationStatus, type MigrationState } from "../migrations/apply.ts";
 import { migrationFiles, migrationSql, type MigrationFile } from "../migrations/files.ts";
+import type { LockWait } from "../migrations/locks.ts";
 import type { Unlabelled } from "./decide.ts";
 import { rangeOfLabels, type SchemaRange } from "./range.ts";
 import { expandable, type SchemaMigration, type SchemaState } from "./state.ts";
@@ -29,6 +30,8 @@ export interface DatabaseSchemaOptions {
   /** Root of the project that holds supabase/migrations. @default the checkout */
   readonly root?: string;
   readonly unlabelled: Unlabelled;
+  /** How migrations wait for locks. @default LOCK_WAIT */
+  readonly locks?: LockWait;
   /** Ranges that take precedence over the images' labels. */
   readonly ranges?: Readonly<Partial<Record<Slot, SchemaRange>>>;
   /** Labels of an image, which is pulled first if necessary; undefined if they are not available. */
@@ -47,7 +50,7 @@ export function databaseSchema(options: DatabaseSchemaOptions): RolloutSchema {
       options.ranges?.[slot] ?? rangeOfLabels(image, (await options.labels(image, signal)) ?? {}),
     expand: async (signal) => {
       const url = await options.url();
-      const events = applyExpand(url, { root, signal });
+      const events = applyExpand(url, { root, signal, locks: options.locks });
       for (;;) {
         const { done, value } = await events.next();
         if (done === true) return value; // the rollout reports its own progress
@@ -80,7 +83,7 @@ export function stateOf(status: readonly MigrationState[]): SchemaState {
  */
 export async function* applyExpand(
   url: string,
-  options: { readonly root?: string; readonly signal?: AbortSignal } = {},
+  options: { readonly root?: string; readonly signal?: AbortSignal; readonly locks?: LockWait | undefined } = {},
 ): Operation<readonly SchemaMigration[]> {
   const root = options.root ?? PROJECT_ROOT;
   const state = await schemaState(url, root);

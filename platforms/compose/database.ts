@@ -1,3 +1,4 @@
+import { lockWaitOf } from "../../operations/migrations/locks.ts";
 import { verifiedUrl } from "../../operations/migrations/url.ts";
 import { environmentUrl } from "../database-url.ts";
 import type { Database, DatabaseOptions } from "../platform.ts";
@@ -12,6 +13,7 @@ export function databaseOf(stack: DockerStack, { url, signal }: DatabaseOptions)
   return {
     url: given === undefined ? localDatabaseUrl(stack) : verifiedUrl(given),
     guard: localGuard(stack, signal),
+    locks: lockWaitOf(stack.settings),
     exclusively: (verb, work) => withStackLock(placeOf(stack), verb, work),
   };
 }

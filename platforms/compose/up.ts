@@ -7,6 +7,7 @@ import { timed } from "../../contract/timed.ts";
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
+import { lockWaitOf } from "../../operations/migrations/locks.ts";
 import { applyPending, type ApplyPendingResult } from "../../operations/schema/apply.ts";
 import { prepareMachine, readyFor } from "../machine/prepare.ts";
 import type { ComposeUp } from "../results.ts";
@@ -91,7 +92,10 @@ function* keepOverrides({ declared, recorded, state }: DockerStack): Generator<N
 
 /** Applies the pending migrations. Those that would break a running release are left for later. */
 export function migrateLocal(stack: DockerStack, signal: AbortSignal): Operation<ApplyPendingResult> {
-  return applyPending(localDatabaseUrl(stack), { signal, guard: localGuard(stack, signal), contract: "leave" });
+  return applyPending(localDatabaseUrl(stack), {
+    ...{ signal, guard: localGuard(stack, signal), locks: lockWaitOf(stack.settings) },
+    contract: "leave",
+  });
 }
 
 /** The services that the stack can do without. @throws UserError if it needs one of the images */

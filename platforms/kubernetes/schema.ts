@@ -1,4 +1,5 @@
 import { registryLabels } from "../../operations/images/labels.ts";
+import { lockWaitOf } from "../../operations/migrations/locks.ts";
 import { databaseSchema, type RolloutSchema } from "../../operations/schema/coupling.ts";
 import type { DeclaredStack } from "../declared.ts";
 import { declaredDatabase, verifiedDatabase } from "./database-url.ts";
@@ -13,6 +14,7 @@ export function clusterSchema(declared: DeclaredStack): RolloutSchema | undefine
   return databaseSchema({
     url: () => (url ??= verifiedDatabase(declared)),
     unlabelled: settings.unlabelledReleases,
+    locks: lockWaitOf(settings),
     ranges: declaredRanges(settings),
     labels: (image, signal) => registryLabels(image, { signal }),
   });

@@ -8,6 +8,7 @@ import { loadProgram } from "../../synth/lazy.ts";
 import { declaredStack, type DeclaredStack } from "../declared.ts";
 import type { RolloutKind, RunsRollouts, Stack } from "../platform.ts";
 import { psqlSession } from "../psql.ts";
+import { lockWaitOf } from "../../operations/migrations/locks.ts";
 import type { Engine } from "../pulumi/engine.ts";
 import { SettingsRotationStore } from "../pulumi/jwt-keys.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
@@ -59,6 +60,7 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
     database: async ({ url, signal }) => ({
       url: await verifiedDatabase(declared, url),
       guard: (await loadKubernetes()).clusterGuard(declared, signal),
+      locks: lockWaitOf(declared.settings),
       // The engine's own lock is for its resources; contract migrations take the rollout's lease.
       exclusively: (_verb, work) => work(),
     }),

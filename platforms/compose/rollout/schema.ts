@@ -1,4 +1,5 @@
 import { imageLabels } from "../../../operations/docker/cli.ts";
+import { lockWaitOf } from "../../../operations/migrations/locks.ts";
 import { databaseSchema, type RolloutSchema } from "../../../operations/schema/coupling.ts";
 import { declaredRanges } from "../../declared-ranges.ts";
 import { localDatabaseUrl } from "../project.ts";
@@ -10,6 +11,7 @@ export function localSchema(local: DockerStack): RolloutSchema {
   return databaseSchema({
     url: () => localDatabaseUrl(local),
     unlabelled: local.settings.unlabelledReleases,
+    locks: lockWaitOf(local.settings),
     ranges: declaredRanges(local.settings),
     labels: async (image, signal) => {
       await provideImage(image, signal);

@@ -209,6 +209,18 @@ export const OPERATIONS_SETTINGS = {
     fallback: { local: "warn", staging: "warn", prod: "refuse" },
     example: "refuse",
   }),
+  migrationLockTimeoutSeconds: define({
+    check: check.integer(1, 60, "seconds"),
+    about: "The longest that a migration waits for a lock, with all later queries on the table behind it, seconds",
+    fallback: "3",
+    example: "3",
+  }),
+  migrationLockDeadlineSeconds: define({
+    check: check.integer(0, 86_400, "seconds"),
+    about: "How long a migration that got no lock is tried again, seconds; 0: once",
+    fallback: "60",
+    example: "60",
+  }),
   drainSeconds: define({
     check: check.integer(0, 86_400, "seconds"),
     about: "How long a slot's WebSockets, event streams and requests may go on after it lost its users, seconds",

@@ -128,6 +128,35 @@ describe("migrations", () => {
       rmSync(file);
     });
 
+    it("name who blocks them, let others write, and are applied when the lock is free", async () => {
+      const file = join(root, "supabase/migrations/20991231235958_blocked.sql");
+      writeFileSync(file, "alter table public.backup_history add column added_later integer;\n");
+      const holder = new pg.Client({ connectionString: stack.url, application_name: "long report" });
+      await holder.connect();
+      await holder.query("begin; lock table public.backup_history in share mode");
+      const locks = { timeoutSeconds: 1, deadlineSeconds: 0 };
+      await expect(runOperation(applyMigrations(stack.url, { root, locks }))).rejects.toMatchObject({
+        code: "lock-held",
+        where: "supabase/migrations/20991231235958_blocked.sql",
+        message: expect.stringMatching(
+          /got no lock in 1 try of 1 s.*\(postgres, long report; idle in transaction since .*\) locks public\.backup_history: begin; lock/,
+        ) as string,
+      });
+      const applying = applyMigrations(stack.url, { root, locks: { timeoutSeconds: 1, deadlineSeconds: 120 } });
+      const details: string[] = [];
+      for await (const event of applying) {
+        if (event.type !== "step") continue;
+        details.push(event.detail ?? "");
+        // The holder commits only after the first try was refused.
+        if (event.detail?.includes("no lock, try 2") === true) await holder.query("commit");
+      }
+      await holder.end();
+      expect(details.at(-1)).toBe("1 applied");
+      await stack.sql("alter table public.backup_history drop column added_later");
+      await stack.sql("delete from supabase_migrations.schema_migrations where version = '20991231235958'");
+      rmSync(file);
+    });
+
     it("are refused if the database is ahead of the files", async () => {
       const last = migrationFiles(root).at(-1);
       rmSync(join(root, "supabase/migrations", last?.file ?? ""));
