@@ -8,6 +8,7 @@ import type { CutoverPlan } from "../operations/rollout/commands/plan.ts";
 import type { ReleaseList } from "../operations/rollout/commands/releases.ts";
 import type { ResumeResult } from "../operations/rollout/commands/resume.ts";
 import type { RolloutStatus } from "../operations/rollout/commands/status.ts";
+import type { TesterLink } from "../operations/rollout/commands/tester-link.ts";
 import type { WatchResult } from "../operations/rollout/commands/watch.ts";
 import type { InterruptedResult, RolloutResult } from "../operations/rollout/model/result.ts";
 import type { RotationResult } from "../operations/secrets/rotate.ts";
@@ -46,6 +47,7 @@ export interface Results {
   "rollout resume": ResumeResult;
   "rollout promote": LedResult;
   "rollout abort": AbortResult;
+  "rollout tester-link": TesterLink;
   "rollout finish": RolloutResult | InterruptedResult;
   "migrate plan": MigrationPlan;
   "migrate apply": ApplyPendingResult;

@@ -2,6 +2,7 @@ import { SLOTS, type Slot, type Weights } from "./slots.ts";
 import { evictionStat } from "./envoy/metrics.ts";
 import { checkWeights, evictionOf, type RouteTable } from "./envoy/routes.ts";
 import { CLUSTER_KINDS, slotHost, type ClusterKind } from "./envoy/names.ts";
+import type { Audience } from "./envoy/access.ts";
 import { HEADERS, HTTP_PORT, SERVER_PATHS } from "./server.ts";
 
 /**
@@ -17,9 +18,14 @@ export const ROUTING_NAMES = {
   shared: { http: "server", websocket: "server-websocket" },
   pinned: { http: "server-pinned", websocket: "server-websocket-pinned" },
   redirect: "redirect-to-https",
+  /** The page that stores a tester's token in the browser. */
+  accessPage: "tester-access",
   /** HTTPRouteFilter that answers the sessions of an evicted slot. */
   goneSession: "session-gone",
 } as const;
+
+/** The Secret with the private key for access to the slots, which rollouts read. */
+export const ACCESS_SECRET = { name: "exai-access", entry: "key.pem" } as const;
 
 /** Group and version of the routes. */
 export const GATEWAY_API = "gateway.networking.k8s.io/v1";
@@ -40,14 +46,21 @@ export const LISTENER_KINDS: Readonly<Record<Listener, readonly ClusterKind[]>> 
 };
 
 /**
- * Port of event streams on the slots' Services; behind it is the pods' HTTP port. Envoy Gateway makes one cluster of each
- * Service and port, so a separate port gives streams a separate cluster.
+ * Ports of the slots' Services that lead to the pods' HTTP or WebSocket port. Envoy Gateway makes one cluster of each Service and
+ * port, so a separate port gives a kind a separate cluster.
  */
-export const STREAMS_PORT = 8078;
+export const KIND_PORTS = {
+  stream: 8078,
+  session: 8077,
+  probe: 8076,
+  "probe-websocket": 8075,
+  tester: 8074,
+  "tester-websocket": 8073,
+} as const satisfies Partial<Record<ClusterKind, number>>;
 
 /** Port of the slots' Services for each kind of cluster. */
 export function servicePorts(wsPort: number): Readonly<Record<ClusterKind, number>> {
-  return { plain: HTTP_PORT, stream: STREAMS_PORT, websocket: wsPort };
+  return { plain: HTTP_PORT, websocket: wsPort, ...KIND_PORTS };
 }
 
 /** The part of an HTTPRoute's rule that is written here. `Name` is a Service's name, or the program's output of it. */
@@ -63,8 +76,6 @@ export interface SharedRules<Name = string> {
   readonly wsPort: number;
   /** Names of the slots' Services. @default those of {@link slotHost} */
   readonly services?: Readonly<Record<Slot, Name>>;
-  /** Whether event streams have a separate rule; only if {@link streamsArePinned}. @default true */
-  readonly streams?: boolean;
 }
 
 /** How Envoy Gateway names the statistics of a route: after the rule that it was made from. */
@@ -91,7 +102,7 @@ export function kindMatches(kind: ClusterKind): readonly Readonly<Record<string,
  * a pinned rule that only names a slot, and needs pinned rules for the same path.
  */
 export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly RouteRule<Name>[] {
-  const { listener, table, streams = true } = shared;
+  const { listener, table } = shared;
   checkWeights(table.weights);
   const name = tableName(table);
   return [
@@ -101,9 +112,9 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
       matches: [{}, { method: "GET" }].map((method) => ({
         ...method,
         path: { type: "PathPrefix", value: SERVER_PATHS.mcp },
-        // When Envoy selects the final route, a request with a slot's tag carries the testers' header instead.
+        // When Envoy selects the final route, a request with a slot's tag carries this header instead.
         headers: [
-          { type: "Exact", name: HEADERS.testerSlot, value: slot },
+          { type: "Exact", name: HEADERS.sessionSlot, value: slot },
           { type: "RegularExpression", name: HEADERS.mcpSessionId, value: ".+" },
         ],
       })),
@@ -119,14 +130,12 @@ export function sharedRules<Name = string>(shared: SharedRules<Name>): readonly 
       ],
       timeouts: ROUTE_TIMEOUTS,
     })),
-    ...LISTENER_KINDS[listener]
-      .filter((kind) => streams || kind !== "stream")
-      .map((kind) => ({
-        name: kind === "stream" ? `${name}-stream` : name,
-        matches: kindMatches(kind),
-        backendRefs: SLOTS.map((slot) => backendRef(shared, kind, slot, table.weights[slot])),
-        timeouts: ROUTE_TIMEOUTS,
-      })),
+    ...LISTENER_KINDS[listener].map((kind) => ({
+      name: kind === "stream" ? `${name}-stream` : name,
+      matches: kindMatches(kind),
+      backendRefs: SLOTS.map((slot) => backendRef(shared, kind, slot, table.weights[slot])),
+      timeouts: ROUTE_TIMEOUTS,
+    })),
   ];
 }
 
@@ -141,8 +150,8 @@ export function backendRef<Name = string>(
   return { kind: "Service", name, port: servicePorts(wsPort)[kind], weight };
 }
 
-/** Name of a pinned rule: its kind, its criterion and its slot. The kind comes first: {@link streamsArePinned} reads it back. */
-export function pinnedName(kind: ClusterKind, by: "session" | "tester", slot: Slot): string {
+/** Name of a pinned rule: its kind, its criterion and its slot. */
+export function pinnedName(kind: ClusterKind, by: "session" | Audience, slot: Slot): string {
   return `${kind}-${by}-${slot}`;
 }
 
@@ -219,18 +228,6 @@ export function gatewayTable(configDump: unknown, namespace: string): RouteTable
   const evicted = SLOTS.filter((each) => http.evicted.includes(each));
   const emptied = SLOTS.filter((each) => http.emptied.includes(each));
   return { generation, token, weights, evicted, emptied };
-}
-
-/**
- * Whether a proxy has the pinned rules of event streams, from the same dump. Without them, a shared rule for streams would route
- * testers and sessions by the weights, and to a port that the Services may not have.
- */
-export function streamsArePinned(configDump: unknown, namespace: string): boolean {
-  return routesOf(configDump).some((route) => {
-    const resource = resourceOf(route);
-    const pinned = resource?.namespace === namespace && resource.name === ROUTING_NAMES.pinned.http;
-    return pinned && resource.sectionName?.startsWith("stream-") === true;
-  });
 }
 
 /** Slot and kind of a merged cluster, `service/<namespace>/server-<slot>/<port>/…`; undefined for any other. */

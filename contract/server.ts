@@ -30,8 +30,12 @@ export const SERVER_PATHS = {
 export const HEADERS = {
   /** MCP session identifier; the router prefixes its value with `<slot>.` on the way out. */
   mcpSessionId: "mcp-session-id",
-  /** A tester names the slot that must answer, regardless of the weights. */
-  testerSlot: "x-exai-slot",
+  /** A tester's or a probe's token (`contract/envoy/access.ts`): its slot answers, regardless of the weights. The server never gets it. */
+  access: "x-exai-access",
+  /** Set by the router alone, from a token that it has verified. A client's value is removed, and the server never gets it. */
+  pinned: "x-exai-slot",
+  /** Set by Envoy Gateway's filter for MCP sessions, likewise. */
+  sessionSlot: "x-exai-session-slot",
   /** Set on every response by the router: the slot that answered. */
   servedBy: "x-exai-served-by",
   /** Set on every response by the server: its release (variable RELEASE). */

@@ -95,7 +95,10 @@ export type VerdictReason =
   | "not-repeated"
   /** no-data: too few samples. */
   | "few-samples"
-  /** no-data: the stable slot is over the limit, or close to it, in the same seconds. */
+  /**
+   * no-data: the stable slot is over the limit, or close to it, in the same seconds. pass: so it is, with enough sound samples of
+   * both slots, and the gate is not about time: what clients send causes it, and a rollback would not end it.
+   */
   | "shared-with-stable"
   /** no-data: the stable slot was over the limit when it had all users. */
   | "stable-was-slow"
@@ -107,8 +110,6 @@ export type VerdictReason =
   | "probes-refused-by-both"
   /** no-data: Prometheus has not scraped the router twice, or not lately. */
   | "not-scraped"
-  /** no-data: the stable slot's server exports a metric that the candidate's does not. */
-  | "metric-missing"
   /** no-data: a custom query yields nothing for the candidate. */
   | "no-value"
   /** no-data: a custom query yields nothing for the stable slot. */
@@ -130,7 +131,6 @@ export interface VerdictContext {
   readonly url?: string;
   /** HTTP status with which probes are refused. */
   readonly status?: number;
-  readonly metric?: string;
   /** A custom query: the stable slot's value, and how many times it the candidate may have. */
   readonly stableFigure?: number;
   readonly stableRatio?: number;

@@ -34,7 +34,7 @@ What nothing would read is refused: unknown keys, keys without \`exai:\`, and ke
 An empty string counts as "not set" ([ADR 0012](adr/0012-one-table-of-settings.md)). A value that is refused stops
 everything before the first resource, with the key, the reason and the command that fixes it.
 
-Rules that need more than one setting: ports on this machine differ from each other; \`wsPort\` is not 8080; \`staging\` and
+Rules that need more than one setting: ports on this machine differ from each other; \`wsPort\` is not 8080, and on a cluster none of 8073 to 8078; \`staging\` and
 \`prod\` need \`image\`, or \`buildContext\` with \`buildRepository\`, and take images by digest alone; \`productionUrl\` is
 \`https:\` in \`prod\`; \`jwtSecretPrevious\` differs from \`jwtSecret\`; \`rolloutWebhook\` needs \`rolloutWebhookSecret\`; \`simpleToolTimeout\` is at most \`workflowToolTimeout\`.
 `;

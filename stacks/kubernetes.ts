@@ -18,7 +18,7 @@ import type { Slot } from "../contract/slots.ts";
 import { UserError } from "../contract/errors.ts";
 import { ROUTING_NAMES } from "../contract/gateway.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
-import { serverEnvironment, slotSecrets } from "./server.ts";
+import { accessKeysOf, accessPrivateKeyOf, serverEnvironment, slotSecrets } from "./server.ts";
 import { slotImages, type Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
@@ -35,10 +35,15 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
   const providers = kubernetesProviders(settings);
   const opts = { providers };
   const { instance, stack, protectData: protect } = settings;
-  const names = ["jwt", "database", BACKUPS_KEY, "grafana"];
+  const keys = ["jwt", "database", BACKUPS_KEY, "grafana"];
   // A remote repository is not part of the stack, so its backups outlive even a stack whose data is not protected.
   const outlive = settings.backupRepository === undefined ? [] : [BACKUPS_KEY];
-  const generated = new GeneratedSecrets(GENERATED, { names, protect: protect ? names : outlive }, opts);
+  const generated = new GeneratedSecrets(
+    GENERATED,
+    // The key for access to the slots opens no data.
+    { names: ["access", ...keys], protect: protect ? keys : outlive },
+    opts,
+  );
   const jwtSecret = settings.jwtSecret ?? generated.get("jwt");
 
   const database = new SupabaseDatabase(
@@ -87,6 +92,10 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
     "routing",
     {
       platform,
+      access: {
+        keys: accessKeysOf(settings, generated.get("access")),
+        privateKey: accessPrivateKeyOf(settings, generated.get("access")),
+      },
       services: server.services,
       hostname: settings.hostname ?? "",
       wsPort: settings.wsPort,

@@ -1,4 +1,3 @@
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { DockerBackups } from "../components/backups/docker.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
@@ -7,16 +6,17 @@ import { DockerImage } from "../components/core/image.ts";
 import { DockerPostgres } from "../components/database/postgres.ts";
 import { backupQueries } from "../components/backups/queries.ts";
 import { DockerMonitoring } from "../components/monitoring/docker.ts";
+import { MONITORING_HOSTS } from "../components/monitoring/docker-jobs.ts";
+import { DockerNetworks } from "../components/platform/networks.ts";
 import { DockerRouting } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
 import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine/names.ts";
-import { LABELS } from "../contract/labels.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
-import { serverEnvironment, slotSecrets } from "./server.ts";
+import { accessKeysOf, serverEnvironment, slotSecrets } from "./server.ts";
 import { homeOf, slotImages, type Records } from "./records.ts";
 import type { Settings } from "./settings.ts";
 
@@ -25,20 +25,16 @@ export function local(settings: Settings, records: Records): Record<string, unkn
   const { instance, stack } = settings;
   const home = homeOf(settings);
   refuseCompose(home);
-  const network = new docker.Network("network", {
-    name: instance,
-    driver: "bridge",
-    labels: [
-      { label: LABELS.instance, value: instance },
-      { label: LABELS.stack, value: stack },
-    ],
-  });
-  const platform: DockerPlatform = { instance, stack, network: network.name };
-  const names = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
+  const without = settings.grafana ? [] : [MONITORING_HOSTS.grafana];
+  const networks = new DockerNetworks("networks", { instance, stack, without });
+  const platform: DockerPlatform = { instance, stack, networks: networks.of };
+  const keys = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
+  // The key for access to the slots opens no data.
+  const names = ["access", ...keys];
   const generated = new GeneratedSecrets(GENERATED, {
     names,
     kept: records.secrets,
-    protect: settings.protectData ? names : [],
+    protect: settings.protectData ? keys : [],
   });
   handOver(home, instance, Object.fromEntries(names.map((name) => [generatedName(name), generated.get(name)])));
 
@@ -87,8 +83,10 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     platform,
     image: new DockerImage("router", LOCAL_IMAGES.envoy, {}).id,
     webSocketPort: settings.wsPort,
+    accessKeys: accessKeysOf(settings, generated.get("access")),
     routesDirectory: hostRoutesDirectory(home),
     ports: { http: settings.httpPort, webSocket: settings.wsPort, observe: settings.observePort },
+    egress: [...[settings.kimiUrl, settings.glmUrl].map(hostAndPort), ...(settings.egressHosts ?? [])],
   });
 
   const image = (role: string, reference: string) => new DockerImage(role, reference, {}).id;
@@ -134,4 +132,10 @@ export function local(settings: Settings, records: Records): Record<string, unkn
 function rotatedKey({ secrets }: Records): pulumi.Output<string> | undefined {
   const key = secrets[ROTATED_KEY];
   return key === undefined ? undefined : pulumi.secret(key);
+}
+
+/** Where a provider's URL leads to, with its port. */
+function hostAndPort(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port === "" ? (protocol === "https:" ? "443" : "80") : port}`;
 }

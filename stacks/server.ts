@@ -7,6 +7,7 @@ import {
   type ServerSecrets,
   type SlotSecrets,
 } from "../components/server/environment.ts";
+import { accessKeys, accessKeyText } from "../contract/envoy/access.ts";
 import type { Settings } from "./settings.ts";
 import { SETTINGS, type SettingKey } from "./settings/table.ts";
 
@@ -48,6 +49,19 @@ export function slotSecrets(
   const { kimiApiKey, glmApiKey } = settings;
   const slot = (set: Settings["blueJwtKeys"]) => ({ ...jwtSecrets(set, keys), kimiApiKey, glmApiKey, ...others });
   return { blue: slot(settings.blueJwtKeys), green: slot(settings.greenJwtKeys) };
+}
+
+/** The private key for access to the slots, from the stack's generated secret. */
+export function accessPrivateKeyOf(
+  { accessGeneration }: Settings,
+  generated: pulumi.Output<string>,
+): pulumi.Output<string> {
+  return generated.apply((secret) => accessKeyText(secret, accessGeneration));
+}
+
+/** The public keys of the router, from the same secret. They are not secret. */
+export function accessKeysOf({ accessGeneration }: Settings, generated: pulumi.Output<string>): pulumi.Output<string> {
+  return pulumi.unsecret(generated.apply((secret) => accessKeys(secret, accessGeneration)));
 }
 
 /** One variable of the server's environment, for people. */

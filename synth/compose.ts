@@ -72,7 +72,11 @@ export function compose(graph: ResourceGraph): ComposeProject {
   const named = (type: string) =>
     graph.resources
       .filter((resource) => resource.type === type && !filled.has(resource.inputs.name))
-      .map((resource) => ({ name: text(resource, "name"), labels: labelsOf(items(resource, "labels")) }));
+      .map((resource) => ({
+        name: text(resource, "name"),
+        labels: labelsOf(items(resource, "labels")),
+        ...(type === NETWORK ? isolationOf(reveal(resource.inputs, resource.name) as unknown as NetworkInputs) : {}),
+      }));
 
   return {
     document: {
@@ -85,6 +89,18 @@ export function compose(graph: ResourceGraph): ComposeProject {
     images: [...new Set(rendered.map((item) => item.service.image))],
     volumes: named(VOLUME).map(({ name }) => name),
   };
+}
+
+/** What keeps an internal network to its members, as `components/platform/networks.ts` sets it. */
+interface NetworkInputs {
+  readonly internal?: boolean;
+  readonly options?: Record<string, string>;
+  readonly ipamConfigs?: { readonly subnet: string; readonly gateway: string }[];
+}
+
+function isolationOf({ internal, options, ipamConfigs }: NetworkInputs): Record<string, Plain> {
+  if (internal !== true) return {};
+  return { internal, driver_opts: options ?? {}, ipam: { config: ipamConfigs ?? [] } };
 }
 
 /**
@@ -156,6 +172,8 @@ interface ContainerInputs {
   readonly ports: readonly { readonly ip: string; readonly external: number; readonly internal: number }[];
   readonly uploads: readonly { readonly file: string; readonly content: string }[];
   readonly volumes: readonly VolumeInputs[];
+  /** `none`: no network. */
+  readonly networkMode?: string;
   readonly networksAdvanced: readonly { readonly name: string; readonly aliases: string[] }[];
   readonly labels: readonly { readonly label: string; readonly value: string }[];
 }
@@ -183,9 +201,7 @@ function service(container: Resource, serviceOf: ReadonlyMap<string, string>) {
     ...lifecycleOf(inputs),
     ports: inputs.ports.map((port) => `${port.ip}:${port.external}:${port.internal}/tcp`),
     volumes: [...files.map((file) => `./${file.path}:${inContainer(file, name)}:ro`), ...inputs.volumes.flatMap(mount)],
-    networks: Object.fromEntries(
-      inputs.networksAdvanced.map((network) => [network.name, { aliases: network.aliases }]),
-    ),
+    ...networkOf(inputs),
     ...(dependencies.length === 0
       ? {}
       : { depends_on: Object.fromEntries(dependencies.map((other) => [other, { condition: "service_healthy" }])) }),
@@ -208,6 +224,12 @@ function processOf(inputs: ContainerInputs): Record<string, Plain> {
     environment: inputs.envs.map(escaped),
     init: inputs.init,
   };
+}
+
+/** Compose refuses a service that has both. */
+function networkOf({ networkMode, networksAdvanced }: ContainerInputs): Record<string, Plain> {
+  if (networkMode !== undefined) return { network_mode: networkMode };
+  return { networks: Object.fromEntries(networksAdvanced.map(({ name, aliases }) => [name, { aliases }])) };
 }
 
 /** What it may not do, and how much it may take. */

@@ -158,8 +158,6 @@ function whyText(verdict: Verdict): string {
       return `both slots refuse the probes${context.status === undefined ? "" : ` with HTTP ${String(context.status)}`}: check their token`;
     case "not-scraped":
       return "Prometheus has no recent scrapes of the router";
-    case "metric-missing":
-      return `the candidate does not export ${context.metric ?? "a metric"}`;
     case "no-value":
       return "the query yields nothing";
     case "no-stable-value":

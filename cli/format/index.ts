@@ -13,6 +13,7 @@ import { formatDown, formatEnvironment, formatStatus, formatSynth, formatUp } fr
 import { formatRolloutChange } from "./rollout/change.ts";
 import { formatReleases } from "./rollout/releases.ts";
 import { formatSecretsRotate, formatSecretsStatus } from "./secrets.ts";
+import { formatTesterLink } from "./rollout/tester-link.ts";
 import { formatRolloutStatus, formatWatchResult, ROLLOUT_VIEW } from "./rollout/status.ts";
 import { formatTest } from "./test.ts";
 import { formatVersion } from "./version.ts";
@@ -39,6 +40,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "rollout resume": formatRolloutChange,
   "rollout promote": formatRolloutChange,
   "rollout abort": formatRolloutChange,
+  "rollout tester-link": formatTesterLink,
   "rollout finish": formatRolloutChange,
   "secrets rotate": formatSecretsRotate,
   "secrets status": formatSecretsStatus,

@@ -6,8 +6,8 @@ export interface DockerPlatform {
   /** Prefix of the names of containers, networks and volumes; unique per instance on one Docker daemon. */
   readonly instance: string;
   readonly stack: string;
-  /** Name of the instance's bridge network; a container is reached there by its component name. */
-  readonly network: pulumi.Input<string>;
+  /** Names of the networks that a component is on; it is reached there by its name. None: it has no network. */
+  readonly networks: (component: string) => readonly pulumi.Input<string>[];
 }
 
 /** A file that the container sees at `path`; it never becomes part of the image or of the environment. */

@@ -52,6 +52,7 @@ export function containerArgs(
     ...(spec.slot === undefined ? {} : { [LABELS.slot]: spec.slot }),
     ...(files === undefined ? {} : { [FILES_LABEL]: files.carrier }),
   };
+  const networks = platform.networks(spec.component);
   return {
     name: `${platform.instance}-${spec.component}`,
     hostname: spec.component,
@@ -87,7 +88,8 @@ export function containerArgs(
       ip: port.address ?? "127.0.0.1",
       protocol: "tcp",
     })),
-    networksAdvanced: [{ name: platform.network, aliases: [spec.component] }],
+    networksAdvanced: networks.map((name) => ({ name, aliases: [spec.component] })),
+    ...(networks.length === 0 ? { networkMode: "none" } : {}),
     readOnly: true,
     privileged: false,
     capabilities: { drops: ["ALL"] },

@@ -4,9 +4,9 @@ import {
   ENVOY_SCRAPE_INTERVAL_SECONDS,
   ROUTE_RELABELLING,
 } from "../../contract/envoy/metrics.ts";
-import { OBSERVE_PATHS, OBSERVE_PORT, slotHost } from "../../contract/envoy/names.ts";
+import { OBSERVE_PATHS, OBSERVE_PORT, slotHost, slotMetricsPath } from "../../contract/envoy/names.ts";
 import { JOBS } from "../../contract/monitoring.ts";
-import { HTTP_PORT, SERVER_PATHS } from "../../contract/server.ts";
+import { HTTP_PORT } from "../../contract/server.ts";
 import type { ScrapeJob } from "./prometheus.ts";
 
 /** Ports inside the monitoring's own containers, on both platforms. */
@@ -25,32 +25,32 @@ export const MONITORING_HOSTS = {
   postgresExporter: "postgres-exporter",
 } as const;
 
-/** Addresses, `host:port`, of what the local Prometheus scrapes. The defaults are the names on the instance's network. */
+/** Addresses, `host:port`, of what the local Prometheus scrapes. The defaults are the names on the instance's networks. */
 export interface DockerTargets {
-  readonly server?: Readonly<Record<(typeof SLOTS)[number], string>>;
   readonly router?: string;
   readonly postgresExporter?: string;
   readonly prometheus?: string;
   readonly alertmanager?: string;
 }
 
-/** The scrape jobs of the local stack: every part by its name. */
+/** The scrape jobs of the local stack: every part by its name, the slots through the router. */
 export function dockerJobs(targets: DockerTargets = {}): readonly ScrapeJob[] {
   const hosts = MONITORING_HOSTS;
   const ports = MONITORING_PORTS;
+  const router = targets.router ?? `router:${OBSERVE_PORT}`;
   return [
     {
       name: JOBS.server,
-      path: SERVER_PATHS.metrics,
       intervalSeconds: ENVOY_SCRAPE_INTERVAL_SECONDS,
       discovery: {
+        // Through the router, which alone has a network with a slot.
         static: SLOTS.map((slot) => ({
-          targets: [targets.server?.[slot] ?? `${slotHost(slot)}:${HTTP_PORT}`],
-          labels: { slot },
+          targets: [router],
+          labels: { slot, instance: `${slotHost(slot)}:${HTTP_PORT}`, __metrics_path__: slotMetricsPath(slot) },
         })),
       },
     },
-    routerJob({ static: [{ targets: [targets.router ?? `router:${OBSERVE_PORT}`] }] }, ENVOY_METRIC_RELABELLING),
+    routerJob({ static: [{ targets: [router] }] }, ENVOY_METRIC_RELABELLING),
     one(JOBS.postgres, targets.postgresExporter ?? `${hosts.postgresExporter}:${ports.postgresExporter}`),
     one(JOBS.prometheus, targets.prometheus ?? `${hosts.prometheus}:${ports.prometheus}`),
     one(JOBS.alertmanager, targets.alertmanager ?? `${hosts.alertmanager}:${ports.alertmanager}`),

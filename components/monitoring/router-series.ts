@@ -2,12 +2,15 @@ import { ENVOY_LABELS, ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { selector } from "./promql.ts";
 
-/** Service levels are computed from plain requests: a stream or WebSocket lasts as long as its client likes. */
-const REQUESTS: ClusterKind = "plain";
+/**
+ * Service levels are computed from users' requests, those of MCP sessions included. A stream or WebSocket lasts as long as its
+ * client likes, and testers and probes are not users.
+ */
+const REQUESTS: readonly ClusterKind[] = ["plain", "session"];
 
-/** One of Envoy's series for the plain requests of both slots. */
+/** One of Envoy's series for the users' requests to both slots. */
 export function plainRequests(metric: string, ...matchers: readonly string[]): string {
-  return selector(metric, `${ENVOY_LABELS.kind}="${REQUESTS}"`, `${ENVOY_LABELS.slot}=~".+"`, ...matchers);
+  return selector(metric, `${ENVOY_LABELS.kind}=~"${REQUESTS.join("|")}"`, `${ENVOY_LABELS.slot}=~".+"`, ...matchers);
 }
 
 /** Matcher of the answers of one class, e.g. "5". */

@@ -15,6 +15,8 @@ export interface EnvoyRouterArgs {
   readonly image?: pulumi.Input<string>;
   /** EXAI_WS_PORT: the WebSocket port on the servers and inside the router. */
   readonly webSocketPort: number;
+  /** Public keys that verify tokens for access to a slot: a JWK set as JSON. */
+  readonly accessKeys: pulumi.Input<string>;
   /**
    * Directory of the host, absolute, that holds the route table's file. The rollout controller owns the file; the first
    * one is written before the container is made, since Envoy does not start without it.
@@ -28,6 +30,8 @@ export interface EnvoyRouterArgs {
     /** Read-back and metrics. */
     readonly observe: number;
   };
+  /** Hosts that slots may reach, as `host:port`. @default none, and no listener for them */
+  readonly egress?: readonly string[];
   /** Host address of the users' ports. The read-back's port is on loopback always. @default "127.0.0.1" */
   readonly address?: string;
   /** Writes a JSON line per request to the container's log. @default false */
@@ -89,12 +93,14 @@ export function envoyContainer(
   const cpus = args.cpus ?? 1;
   const memoryMegabytes = args.memoryMegabytes ?? DEFAULT_ROUTER_MEMORY;
   const address = args.address ?? "127.0.0.1";
-  const bootstrap = envoyBootstrap({
-    webSocketPort: args.webSocketPort,
-    instance: args.platform.instance,
-    memoryMegabytes,
-    ...(args.accessLog === undefined ? {} : { accessLog: args.accessLog }),
-  });
+  const bootstrap = (accessKeys: string): string => {
+    const { accessLog, egress, platform, webSocketPort } = args;
+    const optional = { ...(accessLog === undefined ? {} : { accessLog }), ...(egress === undefined ? {} : { egress }) };
+    const options = { accessKeys, webSocketPort, memoryMegabytes, instance: platform.instance, ...optional };
+    return `${JSON.stringify(envoyBootstrap(options), undefined, 2)}\n`;
+  };
+  const { accessKeys } = args;
+  const content = typeof accessKeys === "string" ? bootstrap(accessKeys) : pulumi.output(accessKeys).apply(bootstrap);
   return {
     component: ROUTER,
     image: args.image ?? DEFAULT_ENVOY_IMAGE,
@@ -105,7 +111,7 @@ export function envoyContainer(
       ...["--config-path", BOOTSTRAP_PATH, "--concurrency", String(Math.max(1, Math.ceil(cpus)))],
       ...["--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "5"],
     ],
-    files: [{ path: BOOTSTRAP_PATH, content: `${JSON.stringify(bootstrap, undefined, 2)}\n` }],
+    files: [{ path: BOOTSTRAP_PATH, content }],
     binds: [{ hostPath: args.routesDirectory, path: ROUTES_DIRECTORY, readOnly: true }],
     ports: [
       { internal: HTTP_PORT, external: args.ports.http, address },

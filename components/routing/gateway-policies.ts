@@ -1,6 +1,9 @@
 import { QUEUEING, UPSTREAM_IDLE_SECONDS } from "../../contract/envoy/queueing.ts";
-import { ENVOY_GATEWAY, ROUTE_STAT_NAME } from "../../contract/gateway.ts";
+import type * as pulumi from "@pulumi/pulumi";
+import { ACCESS } from "../../contract/envoy/access.ts";
+import { ENVOY_GATEWAY, ROUTE_STAT_NAME, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { HEADERS, RETRY_AFTER_SECONDS } from "../../contract/server.ts";
+import { REMOVE_COOKIE } from "./envoy/session-filter.ts";
 import { GATEWAY_TARGET, type GatewayObject, type RoutingSpec } from "./gateway.ts";
 
 /** CEL that names the slot of the upstream cluster, `service/<namespace>/server-<slot>/<port>/<name>`. */
@@ -39,6 +42,7 @@ export function clientPolicy(spec: RoutingSpec): GatewayObject {
       timeout: { http: { streamIdleTimeout: "1h" } },
       path: { escapedSlashesAction: "RejectRequest", disableMergeSlashes: false },
       headers: {
+        earlyRequestHeaders: { remove: [HEADERS.pinned, HEADERS.sessionSlot] },
         lateResponseHeaders: {
           addIfAbsent: [{ name: "retry-after", value: retryAfter() }],
           set: [
@@ -84,7 +88,38 @@ export function backendPolicy(): GatewayObject {
   };
 }
 
-/** Routes a session to its replica, and strips the tag before the server sees it. */
+/**
+ * Verifies tokens for access to a slot, on the routes to the slots. A valid one sets the header that the pinned rules match; any
+ * other one is answered with 401. A cookie is taken only where the policy for sessions removes it before the slot.
+ */
+export function accessPolicy(spec: Pick<RoutingSpec, "sessionTags">, keys: pulumi.Input<string>): GatewayObject {
+  const routes = [...Object.values(ROUTING_NAMES.pinned), ...Object.values(ROUTING_NAMES.shared)];
+  return {
+    apiVersion: ENVOY_GATEWAY,
+    kind: "SecurityPolicy",
+    spec: {
+      targetRefs: routes.map((name) => ({ group: GATEWAY_TARGET.group, kind: "HTTPRoute", name })),
+      jwt: {
+        optional: true,
+        providers: [
+          {
+            name: "exai",
+            issuer: ACCESS.issuer,
+            localJWKS: { type: "Inline", inline: keys },
+            extractFrom: {
+              headers: [{ name: HEADERS.access }],
+              ...(spec.sessionTags ? { cookies: [ACCESS.cookie] } : {}),
+            },
+            claimToHeaders: [{ claim: ACCESS.claim, header: HEADERS.pinned }],
+            recomputeRoute: true,
+          },
+        ],
+      },
+    },
+  };
+}
+
+/** Routes a session to its replica, and strips the tag, and a tester's cookie, before the server sees them. */
 export function sessionPolicy(): GatewayObject {
   return {
     apiVersion: ENVOY_GATEWAY,
@@ -95,11 +130,14 @@ export function sessionPolicy(): GatewayObject {
 
 /**
  * Envoy matches the changed headers once more. The stripped session would then be a new one, and the weights would
- * decide; the testers' header keeps it on its slot. A missing replica is not an error: another one answers that it
- * does not know the session, and the client initialises again, as the protocol requires.
+ * decide; a header keeps it on its slot, and a verified token does so already. A missing replica is not an error: another one
+ * answers that it does not know the session, and the client initialises again, as the protocol requires.
  */
 const UNTAG_SESSION = `function envoy_on_request(handle)
   local headers = handle:headers()
+  local pinned = headers:get("${HEADERS.pinned}") ~= nil
+  if pinned then${REMOVE_COOKIE.replaceAll("\n", "\n  ")}
+  end
   local session = headers:get("${HEADERS.mcpSessionId}")
   if session == nil then return end
   for _, slot in ipairs({"blue", "green"}) do
@@ -111,7 +149,7 @@ const UNTAG_SESSION = `function envoy_on_request(handle)
         handle:setUpstreamOverrideHost(replica, false)
         rest = string.sub(rest, stop + 1)
       end
-      headers:replace("${HEADERS.testerSlot}", slot)
+      if not pinned then headers:replace("${HEADERS.sessionSlot}", slot) end
       headers:replace("${HEADERS.mcpSessionId}", rest)
       return
     end

@@ -15,7 +15,8 @@ import {
   sharedRules,
   type Listener,
 } from "../../contract/gateway.ts";
-import { HEADERS } from "../../contract/server.ts";
+import { ACCESS, ACCESS_PAGE, AUDIENCES, pinOf, type Audience } from "../../contract/envoy/access.ts";
+import { HEADERS, SERVER_PATHS } from "../../contract/server.ts";
 
 /** An object of the Gateway API or of Envoy Gateway, without its metadata. */
 export interface GatewayObject {
@@ -131,35 +132,55 @@ export function gateway(spec: RoutingSpec): GatewayObject {
  */
 export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weights): GatewayObject {
   const { wsPort, services } = spec;
-  return route(spec, listener, sharedRules({ listener, wsPort, services, table: { ...FIRST_TABLE, weights } }));
+  const evicted = SLOTS.filter((slot) => weights[slot] === 0);
+  const table = { ...FIRST_TABLE, weights, evicted };
+  return route(spec, listener, sharedRules({ listener, wsPort, services, table }));
 }
 
+/** Headers that the gateway and the rollout use among themselves: no slot gets them, and an outsider cannot set them. */
+const INTERNAL_HEADERS = [HEADERS.access, HEADERS.pinned, HEADERS.sessionSlot];
+
 /**
- * Rules that select one slot regardless of the weights: a session's tag and the testers' header. They are
+ * Rules that select one slot regardless of the weights: a session's tag, and the slot of a verified token. They are
  * permanent, so that both slots' clusters exist before traffic is shifted to them.
  */
 export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
-  const rule = (kind: ClusterKind, by: "session" | "tester", slot: Slot): Record<string, unknown> => {
+  const rule = (
+    by: "session" | Audience,
+    slot: Slot,
+    kind: ClusterKind,
+    places: readonly Readonly<Record<string, unknown>>[],
+  ): Record<string, unknown> => {
     const header =
       by === "session"
         ? { type: "RegularExpression", name: HEADERS.mcpSessionId, value: `${slot}[.].+` }
-        : { type: "Exact", name: HEADERS.testerSlot, value: slot };
+        : { type: "Exact", name: HEADERS.pinned, value: pinOf(slot, by) };
+    const matches = [
+      { ...header },
+      ...(by === "session" ? [{ type: "Exact", name: HEADERS.sessionSlot, value: slot }] : []),
+    ];
     return {
       name: pinnedName(kind, by, slot),
-      matches: kindMatches(kind).map((match) => ({ ...match, headers: [header] })),
+      // The policy for sessions replaces the tag by a header, and Envoy then selects the route again.
+      matches: matches.flatMap((each) => places.map((place) => ({ ...place, headers: [each] }))),
+      filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: { remove: INTERNAL_HEADERS } }],
       backendRefs: [backendRef(spec, kind, slot, 1)],
       timeouts: ROUTE_TIMEOUTS,
     };
   };
-  return route(
-    spec,
-    listener,
-    LISTENER_KINDS[listener].flatMap((kind) => [
-      // A tagged session keeps its slot even with the testers' header: the policy that strips the tag sets the header.
-      ...(spec.sessionTags && listener === "http" ? SLOTS.map((slot) => rule(kind, "session", slot)) : []),
-      ...SLOTS.map((slot) => rule(kind, "tester", slot)),
-    ]),
-  );
+  const places = LISTENER_KINDS[listener].flatMap(kindMatches);
+  const mcp = { path: { type: "PathPrefix", value: SERVER_PATHS.mcp } };
+  return route(spec, listener, [
+    ...AUDIENCES.flatMap((audience) =>
+      SLOTS.map((slot) => rule(audience, slot, listener === "http" ? audience : `${audience}-websocket`, places)),
+    ),
+    ...(spec.sessionTags && listener === "http"
+      ? SLOTS.flatMap((slot) => [
+          rule("session", slot, "stream", [{ ...mcp, method: "GET" }]),
+          rule("session", slot, "session", [mcp]),
+        ])
+      : []),
+  ]);
 }
 
 /** Redirects plain HTTP to HTTPS permanently. */
@@ -196,4 +217,42 @@ function route(spec: RoutingSpec, listener: Listener, rules: readonly unknown[])
 /** The response to sessions of an evicted slot; only the rollout refers to it. */
 export function goneSession(): GatewayObject {
   return { apiVersion: ENVOY_GATEWAY, kind: "HTTPRouteFilter", spec: goneSessionFilter() };
+}
+
+/** The page that stores a tester's token in the browser. */
+export function accessPage(): GatewayObject {
+  return {
+    apiVersion: ENVOY_GATEWAY,
+    kind: "HTTPRouteFilter",
+    spec: {
+      directResponse: {
+        statusCode: 200,
+        contentType: "text/html; charset=utf-8",
+        body: { type: "Inline", inline: ACCESS_PAGE },
+      },
+    },
+  };
+}
+
+/** The route of that page, which no policy for tokens covers: a browser with an expired token removes it there. */
+export function accessPageRoute(spec: RoutingSpec): GatewayObject {
+  const header = (name: string, value: string): Record<string, string> => ({ name, value });
+  return route(spec, "http", [
+    {
+      name: "page",
+      matches: [{ path: { type: "Exact", value: ACCESS.page } }],
+      filters: [
+        {
+          type: "ResponseHeaderModifier",
+          responseHeaderModifier: {
+            set: [header("cache-control", "no-store"), header("referrer-policy", "no-referrer")],
+          },
+        },
+        {
+          type: "ExtensionRef",
+          extensionRef: { group: ENVOY_GATEWAY.split("/")[0], kind: "HTTPRouteFilter", name: ROUTING_NAMES.accessPage },
+        },
+      ],
+    },
+  ]);
 }

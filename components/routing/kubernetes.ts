@@ -1,11 +1,14 @@
 import * as k8s from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
+import { MountedSecret } from "../secrets/kubernetes.ts";
 import { allOn, type Weights } from "../../contract/slots.ts";
-import { LISTENERS, ROUTING_NAMES } from "../../contract/gateway.ts";
+import { ACCESS_SECRET, LISTENERS, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { ExaiComponent } from "../core/component.ts";
 import { metadata, type KubernetesPlatform } from "../core/kubernetes.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import {
+  accessPage,
+  accessPageRoute,
   envoyProxy,
   gateway,
   pinnedRoute,
@@ -15,12 +18,14 @@ import {
   type GatewayObject,
   type RoutingSpec,
 } from "./gateway.ts";
-import { backendPolicy, clientPolicy, sessionPolicy } from "./gateway-policies.ts";
+import { backendPolicy, clientPolicy, sessionPolicy, accessPolicy } from "./gateway-policies.ts";
 
 type ObjectArgs = k8s.apiextensions.CustomResourceArgs;
 
 export interface KubernetesRoutingArgs extends RoutingSpec {
   readonly platform: KubernetesPlatform;
+  /** Public keys that verify tokens for access to a slot, and the private one, which goes to a Secret. */
+  readonly access: { readonly keys: pulumi.Input<string>; readonly privateKey: pulumi.Input<string> };
   /** Weights at the first deployment; afterwards they are the rollout controller's. @default all on blue */
   readonly initialWeights?: Weights;
   /** Escape hatches. */
@@ -69,9 +74,21 @@ export class KubernetesRouting extends ExaiComponent {
     object("client-policy", ROUTING_NAMES.policy, clientPolicy(args), undefined, after);
     object("backend-policy", ROUTING_NAMES.policy, backendPolicy(), undefined, after);
     if (args.sessionTags) object("session-policy", ROUTING_NAMES.policy, sessionPolicy(), undefined, after);
+    // Not mounted: whoever may read it signs tokens (`exai rollout`).
+    new MountedSecret(
+      `${name}-access`,
+      {
+        platform: args.platform,
+        part: { component: "router" },
+        name: ACCESS_SECRET.name,
+        files: { [ACCESS_SECRET.entry]: args.access.privateKey },
+      },
+      { parent: this },
+    );
     const gone = object("gone-session", ROUTING_NAMES.goneSession, goneSession());
     if (args.tlsSecret !== undefined)
       object("redirect", ROUTING_NAMES.redirect, redirectRoute(args), transform?.route, after);
+    const routes: pulumi.Resource[] = [];
     for (const listener of LISTENERS) {
       const pinned = object(
         `${listener}-pinned`,
@@ -80,7 +97,7 @@ export class KubernetesRouting extends ExaiComponent {
         transform?.route,
         after,
       );
-      object(
+      const shared = object(
         `${listener}-shared`,
         ROUTING_NAMES.shared[listener],
         sharedRoute(args, listener, weights),
@@ -88,6 +105,14 @@ export class KubernetesRouting extends ExaiComponent {
         // Rules are one atomic list to the API server, so the controller owns all of them; `up` does not change them.
         { dependsOn: [pinned, gone], ignoreChanges: ["spec.rules"] },
       );
+      routes.push(pinned, shared);
+    }
+    const policy = accessPolicy(args, args.access.keys);
+    object("access-policy", ROUTING_NAMES.policy, policy, undefined, { dependsOn: routes });
+    if (args.sessionTags) {
+      const page = object("access-page-filter", ROUTING_NAMES.accessPage, accessPage());
+      const pageRoute = accessPageRoute(args);
+      object("access-page", ROUTING_NAMES.accessPage, pageRoute, transform?.route, { dependsOn: [front, page] });
     }
     this.registerOutputs({});
   }

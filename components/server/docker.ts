@@ -1,6 +1,7 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { SLOTS, type Slot } from "../../contract/slots.ts";
+import { EGRESS_PORT } from "../../contract/envoy/names.ts";
 import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";
@@ -49,6 +50,14 @@ export class DockerServer extends ExaiComponent {
   }
 }
 
+/** Of the names in common use; Node reads them only with the last. The router allows the hosts. */
+const PROXY = {
+  HTTP_PROXY: `http://router:${String(EGRESS_PORT)}`,
+  HTTPS_PROXY: `http://router:${String(EGRESS_PORT)}`,
+  NO_PROXY: "localhost,127.0.0.1",
+  NODE_USE_ENV_PROXY: "1",
+} as const;
+
 /** The container of one slot; pure. */
 export function slotSpec(
   slot: Slot,
@@ -61,7 +70,7 @@ export function slotSpec(
     slot,
     image,
     user: `${SERVER_UID}:${SERVER_UID}`,
-    environment: plainEnvironment(args.environment, secrets, slot),
+    environment: { ...plainEnvironment(args.environment, secrets, slot), ...PROXY },
     files: secrets.map(({ file, content }) => ({ path: `${SECRETS_DIRECTORY}/${file}`, content, secret: true })),
     tmpfs: { "/tmp": "size=64m,mode=1777,nosuid,nodev,noexec" },
     memoryMegabytes: args.memoryMegabytes,

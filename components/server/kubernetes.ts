@@ -1,7 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { SLOTS, type Slot } from "../../contract/slots.ts";
-import { STREAMS_PORT } from "../../contract/gateway.ts";
+import { isWebSocket, type ClusterKind } from "../../contract/envoy/names.ts";
+import { KIND_PORTS } from "../../contract/gateway.ts";
 import { HTTP_PORT, SECRETS_DIRECTORY, SERVER_PATHS, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import {
@@ -24,6 +25,14 @@ import { plainEnvironment, secretFiles, type ServerEnvironment, type SlotSecrets
  * proxies within 1.3 to 2.6 s.
  */
 const PRE_STOP_SECONDS = 5;
+
+/** A port of a slot's Service that leads to the pods' HTTP or WebSocket port. */
+function servicePort(kind: ClusterKind, port: number, name: string): k8s.types.input.core.v1.ServicePort {
+  const target = isWebSocket(kind)
+    ? { targetPort: "websocket", appProtocol: "kubernetes.io/ws" }
+    : { targetPort: "http", appProtocol: "http" };
+  return { name, port, protocol: "TCP", ...target };
+}
 
 export interface KubernetesServerArgs {
   readonly platform: KubernetesPlatform;
@@ -76,14 +85,8 @@ export class KubernetesServer extends ExaiComponent {
               selector: selectorLabels(platform, slotPart),
               ports: [
                 { name: "http", port: HTTP_PORT, targetPort: "http", protocol: "TCP", appProtocol: "http" },
-                { name: "streams", port: STREAMS_PORT, targetPort: "http", protocol: "TCP", appProtocol: "http" },
-                {
-                  name: "websocket",
-                  port: args.environment.wsPort,
-                  targetPort: "websocket",
-                  protocol: "TCP",
-                  appProtocol: "kubernetes.io/ws",
-                },
+                servicePort("websocket", args.environment.wsPort, "websocket"),
+                ...Object.entries(KIND_PORTS).map(([kind, port]) => servicePort(kind as ClusterKind, port, kind)),
               ],
             },
           },

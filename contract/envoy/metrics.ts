@@ -1,4 +1,5 @@
 import { SLOTS, type Slot } from "../slots.ts";
+import { CLUSTER_KINDS } from "./names.ts";
 
 /**
  * The router's series, their relabelling in Prometheus, and their names in gates and dashboards.
@@ -30,7 +31,7 @@ export const ENVOY_METRICS = {
 export const ENVOY_LABELS = {
   /** `blue` or `green`. */
   slot: "slot",
-  /** `plain`, `stream` or `websocket`. Service levels are computed from `plain`. */
+  /** A `ClusterKind`. Service levels are computed from `plain` and `session`. */
   kind: "kind",
   responseClass: "envoy_response_code_class",
   /** One of {@link EVICTIONS}. */
@@ -60,11 +61,14 @@ interface DropRule {
   readonly action: "drop";
 }
 
+/** The kinds that a cluster's name has. */
+const NAMED_KINDS = CLUSTER_KINDS.filter((kind) => kind !== "plain").join("|");
+
 /** Turns the name of Envoy's cluster into the labels `slot` and `kind`; goes into the router's scrape job. */
 export const ENVOY_METRIC_RELABELLING: readonly RelabelRule[] = [
-  rule("(blue|green)(?:-stream|-websocket)?", "slot", "$1"),
+  rule(`(blue|green)(?:-(?:${NAMED_KINDS}))?`, "slot", "$1"),
   rule("blue|green", "kind", "plain"),
-  rule("(?:blue|green)-(stream|websocket)", "kind", "$1"),
+  rule(`(?:blue|green)-(${NAMED_KINDS})`, "kind", "$1"),
 ];
 
 /** What a table says of a slot without users: only that its sessions are evicted, or also that it was emptied intentionally. */

@@ -1,29 +1,42 @@
 import { join } from "node:path";
-import { SLOTS, isSlot, type Slot } from "../slots.ts";
+import { SLOTS, type Slot } from "../slots.ts";
 
 /**
- * What a cluster of the router carries. Each has its own series, so that gates see plain requests alone: a stream that
- * lives for hours would otherwise stand in the latency histogram as a request of hours.
+ * What a cluster of the router carries. Each has its own series, so that gates see what they may judge alone: requests that the
+ * weights distribute, and probes. A stream that lives for hours would otherwise count as a request of hours, and a client that
+ * chooses its slot, by a session or a tester's token, could choose the outcome of a gate.
  */
-export const CLUSTER_KINDS = ["plain", "stream", "websocket"] as const;
+export const CLUSTER_KINDS = [
+  "plain",
+  "stream",
+  "websocket",
+  "session",
+  "probe",
+  "probe-websocket",
+  "tester",
+  "tester-websocket",
+] as const;
 
 /**
  * `plain`: requests to the HTTP port. `stream`: the dashboard's WebSocket and MCP's event stream, on the HTTP port.
- * `websocket`: the WebSocket port.
+ * `websocket`: the WebSocket port. `session`: requests of an MCP session, which stays on its slot. `probe` and `tester`: what
+ * comes with such a token (`contract/envoy/access.ts`).
  */
 export type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
-/** Name of an Envoy cluster: `blue`, `blue-stream`, `blue-websocket`, and the same for green. */
+/** Name of an Envoy cluster: `blue`, `blue-stream`, `blue-probe-websocket`, and the same for green. */
 export function clusterName(slot: Slot, kind: ClusterKind = "plain"): string {
   return kind === "plain" ? slot : `${slot}-${kind}`;
 }
 
+/** Whether a cluster leads to the WebSocket port. */
+export function isWebSocket(kind: ClusterKind): boolean {
+  return kind.endsWith("websocket");
+}
+
 /** Slot and kind of an Envoy cluster; undefined for a cluster that carries no users, such as the admin one. */
 export function parseClusterName(name: string): { readonly slot: Slot; readonly kind: ClusterKind } | undefined {
-  const [slot = "", kind = "plain", ...rest] = name.split("-");
-  if (!isSlot(slot) || rest.length > 0) return undefined;
-  const known = CLUSTER_KINDS.find((each) => each === kind);
-  return known === undefined ? undefined : { slot, kind: known };
+  return CLUSTERS.find(({ slot, kind }) => clusterName(slot, kind) === name);
 }
 
 /** Every pair of slot and kind, in a fixed order. */
@@ -56,6 +69,9 @@ export const BOOTSTRAP_PATH = "/etc/exai/router/bootstrap.json";
 /** Port inside the container of the read-only view of Envoy's administration: read-back and metrics. */
 export const OBSERVE_PORT = 9901;
 
+/** Port inside the container by which slots reach the hosts that the settings allow: a forward proxy. */
+export const EGRESS_PORT = 3128;
+
 /** Port of the administration interface itself, on the container's loopback alone. */
 export const ADMIN_PORT = 9902;
 
@@ -70,3 +86,13 @@ export const OBSERVE_PATHS = {
   clusters: "/clusters",
   listeners: "/listeners",
 } as const;
+
+/** Path of the read-only view that passes on a slot's metrics: Prometheus has no network with a slot. */
+export function slotMetricsPath(slot: Slot): string {
+  return `/slots/${slot}/metrics`;
+}
+
+/** Name of the Envoy cluster behind {@link slotMetricsPath}; its requests do not come from users and count in no service level. */
+export function metricsClusterName(slot: Slot): string {
+  return `${slot}-metrics`;
+}

@@ -1,9 +1,18 @@
 import { SLOTS, isSlot, type Slot, type Weights } from "../slots.ts";
 import { HEADERS, SERVER_PATHS } from "../server.ts";
 import { typed, type Json } from "./json.ts";
+import { accessRoutes } from "./access-routes.ts";
 import { evictionStat, type Eviction } from "./metrics.ts";
-import { QUEUEING } from "./queueing.ts";
-import { clusterName, parseClusterName, ROUTE_CONFIGURATION, type ClusterKind } from "./names.ts";
+import { clusterName, parseClusterName, ROUTE_CONFIGURATION } from "./names.ts";
+import {
+  exact,
+  filterConfig,
+  LISTENER_HEADER,
+  responseHeaders,
+  routeAction,
+  SESSION_SCRIPTS,
+  type RequestClass,
+} from "./route-parts.ts";
 
 /** The distribution of new requests. The rollout controller owns it; components declare only the first one. */
 export interface RouteTable {
@@ -18,15 +27,6 @@ export interface RouteTable {
   readonly emptied: readonly Slot[];
 }
 
-/** Name of the Lua filter that removes the slot from a session identifier; off unless a route enables it. */
-export const SESSION_FILTER = "exai.session";
-
-/** Name of the filter's script. */
-export const SESSION_SCRIPT = "untag";
-
-/** Set by the router's listeners for their own routes; a client's value is removed. */
-export const LISTENER_HEADER = "x-exai-listener";
-
 /** Time-outs of the routes. */
 export interface RouteTimeouts {
   /** Seconds for a whole plain request, with the time that it waits for a busy server; Envoy Gateway's routes have no limit. */
@@ -37,19 +37,19 @@ export interface RouteTimeouts {
 
 export const DEFAULT_ROUTE_TIMEOUTS: RouteTimeouts = { requestSeconds: 300, mcpSeconds: 600 };
 
-/** The table of a stack that has never seen a rollout: all on blue. */
+/** The table of a stack that has never seen a rollout: all on blue, and green has no session of a user. */
 export const FIRST_TABLE: RouteTable = {
   generation: 1,
   token: 0,
   weights: { blue: 100, green: 0 },
-  evicted: [],
+  evicted: ["green"],
   emptied: [],
 };
 
 /**
  * The RDS file of a table: one route configuration that both listeners share.
  *
- * Order: the tester's header, then the slot in front of an MCP session identifier, then the weights. An RDS change
+ * Order: the slot of a verified token, then the slot in front of an MCP session identifier, then the weights. An RDS change
  * takes effect for new requests; upgraded connections and open streams keep their slot.
  *
  * @throws RangeError if the weights are not whole percentages with the sum 100.
@@ -72,8 +72,9 @@ function routeConfiguration(table: RouteTable, timeouts: RouteTimeouts): Record<
       {
         name: hostName(table),
         domains: ["*"],
-        request_headers_to_remove: [LISTENER_HEADER],
+        request_headers_to_remove: [LISTENER_HEADER, HEADERS.access, HEADERS.pinned],
         routes: [
+          ...accessRoutes(onWebSocketPort),
           ...routes(table, { match: everything, headers: onWebSocketPort, kind: "websocket", seconds: 0 }),
           ...routes(table, {
             match: { path: SERVER_PATHS.dashboardWebSocket },
@@ -90,47 +91,22 @@ function routeConfiguration(table: RouteTable, timeouts: RouteTimeouts): Record<
   };
 }
 
-/** Requests that are treated alike. */
-interface RequestClass {
-  readonly match: Record<string, Json>;
-  readonly headers: readonly Json[];
-  readonly kind: ClusterKind;
-  /** Time-out of a request in seconds; 0: none. */
-  readonly seconds: number;
-  /** Whether MCP session identifiers are tagged and matched. */
-  readonly mcp?: boolean;
-}
-
-const RETRY_POLICY: Json = {
-  retry_on: QUEUEING.retryOn.join(),
-  num_retries: QUEUEING.retries,
-  retry_back_off: {
-    base_interval: `${String(QUEUEING.backOff.baseMs / 1000)}s`,
-    max_interval: `${String(QUEUEING.backOff.maxMs / 1000)}s`,
-  },
-};
-
 function routes(table: RouteTable, requests: RequestClass): Json[] {
   const mcp = requests.mcp === true;
   const match = (...more: Json[]): Json => ({ ...requests.match, headers: [...requests.headers, ...more] });
-  const session = mcp ? { typed_per_filter_config: { [SESSION_FILTER]: untag() } } : {};
-  const action = {
-    timeout: `${String(requests.seconds)}s`,
-    // A retry only if the slot has not received the request: an error of the slot must reach the gates.
-    retry_policy: RETRY_POLICY,
-    ...(requests.kind === "plain" ? {} : { idle_timeout: "0s" }),
-  };
-  const toSlot = (slot: Slot): Record<string, Json> => ({
-    route: { cluster: clusterName(slot, requests.kind), ...action },
-    response_headers_to_add: responseHeaders(slot, mcp),
-    ...session,
-  });
+  const session = mcp ? filterConfig(SESSION_SCRIPTS.untag) : {};
+  const action = routeAction(requests);
   return [
-    ...SLOTS.map((slot) => ({ match: match(exact(HEADERS.testerSlot, slot)), ...toSlot(slot) })),
     ...(mcp
       ? SLOTS.map((slot) => ({
           match: match({ name: HEADERS.mcpSessionId, string_match: { prefix: `${slot}.` } }),
-          ...(table.evicted.includes(slot) ? goneSession(slot, evictionOf(table, slot)) : toSlot(slot)),
+          ...(table.evicted.includes(slot)
+            ? goneSession(slot, evictionOf(table, slot))
+            : {
+                route: { cluster: clusterName(slot, requests.kind === "plain" ? "session" : requests.kind), ...action },
+                response_headers_to_add: responseHeaders(slot, mcp),
+                ...session,
+              }),
         }))
       : []),
     {
@@ -147,20 +123,6 @@ function routes(table: RouteTable, requests: RequestClass): Json[] {
       },
       ...session,
     },
-  ];
-}
-
-function responseHeaders(slot: Slot, mcp: boolean): Json[] {
-  return [
-    { header: { key: HEADERS.servedBy, value: slot }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
-    ...(mcp
-      ? [
-          {
-            header: { key: HEADERS.mcpSessionId, value: `${slot}.%RESP(${HEADERS.mcpSessionId})%` },
-            append_action: "OVERWRITE_IF_EXISTS",
-          },
-        ]
-      : []),
   ];
 }
 
@@ -185,17 +147,6 @@ function goneSession(slot: Slot, eviction: Eviction): Record<string, Json> {
       { header: { key: HEADERS.servedBy, value: "router" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
     ],
   };
-}
-
-/** Enables the filter that removes the slot from the session identifier. */
-function untag(): Json {
-  return typed("envoy.config.route.v3.FilterConfig", {
-    config: typed("envoy.extensions.filters.http.lua.v3.LuaPerRoute", { name: SESSION_SCRIPT }),
-  });
-}
-
-function exact(name: string, value: string): Json {
-  return { name, string_match: { exact: value } };
 }
 
 /** @throws RangeError if the weights are not whole percentages with the sum 100. */

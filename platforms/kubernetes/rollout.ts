@@ -1,5 +1,7 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { SLOTS, otherSlot } from "../../contract/slots.ts";
+import { ACCESS_SECRET } from "../../contract/gateway.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
@@ -9,6 +11,8 @@ import { planDefaults } from "../../operations/rollout/model/plan.ts";
 import { KubernetesAuditStore } from "../../operations/rollout/kubernetes/audit-store.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { kubernetesRollout, type OpenRollout } from "../../operations/rollout/kubernetes/context.ts";
+import { SlotAccess } from "../../operations/rollout/ports/access.ts";
+import type { Secret } from "../../operations/rollout/kubernetes/api-types.ts";
 import { KubernetesCursorStore } from "../../operations/rollout/kubernetes/delivery-cursors.ts";
 import { KubernetesSlots, type SlotImages } from "../../operations/rollout/kubernetes/slots.ts";
 import { parseRotation } from "../../operations/secrets/record.ts";
@@ -53,6 +57,7 @@ export async function openKubernetesRollout(
       ...{ cluster, instance: settings.instance, replicas: settings.replicas },
       images: images ?? engineImages(declared, check),
     }),
+    access: new SlotAccess(`https://${settings.hostname ?? ""}`, () => accessSecret(name, cluster)),
     gates: gateSettings(settings),
     defaults: planDefaults(settings),
     deadlines: { graceSeconds: settings.graceSeconds },
@@ -85,6 +90,19 @@ export function clusterOf(settings: Settings): Cluster {
 function rotationIn(source: ConfigSource): Rotation | undefined {
   const record = source.get("jwtRotation");
   return typeof record === "string" && record !== "" ? parseRotation(record, "exai:jwtRotation") : undefined;
+}
+
+/** The key for access to the slots. */
+async function accessSecret(stack: string, cluster: Cluster): Promise<KeyObject> {
+  const secret = await cluster.read<Secret>({ apiVersion: "v1", kind: "Secret", name: ACCESS_SECRET.name });
+  const key = secret?.data?.[ACCESS_SECRET.entry];
+  if (key !== undefined) return createPrivateKey(Buffer.from(key, "base64"));
+  throw new UserError(
+    "not-found",
+    `Secret ${cluster.namespace}/${ACCESS_SECRET.name}`,
+    "does not exist, and probes need its key to reach a slot",
+    fix`${command(`up ${stack}`)}`,
+  );
 }
 
 /** The key to sign with: during a rotation the one that every slot accepts, else the only one. */

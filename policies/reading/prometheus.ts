@@ -9,7 +9,7 @@ import { UnknownTruth, type Truth } from "../model/truth.ts";
 /** A scrape job of Prometheus. */
 export interface Job {
   readonly name: string;
-  /** Hosts of static targets, without ports. */
+  /** Hosts of static targets, without ports; the label `instance` names what is scraped through a proxy. */
   readonly hosts: readonly string[];
   /** `key=value` selectors of discovered pods, one list per selector. */
   readonly selectors: readonly (readonly string[])[];
@@ -99,12 +99,11 @@ function jobOf(job: Reader): Job {
   const discoveries = job.at("kubernetes_sd_configs").each();
   return {
     name: job.at("job_name").text ?? "",
-    hosts: statics.flatMap((config) =>
-      config
-        .at("targets")
-        .each()
-        .flatMap(({ text }) => (text === undefined ? [] : [text.replace(/:\d+$/, "")])),
-    ),
+    hosts: statics.flatMap((config) => {
+      const named = config.at("labels", "instance");
+      const targets = named.text === undefined ? config.at("targets").each() : [named];
+      return targets.flatMap(({ text }) => (text === undefined ? [] : [text.replace(/:\d+$/, "")]));
+    }),
     selectors: discoveries.flatMap((config) =>
       config
         .at("selectors")

@@ -176,6 +176,14 @@ export const cidrs = z.string().transform((value, context) => {
   return ranges;
 });
 
+/** Hosts with their ports, separated by commas. */
+export const hostsAndPorts = z.string().transform((value, context) => {
+  const hosts = value.split(",").map((host) => host.trim());
+  if (hosts.every((host) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[1-9]\d{0,4}$/.test(host))) return hosts;
+  context.addIssue({ code: "custom", message: "is not a list of hosts with ports such as api.example.com:443" });
+  return z.NEVER;
+});
+
 /** JSON of the gates of the user's own; their names differ. */
 export const gateQueries = z.string().transform((value, context) => {
   const refuse = (message: string): never => {

@@ -3,7 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import type { Fix } from "../../contract/fix.ts";
-import { STREAMS_PORT } from "../../contract/gateway.ts";
+import { KIND_PORTS } from "../../contract/gateway.ts";
 import { hasDigest } from "./checks.ts";
 import { removeFix, setFix, type Place } from "./fixes.ts";
 import { suggestion } from "../../contract/nearest.ts";
@@ -171,8 +171,9 @@ function crossChecks(
     else refusals.set(key, `is port ${port}, the same as exai:${other}`, String(freePort(port, taken)));
   }
   if (values.wsPort === 8080) refusals.set("wsPort", "is 8080, the port of HTTP and MCP inside the container");
-  if (cluster && values.wsPort === STREAMS_PORT)
-    refusals.set("wsPort", `is ${STREAMS_PORT}, the port of event streams on the slots' Services`);
+  const ofKind = Object.entries(KIND_PORTS).find(([, port]) => port === values.wsPort);
+  if (cluster && ofKind !== undefined)
+    refusals.set("wsPort", `is ${ofKind[1]}, the port of ${ofKind[0]} requests on the slots' Services`);
 
   if (cluster) {
     const slots = isGiven("blueImage") && isGiven("greenImage");

@@ -11,7 +11,8 @@ import { stackFileSource } from "../../synth/stack-file.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
 import { gatewayOf } from "../support/kubernetes/stack.ts";
 import { loadImage, provideImages } from "../support/kubernetes/images.ts";
-import { certificate, DIGEST, SECRET, standIn } from "../support/kubernetes/stand-ins.ts";
+import { certificate, DIGEST, SECRET, standIn, STAND_IN_ACCESS } from "../support/kubernetes/stand-ins.ts";
+import { testerHeaders } from "../support/rollout/access.ts";
 import { signToken } from "../support/token-users.ts";
 import { KubernetesApi, type KubernetesObject } from "../support/kubernetes/api.ts";
 
@@ -140,7 +141,9 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
   async function weigh(namespace: string, blue: number, green: number): Promise<void> {
     for (const name of ["server", "server-websocket"]) {
       const route = await api.get(GATEWAY_API, "HTTPRoute", namespace, name);
-      const rules = structuredClone(route?.spec?.rules) as { backendRefs: { name: string; weight: number }[] }[];
+      const rules = (
+        structuredClone(route?.spec?.rules) as { backendRefs: { name: string; weight: number }[] | undefined }[]
+      ).flatMap(({ backendRefs, ...rule }) => (backendRefs === undefined ? [] : [{ ...rule, backendRefs }]));
       for (const backend of rules.flatMap((rule) => rule.backendRefs))
         backend.weight = backend.name === "server-blue" ? blue : green;
       await api.apply(
@@ -197,13 +200,23 @@ describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout
       }
     });
 
-    test("its gateway serves blue alone at first, and the testers' header reaches green", async () => {
+    test("its gateway serves blue alone at first, and a tester's token reaches green", async () => {
       await slotsReady(stack.namespace);
       await settled(stack.namespace, stack.host, (share) => share.blue === 20);
-      const testers = await traffic<Share>(stack.namespace, stack.host, "share", 20, { "x-exai-slot": "green" });
-      expect(testers).toEqual({ blue: 0, green: 20, disagreed: 0, failed: 0 });
+      const share = await traffic<Share>(
+        stack.namespace,
+        stack.host,
+        "share",
+        20,
+        await testerHeaders("green", STAND_IN_ACCESS),
+      );
+      expect(share).toEqual({ blue: 0, green: 20, disagreed: 0, failed: 0 });
+      const testers = {
+        blue: await testerHeaders("blue", STAND_IN_ACCESS),
+        green: await testerHeaders("green", STAND_IN_ACCESS),
+      };
       for (const dashboard of [false, true])
-        expect(await traffic(stack.namespace, stack.host, "webSockets", dashboard)).toEqual({
+        expect(await traffic(stack.namespace, stack.host, "webSockets", dashboard, testers)).toEqual({
           blue: "open",
           green: "open",
         });

@@ -9,7 +9,7 @@ import { SLOTS, otherSlot, type Slot } from "../../contract/slots.ts";
 import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { sameTable } from "../../contract/envoy/routes.ts";
-import { GATEWAY_API, ROUTING_NAMES, sharedRules } from "../../contract/gateway.ts";
+import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
 import { JOBS, RECORDS } from "../../contract/monitoring.ts";
 import { HEADERS } from "../../contract/server.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
@@ -20,6 +20,10 @@ import { Prometheus } from "../../operations/rollout/gates/prometheus.ts";
 import { KubernetesRollouts } from "../support/kubernetes/rollouts.ts";
 import { accountKubeconfig, GATEWAY_NAMESPACE, slotPods } from "../support/kubernetes/stack.ts";
 import { openDashboard, openSession, streamStatus } from "../support/kubernetes/event-streams.ts";
+import { ACCESS, accessKey } from "../../contract/envoy/access.ts";
+import { SlotAccess } from "../../operations/rollout/ports/access.ts";
+import { STAND_IN_ACCESS } from "../support/kubernetes/stand-ins.ts";
+import { testerHeaders } from "../support/rollout/access.ts";
 import { until } from "../support/rollout/stack.ts";
 import { runVerb } from "../support/verbs.ts";
 import { disturbedTests } from "./rollout/disturbed.ts";
@@ -29,7 +33,6 @@ import { cutover, rollback } from "../support/rollout/verbs.ts";
 const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
 
 const ROOT = join(import.meta.dirname, "../..");
-const GREEN = { [HEADERS.testerSlot]: "green" };
 const QUICK = { steps: [20, 100], holdSeconds: 1, bakeSeconds: 1 } as const;
 
 /** A rule of an HTTPRoute as the API server has it. */
@@ -39,9 +42,11 @@ interface Rule {
 
 describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
   let rollouts: KubernetesRollouts;
+  let green: Record<string, string>;
 
   beforeAll(async () => {
     rollouts = await KubernetesRollouts.start(kubeconfig);
+    green = await testerHeaders("green", STAND_IN_ACCESS);
   }, 600_000);
 
   afterAll(async () => {
@@ -83,11 +88,33 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     return (await rulesOf(ROUTING_NAMES.shared.http)).map(({ name }) => name);
   }
 
-  async function replaceRules(name: string, rules: readonly unknown[]): Promise<void> {
-    const metadata = { name, namespace: rollouts.stack.namespace };
-    const route = { apiVersion: GATEWAY_API, kind: "HTTPRoute", metadata, spec: { rules } } as ApiObject;
-    await rollouts.stack.cluster.apply(route, "other-manager");
-  }
+  test("an outsider cannot choose the idle slot, a tester with a link can", async ({ skip }) => {
+    const { access, routerUrl } = rollouts.context;
+    const ask = async (headers: Record<string, string>, path = "/health", method = "GET") => {
+      const response = await fetch(new URL(path, routerUrl), { method, headers });
+      await response.arrayBuffer();
+      return `${String(response.status)} ${response.headers.get(HEADERS.servedBy) ?? "router"}`;
+    };
+    const other = new SlotAccess("", () => accessKey("a secret of another stack", 1));
+    for (const pinned of ["green", "green-tester", "green-probe"])
+      expect(await ask({ [HEADERS.pinned]: pinned, [HEADERS.sessionSlot]: "green" })).toBe("200 blue");
+    expect(await ask({ "x-envoy-upstream-rq-timeout-ms": "1" }, "/api/metrics")).toBe("200 blue");
+    for (const token of [
+      await other.token("green", "tester", 600),
+      await access.token("green", "tester", -600),
+      "a.b.c",
+    ]) {
+      expect(await ask({ [HEADERS.access]: token })).toMatch(/^401 /);
+    }
+    expect(await ask(green)).toBe("200 green");
+    if (!rollouts.stack.sessionTags) skip("the controller has no extensionApis.enableLua");
+    // Without a rollout green has had no users, so it has no session of a user.
+    const session = { [HEADERS.mcpSessionId]: "green.10.0.0.1:8080~none", accept: "text/event-stream" };
+    for (const method of ["GET", "DELETE"]) expect(await ask(session, "/mcp", method)).toMatch(/^404 /);
+    const [token = ""] = Object.values(green);
+    expect(await ask({ cookie: `a=1; ${ACCESS.cookie}=${token}` })).toBe("200 green");
+    expect(await ask({ cookie: `${ACCESS.cookie}=expired` }, ACCESS.page)).toMatch(/^200 /);
+  });
 
   test("event streams are counted per slot, and stand in the latency of no request", async ({ skip }) => {
     if (!rollouts.stack.sessionTags) skip("the controller has no extensionApis.enableLua");
@@ -96,8 +123,8 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     const streams = await Promise.all([
       ...[1, 2, 3].map(() => openSession(routerUrl)),
       openDashboard(routerUrl),
-      ...[1, 2].map(() => openSession(routerUrl, GREEN)),
-      openDashboard(routerUrl, GREEN),
+      ...[1, 2].map(() => openSession(routerUrl, green)),
+      openDashboard(routerUrl, green),
     ]);
     expect(streams.map(({ servedBy }) => servedBy)).toEqual([
       ...["blue", "blue", "blue", "blue"],
@@ -105,7 +132,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     ]);
     expect(await traffic.open()).toEqual({
       blue: { requests: 0, streams: 4, webSockets: 0 },
-      green: { requests: 0, streams: 3, webSockets: 0 },
+      green: { requests: 3, streams: 0, webSockets: 0 },
     });
     await sleep(6000);
     await Promise.all(streams.map((stream) => stream.end()));
@@ -114,63 +141,10 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
       return open.blue.streams + open.green.streams === 0;
     });
     await until("Prometheus to see their length", 30, async () => {
-      const [blue = 0, other = 0] = await Promise.all(SLOTS.map((slot) => long("stream", slot)));
+      const [blue, other] = await Promise.all([long("stream", "blue"), long("tester", "green")]);
       return blue >= 3 && other >= 2;
     });
     expect(await Promise.all(SLOTS.map((slot) => long("plain", slot)))).toEqual(before);
-  });
-
-  test("a stack that is older than the port of streams gets their rules with the first table after an up", async () => {
-    const { traffic, routerUrl, leases, signal } = rollouts.context;
-    const { table } = await rollouts.state();
-    if (table === undefined) throw new Error("no table in force");
-    /** What a dashboard is counted as, by the weights and by the testers' header. */
-    const countedAs = async (): Promise<readonly string[]> => {
-      const dashboards = [await openDashboard(routerUrl), await openDashboard(routerUrl, GREEN)];
-      const open = await traffic.open();
-      for (const dashboard of dashboards) await dashboard.end();
-      return SLOTS.flatMap((slot) => Object.entries(open[slot]).flatMap(([kind, count]) => (count > 0 ? [kind] : [])));
-    };
-    const counted = (kind: string) => async () => (await countedAs()).join() === `${kind},${kind}`;
-    const lease = await leases.acquire("test");
-    try {
-      const writer = await traffic.writer(lease);
-      let { generation } = table;
-      const write = async (by = writer) => {
-        generation += 1;
-        await by.apply({ ...table, generation, token: lease.token }, signal);
-        const name = `generation-${String(generation)}-token-${String(lease.token)}`;
-        return (await ruleNames()).map((each) => String(each).replace(name, "table"));
-      };
-      const pinned = await rulesOf(ROUTING_NAMES.pinned.http);
-      const older = pinned.filter(({ name }) => name?.startsWith("stream-") !== true);
-      expect(older).toHaveLength(pinned.length / 2);
-      await replaceRules(ROUTING_NAMES.pinned.http, older);
-      const rules = sharedRules({ listener: "http", wsPort: 8079, table, streams: false });
-      await replaceRules(ROUTING_NAMES.shared.http, rules);
-      await until("dashboards to be counted as requests", 30, counted("requests"));
-      expect((await rollouts.state()).table).toEqual(table);
-      expect(await write()).toEqual(["table"]);
-
-      await replaceRules(ROUTING_NAMES.pinned.http, pinned);
-      await until("a tester's dashboard to be counted as a stream", 30, async () =>
-        (await countedAs()).includes("streams"),
-      );
-      await until(
-        "users' to be counted as requests",
-        30,
-        async () => (await countedAs()).join() === "requests,streams",
-      );
-      await traffic.inForce();
-      expect(await write()).toEqual(["table-stream", "table"]);
-      await until("dashboards to be counted as streams", 30, counted("streams"));
-      // So does a process that has read nothing yet, such as a rollback's.
-      const fresh = await rollouts.stack.open();
-      expect(await write(await fresh.context.traffic.writer(lease))).toEqual(["table-stream", "table"]);
-      await fresh.close();
-    } finally {
-      await lease.release();
-    }
   });
 
   test("a cutover moves the users to the other slot without a failed request", async () => {

@@ -63,12 +63,12 @@ const jobs = {
     }
     return tally;
   },
-  /** Which slots the WebSocket port, or the dashboard's WebSocket, leads to under the testers' header. */
-  async webSockets(dashboard) {
+  /** Which slots the WebSocket port, or the dashboard's WebSocket, leads to with each slot's token. */
+  async webSockets(dashboard, testers) {
     const address = dashboard ? `${origin.replace("https:", "wss:")}/ws/dashboard` : wsOrigin;
     const reached = {};
     for (const slot of ["blue", "green"]) {
-      const socket = new WebSocket(address, { headers: { "x-exai-slot": slot } });
+      const socket = new WebSocket(address, { headers: testers[slot] });
       reached[slot] = await new Promise((resolve) => {
         socket.addEventListener("open", () => resolve("open"));
         socket.addEventListener("error", (event) => resolve(`refused: ${event.message ?? event.error?.message ?? ""}`));

@@ -7,6 +7,7 @@ import { runnerSpec } from "../../components/backups/docker.ts";
 import { backupSchedules } from "../../components/backups/schedules.ts";
 import type { ContainerSpec } from "../../components/core/container-spec.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
+import { PATHS } from "../../components/core/paths.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import { buildImage } from "../../operations/images/build.ts";
@@ -149,8 +150,11 @@ async function start(name: string, home: string, spec: ContainerSpec): Promise<v
     mounts.push("--volume", `${volume.name as string}:${volume.path}${volume.readOnly === true ? ":ro" : ""}`);
   const { healthCheck } = spec;
   await docker([
-    ...["run", "--detach", "--name", `${name}-${spec.component}`, "--label", name, "--network", name],
-    ...["--network-alias", spec.component, "--user", spec.user, ...HARDENING, ...mounts],
+    ...["run", "--detach", "--name", `${name}-${spec.component}`, "--label", name],
+    ...(PATHS.some(({ from, to }) => [from, to].includes(spec.component))
+      ? ["--network", name, "--network-alias", spec.component]
+      : ["--network", "none"]),
+    ...["--user", spec.user, ...HARDENING, ...mounts],
     ...Object.entries(spec.tmpfs ?? {}).flatMap(([path, options]) => ["--tmpfs", `${path}:${options}`]),
     ...Object.entries(spec.environment ?? {}).flatMap(([key, value]) => ["--env", `${key}=${value as string}`]),
     ...(spec.ports ?? []).flatMap((port) => ["--publish", `127.0.0.1:${port.external}:${port.internal}`]),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
-import { LISTENERS, ROUTING_NAMES, STREAMS_PORT } from "../../contract/gateway.ts";
+import { KIND_PORTS, LISTENERS, ROUTING_NAMES } from "../../contract/gateway.ts";
 import type { Resource } from "../../contract/graph.ts";
 import {
   envoyProxy,
@@ -28,7 +28,7 @@ const spec: RoutingSpec = {
 
 interface Rule {
   matches: { path: { value: string }; method?: string; headers?: { name: string; type: string; value: string }[] }[];
-  backendRefs: { name: string; port: number; weight: number; filters?: unknown }[];
+  backendRefs?: { name: string; port: number; weight: number; filters?: unknown }[];
   timeouts: { request: string };
   sessionPersistence?: unknown;
 }
@@ -36,7 +36,7 @@ const rules = (object: GatewayObject) => object.spec.rules as Rule[];
 
 describe("the shared route", () => {
   it.each([
-    ["http", [STREAMS_PORT, 8080]],
+    ["http", [KIND_PORTS.stream, 8080]],
     ["websocket", [8079]],
   ] as const)("of %s names both slots in a rule for each kind, with their weights", (listener, ports) => {
     const found = rules(sharedRoute(spec, listener, { blue: 75, green: 25 }));
@@ -51,26 +51,30 @@ describe("the shared route", () => {
 });
 
 describe("the pinned route", () => {
-  it("leads each slot's header, and each slot's sessions, to that slot alone", () => {
-    const found = rules(pinnedRoute(spec, "http")).map(({ matches, backendRefs }) => ({
-      headers: matches.map(({ headers }) => headers),
-      to: backendRefs.map(({ name, port }) => `${name}:${String(port)}`),
-    }));
-    expect(found).toHaveLength(8);
-    for (const slot of SLOTS)
-      for (const port of [8080, STREAMS_PORT]) {
-        const mine = found.filter(({ to }) => to.includes(`server-${slot}:${String(port)}`));
-        for (const { to } of mine) expect(to).toHaveLength(1);
-        const [session, tester, ...others] = mine.map(({ headers }) => {
-          const [first, ...same] = headers;
-          for (const each of same) expect(each).toEqual(first);
-          return first?.[0];
-        });
-        expect(others).toEqual([]);
-        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${slot}.10.0.0.1:8080~abc`)).toBe(true);
-        expect(new RegExp(`^(?:${session?.value ?? ""})$`).test(`${slot}xabc`)).toBe(false);
-        expect(tester).toEqual({ type: "Exact", name: "x-exai-slot", value: slot });
-      }
+  it("leads each slot's tokens, and each slot's sessions, to that slot alone, on separate ports", () => {
+    const found = rules(pinnedRoute(spec, "http"));
+    for (const slot of SLOTS) {
+      const to = (...headers: { name: string; value: string }[]) =>
+        found
+          .filter(({ matches }) =>
+            matches.some((match) =>
+              match.headers?.every(({ name, value, type }) =>
+                headers.some((given) => {
+                  if (given.name !== name) return false;
+                  return type === "Exact" ? given.value === value : new RegExp(`^(?:${value})$`).test(given.value);
+                }),
+              ),
+            ),
+          )
+          .flatMap(({ backendRefs = [] }) => backendRefs.map(({ name, port }) => `${name}:${String(port)}`));
+      const { stream, session, tester, probe } = KIND_PORTS;
+      const of = (...ports: number[]) => ports.map((port) => `server-${slot}:${String(port)}`);
+      expect(to({ name: "x-exai-slot", value: `${slot}-tester` })).toEqual(of(tester));
+      expect(to({ name: "x-exai-slot", value: `${slot}-probe` })).toEqual(of(probe));
+      expect(to({ name: "mcp-session-id", value: `${slot}.10.0.0.1:8080~abc` })).toEqual(of(stream, session));
+      expect(to({ name: "x-exai-session-slot", value: slot })).toEqual(of(stream, session));
+      expect(to({ name: "x-exai-slot", value: slot }, { name: "mcp-session-id", value: `${slot}xabc` })).toEqual([]);
+    }
   });
 
   it("has a rule for every path and method that the shared route has one for", () => {
@@ -91,7 +95,7 @@ describe("the pinned route", () => {
   });
 
   it("has no sessions on the WebSocket port, or if tagging is off", () => {
-    expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(2);
+    expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(4);
     expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(4);
   });
 
@@ -102,7 +106,7 @@ describe("the pinned route", () => {
         ...rules(sharedRoute(spec, listener, { blue: 100, green: 0 })),
       ]) {
         expect(rule.sessionPersistence).toBeUndefined();
-        for (const backend of rule.backendRefs) expect(backend.filters).toBeUndefined();
+        for (const backend of rule.backendRefs ?? []) expect(backend.filters).toBeUndefined();
       }
     expect(envoyProxy(spec).spec.mergeBackends).toEqual({});
   });
@@ -157,8 +161,8 @@ describe("the policies", () => {
 
   it("keep the slot when the tag is stripped", () => {
     const [{ inline } = { inline: "" }] = sessionPolicy().spec.lua as { inline: string }[];
-    expect(inline.indexOf('replace("x-exai-slot"')).toBeGreaterThan(0);
-    expect(inline.indexOf('replace("x-exai-slot"')).toBeLessThan(inline.indexOf('replace("mcp-session-id"'));
+    expect(inline.indexOf('replace("x-exai-session-slot"')).toBeGreaterThan(0);
+    expect(inline.indexOf('replace("x-exai-session-slot"')).toBeLessThan(inline.indexOf('replace("mcp-session-id"'));
   });
 });
 
@@ -167,6 +171,7 @@ describe("the routing of a stack", () => {
     const graph = await captureProgram("staging", () => {
       new KubernetesRouting("routing", {
         platform: { instance: "exai-test", stack: "staging", namespace: "exai-test" },
+        access: { keys: "{}", privateKey: "a key" },
         ...spec,
         ...more,
       });

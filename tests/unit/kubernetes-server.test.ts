@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
-import { STREAMS_PORT } from "../../contract/gateway.ts";
+import { KIND_PORTS } from "../../contract/gateway.ts";
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";
 import { KubernetesNamespace } from "../../components/platform/namespace.ts";
 import { secretsDigest } from "../../components/secrets/kubernetes.ts";
@@ -91,15 +91,20 @@ describe("the server on Kubernetes", () => {
     }
   });
 
-  it("has a separate port for event streams, which leads to the pods' HTTP port", () => {
+  it("has a separate port for each kind of requests, which leads to one of the pods' two ports", () => {
     for (const slot of SLOTS) {
       const { ports } = specOf(graph, `server-${slot}-service`) as {
         ports: { name: string; port: number; targetPort: string }[];
       };
       expect(Object.fromEntries(ports.map(({ name, port, targetPort }) => [name, [port, targetPort]]))).toEqual({
         http: [8080, "http"],
-        streams: [STREAMS_PORT, "http"],
         websocket: [8079, "websocket"],
+        ...Object.fromEntries(
+          Object.entries(KIND_PORTS).map(([kind, port]) => [
+            kind,
+            [port, kind.endsWith("websocket") ? "websocket" : "http"],
+          ]),
+        ),
       });
     }
   });

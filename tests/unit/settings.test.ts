@@ -155,7 +155,7 @@ describe("settings that are refused before any resource", () => {
       name: "the WebSocket port on the port of event streams",
       values: { ...PROD, wsPort: "8078" },
       key: "wsPort",
-      says: /8078, the port of event streams/,
+      says: /8078, the port of stream requests/,
     },
     {
       name: "a short JWT secret",

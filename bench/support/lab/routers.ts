@@ -1,3 +1,4 @@
+import { accessKeys } from "../../../contract/envoy/access.ts";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -41,7 +42,12 @@ export function ourEnvoy(ref?: string): LabRouter {
     name: ref === undefined ? "Envoy, ours" : `Envoy, ours at ${ref}`,
     start: async (lab) => {
       const { envoyBootstrap, routesFile } = await renderer(ref);
-      const options = { webSocketPort: WEB_SOCKET_PORT, instance: "bench", memoryMegabytes: DEFAULT_ROUTER_MEMORY };
+      const options = {
+        accessKeys: accessKeys("bench", 1),
+        webSocketPort: WEB_SOCKET_PORT,
+        instance: "bench",
+        memoryMegabytes: DEFAULT_ROUTER_MEMORY,
+      };
       return startEnvoy(lab, envoyBootstrap(options), routesFile(FIRST_TABLE));
     },
   };

@@ -22,6 +22,8 @@ import { planExit, rolloutExit, statusExit, watchExit } from "../../exit-codes.t
 import type { RolloutKind } from "../../../platforms/platform.ts";
 import { CHANGING, type Change } from "../../audited.ts";
 import { countOf, withReason, type Register } from "../command.ts";
+import { isSlot } from "../../../contract/slots.ts";
+import { testerLink } from "../../../operations/rollout/commands/tester-link.ts";
 import {
   requestOf,
   runOnRollout,
@@ -130,6 +132,22 @@ Example:
 Exit codes: 0 rolled back or nothing to abort, 2 failed, 3 the rollout is complete (./exai rollback rolls it back), or --rollout
 is another one than the one in progress.`,
   },
+  "tester-link": {
+    description: "print a link and a header by which a tester reaches a slot without users",
+    options: (each) =>
+      each
+        .option("--slot <slot>", "idle, blue or green", "idle")
+        .option("--ttl <time>", "time until the token expires, at most 168h", "1h"),
+    help: `
+The token is signed with the stack's key and works for HTTP, MCP and WebSockets. What testers do counts in no gate. An expired
+token is answered with 401. exai:accessGeneration and ./exai up revoke all links.
+
+Exit codes: 0 printed, 2 failed, 3 both slots have users.
+
+Examples:
+  ./exai rollout tester-link --ttl 8h
+  curl -i -H "x-exai-access: $(./exai --json rollout tester-link | jq -r 'select(.type == "result").data.token')" http://127.0.0.1:8080/ready`,
+  },
   finish: {
     description: "end the standby: drain and stop the old slot",
     options: (each) => withReason(each.option("--drain <time>", "time after which open connections are closed")),
@@ -167,7 +185,8 @@ function withRollout(command: Command): Command {
 }
 
 /** What `rollout` can do. */
-export type RolloutAction = "plan" | "status" | "history" | "pause" | "resume" | "promote" | "abort" | "finish";
+export type RolloutAction =
+  "tester-link" | "plan" | "status" | "history" | "pause" | "resume" | "promote" | "abort" | "finish";
 
 /** The options of all actions; the image, the times and so on are those of `plan`. */
 export interface RolloutOptions extends CutoverOptions {
@@ -183,6 +202,10 @@ export interface RolloutOptions extends CutoverOptions {
   readonly last?: string;
   /** For `resume`: only if no process leads it, and a pause stays. */
   readonly lead?: boolean;
+  /** For `tester-link`: `idle`, `blue` or `green`. */
+  readonly slot?: string;
+  /** For `tester-link`: `1h`, `30m`, … */
+  readonly ttl?: string;
   /** For `history`, `resume` and `abort`: one of them. */
   readonly rollout?: string | undefined;
 }
@@ -216,6 +239,18 @@ export function rolloutWork(action: RolloutAction, options: RolloutOptions): Rol
       return (context) => resultOf("rollout pause", pause(context, options), rolloutExit);
     case "promote":
       return (context) => resultOf("rollout promote", promote(context, options), rolloutExit);
+    case "tester-link": {
+      const { slot = "idle", ttl = "1h" } = options;
+      if (slot !== "idle" && !isSlot(slot))
+        throw new UserError(
+          "invalid-argument",
+          "--slot",
+          `"${slot}" is not idle, blue or green`,
+          fix`${command("rollout tester-link --slot idle")}`,
+        );
+      const request = { slot, seconds: parseSeconds(ttl, "--ttl") } as const;
+      return (context) => resultOf("rollout tester-link", testerLink(context, request), () => EXIT.ok);
+    }
     case "finish": {
       const { drain, ...rest } = options;
       const seconds = drain === undefined ? {} : { drainSeconds: parseSeconds(drain, "--drain") };

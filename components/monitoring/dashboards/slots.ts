@@ -18,7 +18,7 @@ export function slotsDashboard(): ClassicDashboard {
       .withPanel(
         figure({
           title: `${slot}: share of requests`,
-          description: "The effective share of each slot over one minute, including the tester's header and sessions.",
+          description: "The effective share of each slot over one minute, MCP sessions included.",
           unit: "percentunit",
           lines: [{ expr: `${RECORDS.requestShare1m}${only}`, legend: slot }],
         }),
@@ -134,9 +134,9 @@ export function slotsDashboard(): ClassicDashboard {
     .withPanel(
       curves({
         title: "Requests in flight",
-        description: "Plain requests that are being answered.",
+        description: "Users' requests that are being answered.",
         unit: "short",
-        lines: [{ expr: `sum by (slot) (${ENVOY_METRICS.active}{kind="plain"})`, legend: "{{slot}}" }],
+        lines: [{ expr: `sum by (slot) (${ENVOY_METRICS.active}{kind=~"plain|session"})`, legend: "{{slot}}" }],
       }),
     )
     .withPanel(

@@ -253,7 +253,7 @@ function servingSlotDown(): Alert {
     alert: "ServingSlotDown",
     severity: "critical",
     symptom: "availability",
-    // Testers and the rollout's probes still request an evicted slot, and its last users remain in the rate for a minute.
+    // The last users of an evicted slot remain in the rate for a minute.
     expr:
       `${RECORDS.slotTargetsUp} == 0 and on (slot) ${RECORDS.requests1m} > 0` +
       ` unless on (slot) ${RECORDS.slotEvicted} == 1`,

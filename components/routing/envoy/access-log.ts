@@ -9,7 +9,7 @@ export function accessLog(): Json {
         json_format: {
           time: "%START_TIME%",
           method: "%REQ(:METHOD)%",
-          path: "%REQ(:PATH)%",
+          path: "%PATH(NQ)%",
           status: "%RESPONSE_CODE%",
           flags: "%RESPONSE_FLAGS%",
           milliseconds: "%DURATION%",

@@ -1,6 +1,8 @@
 import type { Json } from "../../../contract/envoy/json.ts";
-import { INSTANCE_HEADER, OBSERVE_PATHS } from "../../../contract/envoy/names.ts";
-import { address, connectionManager, routerFilter } from "./parts.ts";
+import { INSTANCE_HEADER, metricsClusterName, OBSERVE_PATHS, slotMetricsPath } from "../../../contract/envoy/names.ts";
+import { SERVER_PATHS } from "../../../contract/server.ts";
+import { SLOTS } from "../../../contract/slots.ts";
+import { address, connectionManager, fromInternalNetworks, routerFilter } from "./parts.ts";
 
 /** Envoy's administration, for {@link observeListener} alone. */
 export function adminCluster(port: number): Json {
@@ -15,7 +17,10 @@ export function adminCluster(port: number): Json {
   };
 }
 
-/** GET alone, and only what changes nothing: `/quitquitquit` and its like answer 404 here. */
+/**
+ * GET alone, and only what changes nothing: `/quitquitquit` and its like answer 404 here. Slots, which share a network with
+ * the router, are not answered.
+ */
 export function observeListener(port: number, instance: string | undefined): Json {
   const name = { header: { key: INSTANCE_HEADER, value: instance ?? "" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" };
   return {
@@ -24,6 +29,7 @@ export function observeListener(port: number, instance: string | undefined): Jso
     filter_chains: [
       {
         filters: [
+          fromInternalNetworks("DENY", "observe"),
           connectionManager({
             stat_prefix: "observe",
             normalize_path: true,
@@ -34,10 +40,20 @@ export function observeListener(port: number, instance: string | undefined): Jso
                   name: "observe",
                   domains: ["*"],
                   ...(instance === undefined ? {} : { response_headers_to_add: [name] }),
-                  routes: Object.values(OBSERVE_PATHS).map((path) => ({
-                    match: { path, headers: [{ name: ":method", string_match: { exact: "GET" } }] },
-                    route: { cluster: "admin", timeout: "5s" },
-                  })),
+                  routes: [
+                    ...Object.values(OBSERVE_PATHS).map((path) => ({
+                      match: get(path),
+                      route: { cluster: "admin", timeout: "5s" },
+                    })),
+                    ...SLOTS.map((slot) => ({
+                      match: get(slotMetricsPath(slot)),
+                      route: {
+                        cluster: metricsClusterName(slot),
+                        timeout: "5s",
+                        prefix_rewrite: SERVER_PATHS.metrics,
+                      },
+                    })),
+                  ],
                 },
               ],
             },
@@ -47,4 +63,8 @@ export function observeListener(port: number, instance: string | undefined): Jso
       },
     ],
   };
+}
+
+function get(path: string): Json {
+  return { path, headers: [{ name: ":method", string_match: { exact: "GET" } }] };
 }

@@ -7,10 +7,14 @@ export interface EnvoyOptions {
   readonly httpPort?: number;
   /** EXAI_WS_PORT: the same on the router and on the servers. */
   readonly webSocketPort: number;
+  /** Public keys that verify tokens for access to a slot: a JWK set as JSON. */
+  readonly accessKeys: string;
   /** @default 9901 */
   readonly observePort?: number;
   /** Name of the instance, which the responses of the read-only listener carry. Absent: no name. */
   readonly instance?: string;
+  /** Hosts that slots may reach, as `host:port`. Absent: there is no egress listener. */
+  readonly egress?: readonly string[];
   /** @default 9902 */
   readonly adminPort?: number;
   /** Directory of the route table's file as Envoy sees it. @default "/etc/exai/routes" */

@@ -1,6 +1,8 @@
 import { typed, type Json } from "../../../contract/envoy/json.ts";
 import { ROUTE_CONFIGURATION, ROUTES_DIRECTORY, ROUTES_FILE } from "../../../contract/envoy/names.ts";
-import { LISTENER_HEADER } from "../../../contract/envoy/routes.ts";
+import { LISTENER_HEADER } from "../../../contract/envoy/route-parts.ts";
+import { HEADERS } from "../../../contract/server.ts";
+import { accessFilter } from "./access-filter.ts";
 import { accessLog } from "./access-log.ts";
 import type { EnvoyOptions } from "./options.ts";
 import { address, connectionManager, routerFilter } from "./parts.ts";
@@ -46,6 +48,7 @@ export function userListener(name: "http" | "websocket", port: number, options: 
                         append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
                       },
                     },
+                    { remove: HEADERS.pinned },
                   ],
                 }),
               },
@@ -60,7 +63,7 @@ export function userListener(name: "http" | "websocket", port: number, options: 
             request_headers_timeout: "10s",
             common_http_protocol_options: { idle_timeout: "300s" },
             ...(options.accessLog === true ? { access_log: [accessLog()] } : {}),
-            http_filters: [sessionFilter(), routerFilter()],
+            http_filters: [accessFilter(options.accessKeys), sessionFilter(), routerFilter()],
           }),
         ],
       },

@@ -12,7 +12,6 @@ import { type PlannedRanges, type PlanTimes, type RolloutPlan, timesOf } from ".
 import { Prometheus } from "../gates/prometheus.ts";
 import { admitCandidate } from "../controller/schema-check.ts";
 import { RolloutStore } from "../controller/store.ts";
-import { testerHeaders } from "../probes/smoke.ts";
 import { withLease } from "../controller/outcome.ts";
 import { rolloutResult, type InterruptedResult, type RolloutResult } from "../model/result.ts";
 import { WINDOW_SELECTOR } from "../gates/traffic-samples.ts";
@@ -175,9 +174,9 @@ export async function checkEnvironment(context: RolloutContext): Promise<void> {
 }
 
 /** Sends one request to each slot, and ignores the answers. */
-async function requestBoth({ routerUrl, signal }: RolloutContext): Promise<void> {
+async function requestBoth({ access, routerUrl, signal }: RolloutContext): Promise<void> {
   const ask = async (slot: Slot): Promise<void> => {
-    const headers = testerHeaders(slot);
+    const headers = await access.probe(slot);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
     const answer = await fetch(new URL(SERVER_PATHS.health, routerUrl), { headers, signal: limit });
     await answer.arrayBuffer();

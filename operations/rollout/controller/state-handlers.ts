@@ -9,7 +9,7 @@ import { migrationLabel } from "../../migrations/files.ts";
 import type { SchemaMigration } from "../../schema/state.ts";
 import { restarts } from "./restarts.ts";
 import type { StateRun } from "./state-run.ts";
-import { SmokeError, smokeTest, testerHeaders } from "../probes/smoke.ts";
+import { SmokeError, smokeTest } from "../probes/smoke.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import type { StepResult } from "./step-result.ts";
 
@@ -144,7 +144,7 @@ async function readyAnswer(run: StateRun, plan: RolloutPlan): Promise<string> {
   try {
     const url = new URL(SERVER_PATHS.ready, run.context.routerUrl);
     const signal = AbortSignal.any([run.signal, AbortSignal.timeout(2000)]);
-    const response = await fetch(url, { headers: testerHeaders(plan.candidate), signal });
+    const response = await fetch(url, { headers: await run.context.access.probe(plan.candidate), signal });
     await response.arrayBuffer();
     return `HTTP ${String(response.status)}`;
   } catch {

@@ -43,8 +43,6 @@ export class StepGates {
   /** Seconds of a monotonic clock, like all times here; {@link StepGates.check} reads Prometheus' clock. */
   readonly #startedAt = seconds();
   readonly #usersOnBoth: boolean;
-  /** The candidate's largest share of new requests so far, while both slots had users. */
-  readonly #weight: number;
   #roundTrips: RoundTripProber | undefined;
   /** The traffic of the period in which both slots had users, once that period is over. */
   #seen: Traffic | undefined;
@@ -57,17 +55,15 @@ export class StepGates {
 
   /** Starts probing at once; {@link stop} ends it. */
   constructor(run: StateRun, plan: RolloutPlan, holdSeconds: number) {
-    const { gates, prometheusUrl, routerUrl } = run.context;
+    const { access, gates, prometheusUrl, routerUrl } = run.context;
     this.#run = run;
     this.#plan = plan;
     this.#holdSeconds = holdSeconds;
     this.#prometheus = new Prometheus(prometheusUrl);
     this.#queries = new QueryGates(this.#prometheus, gates.queries, plan.candidate);
-    this.#prober = new Prober(routerUrl, [plan.candidate, plan.stable]);
+    this.#prober = new Prober(routerUrl, access, [plan.candidate, plan.stable]);
     const { weights } = run.journal.table;
     this.#usersOnBoth = weights[plan.stable] > 0 && weights[plan.candidate] > 0;
-    const shared = plan.steps.filter((step) => step < 100);
-    this.#weight = (this.#usersOnBoth ? weights[plan.candidate] : Math.max(0, ...shared)) / 100;
     this.#aim([]);
   }
 
@@ -110,7 +106,6 @@ export class StepGates {
 
   async #verdicts(): Promise<readonly Verdict[]> {
     const { gates } = this.#run.context;
-    const memory = this.#run.gateMemory;
     const { candidate, stable } = this.#plan;
     try {
       const now = await this.#prometheus.now();
@@ -131,17 +126,15 @@ export class StepGates {
       const roundTripLimit = limitFrom(gates.webSocketMilliseconds, this.#roundTrips?.networkDelay ?? 0);
       const roundTrips = this.#roundTrips?.since(step.since - offset, roundTripLimit) ?? [];
       const probes = this.#prober.answers(step.since - offset);
-      if ([...roundTrips, ...probes].some((bin) => bin[stable].refused > 0)) memory.probesRefused = true;
       const refusal = this.#roundTrips?.refusal(stable);
       const observation: Observation = {
         step: { traffic: trafficOf(series, step.since, now), epoch: step.epoch },
-        both: { traffic: seen, epoch: both.epoch, weight: this.#weight },
+        both: { traffic: seen, epoch: both.epoch },
         roundTripLimit,
         roundTrips,
         ...(refusal === undefined ? {} : { refusal }),
         probes,
         retiresKey: this.#plan.retiresKey === true,
-        probesRefused: memory.probesRefused,
         health: this.#prober.health(candidate, step.since - offset),
         ...(before === undefined ? {} : { before }),
       };
@@ -169,11 +162,11 @@ export class StepGates {
     const until = fromWall(startedAt) + offset;
     const series = await this.#prometheus.samples(TRAFFIC_SELECTOR, BEFORE_SECONDS, until);
     const own = trafficOf(series, until - BEFORE_SECONDS, until).bins.map(({ of }) => of[stable]);
-    const sum = (key: "requests" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
+    const sum = (key: "handled" | "cpuSeconds"): number => own.reduce((total, counts) => total + counts[key], 0);
     const latency = added(own.map((counts) => counts.latency));
     memory.baseline = {
       firstShiftAt,
-      before: { requests: sum("requests"), cpuSeconds: sum("cpuSeconds"), latency },
+      before: { handled: sum("handled"), cpuSeconds: sum("cpuSeconds"), latency },
     };
     return memory.baseline;
   }
@@ -199,9 +192,10 @@ export class StepGates {
 
   #probeWebSockets(connections: number): void {
     if (this.#stopped) return;
-    const { webSocketUrl, webSocketToken, gates } = this.#run.context;
+    const { access, webSocketUrl, webSocketToken, gates } = this.#run.context;
     this.#roundTrips ??= new RoundTripProber({
       webSocketUrl,
+      access,
       stable: this.#plan.stable,
       message: gates.webSocketMessage,
       ...(webSocketToken === undefined ? {} : { token: webSocketToken }),

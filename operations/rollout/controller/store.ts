@@ -26,7 +26,7 @@ export class RolloutStore {
   readonly context: RolloutContext;
   /** Aborted by Ctrl-C and by the loss of the lease, with the cause. */
   readonly ended: AbortSignal;
-  readonly gateMemory: GateMemory = { probesRefused: false, baseline: undefined };
+  readonly gateMemory: GateMemory = { baseline: undefined };
   readonly #lease: Lease;
   readonly #journalWriter: JournalWriter;
   readonly #trafficWriter: TrafficWriter;

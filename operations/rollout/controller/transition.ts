@@ -5,6 +5,7 @@ import type { BootTime, HistoryEntry, Journal } from "../model/journal.ts";
 import { stateLabel } from "../model/labels.ts";
 import {
   emptySlots,
+  evictedSlots,
   stableIsStopping,
   weightsOf,
   type Machine,
@@ -109,7 +110,7 @@ export function assumedReadiness(machine: Machine): Readiness {
 }
 
 function tableFor(present: RouteTable, weights: Weights, machine: Machine, token: number): RouteTable {
-  const { evicted } = machine;
+  const evicted = evictedSlots(machine, weights);
   const next = { generation: present.generation + 1, token, weights, evicted, emptied: emptySlots(machine) };
   return sameTable({ ...next, generation: present.generation, token: present.token }, present) ? present : next;
 }

@@ -86,7 +86,7 @@ export function confounderOf(environment: Environment, exceeded: Exceeded, trial
  * as the users' requests, so the process cannot run, yet a request takes no more CPU time than on the stable slot. A release
  * that waits answers health checks at once, and one that computes more uses more CPU time.
  */
-function cpuContention(
+export function cpuContention(
   { health, cpuRatio }: Environment,
   milliseconds: number,
   candidate: Trials,
@@ -111,9 +111,9 @@ export function environmentOf(settings: GateSettings, candidate: Slot, observati
 /** CPU time of a request on the candidate by that on the stable slot with users, before and during the rollout. */
 function cpuRatioOf({ step, both, before }: Observation, candidate: Slot): number | undefined {
   const stable = otherSlot(candidate);
-  const cost = (parts: readonly Pick<Counts, "requests" | "cpuSeconds">[]): number => {
-    const total = (key: "requests" | "cpuSeconds"): number => parts.reduce((sum, part) => sum + part[key], 0);
-    return total("cpuSeconds") / total("requests");
+  const cost = (parts: readonly Pick<Counts, "handled" | "cpuSeconds">[]): number => {
+    const total = (key: "handled" | "cpuSeconds"): number => parts.reduce((sum, part) => sum + part[key], 0);
+    return total("cpuSeconds") / total("handled");
   };
   const own = cost(step.traffic.bins.map(({ of }) => of[candidate]));
   const control = cost([...both.traffic.bins.map(({ of }) => of[stable]), ...(before === undefined ? [] : [before])]);

@@ -1,5 +1,13 @@
 import type { Verdict } from "../../../contract/verdict.ts";
-import { BURST, confounderOf, CONTROL_SAMPLES, WORSE, type Environment, type Exceeded } from "./confounders.ts";
+import {
+  BURST,
+  confounderOf,
+  CONTROL_SAMPLES,
+  cpuContention,
+  WORSE,
+  type Environment,
+  type Exceeded,
+} from "./confounders.ts";
 import { epochLevel, logEAbove, logEWorse, pOf, pooledSlots, riskRatio, shareOf, type Stratum } from "./statistics.ts";
 
 /** p-value from which the candidate may be worse: not enough for a failure, too much to give it more users. */
@@ -19,7 +27,8 @@ interface LimitTest extends Exceeded {
 /**
  * Judges a share against its limit. A quantile below a limit means that a small enough share is above the limit, so latency is
  * judged like errors. It fails if the true share is significantly above the limit and no confounder explains it. It passes if
- * the measured share of enough trials is below the limit. Otherwise the step holds.
+ * the measured share of enough trials is below the limit, or, unless it is about time, like that of the stable slot: requests
+ * that fail on any release must not keep a release from its users. Otherwise the step holds.
  */
 export function againstLimit(environment: Environment, test: LimitTest): Verdict {
   const { settings, epoch } = environment;
@@ -45,6 +54,10 @@ export function againstLimit(environment: Environment, test: LimitTest): Verdict
     const confounder = confounderOf(environment, test, trials);
     if (confounder !== undefined) {
       const { why, worse, context } = confounder;
+      const { stable } = trials;
+      const alike = candidate.bad * stable.trials < WORSE * stable.bad * candidate.trials;
+      const sound = Math.min(candidate.trials - candidate.bad, stable.trials - stable.bad);
+      if (thresholdMilliseconds === undefined && alike && sound >= needed) return { ...common, verdict: "pass", why };
       const facts = { ...(worse ? {} : { shared: true as const }), ...(context === undefined ? {} : { context }) };
       return { ...common, verdict: "no-data", why, ...facts };
     }
@@ -63,12 +76,13 @@ export function againstLimit(environment: Environment, test: LimitTest): Verdict
  * @param thresholdMilliseconds above which a trial is bad, if the gate is about time.
  */
 export function compared(
-  { settings }: Environment,
+  environment: Environment,
   epoch: number,
   gate: string,
   strata: readonly Stratum[],
   thresholdMilliseconds?: number,
 ): Verdict {
+  const { settings } = environment;
   const trials = pooledSlots(strata);
   const { candidate, stable } = trials;
   const ratio = riskRatio(strata);
@@ -88,6 +102,13 @@ export function compared(
     alpha,
   } as const;
   const doubtful = candidate.bad > 2 && ratio >= WORSE;
+  // Clients can concentrate load on a slot by their sessions.
+  const contention =
+    doubtful && thresholdMilliseconds !== undefined
+      ? cpuContention(environment, thresholdMilliseconds, candidate)
+      : undefined;
+  if (contention !== undefined)
+    return { ...common, verdict: "no-data", why: "cpu-contention", shared: true, context: contention };
   if (doubtful && p <= alpha) return { ...common, verdict: "fail", why: "worse-than-stable" };
   if (doubtful && p <= SUSPICION) return { ...common, verdict: "no-data", why: "suspicion" };
   return Math.min(candidate.trials, stable.trials) < CONTROL_SAMPLES

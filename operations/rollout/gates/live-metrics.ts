@@ -16,7 +16,7 @@ export interface LiveMetrics {
 /** Window of the rates: several scrapes of the router. */
 const WINDOW = "20s";
 
-const PLAIN = `${ENVOY_LABELS.slot}=~"${SLOTS.join("|")}",${ENVOY_LABELS.kind}="plain"`;
+const PLAIN = `${ENVOY_LABELS.slot}=~"${SLOTS.join("|")}",${ENVOY_LABELS.kind}=~"plain|session"`;
 const rate = (metric: string, by: string, more = "") => `sum by (${by}) (rate(${metric}{${PLAIN}${more}}[${WINDOW}]))`;
 const SLOT = ENVOY_LABELS.slot;
 const REQUESTS = rate(ENVOY_METRICS.requests, SLOT);

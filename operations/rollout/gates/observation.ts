@@ -6,11 +6,8 @@ export interface Observation {
   /** This step, or the last minutes of a long one. */
   readonly step: Period;
   /** The part of the rollout in which both slots had users, or its last minutes. Both slots' requests are alike in it. */
-  readonly both: Period & {
-    /** The candidate's largest share of new requests in it, 0 to 1. */
-    readonly weight: number;
-  };
-  /** Milliseconds that a WebSocket's round trip may take, including the probes' network delay: a bound of the server's histogram. */
+  readonly both: Period;
+  /** Milliseconds that a WebSocket's round trip may take, including the probes' network delay. */
   readonly roundTripLimit: number;
   /** Round trips of the probes' WebSockets on this step, slow ones above that limit. */
   readonly roundTrips: readonly ProbedSeconds[];
@@ -18,14 +15,12 @@ export interface Observation {
   readonly refusal?: number;
   /** Answers to the probes' requests on this step. */
   readonly probes: readonly ProbedAnswers[];
-  /** Whether the stable slot has refused probes in this rollout, so that probes and users are not alike. */
-  readonly probesRefused: boolean;
   /** Whether the candidate must refuse WebSockets that the stable slot accepts: a key is retired. */
   readonly retiresKey?: boolean;
   /** Milliseconds of the candidate's answers to health checks on this step. */
   readonly health: readonly number[];
   /** The stable slot when it had all users, before the rollout. */
-  readonly before?: Pick<Counts, "requests" | "latency" | "cpuSeconds">;
+  readonly before?: Pick<Counts, "handled" | "latency" | "cpuSeconds">;
 }
 
 interface Period {

@@ -1,6 +1,6 @@
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
-import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
+import { SERVER_METRICS } from "../../../contract/server.ts";
 import type { Series } from "./prometheus.ts";
 import type { Trials } from "../../../contract/verdict.ts";
 
@@ -9,13 +9,13 @@ export type Histogram = readonly (readonly [bound: number, count: number])[];
 
 /** Traffic of one slot in a few seconds. */
 export interface Counts {
-  /** Answered plain requests. */
+  /** Answered plain requests: those of users that the weights distribute, and probes. */
   readonly requests: number;
   /** Those of them with a status of 500 and above, or without an answer. */
   readonly errors: number;
   /** Time of plain requests, bounds in milliseconds. */
   readonly latency: Histogram;
-  /** Requested event streams and dashboard WebSockets. How long they last depends on their clients. */
+  /** Users' event streams and dashboard WebSockets. How long they last depends on their clients. */
   readonly streams: number;
   /** Failed ones among them, as {@link errors}. */
   readonly streamErrors: number;
@@ -25,13 +25,13 @@ export interface Counts {
   readonly webSocketErrors: number;
   /** WebSockets refused with 400 to 499, which may be their clients' fault. */
   readonly webSocketsRefused: number;
-  /** Requests that the weights distribute, as the server counts them: those outside of MCP. */
+  /** Users' plain requests. The weights distribute each of them, so that no client chooses a slot. */
   readonly routed: number;
   /** Those of them answered with 400 to 499. */
   readonly routedRefused: number;
-  /** Round trips of WebSockets' pings as the server measured them, bounds in seconds. */
-  readonly roundTrips: Histogram;
-  /** CPU time of the server's processes. */
+  /** Answered requests of all kinds. */
+  readonly handled: number;
+  /** CPU time of the server's processes, which they all need. */
   readonly cpuSeconds: number;
 }
 
@@ -46,25 +46,9 @@ export interface Traffic {
   readonly bins: readonly Bin[];
   /** Slots with at least two scrapes of the router, the last one recent. Nothing is known of others. */
   readonly known: readonly Slot[];
-  /** Slots whose servers export the number of their answers. */
-  readonly counting: readonly Slot[];
 }
 
-/**
- * Routes that {@link Counts.routed} leaves out. An MCP session stays on its slot, so the weights do not distribute its
- * requests; the router counts WebSockets; the others are requested by the platform.
- */
-const NOT_ROUTED: ReadonlySet<string> = new Set([
-  SERVER_PATHS.mcp,
-  SERVER_PATHS.health,
-  SERVER_PATHS.ready,
-  SERVER_PATHS.metrics,
-  SERVER_PATHS.dashboardWebSocket,
-  "websocket",
-]);
-
 const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
-const ROUND_TRIP = `${SERVER_METRICS.webSocketLatency}_bucket`;
 
 /** The router's plain requests of both slots: every gate needs them. */
 export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.slot}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
@@ -74,8 +58,6 @@ export const TRAFFIC_SELECTOR = `{__name__=~"${[
   ENVOY_METRICS.requestsTotal,
   ENVOY_METRICS.requests,
   REQUEST_TIME,
-  ROUND_TRIP,
-  SERVER_METRICS.requests,
   SERVER_METRICS.cpu,
   SERVER_METRICS.residentMemory,
 ].join("|")}",${ENVOY_LABELS.slot}=~"blue|green"}`;
@@ -123,14 +105,6 @@ export function trafficOf(series: readonly Series[], since: number, now: number)
       of: { blue: finished(of.blue), green: finished(of.green) },
     })),
     known,
-    counting: SLOTS.filter((slot) =>
-      series.some(
-        ({ labels, samples }) =>
-          labels.__name__ === SERVER_METRICS.requests &&
-          labels[ENVOY_LABELS.slot] === slot &&
-          samples.some(([time]) => time >= since && time <= now),
-      ),
-    ),
   };
 }
 
@@ -165,18 +139,17 @@ function target(series: Series): string {
 }
 
 /** The numbers of {@link Counts}. */
-type Counter = Exclude<keyof Counts, "latency" | "roundTrips">;
+type Counter = Exclude<keyof Counts, "latency">;
 
 interface Draft extends Record<Counter, number> {
   readonly latency: Map<number, number>;
-  readonly roundTrips: Map<number, number>;
 }
 
 function draftOf(drafts: Map<number, Record<Slot, Draft>>, index: number): Record<Slot, Draft> {
   const empty = (): Draft => ({
     ...{ requests: 0, errors: 0, streams: 0, streamErrors: 0, webSockets: 0, webSocketErrors: 0, webSocketsRefused: 0 },
-    ...{ routed: 0, routedRefused: 0, cpuSeconds: 0 },
-    ...{ latency: new Map<number, number>(), roundTrips: new Map<number, number>() },
+    ...{ routed: 0, routedRefused: 0, handled: 0, cpuSeconds: 0 },
+    ...{ latency: new Map<number, number>() },
   });
   const draft = drafts.get(index) ?? { blue: empty(), green: empty() };
   drafts.set(index, draft);
@@ -188,23 +161,15 @@ type Counting = (draft: Draft, grown: number) => void;
 /** How the growth of a series is counted; undefined if it is not counted. */
 function counterOf({ labels }: Series): Counting | undefined {
   const kind = labels[ENVOY_LABELS.kind];
-  const histogram = (key: "latency" | "roundTrips"): Counting => {
-    const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
-    return (draft, grown) => {
-      draft[key].set(bound, (draft[key].get(bound) ?? 0) + grown);
-    };
-  };
   switch (labels.__name__) {
     case ENVOY_METRICS.requests:
-      return counting(answered(kind, labels[ENVOY_LABELS.responseClass]));
-    case REQUEST_TIME:
+      return counting(["handled", ...answered(kind, labels[ENVOY_LABELS.responseClass])]);
+    case REQUEST_TIME: {
       // The time of a stream or WebSocket is how long it stayed open.
-      return kind === "plain" ? histogram("latency") : undefined;
-    case ROUND_TRIP:
-      return histogram("roundTrips");
-    case SERVER_METRICS.requests:
-      if (NOT_ROUTED.has(labels.route ?? "")) return undefined;
-      return counting(labels.status?.startsWith("4") === true ? ["routed", "routedRefused"] : ["routed"]);
+      if (kind !== "plain" && kind !== "probe") return undefined;
+      const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
+      return ({ latency }, grown) => latency.set(bound, (latency.get(bound) ?? 0) + grown);
+    }
     case SERVER_METRICS.cpu:
       return counting(["cpuSeconds"]);
     default:
@@ -215,14 +180,22 @@ function counterOf({ labels }: Series): Counting | undefined {
 /** The counters that an answer of the router increments. */
 function answered(kind: string | undefined, responseClass: string | undefined): readonly Counter[] {
   const failed = responseClass === "5";
+  const refused = responseClass === "4";
   switch (kind) {
     case "websocket":
-      if (responseClass === "4") return ["webSocketsRefused"];
+      if (refused) return ["webSocketsRefused"];
       return failed ? ["webSockets", "webSocketErrors"] : ["webSockets"];
     case "stream":
       return failed ? ["streams", "streamErrors"] : ["streams"];
-    default:
+    case "probe-websocket":
+      return failed ? ["webSockets", "webSocketErrors"] : refused ? [] : ["webSockets"];
+    case "probe":
       return failed ? ["requests", "errors"] : ["requests"];
+    case "plain":
+      return ["requests", "routed", ...(failed ? (["errors"] as const) : refused ? (["routedRefused"] as const) : [])];
+    default:
+      // A client chooses the slot of a session, and a tester that of a token.
+      return [];
   }
 }
 
@@ -232,8 +205,8 @@ function counting(keys: readonly Counter[]): Counting {
   };
 }
 
-function finished({ latency, roundTrips, ...counts }: Draft): Counts {
-  return { ...counts, latency: sorted(latency), roundTrips: sorted(roundTrips) };
+function finished({ latency, ...counts }: Draft): Counts {
+  return { ...counts, latency: sorted(latency) };
 }
 
 function sorted(histogram: ReadonlyMap<number, number>): Histogram {

@@ -4,28 +4,26 @@ import { WORSE, type Environment } from "./confounders.ts";
 import { againstLimit } from "./limit-test.ts";
 import type { Observation, ProbedRoundTrips } from "./observation.ts";
 import { pooledSlots, shareOf, type Stratum } from "./statistics.ts";
-import { above, added, type Bin, type Counts } from "./traffic-samples.ts";
+import type { Counts } from "./traffic-samples.ts";
 
-/** Seconds of a bin of what the servers count: both slots' servers are scraped at different times. */
-const SERVER_BIN_SECONDS = 6;
-
-/** Judges round trips against their limit, and refused or dropped connections against the limit of errors. */
+/**
+ * Judges the probes' round trips against their limit, and refused or dropped connections against the limit of errors. The round
+ * trips of users are not evidence: a client that answers late looks like a slow server, and it knows its slot.
+ */
 export function webSockets(environment: Environment, candidate: Slot, observation: Observation): readonly Verdict[] {
   const { settings } = environment;
   const { bins } = observation.step.traffic;
   const limit = observation.roundTripLimit;
   const strata = <T>(parts: readonly T[], trials: (part: T, slot: Slot) => Trials): readonly Stratum[] =>
     parts.map((part) => ({ candidate: trials(part, candidate), stable: trials(part, otherSlot(candidate)) }));
-  const measured = strata(inServerBins(bins), (group, slot) =>
-    above(added(group.map(({ of }) => of[slot].roundTrips)), limit / 1000),
-  );
   const probes = (trials: (probed: ProbedRoundTrips) => Trials): readonly Stratum[] =>
     strata(observation.roundTrips, (seconds, slot) => trials(seconds[slot]));
   const refused = strata(bins, ({ of }, slot) => {
     const { webSockets: trials, webSocketErrors: bad }: Counts = of[slot];
     return { trials, bad };
   });
-  const common = { needed: settings.minimumRoundTrips, bursts: true } as const;
+  const hasProbes = settings.probesPerSecond > 0;
+  const common = { needed: hasProbes ? settings.minimumRoundTrips : 0, bursts: true } as const;
   const errors = (lost: readonly Stratum[]): Verdict =>
     againstLimit(environment, {
       ...common,
@@ -36,13 +34,17 @@ export function webSockets(environment: Environment, candidate: Slot, observatio
   const refusedByBoth = probesRefusedByBoth(settings.errorRatio, observation, probes(withRefused));
   const others = refusedByBoth && errors(probes(({ lost: bad, done }) => ({ trials: done + bad, bad })));
   return [
-    againstLimit(environment, {
-      ...common,
-      gate: "websocket",
-      strata: [...measured, ...probes(({ slow: bad, done: trials }) => ({ trials, bad }))],
-      allowed: 0.05,
-      thresholdMilliseconds: limit,
-    }),
+    ...(hasProbes
+      ? [
+          againstLimit(environment, {
+            ...common,
+            gate: "websocket",
+            strata: probes(({ slow: bad, done: trials }) => ({ trials, bad })),
+            allowed: 0.05,
+            thresholdMilliseconds: limit,
+          }),
+        ]
+      : []),
     others?.verdict === "fail"
       ? others
       : (refusedByBoth ??
@@ -80,8 +82,4 @@ function probesRefusedByBoth(
     test: "none",
     ...(refusal === undefined ? {} : { context: { status: refusal } }),
   };
-}
-
-function inServerBins(bins: readonly Bin[]): readonly (readonly Bin[])[] {
-  return [...Map.groupBy(bins, ({ at }) => Math.floor(at / SERVER_BIN_SECONDS)).values()];
 }

@@ -65,6 +65,7 @@ export async function kubernetesRollout(options: KubernetesRollout): Promise<Ope
       }),
       control: new KubernetesControlStore(cluster),
       deployer: options.deployer,
+      access: options.access,
       routerUrl: router.url,
       webSocketUrl: webSocket.url.replace(/^http/, "ws"),
       prometheusUrl: prometheus.url,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
-import { slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
+import { CLUSTER_KINDS, slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
@@ -10,7 +10,6 @@ import {
   LISTENERS,
   ROUTING_NAMES,
   sharedRules,
-  streamsArePinned,
   type Listener,
 } from "../../../contract/gateway.ts";
 import { ConflictError, type Cluster } from "./cluster.ts";
@@ -19,7 +18,7 @@ import { slotClusters } from "./gateway-clusters.ts";
 import type { GatewayProxies, Proxy } from "./gateway-proxies.ts";
 import { FencedError, type Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
-import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
+import { openConnections, type OpenConnections, type TrafficDriver, type TrafficWriter } from "../ports/traffic.ts";
 
 export interface GatewayTrafficOptions {
   readonly cluster: Cluster;
@@ -29,9 +28,6 @@ export interface GatewayTrafficOptions {
   /** Deadline for a table to be in force on every proxy. @default 30 */
   readonly readBackSeconds?: number;
 }
-
-/** How long a write waits until the proxies report whether streams are pinned, milliseconds. */
-const PINNED_MS = 1000;
 
 /** Field manager of the shared routes' rules. */
 const RULES_MANAGER = "exai-rollout";
@@ -66,8 +62,6 @@ export class GatewayTraffic implements TrafficDriver {
   readonly #proxies: GatewayTrafficOptions["proxies"];
   readonly #wsPort: number;
   readonly #readBackSeconds: number;
-  /** Whether the pinned routes carry event streams, by the last read of a proxy; undefined before the first read. */
-  #streamsPinned: boolean | undefined;
 
   constructor(options: GatewayTrafficOptions) {
     this.#cluster = options.cluster;
@@ -98,18 +92,14 @@ export class GatewayTraffic implements TrafficDriver {
     return { blue: ready("blue"), green: ready("green") };
   }
 
-  /** Streams count as requests if the routes are older than the rules for streams. */
   async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
     const clusters = (await this.#ask((proxy) => slotClusters(proxy, this.#cluster.namespace, this.#wsPort))).flat();
     const active = (slot: Slot, kind: ClusterKind): number =>
       clusters
         .filter((one) => one.slot === slot && one.kind === kind)
         .reduce((sum, one) => sum + one.activeRequests, 0);
-    const of = (slot: Slot): OpenConnections => ({
-      requests: active(slot, "plain"),
-      streams: active(slot, "stream"),
-      webSockets: active(slot, "websocket"),
-    });
+    const of = (slot: Slot): OpenConnections =>
+      openConnections(Object.fromEntries(CLUSTER_KINDS.map((kind) => [kind, active(slot, kind)])));
     return { blue: of("blue"), green: of("green") };
   }
 
@@ -121,31 +111,18 @@ export class GatewayTraffic implements TrafficDriver {
   }
 
   async writer(lease: Lease): Promise<TrafficWriter> {
-    // The rules depend on what the proxies have, so it must have been read once.
-    const read = this.#streamsPinned === undefined ? this.inForce().catch(() => undefined) : undefined;
     await Promise.all(LISTENERS.map((listener) => this.#stamp(listener, lease.token)));
-    return {
-      apply: async (table, signal) => {
-        if (this.#streamsPinned === undefined) await Promise.race([read, sleep(PINNED_MS, undefined, { ref: false })]);
-        return this.#apply(lease.token, table, signal);
-      },
-    };
+    return { apply: (table, signal) => this.#apply(lease.token, table, signal) };
   }
 
   async #apply(token: number, table: RouteTable, signal: AbortSignal): Promise<number> {
     const started = performance.now();
-    // If the proxies do not answer: the rules that every stack supports.
-    const streams = this.#streamsPinned ?? false;
-    const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table, streams)));
+    const written = await Promise.all(LISTENERS.map((listener) => this.#write(listener, token, table)));
     const deadline = started + this.#readBackSeconds * 1000;
     for (;;) {
       signal.throwIfAborted();
       const last = (await this.#missing(table)) ?? (await this.#unaccepted(written));
-      if (last === undefined) {
-        // The proxies have answered since, and streams must be routed.
-        if (this.#streamsPinned && !streams) await this.#apply(token, table, signal);
-        return performance.now() - started;
-      }
+      if (last === undefined) return performance.now() - started;
       if (performance.now() > deadline) {
         throw new UserError(
           "timeout",
@@ -199,8 +176,8 @@ export class GatewayTraffic implements TrafficDriver {
     }
   }
 
-  async #write(listener: Listener, token: number, table: RouteTable, streams: boolean): Promise<Found<HttpRoute>> {
-    const rules = sharedRules({ listener, table, wsPort: this.#wsPort, streams });
+  async #write(listener: Listener, token: number, table: RouteTable): Promise<Found<HttpRoute>> {
+    const rules = sharedRules({ listener, table, wsPort: this.#wsPort });
     for (;;) {
       const route = await this.#route(ROUTING_NAMES.shared[listener]);
       refuse(route, token);
@@ -269,7 +246,6 @@ export class GatewayTraffic implements TrafficDriver {
       const dump = await proxy.get("/config_dump?resource=dynamic_route_configs");
       const table = gatewayTable(dump, this.#cluster.namespace);
       if (table === undefined && !proxy.serving) return [];
-      this.#streamsPinned = streamsArePinned(dump, this.#cluster.namespace);
       return [table];
     });
     return answers.flat();

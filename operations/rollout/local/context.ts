@@ -40,6 +40,7 @@ export function localRollout(options: DockerRollout): RolloutContext {
     ),
     control: new FileControlStore(join(rolloutDirectory(options.home), "control")),
     deployer: options.deployer,
+    access: options.access,
     routerUrl: options.routerUrl,
     webSocketUrl: options.webSocketUrl,
     prometheusUrl: options.prometheusUrl,

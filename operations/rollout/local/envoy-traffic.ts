@@ -6,11 +6,11 @@ import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import {
-  clusterName,
   INSTANCE_HEADER,
   OBSERVE_PATHS,
   parseClusterName,
   ROUTES_FILE,
+  type ClusterKind,
 } from "../../../contract/envoy/names.ts";
 import {
   rejection,
@@ -25,7 +25,7 @@ import { command, fix } from "../../../contract/fix.ts";
 import { FencedDirectory } from "./fenced-directory.ts";
 import type { Lease } from "../ports/lease.ts";
 import type { Readiness } from "../model/machine.ts";
-import type { OpenConnections, TrafficDriver, TrafficWriter } from "../ports/traffic.ts";
+import { openConnections, type OpenConnections, type TrafficDriver, type TrafficWriter } from "../ports/traffic.ts";
 import { unwritable } from "../host/durable-files.ts";
 
 export interface EnvoyTrafficOptions {
@@ -68,16 +68,12 @@ export class EnvoyTraffic implements TrafficDriver {
   }
 
   async open(): Promise<Readonly<Record<Slot, OpenConnections>>> {
-    const active = new Map<string, number>();
+    const active: Record<Slot, Partial<Record<ClusterKind, number>>> = { blue: {}, green: {} };
     for (const cluster of (await this.#clusters()).cluster_statuses ?? []) {
-      active.set(cluster.name, activeRequests(cluster));
+      const parsed = parseClusterName(cluster.name);
+      if (parsed !== undefined) active[parsed.slot][parsed.kind] = activeRequests(cluster);
     }
-    const of = (slot: Slot): OpenConnections => ({
-      requests: active.get(clusterName(slot)) ?? 0,
-      streams: active.get(clusterName(slot, "stream")) ?? 0,
-      webSockets: active.get(clusterName(slot, "websocket")) ?? 0,
-    });
-    return { blue: of("blue"), green: of("green") };
+    return { blue: openConnections(active.blue), green: openConnections(active.green) };
   }
 
   async writer(lease: Lease): Promise<TrafficWriter> {

@@ -147,6 +147,14 @@ export function usersSlot({ active, plan, state }: Machine): Slot {
 }
 
 /**
+ * Slots whose sessions the router answers with 404. A candidate that takes over from a stable slot that is down, before its first
+ * step, has users.
+ */
+export function evictedSlots({ evicted }: Machine, weights: Weights): readonly Slot[] {
+  return evicted.filter((slot) => weights[slot] === 0);
+}
+
+/**
  * Slots that have no server intentionally, for the route table: emptied, or about to be, without a deployment since. Each of
  * them is evicted, and the routes of evicted slots show it.
  */

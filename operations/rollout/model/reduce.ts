@@ -82,7 +82,7 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
       return at({ name: "ready" });
     case "ready":
       if (!ready[plan.candidate]) return machine;
-      return { ...at({ name: "smoke" }), evicted: without(machine.evicted, plan.candidate) };
+      return at({ name: "smoke" });
     case "smoke":
       return at({ name: "migrate" });
     case "migrate":
@@ -119,11 +119,16 @@ function passed(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readi
   if (state.name === "bake") return unpaused(at({ name: "standby" }));
   if (gaveAll(state, plan)) return at({ name: "bake" });
   const last = plan.steps.length - 1;
+  // Until here the candidate had no session of a user: a client that names it in a session only looks for a way in.
+  const shifted = (to: number): Machine => ({
+    ...at({ name: "shift", step: to }),
+    evicted: without(machine.evicted, plan.candidate),
+  });
   const step = state.name === "shift" || state.name === "approve" ? state.step : -1;
-  if (full) return at({ name: "shift", step: last });
+  if (full) return shifted(last);
   // In the state `approve`, the approval was given.
   if (step + 1 === last && plan.approval && state.name !== "approve") return at({ name: "approve", step });
-  return at({ name: "shift", step: step + 1 });
+  return shifted(step + 1);
 }
 
 function promoted(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readiness): Machine {

@@ -1,5 +1,6 @@
 import { setTimeout as timer } from "node:timers/promises";
 import { DEFAULT_GRACE_SECONDS } from "../../../contract/server.ts";
+import type { SlotAccess } from "./access.ts";
 import type { Prefetch } from "./prefetch.ts";
 import type { ControlStore } from "./control.ts";
 import type { Announcer } from "./announcer.ts";
@@ -21,6 +22,8 @@ export interface RolloutContext {
   /** Carries requests from other processes to a running controller. */
   readonly control: ControlStore;
   readonly deployer: SlotDeployer;
+  /** Signs the tokens of probes and testers. */
+  readonly access: SlotAccess;
   /** Address of the router for users, e.g. `http://127.0.0.1:8080`. */
   readonly routerUrl: string;
   /** EXAI_WS_PORT through the router, e.g. `ws://127.0.0.1:8079`. */
@@ -72,6 +75,7 @@ export const DEFAULT_DEADLINES: RolloutDeadlines = {
 /** What a context is built from on every platform. */
 export interface RolloutOptions {
   readonly deployer: SlotDeployer;
+  readonly access: SlotAccess;
   readonly gates?: Partial<GateSettings>;
   readonly deadlines?: Partial<RolloutDeadlines>;
   readonly defaults?: PlanDefaults;

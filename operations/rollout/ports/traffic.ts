@@ -1,16 +1,28 @@
 import type { Slot } from "../../../contract/slots.ts";
+import type { ClusterKind } from "../../../contract/envoy/names.ts";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import type { Lease } from "./lease.ts";
 import type { Readiness } from "../model/machine.ts";
 
 /** Open connections of one slot, counted by the data plane. */
 export interface OpenConnections {
-  /** Active plain requests. */
+  /** Active requests, those of MCP sessions and testers included. */
   readonly requests: number;
   /** Dashboard WebSockets and MCP event streams. */
   readonly streams: number;
-  /** WebSockets on EXAI_WS_PORT. */
+  /** WebSockets on EXAI_WS_PORT, those of testers included. */
   readonly webSockets: number;
+}
+
+/** Open connections of a slot from the active requests of its clusters. Probes end soon. */
+export function openConnections(active: Readonly<Partial<Record<ClusterKind, number>>>): OpenConnections {
+  const sum = (...kinds: readonly ClusterKind[]): number =>
+    kinds.reduce((total, kind) => total + (active[kind] ?? 0), 0);
+  return {
+    requests: sum("plain", "session", "tester"),
+    streams: sum("stream"),
+    webSockets: sum("websocket", "tester-websocket"),
+  };
 }
 
 /** The data plane of one platform. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "../../../contract/slots.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
+import type { SlotAccess } from "../ports/access.ts";
 import type { ProbedAnswers } from "../gates/observation.ts";
 import { McpProbe } from "./mcp.ts";
-import { testerHeaders } from "./smoke.ts";
 
 /** One of so many probes opens an MCP session with its event stream and ends it. */
 const MCP_EVERY = 10;
@@ -18,12 +18,13 @@ const BIN_SECONDS = 2;
 const PROBE_SECONDS = 15;
 
 /**
- * Tops up thin traffic: sends the same requests to both slots at the same moments through the tester's header. The router
- * counts them like those of users, and the gates read them there. Counted here are the time of health checks and refused
+ * Tops up thin traffic: sends the same requests to both slots at the same moments with a probe's token. The router counts
+ * them separately, and the gates read them there. Counted here are the time of health checks and refused
  * requests, since the router cannot compare like requests of users.
  */
 export class Prober {
   readonly #routerUrl: string;
+  readonly #access: SlotAccess;
   readonly #slots: readonly Slot[];
   readonly #stop = new AbortController();
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -32,8 +33,9 @@ export class Prober {
   #perSecond = 0;
   #sent = 0;
 
-  constructor(routerUrl: string, slots: readonly Slot[]) {
+  constructor(routerUrl: string, access: SlotAccess, slots: readonly Slot[]) {
     this.#routerUrl = routerUrl;
+    this.#access = access;
     this.#slots = slots;
     void this.#run();
   }
@@ -89,7 +91,7 @@ export class Prober {
     if (index % HEALTH_EVERY === 0) {
       const started = performance.now();
       const response = await fetch(new URL(SERVER_PATHS.health, this.#routerUrl), {
-        headers: testerHeaders(slot),
+        headers: await this.#access.probe(slot),
         signal: signal(),
       });
       await response.arrayBuffer();
@@ -98,14 +100,14 @@ export class Prober {
       return;
     }
     const url = new URL(index % 2 === 0 ? SERVER_PATHS.apiMetrics : SERVER_PATHS.dashboard, this.#routerUrl);
-    const response = await fetch(url, { headers: testerHeaders(slot), signal: signal() });
+    const response = await fetch(url, { headers: await this.#access.probe(slot), signal: signal() });
     await response.arrayBuffer();
     this.#answered(slot, response.status);
   }
 
   async #probeMcp(slot: Slot): Promise<void> {
     const signal = (): AbortSignal => AbortSignal.timeout(PROBE_SECONDS * 1000);
-    const session = new McpProbe(this.#routerUrl, testerHeaders(slot), signal, (status) => {
+    const session = new McpProbe(this.#routerUrl, await this.#access.probe(slot), signal, (status) => {
       this.#answered(slot, status);
     });
     await session.initialize();

@@ -25,13 +25,8 @@ export class SmokeError extends Error {
   }
 }
 
-/** Headers that make the router choose one slot, for any weights. */
-export function testerHeaders(slot: Slot): Record<string, string> {
-  return { [HEADERS.testerSlot]: slot };
-}
-
 /**
- * Uses the candidate as its users will, through the router with the tester's header: health, readiness, metrics, an MCP
+ * Uses the candidate as its users will, through the router with a probe's token: health, readiness, metrics, an MCP
  * session with a tool call, its event stream, a WebSocket, the dashboard's WebSocket.
  *
  * @throws SmokeError if a check fails.
@@ -68,7 +63,7 @@ function limit(context: RolloutContext): AbortSignal {
 
 async function httpCheck(context: RolloutContext, slot: Slot, path: string, expected?: RegExp): Promise<string> {
   const url = new URL(path, context.routerUrl);
-  const response = await fetch(url, { headers: testerHeaders(slot), signal: limit(context) });
+  const response = await fetch(url, { headers: await context.access.probe(slot), signal: limit(context) });
   const body = await response.text();
   if (!response.ok) throw new ProbeError(`HTTP ${String(response.status)}`);
   checkSlot(response.headers.get(HEADERS.servedBy), slot);
@@ -77,7 +72,7 @@ async function httpCheck(context: RolloutContext, slot: Slot, path: string, expe
 }
 
 async function mcpCheck(context: RolloutContext, slot: Slot): Promise<string> {
-  const probe = new McpProbe(context.routerUrl, testerHeaders(slot), () => limit(context));
+  const probe = new McpProbe(context.routerUrl, await context.access.probe(slot), () => limit(context));
   await probe.initialize();
   checkSlot(probe.servedBy, slot);
   if (probe.session?.startsWith(`${slot}.`) !== true) {
@@ -99,7 +94,7 @@ async function mcpCheck(context: RolloutContext, slot: Slot): Promise<string> {
 
 /** The stream that MCP clients hold open for messages of the server. */
 async function streamCheck(context: RolloutContext, slot: Slot): Promise<string> {
-  const probe = new McpProbe(context.routerUrl, testerHeaders(slot), () => limit(context));
+  const probe = new McpProbe(context.routerUrl, await context.access.probe(slot), () => limit(context));
   await probe.initialize();
   let stream: boolean;
   try {
@@ -123,7 +118,10 @@ function takesNothing(tool: Tool): boolean {
 /** A ping frame and its pong (RFC 6455, 5.5.2), which every WebSocket server answers. */
 async function webSocketCheck(context: RolloutContext, slot: Slot): Promise<string> {
   const token = await context.webSocketToken?.();
-  const headers = { ...testerHeaders(slot), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  const headers = {
+    ...(await context.access.probe(slot)),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
   const signal = limit(context);
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(context.webSocketUrl, { headers });
@@ -162,7 +160,7 @@ async function webSocketCheck(context: RolloutContext, slot: Slot): Promise<stri
 async function dashboardCheck(context: RolloutContext, slot: Slot): Promise<string> {
   const url = new URL(SERVER_PATHS.dashboardWebSocket, context.routerUrl.replace(/^http/, "ws"));
   const signal = limit(context);
-  const socket = new WebSocket(url, { headers: testerHeaders(slot) });
+  const socket = new WebSocket(url, { headers: await context.access.probe(slot) });
   const abort = (): void => {
     socket.terminate();
   };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import type { ProbedRoundTrips, ProbedSeconds } from "../gates/observation.ts";
-import { testerHeaders } from "./smoke.ts";
+import type { SlotAccess } from "../ports/access.ts";
 
 /** Milliseconds between two round trips on one connection, and between two connections. */
 const PAUSE_MS = 250;
@@ -24,6 +24,7 @@ const BIN_SECONDS = 2;
 /** How the WebSockets of both slots are probed. */
 export interface RoundTripOptions {
   readonly webSocketUrl: string;
+  readonly access: SlotAccess;
   readonly stable: Slot;
   /** Message sent with the ping frame; empty: none. */
   readonly message: string;
@@ -31,7 +32,7 @@ export interface RoundTripOptions {
 }
 
 /**
- * Tops up thin WebSocket traffic: opens connections to both slots through the tester's header and measures round trips
+ * Tops up thin WebSocket traffic: opens connections to both slots with a probe's token and measures round trips
  * of a ping frame and, if the stable slot answers messages, of a message. The server measures its own pings on these
  * connections as on those of users. The router counts refusals with 500 and above. Other refusals are counted here: those of
  * users may be their own fault, those of probes are not.
@@ -117,7 +118,10 @@ export class RoundTripProber {
 
   async #connection(slot: Slot): Promise<void> {
     const token = await this.#options.token?.();
-    const headers = { ...testerHeaders(slot), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const headers = {
+      ...(await this.#options.access.probe(slot)),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
     const socket = new WebSocket(this.#options.webSocketUrl, { headers, handshakeTimeout: LOST_SECONDS * 1000 });
     const ended = new AbortController();
     const end = (reason: Error): void => {

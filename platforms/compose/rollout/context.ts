@@ -1,4 +1,7 @@
 import { join } from "node:path";
+import { generatedName } from "../../../contract/engine/names.ts";
+import { accessKey } from "../../../contract/envoy/access.ts";
+import { SlotAccess } from "../../../operations/rollout/ports/access.ts";
 import { FileCursorStore } from "../../../operations/notify/delivery-cursor.ts";
 import type { Prefetch } from "../../../operations/rollout/ports/prefetch.ts";
 import { gateSettings } from "../../../operations/rollout/gates/settings.ts";
@@ -25,15 +28,19 @@ export function localContext(
   prefetch: Prefetch | undefined,
 ): RolloutContext {
   const { settings } = local;
+  const routerUrl = `http://127.0.0.1:${settings.httpPort}`;
   const cursors = new FileCursorStore(join(rolloutDirectory(local.home), "notified"));
   const announcer = notifierOf(settings, local.source, cursors);
   return localRollout({
     home: local.home,
     ...localRouter(local),
-    routerUrl: `http://127.0.0.1:${settings.httpPort}`,
+    routerUrl,
     webSocketUrl: `ws://127.0.0.1:${settings.wsPort}`,
     prometheusUrl: `http://127.0.0.1:${settings.prometheusPort}`,
     deployer: new DockerDeployer(local, byCompose),
+    access: new SlotAccess(routerUrl, () =>
+      accessKey(local.state.password(generatedName("access"), 48), settings.accessGeneration),
+    ),
     gates: gateSettings(settings),
     deadlines: { graceSeconds: settings.graceSeconds },
     defaults: planDefaults(settings),

@@ -18,6 +18,12 @@ export const LOCAL_SETTINGS = {
     fallback: "true",
     example: "false",
   }),
+  egressHosts: define({
+    check: check.hostsAndPorts,
+    about:
+      "Hosts that the server reaches besides those of kimiUrl and glmUrl, with ports, separated by commas; local only",
+    example: "api.example.com:443",
+  }),
   homeDirectory: define({
     check: check.text,
     about: "Folder of the local stack's own state, relative to the project; local only",

@@ -167,6 +167,12 @@ export const SERVER_SETTINGS = {
     fallback: "60",
     example: "60",
   }),
+  accessGeneration: define({
+    check: check.integer(1, 1_000_000, "generations"),
+    about: "Number of the key for testers' links and probes: a higher one, and `up`, revoke all links",
+    fallback: "1",
+    example: "2",
+  }),
   kimiApiKey: define({ check: check.text, about: "KIMI_API_KEY", secret: true, required: CLUSTERS, example: "<key>" }),
   glmApiKey: define({ check: check.text, about: "GLM_API_KEY", secret: true, required: CLUSTERS, example: "<key>" }),
 } satisfies Record<string, Setting>;

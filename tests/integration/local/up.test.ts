@@ -1,14 +1,20 @@
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { readFileSync, statSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
+import { MONITORING_PORTS } from "../../../components/monitoring/docker-jobs.ts";
+import { ADMIN_PORT, EGRESS_PORT, OBSERVE_PORT, slotHost } from "../../../contract/envoy/names.ts";
+import { HTTP_PORT } from "../../../contract/server.ts";
+import { otherSlot, SLOTS } from "../../../contract/slots.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { EXAI, LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
+import { addressesOf, reach } from "../../support/reach.ts";
 
 const SERVICES = [
   "alertmanager",
@@ -34,13 +40,21 @@ const result = (events: readonly PrintedEvent[]) => events.find((event) => event
 describe("./exai up on this machine", () => {
   let instance: LocalInstance;
   let first: readonly PrintedEvent[];
+  // What a slot may reach and what it may not, both on this machine.
+  const provider = createHttpServer((_, response) => response.end("the provider"));
+  let egressHosts: string;
 
   beforeAll(async () => {
     instance = await LocalInstance.create("up");
-    first = await instance.events(["up"], { grafana: "false" });
+    provider.listen(0, "0.0.0.0");
+    await once(provider, "listening");
+    const machine = await docker(["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
+    egressHosts = `${machine.trim()}:${(provider.address() as AddressInfo).port}`;
+    first = await instance.events(["up"], { grafana: "false", egressHosts });
   });
   afterAll(async () => {
     await instance.remove();
+    provider.close();
   });
 
   const up = (settings: Record<string, string> = {}) => instance.events(["up"], { grafana: "false", ...settings });
@@ -74,8 +88,10 @@ describe("./exai up on this machine", () => {
     expect(
       new Set(answers.map((answer) => `${answer.status} ${answer.headers.get("x-exai-served-by") ?? ""}`)),
     ).toEqual(new Set(["200 blue"]));
+    const link = await instance.events(["rollout", "tester-link", "--ttl", "5m"]);
+    const { token } = result(link) as unknown as { token: string };
     const green = await fetch(`http://127.0.0.1:${instance.ports.httpPort}/`, {
-      headers: { "x-exai-slot": "green" },
+      headers: { "x-exai-access": token },
     });
     expect(green.headers.get("x-exai-served-by")).toBe("green");
   });
@@ -95,6 +111,54 @@ describe("./exai up on this machine", () => {
       })
       .toBeGreaterThanOrEqual(6);
     expect((await query()).filter(({ value }) => value[1] !== "1")).toEqual([]);
+  });
+
+  it("lets a slot reach the router's own ports for it, and nothing else", async () => {
+    const { containers, machine } = await addressesOf(instance.name);
+    expect(Object.keys(containers).sort()).toEqual(SERVICES);
+    expect(containers["backup-runner"]).toEqual({});
+    const { prometheus, alertmanager, postgresExporter } = MONITORING_PORTS;
+    const open = [HTTP_PORT, instance.ports.wsPort, EGRESS_PORT];
+    const inside = [...open, OBSERVE_PORT, ADMIN_PORT, prometheus, alertmanager, postgresExporter, 5432];
+    const here = [22, Number(egressHosts.split(":")[1]), ...Object.values(instance.ports), ...inside];
+    for (const slot of SLOTS) {
+      const network = `${instance.name}-${slotHost(slot)}`;
+      const own = containers[slotHost(slot)]?.[network] ?? "";
+      const router = containers.router?.[network] ?? "";
+      expect([own, router]).toEqual([expect.stringMatching(/^198\.1[89]\./), expect.stringMatching(/^198\.1[89]\./)]);
+      expect(containers[slotHost(otherSlot(slot))]).not.toHaveProperty(network);
+      const others = Object.values(containers).flatMap((on) => Object.values(on).filter((address) => address !== own));
+      expect(others.length).toBeGreaterThan(8);
+      const all = others.flatMap((address) => inside.map((port) => `${address}:${port}`));
+      for (const address of machine) all.push(...here.map((port) => `${address}:${port}`));
+      const reached = Object.entries(await reach(`${instance.name}-${slotHost(slot)}`, all));
+      expect(Object.fromEntries(reached.filter(([, what]) => what !== "nothing"))).toEqual({
+        ...Object.fromEntries(open.map((port) => [`${router}:${port}`, "answers"])),
+        [`${router}:${OBSERVE_PORT}`]: "closes",
+        ...Object.fromEntries(
+          inside
+            .filter((port) => !open.includes(port) && port !== OBSERVE_PORT)
+            .map((port) => [`${router}:${port}`, "refuses"]),
+        ),
+      });
+    }
+  });
+
+  it("lets a slot reach the allowed hosts through the router, and no other", async () => {
+    const inBlue = async (script: string) =>
+      (await docker(["exec", `${instance.name}-server-blue`, "node", "-e", script])).trim();
+    expect(
+      await inBlue(`fetch("http://${egressHosts}/").then(async (a) => console.log(a.status, await a.text()))`),
+    ).toBe("200 the provider");
+    const tunnel = (target: string) =>
+      inBlue(
+        `require("http").request({ host: "router", port: ${EGRESS_PORT}, method: "CONNECT", path: "${target}" })` +
+          `.on("connect", (a) => { console.log(a.statusCode); process.exit(); }).end()`,
+      );
+    expect(await tunnel(egressHosts)).toBe("200");
+    const [machine = ""] = egressHosts.split(":");
+    for (const other of [`${machine}:22`, "prometheus:9090", "postgres:5432", "127.0.0.1:9902", "example.org:443"])
+      expect(await tunnel(other), other).toBe("403");
   });
 
   it("hardens every container as the engine itself reports it", async () => {
@@ -194,7 +258,7 @@ describe("./exai up on this machine", () => {
   it("shows what up was given", async () => {
     const status = result(await instance.events(["status"]));
     const ports = Object.fromEntries(Object.entries(instance.ports).map(([key, port]) => [key, String(port)]));
-    expect(status?.overrides).toEqual({ ...ports, grafana: "false" });
+    expect(status?.overrides).toEqual({ ...ports, grafana: "false", egressHosts });
   });
 
   it("names who has a port that is taken before it changes anything, and a command that works", async () => {

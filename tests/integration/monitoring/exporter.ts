@@ -2,9 +2,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
-import { CLUSTERS, clusterName, OBSERVE_PATHS } from "../../../contract/envoy/names.ts";
+import { CLUSTERS, clusterName, OBSERVE_PATHS, slotMetricsPath } from "../../../contract/envoy/names.ts";
 import { BACKUP_METRICS } from "../../../contract/monitoring.ts";
-import { LATENCY_BUCKETS_SECONDS, SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
+import { LATENCY_BUCKETS_SECONDS, SERVER_METRICS } from "../../../contract/server.ts";
 
 /** How a histogram's bounds are written: by exporters and Prometheus 2, or by Prometheus 3 (`1.0`). */
 export type BoundSpelling = "plain" | "fractional";
@@ -17,20 +17,20 @@ export const TRAFFIC: Readonly<Record<Slot, { rate: number; failing: number; slo
 
 /** Where the parts of the pretended stack answer, `host:port`. */
 export interface PretendedStack {
-  readonly server: Readonly<Record<Slot, string>>;
   readonly router: string;
   readonly postgresExporter: string;
   close(): Promise<void>;
 }
 
-/** Serves what two servers, their router and the Postgres exporter would, growing with time. */
+/** Serves what a router with two servers and the Postgres exporter would, growing with time. */
 export async function pretendStack(spelling: BoundSpelling): Promise<PretendedStack> {
   const started = Date.now();
   const seconds = (): number => (Date.now() - started) / 1000;
   const servers: Server[] = [];
-  const serve = async (path: string, body: () => string): Promise<string> => {
+  const serve = async (pages: Readonly<Record<string, () => string>>): Promise<string> => {
     const server = createServer((request, response) => {
-      if (request.url !== path) {
+      const body = pages[request.url ?? ""];
+      if (body === undefined) {
         response.writeHead(404).end();
         return;
       }
@@ -41,12 +41,13 @@ export async function pretendStack(spelling: BoundSpelling): Promise<PretendedSt
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
   return {
-    server: {
-      blue: await serve(SERVER_PATHS.metrics, () => serverPage("blue", seconds(), spelling)),
-      green: await serve(SERVER_PATHS.metrics, () => serverPage("green", seconds(), spelling)),
-    },
-    router: await serve(OBSERVE_PATHS.metrics, () => routerPage(seconds(), spelling)),
-    postgresExporter: await serve("/metrics", () => postgresPage(seconds())),
+    router: await serve({
+      [OBSERVE_PATHS.metrics]: () => routerPage(seconds(), spelling),
+      ...Object.fromEntries(
+        SLOTS.map((slot) => [slotMetricsPath(slot), () => serverPage(slot, seconds(), spelling)] as const),
+      ),
+    }),
+    postgresExporter: await serve({ "/metrics": () => postgresPage(seconds()) }),
     close: async () => {
       await Promise.all(
         servers.map(

@@ -16,6 +16,7 @@ import {
   until,
   type RolloutStack,
 } from "../../support/rollout/stack.ts";
+import { testerHeaders } from "../../support/rollout/access.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { abort, cutover, resume, rollback } from "../../support/rollout/verbs.ts";
 
@@ -154,7 +155,7 @@ describe("a cutover", () => {
     const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 100_000 } });
     const verb = cutover(context, GOOD);
     await runUntil(verb, startsStep("shift-20"));
-    const session = new McpProbe(stack.routerUrl, { [HEADERS.testerSlot]: "green" }, () => AbortSignal.timeout(5000));
+    const session = new McpProbe(stack.routerUrl, await testerHeaders("green"), () => AbortSignal.timeout(5000));
     await session.initialize();
     const id = session.session ?? "";
     await docker(["kill", `${stack.name}-server-green`]);

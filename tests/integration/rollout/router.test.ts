@@ -11,7 +11,7 @@ import { ROUTER } from "../../../components/routing/docker.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { McpProbe } from "../../../operations/rollout/probes/mcp.ts";
 import { Prometheus } from "../../../operations/rollout/gates/prometheus.ts";
-import { testerHeaders } from "../../../operations/rollout/probes/smoke.ts";
+import { TEST_ACCESS, testerHeaders } from "../../support/rollout/access.ts";
 import type { TrafficWriter } from "../../../operations/rollout/ports/traffic.ts";
 import { EnvoyTraffic } from "../../../operations/rollout/local/envoy-traffic.ts";
 import { ensureRoutes } from "../../../contract/envoy/seed.ts";
@@ -126,7 +126,7 @@ describe("the router, with the real Envoy", () => {
   it("lets testers choose the slot regardless of the weights", async () => {
     await apply({ blue: 100, green: 0 });
     expect(await servedBy()).toBe("blue");
-    for (const slot of SLOTS) expect(await servedBy(testerHeaders(slot))).toBe(slot);
+    for (const slot of SLOTS) expect(await servedBy(await testerHeaders(slot))).toBe(slot);
   });
 
   it("follows the weights within 5 points", async () => {
@@ -159,7 +159,7 @@ describe("the router, with the real Envoy", () => {
 
   it("answers the sessions of an evicted slot with 404, and their clients initialize again on the other one", async () => {
     await apply({ blue: 0, green: 100 });
-    const [doomed, kept] = [session(), session(testerHeaders("blue"))];
+    const [doomed, kept] = [session(), session(await testerHeaders("blue"))];
     await doomed.initialize();
     await kept.initialize();
     expect(doomed.session).toMatch(/^green\./);
@@ -170,7 +170,7 @@ describe("the router, with the real Envoy", () => {
     await again.initialize();
     expect(again.session).toMatch(/^blue\./);
     // A tester still reaches the slot that users were taken from.
-    const tester = session(testerHeaders("green"));
+    const tester = session(await testerHeaders("green"));
     await tester.initialize();
     expect(tester.servedBy).toBe("green");
   });
@@ -222,11 +222,11 @@ describe("the router, with the real Envoy", () => {
     await docker(["stop", "--time", "3", `${stack.name}-server-green`]);
     await until("green unready", 20, async () => !(await traffic.readiness()).green);
     expect((await traffic.readiness()).blue).toBe(true);
-    const response = await fetch(stack.routerUrl, { headers: testerHeaders("green") });
+    const response = await fetch(stack.routerUrl, { headers: await TEST_ACCESS.probe("green") });
     await response.arrayBuffer();
     expect(response.status).toBe(503);
     await until("the failure among green's errors", 15, async () => {
-      const selector = `${ENVOY_METRICS.requests}{slot="green",kind="plain",envoy_response_code_class="5"}`;
+      const selector = `${ENVOY_METRICS.requests}{slot="green",kind="probe",envoy_response_code_class="5"}`;
       const series = await new Prometheus(stack.prometheusUrl).samples(selector, 10);
       return (series[0]?.samples.at(-1)?.[1] ?? 0) >= 1;
     });

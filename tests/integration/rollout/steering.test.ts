@@ -7,7 +7,7 @@ import type { Verb } from "../../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import type { CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
 import { secondsSince } from "../../../operations/rollout/host/boot-clock.ts";
-import { testerHeaders } from "../../../operations/rollout/probes/smoke.ts";
+import { testerHeaders } from "../../support/rollout/access.ts";
 import { Controller, readJournal } from "../../support/rollout/controller.ts";
 import { expectSound, killIn } from "../../support/rollout/kill.ts";
 import { QUICK_GATES, startRolloutStack, until, type RolloutStack } from "../../support/rollout/stack.ts";
@@ -45,7 +45,7 @@ describe("a controller that is killed", () => {
     await until(`${idle} to be gone`, 30, async () => !(await context.traffic.readiness())[idle]);
     await context.deployer.deploy(idle, LOCAL_IMAGES.referenceServer, AbortSignal.timeout(60_000));
     await until(`${idle} to be ready`, 60, async () => (await context.traffic.readiness())[idle]);
-    const tester = new WebSocket(stack.webSocketUrl, { headers: testerHeaders(idle) });
+    const tester = new WebSocket(stack.webSocketUrl, { headers: await testerHeaders(idle) });
     await once(tester, "open");
     const closed = once(tester, "close");
     // Its time runs since the rollback before took its users.

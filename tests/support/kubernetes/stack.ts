@@ -41,7 +41,7 @@ const ROOT = join(import.meta.dirname, "../../..");
 
 /** What the rollout needs of a stack; databases, backups and dashboards are left out. */
 const PARTS =
-  /^(Namespace|EnvoyProxy|Gateway|BackendTrafficPolicy|ClientTrafficPolicy|EnvoyExtensionPolicy|HTTPRoute|HTTPRouteFilter)\/|\/(server[\w-]*|prometheus)$/;
+  /^(Namespace|EnvoyProxy|Gateway|BackendTrafficPolicy|ClientTrafficPolicy|EnvoyExtensionPolicy|SecurityPolicy|HTTPRoute|HTTPRouteFilter)\/|\/(server[\w-]*|prometheus|exai-access)$/;
 
 /** Gates that pass soon and do not judge the speed of a busy machine. */
 export const KUBERNETES_GATES: Partial<GateSettings> = {
@@ -202,7 +202,9 @@ async function ready(context: RolloutContext): Promise<void> {
   await until("the gateway scraped twice", 90, async () => {
     // Envoy counts a slot from its first request on.
     for (const slot of SLOTS)
-      await (await fetch(new URL("/health", context.routerUrl), { headers: { "x-exai-slot": slot } })).arrayBuffer();
+      await (
+        await fetch(new URL("/health", context.routerUrl), { headers: await context.access.probe(slot) })
+      ).arrayBuffer();
     const series = await new Prometheus(context.prometheusUrl).samples(WINDOW_SELECTOR, 30);
     return SLOTS.every((slot) => series.some(({ labels, samples }) => labels.slot === slot && samples.length > 1));
   });

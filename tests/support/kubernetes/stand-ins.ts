@@ -2,6 +2,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { accessKey, accessKeys, accessKeyText } from "../../../contract/envoy/access.ts";
+import { ACCESS_SECRET } from "../../../contract/gateway.ts";
+import { SlotAccess } from "../../../operations/rollout/ports/access.ts";
 import type { ApiObject } from "../../../operations/rollout/kubernetes/api-types.ts";
 
 /** A digest that no image has: settings of staging and prod require one. */
@@ -10,8 +13,13 @@ export const DIGEST = `@sha256:${"0".repeat(64)}`;
 /** Stands for every secret, the signing key among them. */
 export const SECRET = `stand-in-${"0123456789abcdef".repeat(3)}`;
 
+/** Signs tokens for access to the slots of such a stack. */
+export const STAND_IN_ACCESS = new SlotAccess("https://exai.test", () => accessKey(SECRET, 1));
+
 /** A value for an unknown input, which Supabase or the deployment's secrets would supply. */
 export function standIn(_resource: unknown, path: string): string {
+  if (path.endsWith("localJWKS.inline")) return accessKeys(SECRET, 1);
+  if (path.includes(ACCESS_SECRET.entry)) return accessKeyText(SECRET, 1);
   return path.includes(".env[") ? "https://abcdefghijklmnopqrst.supabase.co" : SECRET;
 }
 

@@ -9,6 +9,7 @@ import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { type RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { CutoverRequest } from "../../../operations/rollout/commands/cutover.ts";
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
+import { TEST_ACCESS } from "./access.ts";
 import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./stack.ts";
 import { localRollout } from "../../../operations/rollout/local/context.ts";
 import { abort, cutover, resume } from "./verbs.ts";
@@ -36,6 +37,7 @@ export interface PrintedError {
 const { facts, action, request, gates, leaseSeconds, haltAt } = JSON.parse(process.argv[2] ?? "") as Job;
 const context = localRollout({
   ...facts,
+  access: TEST_ACCESS,
   deployer: new PlainDeployer(facts.name),
   gates: { ...QUICK_GATES, ...gates },
   ...(leaseSeconds === undefined ? {} : { leaseSeconds }),

@@ -19,6 +19,8 @@ import type { SlotDeployer, SlotStatus } from "../../../operations/rollout/ports
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
 import { Prometheus } from "../../../operations/rollout/gates/prometheus.ts";
 import { ensureRoutes } from "../../../contract/envoy/seed.ts";
+import { accessKeys } from "../../../contract/envoy/access.ts";
+import { ACCESS_SECRET, TEST_ACCESS } from "./access.ts";
 import { freePorts } from "../free-ports.ts";
 import { localRollout, type DockerRollout } from "../../../operations/rollout/local/context.ts";
 
@@ -109,7 +111,7 @@ export async function startRolloutStack({
     for (const slot of SLOTS) await deployer.deploy(slot, image, signal);
     await startRouter(facts, { http, webSocket, observe });
     await startPrometheus(facts, prometheus, productIntervals);
-    const context = localRollout({ ...facts, deployer });
+    const context = localRollout({ ...facts, deployer, access: TEST_ACCESS });
     await until("both slots ready", 60, async () => {
       const ready = await context.traffic.readiness();
       return ready.blue && ready.green;
@@ -129,7 +131,7 @@ export async function startRolloutStack({
     ...facts,
     deployer,
     directUrl: `http://127.0.0.1:${String(direct)}`,
-    context: (options = {}) => localRollout({ ...facts, deployer, ...options }),
+    context: (options = {}) => localRollout({ ...facts, deployer, access: TEST_ACCESS, ...options }),
     down,
   };
 }
@@ -190,8 +192,9 @@ async function startRouter(
   ports: { readonly http: number; readonly webSocket: number; readonly observe: number },
 ): Promise<void> {
   const spec = envoyContainer({
-    platform: { instance: facts.name, stack: "test", network: facts.name },
+    platform: { instance: facts.name, stack: "test", networks: () => [facts.name] },
     webSocketPort: DEFAULT_WS_PORT,
+    accessKeys: accessKeys(ACCESS_SECRET, 1),
     routesDirectory: facts.routesDirectory,
     ports,
   });

@@ -190,7 +190,7 @@ describe("the verbs of the program", () => {
     expect(others.toSorted()).toEqual([
       ...["audit", "backup list", "complete", "doctor", "env", "exec", "image build", "log", "logs", "migrate plan"],
       ...["migrate test", "plan", "preview", "psql", "releases", "rollout history", "rollout plan", "rollout status"],
-      ...["secrets status", "status", "synth", "test"],
+      ...["rollout tester-link", "secrets status", "status", "synth", "test"],
     ]);
   });
 

@@ -329,6 +329,13 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   "rollout promote": [COMPLETED],
   "rollout abort": [{ outcome: "nothing-to-abort", active: "blue" }],
+  "rollout tester-link": [
+    {
+      ...{ slot: "green", expiresAt: "2026-11-29T10:00:00.000Z", token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln" },
+      url: "http://127.0.0.1:8080/.exai/tester#eyJhbGciOiJFZERTQSJ9.e30.c2ln",
+      header: "x-exai-access: eyJhbGciOiJFZERTQSJ9.e30.c2ln",
+    },
+  ],
   "rollout finish": [
     {
       ...{ outcome: "finished", stopped: true, emptied: ["blue"], rollout: ID, stable: "blue", candidate: "green" },

@@ -8,7 +8,11 @@ import { GeneratedSecrets } from "../../../components/secrets/generated.ts";
 import { DockerServer } from "../../../components/server/docker.ts";
 import { captureProgram } from "../../../synth/capture.ts";
 
-const platform = { instance: "i", stack: "local", network: "i" };
+const platform = {
+  instance: "i",
+  stack: "local",
+  networks: (component: string) => (component === "part" ? ["i"] : []),
+};
 const spec: ContainerSpec = {
   component: "part",
   image: "image:1",

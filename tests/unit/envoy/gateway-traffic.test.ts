@@ -20,8 +20,11 @@ const CONFIGURED: Readonly<Record<string, unknown>> = {
   },
   "/config_dump?resource=dynamic_route_configs": {
     configs: LISTENERS.map((listener) => {
-      const routes = sharedRules({ listener, wsPort: 8079, table: FIRST_TABLE }).map(({ name: sectionName }) => ({
-        route: { cluster: `service/${NAMESPACE}/${slotHost("blue")}/${String(HTTP_PORT)}/http` },
+      const rules = sharedRules({ listener, wsPort: 8079, table: FIRST_TABLE });
+      const routes = rules.map(({ name: sectionName, backendRefs }) => ({
+        ...(backendRefs === undefined
+          ? { direct_response: { status: 404 } }
+          : { route: { cluster: `service/${NAMESPACE}/${slotHost("blue")}/${String(HTTP_PORT)}/http` } }),
         metadata: {
           filter_metadata: {
             "envoy-gateway": {

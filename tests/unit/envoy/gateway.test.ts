@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { EVICTIONS, evictionStat } from "../../../contract/envoy/metrics.ts";
-import { CLUSTERS, type ClusterKind } from "../../../contract/envoy/names.ts";
+import { CLUSTERS } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
 import {
   gatewayTable,
@@ -11,7 +11,6 @@ import {
   ROUTING_NAMES,
   servicePorts,
   sharedRules,
-  streamsArePinned,
   type Listener,
 } from "../../../contract/gateway.ts";
 import { pinnedRoute, type RoutingSpec } from "../../../components/routing/gateway.ts";
@@ -51,18 +50,12 @@ interface Candidate {
 
 interface Routes {
   readonly table?: RouteTable;
-  /** Whether the shared routes have rules of streams. */
-  readonly streams?: boolean;
-  /** Whether the pinned routes have them. */
-  readonly pinnedStreams?: boolean;
 }
 
 /** The routes of a listener of the gateway. */
-function candidates(listener: Listener, { table = FIRST_TABLE, streams, pinnedStreams = true }: Routes): Candidate[] {
-  const pinned = (pinnedRoute(spec, listener).spec.rules as Rule[]).filter(
-    ({ name = "" }) => pinnedStreams || !name.startsWith("stream-"),
-  );
-  const shared = sharedRules({ listener, wsPort: WS_PORT, table, ...(streams === undefined ? {} : { streams }) });
+function candidates(listener: Listener, { table = FIRST_TABLE }: Routes): Candidate[] {
+  const pinned = pinnedRoute(spec, listener).spec.rules as Rule[];
+  const shared = sharedRules({ listener, wsPort: WS_PORT, table });
   const of = (route: string, rules: readonly Rule[]): Candidate[] =>
     rules.flatMap((rule) => rule.matches.map((match) => ({ route, rule, match })));
   return [
@@ -122,7 +115,8 @@ function untagged(request: Request): Request {
   const tag = /^(blue|green)[.](?:[\da-f.:[\]]+:\d+~)?(.*)$/i.exec(request.headers["mcp-session-id"] ?? "");
   if (tag === null) return request;
   const [, slot = "", session = ""] = tag;
-  return { ...request, headers: { ...request.headers, "x-exai-slot": slot, "mcp-session-id": session } };
+  const own = "x-exai-slot" in request.headers ? {} : { "x-exai-session-slot": slot };
+  return { ...request, headers: { ...request.headers, ...own, "mcp-session-id": session } };
 }
 
 /** Where a request goes: `blue/stream`, `weights/plain`, or `gone` for the sessions of an evicted slot. */
@@ -137,7 +131,9 @@ function destination(listener: Listener, routes: Routes, request: Request, order
   return `${slots.length > 1 ? "weights" : String(slots[0])}/${[...kinds].join()}`;
 }
 
-const tester = (slot: Slot) => ({ "x-exai-slot": slot });
+/** What the gateway makes of a verified token. */
+const tester = (slot: Slot) => ({ "x-exai-slot": `${slot}-tester` });
+const probe = (slot: Slot) => ({ "x-exai-slot": `${slot}-probe` });
 const session = (slot: Slot) => ({ "mcp-session-id": `${slot}.10.88.0.7:8080~0b7e` });
 
 describe.each([
@@ -148,28 +144,32 @@ describe.each([
     ...{ generation: 9, token: 4, weights: { blue: 100, green: 0 }, evicted: ["green"], emptied: [] },
   };
 
+  const released: RouteTable = { ...evicted, evicted: [] };
+
   it.each<[string, string, Record<string, string>, string, string]>([
     ["GET", "/health", {}, "weights/plain", "weights/plain"],
-    ["GET", "/health", tester("green"), "green/plain", "green/plain"],
+    ["GET", "/health", tester("green"), "green/tester", "green/tester"],
+    ["GET", "/health", probe("green"), "green/probe", "green/probe"],
+    ["GET", "/health", { "x-exai-slot": "green" }, "weights/plain", "weights/plain"],
     ["GET", "/ws/dashboard", {}, "weights/stream", "weights/stream"],
-    ["GET", "/ws/dashboard", tester("green"), "green/stream", "green/stream"],
+    ["GET", "/ws/dashboard", tester("green"), "green/tester", "green/tester"],
     ["GET", "/ws/dashboard/", {}, "weights/plain", "weights/plain"],
     ["POST", "/mcp", {}, "weights/plain", "weights/plain"],
-    ["POST", "/mcp", tester("green"), "green/plain", "green/plain"],
-    ["POST", "/mcp", session("blue"), "blue/plain", "blue/plain"],
-    ["POST", "/mcp", session("green"), "green/plain", "gone"],
-    ["DELETE", "/mcp", session("green"), "green/plain", "gone"],
+    ["POST", "/mcp", tester("green"), "green/tester", "green/tester"],
+    ["POST", "/mcp", session("blue"), "blue/session", "blue/session"],
+    ["POST", "/mcp", session("green"), "green/session", "gone"],
+    ["DELETE", "/mcp", session("green"), "green/session", "gone"],
     ["GET", "/mcp", {}, "weights/stream", "weights/stream"],
-    ["GET", "/mcp/", tester("blue"), "blue/stream", "blue/stream"],
+    ["GET", "/mcp/", tester("blue"), "blue/tester", "blue/tester"],
     ["GET", "/mcp", session("blue"), "blue/stream", "blue/stream"],
     ["GET", "/mcp", session("green"), "green/stream", "gone"],
-    // A tag wins over the testers' header.
-    ["GET", "/mcp", { ...session("blue"), ...tester("green") }, "blue/stream", "blue/stream"],
-    ["GET", "/mcp", { ...session("green"), ...tester("blue") }, "green/stream", "gone"],
-    ["GET", "/mcpx", tester("green"), "green/plain", "green/plain"],
+    // A token wins over a tag, also on an evicted slot.
+    ["GET", "/mcp", { ...session("blue"), ...tester("green") }, "green/tester", "green/tester"],
+    ["POST", "/mcp", { ...session("green"), ...probe("green") }, "green/probe", "green/probe"],
+    ["GET", "/mcpx", tester("green"), "green/tester", "green/tester"],
   ])("%s %s with %j goes to %s, after the eviction of green to %s", (method, path, headers, before, after) => {
     const request = { method, path, headers };
-    expect(destination("http", {}, request, order)).toBe(before);
+    expect(destination("http", { table: released }, request, order)).toBe(before);
     expect(destination("http", { table: evicted }, request, order)).toBe(after);
   });
 
@@ -177,22 +177,10 @@ describe.each([
     for (const path of ["/", "/mcp", "/ws/dashboard"]) {
       const request = { method: "GET", path, headers: {} };
       expect(destination("websocket", {}, request, order)).toBe("weights/websocket");
-      expect(destination("websocket", {}, { ...request, headers: tester("green") }, order)).toBe("green/websocket");
+      expect(destination("websocket", {}, { ...request, headers: tester("green") }, order)).toBe(
+        "green/tester-websocket",
+      );
     }
-  });
-
-  it("leads as before where neither route knows of streams yet, and where only the pinned one does", () => {
-    for (const method of ["GET", "POST"])
-      for (const pinnedStreams of [false, true]) {
-        const kind: ClusterKind = pinnedStreams && method === "GET" ? "stream" : "plain";
-        const routes: Routes = { table: evicted, streams: false, pinnedStreams };
-        const to = (headers: Record<string, string>) =>
-          destination("http", routes, { method, path: "/mcp", headers }, order);
-        expect(to({})).toBe("weights/plain");
-        expect(to(tester("green"))).toBe(`green/${kind}`);
-        expect(to(session("blue"))).toBe(`blue/${kind}`);
-        expect(to(session("green"))).toBe("gone");
-      }
   });
 });
 
@@ -218,20 +206,18 @@ function dumpOf(routes: Routes, namespace = NAMESPACE): unknown {
 }
 
 describe("the read-back", () => {
-  it("reads a table as it was written, with rules of streams and without", () => {
+  it("reads a table as it was written", () => {
     fc.assert(
-      fc.property(tables, fc.boolean(), fc.boolean(), (table, streams, pinnedStreams) => {
-        const dump = dumpOf({ table, streams, pinnedStreams });
-        expect(gatewayTable(dump, NAMESPACE)).toEqual(table);
-        expect(streamsArePinned(dump, NAMESPACE)).toBe(pinnedStreams);
+      fc.property(tables, (table) => {
+        expect(gatewayTable(dumpOf({ table }), NAMESPACE)).toEqual(table);
       }),
     );
   });
 
   it("has a rule for each evicted slot whose name, and so whose statistics, end with what the table says of it", () => {
     fc.assert(
-      fc.property(tables, fc.boolean(), fc.boolean(), (table, streams, pinnedStreams) => {
-        const rules = LISTENERS.flatMap((each) => candidates(each, { table, streams, pinnedStreams }));
+      fc.property(tables, (table) => {
+        const rules = LISTENERS.flatMap((each) => candidates(each, { table }));
         const names = [...new Set(rules.map(({ rule }) => String(rule.name)))];
         const said = EVICTIONS.flatMap((eviction) => SLOTS.map((slot) => evictionStat(eviction, slot)));
         expect(said.filter((end) => names.some((name) => new RegExp(`^(?:.*-)?${end}$`).test(name)))).toEqual([
@@ -245,7 +231,6 @@ describe("the read-back", () => {
   it("knows nothing of another stack's routes", () => {
     const dump = dumpOf({}, "another");
     expect(gatewayTable(dump, NAMESPACE)).toBeUndefined();
-    expect(streamsArePinned(dump, NAMESPACE)).toBe(false);
   });
 
   it.each(["generation-1-token-0", "generation-1-token-0-stream"])("refuses other weights in the rule %s", (rule) => {

@@ -25,6 +25,7 @@ interface Bootstrap {
 
 const bootstrap = (memoryMegabytes?: number) =>
   envoyBootstrap({
+    accessKeys: "{}",
     webSocketPort: 8079,
     ...(memoryMegabytes === undefined ? {} : { memoryMegabytes }),
   }) as unknown as Bootstrap;

@@ -2,8 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { envoyBootstrap } from "../../../components/routing/bootstrap.ts";
 import { evictionStat, ENVOY_METRIC_RELABELLING } from "../../../contract/envoy/metrics.ts";
-import { CLUSTERS, clusterName, OBSERVE_PATHS, parseClusterName } from "../../../contract/envoy/names.ts";
+import {
+  CLUSTERS,
+  clusterName,
+  metricsClusterName,
+  OBSERVE_PATHS,
+  parseClusterName,
+} from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE, routesFile, sameTable, tableInForce, type RouteTable } from "../../../contract/envoy/routes.ts";
+import { SLOTS } from "../../../contract/slots.ts";
 import { tables } from "./tables.ts";
 
 /** What Envoy's dump of a file looks like, as far as the read-back reads it. */
@@ -59,13 +66,14 @@ describe("a route table", () => {
 
 describe("the router's configuration", () => {
   it("has a cluster for each slot and kind, and names that read both ways", () => {
-    const { static_resources } = envoyBootstrap({ webSocketPort: 8079 }) as unknown as {
+    const { static_resources } = envoyBootstrap({ webSocketPort: 8079, accessKeys: "{}" }) as unknown as {
       static_resources: { clusters: { name: string }[] };
     };
     const names = static_resources.clusters.map((cluster) => cluster.name);
-    expect(names).toEqual([...CLUSTERS.map(({ slot, kind }) => clusterName(slot, kind)), "admin"]);
+    const others = [...SLOTS.map(metricsClusterName), "admin"];
+    expect(names).toEqual([...CLUSTERS.map(({ slot, kind }) => clusterName(slot, kind)), ...others]);
     for (const each of CLUSTERS) expect(parseClusterName(clusterName(each.slot, each.kind))).toEqual(each);
-    for (const name of ["admin", "blue-", "blue-stream-x", "red", "plain"])
+    for (const name of [...others, "blue-", "blue-stream-x", "blue-plain", "red", "plain"])
       expect(parseClusterName(name)).toBeUndefined();
   });
 
@@ -79,7 +87,7 @@ describe("the router's configuration", () => {
         }),
       );
     for (const each of CLUSTERS) expect(labels(clusterName(each.slot, each.kind))).toEqual(each);
-    expect(labels("admin")).toEqual({});
+    for (const name of [...SLOTS.map(metricsClusterName), "admin"]) expect(labels(name)).toEqual({});
     expect(labels("bluebird")).toEqual({});
   });
 

@@ -33,7 +33,7 @@ function expectNoSecretInPlain(graph: ResourceGraph): void {
 const local = (args: Partial<DockerMonitoringArgs> = {}): Promise<ResourceGraph> =>
   captureProgram("local", () => {
     new DockerMonitoring("monitoring", {
-      platform: { instance: "i", stack: "local", network: "i" },
+      platform: { instance: "i", stack: "local", networks: () => ["i"] },
       images,
       ports: { prometheus: 19_090, alertmanager: 19_093, grafana: 13_000 },
       retentionDays: 7,

@@ -34,13 +34,12 @@ function relabelled(
 const cluster = { instance: "exai-prod", namespace: "exai-prod", webSocketPort: 8079, gateway: { name: "exai" } };
 
 describe("the local jobs", () => {
-  it("give each slot its slot", () => {
-    expect(dockerJobs()[0]?.discovery).toEqual({
-      static: [
-        { targets: ["server-blue:8080"], labels: { slot: "blue" } },
-        { targets: ["server-green:8080"], labels: { slot: "green" } },
-      ],
+  it("reach each slot through the router, and name it", () => {
+    const slot = (slot: string) => ({
+      targets: ["router:9901"],
+      labels: { slot, instance: `server-${slot}:8080`, __metrics_path__: `/slots/${slot}/metrics` },
     });
+    expect(dockerJobs()[0]?.discovery).toEqual({ static: [slot("blue"), slot("green")] });
   });
 
   it("turn every cluster of the router into its slot and kind", () => {

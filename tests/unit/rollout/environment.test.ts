@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { cutoverWork } from "../../../cli/commands/rollout/cutover.ts";
 import { SLOTS } from "../../../contract/slots.ts";
-import { HEADERS } from "../../../contract/server.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { checkEnvironment, checkImage } from "../../../operations/rollout/commands/cutover.ts";
 import { fixSaying } from "../../support/fix-saying.ts";
+import { slotOf } from "../../support/rollout/access.ts";
 import { runVerb } from "../../support/verbs.ts";
 import { passes } from "./plans.ts";
 import { Process, World } from "./world.ts";
@@ -25,7 +25,7 @@ beforeEach(async () => {
   server = createServer((request, response) => {
     response.setHeader("content-type", "application/json");
     if (request.url?.startsWith("/api/v1/") !== true) {
-      asked.push(String(request.headers[HEADERS.testerSlot]));
+      asked.push(slotOf(request.headers));
       response.writeHead(503).end("{}");
       return;
     }

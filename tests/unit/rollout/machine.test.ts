@@ -4,6 +4,7 @@ import { SLOTS, otherSlot } from "../../../contract/slots.ts";
 import {
   atRest,
   emptySlots,
+  evictedSlots,
   type Machine,
   type Readiness,
   restingMachine,
@@ -156,14 +157,16 @@ describe("the rollout's machine", () => {
     expect(after(standby, "rollback", "done", "done")).toMatchObject({ evicted: ["green"], emptied: ["green"] });
   });
 
-  it("evicts the sessions of a replaced slot until the new container is ready", () => {
+  it("evicts the sessions of a replaced slot until it gets users", () => {
     const evictions: string[] = [];
     let machine = after(restingMachine("blue"), "start");
     while (machine.state.name !== "shift") {
       evictions.push(`${machine.state.name}: ${machine.evicted.join()}`);
       machine = after(machine, "done");
     }
-    expect(evictions).toEqual(["prepare: ", "drain: ", "deploy: green", "ready: green", "smoke: ", "migrate: "]);
+    expect(evictions).toEqual([
+      ...["prepare: ", "drain: ", "deploy: green", "ready: green", "smoke: green", "migrate: green"],
+    ]);
     expect(machine.evicted).toEqual([]);
   });
 
@@ -332,8 +335,11 @@ function expectSound(machine: Machine, ready: Readiness): void {
   }
   expect(weights.blue + weights.green).toBe(100);
   expect(SLOTS.every((slot) => Number.isInteger(weights[slot]) && weights[slot] >= 0)).toBe(true);
-  // The slot with the users is not evicted.
-  for (const slot of machine.evicted) expect(weights[slot], state.name).toBe(0);
+  // The slot with the users is not evicted. A candidate may get them before its first step if the stable slot is down.
+  const lost = state.name === "approve" || (state.name === "rollback" && state.phase === "revive");
+  for (const slot of machine.evicted) if (!lost) expect(weights[slot], state.name).toBe(0);
+  for (const slot of machine.evicted)
+    expect(evictedSlots(machine, weights).includes(slot), state.name).toBe(weights[slot] === 0);
   expect(machine.pause === undefined || plan !== undefined).toBe(true);
   if (plan === undefined) {
     expect(weights[machine.active]).toBe(100);

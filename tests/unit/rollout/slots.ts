@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { WebSocketServer } from "ws";
+import { slotOf } from "../../support/rollout/access.ts";
 import type { Slot } from "../../../contract/slots.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 
@@ -32,9 +33,9 @@ export class Slots {
   }
 
   constructor() {
-    this.#sockets.on("headers", (headers, request) => headers.push(`${HEADERS.servedBy}: ${slotOf(request)}`));
+    this.#sockets.on("headers", (headers, request) => headers.push(`${HEADERS.servedBy}: ${slotOf(request.headers)}`));
     this.#server.on("upgrade", (request, socket, head) => {
-      const status = this.behaviour[slotOf(request)]?.status?.("upgrade", request.url ?? "");
+      const status = this.behaviour[slotOf(request.headers)]?.status?.("upgrade", request.url ?? "");
       if (status !== undefined) socket.end(`HTTP/1.1 ${String(status)} No\r\nconnection: close\r\n\r\n`);
       else this.#sockets.handleUpgrade(request, socket, head, () => undefined);
     });
@@ -54,7 +55,7 @@ export class Slots {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "", url: path = "" } = request;
-    const slot = slotOf(request);
+    const slot = slotOf(request.headers);
     this.asked.push(`${method} ${path}`);
     response.setHeader(HEADERS.servedBy, slot);
     const { status, stream } = this.behaviour[slot] ?? {};
@@ -93,10 +94,6 @@ export class Slots {
       this.streams -= 1;
     });
   }
-}
-
-function slotOf(request: IncomingMessage): Slot {
-  return request.headers[HEADERS.testerSlot] as Slot;
 }
 
 interface Call {

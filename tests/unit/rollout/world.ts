@@ -1,5 +1,6 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
+import { TEST_ACCESS } from "../../support/rollout/access.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
@@ -112,6 +113,7 @@ export class World {
   /** The context of a process. `handler` replaces the handlers of states that need a network. */
   context(process: Process, prometheusUrl: string, handler: StateHandler): RolloutContext {
     return {
+      access: TEST_ACCESS,
       traffic: {
         inForce: async () => {
           // It may be slow, and then answers with the current table.

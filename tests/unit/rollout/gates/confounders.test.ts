@@ -27,7 +27,7 @@ describe("a problem of both slots", () => {
   it("holds with all users on the candidate if the probed control is slower than it was with users", () => {
     // Probes of a slot without users are faster than users on a busy machine, but slower than before.
     const busy = (late: number): Bin["of"]["blue"] => ({
-      ...counts({ requests: 10, roundTrips: 60 }),
+      ...counts({ requests: 10, webSockets: 60 }),
       latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 250, 10, late),
     });
     const with_ = (late: number): Observation =>

@@ -30,6 +30,17 @@ describe("the gates", () => {
     expect(failing(observed([bin({ requests: 20, slow: 20 }, { requests: 380 }), ...quiet]))).toEqual([]);
   });
 
+  it("pass errors that both slots share, if enough requests are sound, and hold while none is", () => {
+    // An outsider's requests that fail on any release.
+    const shared = bins(6, { requests: 80, errors: 8 }, { requests: 300, errors: 30 });
+    expect(outcome(observed(shared))).toBe("pass");
+    expect(verdictOf(observed(shared), "errors")).toMatchObject({ verdict: "pass", why: "shared-with-stable" });
+    const own = bins(6, { requests: 80, errors: 24 }, { requests: 300, errors: 30 });
+    expect(failing(observed(own))).toContain("errors-compared");
+    const outage = bins(6, { requests: 80, errors: 80 }, { requests: 300, errors: 300 });
+    expect(verdictOf(observed(outage), "errors")).toMatchObject({ verdict: "no-data", shared: true });
+  });
+
   it("give the figure, its limit, the counts, and the test with its p-value", () => {
     const failed = observed(bins(5, { requests: 80, errors: 16 }, { requests: 300 }));
     expect(verdictOf(failed, "errors")).toMatchObject({

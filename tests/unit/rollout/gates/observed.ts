@@ -1,7 +1,6 @@
 import { LATENCY_BUCKETS_MILLISECONDS } from "../../../../contract/envoy/metrics.ts";
-import { LATENCY_BUCKETS_SECONDS } from "../../../../contract/server.ts";
 import { judge } from "../../../../operations/rollout/gates/judge.ts";
-import type { Observation } from "../../../../operations/rollout/gates/observation.ts";
+import type { Observation, ProbedRoundTrips } from "../../../../operations/rollout/gates/observation.ts";
 import { DEFAULT_GATES } from "../../../../operations/rollout/gates/settings.ts";
 import type { Bin, Counts, Histogram } from "../../../../operations/rollout/gates/traffic-samples.ts";
 import { together } from "../../../../operations/rollout/model/verdict.ts";
@@ -11,16 +10,14 @@ export interface Seconds {
   readonly requests: number;
   readonly errors?: number;
   readonly slow?: number;
-  /** Round trips of WebSockets that the server measured, and those of them that took 300 ms. */
-  readonly roundTrips?: number;
-  readonly late?: number;
+  readonly webSockets?: number;
   /** WebSockets that were answered with 5xx. */
   readonly webSocketErrors?: number;
   /** WebSockets that were answered with 4xx. */
   readonly webSocketsRefused?: number;
   readonly streams?: number;
   readonly streamErrors?: number;
-  /** Requests outside of MCP that the server answered with 4xx; it counted all of them. */
+  /** Requests of users that were answered with 4xx; all are users'. */
   readonly routedRefused?: number;
   /** CPU seconds of a request. */
   readonly cpu?: number;
@@ -42,8 +39,7 @@ export function counts({
   requests,
   errors = 0,
   slow = 0,
-  roundTrips = 0,
-  late = 0,
+  webSockets = 0,
   webSocketErrors = 0,
   webSocketsRefused = 0,
   streams = 0,
@@ -55,16 +51,16 @@ export function counts({
     requests,
     errors,
     latency: histogram(LATENCY_BUCKETS_MILLISECONDS, 50, 2500, requests, slow),
-    ...{ webSockets: roundTrips, webSocketErrors, webSocketsRefused, streams, streamErrors, routedRefused },
+    ...{ webSockets, webSocketErrors, webSocketsRefused, streams, streamErrors, routedRefused },
     routed: requests,
-    roundTrips: histogram(LATENCY_BUCKETS_SECONDS, 0.01, 0.5, roundTrips, late),
+    handled: requests,
     cpuSeconds: requests * cpu,
   };
 }
 
 /** Green is the candidate. WebSockets are fine unless a case is about them. */
 export function bin(own: Seconds, stable: Seconds, index = 0): Bin {
-  const sound = { roundTrips: 60 };
+  const sound = { webSockets: 60 };
   return { at: 2 * (index + 1), of: { green: counts({ ...sound, ...own }), blue: counts({ ...sound, ...stable }) } };
 }
 
@@ -73,20 +69,27 @@ export function bins(times: number, own: Seconds, stable: Seconds): readonly Bin
   return Array.from({ length: times }, (_, index) => bin(own, stable, index));
 }
 
+/** Round trips of probes, which are fine unless a case is about them. */
+export function probedRoundTrips(
+  own: Partial<ProbedRoundTrips> = {},
+  stable: Partial<ProbedRoundTrips> = {},
+): Observation["roundTrips"] {
+  const sound = { done: 12, slow: 0, lost: 0, refused: 0 };
+  return Array.from({ length: 6 }, () => ({ green: { ...sound, ...own }, blue: { ...sound, ...stable } }));
+}
+
 export function observed(
   step: readonly Bin[],
   options: Partial<Observation> = {},
   both: readonly Bin[] = step,
 ): Observation {
-  const slots = ["blue", "green"] as const;
-  const known = { known: slots, counting: slots };
+  const known = { known: ["blue", "green"] as const };
   return {
     step: { traffic: { bins: step, ...known }, epoch: 1 },
-    both: { traffic: { bins: both, ...known }, epoch: 1, weight: 0.5 },
+    both: { traffic: { bins: both, ...known }, epoch: 1 },
     roundTripLimit: DEFAULT_GATES.webSocketMilliseconds,
-    roundTrips: [],
+    roundTrips: probedRoundTrips(),
     probes: [],
-    probesRefused: false,
     health: [],
     ...options,
   };

@@ -25,7 +25,7 @@ const scraped = (...times: number[]): Series =>
   );
 const answers = (code: string, samples: Samples, labels: Record<string, string> = {}): Series =>
   series(ENVOY_METRICS.requests, samples, { envoy_response_code_class: code, ...labels });
-const sum = (bins: readonly Bin[], key: Exclude<keyof Counts, "latency" | "roundTrips">): number =>
+const sum = (bins: readonly Bin[], key: Exclude<keyof Counts, "latency">): number =>
   bins.reduce((total, { of }) => total + of.green[key], 0);
 
 describe("the traffic of both slots", () => {
@@ -90,9 +90,8 @@ describe("the traffic of both slots", () => {
     expect(sum(trafficOf(all, 100, 104).bins, "requests")).toBe(5);
   });
 
-  it("separates WebSockets from plain requests, and reads their round trips from the server", () => {
+  it("separates WebSockets from plain requests", () => {
     const server = { job: "server", instance: "server-green:8080", kind: "" };
-    const bucket = `${SERVER_METRICS.webSocketLatency}_bucket`;
     const all = [
       scraped(100, 102),
       series(
@@ -106,28 +105,11 @@ describe("the traffic of both slots", () => {
       answers("1", [[102, 6]], { kind: "websocket" }),
       answers("5", [[102, 2]], { kind: "websocket" }),
       answers("4", [[102, 5]], { kind: "websocket" }),
-      ...(
-        [
-          ["0.1", 3],
-          ["0.5", 5],
-          ["+Inf", 5],
-        ] as const
-      ).map(([le, count]) =>
-        series(
-          bucket,
-          [
-            [101, 10],
-            [103, 10 + count],
-          ],
-          { ...server, le },
-        ),
-      ),
     ];
     const { bins } = trafficOf(all, 100, 104);
     expect([sum(bins, "requests"), sum(bins, "webSockets"), sum(bins, "webSocketErrors")]).toEqual([0, 8, 2]);
     expect(sum(bins, "webSocketsRefused")).toBe(5);
     expect(bins.reduce((total, { of }) => total + of.green.cpuSeconds, 0)).toBe(0.5);
-    expect(above(added(bins.map(({ of }) => of.green.roundTrips)), 0.1)).toEqual({ trials: 5, bad: 2 });
   });
 
   it("counts event streams and their failures, but not how long they last", () => {
@@ -147,37 +129,28 @@ describe("the traffic of both slots", () => {
     expect(trafficOf([streams], 99, 103).known).toEqual([]);
   });
 
-  it("reads from the server the requests that the weights distribute, and the refused ones among them", () => {
-    const server = { job: "server", instance: "server-green:8080", kind: "" };
-    const counted = (route: string, status: string, count: number): Series =>
-      series(SERVER_METRICS.requests, [[103, count]], { ...server, route, status });
-    const cpu = series(
-      SERVER_METRICS.cpu,
-      [
-        [101, 1],
-        [103, 2],
-      ],
-      server,
-    );
-    const { bins, counting } = trafficOf(
+  it("counts nothing of clients that choose their slot, and probes apart from users", () => {
+    const slow = (kind: string): Series =>
+      series(`${ENVOY_METRICS.requestTime}_bucket`, [[102, 8]], { kind, le: "+Inf" });
+    const { bins } = trafficOf(
       [
         scraped(100, 102),
-        cpu,
-        counted("/", "200", 50),
-        counted("/", "401", 4),
-        counted("other", "404", 3),
-        counted("/", "500", 2),
-        // Sessions stay on their slot; the platform is not a user; the router counts WebSockets.
-        counted("/mcp", "404", 100),
-        counted("/ready", "200", 100),
-        counted("websocket", "401", 100),
+        ...["session", "tester", "tester-websocket"].flatMap((kind) => [
+          ...["2", "4", "5"].map((responseClass) => answers(responseClass, [[102, 8]], { kind })),
+          slow(kind),
+        ]),
+        answers("5", [[102, 3]], { kind: "probe" }),
+        answers("4", [[102, 2]], { kind: "probe" }),
+        answers("4", [[102, 1]]),
+        answers("5", [[102, 1]], { kind: "probe-websocket" }),
+        slow("probe"),
       ],
       100,
       104,
     );
-    expect([sum(bins, "routed"), sum(bins, "routedRefused")]).toEqual([59, 7]);
-    expect(counting).toEqual(["green"]);
-    expect(trafficOf([scraped(100, 102), cpu], 100, 104).counting).toEqual([]);
+    const keys = ["requests", "errors", "routed", "routedRefused", "webSockets", "webSocketErrors", "handled"] as const;
+    expect(keys.map((key) => sum(bins, key))).toEqual([6, 3, 1, 1, 1, 1, 79]);
+    expect(added(bins.map(({ of }) => of.green.latency))).toEqual([[Infinity, 8]]);
   });
 
   it("does not know a slot with one scrape, with stale scrapes, or without scrapes", () => {

@@ -1,33 +1,32 @@
 import { describe, expect, it } from "vitest";
 import type { Observation, ProbedRoundTrips } from "../../../../operations/rollout/gates/observation.ts";
-import { bins, failing, observed, outcome, verdictOf } from "./observed.ts";
+import { judge } from "../../../../operations/rollout/gates/judge.ts";
+import { DEFAULT_GATES } from "../../../../operations/rollout/gates/settings.ts";
+import { together } from "../../../../operations/rollout/model/verdict.ts";
+import { bins, failing, observed, outcome, probedRoundTrips, verdictOf } from "./observed.ts";
 
 describe("the gates of WebSockets", () => {
-  it("judge the round trips of users and probes", () => {
-    const late = bins(6, { requests: 80, roundTrips: 10, late: 8 }, { requests: 300, roundTrips: 20 });
-    expect(failing(observed(late))).toEqual(["websocket"]);
-    const thin = bins(6, { requests: 80, roundTrips: 1 }, { requests: 300 });
-    expect(verdictOf(observed(thin), "websocket")).toMatchObject({ verdict: "no-data" });
-    const probed = (own: Partial<ProbedRoundTrips>): Observation["roundTrips"] =>
-      Array.from({ length: 6 }, () => ({
-        green: { done: 12, slow: 0, lost: 0, refused: 0, ...own },
-        blue: { done: 12, slow: 0, lost: 0, refused: 0 },
-      }));
-    expect(outcome(observed(thin, { roundTrips: probed({}) }))).toBe("pass");
-    expect(failing(observed(thin, { roundTrips: probed({ slow: 12 }) }))).toEqual(["websocket"]);
-    expect(failing(observed(thin, { roundTrips: probed({ lost: 3 }) }))).toEqual(["websocket-errors"]);
-    const refused = bins(6, { requests: 80, roundTrips: 10, webSocketErrors: 5 }, { requests: 300 });
+  it("judge the round trips of probes, and failed openings of all", () => {
+    const sound = bins(6, { requests: 80 }, { requests: 300 });
+    expect(outcome(observed(sound))).toBe("pass");
+    expect(verdictOf(observed(sound, { roundTrips: [] }), "websocket")).toMatchObject({ verdict: "no-data" });
+    expect(failing(observed(sound, { roundTrips: probedRoundTrips({ slow: 12 }) }))).toEqual(["websocket"]);
+    expect(failing(observed(sound, { roundTrips: probedRoundTrips({ lost: 3 }) }))).toEqual(["websocket-errors"]);
+    const refused = bins(6, { requests: 80, webSocketErrors: 5 }, { requests: 300 });
     expect(failing(observed(refused))).toEqual(["websocket-errors"]);
+  });
+
+  it("do not wait for round trips if there are no probes", () => {
+    const settings = { ...DEFAULT_GATES, probesPerSecond: 0 };
+    const sound = observed(bins(6, { requests: 80 }, { requests: 300 }), { roundTrips: [] });
+    expect(together(judge(settings, "green", sound))).toBe("pass");
   });
 });
 
 describe("refused WebSockets of probes", () => {
   const probed = (own: Partial<ProbedRoundTrips>, stable: Partial<ProbedRoundTrips>): Observation =>
-    observed(bins(6, { requests: 80, roundTrips: 10 }, { requests: 300, roundTrips: 30 }), {
-      roundTrips: Array.from({ length: 6 }, () => ({
-        green: { done: 12, slow: 0, lost: 0, refused: 0, ...own },
-        blue: { done: 12, slow: 0, lost: 0, refused: 0, ...stable },
-      })),
+    observed(bins(6, { requests: 80, webSockets: 10 }, { requests: 300, webSockets: 30 }), {
+      roundTrips: probedRoundTrips(own, stable),
       refusal: 401,
     });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Slot } from "../../../../contract/slots.ts";
 import { SERVER_PATHS } from "../../../../contract/server.ts";
+import { TEST_ACCESS } from "../../../support/rollout/access.ts";
 import { Prober } from "../../../../operations/rollout/probes/http.ts";
 import { Slots } from "../slots.ts";
 
@@ -14,7 +15,7 @@ afterEach(() => {
 
 describe("the probes of requests", () => {
   const probed = async (enough: number): Promise<Record<Slot, { answered: number; refused: number }>> => {
-    const prober = new Prober(slots.url, ["green", "blue"]);
+    const prober = new Prober(slots.url, TEST_ACCESS, ["green", "blue"]);
     const sum = (slot: Slot) => ({
       answered: prober.answers(0).reduce((total, bin) => total + bin[slot].answered, 0),
       refused: prober.answers(0).reduce((total, bin) => total + bin[slot].refused, 0),

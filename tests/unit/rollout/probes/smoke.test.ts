@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SERVER_PATHS } from "../../../../contract/server.ts";
 import type { RolloutContext } from "../../../../operations/rollout/ports/context.ts";
 import { smokeTest } from "../../../../operations/rollout/probes/smoke.ts";
+import { TEST_ACCESS } from "../../../support/rollout/access.ts";
 import { Slots } from "../slots.ts";
 
 let slots: Slots;
@@ -16,7 +17,8 @@ describe("the smoke test", () => {
   const run = async (): Promise<Record<string, string>> => {
     const { signal } = new AbortController();
     const { url } = slots;
-    const context = { routerUrl: url, webSocketUrl: url.replace("http", "ws"), signal, deadlines: { smokeSeconds: 5 } };
+    const addresses = { routerUrl: url, webSocketUrl: url.replace("http", "ws") };
+    const context = { ...addresses, access: TEST_ACCESS, signal, deadlines: { smokeSeconds: 5 } };
     const checks: Record<string, string> = {};
     for await (const { name, detail } of smokeTest(context as unknown as RolloutContext, "green"))
       checks[name] = detail;

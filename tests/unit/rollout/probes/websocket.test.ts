@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
 import type { Slot } from "../../../../contract/slots.ts";
-import { HEADERS } from "../../../../contract/server.ts";
 import type { ProbedRoundTrips, ProbedSeconds } from "../../../../operations/rollout/gates/observation.ts";
+import { slotOf, TEST_ACCESS } from "../../../support/rollout/access.ts";
 import { RoundTripProber } from "../../../../operations/rollout/probes/websocket.ts";
 
 /** Milliseconds above which a round trip counts as slow here. */
@@ -29,7 +29,7 @@ beforeEach(async () => {
   const sockets = new WebSocketServer({ noServer: true });
   server = createServer();
   server.on("upgrade", (request, socket, head) => {
-    const own = behaviour[request.headers[HEADERS.testerSlot] as Slot];
+    const own = behaviour[slotOf(request.headers)];
     tokens.push(request.headers.authorization);
     // A probe resets the connection as soon as it reads the refusal.
     socket.on("error", () => undefined);
@@ -60,7 +60,13 @@ afterEach(() => {
 async function probed(message: string, enough: (bins: readonly ProbedSeconds[]) => boolean) {
   const { port } = server.address() as AddressInfo;
   const webSocketUrl = `ws://127.0.0.1:${String(port)}`;
-  const prober = new RoundTripProber({ webSocketUrl, stable: "blue", message, token: () => "a-token" });
+  const prober = new RoundTripProber({
+    webSocketUrl,
+    access: TEST_ACCESS,
+    stable: "blue",
+    message,
+    token: () => "a-token",
+  });
   prober.aim(2);
   try {
     await expect.poll(() => enough(prober.since(0, SLOW)), { timeout: 20_000, interval: 50 }).toBe(true);
