@@ -17,8 +17,14 @@ export interface PrintedEvent {
   readonly data?: Record<string, unknown>;
 }
 
-/** Gates that do not judge the speed of a busy machine, for tests of something else than the gates. */
-export const PATIENT_GATES = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } as const;
+/** Gates that pass soon and do not judge the speed of a busy machine, for tests of something else than the gates. */
+export const PATIENT_GATES = {
+  ...{ gateP95: "60000", gateP99: "60000", gateWebSocket: "30000", gateMinimumSamples: "40" },
+  // A few lost probes of such a machine are no release's fault; that no user loses anything is for the test to expect.
+  gateErrorRatio: "0.2",
+  // It needs half a minute of samples.
+  gateMemoryGrowth: "0",
+} as const;
 
 /** A separate local stack, with its own instance name, folder and ports. */
 export class LocalInstance {

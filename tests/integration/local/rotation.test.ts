@@ -77,7 +77,7 @@ class Requests {
 }
 
 /** Starts the rotation in a separate process and kills it with SIGKILL when the record and the rollout say so. */
-async function killWhen(what: string, reached: () => boolean): Promise<void> {
+async function killWhen(what: string, reached: () => boolean, more: readonly string[] = []): Promise<void> {
   const settings = {
     instance: instance.name,
     homeDirectory: join(".exai", instance.name),
@@ -85,7 +85,7 @@ async function killWhen(what: string, reached: () => boolean): Promise<void> {
     ...SETTINGS,
   };
   const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const words = ["--json", ...ROTATE, "--lifetime", `${String(LIFETIME)}s`, ...flags];
+  const words = ["--json", ...ROTATE, ...more, "--lifetime", `${String(LIFETIME)}s`, ...flags];
   const child = spawn(EXAI, words, { cwd: PROJECT_ROOT, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr])
@@ -125,14 +125,8 @@ describe("a rotation of the key for tokens", () => {
         rotation: { signing: "next" },
       });
       expect(phase()).toBe("age");
-      await killWhen("a cutover of retire", () => {
-        return phase() === "retire" && rotation()?.wanted.blue === "next" && rollout() === "ready";
-      }).catch(async (error: unknown) => {
-        // The life of the tokens may not be over yet.
-        if (phase() !== "age") throw error;
-        await sleep(LIFETIME * 1000);
-        await killWhen("a cutover of retire", () => phase() === "retire" && rollout() === "ready");
-      });
+      const retires = () => phase() === "retire" && rotation()?.wanted.blue === "next" && rollout() === "ready";
+      await killWhen("a cutover of retire", retires, ["--wait"]);
       const last = await instance.events([...ROTATE, "--wait"], SETTINGS);
       expect(last.at(-1)?.data).toMatchObject({ outcome: "replaced" });
       await sleep(1000);

@@ -4,6 +4,7 @@ import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { sameTable } from "../../../contract/envoy/routes.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
+import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
 import type { Journal } from "../../../operations/rollout/model/journal.ts";
 import { Controller, readJournal } from "../../support/rollout/controller.ts";
 import { startRolloutStack, until, type RolloutStack } from "../../support/rollout/stack.ts";
@@ -13,6 +14,9 @@ import { abort, rollback } from "../../support/rollout/verbs.ts";
 
 /** The candidate has 20 % long enough for something to break in the meantime. */
 const REQUEST = { steps: [20, 100], holdSeconds: 12, bakeSeconds: 1 } as const;
+
+/** For cases that may end either way: gates that cannot decide, or see both slots fail alike, end them soon. */
+const BRIEF = { noDataSeconds: 15, sharedProblemSeconds: 15 } as const;
 
 let stack: RolloutStack;
 let controller: Controller | undefined;
@@ -59,7 +63,7 @@ async function crash(name: string): Promise<void> {
 }
 
 /** Users, and a controller that has moved the first of them. */
-async function inMidRollout(title: string, gates: { noDataSeconds?: number } = {}): Promise<Users> {
+async function inMidRollout(title: string, gates: Partial<GateSettings> = {}): Promise<Users> {
   const users = await Users.come(stack, title);
   controller = Controller.start(stack, { action: "cutover", request: REQUEST, gates });
   await controller.reaches(stack, "shift 20 %");
@@ -81,7 +85,7 @@ async function atRest(): Promise<Journal> {
 
 describe("in the middle of a rollout", () => {
   it("Envoy crashes: it comes back with the table of the step, and nothing but that moment fails", async () => {
-    const users = await inMidRollout("Envoy is killed at 20 %");
+    const users = await inMidRollout("Envoy is killed at 20 %", BRIEF);
     const before = readJournal(stack.home)?.table;
     await crash(ROUTER);
     // The first table that is seen is the step's: the router reads the file before it listens.
@@ -121,7 +125,7 @@ describe("in the middle of a rollout", () => {
   ])(
     "the stable slot's container %s",
     async (what, end) => {
-      const users = await inMidRollout(`the stable slot ${what.replace(/:.*/, "")} at 20 %`);
+      const users = await inMidRollout(`the stable slot ${what.replace(/:.*/, "")} at 20 %`, BRIEF);
       await end();
       const { code } = (await controller?.ended()) ?? {};
       const seen = await users.leave();

@@ -72,8 +72,6 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     serverMemory: "192",
     graceSeconds: "5",
     ...PATIENT_GATES,
-    gateMinimumSamples: "40",
-    gateMemoryGrowth: "0",
     // It has no volumes for a pod that runs, and no place for Grafana's image.
     metricsStorage: "ephemeral",
     grafana: "false",
