@@ -78,7 +78,7 @@ describe("monitoring images", () => {
   test.each([
     [prometheus, "/prometheus", 9090, ["/bin/promtool", "check", "config", "/etc/prometheus/prometheus.yml"]],
     [alertmanager, "/alertmanager", 9093, ["/bin/amtool", "check-config", "/etc/alertmanager/alertmanager.yml"]],
-  ])("%s serves from a new volume without root, and has its tools and wget", async (image, data, port, tool) => {
+  ])("%s serves from a new volume without root, and has its pages, its tools and wget", async (image, data, port, tool) => {
     const name = `${prefix}-${port}`;
     try {
       await docker(["run", "--detach", "--name", name, ...hardened, `--volume=${name}:${data}`, image]);
@@ -92,6 +92,8 @@ describe("monitoring images", () => {
       expect(await docker(["exec", name, "id", "-u"])).toBe("65534\n");
       expect(await docker(["exec", name, "stat", "-c", "%u", data])).toBe("65534\n");
       await docker(["exec", name, ...tool]);
+      const page = (path: string) => docker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}${path}`]);
+      for (const [, path = ""] of (await page("/")).matchAll(/(?:src|href)="(\/[^"]*)"/g)) await page(path);
     } finally {
       await docker(["rm", "--force", "--volumes", name]);
       await tryDocker(["volume", "rm", "--force", name]);
