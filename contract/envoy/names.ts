@@ -24,6 +24,12 @@ export const CLUSTER_KINDS = [
  */
 export type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
+/**
+ * Kinds that say how a slot is, for requests that no client can steer. On Envoy Gateway a slot without weight has no cluster of
+ * `plain`, since none is made for a backend with weight 0; `probe` always has one.
+ */
+export const JUDGED_KINDS: readonly ClusterKind[] = ["plain", "probe"];
+
 /** Name of an Envoy cluster: `blue`, `blue-stream`, `blue-probe-websocket`, and the same for green. */
 export function clusterName(slot: Slot, kind: ClusterKind = "plain"): string {
   return kind === "plain" ? slot : `${slot}-${kind}`;

@@ -1,6 +1,7 @@
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_LABELS, ENVOY_METRICS, ENVOY_SCRAPE_INTERVAL_SECONDS } from "../../../contract/envoy/metrics.ts";
 import { SERVER_METRICS } from "../../../contract/server.ts";
+import { JUDGED_KINDS } from "../../../contract/envoy/names.ts";
 import type { Series } from "./prometheus.ts";
 import type { Trials } from "../../../contract/verdict.ts";
 
@@ -50,8 +51,8 @@ export interface Traffic {
 
 const REQUEST_TIME = `${ENVOY_METRICS.requestTime}_bucket`;
 
-/** The router's plain requests of both slots: every gate needs them. */
-export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.slot}=~"blue|green",${ENVOY_LABELS.kind}="plain"}`;
+/** The router's requests that gates count, of both slots: every gate needs them. */
+export const WINDOW_SELECTOR = `{__name__=~"${[ENVOY_METRICS.requestsTotal, ENVOY_METRICS.requests, REQUEST_TIME].join("|")}",${ENVOY_LABELS.slot}=~"blue|green",${ENVOY_LABELS.kind}=~"${JUDGED_KINDS.join("|")}"}`;
 
 /** Selector of all series that {@link trafficOf} reads: one answer covers the same seconds of both slots. */
 export const TRAFFIC_SELECTOR = `{__name__=~"${[
@@ -128,10 +129,14 @@ function scrapesOf(series: readonly Series[], since: number): ReadonlyMap<string
     const scrape = scrapes.get(target(each)) ?? { first, last, router, slots: new Set() };
     scrape.first = Math.min(scrape.first, first);
     scrape.last = Math.max(scrape.last, last);
-    if (each.labels[ENVOY_LABELS.kind] === "plain") scrape.slots.add(each.labels[ENVOY_LABELS.slot] ?? "");
+    if (isJudged(each)) scrape.slots.add(each.labels[ENVOY_LABELS.slot] ?? "");
     scrapes.set(target(each), scrape);
   }
   return scrapes;
+}
+
+function isJudged({ labels }: Series): boolean {
+  return JUDGED_KINDS.some((kind) => kind === labels[ENVOY_LABELS.kind]);
 }
 
 function target(series: Series): string {
@@ -159,14 +164,15 @@ function draftOf(drafts: Map<number, Record<Slot, Draft>>, index: number): Recor
 type Counting = (draft: Draft, grown: number) => void;
 
 /** How the growth of a series is counted; undefined if it is not counted. */
-function counterOf({ labels }: Series): Counting | undefined {
+function counterOf(series: Series): Counting | undefined {
+  const { labels } = series;
   const kind = labels[ENVOY_LABELS.kind];
   switch (labels.__name__) {
     case ENVOY_METRICS.requests:
       return counting(["handled", ...answered(kind, labels[ENVOY_LABELS.responseClass])]);
     case REQUEST_TIME: {
       // The time of a stream or WebSocket is how long it stayed open.
-      if (kind !== "plain" && kind !== "probe") return undefined;
+      if (!isJudged(series)) return undefined;
       const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
       return ({ latency }, grown) => latency.set(bound, (latency.get(bound) ?? 0) + grown);
     }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
-import { CLUSTER_KINDS, slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
+import { CLUSTER_KINDS, JUDGED_KINDS, slotHost, type ClusterKind } from "../../../contract/envoy/names.ts";
 import { sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
@@ -88,7 +88,10 @@ export class GatewayTraffic implements TrafficDriver {
     ]);
     const ready = (slot: Slot): boolean =>
       (deployments[SLOTS.indexOf(slot)]?.status?.readyReplicas ?? 0) > 0 &&
-      clusters.every((each) => each.some((one) => one.slot === slot && one.kind === "plain" && one.healthy > 0));
+      clusters.every((each) => {
+        const judged = each.filter(({ kind, ...one }) => one.slot === slot && JUDGED_KINDS.includes(kind));
+        return judged.length > 0 && judged.every(({ healthy }) => healthy > 0);
+      });
     return { blue: ready("blue"), green: ready("green") };
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { slotHost } from "../../../contract/envoy/names.ts";
 import { FIRST_TABLE } from "../../../contract/envoy/routes.ts";
-import { LISTENERS, ROUTING_NAMES, sharedRules } from "../../../contract/gateway.ts";
+import { KIND_PORTS, LISTENERS, ROUTING_NAMES, sharedRules } from "../../../contract/gateway.ts";
 import { HTTP_PORT } from "../../../contract/server.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import type { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
@@ -78,5 +78,32 @@ describe("a gateway with a proxy that starts", () => {
 
   it("has no table if a proxy with users has none", async () => {
     await expect(traffic(proxy(CONFIGURED, true), proxy(STARTING, true)).inForce()).rejects.toThrow("different tables");
+  });
+});
+
+describe("a slot without weight", () => {
+  const HEALTHY = [{ health_status: { eds_health_status: "HEALTHY" } }];
+  const withClusters = (clusters: Readonly<Record<string, typeof HEALTHY>>): typeof CONFIGURED => ({
+    ...CONFIGURED,
+    "/clusters?format=json": {
+      cluster_statuses: Object.entries(clusters).map(([name, host_statuses]) => ({
+        name: `service/${NAMESPACE}/${name}/http`,
+        host_statuses,
+      })),
+    },
+  });
+  const ready = (clusters: Readonly<Record<string, typeof HEALTHY>>) =>
+    traffic(proxy(withClusters(clusters), true)).readiness();
+  const blue = { "server-blue/8080": HEALTHY };
+  const [probe, tester] = [`server-green/${String(KIND_PORTS.probe)}`, `server-green/${String(KIND_PORTS.tester)}`];
+
+  it("is ready by the cluster of its probes, since the gateway makes no cluster of plain requests for it", async () => {
+    expect(await ready({ ...blue, [probe]: HEALTHY })).toEqual({ blue: true, green: true });
+  });
+
+  it("is not ready without a healthy replica in each cluster that users and probes have", async () => {
+    expect(await ready({ ...blue, [probe]: [] })).toEqual({ blue: true, green: false });
+    expect(await ready({ ...blue, [probe]: HEALTHY, "server-green/8080": [] })).toEqual({ blue: true, green: false });
+    expect(await ready({ ...blue, [tester]: HEALTHY })).toEqual({ blue: true, green: false });
   });
 });
