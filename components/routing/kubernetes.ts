@@ -74,7 +74,7 @@ export class KubernetesRouting extends ExaiComponent {
     object("client-policy", ROUTING_NAMES.policy, clientPolicy(args), undefined, after);
     object("backend-policy", ROUTING_NAMES.policy, backendPolicy(), undefined, after);
     if (args.sessionTags) object("session-policy", ROUTING_NAMES.policy, sessionPolicy(), undefined, after);
-    // Not mounted: whoever may read it signs tokens (`exai rollout`).
+    // Not mounted: any reader of it can sign tokens, as `exai rollout` does.
     new MountedSecret(
       `${name}-access`,
       {
