@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { parseAllDocuments } from "yaml";
 import type { Inputs, Resource, ResourceGraph } from "../contract/graph.ts";
 import { fromWire } from "../contract/engine/wire.ts";
 import { buildStack } from "../stacks/program.ts";
@@ -63,7 +64,15 @@ async function run(
           state[key] = pulumi.secret(state[key] ?? pulumi.unknown);
         return { id: undefined, state };
       },
-      call: () => ({}),
+      // Manifests: the SDK registers the objects that the provider decodes from their text.
+      call: ({ token, inputs }) =>
+        token === "kubernetes:yaml:decode"
+          ? {
+              result: parseAllDocuments(String((inputs as { text: unknown }).text)).map(
+                (document) => document.toJS() as unknown,
+              ),
+            }
+          : {},
     },
     PROJECT,
     stack,

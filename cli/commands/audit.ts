@@ -6,13 +6,14 @@ import type { ResourceGraph } from "../../contract/graph.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { graphOfState } from "../../policies/pack/state.ts";
+import { withManifests } from "../../policies/reading/manifests.ts";
 import { judgeStack } from "../../policies/report/model.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import type { Overrides } from "../../platforms/declared.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { withOverrides, type Register, type SetFlags } from "./command.ts";
-import { EXIT_OF, projectWaivers, reported, withReport, type ReportOptions } from "./plan.ts";
+import { EXIT_OF, projectExceptions, reported, withReport, type ReportOptions } from "./plan.ts";
 
 /** audit: whether the policies allow what is deployed. */
 export const registerAudit: Register = (program, run) => {
@@ -41,8 +42,8 @@ export interface AuditOptions extends ReportOptions {
 export function audit(stack: string | undefined, overrides: Overrides, options: AuditOptions): Verb {
   const judge = async () => {
     const root = resolve(options.root ?? PROJECT_ROOT);
-    const graph = await graphOf(stack, overrides, options.state);
-    return reported([judgeStack(RULES, graph, await readDatabase(root), projectWaivers(root))], options);
+    const graph = withManifests(await graphOf(stack, overrides, options.state), root);
+    return reported([judgeStack(RULES, graph, await readDatabase(root), projectExceptions(root))], options);
   };
   return resultOf("audit", judge(), ({ decision }) => EXIT_OF[decision]);
 }

@@ -5,7 +5,8 @@ import pc from "picocolors";
 import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { readDatabase } from "../../policies/database/read.ts";
-import { readWaivers, Waivers } from "../../policies/model/waivers.ts";
+import { readExceptions, type Exceptions } from "../../policies/model/exceptions.ts";
+import { withManifests } from "../../policies/reading/manifests.ts";
 import { renderMarkdown } from "../../policies/report/markdown.ts";
 import {
   judgeStack,
@@ -89,22 +90,22 @@ export async function planReports(
   root: string = PROJECT_ROOT,
   now: Date = new Date(),
 ): Promise<StackReport[]> {
-  const waivers = projectWaivers(root, now);
+  const exceptions = projectExceptions(root, now);
   // Its thread works at the same time as the program.
   const database = readDatabase(root);
   const { capture } = await loadProgram();
   const reports: StackReport[] = [];
   for (const stack of stacks) {
-    const graph = await capture(stack, stackFileSource(root, stack, { defers: true }));
-    reports.push(judgeStack(RULES, graph, await database, waivers));
+    const graph = withManifests(await capture(stack, stackFileSource(root, stack, { defers: true })), root);
+    reports.push(judgeStack(RULES, graph, await database, exceptions));
   }
   return reports;
 }
 
-/** The waivers of a project. @throws UserErrors if they are malformed */
-export function projectWaivers(root: string, now: Date = new Date()): Waivers {
+/** The waivers and the declared kinds of a project. @throws UserErrors if they are malformed */
+export function projectExceptions(root: string, now: Date = new Date()): Exceptions {
   const names = RULES.map((rule) => rule.name);
-  return new Waivers(readWaivers(root, names, now), now);
+  return readExceptions(root, names, now);
 }
 
 /** A report as a document. */

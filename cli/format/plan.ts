@@ -1,6 +1,6 @@
 import { command } from "../../contract/fix.ts";
 import type { DeferredEntry, FindingEntry, StackReport } from "../../policies/report/model.ts";
-import { coverage, headline, placeOf, plural, whereOf } from "../../policies/report/summary.ts";
+import { coverage, exceptionText, headline, placeOf, plural, whereOf } from "../../policies/report/summary.ts";
 import type { PlanResult } from "../results.ts";
 import { heading, lines, next, type Block, type Text, type Tone } from "./block.ts";
 
@@ -52,10 +52,7 @@ function stackBlocks(stack: StackReport): readonly Block[] {
     ...section("Findings", stack.findings.flatMap(findingLines)),
     ...section(
       "Waived",
-      stack.waived.flatMap((entry) => [
-        ...findingLines(entry),
-        `    waived until ${entry.waiver.expires} by ${entry.waiver.owner}: ${entry.waiver.reason}`,
-      ]),
+      stack.waived.flatMap((entry) => [...findingLines(entry), `    ${exceptionText(entry.waiver)}`]),
     ),
     ...section(
       "Inconclusive",

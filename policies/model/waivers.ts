@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { LineCounter, parseDocument, isMap, isSeq } from "yaml";
 import { z } from "zod";
-import { UserError, UserErrors } from "../../contract/errors.ts";
 import type { Finding } from "./evaluate.ts";
+import { parseExceptions, type Lined } from "./exceptions-file.ts";
 
 /** The file of the waivers, relative to the project's root. */
 export const WAIVERS_FILE = "policies/waivers.yaml";
@@ -60,7 +59,7 @@ const entry = z
 export const waiversFile = z.strictObject({ waivers: z.array(entry) });
 
 /** An exception from a rule, with an owner and an end. */
-export type Waiver = z.infer<typeof entry> & { readonly line: number };
+export type Waiver = Lined<z.infer<typeof entry>>;
 
 /** Reads the project's waivers; none if there is no file. @throws UserErrors with every malformed entry */
 export function readWaivers(root: string, policies: readonly string[], now: Date): Waiver[] {
@@ -74,63 +73,21 @@ export function readWaivers(root: string, policies: readonly string[], now: Date
  * @throws UserErrors with the line of every malformed entry
  */
 export function parseWaivers(text: string, policies: readonly string[], now: Date): Waiver[] {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const refuse = (line: number, problem: string) =>
-    new UserError(
-      "invalid-file",
-      `${WAIVERS_FILE}:${line}`,
-      problem,
-      `correct it as described in policies/model/waivers.schema.json`,
-    );
-  const fault = document.errors[0];
-  if (fault !== undefined)
-    throw new UserErrors([
-      refuse(fault.linePos?.[0].line ?? 1, `is not valid YAML: ${fault.message.split("\n")[0] ?? ""}`),
-    ]);
-
-  const list = isMap(document.contents) ? document.contents.get("waivers", true) : undefined;
-  const lineOf = (index: number) => {
-    const item = isSeq(list) ? list.items[index] : undefined;
-    const range =
-      typeof item === "object" && item !== null && "range" in item
-        ? (item.range as readonly number[] | null | undefined)
+  return parseExceptions(text, {
+    path: WAIVERS_FILE,
+    schemaPath: "policies/model/waivers.schema.json",
+    key: "waivers",
+    schema: waiversFile,
+    faultOf: (waiver) => {
+      const end = Date.parse(`${waiver.expires}T00:00:00Z`);
+      if (!policies.includes(waiver.policy)) return `there is no rule ${waiver.policy}`;
+      if (Number.isNaN(end) || new Date(end).toISOString().slice(0, 10) !== waiver.expires)
+        return `${waiver.expires} is not a valid date`;
+      return end > now.getTime() + LONGEST_DAYS * DAY
+        ? `it expires more than ${LONGEST_DAYS} days from today`
         : undefined;
-    return range?.[0] === undefined ? 1 : lines.linePos(range[0]).line;
-  };
-  let content: unknown;
-  try {
-    content = document.toJS();
-  } catch (error) {
-    // Aliases that expand to more than the parser allows, or that name no anchor.
-    throw new UserErrors([
-      refuse(1, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`),
-    ]);
-  }
-  const parsed = waiversFile.safeParse(content);
-  if (!parsed.success)
-    throw new UserErrors(
-      parsed.error.issues.map((issue) => {
-        const [, index, ...path] = issue.path;
-        return refuse(
-          typeof index === "number" ? lineOf(index) : 1,
-          `${path.join(".")}${path.length > 0 ? ": " : ""}${issue.message}`,
-        );
-      }),
-    );
-
-  const errors: UserError[] = [];
-  const waivers = parsed.data.waivers.map((waiver, index) => ({ ...waiver, line: lineOf(index) }));
-  for (const waiver of waivers) {
-    const end = Date.parse(`${waiver.expires}T00:00:00Z`);
-    if (!policies.includes(waiver.policy)) errors.push(refuse(waiver.line, `there is no rule ${waiver.policy}`));
-    if (Number.isNaN(end) || new Date(end).toISOString().slice(0, 10) !== waiver.expires)
-      errors.push(refuse(waiver.line, `${waiver.expires} is not a valid date`));
-    else if (end > now.getTime() + LONGEST_DAYS * DAY)
-      errors.push(refuse(waiver.line, `it expires more than ${LONGEST_DAYS} days from today`));
-  }
-  if (errors.length > 0) throw new UserErrors(errors);
-  return waivers;
+    },
+  });
 }
 
 /** Matches findings with waivers, and records which waivers were used. All lanes use it. */

@@ -6,7 +6,8 @@ import type { Resource, ResourceGraph } from "../../contract/graph.ts";
 import { messageOf } from "../report/model.ts";
 import type { Environment } from "../model/environment.ts";
 import { evaluate, type Finding } from "../model/evaluate.ts";
-import { readWaivers, Waivers } from "../model/waivers.ts";
+import { readExceptions, type Exceptions } from "../model/exceptions.ts";
+import { withManifests } from "../reading/manifests.ts";
 import { RULES } from "../rules/index.ts";
 
 /** Rules about the database judge the migrations, which no program of the engine applies. */
@@ -18,14 +19,15 @@ const PROGRAM_RULES = RULES.filter(({ scope }) => scope !== "database");
  */
 export class ProgramGuard {
   readonly #environment: Environment;
-  readonly #waivers: Waivers;
+  readonly #exceptions: Exceptions;
+  readonly #root: string;
 
-  /** @param root of the project. @throws UserErrors if the waivers are malformed */
+  /** @param root of the project. @throws UserErrors if the waivers or the declared kinds are malformed */
   constructor(environment: Environment, root: string) {
-    const now = new Date();
     const names = RULES.map(({ name }) => name);
     this.#environment = environment;
-    this.#waivers = new Waivers(readWaivers(root, names, now), now);
+    this.#root = root;
+    this.#exceptions = readExceptions(root, names, new Date());
   }
 
   /** Judges a resource before it is created. @throws UserError if a mandatory rule does not allow it */
@@ -39,11 +41,11 @@ export class ProgramGuard {
   }
 
   #refuse(graph: ResourceGraph, scope: "resource" | "stack"): void {
-    const context = { graph, environment: this.#environment };
+    const context = { graph: withManifests(graph, this.#root), environment: this.#environment };
     const rules = PROGRAM_RULES.filter((rule) => rule.scope === scope);
     const findings = evaluate(rules, context, new Error("is not read"))
       .flatMap((outcome) => outcome.findings)
-      .filter((finding) => finding.level === "mandatory" && this.#waivers.match(finding, graph.stack) === undefined);
+      .filter((finding) => finding.level === "mandatory" && this.#exceptions.match(finding, graph.stack) === undefined);
     if (findings.length > 0) throw violation(graph.stack, findings);
   }
 }

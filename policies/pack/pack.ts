@@ -7,8 +7,9 @@ import { ENVIRONMENTS, environmentOf, environmentOfName, type Environment } from
 import { evaluate, levelOf, outcomeOf } from "../model/evaluate.ts";
 import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
 import { messageOf } from "../report/model.ts";
+import { withManifests } from "../reading/manifests.ts";
 import { RULES } from "../rules/index.ts";
-import { readWaivers, Waivers } from "../model/waivers.ts";
+import { readExceptions, type Exceptions } from "../model/exceptions.ts";
 import { fromWire } from "../../contract/engine/wire.ts";
 
 const require = createRequire(import.meta.url);
@@ -55,7 +56,7 @@ export function servePack(rules: readonly Rule[] = RULES, root: string = ROOT): 
       },
       {
         name: "waivers",
-        description: "No waiver has expired, and each one is used",
+        description: "No waiver has expired, and each waiver and declared kind is used",
         enforcementLevel: "mandatory" as const,
         validateStack: (args: { resources: PolicyResource[] }, report: ReportViolation) => {
           lane.judgeWaivers(args.resources, report);
@@ -78,9 +79,10 @@ function keepMarks(): void {
 class Lane {
   readonly #rules: readonly Rule[];
   readonly #root: string;
-  readonly #waivers: Waivers;
+  readonly #exceptions: Exceptions;
   /** Inputs by URN, from the program: stack rules receive outputs, in which components lack their inputs. */
   readonly #inputs = new Map<string, Inputs>();
+  readonly #seen = new Map<string, Resource>();
   /** Number of verdicts of each resource rule. */
   readonly #judged = new Map<string, number>();
   #database: ReturnType<typeof readDatabase> | undefined;
@@ -88,9 +90,8 @@ class Lane {
   constructor(rules: readonly Rule[], root: string) {
     this.#rules = rules;
     this.#root = root;
-    const now = new Date();
     const names = rules.map((rule) => rule.name);
-    this.#waivers = new Waivers(readWaivers(root, names, now), now);
+    this.#exceptions = readExceptions(root, names, new Date());
   }
 
   /** The level that the engine enforces; the strictest one if the stack is not known yet. */
@@ -105,19 +106,22 @@ class Lane {
   judgeResource(rule: ResourceRule, args: ResourceValidationArgs, report: ReportViolation): void {
     const resource = resourceOf(args);
     this.#inputs.set(resource.urn, resource.inputs);
-    const environment = this.#environment([resource]);
+    this.#seen.set(resource.urn, resource);
+    // All that the engine has registered so far: the label of a single resource decides nothing.
+    const environment = this.#environment([...this.#seen.values()]);
     if (rule.only !== undefined && !rule.only.environments.includes(environment)) return;
-    if (!rule.concerns(resource)) return;
-    const context = { graph: graphOf([resource]), environment };
-    const verdicts = [...rule.check(subjectOf(resource), environment)];
+    const context = { graph: withManifests(graphOf([resource]), this.#root), environment };
+    const concerned = context.graph.resources.filter((one) => rule.concerns(one));
+    if (concerned.length === 0) return;
+    const verdicts = concerned.flatMap((one) => [...rule.check(subjectOf(one), environment)]);
     this.#judged.set(rule.name, (this.#judged.get(rule.name) ?? 0) + verdicts.length);
     for (const finding of outcomeOf(rule, context, verdicts, 0).findings)
-      if (this.#waivers.match(finding, context.graph.stack) === undefined) report(messageOf(finding));
+      if (this.#exceptions.match(finding, context.graph.stack) === undefined) report(messageOf(finding));
   }
 
   async judgeStack(rule: Rule, resources: readonly PolicyResource[], report: ReportViolation): Promise<void> {
     const all = this.#all(resources);
-    const context = { graph: graphOf(all), environment: this.#environment(all) };
+    const context = { graph: withManifests(graphOf(all), this.#root), environment: this.#environment(all) };
     const database =
       rule.scope === "database"
         ? await (this.#database ??= readDatabase(this.#root))
@@ -125,7 +129,7 @@ class Lane {
     const [outcome] = evaluate([rule], context, database);
     if (outcome?.inconclusive !== undefined) report(`inconclusive: ${outcome.inconclusive}`);
     for (const finding of outcome?.findings ?? []) {
-      if (this.#waivers.match(finding, context.graph.stack) !== undefined) continue;
+      if (this.#exceptions.match(finding, context.graph.stack) !== undefined) continue;
       const { source, resource } = finding.place;
       report(
         source === undefined ? messageOf(finding) : `${source.file}:${source.line}: ${messageOf(finding)}`,
@@ -146,7 +150,7 @@ class Lane {
 
   /** Runs last, when all findings were matched. */
   judgeWaivers(resources: readonly PolicyResource[], report: ReportViolation): void {
-    for (const finding of this.#waivers.findings(graphOf(this.#all(resources)).stack)) report(messageOf(finding));
+    for (const finding of this.#exceptions.findings(graphOf(this.#all(resources)).stack)) report(messageOf(finding));
   }
 
   #all(resources: readonly PolicyResource[]): Resource[] {

@@ -3,15 +3,18 @@ import type { Reader } from "../model/reader.ts";
 import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 import { all, type Truth } from "../model/truth.ts";
 import { kindOf } from "./pods.ts";
+import { isUnderstoodObject } from "./understood-kinds.ts";
 
-/** The stack's Kubernetes objects of some kinds. */
+/** The stack's Kubernetes objects of some kinds; those of the same name in other API groups are not among them. */
 export function objectsOf(context: StackContext, ...kinds: readonly string[]): readonly Subject[] {
-  return context.graph.resources.filter((resource) => kinds.includes(kindOf(resource) ?? "")).map(subjectOf);
+  return context.graph.resources.filter(isObject(...kinds)).map(subjectOf);
 }
 
 /** Whether a resource is an object of one of some kinds. */
 export function isObject(...kinds: readonly string[]): (resource: Resource) => boolean {
-  return (resource) => kinds.includes(kindOf(resource) ?? "");
+  return (resource) =>
+    kinds.includes(kindOf(resource) ?? "") &&
+    isUnderstoodObject({ ...resource, type: resource.type.replace(/Patch$/, "") });
 }
 
 /** Whether labels match a selector's `matchLabels`; an absent or empty selector matches all labels. */

@@ -2,6 +2,7 @@ import type { Resource } from "../../contract/graph.ts";
 import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
 import type { Truth } from "../model/truth.ts";
 import type { Reader } from "../model/reader.ts";
+import { isUnderstoodObject } from "./understood-kinds.ts";
 
 /** A pod or a pod template. */
 export interface Pod {
@@ -38,8 +39,11 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   CronJob: ["spec", "jobTemplate", "spec", "template"],
 };
 
-/** Fields that show that the template of a custom kind is a pod template. */
+/** Fields that show that an object of a custom kind is the spec of a pod. */
 const PODS_OWN = ["containers", "initContainers", "hostNetwork", "hostPID", "hostIPC", "hostUsers"];
+
+/** Fields of which a container that stands alone has one, next to its image. */
+const CONTAINERS_OWN = ["command", "args", "env", "envFrom", "securityContext", "volumeMounts", "ports", "resources"];
 
 /** The kind of a Kubernetes resource; undefined for any other resource. */
 export function kindOf(resource: Resource): string | undefined {
@@ -67,11 +71,52 @@ export function podsOf(subject: Subject): readonly Pod[] {
       .map((reader) => podAt(reader.at(...item), false));
   const template = subject.inputs.at("spec", "template");
   // A template that may be a pod template counts as one, so that its unknown places are deferred.
-  return PODS_OWN.every((key) => template.at("spec", key).isPresent === false) ? [] : [podAt(template, patch)];
+  const isPod = PODS_OWN.some((key) => template.at("spec", key).isPresent !== false);
+  const others =
+    isUnderstoodObject(subject.resource) && kind !== "EnvoyProxy"
+      ? []
+      : podsIn(subject.inputs.at("spec"), isPod ? template.at("spec").path : undefined);
+  return [...(isPod ? [podAt(template, patch)] : []), ...others];
+}
+
+/** Pods, and containers that stand alone, anywhere in an object of a custom kind, by their shape. */
+function* podsIn(reader: Reader, known: string | undefined): Generator<Pod> {
+  if (reader.state !== "known" || reader.path === known) return;
+  const isList = reader.test((value) => Array.isArray(value)) === true;
+  const below = isList
+    ? reader.each()
+    : reader.test((value) => typeof value === "object") === true
+      ? reader.entries().map(([, entry]) => entry)
+      : [];
+  if (!isList && below.length > 0) {
+    const hostPaths = reader
+      .at("volumes")
+      .each()
+      .some((volume) => volume.at("hostPath").isPresent === true);
+    if (hostPaths || PODS_OWN.some((key) => reader.at(key).isPresent === true))
+      yield podOf(reader, reader.at("metadata"), true);
+    else if (reader.at("image").text !== undefined && CONTAINERS_OWN.some((key) => reader.at(key).isPresent === true))
+      yield { ...podOf(reader, reader.at("metadata"), true), containers: [containerAt(reader, "container")] };
+  }
+  for (const entry of below)
+    if (!/\.(containers|initContainers|ephemeralContainers|volumes)$/.test(entry.path)) yield* podsIn(entry, known);
 }
 
 function podAt(template: Reader, patch: boolean): Pod {
-  const spec = template.at("spec");
+  return podOf(template.at("spec"), template.at("metadata"), patch);
+}
+
+function containerAt(reader: Reader, role: Container["role"]): Container {
+  return {
+    reader,
+    role,
+    label: `${role} ${reader.at("name").shown}`,
+    isLongRunning:
+      role === "container" ? true : role === "init container" ? reader.at("restartPolicy").is("Always") : false,
+  };
+}
+
+function podOf(spec: Reader, metadata: Reader, patch: boolean): Pod {
   const lists = [
     ["init container", "initContainers", false],
     // A pod without containers is malformed, so its rules fail; a patch may have none.
@@ -79,17 +124,11 @@ function podAt(template: Reader, patch: boolean): Pod {
     ["ephemeral container", "ephemeralContainers", false],
   ] as const;
   const containers = lists.flatMap(([role, key, required]) =>
-    (required ? spec.at(key).eachRequired() : spec.at(key).each()).map((reader) => ({
-      reader,
-      role,
-      label: `${role} ${reader.at("name").shown}`,
-      isLongRunning:
-        role === "container" ? true : role === "init container" ? reader.at("restartPolicy").is("Always") : false,
-    })),
+    (required ? spec.at(key).eachRequired() : spec.at(key).each()).map((reader) => containerAt(reader, role)),
   );
   return {
     spec,
-    metadata: template.at("metadata"),
+    metadata,
     containers,
     windows: spec.at("os", "name").is("windows"),
     userNamespace: spec.at("hostUsers").is(false),

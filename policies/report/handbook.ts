@@ -1,5 +1,6 @@
 import { command, type Command } from "../../contract/fix.ts";
 import type { Rule } from "../model/rule.ts";
+import { KINDS_FILE } from "../model/kinds.ts";
 import { LONGEST_DAYS, WAIVERS_FILE } from "../model/waivers.ts";
 
 const introduction = (write: (command: Command) => string) => `# Policies
@@ -41,6 +42,18 @@ A rule that finds nothing to check is inconclusive, unless it declares that it d
 \`${WAIVERS_FILE}\` lists exceptions. Each one has a rule, a stack, a resource or component, a reason, an owner, and an expiry
 date at most ${LONGEST_DAYS} days from today (\`policies/model/waivers.schema.json\`). A malformed waiver is an error; an expired or
 unused one is a violation. The report lists every use, in SARIF as a suppression.
+
+## Kinds that no rule understands
+
+A resource of a kind that no rule understands is a violation (\`unknown-kind\`), and so is an option of a container, network, volume
+or image that no rule understands (\`docker-options\`): see [ADR 0061](adr/0061-a-closed-world-of-kinds-and-options.md).
+\`${KINDS_FILE}\` names the kinds that a stack needs nevertheless: each entry has a type, the stacks and a reason
+(\`policies/model/kinds.schema.json\`). A malformed entry is an error, and an entry that no resource of its stack needs is a
+violation. The report lists every use. Pods, containers and host paths inside of a declared kind are still judged.
+
+A \`ConfigGroup\` or \`ConfigFile\` is judged as the objects that it contains if all of them can be read: literal YAML, and files of
+the project. A chart, a Kustomize directory or a URL cannot be read without other programs or a network. Write its rendered objects
+into a file of the project, or declare the kind.
 
 ## The database
 

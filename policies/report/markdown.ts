@@ -1,5 +1,5 @@
 import type { FindingEntry, PlanReport, StackReport } from "./model.ts";
-import { coverage, headline, placeOf, plural, whereOf } from "./summary.ts";
+import { coverage, exceptionText, headline, placeOf, plural, whereOf } from "./summary.ts";
 
 /** Marks the comment, so that a workflow edits its previous one. */
 export const MARKER = "<!-- exai-plan -->";
@@ -58,8 +58,7 @@ function section(report: StackReport): string[] {
       "**Waived**",
       "",
       ...report.waived.map(
-        (entry) =>
-          `- \`${entry.policy}\` on ${escape(placeOf(entry))} until ${entry.waiver.expires} (${escape(entry.waiver.owner)}): ${escape(entry.waiver.reason)}`,
+        (entry) => `- \`${entry.policy}\` on ${escape(placeOf(entry))} ${escape(exceptionText(entry.waiver))}`,
       ),
       "",
     );

@@ -3,7 +3,7 @@ import type { Database } from "../database/facts.ts";
 import { environmentOf, type Environment } from "../model/environment.ts";
 import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";
 import type { Level, Place, Rule } from "../model/rule.ts";
-import { Waivers } from "../model/waivers.ts";
+import type { Exception, Exceptions } from "../model/exceptions.ts";
 import { workloadsOf, type Workload } from "./workloads.ts";
 
 /** `clean`: no mandatory finding. `inconclusive`: no mandatory finding, but some rule has no result. */
@@ -28,9 +28,9 @@ export interface FindingEntry extends Entry {
   readonly fix: string;
 }
 
-/** A finding that a waiver excepts. */
+/** A finding that a waiver or a declared kind excepts. */
 export interface WaivedEntry extends FindingEntry {
-  readonly waiver: { readonly reason: string; readonly owner: string; readonly expires: string };
+  readonly waiver: Exception;
 }
 
 /** A place that is checked after apply. */
@@ -96,10 +96,10 @@ export function judgeStack(
   rules: readonly Rule[],
   graph: ResourceGraph,
   database: Database | Error,
-  waivers: Waivers = new Waivers([], new Date(0)),
+  exceptions: Exceptions = { match: () => undefined, findings: () => [] },
 ): StackReport {
   const environment = environmentOf(graph);
-  return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, waivers);
+  return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, exceptions);
 }
 
 /** The report of given outcomes. */
@@ -108,17 +108,22 @@ export function reportOf(
   environment: Environment,
   outcomes: readonly Outcome[],
   database: Database | Error,
-  waivers: Waivers,
+  exceptions: Exceptions,
 ): StackReport {
   const findings: FindingEntry[] = [];
   const waived: WaivedEntry[] = [];
   for (const finding of outcomes.flatMap((outcome) => outcome.findings)) {
     const entry = { ...entryOf(finding), fix: finding.fix };
-    const waiver = waivers.match(finding, graph.stack);
-    if (waiver === undefined) findings.push(entry);
-    else waived.push({ ...entry, waiver: { reason: waiver.reason, owner: waiver.owner, expires: waiver.expires } });
+    const exception = exceptions.match(finding, graph.stack);
+    if (exception === undefined) {
+      findings.push(entry);
+    } else {
+      const { reason, owner, expires } = exception;
+      const until = owner === undefined || expires === undefined ? {} : { owner, expires };
+      waived.push({ ...entry, waiver: { reason, ...until } });
+    }
   }
-  for (const finding of waivers.findings(graph.stack)) findings.push({ ...entryOf(finding), fix: finding.fix });
+  for (const finding of exceptions.findings(graph.stack)) findings.push({ ...entryOf(finding), fix: finding.fix });
   const deferred = outcomes
     .flatMap((outcome) => outcome.deferred)
     .map((open) => ({ ...entryOf(open), because: open.because }));

@@ -1,6 +1,6 @@
 import type { Rule } from "../model/rule.ts";
 import type { FindingEntry, StackReport, WaivedEntry } from "./model.ts";
-import { placeOf } from "./summary.ts";
+import { exceptionText, placeOf } from "./summary.ts";
 
 /** Of the specification's errata 01. */
 const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -73,7 +73,7 @@ function result(finding: FindingEntry | WaivedEntry, rules: readonly Rule[]): un
             {
               kind: "external",
               status: "accepted",
-              justification: `${finding.waiver.reason} (${finding.waiver.owner}, until ${finding.waiver.expires})`,
+              justification: exceptionText(finding.waiver),
             },
           ],
         }

@@ -1,3 +1,5 @@
+import type { Exception } from "../model/exceptions.ts";
+import { KINDS_FILE } from "../model/kinds.ts";
 import type { Entry, StackReport } from "./model.ts";
 
 /** The decision and the counts of a stack in one line, e.g. `prod: clean, 2 advisory findings`. */
@@ -36,4 +38,11 @@ export function placeOf({ subject, path }: Entry): string {
 /** `1 rule`, `2 rules`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Why a finding is accepted, and until when. */
+export function exceptionText({ reason, owner, expires }: Exception): string {
+  return owner === undefined || expires === undefined
+    ? `declared in ${KINDS_FILE}: ${reason}`
+    : `waived until ${expires} by ${owner}: ${reason}`;
 }

@@ -2,6 +2,7 @@ import type { Rule } from "../model/rule.ts";
 import { BACKUP_RULES } from "./backups/index.ts";
 import { DATABASE_RULES } from "./database/index.ts";
 import { DOCKER_RULES } from "./docker/index.ts";
+import { KIND_RULES } from "./kinds/index.ts";
 import { KUBERNETES_RULES } from "./kubernetes/index.ts";
 import { NETWORK_RULES } from "./network/index.ts";
 import { ROLLOUT_RULES } from "./rollout/index.ts";
@@ -11,6 +12,7 @@ import { SUPPLY_CHAIN_RULES } from "./supply-chain/index.ts";
 
 /** Every rule of the pack, in the order of reports. */
 export const RULES: readonly Rule[] = [
+  ...KIND_RULES,
   ...KUBERNETES_RULES,
   ...DOCKER_RULES,
   ...SUPPLY_CHAIN_RULES,

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Unknown, type Value } from "../../contract/graph.ts";
+import { refusedHostPath } from "../../policies/reading/host-paths.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import { altered, DOCKER, outcome, resource, soundDocker } from "./support.ts";
 
@@ -46,6 +50,52 @@ const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undef
   ["docker-restart", ["maxRetryCount"], 0],
   ["docker-logs", ["logOpts"], undefined],
   ["docker-logs", ["logOpts", "max-size"], undefined],
+  // What Docker reads in another way than it is written.
+  ["docker-no-new-privileges", ["securityOpts"], ["no-new-privileges:true", "no-new-privileges:0"]],
+  ["docker-no-new-privileges", ["securityOpts"], ["no-new-privileges:true", "label=type:spc_t"]],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/run/docker.sock/.", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "//srv/x/../../etc", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/var/lib/docker/volumes", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/run/systemd/private", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/home/user/.ssh", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/home/user", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/srv", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "etc", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { hostPath: "/srv/exai/.exai/local", containerPath: "/x" }],
+  ["docker-mounts", ["volumes", 0], { volumeName: "/", containerPath: "/x" }],
+  ["docker-mounts", ["mounts"], [{ type: "volume", source: "/etc", target: "/x" }]],
+  ["docker-ports", ["ports", 0, "ip"], "::0"],
+  ["docker-ports", ["ports", 0, "ip"], "0:0:0:0:0:0:0:0"],
+  ["docker-ports", ["ports", 0, "ip"], "127.evil"],
+  // Options that no rule understands, and values that no rule accepts.
+  ["docker-options", ["runtime"], "kata"],
+  ["docker-options", ["gpus"], "all"],
+  ["docker-options", ["deviceRequests"], [{ count: -1 }]],
+  ["docker-options", ["deviceCgroupRules"], ["a *:* rwm"]],
+  ["docker-options", ["sysctls"], { "net.ipv4.ip_forward": "1" }],
+  ["docker-options", ["cgroupParent"], "/"],
+  ["docker-options", ["cgroupnsMode"], "host"],
+  ["docker-options", ["usernsMode"], "host"],
+  ["docker-options", ["ipcMode"], "shareable"],
+  ["docker-options", ["networkMode"], "bridge"],
+  ["docker-options", ["networksAdvanced"], [{ name: "exai", driverOpts: ["a=b"] }]],
+  ["docker-options", ["storageOpts"], { size: "1t" }],
+  ["docker-options", ["hosts"], [{ host: "router", ip: "host-gateway" }]],
+  ["docker-options", ["dns"], ["192.0.2.1"]],
+  ["docker-options", ["groupAdds"], ["docker"]],
+  ["docker-options", ["groupAdds"], ["0"]],
+  ["docker-options", ["securityOpts"], ["no-new-privileges:true", "seccomp=/tmp/profile.json"]],
+  ["docker-options", ["logDriver"], "syslog"],
+  ["docker-options", ["logOpts", "env"], "PASSWORD"],
+  ["docker-options", ["labels"], [{ label: "traefik.enable", value: "true" }]],
+  ["docker-options", ["tmpfs"], { "/tmp": "size=64m,exec,suid" }],
+  ["docker-options", ["uploads"], [{ file: "/x", source: "/etc/shadow" }]],
+  ["docker-options", ["uploads"], [{ file: "/x", content: "", permissions: "4755" }]],
+  ["docker-options", ["ports", 0, "protocol"], "sctp"],
+  ["docker-options", ["mounts"], [{ type: "volume", target: "/x", volumeOptions: { driverOptions: { device: "/" } } }]],
+  ["docker-options", ["mounts"], [{ type: "bind", target: "/x", bindOptions: { propagation: "rshared" } }]],
+  ["docker-options", ["ulimits"], [{ name: "memlock", soft: -1, hard: -1 }]],
+  ["docker-options", ["optionOfNextYear"], "on"],
 ];
 
 describe("Docker containers", () => {
@@ -88,14 +138,70 @@ describe("Docker containers", () => {
   it("the router may listen on a named address only", () => {
     const rule = RULES.find((candidate) => candidate.name === "docker-ports");
     if (rule === undefined) throw new Error("docker-ports");
-    const router = (ip: string) =>
-      resource(DOCKER, {
+    const router = (ip: string, parent: string) => ({
+      ...resource(DOCKER, {
         ...soundDocker(),
         labels: [{ label: "exai.component", value: "router" }],
         ports: [{ internal: 8080, external: 80, ip }],
-      });
-    expect(outcome(rule, "local", router("192.0.2.7")).findings).toEqual([]);
-    expect(outcome(rule, "local", router("0.0.0.0")).findings).toHaveLength(1);
+      }),
+      urn: `urn:pulumi:local::exai::${parent}${DOCKER}::thing`,
+    });
+    const own = "exai:routing:DockerRouting$";
+    expect(outcome(rule, "local", router("192.0.2.7", own)).findings).toEqual([]);
+    for (const every of ["0.0.0.0", "::", "0:0::0", "::ffff:0.0.0.0", "", "localhost"])
+      expect(outcome(rule, "local", router(every, own)).findings, every).toHaveLength(1);
+    expect(outcome(rule, "local", router("192.0.2.7", "")).findings, "by its label alone").toHaveLength(1);
+  });
+
+  it("an option that is false, zero or empty is not set", () => {
+    const rule = RULES.find(({ name }) => name === "docker-options");
+    if (rule === undefined) throw new Error("docker-options");
+    const unset = { devices: [], sysctls: {}, runtime: "", shmSize: 0, publishAllPorts: false, usernsMode: "" };
+    expect(outcome(rule, "local", resource(DOCKER, { ...soundDocker(), ...unset })).findings).toEqual([]);
+  });
+
+  it.each([
+    ["network:Network", { name: "exai", driver: "host" }],
+    ["network:Network", { name: "exai", options: { "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0" } }],
+    ["volume:Volume", { name: "exai-data", driver: "local", driverOpts: { type: "none", o: "bind", device: "/" } }],
+    ["volume:Volume", { name: "exai-data", driver: "nfs" }],
+    ["remoteImage:RemoteImage", { name: "a:1", build: { context: "." } }],
+  ] as const)("options of a %s are understood, or a finding: %j", (type, inputs) => {
+    const rule = RULES.find(({ name }) => name === "docker-options");
+    if (rule === undefined) throw new Error("docker-options");
+    expect(outcome(rule, "local", resource(`docker:index/${type}`, inputs)).findings).toHaveLength(1);
+  });
+
+  it("the symbolic links of the machine do not hide a directory of the system", () => {
+    const folder = mkdtempSync(join(tmpdir(), "exai-mount-"));
+    symlinkSync("/etc", join(folder, "link"));
+    expect(refusedHostPath(folder)).toBeUndefined();
+    expect(refusedHostPath(join(folder, "link/ssh"))).toBe("belongs to the system");
+    rmSync(folder, { recursive: true });
+  });
+
+  it("a carrier of files may write its root", () => {
+    const rule = RULES.find(({ name }) => name === "docker-read-only-root");
+    if (rule === undefined) throw new Error("docker-read-only-root");
+    const carrier = {
+      ...soundDocker(),
+      readOnly: false,
+      start: false,
+      mustRun: false,
+      networkMode: "none",
+      envs: [],
+      ports: [],
+      uploads: [{ file: "/etc/exai/a", content: "a" }],
+      labels: [{ label: "exai.component", value: "router-files" }],
+    };
+    expect(outcome(rule, "local", resource(DOCKER, carrier)).findings).toEqual([]);
+    for (const [key, value] of [
+      ["networkMode", "bridge"],
+      ["envs", ["A=b"]],
+      ["uploads", []],
+      ["start", true],
+    ] as const)
+      expect(outcome(rule, "local", resource(DOCKER, { ...carrier, [key]: value })).findings, key).toHaveLength(1);
   });
 
   it("a stack without containers is allowed on Kubernetes but not on Docker", () => {

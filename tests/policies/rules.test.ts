@@ -27,6 +27,7 @@ describe("every rule of the pack", () => {
 
   it("is listed: the pack has one rule per file", () => {
     const folders = [
+      "kinds",
       "kubernetes",
       "docker",
       "supply-chain",

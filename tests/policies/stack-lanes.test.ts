@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { audit } from "../../cli/commands/audit.ts";
 import { runVerb } from "../support/verbs.ts";
-import { projectWaivers } from "../../cli/commands/plan.ts";
+import { projectExceptions } from "../../cli/commands/plan.ts";
 import type { ResourceGraph } from "../../contract/graph.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { judgeStack, type StackReport } from "../../policies/report/model.ts";
@@ -95,7 +95,7 @@ describe("all lanes", () => {
     "agree about a stack that is %s: resources, stack and database",
     async (name, change) => {
       const graph = change(sound);
-      const report = judgeStack(RULES, graph, await readDatabase(root), projectWaivers(root));
+      const report = judgeStack(RULES, graph, await readDatabase(root), projectExceptions(root));
       const plan = linesOf(report);
       const rules = new Set(report.findings.map(({ policy }) => policy));
       if (name === "faulty") expect([...rules]).toEqual(expect.arrayContaining(MUST_SEE));

@@ -12,8 +12,20 @@ const rule = (name: string) => {
 };
 const found = (name: string, ...resources: readonly Resource[]) =>
   outcome(rule(name), "prod", ...resources).findings.map((finding) => finding.place.path);
+const VERSIONS: Readonly<Record<string, string>> = {
+  Deployment: "apps/v1",
+  Gateway: "gateway.networking.k8s.io/v1",
+  HTTPRoute: "gateway.networking.k8s.io/v1",
+  Ingress: "networking.k8s.io/v1",
+  NetworkPolicy: "networking.k8s.io/v1",
+  PodDisruptionBudget: "policy/v1",
+};
 const object = (kind: string, inputs: Inputs, extra: Partial<Resource> = {}) =>
-  resource(`kubernetes:x/v1:${kind}`, { metadata: { name: "thing", namespace: "exai" }, ...inputs }, extra);
+  resource(
+    `kubernetes:${VERSIONS[kind] ?? "core/v1"}:${kind}`,
+    { metadata: { name: "thing", namespace: "exai" }, ...inputs },
+    extra,
+  );
 
 const deployment = (replicas: Value, labels: Inputs = { "exai.component": "server", "exai.slot": "blue" }) =>
   resource("kubernetes:apps/v1:Deployment", {

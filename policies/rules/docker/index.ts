@@ -7,6 +7,7 @@ import { logs } from "./logs.ts";
 import { mounts } from "./mounts.ts";
 import { noNewPrivileges } from "./no-new-privileges.ts";
 import { nonRoot } from "./non-root.ts";
+import { options } from "./options.ts";
 import { ports } from "./ports.ts";
 import { dockerPrivileged } from "./privileged.ts";
 import { dockerReadOnlyRoot } from "./read-only-root.ts";
@@ -20,6 +21,7 @@ export const DOCKER_RULES: readonly Rule[] = [
   noNewPrivileges,
   dockerReadOnlyRoot,
   dockerHostNamespaces,
+  options,
   mounts,
   limits,
   ports,

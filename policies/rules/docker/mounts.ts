@@ -1,11 +1,11 @@
 import type { Reader } from "../../model/reader.ts";
-import { all, any, not } from "../../model/truth.ts";
+import { any } from "../../model/truth.ts";
 import type { Answer } from "../../model/answer.ts";
 import { cisDocker, dockerRule } from "../../reading/docker-rule.ts";
+import { refusedHostPath } from "../../reading/host-paths.ts";
 
-const SENSITIVE =
-  /^\/(|boot|dev|etc|lib|lib64|proc|root|run|sys|usr|bin|sbin|var|var\/run|var\/lib|var\/lib\/docker|var\/lib\/containerd|home)\/*$/;
-const SOCKET = /(docker|containerd|podman|crio)[^/]*\.sock$|\/(run|var\/run)\/(docker|containerd|podman|crio)(\/|$)/;
+/** A name of a volume; Docker takes every other source for a path of the host. */
+const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /** Containers have no access to the runtime's socket or to system directories of the host. */
 export const mounts = dockerRule(
@@ -14,7 +14,7 @@ export const mounts = dockerRule(
     title: "No container mounts the runtime's socket or a system directory of the host",
     level: "mandatory",
     documentation:
-      "Write access to the Docker socket gives root on the host; read access reveals the environment of all containers. Bind mounts of directories such as `/`, `/etc`, `/proc` and `/var/lib/docker` fail too. Named volumes are allowed.",
+      "Write access to the Docker socket gives root on the host; read access reveals the environment of all containers. A bind mount of a directory of the system (`/`, `/etc`, `/proc`, `/run`, `/var` and others) or of anything below it fails too, and so does a whole home directory, a directory with credentials, and the home of the instance. The path is judged without dots, repeated slashes and symbolic links. A `volumeName` that is not a name is a path of the host. `fromContainer` inherits mounts that this rule does not see.",
     references: cisDocker("5.6", "5.32"),
   },
   function* (container): Generator<Answer> {
@@ -22,10 +22,9 @@ export const mounts = dockerRule(
     const mountList = container.at("mounts");
     if (volumes.isAbsent === true && mountList.isAbsent === true)
       yield { at: volumes, holds: true, message: "", fix: "" };
-    for (const volume of volumes.each()) yield sound(volume, volume.at("hostPath"));
-    for (const mount of mountList.each()) yield sound(mount, mount.at("source"));
-    // `fromContainer` inherits mounts that this rule may not see.
     for (const volume of volumes.each()) {
+      yield sound(volume, volume.at("hostPath"));
+      yield named(volume, volume.at("volumeName"));
       const from = volume.at("fromContainer");
       yield {
         at: from,
@@ -34,15 +33,31 @@ export const mounts = dockerRule(
         fix: "list the volumes that it needs",
       };
     }
+    for (const mount of mountList.each()) {
+      const source = mount.at("source");
+      yield mount.at("type").is("volume") === true ? named(mount, source) : sound(mount, source);
+    }
   },
 );
 
 function sound(entry: Reader, host: Reader): Answer {
-  const refused = any(host.matches(SENSITIVE), host.matches(SOCKET));
+  const why = host.text === undefined || host.text === "" ? undefined : refusedHostPath(host.text);
   return {
     at: host,
-    holds: any(host.isAbsent, all(host.isPresent, not(refused))),
-    message: `${host.shown} of the host is mounted at ${entry.at("containerPath").or(entry.at("target")).shown}`,
+    holds: any(
+      host.isAbsentOr(""),
+      host.test((value) => typeof value === "string" && refusedHostPath(value) === undefined),
+    ),
+    message: `${host.shown} of the host is mounted at ${entry.at("containerPath").or(entry.at("target")).shown}${why === undefined ? "" : `, but it ${why}`}`,
     fix: "mount a named volume or a directory of the project",
+  };
+}
+
+function named(entry: Reader, name: Reader): Answer {
+  return {
+    at: name,
+    holds: any(name.isAbsentOr(""), name.matches(VOLUME_NAME)),
+    message: `${name.shown}, mounted at ${entry.at("containerPath").or(entry.at("target")).shown}, is a path of the host and not the name of a volume`,
+    fix: "use the name of a volume of the stack",
   };
 }

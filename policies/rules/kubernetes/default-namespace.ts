@@ -1,28 +1,7 @@
-import { any } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
+import { isManifest } from "../../reading/manifests.ts";
 import { kindOf, onlyOnKubernetes } from "../../reading/pods.ts";
-
-/** Cluster-scoped kinds that programs commonly create. */
-const CLUSTER_KINDS = new Set([
-  "Namespace",
-  "ClusterRole",
-  "ClusterRoleBinding",
-  "CustomResourceDefinition",
-  "PersistentVolume",
-  "StorageClass",
-  "PriorityClass",
-  "GatewayClass",
-  "IngressClass",
-  "MutatingWebhookConfiguration",
-  "ValidatingWebhookConfiguration",
-  "ValidatingAdmissionPolicy",
-  "ValidatingAdmissionPolicyBinding",
-  "RuntimeClass",
-  "Node",
-  "APIService",
-  "CSIDriver",
-  "Provider",
-]);
+import { isNamespaced } from "../../reading/understood-kinds.ts";
 
 /** Objects are in a namespace of the stack. */
 export const defaultNamespace: ResourceRule = {
@@ -35,19 +14,12 @@ export const defaultNamespace: ResourceRule = {
     "Network policies, quotas and Pod Security are set per namespace; objects in `default` have none of them.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.7.4" }],
   notApplicable: onlyOnKubernetes,
-  concerns: (resource) => {
-    const kind = kindOf(resource);
-    return (
-      kind !== undefined &&
-      resource.custom &&
-      !CLUSTER_KINDS.has(kind) &&
-      !resource.type.startsWith("kubernetes:yaml") &&
-      !resource.type.startsWith("kubernetes:helm")
-    );
-  },
+  concerns: (resource) => kindOf(resource) !== undefined && resource.custom && !isManifest(resource),
   *check(subject) {
     const place = subject.inputs.at("metadata", "namespace");
-    const holds = any(place.test((value) => typeof value === "string" && value !== "default"));
+    // Whether an object without a namespace belongs to the cluster is known of the kinds that rules understand.
+    const inNone = place.isAbsent === true && !isNamespaced(subject.resource);
+    const holds = inNone || place.test((value) => typeof value === "string" && value !== "" && value !== "default");
     yield judge(subject, place, holds, `it is in namespace ${place.shown}`, "set metadata.namespace");
   },
 };

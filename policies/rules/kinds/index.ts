@@ -1,0 +1,5 @@
+import type { Rule } from "../../model/rule.ts";
+import { unknownKind } from "./unknown-kind.ts";
+
+/** Rules about what the other rules understand. In the order of reports. */
+export const KIND_RULES: readonly Rule[] = [unknownKind];
