@@ -30,8 +30,12 @@ Keys are \`exai:<key>\` in \`Pulumi.<stack>.yaml\`.
 - \`./exai env <stack>\` prints what the server gets, secrets masked; \`./exai env <stack> --example\` prints an
   \`.env.example\`.
 
-What nothing would read is refused: unknown keys, keys without \`exai:\`, and keys outside of \`config:\`.
-An empty string counts as "not set" ([ADR 0012](adr/0012-one-table-of-settings.md)). A value that is refused stops
+What nothing would read is refused: unknown keys of any namespace, keys without \`exai:\`, and keys outside of \`config:\`.
+The file is read as the engine reads it ([ADR 0064](adr/0064-stack-files-as-the-engine-reads-them.md)): with merge keys and with the
+values of \`Pulumi.yaml\`. A value without quotes that the engine would replace is refused: \`1.10\` becomes the number 1.1.
+A secret in plain text is refused, also in other values, such as a password in a URL. What an imported environment
+(\`environment:\`) sets is known to the engine alone; the message about a missing value names the import.
+An empty string, or nothing, counts as "not set" ([ADR 0012](adr/0012-one-table-of-settings.md)). A value that is refused stops
 everything before the first resource, with the key, the reason and the command that fixes it.
 
 Rules that need more than one setting: ports on this machine differ from each other; \`wsPort\` is not 8080, and on a cluster none of 8073 to 8078; \`staging\` and

@@ -158,7 +158,7 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
         queries: backupQueries(),
       },
       grafanaPassword: generated.get("grafana"),
-      backups: watchedBackups(schedules),
+      backups: watchedBackups(schedules, "kubernetes"),
       webSocketPort: settings.wsPort,
       gateway: { name: ROUTING_NAMES.gateway, namespace: settings.gatewayNamespace },
       alerts: alertTargets(settings),

@@ -113,7 +113,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
         queries: backupQueries(),
       },
       grafanaPassword: generated.get("grafana"),
-      backups: watchedBackups(schedules),
+      backups: watchedBackups(schedules, "queue"),
       alerts: alertTargets(settings),
     },
     { dependsOn: [postgres.container] },

@@ -1,23 +1,28 @@
 import type { Schedule } from "../components/backups/schedules.ts";
+import { parseCron, type CronEngine } from "../contract/cron/expression.ts";
+import { longestGap } from "../contract/cron/gaps.ts";
 import type { WatchedBackup } from "../components/monitoring/rules/args.ts";
 import type { AlertTargets } from "../components/monitoring/secrets.ts";
 import type { Settings } from "./settings.ts";
 
 const HOUR = 3600;
 
-/** Seconds until the next backup of a schedule has to have succeeded: its period, and the time that a run may take. */
-const MAX_AGE_SECONDS: Readonly<Record<Schedule["frequency"], number>> = {
-  hourly: 2 * HOUR,
-  daily: 26 * HOUR,
-  weekly: (7 * 24 + 12) * HOUR,
+/** Seconds that a run may take, and a late start of it. */
+const SLACK_SECONDS: Readonly<Record<Schedule["frequency"], number>> = {
+  hourly: HOUR,
+  daily: 2 * HOUR,
+  weekly: 12 * HOUR,
 };
 
-/** The declared backup schedules as the alerts watch them. */
-export function watchedBackups(schedules: readonly Schedule[]): readonly WatchedBackup[] {
-  return schedules.map(({ name, kind, frequency }) => ({
+/**
+ * The declared backup schedules as the alerts watch them. A backup is late after the longest gap that the engine leaves in the time zone:
+ * nights of clock changes are longer, and a CronJob does not run at a time that one skips.
+ */
+export function watchedBackups(schedules: readonly Schedule[], engine: CronEngine): readonly WatchedBackup[] {
+  return schedules.map(({ name, kind, frequency, cron, timeZone }) => ({
     schedule: name,
     kind,
-    maxAgeSeconds: MAX_AGE_SECONDS[frequency],
+    maxAgeSeconds: longestGap(parseCron(cron, engine), timeZone).minutes * 60 + SLACK_SECONDS[frequency],
   }));
 }
 

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { parseCron } from "../../contract/cron.ts";
+import { parseCron, type CronEngine } from "../../contract/cron/expression.ts";
+import { isTimeZone } from "../../contract/cron/zones.ts";
 import { UserError } from "../../contract/errors.ts";
 import { ExaiComponent } from "../core/component.ts";
 
@@ -11,6 +12,9 @@ export type BackupKind = (typeof BACKUP_KINDS)[number];
 
 /** How often a schedule is due; values of the table `backup_schedules`. */
 export type BackupFrequency = "hourly" | "daily" | "weekly";
+
+/** What runs schedules: the queue of the migrations on Docker, CronJobs on a cluster. One declaration is for both. */
+const ENGINES: readonly CronEngine[] = ["queue", "kubernetes"];
 
 /** Fewest and most days that a backup is kept. */
 export const RETENTION_DAYS = { min: 7, max: 90 } as const;
@@ -96,13 +100,11 @@ export function checkSchedule(schedule: Schedule): void {
     throw new UserError(
       "invalid-setting",
       where,
-      `names the time zone ${schedule.timeZone}, which the IANA database has not`,
+      `names the time zone ${schedule.timeZone}, which is not a name of the IANA database`,
       "set exai:backupTimeZone to a name such as Europe/Berlin",
     );
   try {
-    parseCron(schedule.cron);
-    // The runner and pg_cron do not support names and macros.
-    if (/[a-z@]/i.test(schedule.cron)) throw new Error("it contains letters");
+    for (const engine of ENGINES) parseCron(schedule.cron, engine);
   } catch (error) {
     throw new UserError(
       "invalid-setting",
@@ -110,17 +112,6 @@ export function checkSchedule(schedule: Schedule): void {
       `has the cron expression "${schedule.cron}": ${(error as Error).message}`,
       'use five fields, e.g. "0 2 * * *"',
     );
-  }
-}
-
-function isTimeZone(name: string): boolean {
-  // Offsets such as +02:00 are not time zones: they have no daylight saving time, and pg_cron's check and Kubernetes reject them.
-  if (!/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(name)) return false;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
   }
 }
 

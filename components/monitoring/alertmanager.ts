@@ -37,6 +37,16 @@ interface Route {
 /** Receives the alerts that no other receiver takes; always present. */
 const PAGE_ONLY = "page-only";
 
+/**
+ * Annotations and labels in which the alerts of a group differ are not among the common ones: two targets that are down are two
+ * summaries. The first is shown, with the number of others.
+ */
+const SUMMARIES =
+  "{{ with .CommonAnnotations.summary }}{{ . }}{{ else }}{{ (index .Alerts 0).Annotations.summary }}" +
+  "{{ if gt (len .Alerts) 1 }} ({{ len .Alerts }} alerts){{ end }}{{ end }}";
+const SEVERITY = "{{ with .CommonLabels.severity }}{{ . }}{{ else }}critical{{ end }}";
+const FIRST_RUNBOOK = "{{ (index .Alerts 0).Annotations.runbook_url }}";
+
 /** The configuration of Alertmanager as data, for version 0.25 and later. */
 export function alertmanagerConfig(receivers: Receivers = {}): Record<string, unknown> {
   const { slack, pagerduty, webhook, heartbeat } = receivers;
@@ -52,7 +62,9 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
             matchers: ['alertname="Watchdog"'],
             group_wait: "0s",
             group_interval: "1m",
-            repeat_interval: "1m",
+            // Shorter than the interval: a group is evaluated each minute, and a repetition that is due a moment
+            // later would wait another minute.
+            repeat_interval: "30s",
           },
         ]),
     // Without a heartbeat the Watchdog must not reach people.
@@ -85,9 +97,9 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
               pagerduty_configs: [
                 {
                   routing_key_file: pagerduty.routingKeyFile,
-                  severity: "{{ .CommonLabels.severity }}",
-                  description: "{{ .CommonAnnotations.summary }}",
-                  details: { runbook: "{{ .CommonAnnotations.runbook_url }}" },
+                  severity: SEVERITY,
+                  description: SUMMARIES,
+                  details: { runbook: FIRST_RUNBOOK },
                   send_resolved: true,
                 },
               ],
@@ -102,7 +114,7 @@ export function alertmanagerConfig(receivers: Receivers = {}): Record<string, un
                 {
                   api_url_file: slack.webhookFile,
                   channel: slack.channel,
-                  title: "[{{ .Status }}] {{ .CommonLabels.severity }}: {{ .CommonAnnotations.summary }}",
+                  title: `[{{ .Status }}] ${SEVERITY}: ${SUMMARIES}`,
                   text: "{{ range .Alerts }}{{ .Annotations.description }}\n{{ .Annotations.runbook_url }}\n{{ end }}",
                   send_resolved: true,
                 },

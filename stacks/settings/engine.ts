@@ -9,5 +9,13 @@ export function engineSource(): ConfigSource {
   const values = new Map(
     Object.entries(all).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
   );
-  return { keys: [...values.keys()], get: (key) => values.get(key), origin: () => "file", defers: false };
+  return {
+    keys: [...values.keys()],
+    get: (key) => values.get(key),
+    origin: () => "file",
+    // The engine has decrypted them.
+    isWritten: () => false,
+    imports: [],
+    defers: false,
+  };
 }

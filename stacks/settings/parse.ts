@@ -2,8 +2,9 @@ import { createRequire } from "node:module";
 import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
-import type { Fix } from "../../contract/fix.ts";
+import { fix, type Fix } from "../../contract/fix.ts";
 import { KIND_PORTS } from "../../contract/gateway.ts";
+import { credentialShape } from "../../contract/secrets/credentials.ts";
 import { hasDigest } from "./checks.ts";
 import { removeFix, setFix, type Place } from "./fixes.ts";
 import { suggestion } from "../../contract/nearest.ts";
@@ -55,12 +56,32 @@ class Refusals {
     this.#add(key, problem, setFix(this.#place(key), value));
   }
 
+  /** A value that must not be in the file. */
+  plain(key: string, problem: string): void {
+    const local = this.#environment === "local";
+    // On this machine, the values of --set are kept next to the data.
+    const place: Place = { ...this.#place(key), ...(local ? { origin: "recorded" } : { secret: true }) };
+    this.#add(key, problem, setFix(place, settingOf(key)?.example ?? ""));
+  }
+
+  /** A value that is missing, with the environments that may set it. */
+  missing(key: string, problem: string): void {
+    const { imports } = this.#source;
+    if (imports.length === 0) this.set(key, problem);
+    else
+      this.#add(
+        key,
+        `${problem}; ${imports.join(", ")}, which the stack file imports, may set it, and only the engine reads that`,
+        fix`set it in Pulumi.${this.#stack}.yaml, or judge the stack with: pulumi preview --stack ${this.#stack} --policy-pack policies`,
+      );
+  }
+
   remove(key: string, problem: string): void {
     this.#add(key, problem, removeFix(this.#place(key)));
   }
 
-  #add(key: string, problem: string, fix: Fix): void {
-    this.errors.push(new UserError("invalid-setting", `exai:${key}`, problem, fix));
+  #add(key: string, problem: string, advice: Fix): void {
+    this.errors.push(new UserError("invalid-setting", `exai:${key}`, problem, advice));
   }
 
   #place(key: string): Place {
@@ -114,6 +135,15 @@ export function parseValues(stack: string, environment: Environment, source: Con
     const suppliedLater =
       setting.secret === true ? required : setting.deferrable === true && !source.get("buildContext");
     const deferred = raw === undefined && source.defers && suppliedLater;
+    if (raw === DEFERRED && setting.secret !== true && setting.deferrable !== true) {
+      refusals.set(key, "is encrypted, so that only the engine can read it, and is not a secret");
+      continue;
+    }
+    if (typeof given === "string" && given !== "" && source.isWritten(key)) {
+      const shape = credentialShape(given);
+      if (setting.secret === true) refusals.plain(key, "is a secret in plain text");
+      else if (shape !== undefined) refusals.plain(key, `contains ${shape} in plain text`);
+    }
     if (raw === DEFERRED || deferred) {
       setMarked(values, key, ({ output, secret, unknown }) =>
         setting.secret === true ? secret(output(unknown)) : output(unknown),
@@ -121,7 +151,7 @@ export function parseValues(stack: string, environment: Environment, source: Con
       continue;
     }
     if (raw === undefined) {
-      if (required) refusals.set(key, setting.secret === true ? "is a secret that is not set" : "is not set");
+      if (required) refusals.missing(key, setting.secret === true ? "is a secret that is not set" : "is not set");
       continue;
     }
     const result = setting.check.safeParse(raw);
@@ -178,7 +208,7 @@ function crossChecks(
   if (cluster) {
     const slots = isGiven("blueImage") && isGiven("greenImage");
     if (!isGiven("image") && !isGiven("buildContext") && !slots)
-      refusals.set("image", "is not set, and there is no exai:buildContext to build one from");
+      refusals.missing("image", "is not set, and there is no exai:buildContext to build one from");
     for (const key of [
       "image",
       "blueImage",

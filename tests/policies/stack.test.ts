@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Secret, Unknown, type Inputs, type Resource, type Value } from "../../contract/graph.ts";
-import { longestGapMinutes, parseCron } from "../../contract/cron.ts";
+import { parseCron } from "../../contract/cron/expression.ts";
+import { longestGap } from "../../contract/cron/gaps.ts";
 import { RULES } from "../../policies/rules/index.ts";
-import { credentialIn } from "../../policies/reading/secret-shapes.ts";
+import { credentialIn } from "../../contract/secrets/credentials.ts";
 import { altered, DOCKER, outcome, POD_KINDS, podResource, resource, soundDocker, soundPodSpec } from "./support.ts";
 
 const rule = (name: string) => {
@@ -260,13 +261,13 @@ describe("backup rules", () => {
     ["0 0,12 * * *", 720],
     ["30 4 1,15 * 5", 10_080],
   ])("the longest gap of %s is %i minutes", (cron, minutes) => {
-    expect(longestGapMinutes(parseCron(cron))).toBe(minutes);
+    expect(longestGap(parseCron(cron, "debian"), "UTC").minutes).toBe(minutes);
   });
 
   it.each(["", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "5-1 * * * *", "a * * * *", "*/0 * * * *"])(
     "%j is not a schedule",
     (cron) => {
-      expect(() => parseCron(cron)).toThrow();
+      expect(() => parseCron(cron, "debian")).toThrow();
     },
   );
 });

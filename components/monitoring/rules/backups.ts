@@ -3,7 +3,7 @@ import { duration } from "../promql.ts";
 import type { RulesArgs, WatchedBackup } from "./args.ts";
 import { backupSeries } from "./healthy.ts";
 import type { Alert, RuleGroup } from "./rule.ts";
-import { current, steady, turning } from "./samples.ts";
+import { beginning, current, steady, turning } from "./samples.ts";
 
 /** The backups. An age alone falls silent when its metric vanishes, so: stale, or absent, or never. */
 export function backupAlerts(args: RulesArgs): RuleGroup {
@@ -62,34 +62,55 @@ function backupStale(backup: WatchedBackup): Alert {
   };
 }
 
+/** Hours that a failed run is reported. */
+const REPORTED_HOURS = 2;
+
 function backupFailed(first: WatchedBackup): Alert {
   const metric = BACKUP_METRICS.failures;
   const own = backupSeries(metric, first.schedule, first.kind);
-  const twoHours = { stepSeconds: 60, atSeconds: 7200 };
-  const labels = {
-    job: JOBS.postgres,
-    instance: "postgres-exporter:9187",
-    schedule: first.schedule,
-    kind: first.kind,
-  };
+  const other = own.replace("postgres-exporter:9187", "10.0.0.9:9187");
+  const threeHours = { stepSeconds: 60, atSeconds: 3 * 3600 };
+  const labels = { schedule: first.schedule, kind: first.kind };
+  const count = (series: string) => `max by (schedule, kind) (${series})`;
+  const before = (window: string) => count(`last_over_time(${metric}[${window}] offset ${REPORTED_HOURS}h)`);
   return {
     alert: "BackupFailed",
     severity: "warning",
     symptom: "backup",
     // The count comes from a table that is pruned: a plain difference takes a smaller count for no failure, where
-    // increase() would take it for a restarted counter.
-    expr: `${metric} - ${metric} offset 1h > 0`,
+    // increase() would take it for a restarted counter. The exporter's labels are left out, because another pod goes on
+    // with the same count. The count before is that of two hours ago, or the last one of the day before that, if
+    // nothing was scraped then; a count that is new was 0.
+    expr: `${count(metric)} - (${before("5m")} or ${before("1d")} or ${count(metric)} * 0) > 0`,
     summary: "A {{ $labels.schedule }} backup ({{ $labels.kind }}) failed",
-    description: "{{ $value }} run(s) of the {{ $labels.schedule }} backup failed within the last hour.",
+    description: `{{ $value }} run(s) of the {{ $labels.schedule }} backup failed within the last ${REPORTED_HOURS} hours.`,
     runbook: "backup-failed",
     cases: [
-      { name: "fires", series: { [own]: turning(70, 3, 5) }, ...twoHours, fires: [{ labels, value: "2" }] },
-      { name: "quiet: healthy", ...twoHours, fires: [] },
-      { name: "quiet: old failures were pruned", series: { [own]: turning(70, 3, 1) }, ...twoHours, fires: [] },
+      { name: "fires", series: { [own]: turning(100, 3, 5) }, ...threeHours, fires: [{ labels, value: "2" }] },
+      {
+        name: "fires: the series begins with the first failure",
+        series: { [own]: beginning(150, 1) },
+        ...threeHours,
+        fires: [{ labels, value: "1" }],
+      },
+      {
+        name: "fires: the exporter moves while a backup fails",
+        series: { [own]: (steps) => `3+0x100 stale _x${steps - 101}`, [other]: beginning(105, 4) },
+        ...threeHours,
+        fires: [{ labels, value: "1" }],
+      },
+      {
+        name: "quiet: the exporter moved, and no backup failed",
+        series: { [own]: (steps) => `3+0x58 stale _x${steps - 59}`, [other]: beginning(63, 3) },
+        ...threeHours,
+        fires: [],
+      },
+      { name: "quiet: healthy", ...threeHours, fires: [] },
+      { name: "quiet: old failures were pruned", series: { [own]: turning(100, 3, 1) }, ...threeHours, fires: [] },
       {
         name: "quiet here: metric gone (BackupStale says so)",
         without: [new RegExp(`^${metric}`, "u")],
-        ...twoHours,
+        ...threeHours,
         fires: [],
       },
     ],

@@ -24,3 +24,8 @@ export function turning(first: number, before: number, after: number): Samples {
 export function ending(first: number): Samples {
   return (steps) => `0+0x${first - 1} stale _x${Math.max(0, steps - first)}`;
 }
+
+/** No series for `first` samples; then a value that stays. */
+export function beginning(first: number, value: number): Samples {
+  return (steps) => `_x${first} ${value}+0x${Math.max(0, steps - first)}`;
+}

@@ -1,6 +1,6 @@
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any } from "../../model/truth.ts";
-import { firesWithin } from "../../reading/cron.ts";
+import { engineOf, firesWithin } from "../../reading/cron.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
 const MONTH_MINUTES = 31 * 1440;
@@ -30,7 +30,7 @@ export const drills: StackRule = {
           inputs.at("kind").is("drill"),
           inputs.at("enabled").isAbsentOr(true),
           inputs.at("deadlineMinutes").within(1, 59),
-          firesWithin(inputs.at("schedule"), MONTH_MINUTES),
+          firesWithin(inputs, MONTH_MINUTES, engineOf(context.environment)),
         ),
       ),
     );

@@ -1,7 +1,7 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any } from "../../model/truth.ts";
-import { firesWithin } from "../../reading/cron.ts";
+import { engineOf, firesWithin } from "../../reading/cron.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
 /** Minutes of changes that may be lost in a disaster. */
@@ -26,7 +26,7 @@ export const recoveryPoint: StackRule = {
     const schedules = context.graph.resources.filter(isSchedule).map(subjectOf);
     const often = any(
       ...schedules.map(({ inputs }) =>
-        all(inputs.at("enabled").isAbsentOr(true), firesWithin(inputs.at("schedule"), RPO_MINUTES - 1)),
+        all(inputs.at("enabled").isAbsentOr(true), firesWithin(inputs, RPO_MINUTES - 1, engineOf(context.environment))),
       ),
     );
     const databases = context.graph.resources.filter(isDatabase).map(subjectOf);

@@ -1,4 +1,5 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
+import { isTimeZone } from "../../../contract/cron/zones.ts";
 import { isSchedule } from "../../reading/declared-backups.ts";
 
 /** Schedules have a time zone. */
@@ -9,7 +10,7 @@ export const timeZones: ResourceRule = {
   scope: "resource",
   onUnknown: "fail",
   documentation:
-    "Without a time zone, 02:00 is the local time of the machine that runs the backup, and changes when another machine runs it.",
+    "Without a time zone, 02:00 is the local time of the machine that runs the backup, and changes when another machine runs it. Names are compared as the engines do, by their exact spelling. Abbreviations and offsets do not count: they ignore daylight-saving time.",
   references: [{ standard: "Requirement", item: "schedules with time zone" }],
   concerns: isSchedule,
   *check(subject) {
@@ -17,19 +18,11 @@ export const timeZones: ResourceRule = {
     yield judge(
       subject,
       zone,
-      zone.test((value) => typeof value === "string" && isTimeZone(value)),
+      zone.test(
+        (value) => typeof value === "string" && (value === "UTC" || (value.includes("/") && isTimeZone(value))),
+      ),
       `the time zone is ${zone.shown}`,
       'set timeZone, e.g. "UTC"',
     );
   },
 };
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    // The runtime accepts offsets and abbreviations, but they ignore daylight-saving time.
-    return name === "UTC" || name.includes("/");
-  } catch {
-    return false;
-  }
-}

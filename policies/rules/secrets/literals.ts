@@ -1,7 +1,7 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { UnknownTruth } from "../../model/truth.ts";
 import { hasOpenPlaces, openPlaces } from "../../reading/secret-places.ts";
-import { credentialIn } from "../../reading/secret-shapes.ts";
+import { credentialIn } from "../../../contract/secrets/credentials.ts";
 
 /** Credentials are not readable in the declaration of a resource. */
 export const literals: ResourceRule = {

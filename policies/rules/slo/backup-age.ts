@@ -1,5 +1,5 @@
 import { isSchedule } from "../../reading/declared-backups.ts";
-import { longestGapOf } from "../../reading/cron.ts";
+import { declaredGap, engineOf } from "../../reading/cron.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 import { prometheusFiles } from "../../reading/prometheus.ts";
@@ -31,7 +31,8 @@ export const backupAge: StackRule = {
       );
     for (const schedule of schedules) {
       const name = schedule.inputs.at("name");
-      const most = 2 * 60 * longestGapOf(schedule.inputs.at("schedule").text ?? "");
+      const gap = declaredGap(schedule.inputs, engineOf(context.environment));
+      const most = gap === undefined || gap instanceof Error ? NaN : 2 * 60 * gap.minutes;
       const own = watching.filter(({ expression }) => about(expression, name.text));
       const old = own.some(({ expression }) => limits(expression).some((limit) => limit > 0 && limit <= most));
       const gone = own.some(({ expression }) => expression.includes(`absent(${SERIES}`));

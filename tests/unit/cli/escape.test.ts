@@ -16,7 +16,7 @@ import { writeOutput } from "../../../cli/output-file.ts";
 import { makeFolder } from "../../../contract/machine/make-folder.ts";
 import { SAMPLES } from "./samples.ts";
 import { parseValues } from "../../../stacks/settings/parse.ts";
-import { layered, readStackFile } from "../../../synth/stack-file.ts";
+import { EMPTY_FILE, layered, readStackFile } from "../../../synth/stack-file.ts";
 
 /** Clears the screen, rewrites the line, reverses the text, and a CSI of one byte. */
 const ATTACK = "\x1b[2J\rok\u202egnp.exe\x9b31m\x07";
@@ -97,7 +97,7 @@ describe("a file that the user names", () => {
 
 describe("settings", () => {
   it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])("do not have the key %s", (key) => {
-    const source = layered({}, { overrides: collectOverrides(`${key}=1`), defers: true });
+    const source = layered(EMPTY_FILE, { overrides: collectOverrides(`${key}=1`), defers: true });
     expect(source.keys).toEqual([key]);
     expect(() => parseValues("local", "local", source)).toThrow(`exai:${key}: is an unknown key`);
   });

@@ -16,6 +16,11 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a password in a URL", /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@'"]*:(?![$<*{])[^\s/@'"]{3,}@/i],
 ];
 
+/** The format of a credential that a text contains; undefined if there is none. */
+export function credentialShape(value: string): string | undefined {
+  return SHAPES.find(([, pattern]) => pattern.test(value))?.[0];
+}
+
 /** Names of variables and keys that hold a credential. */
 const NAMES =
   /(?:^|[_.\-\s])(?:secret|token|password|passwd|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|service[_-]?role[_-]?key|credentials?|auth[_-]?key|signing[_-]?key|encryption[_-]?key|(?:account|batch|storage|shared|master)[_-]?key|key[_-]content|webhook[_-]?url)s?$|(?:secret|password|apikey|token)$/i;
@@ -29,7 +34,8 @@ const HARMLESS =
  * of the variable, key or label.
  */
 export function credentialIn(value: string, name = ""): string | undefined {
-  for (const [shape, pattern] of SHAPES) if (pattern.test(value)) return `it has the format of ${shape}`;
+  const shape = credentialShape(value);
+  if (shape !== undefined) return `it has the format of ${shape}`;
   if (NAMES.test(name) && !/_(?:FILE|PATH|NAME|DIR|URI?)$/i.test(name) && !HARMLESS.test(value.trim()))
     return "its name is typical of a credential";
   for (const word of value.split(/[\s"'`,;=()[\]{}<>|&]+/))
