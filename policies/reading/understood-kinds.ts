@@ -31,6 +31,7 @@ const KUBERNETES: Readonly<Record<string, readonly string[]>> = {
     "EnvoyExtensionPolicy",
     "EnvoyProxy",
     "HTTPRouteFilter",
+    "SecurityPolicy",
   ],
   "policy.sigstore.dev": ["ClusterImagePolicy"],
 };
