@@ -93,7 +93,18 @@ const UNDERSTOOD: Readonly<Record<string, Options>> = {
     containerReadRefreshTimeoutMilliseconds: SECONDS,
     platform: "any",
   },
-  "docker:index/network:Network": { name: NAME, driver: oneOf("bridge"), internal: "any", labels: LABELS },
+  "docker:index/network:Network": {
+    name: NAME,
+    driver: oneOf("bridge"),
+    internal: "any",
+    labels: LABELS,
+    ipamConfigs: { subnet: "any", gateway: "any" },
+    // Both only restrict: no address of the host in the network, no traffic between its containers.
+    options: {
+      "com.docker.network.bridge.inhibit_ipv4": "any",
+      "com.docker.network.bridge.enable_icc": oneOf("false"),
+    },
+  },
   // Options of the driver can make a volume of any directory of the host.
   "docker:index/volume:Volume": { name: NAME, driver: oneOf("local"), labels: LABELS },
   "docker:index/remoteImage:RemoteImage": {
