@@ -1,6 +1,6 @@
 import { command } from "../../contract/fix.ts";
 import type { MigrationState } from "../../operations/migrations/apply.ts";
-import { migrationLabel } from "../../operations/migrations/files.ts";
+import { migrationLabel } from "../../contract/sql/files.ts";
 import type { PgtapResult } from "../../operations/migrations/pgtap.ts";
 import type { ApplyPendingResult, LeftReason } from "../../operations/schema/apply.ts";
 import type { MigrationPlan } from "../../operations/schema/plan.ts";

@@ -1,4 +1,6 @@
 import type { AlterTableCmd, AlterTableType, Node, ObjectType, RangeVar } from "libpg-query";
+import { emptied } from "./emptied.ts";
+import { bodiesOf, ranBy } from "./ran.ts";
 import { parseStatements } from "./statements.ts";
 
 // Names of the parser:
@@ -38,9 +40,18 @@ export interface Breach {
 export async function breaches(sql: string): Promise<readonly Breach[]> {
   const statements = await parseStatements(sql);
   const created = new Set(statements.flatMap(({ node }) => createdBy(node)));
-  return statements.flatMap(({ line, node }) =>
-    breachesOf(node, (name) => created.has(name)).map((what) => ({ line, what })),
-  );
+  const bodies = bodiesOf(statements.map(({ node }) => node));
+  return statements.flatMap(({ line, node }) => {
+    const { nodes, unread } = ranBy(node, bodies);
+    const what = nodes.flatMap((each) => breachesOf(each, (name) => created.has(name)));
+    return [...new Set([...what, ...unread.map(executes)])].map((each) => ({ line, what: each }));
+  });
+}
+
+/** The statements that a block builds while it runs cannot be read: what it might do counts as done. */
+function executes(expression: string): string {
+  const text = expression.replaceAll(/\s+/g, " ");
+  return `executes what cannot be read: ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`;
 }
 
 /** Kinds of objects that releases do not name. */
@@ -83,15 +94,12 @@ function breachesOf(node: Node, own: (name: string) => boolean): readonly string
     });
   }
   if ("DropRoleStmt" in node) return (node.DropRoleStmt.roles ?? []).map((role) => `drops role ${roleOf(role)}`);
-  if ("TruncateStmt" in node)
-    return (node.TruncateStmt.relations ?? []).flatMap((table) => {
-      const name = "RangeVar" in table ? relation(table.RangeVar) : "";
-      return unlessOwn(name, `empties ${name}`);
+  const empties = emptied(node);
+  if (empties.length > 0)
+    return empties.flatMap(({ table, how }) => {
+      const name = own(table) ? table : table.replace(/^public\./, "");
+      return own(name) ? [] : [how === "truncate" ? `empties ${table}` : `deletes every row of ${table}`];
     });
-  if ("DeleteStmt" in node && node.DeleteStmt.whereClause === undefined) {
-    const name = relation(node.DeleteStmt.relation);
-    return unlessOwn(name, `deletes every row of ${name}`);
-  }
   if ("IndexStmt" in node && node.IndexStmt.unique === true) {
     const name = relation(node.IndexStmt.relation);
     return unlessOwn(name, `refuses equal rows of ${name}`);
@@ -144,11 +152,6 @@ function breachesOf(node: Node, own: (name: string) => boolean): readonly string
     return own(name)
       ? []
       : cmds.flatMap((cmd) => ("AlterTableCmd" in cmd ? alteration(cmd.AlterTableCmd, name, objtype) : []));
-  }
-  if ("DoStmt" in node) {
-    // The statements that a block builds cannot be read: what it might do counts as done.
-    const word = /\b(drop|truncate|rename|revoke)\b/i.exec(JSON.stringify(node.DoStmt.args))?.[1];
-    return word === undefined ? [] : [`may ${word.toLowerCase()} something in a DO block`];
   }
   return [];
 }

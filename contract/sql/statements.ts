@@ -1,4 +1,4 @@
-import type { Node } from "libpg-query";
+import type { Node, ParseResult } from "libpg-query";
 
 /** A statement of a SQL file. */
 export interface SqlStatement {
@@ -23,10 +23,39 @@ export class SqlSyntaxError extends Error {
   }
 }
 
+/** The parser, which is large, once it is needed. */
+let parser: typeof import("libpg-query") | undefined;
+
+async function loadParser(): Promise<typeof import("libpg-query")> {
+  if (parser !== undefined) return parser;
+  const module = await import("libpg-query");
+  await module.loadModule();
+  parser = module;
+  return module;
+}
+
+/** The trees of SQL text; undefined if it is not valid. {@link parseStatements} must have run before. */
+export function parsed(sql: string): readonly Node[] | undefined {
+  if (sql.trim() === "") return [];
+  try {
+    return (parser?.parseSync(sql).stmts ?? []).flatMap(({ stmt }) => (stmt === undefined ? [] : [stmt]));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The tree of a DO block or a function in PL/pgSQL; undefined if it is not valid. */
+export function parsedBody(sql: string): ParseResult | undefined {
+  try {
+    return parser?.parsePlPgSQLSync(sql);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The statements of a SQL file, by PostgreSQL's own parser. @throws SqlSyntaxError */
 export async function parseStatements(sql: string): Promise<readonly SqlStatement[]> {
-  const { hasSqlDetails, loadModule, parseSync, scanSync } = await import("libpg-query");
-  await loadModule();
+  const { hasSqlDetails, parseSync, scanSync } = await loadParser();
   // The parser rejects an empty text.
   if (sql.trim() === "") return [];
   const bytes = Buffer.from(sql);

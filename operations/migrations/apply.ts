@@ -8,7 +8,7 @@ import { blockerText } from "../../contract/sql/blocker.ts";
 import { migrationKind, type MigrationKind } from "../../contract/sql/migration.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { isEdited } from "./edited.ts";
-import { migrationFiles, migrationLabel, migrationSql } from "./files.ts";
+import { migrationFiles, migrationLabel } from "../../contract/sql/files.ts";
 import { endBackends, serverTime } from "./backends.ts";
 import { withClient } from "./client.ts";
 import { LOCK_WAIT, pauseAfter, type LockWait } from "./locks.ts";
@@ -63,7 +63,7 @@ export async function migrationStatus(url: string, options: MigrationOptions = {
     const name = record?.name ?? file?.name ?? "";
     return {
       ...{ version, name, file: file !== undefined, applied: record !== undefined, kind: migrationKind(name) },
-      edited: file !== undefined && record !== undefined && isEdited(migrationSql(root, file), record.statements),
+      edited: file !== undefined && record !== undefined && isEdited(file.sql, record.statements),
     };
   });
 }

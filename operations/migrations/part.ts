@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { migrationFiles, supabaseDirectory } from "./files.ts";
+import { migrationFiles, supabaseDirectory } from "../../contract/sql/files.ts";
 
 /**
  * Runs work on a project whose migrations end with a version. The Supabase CLI applies every file that it finds, so it gets

@@ -7,7 +7,7 @@ import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { endBackends } from "./backends.ts";
-import { supabaseDirectory } from "./files.ts";
+import { supabaseDirectory } from "../../contract/sql/files.ts";
 import { parseTap, type TapResult } from "./tap.ts";
 import { clientOptions, databaseUrl } from "./url.ts";
 

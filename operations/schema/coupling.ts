@@ -5,7 +5,7 @@ import { breaches, type Breach } from "../../contract/sql/migration.ts";
 import { SqlSyntaxError } from "../../contract/sql/statements.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { applyMigrations, migrationStatus, type MigrationState } from "../migrations/apply.ts";
-import { migrationFiles, migrationSql, type MigrationFile } from "../migrations/files.ts";
+import { migrationFiles, type MigrationFile } from "../../contract/sql/files.ts";
 import type { LockWait } from "../migrations/locks.ts";
 import type { Unlabelled } from "./decide.ts";
 import { rangeOfLabels, type SchemaRange } from "./range.ts";
@@ -106,7 +106,7 @@ export async function checkExpands(state: SchemaState, root = PROJECT_ROOT): Pro
   const pending = new Set(state.pending.filter(({ kind }) => kind === "expand").map(({ version }) => version));
   for (const file of migrationFiles(root)) {
     if (!pending.has(file.version)) continue;
-    const [breach] = await breachesOf(file, root);
+    const [breach] = await breachesOf(file);
     if (breach === undefined) continue;
     throw new UserError(
       "state-conflict",
@@ -117,9 +117,9 @@ export async function checkExpands(state: SchemaState, root = PROJECT_ROOT): Pro
   }
 }
 
-async function breachesOf(file: MigrationFile, root: string): Promise<readonly Breach[]> {
+async function breachesOf(file: MigrationFile): Promise<readonly Breach[]> {
   try {
-    return await breaches(migrationSql(root, file));
+    return await breaches(file.sql);
   } catch (error) {
     if (!(error instanceof SqlSyntaxError)) throw error;
     const where = `supabase/migrations/${file.file}:${error.line}`;

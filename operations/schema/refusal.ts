@@ -1,6 +1,6 @@
 import { UserError } from "../../contract/errors.ts";
 import { command, fix, Fix } from "../../contract/fix.ts";
-import { migrationLabel } from "../migrations/files.ts";
+import { migrationLabel } from "../../contract/sql/files.ts";
 import type { SchemaMigration } from "./state.ts";
 import type { Release, SchemaNote, SchemaRefusal } from "./decide.ts";
 

@@ -1,7 +1,11 @@
+import type { Node } from "libpg-query";
+import { batchesOf } from "../../contract/sql/batches.ts";
+import type { SentStatement } from "../../contract/sql/split.ts";
+import { parseStatements, SqlSyntaxError, type SqlStatement } from "../../contract/sql/statements.ts";
 import type { SourcePosition } from "../../contract/graph.ts";
-import type { Postgres } from "./postgres.ts";
 import type { Statement } from "./facts.ts";
-import { parseStatements, SqlSyntaxError } from "../../contract/sql/statements.ts";
+import { type Postgres, type Row, sqlState } from "./postgres.ts";
+import { Removals } from "./removals.ts";
 
 /** A SQL file of the project. */
 export interface SqlFile {
@@ -13,120 +17,198 @@ export interface SqlFile {
 /** What is known about applied migrations, in addition to the database. */
 export interface Applied {
   readonly statements: readonly Statement[];
-  /** The statement of each transaction, by the low 32 bits of its identifier, which are the `xmin` of a row. */
-  readonly transactions: ReadonlyMap<string, SourcePosition>;
+  /** The statement that wrote a row of the catalog, by the row's `xmin`. */
+  readonly at: (xmin: string) => SourcePosition | undefined;
 }
 
-/** PostgreSQL rejected a migration. */
-export class MigrationError extends Error {
-  override readonly name = "MigrationError";
-  readonly source: SourcePosition;
-  constructor(source: SourcePosition, message: string) {
-    super(`${source.file}:${source.line}: ${message}`);
-    this.source = source;
-  }
-}
+/** SQLSTATE of what cannot run in a transaction. */
+const NOT_IN_TRANSACTION = "25001";
 
-/** Statements that PostgreSQL rejects inside a transaction. */
-const OUTSIDE_TRANSACTION =
-  /^(create|drop|reindex)\s+(unique\s+)?(index|table|database|tablespace).*\bconcurrently\b|^(vacuum|create\s+database|drop\s+database|alter\s+system|reindex\s+database)\b/is;
-const MAY_REMOVE = /\b(drop|truncate|delete|alter\s+column|rename)\b/i;
-
-/** The columns of the project's tables. */
-const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
-  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'`;
+/** Locks of the current transaction on tables, and the identifier of the innermost transaction that wrote something. */
+const STATE = `select coalesce((select max(transactionid::text::bigint) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid' and granted), 0)::text as id,
+  array(select distinct n.nspname || '.' || c.relname || ' ' || l.mode from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
+    where l.pid = pg_backend_pid() and c.relkind in ('r', 'p') and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) as locks`;
+const LIMITED = "select current_setting('lock_timeout') <> '0' as limited";
 
 /**
- * Applies files in order, each statement in a separate transaction, so that the `xmin` of a row of the catalog identifies
- * the statement that wrote it.
- *
- * @throws MigrationError if PostgreSQL rejects a statement
+ * Applies files as the Supabase CLI does: each in one transaction, unless it says otherwise ({@link batchesOf}). Each statement
+ * has its own savepoint, so that the `xmin` of a row of the catalog identifies the statement that wrote it. A statement
+ * that PostgreSQL rejects is left out, with its error, and the others are judged.
  */
 export async function apply(postgres: Postgres, migrations: readonly SqlFile[]): Promise<Applied> {
-  const statements: Statement[] = [];
-  const transactions = new Map<string, SourcePosition>();
-  for (const migration of migrations) {
+  const run = new Run(postgres);
+  for (const { file, text } of migrations) await run.file(file, text);
+  return { statements: run.statements, at: (xmin) => run.at(xmin) };
+}
+
+class Run {
+  readonly #postgres: Postgres;
+  readonly statements: Statement[] = [];
+  /** First transaction identifiers of statements, rising. */
+  readonly #starts: { readonly id: number; readonly source: SourcePosition }[] = [];
+  /** The functions of the statements so far. */
+  readonly #bodies = new Map<string, Node>();
+  #file = "";
+  #removals: Removals | undefined;
+  /** Locks that earlier statements of the transaction hold. */
+  #held = new Set<string>();
+  /** Whether a transaction is open. */
+  #open = false;
+
+  constructor(postgres: Postgres) {
+    this.#postgres = postgres;
+  }
+
+  at(xmin: string): SourcePosition | undefined {
+    const id = Number(xmin);
+    return this.#starts.findLast((start) => start.id <= id)?.source;
+  }
+
+  async file(file: string, text: string): Promise<void> {
+    this.#file = file;
     // A file may lock and drop what it creates: no release uses it yet.
-    const earlier = await columnsOf(postgres);
-    const earlierTables = new Set([...earlier.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
-    for (const { line, text, plain, node } of await statementsOf(migration)) {
-      const source = { file: migration.file, line };
-      if ("TransactionStmt" in node) continue;
-      let lockTimeout = false;
-      const locks: string[] = [];
-      try {
-        if (OUTSIDE_TRANSACTION.test(plain)) {
-          await postgres.run(text);
-        } else {
-          const [row] = await postgres.run(
-            "begin; select (pg_current_xact_id()::text::numeric % 4294967296)::text as id, current_setting('lock_timeout') <> '0' as limited",
-          );
-          lockTimeout = row?.limited === true;
-          await postgres.run(text);
-          const held = await postgres.run(
-            `select distinct n.nspname || '.' || c.relname as table, l.mode from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
-             where l.pid = pg_backend_pid() and c.relkind in ('r', 'p') and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
-          );
-          await postgres.run("commit");
-          transactions.set(String(row?.id), source);
-          locks.push(
-            ...held
-              .map((lock) => `${String(lock.table)} ${String(lock.mode)}`)
-              .filter((lock) => earlierTables.has(lock.split(" ")[0] ?? "")),
-          );
-        }
-      } catch (error) {
-        throw new MigrationError(source, error instanceof Error ? error.message : String(error));
+    this.#removals = await Removals.before(this.#postgres, this.#bodies);
+    for (const { mode, statements } of batchesOf(text)) {
+      for (const [index, sent] of statements.entries()) {
+        const parsed = await this.#parsed(sent);
+        if (parsed === undefined) continue;
+        if (mode === "alone") await this.#bare(parsed);
+        else if (mode === "session") await this.#inSession(parsed);
+        else await this.#inTransaction(parsed, index === 0);
       }
-      const removed = MAY_REMOVE.test(plain) ? await removedBy(postgres, earlier, plain) : [];
-      statements.push({ source, text: plain, lockTimeout, locks, removed });
+      if (mode === "transaction") await this.#end("commit");
     }
-    // A migration tool may use a new connection for each file, so settings do not carry over.
-    await postgres.run("reset all");
+    if (this.#open) {
+      this.#reject({ file, line: text.trimEnd().split("\n").length }, "commit", {
+        message: "the file ends inside of a transaction, so the database keeps nothing of it",
+      });
+      await this.#end("rollback");
+    }
+    await this.#postgres.run("reset all");
   }
-  return { statements, transactions };
-}
 
-async function statementsOf({ file, text }: SqlFile) {
-  try {
-    return await parseStatements(text);
-  } catch (error) {
-    if (error instanceof SqlSyntaxError) throw new MigrationError({ file, line: error.line }, error.message);
-    throw error;
+  /** The statement of a text that the CLI sends. Undefined without one: only comments, or an error, which is recorded. */
+  async #parsed(sent: SentStatement): Promise<SqlStatement | undefined> {
+    try {
+      const [first, second] = await parseStatements(sent.text);
+      if (first === undefined) return undefined;
+      const statement = { ...first, line: sent.line + first.line - 1 };
+      if (second === undefined) return statement;
+      this.#reject(this.#place(statement), first.plain, {
+        message: "the Supabase CLI sends this and the next statement as one, which PostgreSQL refuses",
+      });
+    } catch (error) {
+      if (!(error instanceof SqlSyntaxError)) throw error;
+      const place = { file: this.#file, line: sent.line + error.line - 1 };
+      this.#reject(place, sent.text.replaceAll(/\s+/g, " "), error);
+    }
+    return undefined;
   }
-}
 
-/** Columns and their types, by `table NUL column`. */
-async function columnsOf(postgres: Postgres): Promise<Map<string, string>> {
-  const rows = await postgres.run(COLUMNS);
-  return new Map(rows.map((row) => [`${String(row.table)}\0${String(row.column)}`, String(row.type)]));
-}
+  #place({ line }: { readonly line: number }): SourcePosition {
+    return { file: this.#file, line };
+  }
 
-/** What a statement removed; `earlier` is updated, so that each object is reported once. */
-async function removedBy(postgres: Postgres, earlier: Map<string, string>, plain: string): Promise<string[]> {
-  const now = await columnsOf(postgres);
-  const tables = new Set([...now.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
-  const removed = new Set<string>();
-  for (const [key, type] of earlier) {
-    const [table = "", column = ""] = key.split("\0");
-    const current = now.get(key);
-    if (current === type) continue;
-    removed.add(
-      !tables.has(table)
-        ? `table ${table}`
-        : current === undefined
-          ? `column ${table}.${column}`
-          : `type ${type} of column ${table}.${column}`,
-    );
-    if (current === undefined) earlier.delete(key);
-    else earlier.set(key, current);
+  async #end(how: string): Promise<void> {
+    if (this.#open)
+      try {
+        await this.#postgres.run(how);
+      } catch (error) {
+        // Deferred constraints are checked at the end.
+        const last = this.statements.at(-1);
+        if (last !== undefined) this.#reject(last.source, last.text, error);
+      }
+    this.#open = false;
+    this.#held = new Set();
   }
-  const deleted = /^(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?([\w."]+)\s*(.*)$/is.exec(plain);
-  if (deleted !== null && (/^truncate/i.test(plain) || !/\bwhere\b/i.test(deleted[2] ?? ""))) {
-    const name = (deleted[1] ?? "").replaceAll('"', "");
-    const qualified = name.includes(".") ? name : `public.${name}`;
-    if ([...earlier.keys()].some((key) => key.startsWith(`${qualified}\0`))) removed.add(`every row of ${qualified}`);
+
+  /** One of the statements that share the transaction of their file. */
+  async #inTransaction(statement: SqlStatement, first: boolean): Promise<void> {
+    if (!this.#open) await this.#postgres.run("begin");
+    this.#open = true;
+    const error = await this.#try(statement);
+    if (error === undefined) return;
+    // What cannot run in a transaction can run first in an implicit one, and commits at once.
+    if (first && sqlState(error) === NOT_IN_TRANSACTION) {
+      await this.#end("rollback");
+      await this.#bare(statement);
+    } else this.#reject(this.#place(statement), statement.plain, error);
   }
-  return [...removed];
+
+  /** A statement of a file that begins and ends its transactions itself. */
+  async #inSession(statement: SqlStatement): Promise<void> {
+    const { node } = statement;
+    if ("TransactionStmt" in node) {
+      const kind = node.TransactionStmt.kind ?? "";
+      const error = await this.#postgres.run(statement.text).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (error !== undefined) this.#reject(this.#place(statement), statement.plain, error);
+      if (kind === "TRANS_STMT_BEGIN" || kind === "TRANS_STMT_START") this.#open = true;
+      if (kind === "TRANS_STMT_COMMIT" || kind === "TRANS_STMT_ROLLBACK" || kind === "TRANS_STMT_PREPARE") {
+        this.#open = node.TransactionStmt.chain === true;
+        this.#held = new Set();
+      }
+      return;
+    }
+    if (this.#open) {
+      const error = await this.#try(statement);
+      if (error !== undefined) this.#reject(this.#place(statement), statement.plain, error);
+      return;
+    }
+    await this.#inTransaction(statement, true);
+    await this.#end("commit");
+  }
+
+  /** Runs a statement without a transaction around it. */
+  async #bare(statement: SqlStatement): Promise<void> {
+    try {
+      const [row] = await this.#postgres.run(LIMITED);
+      await this.#postgres.run(statement.text);
+      await this.#record(statement, row?.limited === true, []);
+    } catch (error) {
+      this.#reject(this.#place(statement), statement.plain, error);
+    }
+  }
+
+  /** Runs a statement inside of the open transaction. Returns PostgreSQL's error. */
+  async #try(statement: SqlStatement): Promise<unknown> {
+    // SET TRANSACTION must come before any savepoint.
+    const { node } = statement;
+    const saved = !("VariableSetStmt" in node && node.VariableSetStmt.kind === "VAR_SET_MULTI");
+    let state: Row | undefined;
+    let limited: Row | undefined;
+    try {
+      [limited] = await this.#postgres.run(saved ? `savepoint exai_plan; ${LIMITED}` : LIMITED);
+      await this.#postgres.run(statement.text);
+      if (saved) [state] = await this.#postgres.run(STATE);
+      if (saved) await this.#postgres.run("release exai_plan");
+    } catch (error) {
+      await this.#postgres.run(saved ? "rollback to exai_plan; release exai_plan" : "rollback; begin");
+      return error;
+    }
+    const id = Number(state?.id ?? 0);
+    if (id > (this.#starts.at(-1)?.id ?? 0)) this.#starts.push({ id, source: this.#place(statement) });
+    const locks = ((state?.locks as readonly string[] | undefined) ?? []).filter((lock) => !this.#held.has(lock));
+    for (const lock of locks) this.#held.add(lock);
+    await this.#record(statement, limited?.limited === true, locks);
+    return undefined;
+  }
+
+  async #record(statement: SqlStatement, lockTimeout: boolean, locks: readonly string[]): Promise<void> {
+    const removed = (await this.#removals?.after(statement)) ?? [];
+    this.statements.push({
+      source: this.#place(statement),
+      text: statement.plain,
+      lockTimeout,
+      locks: locks.filter((lock) => this.#removals?.earlierTables.has(lock.split(" ")[0] ?? "") === true),
+      removed,
+    });
+  }
+
+  #reject(source: SourcePosition, text: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : (error as { readonly message: string }).message;
+    this.statements.push({ source, text, lockTimeout: true, locks: [], removed: [], error: message });
+  }
 }

@@ -8,6 +8,8 @@ export interface Database {
   readonly cached: boolean;
   /** Migration files in the order of their application, relative to the project's root. */
   readonly migrations: readonly string[];
+  /** Files that the Supabase CLI would not apply as they are meant. */
+  readonly problems: readonly FileProblem[];
   readonly statements: readonly Statement[];
   readonly tables: readonly Table[];
   readonly policies: readonly Policy[];
@@ -27,6 +29,13 @@ export interface Located {
   readonly source?: SourcePosition;
 }
 
+/** A file that the Supabase CLI would skip, misread, or refuse. */
+export interface FileProblem {
+  readonly file: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
 /** A statement of a migration. */
 export interface Statement {
   readonly source: SourcePosition;
@@ -38,6 +47,8 @@ export interface Statement {
   readonly locks: readonly string[];
   /** Tables and columns of earlier migrations that it removed, emptied or changed the type of. */
   readonly removed: readonly string[];
+  /** Why PostgreSQL, or the Supabase CLI, does not accept it; absent if it was applied. */
+  readonly error?: string;
 }
 
 export interface Table extends Located {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { qualified, text } from "./catalog.ts";
-import { identifier, literal, type Postgres } from "./postgres.ts";
+import { identifier, literal, sqlState, type Postgres } from "./postgres.ts";
 import type { Evaluation, Policy, Probe, Table } from "./facts.ts";
 import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
 
@@ -247,10 +247,6 @@ async function tryCommands(postgres: Postgres, table: Fillable, role: string, gr
 
 function arrayOf(places: readonly string[]): string {
   return `array[${places.map(literal).join(", ")}]::text[]`;
-}
-
-function sqlState(error: unknown): string | undefined {
-  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : undefined;
 }
 
 function messageOf(error: unknown): string {

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { UserError } from "../../contract/errors.ts";
 import { makeFolder } from "../../contract/machine/make-folder.ts";
+import { readMigrations } from "../../contract/sql/files.ts";
 import { apply, type SqlFile } from "./apply.ts";
 import { baselineOf, readCatalog } from "./catalog.ts";
 import { openPglite, openServer, type Postgres } from "./postgres.ts";
-import type { Database } from "./facts.ts";
+import type { Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
 
 export interface ReadOptions {
@@ -31,18 +33,17 @@ const PRELUDE = "supabase/prelude.sql";
 export async function readDatabase(root: string, options: ReadOptions = {}): Promise<Database | Error> {
   try {
     const url = options.url ?? process.env.EXAI_POSTGRES_URL;
-    const { prelude, migrations } = filesOf(root);
-    if (migrations.length === 0)
-      return new Error(`there is no migration in ${MIGRATIONS}, so there is no database to check`);
+    const { prelude, migrations, problems } = filesOf(root);
     const directory =
       options.cache === false || url !== undefined ? undefined : (options.cache ?? join(root, ".exai/cache/plan"));
     const file = directory === undefined ? undefined : join(directory, `database-${hashOf(prelude, migrations)}.json`);
     const earlier = file === undefined ? undefined : cachedFacts(file);
-    if (earlier !== undefined) return { ...earlier, cached: true };
+    if (earlier !== undefined) return { ...earlier, problems, cached: true };
     const facts = await readInThread({ prelude, migrations, url });
     if (file !== undefined) cacheFacts(file, facts);
-    return facts;
+    return { ...facts, problems };
   } catch (error) {
+    if (error instanceof UserError) return new Error(`${relative(root, error.where)} ${error.message}`);
     return error instanceof Error ? error : new Error(String(error));
   }
 }
@@ -68,7 +69,7 @@ function readInThread(task: ReadTask): Promise<Database> {
   });
 }
 
-/** Applies the migrations to a scratch database, reads its catalog and probes it. @throws MigrationError */
+/** Applies the migrations to a scratch database, reads its catalog and probes it. */
 export async function read(
   prelude: SqlFile | undefined,
   migrations: readonly SqlFile[],
@@ -82,12 +83,15 @@ export async function read(
     if (prelude !== undefined) await postgres.run(prelude.text);
     const baseline = await baselineOf(postgres);
     const applied = await apply(postgres, migrations);
-    const catalog = await readCatalog(postgres, baseline, (xmin) => applied.transactions.get(xmin));
+    // The last file may leave the connection with another role.
+    await postgres.run("reset session authorization; reset role");
+    const catalog = await readCatalog(postgres, baseline, applied.at);
     const probed = await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles);
     return {
       server: postgres.name,
       cached: false,
       migrations: migrations.map((migration) => migration.file),
+      problems: [],
       statements: applied.statements,
       tables: catalog.tables,
       policies: probed.policies,
@@ -103,17 +107,22 @@ export async function read(
   }
 }
 
-function filesOf(root: string): { prelude: SqlFile | undefined; migrations: SqlFile[] } {
-  const folder = join(root, MIGRATIONS);
-  const names = existsSync(folder)
-    ? readdirSync(folder)
-        .filter((name) => name.endsWith(".sql"))
-        .sort()
-    : [];
-  const at = (file: string): SqlFile => ({ file, text: readFileSync(join(root, file), "utf8") });
+function filesOf(root: string): {
+  prelude: SqlFile | undefined;
+  migrations: SqlFile[];
+  problems: readonly FileProblem[];
+} {
+  const { files, problems } = readMigrations(root);
   return {
-    prelude: existsSync(join(root, PRELUDE)) ? at(PRELUDE) : undefined,
-    migrations: names.map((name) => at(`${MIGRATIONS}/${name}`)),
+    prelude: existsSync(join(root, PRELUDE))
+      ? { file: PRELUDE, text: readFileSync(join(root, PRELUDE), "utf8") }
+      : undefined,
+    migrations: files.map(({ file, sql }) => ({ file: `${MIGRATIONS}/${file}`, text: sql })),
+    problems: problems.map(({ where, message, fix }) => ({
+      file: relative(root, where),
+      message,
+      fix: String(fix),
+    })),
   };
 }
 
@@ -124,7 +133,9 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
   const here = fileURLToPath(new URL(".", import.meta.url));
   const readers = readdirSync(here).filter((name) => name.endsWith(".ts"));
-  for (const name of [...readers.sort(), "../../contract/sql/statements.ts"]) add(name, readFileSync(join(here, name)));
+  const shared = join(here, "../../contract/sql");
+  for (const name of readers.sort()) add(name, readFileSync(join(here, name)));
+  for (const name of readdirSync(shared).sort()) add(name, readFileSync(join(shared, name)));
   for (const name of ["@electric-sql/pglite", "@electric-sql/pglite-prepopulatedfs", "libpg-query"]) {
     const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
     if (existsSync(file)) add(name, readFileSync(file));

@@ -58,8 +58,11 @@ into a file of the project, or declare the kind.
 ## The database
 
 The rules about the database apply \`supabase/prelude.sql\` and all migrations to a scratch PostgreSQL: PGlite, or a new database
-on the server of EXAI_POSTGRES_URL (a superuser's URL; the database is dropped afterwards). Each statement runs in a separate
-transaction, so that the rows of the catalog show which statement wrote them; this gives the file and line of a finding. The
+on the server of EXAI_POSTGRES_URL (a superuser's URL; the database is dropped afterwards). Files are
+applied as the Supabase CLI applies them: in the order of their versions, split by its tokenizer, each in one transaction with
+the CLI's exceptions ([ADR 0058](adr/0058-migrations-are-judged-as-the-cli-applies-them.md)). Each statement has a savepoint, so
+that the rows of the catalog show which statement wrote them; this gives the file and line of a finding. A statement that is not
+accepted is a finding of \`migration-applies\`, and the other rules judge the database without it. The
 results are cached under \`.exai/cache/plan\`, by a hash over all SQL files, the code that reads them and PGlite's version. A
 plan that uses cached results says so.
 `;

@@ -217,10 +217,25 @@ describe("rules about the database", () => {
 });
 
 describe("a database that cannot be read", () => {
-  it("reports the file and line that PostgreSQL rejected", async () => {
-    await expect(
-      read(prelude, [{ file: "supabase/migrations/1.sql", text: "select 1;\n\ncreate tabel x ();" }]),
-    ).rejects.toThrow("supabase/migrations/1.sql:3: syntax error");
+  it("reports the file and line that PostgreSQL rejected, and judges the rest", async () => {
+    const text = "select 1;\n\ncreate tabel x ();\ncreate table y ();";
+    const database = await read(prelude, [{ file: "supabase/migrations/1.sql", text }]);
+    const found = (name: string) =>
+      RULES.filter((rule) => rule.name === name).flatMap((rule) => outcomeIn(rule, graph("prod"), database).findings);
+    expect(found("migration-applies").map(({ place, message }) => [place.source?.line, message])).toEqual([
+      [3, expect.stringContaining('syntax error at or near "tabel"')],
+    ]);
+    expect(found("rls-enabled").map(({ place }) => place.object)).toEqual(["public.y"]);
+  });
+
+  it("reports the files that the CLI would skip", async () => {
+    const problems = [{ file: "supabase/migrations/notes.sql", message: "would be skipped", fix: "mv" }];
+    const database = { ...(await read(prelude, [])), problems };
+    const rule = RULES.find(({ name }) => name === "migration-applies");
+    if (rule === undefined) throw new Error("no such rule");
+    expect(outcomeIn(rule, graph("prod"), database).findings.map(({ place }) => place.object)).toEqual([
+      "supabase/migrations/notes.sql",
+    ]);
   });
 
   it("makes all rules about it inconclusive", () => {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { migrationFiles } from "../../operations/migrations/files.ts";
+import { migrationFiles, readMigrations } from "../../contract/sql/files.ts";
 import { parseTap } from "../../operations/migrations/tap.ts";
 import { databaseUrl } from "../../operations/migrations/url.ts";
 
@@ -27,9 +27,38 @@ describe("migration files", () => {
     ]);
   });
 
-  it("are refused if the CLI would skip a file", () => {
-    write("20260102_b.sql");
-    expect(() => migrationFiles(root)).toThrow(/skip it/);
+  it("may have any name and version that the CLI takes", () => {
+    write("20261201090000_Add-Title.sql", "0001_init.sql", "20260102_b.sql");
+    expect(migrationFiles(root).map(({ version }) => version)).toEqual(["0001", "20260102", "20261201090000"]);
+  });
+
+  it.each(["077a_fix_policies.sql", "notes.sql", "20260102000000_b.SQL", "20200102000000_init.sql"])(
+    "are refused if the CLI would skip %s",
+    (name) => {
+      write(name);
+      expect(() => migrationFiles(root)).toThrow(/skip it/);
+    },
+  );
+
+  it("are refused if the CLI applies them in another order than their numbers have", () => {
+    write("2_b.sql", "10_a.sql");
+    expect(() => migrationFiles(root)).toThrow(/is applied before 2_b.sql/);
+  });
+
+  it.each([
+    ["UTF-16", Buffer.from("\uFEFFselect 1;", "utf16le")],
+    ["UTF-16LE", Buffer.from("select 1;", "utf16le")],
+    ["another encoding than UTF-8", Buffer.from("-- \xe9t\xe9", "latin1")],
+  ])("are refused in %s", (encoding, bytes) => {
+    write("20260101000000_a.sql");
+    writeFileSync(join(root, "supabase/migrations/20260102000000_b.sql"), bytes);
+    expect(() => migrationFiles(root)).toThrow(`is encoded in ${encoding}`);
+    expect(readMigrations(root).files.map(({ file }) => file)).toEqual(["20260101000000_a.sql"]);
+  });
+
+  it("are read without a byte order mark", () => {
+    writeFileSync(join(root, "supabase/migrations/20260102000000_b.sql"), "\uFEFFselect 1;");
+    expect(migrationFiles(root)[0]?.sql).toBe("select 1;");
   });
 
   it("are refused if two files have the same version", () => {

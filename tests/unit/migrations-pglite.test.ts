@@ -2,7 +2,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { migrationFiles, migrationSql } from "../../operations/migrations/files.ts";
+import { migrationFiles } from "../../contract/sql/files.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -14,7 +14,7 @@ describe("the migrations on PGlite", () => {
     const prelude = readFileSync(join(ROOT, "supabase/prelude.sql"), "utf8");
     await db.exec(prelude);
     await db.exec(prelude);
-    for (const migration of migrationFiles(ROOT)) await db.exec(migrationSql(ROOT, migration));
+    for (const migration of migrationFiles(ROOT)) await db.exec(migration.sql);
   }, 120_000);
   afterAll(async () => {
     await db.close();

@@ -1,5 +1,5 @@
 import { command } from "../../../contract/fix.ts";
-import { migrationLabel } from "../../../operations/migrations/files.ts";
+import { migrationLabel } from "../../../contract/sql/files.ts";
 import type { CutoverPlan, PlannedMigrations, Stage } from "../../../operations/rollout/commands/plan.ts";
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
 import { schemaNoteText } from "../../../operations/schema/refusal.ts";

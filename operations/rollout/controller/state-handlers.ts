@@ -5,7 +5,7 @@ import { awaitDrained, emptySlot } from "./drain.ts";
 import { holdStep } from "./hold-step.ts";
 import { stableIsStopping, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
-import { migrationLabel } from "../../migrations/files.ts";
+import { migrationLabel } from "../../../contract/sql/files.ts";
 import type { SchemaMigration } from "../../schema/state.ts";
 import { restarts } from "./restarts.ts";
 import type { StateRun } from "./state-run.ts";

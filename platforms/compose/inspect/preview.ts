@@ -7,7 +7,7 @@ import { LABELS } from "../../../contract/labels.ts";
 import { timed } from "../../../contract/timed.ts";
 import { imageChanges } from "../../../operations/images/ensure.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
-import { migrationFiles } from "../../../operations/migrations/files.ts";
+import { migrationFiles } from "../../../contract/sql/files.ts";
 import { errorCode } from "../../../operations/rollout/host/durable-files.ts";
 import { planMigrations } from "../../../operations/schema/plan.ts";
 import type { ComposePreview, MigrationsPreview, ServicePreview } from "../../results.ts";

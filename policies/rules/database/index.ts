@@ -1,5 +1,6 @@
 import type { Rule } from "../../model/rule.ts";
 import { anonGrants } from "./anon-grants.ts";
+import { applicable } from "./applicable.ts";
 import { boundPolicies } from "./bound-policies.ts";
 import { bypassRoles } from "./bypass-roles.ts";
 import { definerFunctions } from "./definer-functions.ts";
@@ -38,6 +39,7 @@ export const DATABASE_RULES: readonly Rule[] = [
   policyIndexes,
   perRowCalls,
   foreignKeys,
+  applicable,
   migrationLocks,
   destructive,
 ];

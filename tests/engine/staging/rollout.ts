@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GATEWAY_API, ROUTING_NAMES } from "../../../contract/gateway.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { migrationStatus } from "../../../operations/migrations/apply.ts";
-import { migrationFiles } from "../../../operations/migrations/files.ts";
+import { migrationFiles } from "../../../contract/sql/files.ts";
 import { KubernetesUsers } from "../../support/kubernetes/users.ts";
 import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
 import type { PrintedEvent } from "../../support/local-instance.ts";

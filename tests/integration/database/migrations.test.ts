@@ -11,7 +11,7 @@ import type { PgtapResult } from "../../../operations/migrations/pgtap.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { applyMigrations, migrationStatus } from "../../../operations/migrations/apply.ts";
-import { migrationFiles } from "../../../operations/migrations/files.ts";
+import { migrationFiles } from "../../../contract/sql/files.ts";
 import { supabase } from "../../../operations/migrations/supabase.ts";
 import { databaseUrl } from "../../../operations/migrations/url.ts";
 import { healthy, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";

@@ -8,7 +8,7 @@ import { imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
 import { applyMigrations, migrationStatus } from "../../../operations/migrations/apply.ts";
-import { migrationFiles } from "../../../operations/migrations/files.ts";
+import { migrationFiles } from "../../../contract/sql/files.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { plannedSchema } from "../../../operations/rollout/controller/schema-check.ts";
 import { activeReleases } from "../../../operations/rollout/commands/active-releases.ts";

@@ -1,0 +1,97 @@
+import type { SqlStatement } from "../../contract/sql/statements.ts";
+import { emptiedBy } from "../../contract/sql/emptied.ts";
+import type { Node } from "libpg-query";
+import { bodiesOf } from "../../contract/sql/ran.ts";
+import { literal, type Postgres } from "./postgres.ts";
+
+/** The columns of the project's tables. */
+const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
+  from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'`;
+
+/** Kinds of statements that never remove a column. */
+const KEEPING: ReadonlySet<string> = new Set([
+  "CommentStmt",
+  "CreateFunctionStmt",
+  "CreatePolicyStmt",
+  "CreateStmt",
+  "CreateTrigStmt",
+  "GrantStmt",
+  "IndexStmt",
+  "VariableSetStmt",
+  "ViewStmt",
+]);
+
+/** What the statements of a file remove of the tables that were there before it. */
+export class Removals {
+  readonly #postgres: Postgres;
+  /** Columns and their types, by `table NUL column`; updated, so that each object is reported once. */
+  readonly #earlier: Map<string, string>;
+  /** Tables that were there before the file. */
+  readonly earlierTables: ReadonlySet<string>;
+
+  readonly #bodies: Map<string, Node>;
+
+  private constructor(postgres: Postgres, earlier: Map<string, string>, bodies: Map<string, Node>) {
+    this.#postgres = postgres;
+    this.#bodies = bodies;
+    this.#earlier = earlier;
+    this.earlierTables = tablesOf(earlier);
+  }
+
+  /** @param bodies functions of earlier statements, to which those of the file are added */
+  static async before(postgres: Postgres, bodies: Map<string, Node>): Promise<Removals> {
+    return new Removals(postgres, await columnsOf(postgres), bodies);
+  }
+
+  /** What a statement that just ran removed, e.g. `column public.files.name`. */
+  async after(statement: SqlStatement): Promise<string[]> {
+    for (const [name, body] of bodiesOf([statement.node])) this.#bodies.set(name, body);
+    if (Object.keys(statement.node).every((kind) => KEEPING.has(kind))) return [];
+    const emptied = await this.#withReferring(statement.node);
+    const removed = new Set(
+      emptied.filter((table) => this.earlierTables.has(table)).map((table) => `every row of ${table}`),
+    );
+    const now = await columnsOf(this.#postgres);
+    const tables = tablesOf(now);
+    for (const [key, type] of this.#earlier) {
+      const [table = "", column = ""] = key.split("\0");
+      const current = now.get(key);
+      if (current === type) continue;
+      removed.add(
+        !tables.has(table)
+          ? `table ${table}`
+          : current === undefined
+            ? `column ${table}.${column}`
+            : `type ${type} of column ${table}.${column}`,
+      );
+      if (current === undefined) this.#earlier.delete(key);
+      else this.#earlier.set(key, current);
+    }
+    return [...removed];
+  }
+
+  /** The tables that a statement empties, with those that refer to them if it cascades. */
+  async #withReferring(node: Node): Promise<string[]> {
+    const emptied = emptiedBy(node, this.#bodies);
+    const names = emptied.map(({ table }) => table);
+    const roots = emptied.filter(({ cascade }) => cascade).map(({ table }) => literal(table));
+    if (roots.length === 0) return names;
+    const rows = await this.#postgres.run(
+      `with recursive reach(id) as (
+         select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname || '.' || c.relname in (${roots.join(", ")})
+         union select k.conrelid from pg_constraint k join reach on k.confrelid = reach.id where k.contype = 'f')
+       select n.nspname || '.' || c.relname as table from reach join pg_class c on c.oid = reach.id join pg_namespace n on n.oid = c.relnamespace`,
+    );
+    return [...names, ...rows.map((row) => String(row.table))];
+  }
+}
+
+async function columnsOf(postgres: Postgres): Promise<Map<string, string>> {
+  const rows = await postgres.run(COLUMNS);
+  return new Map(rows.map((row) => [`${String(row.table)}\0${String(row.column)}`, String(row.type)]));
+}
+
+function tablesOf(columns: ReadonlyMap<string, string>): Set<string> {
+  return new Set([...columns.keys()].map((key) => key.slice(0, key.indexOf("\0"))));
+}
