@@ -90,7 +90,7 @@ function within(end: string): State {
 }
 
 /**
- * The statements of a file as the Supabase CLI 2.117 splits it: by a tokenizer of its own, which differs from PostgreSQL's
+ * The statements of a file as the Supabase CLI 2.117 splits it: by its own tokenizer, which differs from PostgreSQL's
  * at a few places, such as the word `end` inside of a BEGIN ATOMIC body.
  */
 export function splitStatements(sql: string): readonly SentStatement[] {
