@@ -2,7 +2,7 @@ import type { Node } from "libpg-query";
 import { ranBy, visit, type Bodies } from "./ran.ts";
 
 // Names of the parser:
-// cspell:ignore boolval
+// cspell:ignore boolop lexpr rexpr sval
 
 /** A table all rows of which a statement removes. */
 export interface Emptied {

@@ -2,7 +2,7 @@ import type { FuncCall, Node } from "libpg-query";
 import { parsed, parsedBody } from "./statements.ts";
 
 // Names of the parser:
-// cspell:ignore boolval dynexecute execsql funcname prosrc sval
+// cspell:ignore Elem boolval defname dynexecute dynfors dynquery execsql funcname lexpr prosrc rexpr sval
 
 /** What a statement runs. */
 export interface Ran {

@@ -52,7 +52,7 @@ describe("statements that a running release may not survive", () => {
     ["alter policy p on files using (false)", "changes policy p"],
     ["create policy p on files as restrictive using (false)", "restricts files"],
     ["do $$ begin execute 'drop table x'; end $$", "drops table x"],
-    ["do $$ begin execute 'tru' || 'ncate public.files'; end $$", "empties public.files"],
+    ["do $$ begin execute 'trunc' || 'ate public.files'; end $$", "empties public.files"],
     ["do $$ begin execute format('drop table %I', 'x' || 1); end $$", "drops table exai_name"],
     ["do $$ declare s text := 'x'; begin execute s; end $$", "executes what cannot be read: s"],
     ["do $$ begin if now() > '2027-01-01' then truncate public.files; end if; end $$", "empties public.files"],
