@@ -58,6 +58,10 @@ function stackBlocks(stack: StackReport): readonly Block[] {
       "Inconclusive",
       inconclusive.map(({ policy, inconclusive: why = "" }) => `  ${policy}: ${why}`),
     ),
+    ...section(
+      "Declared access",
+      stack.declarations.map(({ table, text }) => `  ${table}: ${text}`),
+    ),
     ...(stack.deferred.length > 0 ? [lines(""), deferred(stack.deferred)] : []),
     lines("", ...coverage(stack).map((text): Text => ({ text, tone: "quiet" })), ""),
   ];

@@ -19,6 +19,9 @@ export interface Database {
   readonly memberships: readonly Membership[];
   readonly foreignKeys: readonly ForeignKey[];
   readonly probes: readonly Probe[];
+  readonly proofs: readonly Proof[];
+  /** What the comments of tables declare to be open. */
+  readonly declarations: readonly DeclaredAccess[];
 }
 
 /** An object with a name and a place in a migration. */
@@ -145,4 +148,38 @@ export interface Probe {
   readonly reached: number;
   /** Why it could not be tried. */
   readonly error?: string;
+}
+
+/** What the proof says about one command of one role on one table. Proved if there are no failures. */
+export interface Proof {
+  readonly table: string;
+  readonly role: string;
+  readonly command: Command;
+  /** `using` judges rows that are there, `check` rows that are written. */
+  readonly clause: "using" | "check";
+  readonly failures: readonly ProofFailure[];
+  /** A column of the table that policies compare with the caller's identifier. */
+  readonly owner?: string;
+}
+
+/** A way in which a policy lets rows through that is not proved to be right. */
+export interface ProofFailure {
+  readonly policy: string;
+  readonly source?: SourcePosition;
+  /** The condition; empty if the policy is not understood. */
+  readonly alternative: string;
+  readonly why: string;
+}
+
+/** A line of a table's comment, e.g. `readable by anyone when status = 'published'`. */
+export interface DeclaredAccess {
+  readonly table: string;
+  readonly source?: SourcePosition;
+  readonly text: string;
+  /** Why it cannot be read. */
+  readonly error?: string;
+  readonly commands: readonly Command[];
+  readonly roles: readonly string[];
+  /** The condition as PostgreSQL prints it; absent if all rows are open. */
+  readonly when?: string;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { qualified, text } from "./catalog.ts";
 import { identifier, literal, sqlState, type Postgres } from "./postgres.ts";
-import type { Evaluation, Policy, Probe, Table } from "./facts.ts";
+import type { Command, DeclaredAccess, Evaluation, Policy, Probe, Table } from "./facts.ts";
 import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
 
 /** The results of probing. */
@@ -25,6 +25,7 @@ export async function probe(
   tables: readonly Table[],
   policies: readonly Policy[],
   apiRoles: readonly string[],
+  declarations: readonly DeclaredAccess[] = [],
 ): Promise<Probed> {
   const fillable = await fillables(postgres, tables, policies);
   const [asking, other] = [randomUUID(), randomUUID()];
@@ -39,7 +40,7 @@ export async function probe(
     if (policy.permissive && theirs.places.has(policy.table))
       for (const role of apiRoles)
         if (policy.roles.includes(role) || policy.roles.includes("public"))
-          evaluations.push(...(await evaluate(postgres, policy, role, asking, theirs.places)));
+          evaluations.push(...(await evaluate(postgres, policy, role, asking, theirs.places, declarations)));
     evaluated.push({ ...policy, evaluations });
   }
 
@@ -59,6 +60,7 @@ export async function probe(
         other,
         theirs: theirs.places,
         own: own.places,
+        declared: (command) => declaredFor(declarations, table.table, role, [command]),
       }))
         probes.push({ ...base, ...result });
     }
@@ -116,6 +118,7 @@ async function evaluate(
   role: string,
   user: string,
   theirs: Places,
+  declarations: readonly DeclaredAccess[],
 ): Promise<Evaluation[]> {
   const places = theirs.get(policy.table) ?? [];
   const evaluations: Evaluation[] = [];
@@ -123,13 +126,14 @@ async function evaluate(
     const condition = policy[expression];
     if (condition === undefined) continue;
     const table = qualified(policy.table);
+    const open = declaredFor(declarations, policy.table, role, policy.commands);
     const schema = identifier(policy.table.slice(0, policy.table.indexOf(".")));
     try {
       await postgres.run(
         `begin; alter table ${table} disable row level security; grant usage on schema ${schema} to ${identifier(role)}; grant select on ${table} to ${identifier(role)}; ${become(role, user)}`,
       );
       const [row] = await postgres.run(
-        `select count(*)::int as rows, (count(*) filter (where (${condition})))::int as passed from ${table} where ${PLACE} = any (${arrayOf(places)})`,
+        `select count(*)::int as rows, (count(*) filter (where (${condition}) and (${open}) is not true))::int as passed from ${table} where ${PLACE} = any (${arrayOf(places)})`,
       );
       evaluations.push({ role, expression, rows: Number(row?.rows), passed: Number(row?.passed) });
     } catch (error) {
@@ -146,6 +150,28 @@ interface Ground {
   readonly other: string;
   readonly theirs: Places;
   readonly own: Places;
+  /** SQL condition of the rows that are declared to be open to a command. */
+  readonly declared: (command: Command) => string;
+}
+
+/** The condition of the rows that a role may reach with all of some commands. */
+function declaredFor(
+  declarations: readonly DeclaredAccess[],
+  table: string,
+  role: string,
+  commands: readonly Command[],
+): string {
+  const conditions = commands.map((command) => {
+    const open = declarations.filter(
+      (each) =>
+        each.error === undefined &&
+        each.table === table &&
+        each.roles.includes(role) &&
+        each.commands.includes(command),
+    );
+    return open.length === 0 ? "false" : open.map(({ when }) => `(${when ?? "true"})`).join(" or ");
+  });
+  return conditions.map((condition) => `(${condition})`).join(" and ");
 }
 
 type Result = Pick<Probe, "command" | "rows" | "reached"> & { readonly error?: string };
@@ -194,22 +220,44 @@ async function tryCommands(postgres: Postgres, table: Fillable, role: string, gr
     }
   };
 
-  await attempt("select", places.length, async () => {
+  /** Rows of the other user that are not declared to be open. */
+  const closed = async (command: Command): Promise<readonly string[]> => {
+    const open = ground.declared(command);
+    if (open === "(false)") return places;
+    const rows = await postgres.run(
+      `begin; ${become(role, ground.asking)}; reset role; select ${PLACE} as place from ${name} where ${PLACE} = any (${arrayOf(places)}) and (${open}) is not true`,
+    );
+    await postgres.run("rollback");
+    return rows.map((row) => text(row, "place"));
+  };
+
+  const hidden = await closed("select");
+  await attempt("select", hidden.length, async () => {
     const [row] = await postgres.run(
-      `select count(*)::int as count from ${name} where ${PLACE} = any (${arrayOf(places)})`,
+      `select count(*)::int as count from ${name} where ${PLACE} = any (${arrayOf(hidden)})`,
     );
     return Number(row?.count);
   });
   const change = harmlessChange(table, ground.asking);
+  const fixed = await closed("update");
   if (change !== undefined)
-    await attempt("update", places.length, async () => {
+    await attempt("update", fixed.length, async () => {
       await postgres.run(`update ${name} set ${identifier(change.column)} = ${change.value}`);
-      return places.length - (await remaining(places));
+      return fixed.length - (await remaining(fixed));
     });
-  await attempt("delete", places.length, async () => {
+  const kept = await closed("delete");
+  await attempt("delete", kept.length, async () => {
     await postgres.run(`delete from ${name}`);
-    return places.length - (await remaining(places));
+    return kept.length - (await remaining(kept));
   });
+  /** Whether a row that was inserted is declared to be one that anyone may insert. */
+  const isOpen = async (row: Readonly<Record<string, string>>): Promise<boolean> => {
+    if (ground.declared("insert") === "(false)") return false;
+    const [made] = await postgres.run(
+      `rollback; begin; ${become(role, ground.asking)}; reset role; ${insertOf(table, [row])} returning (${ground.declared("insert")}) as open`,
+    );
+    return made?.open === true;
+  };
   if (may("insert")) {
     const maker = new RowMaker(ground.other);
     const rows = maker.rows(table);
@@ -219,7 +267,7 @@ async function tryCommands(postgres: Postgres, table: Fillable, role: string, gr
       try {
         await postgres.run(`begin; ${become(role, ground.asking)}`);
         await postgres.run(insertOf(table, [row]));
-        reached += 1;
+        if (!(await isOpen(row))) reached += 1;
       } catch (error) {
         if (sqlState(error) !== "42501") fault = messageOf(error);
       } finally {

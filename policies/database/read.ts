@@ -11,6 +11,8 @@ import { baselineOf, readCatalog } from "./catalog.ts";
 import { openPglite, openServer, type Postgres } from "./postgres.ts";
 import type { Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
+import { readDeclarations, readSchema } from "./schema.ts";
+import { prove } from "../proof/prove.ts";
 
 export interface ReadOptions {
   /** Superuser's URL of a PostgreSQL server to use instead of PGlite. @default EXAI_POSTGRES_URL */
@@ -86,7 +88,13 @@ export async function read(
     // The last file may leave the connection with another role.
     await postgres.run("reset session authorization; reset role");
     const catalog = await readCatalog(postgres, baseline, applied.at);
-    const probed = await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles);
+    const schema = await readSchema(postgres, catalog.apiRoles, applied.at);
+    const declarations = await readDeclarations(postgres, schema);
+    const proofs = prove(
+      schema,
+      declarations.filter(({ error }) => error === undefined),
+    );
+    const probed = await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles, declarations);
     return {
       server: postgres.name,
       cached: false,
@@ -101,6 +109,8 @@ export async function read(
       memberships: catalog.memberships,
       foreignKeys: catalog.foreignKeys,
       probes: probed.probes,
+      proofs,
+      declarations,
     };
   } finally {
     await postgres.close();
@@ -132,10 +142,10 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
     hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
   const here = fileURLToPath(new URL(".", import.meta.url));
-  const readers = readdirSync(here).filter((name) => name.endsWith(".ts"));
-  const shared = join(here, "../../contract/sql");
-  for (const name of readers.sort()) add(name, readFileSync(join(here, name)));
-  for (const name of readdirSync(shared).sort()) add(name, readFileSync(join(shared, name)));
+  const folders = [here, join(here, "../proof"), join(here, "../../contract/sql")];
+  for (const folder of folders)
+    for (const name of readdirSync(folder).sort())
+      if (name.endsWith(".ts")) add(name, readFileSync(join(folder, name)));
   for (const name of ["@electric-sql/pglite", "@electric-sql/pglite-prepopulatedfs", "libpg-query"]) {
     const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
     if (existsSync(file)) add(name, readFileSync(file));

@@ -65,6 +65,28 @@ that the rows of the catalog show which statement wrote them; this gives the fil
 accepted is a finding of \`migration-applies\`, and the other rules judge the database without it. The
 results are cached under \`.exai/cache/plan\`, by a hash over all SQL files, the code that reads them and PGlite's version. A
 plan that uses cached results says so.
+
+## Row-level security
+
+Two judges check the policies. The proof (\`rls-proved\`) reads them: every way in which a policy lets a row through must tie the
+row to the caller ([ADR 0055](adr/0055-row-security-is-proved.md)). The probes (\`rls-policies-bound\`, \`rls-isolation\`) run them
+with rows of two users. \`rls-judges-agree\` reports where the two differ.
+
+What is meant to be open is declared in the comment of the table, one line for each declaration:
+
+\`\`\`sql
+comment on table public.articles is 'Articles of users.
+readable by anyone when status = ''published''';
+\`\`\`
+
+| part | values |
+| --- | --- |
+| verbs | \`readable\`, \`insertable\`, \`updatable\`, \`deletable\`, \`writable\` (the last three together), joined by \`and\` |
+| after \`by\` | \`anyone\`, or API roles joined by \`and\`: \`anon\`, \`authenticated\` |
+| after \`when\` | a SQL condition on the row; without it, all rows are open |
+
+A policy may admit less than the declaration, not more: each alternative of the policy must contain all conditions of the
+declaration, as PostgreSQL prints them. The report lists all declarations. One for \`anon\` also declares the privilege.
 `;
 
 /** `docs/policies.md`: how the rules are applied, and every rule with its reason. `write` writes a command of the CLI. */

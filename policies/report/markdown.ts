@@ -62,6 +62,13 @@ function section(report: StackReport): string[] {
       ),
       "",
     );
+  if (report.declarations.length > 0)
+    lines.push(
+      "**Declared access**",
+      "",
+      ...report.declarations.map(({ table, text }) => `- ${escape(table)}: ${escape(text)}`),
+      "",
+    );
   lines.push(
     `<details><summary>${plural(report.workloads.length, "workload")}, ${plural(report.resources, "resource")}</summary>`,
     "",

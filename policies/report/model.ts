@@ -38,6 +38,12 @@ export interface DeferredEntry extends Entry {
   readonly because: readonly string[];
 }
 
+/** A declaration of access to a table. */
+export interface DeclarationEntry {
+  readonly table: string;
+  readonly text: string;
+}
+
 /** The result of one rule. */
 export interface RuleEntry {
   readonly policy: string;
@@ -61,6 +67,8 @@ export interface StackReport {
   readonly findings: readonly FindingEntry[];
   readonly waived: readonly WaivedEntry[];
   readonly deferred: readonly DeferredEntry[];
+  /** What the comments of tables declare to be open, e.g. `readable by anyone when status = 'published'`. */
+  readonly declarations: readonly DeclarationEntry[];
   readonly rules: readonly RuleEntry[];
   readonly counts: {
     readonly rules: number;
@@ -139,6 +147,7 @@ export function reportOf(
     findings: findings.sort(inOrder),
     waived: waived.sort(inOrder),
     deferred: deferred.sort(inOrder),
+    declarations: database instanceof Error ? [] : database.declarations.map(({ table, text }) => ({ table, text })),
     rules: ruleEntries,
     counts: {
       rules: ruleEntries.length,

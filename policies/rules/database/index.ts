@@ -7,10 +7,12 @@ import { definerFunctions } from "./definer-functions.ts";
 import { destructive } from "./destructive.ts";
 import { foreignKeys } from "./foreign-keys.ts";
 import { isolation } from "./isolation.ts";
+import { judgesAgree } from "./judges-agree.ts";
 import { migrationLocks } from "./migration-locks.ts";
 import { perRowCalls } from "./per-row-calls.ts";
 import { tablesWithPolicies } from "./policies-exist.ts";
 import { policyIndexes } from "./policy-indexes.ts";
+import { provedPolicies } from "./proved-policies.ts";
 import { publicFunctions } from "./public-functions.ts";
 import { rowSecurityForced } from "./row-security-forced.ts";
 import { rowSecurity } from "./row-security.ts";
@@ -24,8 +26,10 @@ import { writeChecks } from "./write-checks.ts";
 export const DATABASE_RULES: readonly Rule[] = [
   rowSecurity,
   rowSecurityForced,
+  provedPolicies,
   boundPolicies,
   isolation,
+  judgesAgree,
   writeChecks,
   userClaims,
   views,
