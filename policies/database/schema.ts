@@ -6,7 +6,7 @@ import { qualified } from "./catalog.ts";
 import type { Command, DeclaredAccess } from "./facts.ts";
 import { literal, type Postgres } from "./postgres.ts";
 
-// cspell:ignore attidentity proconfig proisstrict sqlbody
+// cspell:ignore attidentity proconfig proisstrict sqlbody adbin adnum adrelid attrdef convalidated indexprs indimmediate lanname oprnamespace proallargtypes proargmodes proargnames prokind prolang pronargs proretset provolatile viewdef
 
 type Located = (xmin: string) => SourcePosition | undefined;
 

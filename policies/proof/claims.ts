@@ -23,7 +23,7 @@ const OF_EVERY_ACCOUNT = new Set(["provider", "providers"]);
 
 /**
  * Whether a row can be tied to the caller by a claim: users cannot set it, and it does not have the same value for
- * everybody. `sub` and `session_id` name one person; `app_metadata` and the claims of a token hook are set by the project.
+ * all users. `sub` and `session_id` name one person; `app_metadata` and the claims of a token hook are set by the project.
  */
 export function binds(path: ClaimPath): boolean {
   const [first = "", second] = path;

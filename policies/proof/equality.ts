@@ -16,7 +16,7 @@ export function equal(a: Term, b: Term): Formula {
     return and(...a.items.map((item, at) => equal(item, b.items[at] ?? { kind: "null" })));
   if (a.kind === "constant" && b.kind === "constant")
     return differ(a.value, b.value) ? FALSE : test(`${show(a)} = ${show(b)}`);
-  // A value equals itself, whoever asks.
+  // A value equals itself for any caller.
   if (show(a) === show(b) && (isPure(a) || a.kind === "claim")) return test(`${show(a)} = ${show(b)}`);
   return atom({ kind: "equal", a, b });
 }

@@ -8,6 +8,8 @@ import { tieOf, type Tie } from "./ties.ts";
 import { Translator } from "./translate.ts";
 import { Links } from "./trust.ts";
 
+// cspell:ignore Prover
+
 /** The parts of the policies that a command asks. */
 const QUESTIONS: readonly (readonly [Command, "using" | "check"])[] = [
   ["select", "using"],

@@ -5,7 +5,7 @@ import type { Relation, Routine } from "./schema.ts";
 import { queryNamed, within, type Joined, type Rows, type Scope, type Source } from "./scope.ts";
 import { and, atom, call, fresh, isPure, TRUE, type Formula, type Query, type Term } from "./terms.ts";
 
-// cspell:ignore aliascolnames aliasname colnames ctename ctequery jointype larg rarg quals relname schemaname subquery
+// cspell:ignore aliascolnames aliasname colnames ctename ctequery jointype larg rarg quals relname schemaname subquery SETOP Subselect ctes sval
 
 /** What queries need of the expressions inside them. */
 export interface Expressions {

@@ -22,7 +22,7 @@ import {
   type Term,
 } from "./terms.ts";
 
-// cspell:ignore boolop booltesttype nulltesttype subselect testexpr lexpr rexpr sval ival fval boolval typmods funcname uidx defresult SVFOP
+// cspell:ignore boolop booltesttype nulltesttype subselect testexpr lexpr rexpr sval ival fval boolval typmods funcname uidx defresult SVFOP AEXPR bsval oper
 
 /** Types whose values name the same thing as the text that they are cast from. */
 const SAME = new Set(["text", "varchar", "uuid", "json", "jsonb"]);
@@ -643,7 +643,7 @@ function containment(operator: string, left: Term, right: Term): Formula | undef
   return undefined;
 }
 
-/** The identifier of a person at the start of a pattern. Its length is fixed, so that it is nobody else's prefix. */
+/** The identifier of a person at the start of a pattern. Its length is fixed, so that it is the prefix of no other one. */
 function prefixOf(pattern: Term): Term | undefined {
   if (pattern.kind !== "call" || pattern.name !== "||") return undefined;
   const [left] = pattern.args;

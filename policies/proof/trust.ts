@@ -6,6 +6,8 @@ import type { Column, Relation } from "./schema.ts";
 import { ROW } from "./terms.ts";
 import { tieOf, type Link } from "./ties.ts";
 
+// cspell:ignore nextval uuidv
+
 /** What lets a new or an old row of a table through, for a role; undefined if it is too large. */
 export type Conditions = (
   table: string,
@@ -99,7 +101,7 @@ export class Links {
     return (
       every("using", (alternative) => this.#ties(alternative, link, key)) ||
       checked() ||
-      this.#note(`${role} changes ${others.join(", ")} of its own rows of ${relation.name}`)
+      this.#note(`${role} changes ${others.join(", ")} of the caller's rows of ${relation.name}`)
     );
   }
 

@@ -110,6 +110,7 @@ const REPORT: Results["plan"] = {
   stacks: [
     {
       ...{ stack: "prod", environment: "prod", decision: "violations", resources: 60, waived: [], deferred: [] },
+      declarations: [],
       workloads: [
         {
           component: "server",
