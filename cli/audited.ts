@@ -6,7 +6,18 @@ import type { Results } from "./results.ts";
 
 /** The verbs that change a stack. Each is recorded in the stack's audit log, and has `--reason`. */
 export const CHANGING = [
-  ...(["up", "down", "migrate apply", "backup now", "secrets rotate", "cutover", "rollback"] as const),
+  ...([
+    "up",
+    "down",
+    "migrate apply",
+    "backup now",
+    "branch create",
+    "branch reset",
+    "branch delete",
+    "secrets rotate",
+    "cutover",
+    "rollback",
+  ] as const),
   ...(["rollout pause", "rollout resume", "rollout promote", "rollout abort", "rollout finish"] as const),
 ] satisfies readonly (keyof Results)[];
 

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backup.ts";
+import { registerBranch } from "./commands/branch.ts";
 import type { Run } from "./commands/command.ts";
 import { registerCutover } from "./commands/rollout/cutover.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -91,6 +92,7 @@ for (const register of [
   registerAudit,
   registerMigrate,
   registerBackup,
+  registerBranch,
   registerSecrets,
   registerImage,
   registerDoctor,

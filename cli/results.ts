@@ -1,6 +1,9 @@
 import type { AuditLog } from "../operations/audit/log.ts";
 import type { BackupRecord } from "../operations/backups/history.ts";
 import type { BackupResult } from "../operations/backups/request.ts";
+import type { BranchDiff } from "../operations/branches/diff.ts";
+import type { BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
+import type { BranchStatus } from "../operations/branches/model.ts";
 import type { AbortResult } from "../operations/rollout/commands/abort.ts";
 import type { LedResult } from "../operations/rollout/commands/ask-leader.ts";
 import type { RolloutDetail, RolloutHistory } from "../operations/rollout/commands/history.ts";
@@ -54,6 +57,12 @@ export interface Results {
   "migrate test": PgtapResult;
   "backup now": BackupResult;
   "backup list": BackupListData;
+  "branch create": BranchCreated;
+  "branch list": BranchListData;
+  "branch status": BranchStatusData;
+  "branch diff": BranchDiff;
+  "branch reset": BranchCreated;
+  "branch delete": BranchDeleted;
   "secrets rotate": RotationResult;
   "secrets status": RotationStatus;
   "image build": ImageBuildResult;
@@ -80,6 +89,21 @@ export interface PlanResult extends PlanReport {
 export interface BackupListData {
   /** Newest first. */
   readonly backups: readonly BackupRecord[];
+}
+
+/** `branch list`. */
+export interface BranchListData {
+  /** In the order of their names. */
+  readonly branches: readonly BranchStatus[];
+}
+
+/** `branch status`. */
+export interface BranchStatusData {
+  readonly branch: BranchStatus;
+  /** Connection string of the owner, with its password only if it was requested; absent if the branch does not run. */
+  readonly url?: string;
+  /** File with the password, if the URL lacks it. */
+  readonly passwords?: string;
 }
 
 /** How many checks and tests passed, failed and were skipped. */

@@ -14,3 +14,6 @@ export const LABELS = {
 
 /** End of the component of a carrier: a container that never starts, and whose volumes have the files of another one. */
 export const CARRIER = "-files";
+
+/** Component of the container that runs the branches of a local database. A command makes it, not the program. */
+export const BRANCHES = "branches";

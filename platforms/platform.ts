@@ -2,6 +2,7 @@ import type { LogEvent, Operation, ProgressEvent } from "../contract/events.ts";
 import type { Slot } from "../contract/slots.ts";
 import type { AuditStore } from "../operations/audit/log.ts";
 import type { LockWait } from "../operations/migrations/locks.ts";
+import type { Branches } from "../operations/branches/lifecycle.ts";
 import type { RolloutContext } from "../operations/rollout/ports/context.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
@@ -39,6 +40,8 @@ export interface Stack {
   rollout: RunsRollouts;
   /** @throws UserError if there is no database, or the connection would not be verified */
   database(options: DatabaseOptions): Promise<Database>;
+  /** The branches of the database. @throws UserError if the stack has none */
+  branches(options: DatabaseOptions): Branches;
   /** A command in a slot. @throws UserError if it does not run */
   exec(slot: Slot, options: ExecOptions): Promise<Session>;
   /** PostgreSQL's client as the owner of the database. @throws UserError as {@link database} does */

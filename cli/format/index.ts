@@ -1,5 +1,12 @@
 import type { Results, Views } from "../results.ts";
 import { formatBackupList, formatBackupNow } from "./backup.ts";
+import {
+  formatBranchCreate,
+  formatBranchDelete,
+  formatBranchDiff,
+  formatBranchList,
+  formatBranchStatus,
+} from "./branch.ts";
 import type { Block, Formatter, ViewFormatter } from "./block.ts";
 import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDoctor } from "./doctor.ts";
@@ -49,6 +56,12 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "migrate test": formatMigrateTest,
   "backup now": formatBackupNow,
   "backup list": formatBackupList,
+  "branch create": formatBranchCreate,
+  "branch list": formatBranchList,
+  "branch status": formatBranchStatus,
+  "branch diff": formatBranchDiff,
+  "branch reset": formatBranchCreate,
+  "branch delete": formatBranchDelete,
   "image build": formatImageBuild,
   doctor: formatDoctor,
   test: formatTest,

@@ -5,6 +5,7 @@ import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { claimHome } from "../../contract/machine/stack-home.ts";
+import { BRANCHES } from "../../contract/labels.ts";
 import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
@@ -52,7 +53,7 @@ export async function difference(
     const change = changeOf(service, running.get(service.name), imageId);
     if (change !== undefined) changed.set(service.name, change);
   }
-  const wanted = new Set(project.compose.services.map((service) => service.name));
+  const wanted = new Set([BRANCHES, ...project.compose.services.map((service) => service.name)]);
   return { changed, orphans: [...running.values()].filter((container) => !wanted.has(container.component)) };
 }
 

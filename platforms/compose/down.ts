@@ -7,6 +7,7 @@ import { LABELS } from "../../contract/labels.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import type { DownOptions } from "../platform.ts";
 import type { ComposeDown } from "../results.ts";
+import { branchesVolume } from "./branches/container.ts";
 import { containerIds, containersOf, type RunningContainer } from "./containers.ts";
 import { homeEntries, removeHome } from "./home.ts";
 import { KNOWN_SECRETS, dockerProject, type DockerStack } from "./project.ts";
@@ -16,7 +17,7 @@ export async function* composeDown(stack: DockerStack, { volumes, confirm }: Dow
   const { settings, home, compose, composePath } = await dockerProject(stack, KNOWN_SECRETS);
   const { instance } = settings;
   const containers = [...(await containersOf(instance)).values()];
-  const owned = volumes ? await ownedVolumes(compose.volumes, instance) : [];
+  const owned = volumes ? await ownedVolumes([...compose.volumes, branchesVolume(instance)], instance) : [];
   if (volumes) {
     refuseOtherHome(containers, composePath);
     await confirm?.({ name: instance, data: true, volumes: owned, home, files: homeEntries(home, instance).own });

@@ -9,6 +9,7 @@ const OWN = [
     "audit.jsonl",
     "audit.jsonl.1",
     "backend",
+    "branches",
     "changes",
     "compose.yaml",
     "engine",

@@ -7,8 +7,11 @@ import { declaredStack, type DeclaredStack } from "../declared.ts";
 import type { RunsRollouts, Stack } from "../platform.ts";
 import type { UpResult } from "../results.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
+import { BranchStore } from "../../operations/branches/store.ts";
 import { absentFromDocker } from "./absent.ts";
 import { FileAuditStore } from "./audit-file.ts";
+import { DockerBranchHost } from "./branches/host.ts";
+import { removeBranches } from "./branches/container.ts";
 import { databaseOf } from "./database.ts";
 import { composeDown, removeFiles } from "./down.ts";
 import { homeEntries } from "./home.ts";
@@ -47,6 +50,8 @@ export function composeStack(declared: DeclaredStack): Stack {
         if (!(await madeByEngine(settings.instance))) return yield* composeDown(stack, options);
         const { confirm, volumes } = options;
         const { own } = homeEntries(home, settings.instance);
+        // The engine does not know them, and they use its volumes.
+        await removeBranches(settings.instance, volumes);
         const result = yield* (await loadEngine()).engineDown(engineTarget(stack), {
           ...options,
           confirm: confirm && ((plan) => confirm({ ...plan, home, files: own })),
@@ -65,6 +70,13 @@ export function composeStack(declared: DeclaredStack): Stack {
     engineState: async () => (await (await loadEngine()).openEngine(engineTarget(stack))).engine.state(),
     rollout: runsRollouts(stack),
     database: (options) => Promise.resolve(databaseOf(stack, options)),
+    branches: (options) => ({
+      store: new BranchStore(join(home, "branches")),
+      host: new DockerBranchHost(stack),
+      leases: new FileLeaseStore(join(home, "branches", "leases")),
+      main: databaseOf(stack, options).url,
+      passwords: join(home, "secrets.json"),
+    }),
     exec: (slot, options) => composeExec(stack, slot, options),
     psql: (options) => composePsql(stack, options),
     rotation: (signal, kind) => ({

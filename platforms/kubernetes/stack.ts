@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { UserError } from "../../contract/errors.ts";
 import type { NoteEvent, Operation } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
@@ -64,6 +65,14 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       // The engine's own lock is for its resources; contract migrations take the rollout's lease.
       exclusively: (_verb, work) => work(),
     }),
+    branches: () => {
+      throw new UserError(
+        "invalid-argument",
+        `stack ${declared.name}`,
+        "has a hosted database, whose branches this command does not make",
+        "make the branch in Supabase's dashboard, or with supabase branches create; then use its URL with EXAI_DATABASE_URL",
+      );
+    },
     exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),
     psql: async ({ args }) => psqlSession(await verifiedDatabase(declared), args),
     rotation: (signal, kind) => rotationOf(declared, signal, kind),

@@ -1,6 +1,7 @@
 import type { Results, Views } from "../../../cli/results.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
+import { BRANCH_SAMPLES } from "./branch-samples.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import type { RolloutSummary } from "../../../operations/rollout/commands/history.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
@@ -366,6 +367,7 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   ],
   "backup now": [{ outcome: "completed", backup: BACKUP, seconds: 12 }],
   "backup list": [{ backups: [BACKUP, { ...BACKUP, status: "failed", error: "the disk is full" }] }, { backups: [] }],
+  ...BRANCH_SAMPLES,
   "image build": [{ tag: "exai/reference-server:bad", outcome: "built", faults: "errors=0.2" }],
   doctor: [
     {

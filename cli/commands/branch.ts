@@ -1,0 +1,149 @@
+import { EXIT } from "../../contract/errors.ts";
+import { diffBranch } from "../../operations/branches/diff.ts";
+import {
+  branchStatus,
+  createBranch,
+  deleteBranch,
+  listBranches,
+  resetBranch,
+} from "../../operations/branches/lifecycle.ts";
+import type { Branches } from "../../operations/branches/lifecycle.ts";
+import { branchTarget, type BranchStatus } from "../../operations/branches/model.ts";
+import { openStack } from "../../platforms/stack.ts";
+import { audited, type Change } from "../audited.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type Run, type SetFlags } from "./command.ts";
+
+interface AtFlag {
+  readonly at?: string;
+}
+
+/** branch: copies of the database to try changes in. */
+export const registerBranch: Register = (program, run) => {
+  const branch = program.command("branch").description("copies of the database, to try changes of the schema in");
+  const at = ["--at <moment>", "a time (UTC without a zone) or a position of the WAL, instead of the present"] as const;
+
+  withReason(
+    onStack(
+      branch
+        .command("create")
+        .description("make a branch: a copy of the database with its data")
+        .argument("[name]", "name"),
+      "local",
+    ),
+  )
+    .option(...at)
+    .addHelpText("after", "\nExit codes: 0 made, 1 made, but a pending migration failed in it, 2 failed, 3 refused.")
+    .action(async (name: string | undefined, stack: string, flags: SetFlags & ReasonFlag & AtFlag) => {
+      const target = flags.at === undefined ? undefined : branchTarget(flags.at);
+      const chosen = name ?? generatedName(new Date());
+      await change(run, stack, flags, { verb: "branch create", subject: chosen }, (branches, signal) =>
+        resultOf("branch create", createBranch(branches, chosen, { target, signal }), ({ branch: made }) =>
+          exitCodeOf(made),
+        ),
+      );
+    });
+
+  onStack(branch.command("list").description("list the branches"), "local").action(
+    async (stack: string, flags: SetFlags) => {
+      await run(async function* (signal) {
+        const branches = openStack(stack, flags.set).branches({ signal });
+        const list = async () => ({ branches: await listBranches(branches) });
+        return yield* resultOf("branch list", list(), () => EXIT.ok);
+      });
+    },
+  );
+
+  onStack(
+    branch.command("status").description("show a branch and the URL to connect with").argument("<name>", "branch"),
+    "local",
+  )
+    .option("--with-password", "show the URL with its password", false)
+    .addHelpText("after", "\nExit codes: 0 its migrations passed, 1 one failed, 2 failed.")
+    .action(async (name: string, stack: string, flags: SetFlags & { withPassword: boolean }) => {
+      await run(async function* (signal) {
+        const branches = openStack(stack, flags.set).branches({ signal });
+        const status = async () => {
+          const found = await branchStatus(branches, name);
+          if (found.server !== "running") return { branch: found };
+          const url = await branches.host.url(name);
+          if (flags.withPassword) return { branch: found, url };
+          return { branch: found, url: withoutPassword(url), passwords: branches.passwords };
+        };
+        return yield* resultOf("branch status", status(), ({ branch: found }) => exitCodeOf(found));
+      });
+    });
+
+  onStack(
+    branch.command("diff").description("compare the schema of a branch with that of main").argument("<name>", "branch"),
+    "local",
+  ).action(async (name: string, stack: string, flags: SetFlags) => {
+    await run(async function* (signal) {
+      const branches = openStack(stack, flags.set).branches({ signal });
+      return yield* resultOf("branch diff", diffBranch(branches, name), () => EXIT.ok);
+    });
+  });
+
+  withReason(
+    onStack(
+      branch
+        .command("reset")
+        .description("make a branch again from the database as it is now")
+        .argument("<name>", "branch"),
+      "local",
+    ),
+  )
+    .option(...at)
+    .action(async (name: string, stack: string, flags: SetFlags & ReasonFlag & AtFlag) => {
+      const target = flags.at === undefined ? undefined : branchTarget(flags.at);
+      await change(run, stack, flags, { verb: "branch reset", subject: name }, (branches, signal) =>
+        resultOf("branch reset", resetBranch(branches, name, { target, signal }), ({ branch: made }) =>
+          exitCodeOf(made),
+        ),
+      );
+    });
+
+  withReason(
+    onStack(
+      branch.command("delete").description("remove a branch with its data").argument("<name>", "branch"),
+      "local",
+    ),
+  ).action(async (name: string, stack: string, flags: SetFlags & ReasonFlag) => {
+    await change(run, stack, flags, { verb: "branch delete", subject: name }, (branches) =>
+      resultOf("branch delete", deleteBranch(branches, name), () => EXIT.ok),
+    );
+  });
+};
+
+/** Runs a verb that changes branches; it is recorded. */
+async function change(
+  run: Run,
+  stack: string,
+  { set, reason }: SetFlags & ReasonFlag,
+  recorded: Pick<Change, "verb" | "subject">,
+  work: (branches: Branches, signal: AbortSignal) => Verb,
+): Promise<void> {
+  await run((signal) => {
+    const opened = openStack(stack, set);
+    const verb = async function* (): Verb {
+      return yield* work(opened.branches({ signal }), signal);
+    };
+    return audited(opened.audit, { ...recorded, reason }, verb(), signal);
+  });
+}
+
+function withoutPassword(text: string): string {
+  const url = new URL(text);
+  url.password = "";
+  return url.href;
+}
+
+function exitCodeOf({ state }: BranchStatus) {
+  return state === "MIGRATIONS_FAILED" ? EXIT.violations : EXIT.ok;
+}
+
+/** Such as `b20261129-101500`. */
+function generatedName(now: Date): string {
+  const [date = "", time = ""] = now.toISOString().replaceAll(/[-:]/g, "").split("T");
+  return `b${date}-${time.slice(0, 6)}`;
+}

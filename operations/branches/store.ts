@@ -1,0 +1,101 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
+import { errorCode, writeDurably } from "../rollout/host/durable-files.ts";
+import type { SchemaFacts } from "../schema-facts/read.ts";
+import { parseFacts, serializeFacts } from "../schema-facts/snapshot.ts";
+import type { BranchRecord } from "./model.ts";
+
+/**
+ * What is known about the branches of a stack, as files: `<name>.json`, and `<name>.base.json` with the facts of main's schema
+ * at the moment that the branch shows. A merge compares main and the branch with them.
+ */
+export class BranchStore {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  list(): readonly BranchRecord[] {
+    return this.#names().map((name) => this.#read(name));
+  }
+
+  /** @throws UserError `not-found` */
+  get(name: string): BranchRecord {
+    if (this.has(name)) return this.#read(name);
+    const known = this.#names();
+    throw new UserError(
+      "not-found",
+      `branch ${name}`,
+      known.length === 0 ? "does not exist, and there is no other" : `does not exist; there are ${known.join(", ")}`,
+      fix`${command("branch list")}`,
+    );
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.#path(name));
+  }
+
+  put(record: BranchRecord): void {
+    mkdirSync(this.folder, { recursive: true });
+    writeDurably(this.#path(record.name), `${JSON.stringify(record, null, 2)}\n`, 0o600);
+  }
+
+  async putBase(name: string, facts: SchemaFacts): Promise<void> {
+    writeDurably(this.#basePath(name), await serializeFacts(facts), 0o600);
+  }
+
+  /** The schema that the branch began with. @throws UserError `invalid-file` if it cannot be read */
+  async base(name: string): Promise<SchemaFacts> {
+    const path = this.#basePath(name);
+    const remedy = fix`${command(`branch reset ${name}`)}`;
+    try {
+      return await parseFacts(readFileSync(path, "utf8"), path, remedy);
+    } catch (cause) {
+      if (errorCode(cause) !== "ENOENT" || cause instanceof UserError) throw cause;
+      throw new UserError(
+        "invalid-file",
+        path,
+        "is missing: the schema that the branch began with is not known",
+        remedy,
+        { cause },
+      );
+    }
+  }
+
+  remove(name: string): void {
+    rmSync(this.#basePath(name), { force: true });
+    rmSync(this.#path(name), { force: true });
+  }
+
+  #names(): readonly string[] {
+    if (!existsSync(this.folder)) return [];
+    return readdirSync(this.folder)
+      .flatMap((file) => /^([a-z][a-z0-9-]*)\.json$/.exec(file)?.[1] ?? [])
+      .sort();
+  }
+
+  #read(name: string): BranchRecord {
+    try {
+      return JSON.parse(readFileSync(this.#path(name), "utf8")) as BranchRecord;
+    } catch (cause) {
+      throw new UserError(
+        "invalid-file",
+        this.#path(name),
+        "cannot be read",
+        fix`${command(`branch delete ${name}`)}`,
+        { cause },
+      );
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.folder, `${name}.json`);
+  }
+
+  #basePath(name: string): string {
+    return join(this.folder, `${name}.base.json`);
+  }
+}

@@ -1,0 +1,107 @@
+import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import { docker, tryDocker } from "../../../operations/docker/cli.ts";
+import type { BranchHost, CreatedCopy, RunningCopy } from "../../../operations/branches/host.ts";
+import type { BranchTarget, CopySource } from "../../../operations/branches/model.ts";
+import type { DockerStack } from "../project.ts";
+import { BRANCH_PORTS, branchesContainer, type BranchesContainer } from "./container.ts";
+
+/** Name of the password of a branch's owner among the stack's generated ones. */
+const passwordName = (name: string) => `branch-${name}`;
+
+/** The branches of a local stack: servers in one container, which its script `exai-branches` makes. */
+export class DockerBranchHost implements BranchHost {
+  readonly #stack: DockerStack;
+  #container: Promise<BranchesContainer> | undefined;
+
+  constructor(stack: DockerStack) {
+    this.#stack = stack;
+  }
+
+  async create(name: string, target?: BranchTarget): Promise<CreatedCopy> {
+    const taken = [...(await this.#copies()).values()].map(({ port }) => port);
+    const port = BRANCH_PORTS.find((each) => !taken.includes(each));
+    if (port === undefined)
+      throw new UserError(
+        "state-conflict",
+        `branch ${name}`,
+        `there are ${String(taken.length)} branches already`,
+        fix`${command("branch list")}, then ${command("branch delete <name>")}`,
+      );
+    const words = ["create", name, String(port), ...(target === undefined ? [] : [target.kind, target.value])];
+    const { code, stdout, stderr } = await tryDocker(["exec", (await this.#opened()).id, "exai-branches", ...words]);
+    if (code !== 0) throw createError(name, target, stderr);
+    const [source = "", lsn = "", asOf = ""] = stdout.trim().split("|");
+    await this.#exec(["password", name], this.#stack.state.password(passwordName(name), 32));
+    return { source: source as CopySource, lsn, ...(asOf === "" ? {} : { asOf }) };
+  }
+
+  async prepareSpare(): Promise<void> {
+    await docker(["exec", "--detach", (await this.#opened()).id, "exai-branches", "spare"]);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#exec(["delete", name]);
+    this.#stack.state.setPasswords({ [passwordName(name)]: undefined });
+  }
+
+  async copies(): Promise<ReadonlyMap<string, RunningCopy>> {
+    return this.#copies();
+  }
+
+  async url(name: string): Promise<string> {
+    const copy = (await this.#copies()).get(name);
+    const port = (await this.#opened()).ports.get(copy?.port ?? 0);
+    if (copy?.running !== true || port === undefined)
+      throw new UserError(
+        "state-conflict",
+        `branch ${name}`,
+        "does not run",
+        fix`${command("logs branches")}, or ${command(`branch reset ${name}`)}`,
+      );
+    const password = this.#stack.state.known(passwordName(name)) ?? "";
+    return `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres?sslmode=disable`;
+  }
+
+  async #copies(): Promise<ReadonlyMap<string, RunningCopy & { readonly port: number }>> {
+    const lines = (await this.#exec(["list"])).split("\n").filter(Boolean);
+    return new Map(
+      lines.map((line) => {
+        const [name = "", state, port, size] = line.split("|");
+        return [name, { running: state === "running", port: Number(port), sizeBytes: Number(size) }];
+      }),
+    );
+  }
+
+  async #exec(words: readonly string[], input?: string): Promise<string> {
+    const { id } = await this.#opened();
+    const interactive = input === undefined ? [] : ["--interactive"];
+    return docker(["exec", ...interactive, id, "exai-branches", ...words], input === undefined ? {} : { input });
+  }
+
+  #opened(): Promise<BranchesContainer> {
+    const { settings, declared } = this.#stack;
+    return (this.#container ??= branchesContainer(settings.instance, declared.name));
+  }
+}
+
+function createError(name: string, target: BranchTarget | undefined, stderr: string): UserError {
+  const reason = stderr.trim().split("\n").slice(-3).join("; ").replace("ERROR: ", "");
+  if (/no backup set|unable to find backup set|no backup sets to restore|FileMissingError|backup\.info/i.test(reason))
+    return new UserError(
+      "not-found",
+      `branch ${name}`,
+      target === undefined
+        ? `there is no backup to copy: ${reason}`
+        : `no backup is older than ${target.value}: ${reason}`,
+      target === undefined
+        ? fix`${command("backup now --kind full")}, then run the command again`
+        : fix`${command("backup list")} shows the oldest`,
+    );
+  return new UserError(
+    "failed",
+    `branch ${name}`,
+    `the copy failed: ${reason}`,
+    fix`${command("backup list")}; ${command("logs branches")}`,
+  );
+}
