@@ -14,6 +14,7 @@ export const CHANGING = [
     "branch create",
     "branch reset",
     "branch delete",
+    "restore",
     "secrets rotate",
     "cutover",
     "rollback",

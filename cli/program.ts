@@ -16,6 +16,7 @@ import { registerPlan } from "./commands/plan.ts";
 import { registerPreview } from "./commands/preview.ts";
 import { registerPsql } from "./commands/psql.ts";
 import { registerReleases } from "./commands/rollout/releases.ts";
+import { registerRestore } from "./commands/restore.ts";
 import { registerRollback } from "./commands/rollout/rollback.ts";
 import { registerRollout } from "./commands/rollout/rollout.ts";
 import { registerSecrets } from "./commands/secrets.ts";
@@ -93,6 +94,7 @@ for (const register of [
   registerMigrate,
   registerBackup,
   registerBranch,
+  registerRestore,
   registerSecrets,
   registerImage,
   registerDoctor,

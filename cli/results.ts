@@ -4,6 +4,8 @@ import type { BackupResult } from "../operations/backups/request.ts";
 import type { BranchDiff } from "../operations/branches/diff.ts";
 import type { BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
+import type { RestoreResult } from "../operations/restore/restore.ts";
+import type { ScratchInfo } from "../operations/restore/scratch.ts";
 import type { AbortResult } from "../operations/rollout/commands/abort.ts";
 import type { LedResult } from "../operations/rollout/commands/ask-leader.ts";
 import type { RolloutDetail, RolloutHistory } from "../operations/rollout/commands/history.ts";
@@ -63,6 +65,10 @@ export interface Results {
   "branch diff": BranchDiff;
   "branch reset": BranchCreated;
   "branch delete": BranchDeleted;
+  restore: RestoreResult;
+  "restore list": RestoreListData;
+  "restore promote": ScratchInfo;
+  "restore drop": ScratchInfo;
   "secrets rotate": RotationResult;
   "secrets status": RotationStatus;
   "image build": ImageBuildResult;
@@ -104,6 +110,12 @@ export interface BranchStatusData {
   readonly url?: string;
   /** File with the password, if the URL lacks it. */
   readonly passwords?: string;
+}
+
+/** `restore list`. */
+export interface RestoreListData {
+  /** Oldest first. */
+  readonly servers: readonly ScratchInfo[];
 }
 
 /** How many checks and tests passed, failed and were skipped. */

@@ -10,6 +10,8 @@ export const LABELS = {
   slot: "exai.slot",
   /** SHA-256 over the complete definition of a Compose container. */
   configHash: "exai.config-hash",
+  /** Instance whose database a scratch server is restored from. Such a server is not part of the instance. */
+  restored: "exai.restored",
 } as const;
 
 /** End of the component of a carrier: a container that never starts, and whose volumes have the files of another one. */

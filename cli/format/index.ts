@@ -18,6 +18,7 @@ import { formatAudit, formatPlan } from "./plan.ts";
 import { formatPreview } from "./preview.ts";
 import { formatDown, formatEnvironment, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatRolloutChange } from "./rollout/change.ts";
+import { formatRestore, formatRestoreDrop, formatRestoreList, formatRestorePromote } from "./restore.ts";
 import { formatReleases } from "./rollout/releases.ts";
 import { formatSecretsRotate, formatSecretsStatus } from "./secrets.ts";
 import { formatTesterLink } from "./rollout/tester-link.ts";
@@ -62,6 +63,10 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch diff": formatBranchDiff,
   "branch reset": formatBranchCreate,
   "branch delete": formatBranchDelete,
+  restore: formatRestore,
+  "restore list": formatRestoreList,
+  "restore promote": formatRestorePromote,
+  "restore drop": formatRestoreDrop,
   "image build": formatImageBuild,
   doctor: formatDoctor,
   test: formatTest,

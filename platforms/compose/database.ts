@@ -1,5 +1,10 @@
 import { lockWaitOf } from "../../operations/migrations/locks.ts";
+import { UserError } from "../../contract/errors.ts";
+import { BACKUPS_KEY, generatedName } from "../../contract/engine/names.ts";
+import { command, fix } from "../../contract/fix.ts";
+import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { verifiedUrl } from "../../operations/migrations/url.ts";
+import type { RestorePlace } from "../../operations/restore/scratch.ts";
 import { environmentUrl } from "../database-url.ts";
 import type { Database, DatabaseOptions } from "../platform.ts";
 import type { DockerStack } from "./project.ts";
@@ -15,5 +20,25 @@ export function databaseOf(stack: DockerStack, { url, signal }: DatabaseOptions)
     guard: localGuard(stack, signal),
     locks: lockWaitOf(stack.settings),
     exclusively: (verb, work) => withStackLock(placeOf(stack), verb, work),
+  };
+}
+
+/** The repository of a local stack's backups. @throws UserError without the passphrase of the repository */
+export function restorePlaceOf(stack: DockerStack): RestorePlace {
+  const { instance } = stack.settings;
+  const passphrase = stack.state.known(generatedName(BACKUPS_KEY));
+  if (passphrase === undefined)
+    throw new UserError(
+      "not-found",
+      `stack ${stack.declared.name}`,
+      "has no passphrase of its backups in secrets.json",
+      fix`${command("up")} makes a stack; to read the backups of another machine, copy its secrets.json with its volumes`,
+    );
+  return {
+    stack: stack.declared.name,
+    instance,
+    image: LOCAL_IMAGES.postgres,
+    passphrase,
+    url: localDatabaseUrl(stack),
   };
 }

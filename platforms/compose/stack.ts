@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Operation } from "../../contract/events.ts";
+import { dropAllScratch } from "../../operations/restore/scratch.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
 import { loadProgram } from "../../synth/lazy.ts";
 import { declaredStack, type DeclaredStack } from "../declared.ts";
@@ -12,7 +13,7 @@ import { absentFromDocker } from "./absent.ts";
 import { FileAuditStore } from "./audit-file.ts";
 import { DockerBranchHost } from "./branches/host.ts";
 import { removeBranches } from "./branches/container.ts";
-import { databaseOf } from "./database.ts";
+import { databaseOf, restorePlaceOf } from "./database.ts";
 import { composeDown, removeFiles } from "./down.ts";
 import { homeEntries } from "./home.ts";
 import { engineTarget } from "./project.ts";
@@ -47,7 +48,11 @@ export function composeStack(declared: DeclaredStack): Stack {
     },
     down: (options) =>
       withStackLock(place, "down", async function* () {
-        if (!(await madeByEngine(settings.instance))) return yield* composeDown(stack, options);
+        if (!(await madeByEngine(settings.instance))) {
+          const result = yield* composeDown(stack, options);
+          await dropAllScratch(settings.instance);
+          return result;
+        }
         const { confirm, volumes } = options;
         const { own } = homeEntries(home, settings.instance);
         // The engine does not know them, and they use its volumes.
@@ -56,6 +61,7 @@ export function composeStack(declared: DeclaredStack): Stack {
           ...options,
           confirm: confirm && ((plan) => confirm({ ...plan, home, files: own })),
         });
+        await dropAllScratch(settings.instance);
         if (volumes) yield* removeFiles(home, settings.instance, []);
         return result;
       }),
@@ -77,6 +83,7 @@ export function composeStack(declared: DeclaredStack): Stack {
       main: databaseOf(stack, options).url,
       passwords: join(home, "secrets.json"),
     }),
+    restores: () => restorePlaceOf(stack),
     exec: (slot, options) => composeExec(stack, slot, options),
     psql: (options) => composePsql(stack, options),
     rotation: (signal, kind) => ({

@@ -73,6 +73,15 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
         "make the branch in Supabase's dashboard, or with supabase branches create; then use its URL with EXAI_DATABASE_URL",
       );
     },
+    restores: () => {
+      const { instance } = declared.settings;
+      throw new UserError(
+        "invalid-argument",
+        `stack ${name}`,
+        "runs on a cluster, where this program cannot restore a database yet",
+        `restore a dump by hand with kubectl --namespace ${instance}, or use Supabase's point-in-time recovery: docs/operations/restore.md`,
+      );
+    },
     exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),
     psql: async ({ args }) => psqlSession(await verifiedDatabase(declared), args),
     rotation: (signal, kind) => rotationOf(declared, signal, kind),

@@ -31,6 +31,8 @@ export interface PostgresStack {
   readonly image: string;
   readonly password: string;
   readonly monitorPassword: string;
+  /** Passphrase of the repository. */
+  readonly passphrase: string;
   /** URL of the owner. */
   readonly url: string;
   readonly port: number;
@@ -53,7 +55,8 @@ export async function buildPostgresImage(): Promise<string> {
   const source = sourceOf(LOCAL_IMAGES.postgres);
   if (source === undefined) throw new Error("nothing builds the image of the database");
   await buildImage(await source.define(tag, BASE_IMAGE));
-  return tag;
+  // The image itself: another checkout may give the tag to its own.
+  return (await docker(["image", "inspect", "--format", "{{.Id}}", tag])).trim();
 }
 
 /** Starts the database and waits until it is healthy; the runner waits for {@link PostgresStack.startRunner}. */
@@ -68,7 +71,11 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     string,
     string,
   ];
-  const volumes = { data: `${name}-data`, repository: `${name}-backups`, socket: `${name}-socket` };
+  const volumes = {
+    data: `${name}-postgres-data`,
+    repository: `${name}-postgres-backups`,
+    socket: `${name}-postgres-socket`,
+  };
   const prelude = readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8");
   const schedules = backupSchedules({
     timeZone: "UTC",
@@ -84,6 +91,7 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     image,
     password,
     monitorPassword,
+    passphrase,
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
     port,
     home,
@@ -124,6 +132,15 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     throw new Error(`the database did not start:\n${logs.stdout}${logs.stderr}`, { cause: error });
   }
   return stack;
+}
+
+/** Waits until the runner has made and verified the first backup. */
+export async function firstBackup(stack: PostgresStack, seconds = 120): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while ((await stack.sql("select count(*) from public.backup_verification where status = 'passed'")) === "0\n") {
+    if (Date.now() > deadline) throw new Error((await tryDocker(["logs", "--tail", "20", stack.runner])).stderr);
+    await sleep(300);
+  }
 }
 
 /** Waits for Docker's health check. */

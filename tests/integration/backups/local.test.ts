@@ -227,7 +227,7 @@ describe("backups of the local database", () => {
         "--volume",
         `${scratch}-data:/var/lib/postgresql/data`,
         "--volume",
-        `${stack.name}-backups:/var/lib/pgbackrest:ro`,
+        `${stack.name}-postgres-backups:/var/lib/pgbackrest:ro`,
       ],
       ...[
         "--volume",
@@ -260,7 +260,7 @@ describe("backups of the local database", () => {
         "--network",
         "none",
         "--volume",
-        `${stack.name}-backups:/repository:ro`,
+        `${stack.name}-postgres-backups:/repository:ro`,
         "--entrypoint",
         "bash",
         stack.image,

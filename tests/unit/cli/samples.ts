@@ -159,6 +159,10 @@ const BACKUP: Results["backup list"]["backups"][number] = {
   ...{ error: null, expiredAt: null, verification: "passed" },
 };
 
+const SCRATCH: Results["restore drop"] = {
+  ...{ name: "20261129t131415", container: "exai-restored-20261129t131415", running: true, createdAt: new Date(AT) },
+};
+
 const service = (name: string, state: string) => ({
   ...{ service: name, state, image: LONG_IMAGE, startedAt: "2026-11-29T08:00:00.000Z" },
   ports: ["127.0.0.1:8080->8080", "127.0.0.1:8079->8079"],
@@ -368,6 +372,30 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   "backup now": [{ outcome: "completed", backup: BACKUP, seconds: 12 }],
   "backup list": [{ backups: [BACKUP, { ...BACKUP, status: "failed", error: "the disk is full" }] }, { backups: [] }],
   ...BRANCH_SAMPLES,
+  restore: [
+    {
+      ...{ outcome: "restored", name: "20261129t131415", container: "exai-restored-20261129t131415" },
+      ...{ state: "read-only", backup: "20261129-020000F", tables: [], fetchSeconds: 12, replaySeconds: 3.2 },
+      ...{ before: { lsn: "0/5016180", at: new Date(AT), transaction: 774 }, after: null },
+    },
+    {
+      ...{ outcome: "restored", name: "files", container: "exai-restored-files", state: "writable", before: null },
+      ...{ backup: "20261129-020000F", fetchSeconds: 12, replaySeconds: 3.2 },
+      after: { lsn: "0/5016180", at: new Date(AT), transaction: 774 },
+      statement: { kind: "delete", tables: ["public.files"], rows: 12, lsn: "0/5016180", at: new Date(AT) },
+      tables: [{ table: "public.files", as: "public.files_restored_20261129t131415", rows: 1200 }],
+    },
+    {
+      outcome: "ambiguous",
+      statements: [
+        { kind: "drop", tables: ["public.files", "public.messages"], lsn: "0/5016180", at: new Date(AT) },
+        { kind: "truncate", tables: ["public.files"], lsn: "0/5026180", at: new Date(AT) },
+      ],
+    },
+  ],
+  "restore list": [{ servers: [SCRATCH, { ...SCRATCH, running: false }] }, { servers: [] }],
+  "restore promote": [SCRATCH],
+  "restore drop": [SCRATCH],
   "image build": [{ tag: "exai/reference-server:bad", outcome: "built", faults: "errors=0.2" }],
   doctor: [
     {

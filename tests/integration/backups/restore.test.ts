@@ -1,0 +1,119 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { migrateApply } from "../../../cli/commands/migrate.ts";
+import { restoreInto } from "../../../cli/commands/restore.ts";
+import { docker } from "../../../operations/docker/cli.ts";
+import type { Restored, RestoreRequest, RestoreResult } from "../../../operations/restore/restore.ts";
+import { dropAllScratch, dropScratch, listScratch, type RestorePlace } from "../../../operations/restore/scratch.ts";
+import { firstBackup, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
+import { runVerb as run } from "../../support/verbs.ts";
+
+let stack: PostgresStack;
+let place: RestorePlace;
+/** When all rows were there, and after the table was dropped. */
+let complete: Date;
+let dropped: Date;
+
+beforeAll(async () => {
+  stack = await startPostgresStack();
+  await run(migrateApply(stack.url));
+  await stack.startRunner();
+  await firstBackup(stack);
+  const { name: instance, image, passphrase, url } = stack;
+  place = { stack: "local", instance, image, passphrase, url };
+  await stack.sql(`
+    create table public.orders (id bigserial primary key, item text not null, price numeric check (price > 0));
+    create index orders_item_idx on public.orders (item);
+    insert into public.orders (item, price) select 'item ' || i, i from generate_series(1, 3000) as i;
+    create table public.events (id bigint generated always as identity primary key, at timestamptz default now());
+    insert into public.events default values;
+    insert into public.events default values;`);
+  complete = await now();
+  await stack.sql("vacuum full public.orders");
+  await stack.sql("delete from public.orders where id > 2990");
+  await stack.sql("drop table public.orders");
+  await stack.sql("insert into public.events default values");
+  dropped = await now();
+}, 600_000);
+afterAll(async () => {
+  await stack.down();
+});
+
+afterEach(async () => {
+  await dropAllScratch(stack.name);
+});
+
+async function now(): Promise<Date> {
+  return new Date(`${(await stack.sql("select clock_timestamp()::timestamp")).trim().replace(" ", "T")}Z`);
+}
+
+async function restored(request: Partial<RestoreRequest> & Pick<RestoreRequest, "target" | "name">) {
+  const { code, events } = await run(restoreInto(place, { tables: [], pause: false, ...request }));
+  const { data } = events.at(-1) as { data: RestoreResult };
+  return { code, data };
+}
+
+function query(name: string, sql: string): Promise<string> {
+  return docker(["exec", `${stack.name}-restored-${name}`, "psql", "-XqAt", "-c", sql]);
+}
+
+describe("a restore into a scratch server", () => {
+  it("has all commits up to a time and none after it, read-only until it is promoted", async () => {
+    const { data } = await restored({ target: { kind: "time", at: complete }, name: "time", pause: true });
+    const { state, before, after } = data as Restored;
+    expect(state).toBe("read-only");
+    expect(before?.at.getTime()).toBeLessThanOrEqual(complete.getTime());
+    expect(after?.at.getTime()).toBeGreaterThan(complete.getTime());
+    expect(await query("time", "select count(*), pg_is_in_recovery() from orders")).toBe("3000|t\n");
+    await expect(query("time", "insert into events default values")).rejects.toThrow(/read-only/);
+  });
+
+  it("ends before a DROP TABLE whose time is not known exactly, and copies the table back", async () => {
+    const around = new Date(dropped.getTime() + 120_000);
+    const target = { kind: "before", at: around, withinMinutes: 15 } as const;
+    const { code, data } = await restored({ target, name: "before", tables: ["public.orders"] });
+    expect(code).toBe(0);
+    const { statement, tables } = data as Restored;
+    expect(statement).toMatchObject({ kind: "drop", tables: ["public.orders"] });
+    const [copy] = tables;
+    expect(copy).toMatchObject({ table: "public.orders", rows: 2990 });
+    const as = copy?.as ?? "";
+    expect(as).toMatch(/^public\.orders_restored_\d{8}t\d{6}$/);
+    expect(await stack.sql(`select count(*), min(price), max(item) from ${as}`)).toBe("2990|1|item 999\n");
+    // It goes on counting after the last number, keeps its checks, and only the owner reads it.
+    expect(await stack.sql(`insert into ${as} (item, price) values ('new', 1) returning id`)).toBe("2991\n");
+    await expect(stack.sql(`insert into ${as} (item, price) values ('free', 0)`)).rejects.toThrow(/check constraint/);
+    expect(await stack.sql(`set role service_role; select has_table_privilege('anon', '${as}', 'select')`)).toBe("f\n");
+    expect(await query("before", "select count(*) from orders")).toBe("2990\n");
+  });
+
+  it("to the last commit has everything, and changes neither database nor archive", async () => {
+    const timeline = () => stack.sql("select timeline_id from pg_control_checkpoint()");
+    const earlier = await timeline();
+    const { data } = await restored({ target: { kind: "latest" }, name: "latest" });
+    expect(data).toMatchObject({ outcome: "restored", state: "writable", after: null });
+    expect(await query("latest", "select count(*), to_regclass('orders') is null from events")).toBe("3|t\n");
+    // Its own timeline stays its own.
+    expect(await query("latest", "select pg_is_in_recovery(), count(*) from cron.job where false")).toBe("f|0\n");
+    expect(await timeline()).toBe(earlier);
+    expect((await listScratch(stack.name)).map(({ name }) => name)).toEqual(["latest"]);
+    await expect(restored({ target: { kind: "latest" }, name: "latest" })).rejects.toThrow(/of this name exists/);
+    await dropScratch(stack.name, "latest");
+  });
+
+  it("lists the statements where several match, and restores nothing", async () => {
+    await stack.sql("create table public.a (); create table public.b ()");
+    await stack.sql("drop table public.a");
+    await stack.sql("drop table public.b");
+    const target = { kind: "before", at: await now(), withinMinutes: 15 } as const;
+    const { code, data } = await restored({ target, name: "several" });
+    expect(code).toBe(3);
+    expect(data.outcome).toBe("ambiguous");
+    expect(await listScratch(stack.name)).toEqual([]);
+  });
+
+  it("names the reason if the target is before the first backup", async () => {
+    const at = new Date(complete.getTime() - 86_400_000);
+    await expect(restored({ target: { kind: "time", at }, name: "early" })).rejects.toThrow(/after the target/);
+    expect(await listScratch(stack.name)).toEqual([]);
+  });
+});
