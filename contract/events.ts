@@ -1,5 +1,6 @@
 import type { Failure } from "./failure.ts";
 import type { Fix } from "./fix.ts";
+import type { HookRun } from "./hooks.ts";
 import type { LockBlocker } from "./sql/blocker.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -29,6 +30,8 @@ export interface StepEvent {
   readonly verdicts?: readonly Verdict[] | undefined;
   /** Sessions that hold a lock for which the step waits, the oldest transaction first. */
   readonly blockers?: readonly LockBlocker[] | undefined;
+  /** The run of a hook that has begun or ended. */
+  readonly hook?: HookRun | undefined;
   /** Why the step failed. */
   readonly failure?: Failure | undefined;
   /** The request that ended the step before its time. */

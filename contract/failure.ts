@@ -1,3 +1,4 @@
+import type { HookRun } from "./hooks.ts";
 import type { Slot } from "./slots.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -24,5 +25,7 @@ export type Failure =
   | { readonly code: "container-failed"; readonly slot: Slot; readonly verdict: Verdict; readonly log?: string }
   /** A smoke check failed. */
   | { readonly code: "smoke-failed"; readonly check: string; readonly message: string }
+  /** A hook failed that the release may not go on without. */
+  | { readonly code: "hook-failed"; readonly run: HookRun }
   /** The work of a state failed with an error. */
   | { readonly code: "error"; readonly message: string };

@@ -40,7 +40,7 @@ everything before the first resource, with the key, the reason and the command t
 
 Rules that need more than one setting: ports on this machine differ from each other; \`wsPort\` is not 8080, and on a cluster none of 8073 to 8078; \`staging\` and
 \`prod\` need \`image\`, or \`buildContext\` with \`buildRepository\`, and take images by digest alone; \`productionUrl\` is
-\`https:\` in \`prod\`; \`jwtSecretPrevious\` differs from \`jwtSecret\`; \`rolloutWebhook\` needs \`rolloutWebhookSecret\`; \`simpleToolTimeout\` is at most \`workflowToolTimeout\`.
+\`https:\` in \`prod\`; \`jwtSecretPrevious\` differs from \`jwtSecret\`; \`rolloutWebhook\` needs \`rolloutWebhookSecret\`, and a \`url\` in \`rolloutHooks\` needs \`rolloutHookSecret\`; \`simpleToolTimeout\` is at most \`workflowToolTimeout\`.
 `;
 
 /** The page of all settings, in Markdown as prettier writes it. */

@@ -1,4 +1,5 @@
 import type { Failure } from "../../contract/failure.ts";
+import { hookText } from "../../operations/notify/wording.ts";
 import { byImportance, verdictDetail, verdictLine } from "./gates.ts";
 
 /** A failure in one line. */
@@ -18,6 +19,8 @@ export function failureText(failure: Failure): string {
       return `${verdictLine(failure.verdict)} on ${failure.slot}${logText(failure.log)}`;
     case "smoke-failed":
       return `smoke check "${failure.check}" failed: ${failure.message}`;
+    case "hook-failed":
+      return `hook ${hookText(failure.run)}`;
     case "error":
       return failure.message;
   }

@@ -22,16 +22,27 @@ export const DELIVERY_TIMES: DeliveryTimes = {
 
 /** How a delivery ended. The reason contains no address and no secret. */
 export type Delivery =
-  | { readonly outcome: "delivered" }
-  | { readonly outcome: "failed"; readonly reason: string }
+  | { readonly outcome: "delivered"; readonly reply: Reply }
+  /** `refused`: the receiver does not take it, and was not asked again. */
+  | { readonly outcome: "failed"; readonly reason: string; readonly refused: boolean; readonly reply?: Reply }
   /** The signal aborted it. */
-  | { readonly outcome: "stopped"; readonly reason: string };
+  | { readonly outcome: "stopped"; readonly reason: string; readonly reply?: undefined };
+
+/** A response of the receiver. Its text may repeat what was sent. */
+export interface Reply {
+  readonly status: number;
+  /** The first {@link REPLY_BYTES} bytes. */
+  readonly text: string;
+}
+
+/** Bytes of a response that are read. */
+const REPLY_BYTES = 4096;
 
 type Attempt =
-  | { readonly outcome: "delivered" }
+  | { readonly outcome: "delivered"; readonly reply: Reply }
   /** Another attempt would have the same result. */
-  | { readonly outcome: "refused"; readonly reason: string }
-  | { readonly outcome: "again"; readonly reason: string; readonly afterSeconds?: number };
+  | { readonly outcome: "refused"; readonly reason: string; readonly reply: Reply }
+  | { readonly outcome: "again"; readonly reason: string; readonly reply?: Reply; readonly afterSeconds?: number };
 
 /** Sends a parcel until it is accepted, refused, or too late. Never throws. */
 export async function deliver(
@@ -48,15 +59,17 @@ export async function deliver(
     try {
       parcel = await pack(Date.now());
     } catch (error) {
-      return { outcome: "failed", reason: error instanceof Error ? error.message : String(error) };
+      return { outcome: "failed", refused: false, reason: error instanceof Error ? error.message : String(error) };
     }
     if (stopped()) return { outcome: "stopped", reason };
-    const attempt = await send(parcel, times.attemptSeconds, signal);
+    const left = Math.max(1, Math.ceil(deadline - performance.now()));
+    const attempt = await send(parcel, Math.min(times.attemptSeconds * 1000, left), signal);
     if (attempt.outcome === "delivered") return attempt;
-    if (attempt.outcome === "refused") return { outcome: "failed", reason: attempt.reason };
+    const reply = attempt.reply === undefined ? {} : { reply: attempt.reply };
+    if (attempt.outcome === "refused") return { outcome: "failed", refused: true, reason: attempt.reason, ...reply };
     if (!stopped()) ({ reason } = attempt);
     const pause = (attempt.afterSeconds ?? backoff(tries, times)) * 1000;
-    if (performance.now() + pause > deadline) return { outcome: "failed", reason };
+    if (performance.now() + pause > deadline) return { outcome: "failed", refused: false, reason, ...reply };
     await sleep(pause, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -66,8 +79,8 @@ function backoff(tries: number, { pauseSeconds, longestPauseSeconds }: DeliveryT
   return Math.min(longestPauseSeconds, pauseSeconds * 2 ** tries) * (0.5 + Math.random() / 2);
 }
 
-async function send(parcel: Parcel, attemptSeconds: number, signal: AbortSignal): Promise<Attempt> {
-  const limit = AbortSignal.timeout(attemptSeconds * 1000);
+async function send(parcel: Parcel, limitMs: number, signal: AbortSignal): Promise<Attempt> {
+  const limit = AbortSignal.timeout(limitMs);
   try {
     const response = await fetch(parcel.url, {
       method: "POST",
@@ -77,23 +90,34 @@ async function send(parcel: Parcel, attemptSeconds: number, signal: AbortSignal)
       redirect: "manual",
       signal: AbortSignal.any([signal, limit]),
     });
-    if (response.ok) {
-      await response.body?.cancel();
-      return { outcome: "delivered" };
-    }
-    const reason = `HTTP ${String(response.status)}${await reasonWord(response)}`;
     const { status } = response;
-    if (status !== 408 && status !== 425 && status !== 429 && status < 500) return { outcome: "refused", reason };
+    const reply = { status, text: await firstBytes(response) };
+    if (response.ok) return { outcome: "delivered", reply };
+    const reason = `HTTP ${String(status)}${reasonWord(reply.text)}`;
+    if (status !== 408 && status !== 425 && status !== 429 && status < 500)
+      return { outcome: "refused", reason, reply };
     const after = Number(response.headers.get("retry-after") ?? NaN);
-    return { outcome: "again", reason, ...(after >= 0 ? { afterSeconds: after } : {}) };
+    return { outcome: "again", reason, reply, ...(after >= 0 ? { afterSeconds: after } : {}) };
   } catch (error) {
-    return { outcome: "again", reason: limit.aborted ? `no answer within ${String(attemptSeconds)} s` : codeOf(error) };
+    const reason = limit.aborted ? `no answer within ${String(Math.round(limitMs / 100) / 10)} s` : codeOf(error);
+    return { outcome: "again", reason };
   }
 }
 
+/** The start of a body; the rest is not read, however long it is. */
+async function firstBytes({ body }: Response): Promise<string> {
+  if (body === null) return "";
+  let bytes = Buffer.alloc(0);
+  for await (const chunk of body as ReadableStream<Uint8Array>) {
+    bytes = Buffer.concat([bytes, chunk]);
+    // Ends the iteration, which cancels the body.
+    if (bytes.length >= REPLY_BYTES) break;
+  }
+  return bytes.subarray(0, REPLY_BYTES).toString("utf8");
+}
+
 /** Slack's reason for a refusal, which is one word. A longer text may repeat what was sent and must not be logged. */
-async function reasonWord(response: Response): Promise<string> {
-  const text = await response.text();
+function reasonWord(text: string): string {
   return /^[a-z_]{1,40}$/.test(text) ? ` (${text})` : "";
 }
 

@@ -1,6 +1,7 @@
 import { command, fix } from "../../contract/fix.ts";
 import type { Announcement } from "./announcement.ts";
 import type { Failure } from "../../contract/failure.ts";
+import type { HookReason, HookRun } from "../../contract/hooks.ts";
 import type { Verdict, VerdictUnit } from "../../contract/verdict.ts";
 
 /** An announcement in one sentence, without the stack. */
@@ -49,10 +50,36 @@ export function failureText(failure: Failure): string {
       return verdictText(failure.verdict);
     case "smoke-failed":
       return `smoke test, ${failure.check}: ${failure.message}`;
+    case "hook-failed":
+      return `hook ${hookText(failure.run)}`;
     case "error":
       return failure.message;
   }
 }
+
+/** A run of a hook: `acceptance failed (attempt 2), refused, 409: no capacity`. */
+export function hookText(run: HookRun): string {
+  return `${run.hook} ${hookResultText(run)}`;
+}
+
+/** What became of a run: `failed, refused, 503: no capacity`. */
+export function hookResultText({ attempt, end }: Pick<HookRun, "attempt" | "end">): string {
+  const again = attempt === 1 ? "" : ` (attempt ${String(attempt)})`;
+  if (end === undefined) return `runs${again}`;
+  const status = end.status === undefined ? "" : String(end.status);
+  const why =
+    end.why === "accepted" ? status : [HOOK_REASONS[end.why], status].filter((part) => part !== "").join(", ");
+  const answer = end.answer === undefined ? "" : `: ${end.answer}`;
+  return `${end.outcome}${again}${why === "" ? "" : `, ${why}`}${answer}`;
+}
+
+const HOOK_REASONS: Readonly<Record<Exclude<HookReason, "accepted">, string>> = {
+  refused: "refused",
+  redirected: "a redirect is not followed",
+  timeout: "no acceptance in its time",
+  "not-started": "the program cannot be started",
+  "not-configured": "not configured on this machine",
+};
 
 /** A figure with its unit. */
 export function amount(value: number, unit: VerdictUnit = "value"): string {

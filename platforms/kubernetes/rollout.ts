@@ -25,6 +25,7 @@ import { loadEngine } from "../pulumi/lazy.ts";
 import { engineImages, type CheckSettings } from "./engine-images.ts";
 import { checkKeys, JWT_KEY, slotSecret } from "./keys.ts";
 import { clusterSchema } from "./schema.ts";
+import { hookRunner } from "../hooks.ts";
 import { notifierOf } from "../notifications.ts";
 
 /** The Prometheus that the stack declares. */
@@ -42,6 +43,7 @@ export async function openKubernetesRollout(
   const { name, settings, source } = declared;
   const cluster = clusterOf(settings);
   const announcer = notifierOf(settings, source, new KubernetesCursorStore(cluster), () => decrypted(declared));
+  const hooks = hookRunner(settings, source, () => decrypted(declared));
   const schema = clusterSchema(declared);
   const check: CheckSettings = async (slot, config) => {
     checkKeys(name, slot, config, await slotSecret(cluster, otherSlot(slot)));
@@ -64,6 +66,7 @@ export async function openKubernetesRollout(
     webSocketToken: async () => smokeToken(await jwtKey(name, cluster, rotationIn(source))),
     ...(schema === undefined ? {} : { schema }),
     ...(announcer === undefined ? {} : { announcer }),
+    ...(hooks === undefined ? {} : { hooks }),
     signal,
   });
 }

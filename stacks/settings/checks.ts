@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { isTimeZone } from "../../contract/cron/zones.ts";
 import { gateQuery } from "../../contract/gates.ts";
+import { hookDefinition, isSafeTransport } from "../../contract/hooks.ts";
 
 /**
  * Checks of single values. Each turns the raw string of the configuration into its typed value or says in a few words
@@ -63,10 +64,10 @@ export function url(...schemes: readonly string[]) {
 }
 
 /** An address that is a secret itself: https, or http to this machine alone. */
-export const secretUrl = url("https", "http").refine((value) => {
-  const { protocol, hostname } = URL.parse(value) ?? { protocol: "", hostname: "" };
-  return protocol !== "http:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
-}, issue("uses http: to another machine, where traffic can be intercepted: use https:"));
+export const secretUrl = url("https", "http").refine(
+  isSafeTransport,
+  issue("uses http: to another machine, where traffic can be intercepted: use https:"),
+);
 
 /** PagerDuty's key of an integration on a service; keys of rulesets begin with R and take no change events. */
 export const changeEventKey = z
@@ -182,23 +183,31 @@ export const hostsAndPorts = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-/** JSON of the gates of the user's own; their names differ. */
-export const gateQueries = z.string().transform((value, context) => {
-  const refuse = (message: string): never => {
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  };
-  let json: unknown;
-  try {
-    json = JSON.parse(value);
-  } catch {
-    return refuse("is not JSON");
-  }
-  const { data, error } = z.array(gateQuery).safeParse(json);
-  if (error !== undefined) {
-    const [first] = error.issues;
-    return refuse(`is not right at ${first?.path.join(".") ?? "its root"}: ${first?.message ?? ""}`);
-  }
-  const twice = data.find(({ name }, index) => data.findIndex((each) => each.name === name) < index);
-  return twice === undefined ? data : refuse(`has two gates named ${twice.name}`);
-});
+/** JSON of a list whose entries have names that differ. @param what one entry, in a few words */
+function namedList<Entry extends z.ZodType<{ readonly name: string }>>(entry: Entry, what: string) {
+  return z.string().transform((value, context): z.output<Entry>[] => {
+    const refuse = (message: string): never => {
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    };
+    let json: unknown;
+    try {
+      json = JSON.parse(value);
+    } catch {
+      return refuse("is not JSON");
+    }
+    const { data, error } = z.array(entry).safeParse(json);
+    if (error !== undefined) {
+      const [first] = error.issues;
+      return refuse(`is not right at ${first?.path.join(".") ?? "its root"}: ${first?.message ?? ""}`);
+    }
+    const twice = data.find(({ name }, index) => data.findIndex((each) => each.name === name) < index);
+    return twice === undefined ? data : refuse(`has two ${what}s named ${twice.name}`);
+  });
+}
+
+/** JSON of the gates of the user's own. */
+export const gateQueries = namedList(gateQuery, "gate");
+
+/** JSON of the hooks of a rollout. */
+export const rolloutHooks = namedList(hookDefinition, "hook");

@@ -236,6 +236,8 @@ function crossChecks(
     refusals.remove("jwtSecretPrevious", "is the same key as exai:jwtSecret");
   if (isGiven("rolloutWebhook") && !isGiven("rolloutWebhookSecret"))
     refusals.set("rolloutWebhookSecret", "is not set; exai:rolloutWebhook is sent nothing unsigned");
+  if (values.rolloutHooks?.some(({ url }) => url !== undefined) === true && !isGiven("rolloutHookSecret"))
+    refusals.set("rolloutHookSecret", "is not set; a hook of exai:rolloutHooks is sent nothing unsigned");
   for (const slot of ["blue", "green"] as const)
     if ((plain[`${slot}JwtKeys`] ?? "current") !== "current" && !isGiven("jwtSecretNext"))
       refusals.remove(`${slot}JwtKeys`, `is "${plain[`${slot}JwtKeys`] ?? ""}", and there is no exai:jwtSecretNext`);

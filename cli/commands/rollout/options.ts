@@ -29,6 +29,8 @@ export interface CutoverOptions {
   readonly approve?: boolean;
   /** Also the image that the users have. */
   readonly again?: boolean;
+  /** Runs no hooks. */
+  readonly skipHooks?: boolean;
   readonly reason?: string;
 }
 
@@ -42,6 +44,7 @@ export function withCutover(command: Command): Command {
       .option("--standby <time>", "time for which the old release stays warm")
       .option("--drain <time>", "time after which open connections of the idle slot are closed before it is deployed")
       .option("--again", "deploy the image once more that the users already have")
+      .option("--skip-hooks", "run none of the hooks of exai:rolloutHooks")
       .option("--approve", "wait for ./exai rollout promote before the release gets all users"),
   );
 }
@@ -97,6 +100,7 @@ export function requestOf(options: CutoverOptions): Partial<CutoverRequest> {
     ...seconds("standby"),
     ...seconds("drain"),
     again: options.again === true,
+    ...(options.skipHooks === true ? { skipHooks: true } : {}),
     ...(options.approve === true ? { approval: true } : {}),
     ...(reason === undefined ? {} : { reason }),
   };

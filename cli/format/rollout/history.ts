@@ -1,5 +1,6 @@
 import { command } from "../../../contract/fix.ts";
 import type { RolloutDetail, RolloutHistory, RolloutSummary } from "../../../operations/rollout/commands/history.ts";
+import { hookText } from "../../../operations/notify/wording.ts";
 import { heading, next, type Block } from "../block.ts";
 import { causeText, weightsText } from "./words.ts";
 import { span } from "../units.ts";
@@ -55,7 +56,7 @@ function one({ entries, ...summary }: RolloutDetail): readonly Block[] {
         entry.label,
         weightsText(entry.weights),
         entry.who,
-        causeText(entry),
+        entry.hook === undefined ? causeText(entry) : hookText(entry.hook),
       ]),
     },
     ...(verdicts.length === 0

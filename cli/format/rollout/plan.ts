@@ -1,4 +1,5 @@
 import { command } from "../../../contract/fix.ts";
+import type { PlannedHook } from "../../../contract/hooks.ts";
 import { migrationLabel } from "../../../contract/sql/files.ts";
 import type { CutoverPlan, PlannedMigrations, Stage } from "../../../operations/rollout/commands/plan.ts";
 import type { GateSettings } from "../../../operations/rollout/gates/settings.ts";
@@ -81,11 +82,18 @@ function stageText(stage: Stage, { stable, candidate, image = "IMAGE" }: Cutover
       return stage.weight === 100 ? `${candidate} has all users` : `gates pass, within ${span(stage.withinSeconds)}`;
     case "approve":
       return `waits for ${typed(command("rollout promote"))}`;
+    case "hooks":
+      return stage.hooks.map(plannedHookText).join("; ");
     case "bake":
       return "gates pass";
     case "standby":
       return `complete; ${stable} stays warm for ${span(stage.standbySeconds)}`;
   }
+}
+
+function plannedHookText({ name, timeoutSeconds, onFailure }: PlannedHook): string {
+  const consequence = onFailure === "rollback" ? "otherwise it rolls back" : "a failure is noted";
+  return `${name} within ${span(timeoutSeconds)}, ${consequence}`;
 }
 
 function migrationText(schema: PlannedMigrations): string {

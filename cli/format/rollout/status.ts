@@ -2,6 +2,7 @@ import { command } from "../../../contract/fix.ts";
 import type { RolloutStatus } from "../../../operations/rollout/commands/status.ts";
 import type { WatchResult } from "../../../operations/rollout/commands/watch.ts";
 import type { SlotSnapshot } from "../../../operations/rollout/commands/snapshot.ts";
+import { hookResultText } from "../../../operations/notify/wording.ts";
 import { heading, lines, next, type Block, type Column, type NextCommand, type ViewFormatter } from "../block.ts";
 import { summaryText } from "./history.ts";
 import { causeText, holderText, weightsText } from "./words.ts";
@@ -62,6 +63,16 @@ function viewBlocks(status: RolloutStatus, title: readonly Block[]): readonly Bl
     ...title,
     slotTable(status),
     ...(details.length === 0 ? [] : [lines(...details)]),
+    ...((status.hooks ?? []).length === 0
+      ? []
+      : [
+          {
+            type: "table",
+            title: "hooks",
+            columns: [{ title: "hook" }, { title: "step" }, { title: "result" }],
+            rows: (status.hooks ?? []).map((run) => [run.hook, run.step, hookResultText(run)]),
+          } as const,
+        ]),
     ...(verdicts.length === 0
       ? []
       : [

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { PlannedHook } from "../../../contract/hooks.ts";
 import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
@@ -25,6 +26,8 @@ export interface CutoverRequest extends Partial<PlanTimes> {
   /** See {@link RolloutPlan.retiresKey}. */
   readonly retiresKey?: true;
   readonly reason?: string;
+  /** Whether the stack's hooks are left out: their receiver is down, and the release is urgent. */
+  readonly skipHooks?: boolean;
   /** Whether the users' own image is deployed once more. @default true */
   readonly again?: boolean;
   /** Called with the rollout's identifier just before it starts, so that the caller can later refer to this rollout. */
@@ -44,6 +47,8 @@ export async function* cutover(
   checkGates(context.gates);
   return yield* withLease(context, "cutover", async function* (store) {
     if (!atRest(store.machine)) throw unfinished(store.machine);
+    // Left by a process that was killed; the plan of this cutover takes their place.
+    if (store.machine.unreported !== undefined) yield* drive(store);
     if (request.candidate === usersSlot(store.machine)) throw usersMoved(request.candidate);
     await checkImage(context, usersSlot(store.machine), request);
     await checkEnvironment(context);
@@ -67,6 +72,7 @@ export async function* cutover(
 async function planOf(store: RolloutStore, request: CutoverRequest, schema: PlannedRanges): Promise<RolloutPlan> {
   const stable = store.machine.active;
   const { defaults, deployer } = store.context;
+  const hooks = hooksOf(store.context, request);
   const { image: stableImage } = await deployer.status(stable);
   const startedAt = new Date().toISOString();
   return {
@@ -77,11 +83,20 @@ async function planOf(store: RolloutStore, request: CutoverRequest, schema: Plan
     ...(stableImage === undefined ? {} : { stableImage }),
     ...timesOf(request, defaults),
     ...(Object.keys(schema).length === 0 ? {} : { schema }),
+    ...(hooks.length === 0 ? {} : { hooks }),
     ...(request.retiresKey === undefined ? {} : { retiresKey: request.retiresKey }),
     reason: request.reason ?? "",
     by: store.context.who,
     startedAt,
   };
+}
+
+/** The hooks of a cutover. */
+export function hooksOf(
+  context: RolloutContext,
+  { skipHooks = false }: Pick<CutoverRequest, "skipHooks">,
+): readonly PlannedHook[] {
+  return skipHooks ? [] : (context.hooks?.hooks ?? []);
 }
 
 /** The error of a cutover while the last rollout is unfinished. */

@@ -90,7 +90,9 @@ export function summaryOf(entries: readonly HistoryEntry[]): RolloutSummary {
   const candidate = otherSlot(stable);
   const index = entries.findIndex(({ to }) => to === "rollback");
   const back = entries[index];
-  const settled = entries.findLast(({ to }) => to === "standby" || (to === "idle" && back !== undefined)) ?? last;
+  // The hooks of its end run after it.
+  const moves = entries.filter(({ hook }) => hook === undefined);
+  const settled = moves.findLast(({ to }) => to === "standby" || (to === "idle" && back !== undefined)) ?? last;
   const common = {
     ...{ rollout: first.rollout, startedAt: first.at, who: first.who, reason: first.reason, candidate },
     ...{ image: first.images[candidate] ?? "?", state: last.label },

@@ -1,11 +1,12 @@
 import { otherSlot, type Slot } from "../../../contract/slots.ts";
 import { UserError, type ErrorCode, type ExitCode } from "../../../contract/errors.ts";
 import { command, fix, type Fix } from "../../../contract/fix.ts";
+import type { HookMoment, PlannedHook } from "../../../contract/hooks.ts";
 import type { SchemaNote } from "../../schema/decide.ts";
 import { schemaError } from "../../schema/refusal.ts";
 import type { SchemaMigration } from "../../schema/state.ts";
 import type { RolloutContext } from "../ports/context.ts";
-import { checkEnvironment, checkImage, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
+import { checkEnvironment, checkImage, hooksOf, stableNotReady, unfinished, type CutoverRequest } from "./cutover.ts";
 import { checkGates, type GateSettings } from "../gates/settings.ts";
 import { isLed, slotSnapshots, takeSnapshot, type SlotSnapshot, type Snapshot } from "./snapshot.ts";
 import { entriesOf, summaryOf } from "./history.ts";
@@ -73,6 +74,8 @@ export type Stage = {
   | { readonly name: "migrate"; readonly schema: PlannedMigrations }
   | { readonly name: "shift"; readonly withinSeconds: number }
   | { readonly name: "approve" }
+  /** Hooks run one after the other; those of the end after it. */
+  | { readonly name: "hooks"; readonly hooks: readonly PlannedHook[] }
   | { readonly name: "bake" }
   | { readonly name: "standby"; readonly standbySeconds: number }
 );
@@ -111,6 +114,7 @@ export async function planCutover(context: RolloutContext, request: PlanRequest)
   const stages = stagesOf({
     ...{ context, snapshot, candidate, times, source: source.value },
     schema: plannedMigrations(context, image, schema),
+    planned: hooksOf(context, request),
   });
   return {
     ...{ stable, candidate, ...(image === undefined ? {} : { image }), ...times },
@@ -166,8 +170,9 @@ function stagesOf(facts: {
   readonly times: PlanTimes;
   readonly source: string | undefined;
   readonly schema: PlannedMigrations;
+  readonly planned: readonly PlannedHook[];
 }): readonly Stage[] {
-  const { context, snapshot, candidate, times, source, schema } = facts;
+  const { context, snapshot, candidate, times, source, schema, planned } = facts;
   const { router, metrics, slots } = snapshot;
   const { steps, holdSeconds, bakeSeconds, standbySeconds, drainSeconds, approval } = times;
   const withinSeconds = holdSeconds + context.gates.noDataSeconds;
@@ -176,6 +181,17 @@ function stagesOf(facts: {
   const present = slots[candidate].image;
   const before = { weight: 0, seconds: 0 };
   const last = steps.at(-2) ?? 0;
+  const hooks = (weight: number, ...when: readonly HookMoment[]): readonly Stage[] => {
+    const due = when.flatMap((moment) => planned.filter((hook) => hook.when === moment));
+    return due.length === 0 ? [] : [{ name: "hooks", weight, seconds: 0, hooks: due }];
+  };
+  const shifts = steps
+    .slice(0, -1)
+    .flatMap((weight, index): readonly Stage[] => [
+      ...(index === 0 ? hooks(0, "before-users", "before-step") : hooks(steps[index - 1] ?? 0, "before-step")),
+      { name: "shift", weight, seconds: holdSeconds, withinSeconds },
+      ...hooks(weight, "after-step"),
+    ]);
   return [
     { ...before, name: "prepare", leaseHeld: isLed(snapshot) },
     {
@@ -191,11 +207,14 @@ function stagesOf(facts: {
     { weight: 0, seconds: SETTLE_SECONDS, name: "ready", withinSeconds: context.deadlines.readySeconds },
     { ...before, name: "smoke" },
     { ...before, name: "migrate", schema },
-    ...steps.slice(0, -1).map((weight): Stage => ({ name: "shift", weight, seconds: holdSeconds, withinSeconds })),
+    ...shifts,
     ...(approval ? [{ name: "approve", weight: last, seconds: 0 } as const] : []),
+    ...(steps.length === 1 ? hooks(0, "before-users", "before-step") : hooks(last, "before-step")),
     { name: "shift", weight: 100, seconds: 0, withinSeconds: 0 },
     { name: "bake", weight: 100, seconds: bakeSeconds },
+    ...hooks(100, "after-step", "before-completion"),
     { name: "standby", weight: 100, seconds: 0, standbySeconds },
+    ...hooks(100, "after-completion"),
   ];
 }
 

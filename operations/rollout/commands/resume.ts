@@ -63,10 +63,11 @@ async function* continueRollout(
   const { plan } = machine;
   refuseOther(machine, rollout);
   if (rollout !== undefined && plan?.id !== rollout) return alreadyEnded(store, rollout);
-  if (machine.state.name === "standby" && plan !== undefined && isOver(standbyUntil(journal.entry?.at, plan)))
+  if (machine.state.name === "standby" && plan !== undefined && isOver(standbyUntil(journal.since, plan)))
     await store.dispatch({ type: "finish" });
   const milliseconds = await store.reconcile();
   if (atRest(store.machine) || plan === undefined) {
+    if (store.machine.unreported !== undefined) yield* drive(store);
     const { active } = store.machine;
     return { outcome: "nothing-to-resume", state: stateLabel(store.machine), active, repaired: milliseconds > 0 };
   }

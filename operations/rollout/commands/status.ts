@@ -1,4 +1,5 @@
 import type { Slot, Weights } from "../../../contract/slots.ts";
+import type { HookRun } from "../../../contract/hooks.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import type { RouteTable } from "../../../contract/envoy/routes.ts";
 import type { RolloutContext } from "../ports/context.ts";
@@ -18,7 +19,7 @@ export interface RolloutStatus {
   readonly state: StateName;
   /** The state with its weight or pause, e.g. `shift 25 %, paused`. */
   readonly label: string;
-  /** Since the last transition; absent before the first rollout. */
+  /** Since the state began; absent before the first rollout. */
   readonly secondsInState?: number;
   /** The slot that has all users at rest. */
   readonly active: Slot;
@@ -27,6 +28,8 @@ export interface RolloutStatus {
   /** The plan of the rollout that is under way or in standby. */
   readonly rollout?: RolloutPlan;
   readonly pause?: Pause;
+  /** The runs of hooks of the present or last rollout, oldest first; absent if there were none. */
+  readonly hooks?: readonly HookRun[];
   readonly leader: Leader;
   /** The process that holds the lease, or held it last if it is doubtful. */
   readonly holder?: Holder;
@@ -78,18 +81,19 @@ export async function rolloutStatus(context: RolloutContext): Promise<RolloutSta
 /** The status at the time of a snapshot. */
 export function statusOf(snapshot: Snapshot): RolloutStatus {
   const { at, journal, holder, router, metrics } = snapshot;
-  const { machine, table, entry } = journal;
+  const { machine, table, entry, since } = journal;
   const { plan, state, pause, ending } = machine;
-  const until = plan === undefined ? undefined : standbyUntil(entry?.at, plan);
+  const until = plan === undefined ? undefined : standbyUntil(since, plan);
   const standby = { ...(until === undefined ? {} : { until }), over: isOver(until) };
   return {
     at: new Date(at).toISOString(),
     state: state.name,
     label: stateLabel(machine),
-    ...(entry === undefined ? {} : { secondsInState: (at - Date.parse(entry.at)) / 1000 }),
+    ...(since === undefined ? {} : { secondsInState: (at - Date.parse(since)) / 1000 }),
     ...{ active: machine.active, weights: weightsOf(snapshot), slots: slotSnapshots(snapshot) },
     ...(plan === undefined ? {} : { rollout: plan }),
     ...(pause === undefined ? {} : { pause }),
+    ...(machine.hooks === undefined ? {} : { hooks: machine.hooks }),
     leader: leaderOf(snapshot),
     ...(holder === undefined ? {} : { holder }),
     router:

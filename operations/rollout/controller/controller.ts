@@ -50,6 +50,8 @@ async function* driveToRest(store: RolloutStore): Operation<void> {
       if (plan === undefined || atRest(store.machine)) {
         try {
           yield* retryTransient(run, () => run.reconcile());
+          // Only now, and with requests answered: users come first, and a rollback does not wait for a hook.
+          if (store.machine.unreported !== undefined) yield* (await import("./hooks.ts")).reportEnd(run);
         } catch (error) {
           // A request has changed the state; the next run puts its table in force.
           if (!run.left) throw error;

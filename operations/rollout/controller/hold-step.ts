@@ -10,7 +10,7 @@ import type { StepResult } from "./step-result.ts";
 import { stateLabel, stepId } from "../model/labels.ts";
 
 /** Milliseconds between two checks of the container and the slots' readiness, which cost little. */
-const STATUS_MS = 500;
+export const STATUS_MS = 500;
 
 /**
  * Holds a step for at least its time, until every gate passes and it is not paused. A gate that fails ends it at once, and
@@ -38,7 +38,7 @@ export async function* holdStep(
       const elapsed = (performance.now() - started) / 1000;
 
       const unknown = await checkStatus(run, plan);
-      if (unknown?.verdict === "fail") return failed([unknown]);
+      if (unknown?.verdict === "fail") return gatesFailed([unknown]);
       if (run.machine.state !== state) return { outcome: "done", detail: "" };
       if (elapsed < nextCheck) continue;
       nextCheck = elapsed + checkSeconds;
@@ -46,7 +46,7 @@ export async function* holdStep(
       verdicts = [...(await gates.check()), ...(unknown === undefined ? [] : [unknown])];
       yield { type: "step", id, title: stateLabel(run.machine), status: "progress", verdicts };
       const outcome = together(verdicts);
-      if (outcome === "fail") return failed(verdicts);
+      if (outcome === "fail") return gatesFailed(verdicts);
       if (outcome === "pass" && elapsed >= holdSeconds && passes && run.machine.pause === undefined) {
         return { outcome: "done", detail: gates.probes > 0 ? `${String(gates.probes)} probes` : "", verdicts };
       }
@@ -64,7 +64,7 @@ export async function* holdStep(
 }
 
 /** Checks container and readiness. A deployer or a router that does not answer is "no data", and the deadline applies. */
-async function checkStatus(run: StateRun, plan: RolloutPlan): Promise<Verdict | undefined> {
+export async function checkStatus(run: StateRun, plan: RolloutPlan): Promise<Verdict | undefined> {
   try {
     const verdict = await restarts(run, plan);
     if (verdict.verdict === "fail") return verdict;
@@ -80,7 +80,8 @@ async function checkStatus(run: StateRun, plan: RolloutPlan): Promise<Verdict | 
   }
 }
 
-function failed(verdicts: readonly Verdict[]): StepResult {
+/** The result of a step with the gates that failed. */
+export function gatesFailed(verdicts: readonly Verdict[]): StepResult {
   const bad = verdicts.filter(({ verdict }) => verdict === "fail");
   return { outcome: "fail", failure: { code: "gate-failed", verdicts: bad }, verdicts };
 }

@@ -90,6 +90,7 @@ export async function handleRequest(
     case "continue":
       return machine.pause === undefined ? refused(`"${label}" is not paused`) : act({ type: "continue" });
     case "promote": {
+      if (machine.state.name === "hooks") return refused(`cannot promote during "${label}": the hooks decide`);
       if (!hasGates(machine.state)) return refused(`cannot promote during "${label}": the release has no users yet`);
       const judge = present()?.judge;
       if (judge === undefined) return refused(`no process watches the gates in "${label}"`, "rollout resume");

@@ -2,6 +2,7 @@ import { isRefusal } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { awaitDrained, emptySlot } from "./drain.ts";
+import { holdHooks } from "./hold-hooks.ts";
 import { holdStep } from "./hold-step.ts";
 import { stableIsStopping, type RolloutState } from "../model/machine.ts";
 import type { RolloutPlan } from "../model/plan.ts";
@@ -42,6 +43,8 @@ export async function* handleState(run: StateRun, state: RolloutState, plan: Rol
     case "approve":
       yield { type: "note", level: "info", message: approvalWanted(plan) };
       return yield* holdStep(run, plan, plan.holdSeconds, false);
+    case "hooks":
+      return yield* holdHooks(run, state, plan);
     case "bake":
       return yield* holdStep(run, plan, plan.bakeSeconds);
     case "retire":

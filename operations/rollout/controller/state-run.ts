@@ -54,6 +54,11 @@ export class StateRun {
     return this.signal.aborted && !this.#store.ended.aborted;
   }
 
+  /** Whether another process began the state: it may have been without a controller for a while. */
+  get resumed(): boolean {
+    return this.#store.openedIn === this.machine.state;
+  }
+
   /** Ends the handler: a request has changed the state. */
   leave(reason: unknown): void {
     this.#left.abort(reason);

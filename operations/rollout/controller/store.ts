@@ -5,7 +5,7 @@ import { isRefusal } from "../../../contract/errors.ts";
 import { bootTime } from "../host/boot-clock.ts";
 import { isUnwritable } from "../host/durable-files.ts";
 import { firstJournal, type BootTime, type Journal } from "../model/journal.ts";
-import type { Machine, Readiness } from "../model/machine.ts";
+import type { Machine, Readiness, RolloutState } from "../model/machine.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { SlotStatus } from "../ports/deployer.ts";
 import type { JournalWriter } from "../ports/journal.ts";
@@ -26,6 +26,8 @@ export class RolloutStore {
   readonly context: RolloutContext;
   /** Aborted by Ctrl-C and by the loss of the lease, with the cause. */
   readonly ended: AbortSignal;
+  /** The state in which this process has found the rollout. */
+  readonly openedIn: RolloutState;
   readonly gateMemory: GateMemory = { baseline: undefined };
   readonly #lease: Lease;
   readonly #journalWriter: JournalWriter;
@@ -52,6 +54,7 @@ export class RolloutStore {
     this.#journalWriter = journalWriter;
     this.#trafficWriter = trafficWriter;
     this.#journal = journal;
+    this.openedIn = journal.machine.state;
     this.ended = AbortSignal.any([context.signal, lease.lost]);
   }
 

@@ -59,8 +59,11 @@ export async function* requestOrLead<Result>(
   const plan = machine?.plan;
   if (machine !== undefined) refuseOther(machine, operation.rollout);
   // A lease in doubt is watched before it is acquired. A rollback does not wait for that.
-  if (holder === undefined || plan === undefined)
-    return yield* withLease(context, verb, lead, reverts && holder?.doubtful === true ? "seize" : "acquire");
+  if (holder === undefined || plan === undefined) {
+    // A process that only runs the hooks of the end of a rollout keeps no rollback waiting.
+    const seizes = reverts && (holder?.doubtful === true || machine?.unreported !== undefined);
+    return yield* withLease(context, verb, lead, seizes ? "seize" : "acquire");
+  }
   const answer = await ask(context, controlRequest(action, plan.id, context.who, operation.why), reverts);
   const name = `${holder.who} (\`${holder.verb}\`, process ${String(holder.pid)})`;
   if (answer === undefined) {

@@ -68,10 +68,12 @@ export function transition(
   const weights = weightsOf(after, ready);
   const table = tableFor(present.table, weights, after, stamp.token);
   if (after === before && table === present.table) return undefined;
-  const plan = after.plan ?? before.plan;
+  // At rest after a rollback, a hook belongs to the rollout that has ended.
+  const plan = after.plan ?? before.plan ?? (event.type === "hook" ? before.unreported?.plan : undefined);
+  const at = new Date().toISOString();
   const entry: HistoryEntry = {
     sequence: present.sequence + 1,
-    at: new Date().toISOString(),
+    at,
     who: who ?? stamp.who,
     rollout: plan?.id ?? "",
     from: before.state.name,
@@ -82,6 +84,7 @@ export function transition(
     images: { ...present.images, ...imagesOf(plan) },
     weights,
     verdicts,
+    ...(event.type === "hook" ? { hook: event.run } : {}),
   };
   const baseline =
     deployed === undefined
@@ -96,6 +99,7 @@ export function transition(
     images: after.state.name === "deploy" ? entry.images : present.images,
     ...(baseline === undefined ? {} : { deployed: baseline }),
     left: leftWith(present, weights, after, stamp.now, deployed === undefined ? undefined : plan?.candidate),
+    since: after.state === before.state ? (present.since ?? at) : at,
     entry,
   };
   return { journal, entry, moves: after !== before };

@@ -36,7 +36,7 @@ export interface OpenRollout {
  * without access to the gateway's address, the proxies or Prometheus.
  */
 export async function kubernetesRollout(options: KubernetesRollout): Promise<OpenRollout> {
-  const { cluster, hostname, wsPort, webSocketToken, schema, announcer } = options;
+  const { cluster, hostname, wsPort, webSocketToken, schema, announcer, hooks } = options;
   const proxies = new GatewayProxies(cluster, options.gatewayNamespace);
   const tls: ListenerTls | undefined = options.tls ? { servername: hostname } : undefined;
   const toListener = (listener: "http" | "websocket") => async () => ({
@@ -75,6 +75,7 @@ export async function kubernetesRollout(options: KubernetesRollout): Promise<Ope
       ...(webSocketToken === undefined ? {} : { webSocketToken }),
       ...(schema === undefined ? {} : { schema }),
       ...(announcer === undefined ? {} : { announcer }),
+      ...(hooks === undefined ? {} : { hooks }),
       signal: options.signal ?? new AbortController().signal,
       who: currentUser(),
     },

@@ -25,7 +25,7 @@ export interface DockerRollout extends RolloutOptions {
 
 /** The context of a stack on Docker: routes, journal, lease and requests are files. */
 export function localRollout(options: DockerRollout): RolloutContext {
-  const { webSocketToken, schema, prefetch, announcer } = options;
+  const { webSocketToken, schema, prefetch, announcer, hooks } = options;
   return {
     traffic: new EnvoyTraffic({
       observeUrl: options.observeUrl,
@@ -51,6 +51,7 @@ export function localRollout(options: DockerRollout): RolloutContext {
     ...(schema === undefined ? {} : { schema }),
     ...(prefetch === undefined ? {} : { prefetch }),
     ...(announcer === undefined ? {} : { announcer }),
+    ...(hooks === undefined ? {} : { hooks }),
     signal: options.signal ?? new AbortController().signal,
     who: currentUser(),
   };

@@ -2,6 +2,7 @@ import type { Slot, Weights } from "../../../contract/slots.ts";
 import { FIRST_TABLE, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
 import type { Failure } from "../../../contract/failure.ts";
+import type { HookRun } from "../../../contract/hooks.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import { restingMachine, type Machine, type StateName } from "./machine.ts";
 
@@ -27,6 +28,8 @@ export interface HistoryEntry {
   readonly weights: Weights;
   /** What the gates said with their numbers; empty where none was asked. */
   readonly verdicts: readonly Verdict[];
+  /** The run of a hook that has begun or ended; the state stays. */
+  readonly hook?: HookRun;
 }
 
 /** A point in time that survives a crash of the process and, until the next boot, changes of the wall clock. */
@@ -61,6 +64,8 @@ export interface Journal {
   readonly deployed?: { readonly id?: string; readonly restarts: number };
   /** Since when each slot has no users: its drain deadline is counted from then. */
   readonly left?: Readonly<Partial<Record<Slot, Left>>>;
+  /** When the present state began, ISO 8601; absent in the first journal. */
+  readonly since?: string;
   /** The transition of this write; absent in the first journal. */
   readonly entry?: HistoryEntry;
 }

@@ -1,5 +1,6 @@
 import type { Failure } from "../../../contract/failure.ts";
 import { allOn, type Slot, type Weights } from "../../../contract/slots.ts";
+import type { HookRun } from "../../../contract/hooks.ts";
 import type { RolloutPlan } from "./plan.ts";
 
 /** States before the candidate has users, in their order. */
@@ -12,6 +13,8 @@ type BeforeTraffic = "prepare" | "drain" | "deploy" | "ready" | "smoke" | "migra
  *   ready. - `smoke`: tests the candidate through the router. - `migrate`: expands the schema.
  * - `shift`: the candidate has `plan.steps[step]` percent, under gates. - `approve`: it keeps the weight of that step (-1: 0 %),
  *   under gates, until a person approves. - `bake`: it has 100 %, under gates.
+ * - `hooks`: it keeps the weight of that step (-1: 0 %), under gates, until the hooks have run: `before` the next step (`full`: the
+ *   last one), `after` the step, or before the rollout is `complete`.
  * - `standby`: complete; the old slot stays warm, so a rollback only changes weights.
  * - `retire`: the standby ends: `wait` for the old slot's connections, then `stop` it.
  * - `rollback`: `revive` starts the stable slot again if it is down; `flip` gives it the users; `drain` closes the candidate's
@@ -20,6 +23,12 @@ type BeforeTraffic = "prepare" | "drain" | "deploy" | "ready" | "smoke" | "migra
 export type RolloutState =
   | { readonly name: "idle" | BeforeTraffic | "bake" | "standby" }
   | { readonly name: "shift" | "approve"; readonly step: number }
+  | {
+      readonly name: "hooks";
+      readonly phase: "before" | "after" | "complete";
+      readonly step: number;
+      readonly full: boolean;
+    }
   | { readonly name: "retire"; readonly phase: "wait" | "stop"; readonly drainSeconds: number }
   | {
       readonly name: "rollback";
@@ -76,6 +85,10 @@ export interface Machine {
   readonly previous?: RolloutPlan;
   /** How the last rollout ended. */
   readonly ending?: Ending;
+  /** The runs of hooks of the present or last rollout; absent if there were none. */
+  readonly hooks?: readonly HookRun[];
+  /** The rollout whose end is not reported to all of its hooks yet. */
+  readonly unreported?: { readonly plan: RolloutPlan; readonly outcome: Outcome };
   /** Slots whose MCP sessions are answered with 404, until the next deployment. */
   readonly evicted: readonly Slot[];
   /** Slots that were emptied intentionally, until the next deployment begins. Each of them is evicted. */
@@ -100,6 +113,8 @@ export type RolloutEvent =
   | { readonly type: "continue"; readonly ready: Readiness }
   /** A person moves to the next step, or to 100 %, without waiting for the rest of this step. */
   | { readonly type: "promote"; readonly full: boolean; readonly ready: Readiness }
+  /** A hook has begun to run, or its run has ended. */
+  | { readonly type: "hook"; readonly run: HookRun; readonly ready: Readiness }
   /** A new rollout needs the slot of the standby. */
   | { readonly type: "finish"; readonly ready: Readiness }
   /** A person ends the standby: the old slot is emptied. `drainSeconds`: like the plan's. */
@@ -122,7 +137,7 @@ export function underWay(machine: Machine): boolean {
 
 /** Whether gates judge the candidate in this state. */
 export function hasGates(state: RolloutState): boolean {
-  return state.name === "shift" || state.name === "approve" || state.name === "bake";
+  return ["shift", "approve", "hooks", "bake"].includes(state.name);
 }
 
 /**
@@ -178,7 +193,10 @@ export function weightsOf(machine: Machine, ready: Readiness): Weights {
   const { stable, candidate } = plan;
   switch (state.name) {
     case "shift":
+    case "hooks":
     case "approve": {
+      // Before the first step the candidate is closed to users, as in the states before.
+      if (state.step < 0) return allOn(stable);
       if (!ready[stable] && ready[candidate]) return allOn(candidate);
       const share = plan.steps[state.step] ?? 0;
       return candidate === "green" ? { blue: 100 - share, green: share } : { blue: share, green: 100 - share };

@@ -1,3 +1,4 @@
+import type { PlannedHook } from "../../../contract/hooks.ts";
 import type { Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
@@ -31,6 +32,8 @@ export interface RolloutPlan {
   readonly drainSeconds: number;
   /** Whether a person must approve before the candidate gets all users. */
   readonly approval: boolean;
+  /** The hooks of the stack's settings when the rollout started; absent if there were none. */
+  readonly hooks?: readonly PlannedHook[];
   /** The candidate no longer accepts an old token key: it intentionally refuses WebSockets that the stable slot accepts. */
   readonly retiresKey?: true;
   readonly reason: string;

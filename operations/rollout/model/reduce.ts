@@ -1,5 +1,7 @@
 import type { Failure } from "../../../contract/failure.ts";
+import type { HookRun } from "../../../contract/hooks.ts";
 import type { Slot } from "../../../contract/slots.ts";
+import { dueHooks, haveRun, nextStep, endHooks, type HooksState } from "./hooks.ts";
 import {
   hasGates,
   stableIsStopping,
@@ -22,6 +24,7 @@ import type { RolloutPlan } from "./plan.ts";
  */
 export function reduce(machine: Machine, event: RolloutEvent): Machine {
   const { state, plan } = machine;
+  if (event.type === "hook") return recorded(machine, event.run);
   if (plan === undefined) return fromRest(machine, event);
   switch (event.type) {
     case "start":
@@ -56,7 +59,7 @@ function fromRest(machine: Machine, event: RolloutEvent): Machine {
   if (event.type === "start") {
     const { plan, ready } = event;
     if (plan.stable !== active || plan.candidate === plan.stable || !ready[plan.stable]) return machine;
-    return { ...dropped(machine, "ending"), state: { name: "prepare" }, plan };
+    return { ...dropped(machine, "ending", "hooks", "unreported"), state: { name: "prepare" }, plan };
   }
   // No slot is warm: the previous release is deployed again, and gets the users when it is ready.
   if (event.type === "rollback" && previous?.candidate === active)
@@ -89,6 +92,10 @@ function advanced(machine: Machine, plan: RolloutPlan, ready: Readiness): Machin
     case "shift":
     case "bake":
       return machine.pause === undefined || gaveAll(state, plan) ? passed(machine, plan, false, ready) : machine;
+    case "hooks": {
+      const go = machine.pause === undefined && haveRun(machine, dueHooks(plan, state));
+      return go ? passed(machine, plan, state.full, ready) : machine;
+    }
     case "retire":
       return state.phase === "stop"
         ? emptied(ended(machine, plan, "completed"), plan.stable)
@@ -116,19 +123,50 @@ function passed(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readi
   const { state } = machine;
   if (!ready[plan.candidate]) return rolledBack(machine, plan, ready, unready(plan), true);
   const at = (next: RolloutState): Machine => ({ ...machine, state: next });
-  if (state.name === "bake") return unpaused(at({ name: "standby" }));
-  if (gaveAll(state, plan)) return at({ name: "bake" });
+  const phase = state.name === "hooks" ? state.phase : undefined;
   const last = plan.steps.length - 1;
+  if (gaveAll(state, plan)) return at({ name: "bake" });
+  if (state.name === "bake" || phase === "complete") {
+    const hooks = hooksState(plan, "complete", last, false);
+    if (phase === undefined && hooks !== undefined) return at(hooks);
+    return unreported(unpaused(at({ name: "standby" })), plan, "completed");
+  }
+  const step = "step" in state ? state.step : -1;
+  const after = state.name === "shift" ? hooksState(plan, "after", step, full) : undefined;
+  if (after !== undefined) return at(after);
+  const next = nextStep({ step, full }, plan);
+  // In the state `approve`, the approval was given. The hooks before a step come after its approval.
+  const asks = plan.approval && next === last && !full && state.name !== "approve" && phase !== "before";
+  if (asks) return at({ name: "approve", step });
+  const before = phase === "before" ? undefined : hooksState(plan, "before", step, full);
+  if (before !== undefined) return at(before);
   // Until here the candidate had no session of a user: a client that names it in a session only looks for a way in.
-  const shifted = (to: number): Machine => ({
-    ...at({ name: "shift", step: to }),
-    evicted: without(machine.evicted, plan.candidate),
-  });
-  const step = state.name === "shift" || state.name === "approve" ? state.step : -1;
-  if (full) return shifted(last);
-  // In the state `approve`, the approval was given.
-  if (step + 1 === last && plan.approval && state.name !== "approve") return at({ name: "approve", step });
-  return shifted(step + 1);
+  return { ...at({ name: "shift", step: next }), evicted: without(machine.evicted, plan.candidate) };
+}
+
+/** The state of the hooks at a point; undefined if there are none. */
+function hooksState(
+  plan: RolloutPlan,
+  phase: HooksState["phase"],
+  step: number,
+  full: boolean,
+): HooksState | undefined {
+  const state: HooksState = { name: "hooks", phase, step, full };
+  return dueHooks(plan, state).length === 0 ? undefined : state;
+}
+
+/** Records a run in place of the earlier ones of the same hook and step. */
+function recorded(machine: Machine, run: HookRun): Machine {
+  const others = (machine.hooks ?? []).filter(({ hook, step }) => hook !== run.hook || step !== run.step);
+  const next = { ...machine, hooks: [...others, run] };
+  const { unreported: waiting } = machine;
+  const reported = waiting !== undefined && haveRun(next, endHooks(waiting.plan, waiting.outcome));
+  return reported ? dropped(next, "unreported") : next;
+}
+
+/** The end of a rollout is to be reported to its hooks. */
+function unreported(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
+  return haveRun(machine, endHooks(plan, outcome)) ? machine : { ...machine, unreported: { plan, outcome } };
 }
 
 function promoted(machine: Machine, plan: RolloutPlan, full: boolean, ready: Readiness): Machine {
@@ -203,6 +241,7 @@ function rolledBack(
 
 /** Whether the candidate has users, or the rollout was complete. */
 function hasUsers(state: RolloutState): boolean {
+  if ("step" in state && state.step < 0) return false;
   return hasGates(state) || state.name === "standby" || state.name === "retire" || state.name === "idle";
 }
 
@@ -236,7 +275,7 @@ function ended(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
       : { outcome, reason: "", automatic: false, from: state.name };
   // Rolled back before its slot was changed, so the previous release is still warm.
   const before = outcome === "rolled-back" ? (previous?.id === plan.id ? undefined : previous) : plan;
-  return {
+  const rest: Machine = {
     ...dropped(machine, "pause", "plan", "previous"),
     state: { name: "idle" },
     active,
@@ -244,13 +283,17 @@ function ended(machine: Machine, plan: RolloutPlan, outcome: Outcome): Machine {
     evicted: without(machine.evicted, active),
     ...(before === undefined ? {} : { previous: before }),
   };
+  return outcome === "completed" ? rest : unreported(dropped(rest, "unreported"), plan, outcome);
 }
 
 function unpaused(machine: Machine): Machine {
   return machine.pause === undefined ? machine : dropped(machine, "pause");
 }
 
-function dropped<Key extends "ending" | "pause" | "plan" | "previous">(machine: Machine, ...keys: Key[]) {
+function dropped<Key extends "ending" | "hooks" | "pause" | "plan" | "previous" | "unreported">(
+  machine: Machine,
+  ...keys: Key[]
+) {
   const left = Object.entries(machine).filter(([key]) => !keys.some((each) => each === key));
   return Object.fromEntries(left) as unknown as Omit<Machine, Key>;
 }

@@ -93,7 +93,7 @@ export function rolloutResult(
     ...{ active: machine.active, weights: journal.table.weights, seconds: secondsSince(plan) },
   };
   if (machine.state.name === "standby") {
-    const until = standbyUntil(journal.entry?.at, plan);
+    const until = standbyUntil(journal.since, plan);
     return {
       ...{ ...common, active: plan.candidate, outcome: "completed" },
       ...(until === undefined ? {} : { standbyUntil: until }),

@@ -4,6 +4,7 @@ import type { SlotAccess } from "./access.ts";
 import type { Prefetch } from "./prefetch.ts";
 import type { ControlStore } from "./control.ts";
 import type { Announcer } from "./announcer.ts";
+import type { HookRunner } from "./hooks.ts";
 import type { SlotDeployer } from "./deployer.ts";
 import type { GateSettings } from "../gates/settings.ts";
 import type { JournalStore } from "./journal.ts";
@@ -41,6 +42,8 @@ export interface RolloutContext {
   readonly prefetch?: Prefetch;
   /** Sends notifications. Absent: none are sent. */
   readonly announcer?: Announcer;
+  /** Runs the stack's hooks. Absent: it has none. */
+  readonly hooks?: HookRunner;
   /** Aborted by Ctrl-C: the rollout stops and can be resumed. */
   readonly signal: AbortSignal;
   /** user@host, for the history. */
@@ -84,5 +87,6 @@ export interface RolloutOptions {
   readonly schema?: RolloutSchema;
   readonly prefetch?: Prefetch;
   readonly announcer?: Announcer;
+  readonly hooks?: HookRunner;
   readonly signal?: AbortSignal;
 }

@@ -8,6 +8,7 @@ import { gateSettings } from "../../../operations/rollout/gates/settings.ts";
 import { planDefaults } from "../../../operations/rollout/model/plan.ts";
 import { localRollout, rolloutDirectory } from "../../../operations/rollout/local/context.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
+import { hookRunner } from "../../hooks.ts";
 import { notifierOf } from "../../notifications.ts";
 import type { DockerStack } from "../project.ts";
 import { localRouter } from "./router.ts";
@@ -31,6 +32,7 @@ export function localContext(
   const routerUrl = `http://127.0.0.1:${settings.httpPort}`;
   const cursors = new FileCursorStore(join(rolloutDirectory(local.home), "notified"));
   const announcer = notifierOf(settings, local.source, cursors);
+  const hooks = hookRunner(settings, local.source);
   return localRollout({
     home: local.home,
     ...localRouter(local),
@@ -48,6 +50,7 @@ export function localContext(
     schema: localSchema(local),
     ...(prefetch === undefined ? {} : { prefetch }),
     ...(announcer === undefined ? {} : { announcer }),
+    ...(hooks === undefined ? {} : { hooks }),
     signal,
   });
 }

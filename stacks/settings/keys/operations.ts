@@ -193,6 +193,18 @@ export const OPERATIONS_SETTINGS = {
     example:
       '[{"name":"providers","query":"sum(rate(exai_provider_requests_total{slot=\\"$slot\\",outcome=\\"error\\"}[1m]))","comparison":"<","limit":0.5,"stableRatio":2}]',
   }),
+  rolloutHooks: define({
+    check: check.rolloutHooks,
+    about: "Hooks of a rollout, as JSON: name, when, url or command, timeoutSeconds, onFailure",
+    fallback: "[]",
+    example: '[{"name":"acceptance","when":"before-users","url":"https://ci.example.com/acceptance"}]',
+  }),
+  rolloutHookSecret: define({
+    check: check.webhookSecret,
+    about: "Key that requests to hooks are signed with (Standard Webhooks)",
+    secret: true,
+    example: "whsec_$(openssl rand -base64 32)",
+  }),
   blueSchema: define({
     check: check.migrationRange,
     about: "Migrations between which the blue slot's release works, instead of what its image's labels say",

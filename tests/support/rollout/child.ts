@@ -3,6 +3,7 @@
  * Prints its events, and an error that ends it, as lines of JSON.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { HookDefinition } from "../../../contract/hooks.ts";
 import { UserError } from "../../../contract/errors.ts";
 import type { Verb } from "../../../cli/events.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
@@ -12,6 +13,7 @@ import type { GateSettings } from "../../../operations/rollout/gates/settings.ts
 import { TEST_ACCESS } from "./access.ts";
 import { PlainDeployer, QUICK_CUTOVER, QUICK_GATES, type StackFacts } from "./stack.ts";
 import { localRollout } from "../../../operations/rollout/local/context.ts";
+import { testHooks } from "./hooks.ts";
 import { abort, cutover, resume } from "./verbs.ts";
 
 /** What a controller is to do. */
@@ -21,6 +23,7 @@ export interface Job {
   readonly request?: Partial<CutoverRequest>;
   readonly gates?: Partial<GateSettings>;
   readonly leaseSeconds?: number;
+  readonly hooks?: readonly HookDefinition[];
   /** A step whose state it stays in, alive, from the moment that it says that it has begun it. */
   readonly haltAt?: string;
 }
@@ -34,13 +37,14 @@ export interface PrintedError {
   readonly exitCode: number;
 }
 
-const { facts, action, request, gates, leaseSeconds, haltAt } = JSON.parse(process.argv[2] ?? "") as Job;
+const { facts, action, request, gates, leaseSeconds, hooks, haltAt } = JSON.parse(process.argv[2] ?? "") as Job;
 const context = localRollout({
   ...facts,
   access: TEST_ACCESS,
   deployer: new PlainDeployer(facts.name),
   gates: { ...QUICK_GATES, ...gates },
   ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
+  ...(hooks === undefined ? {} : { hooks: testHooks(hooks) }),
 });
 const verbs: Readonly<Record<Job["action"], (context: RolloutContext) => Verb>> = {
   cutover: (own) => cutover(own, { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer, reason: "test", ...request }),

@@ -2,6 +2,7 @@ import type { Results, Views } from "../../../cli/results.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import { BRANCH_SAMPLES } from "./branch-samples.ts";
+import type { HookRun } from "../../../contract/hooks.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
 import type { RolloutSummary } from "../../../operations/rollout/commands/history.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
@@ -49,6 +50,11 @@ const VERDICTS: readonly Verdict[] = [
   },
 ];
 
+const HOOK_RUN: HookRun = {
+  ...{ hook: "acceptance", when: "after-step", step: "shift-5", attempt: 2, startedAt: AT },
+  end: { outcome: "failed", why: "refused", seconds: 4.2, status: 409, answer: "2 of 12 checks failed" },
+};
+
 const STATUS: Results["rollout status"] = {
   ...{ at: AT, state: "shift", label: "shift 25 %", secondsInState: 12.4, active: "blue" },
   weights: { blue: 75, green: 25 },
@@ -61,6 +67,7 @@ const STATUS: Results["rollout status"] = {
     { slot: "green", weight: 25, ready: true, running: true, restarts: 1, image: LONG_IMAGE },
   ],
   rollout: PLAN,
+  hooks: [HOOK_RUN, { hook: "audit", when: "before-step", step: "shift-25", attempt: 1, startedAt: AT }],
   leader: "process",
   holder: { who: PLAN.by, pid: 4711, verb: "cutover" },
   ...{ router: "in-force", prometheus: "available" },
@@ -262,7 +269,12 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     },
   ],
   synth: [{ stack: "local", files: [{ name: "compose.yaml", path: "/x/compose.yaml" }] }],
-  cutover: [COMPLETED, ROLLED_BACK, { outcome: "interrupted", state: "shift 25 %", weights: { blue: 75, green: 25 } }],
+  cutover: [
+    COMPLETED,
+    ROLLED_BACK,
+    { ...ROLLED_BACK, failure: { code: "hook-failed", run: HOOK_RUN }, from: "hooks" },
+    { outcome: "interrupted", state: "shift 25 %", weights: { blue: 75, green: 25 } },
+  ],
   rollback: [{ ...ROLLED_BACK, requested: true, automatic: false, reason: "orders fail", evicted: [] }],
   "rollout plan": [
     {
@@ -277,6 +289,13 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
         { name: "smoke", weight: 0, seconds: 0 },
         { name: "migrate", weight: 0, seconds: 0, schema: { known: true, expand: [], later: [] } },
         { name: "shift", weight: 5, seconds: 30, withinSeconds: 150 },
+        {
+          ...{ name: "hooks", weight: 5, seconds: 0 },
+          hooks: [
+            { name: "acceptance", when: "after-step", timeoutSeconds: 30, onFailure: "rollback" },
+            { name: "audit", when: "after-step", timeoutSeconds: 5, onFailure: "note" },
+          ],
+        },
         { name: "approve", weight: 5, seconds: 0 },
         { name: "bake", weight: 100, seconds: 120 },
         { name: "standby", weight: 100, seconds: 0, standbySeconds: 3600 },
@@ -321,6 +340,10 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     {
       ...SUMMARY,
       entries: [
+        {
+          ...{ sequence: 2, at: AT, who: PLAN.by, rollout: ID, from: "hooks", to: "hooks", hook: HOOK_RUN },
+          ...{ label: "hooks after shift 5 %", reason: "", images: {}, weights: { blue: 95, green: 5 }, verdicts: [] },
+        },
         {
           ...{ sequence: 3, at: AT, who: PLAN.by, rollout: ID, from: "shift", to: "rollback", label: "rollback" },
           ...{ reason: "", images: { green: LONG_IMAGE }, weights: { blue: 100, green: 0 }, verdicts: VERDICTS },

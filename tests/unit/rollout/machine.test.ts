@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { PlannedHook } from "../../../contract/hooks.ts";
 import { SLOTS, otherSlot } from "../../../contract/slots.ts";
 import {
   atRest,
@@ -13,9 +14,11 @@ import {
   type StateName,
   weightsOf,
 } from "../../../operations/rollout/model/machine.ts";
+import { dueHooks } from "../../../operations/rollout/model/hooks.ts";
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
 import { reduce } from "../../../operations/rollout/model/reduce.ts";
 import { stateLabel } from "../../../operations/rollout/model/labels.ts";
+import { HOOKS } from "./world.ts";
 
 const BOTH: Readiness = { blue: true, green: true };
 
@@ -68,11 +71,26 @@ function after(machine: Machine, ...types: Plain[]): Machine {
   return types.reduce((present, type) => reduce(present, eventOf(type, planFrom(present, [5, 100]), BOTH)), machine);
 }
 
+/** The hooks of the present state have run. */
+function ran(machine: Machine, outcome: "passed" | "failed"): Machine {
+  const { state, plan } = machine;
+  if (plan === undefined || state.name !== "hooks") return machine;
+  return dueHooks(plan, state).reduce((present, { name, when, step }) => {
+    const end = { outcome, why: outcome === "passed" ? "accepted" : "refused", seconds: 0 } as const;
+    return reduce(present, {
+      type: "hook",
+      run: { hook: name, when, step, attempt: 1, startedAt: "", end },
+      ready: BOTH,
+    });
+  }, machine);
+}
+
 /** A rollout in this state, without failures so far. */
 function until(name: StateName, plan: Partial<RolloutPlan> = {}): Machine {
   const idle = restingMachine("blue");
   let machine = reduce(idle, { type: "start", plan: { ...planFrom(idle, [5, 100]), ...plan }, ready: BOTH });
-  while (machine.state.name !== name) machine = after(machine, machine.state.name === "approve" ? "promote" : "done");
+  while (machine.state.name !== name)
+    machine = after(ran(machine, "passed"), machine.state.name === "approve" ? "promote" : "done");
   return machine;
 }
 
@@ -254,6 +272,68 @@ describe("the rollout's machine", () => {
     expect(reduce(stopped, { type: "observe", ready: BOTH })).toBe(stopped);
   });
 
+  it("runs the hooks around each step, after an approval, and before it is complete; then its end is reported", () => {
+    const plan = { steps: [5, 100], approval: true, hooks: HOOKS };
+    const stops: string[] = [];
+    let machine = until("migrate", plan);
+    while (!atRest(machine)) {
+      const { state } = machine;
+      if (state.name === "hooks") machine = ran(machine, "passed");
+      machine = after(machine, state.name === "approve" ? "promote" : "done");
+      stops.push(`${stateLabel(machine)}: ${String(weightsOf(machine, BOTH).green)}`);
+    }
+    expect(stops).toEqual([
+      ...["hooks before shift 5 %: 0", "shift 5 %: 5", "hooks after shift 5 %: 5", "approve: 5"],
+      ...[
+        "hooks before shift 100 %: 5",
+        "shift 100 %: 100",
+        "bake: 100",
+        "hooks before completion: 100",
+        "standby: 100",
+      ],
+    ]);
+    expect((machine.hooks ?? []).map(({ hook, step }) => `${hook} ${step}`)).toEqual([
+      ...["before-users shift-5", "before-step shift-5", "after-step shift-5", "before-step shift-100"],
+      ...["after-step shift-100", "before-completion bake"],
+    ]);
+    expect(machine.unreported).toMatchObject({ outcome: "completed", plan: { id: "r" } });
+    const run = {
+      hook: "after-completion",
+      when: "after-completion",
+      step: "completed",
+      attempt: 1,
+      startedAt: "",
+    } as const;
+    expect(reduce(machine, { type: "hook", run, ready: BOTH }).unreported).toBeDefined();
+    const end = { outcome: "failed", why: "refused", seconds: 0 } as const;
+    const reported = reduce(machine, { type: "hook", run: { ...run, end }, ready: BOTH });
+    expect([reported.unreported, reported.state]).toEqual([undefined, machine.state]);
+    // A rollback is reported instead of the completion before it.
+    expect(after(machine, "rollback", "done", "done").unreported?.outcome).toBe("rolled-back");
+    expect(after(machine, "rollback", "done", "done", "start")).not.toHaveProperty("hooks");
+  });
+
+  it("does not leave a hook that has not run, or that failed and stops the release", () => {
+    const waiting = after(until("migrate", { hooks: HOOKS }), "done");
+    expect(waiting.state).toMatchObject({ name: "hooks", phase: "before", step: -1 });
+    expect(after(waiting, "done")).toBe(waiting);
+    expect(after(waiting, "promote")).toBe(waiting);
+    const failed = ran(waiting, "failed");
+    expect(after(failed, "done")).toBe(failed);
+    expect(after(failed, "fail").state).toMatchObject({ name: "rollback", from: "hooks" });
+    const noted = HOOKS.map((hook) => ({ ...hook, onFailure: "note" as const }));
+    expect(after(ran(after(until("migrate", { hooks: noted }), "done"), "failed"), "done").state.name).toBe("shift");
+    // A promotion moves on, to the hooks; to 100 % it passes over the approval, not over them.
+    const shifted = after(ran(waiting, "passed"), "done");
+    expect(after(shifted, "full").state).toMatchObject({ name: "hooks", phase: "after", full: true });
+    const full = after(ran(after(shifted, "full"), "passed"), "done");
+    expect(stateLabel(full)).toBe("hooks before shift 100 %");
+    // In a pause they run, and the state stays.
+    const paused = ran(after(waiting, "pause"), "passed");
+    expect(after(paused, "done")).toBe(paused);
+    expect(after(paused, "continue", "done").state.name).toBe("shift");
+  });
+
   it("does not start while the slot with the users is not ready", () => {
     const idle = restingMachine("blue");
     const ready: Readiness = { blue: false, green: true };
@@ -266,6 +346,7 @@ describe("the rollout's machine", () => {
     .map((values) => [...values.sort((a, b) => a - b), 100]);
   const happening = fc.oneof(
     { weight: 8, arbitrary: fc.constant("done" as const) },
+    { weight: 3, arbitrary: fc.constantFrom("passed" as const, "passed" as const, "failed" as const) },
     {
       weight: 2,
       arbitrary: fc.constantFrom(
@@ -274,6 +355,7 @@ describe("the rollout's machine", () => {
       ),
     },
   );
+  const hooks = fc.constantFrom<readonly PlannedHook[]>([], HOOKS);
   const run = fc.array(fc.tuple(happening, fc.oneof({ weight: 4, arbitrary: fc.constant(BOTH) }, readiness)), {
     maxLength: 60,
   });
@@ -281,43 +363,57 @@ describe("the rollout's machine", () => {
   it("keeps its invariants under any sequence of events, crashes and failing slots", () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(fc.constantFrom("prepare", "standby"), steps, fc.boolean(), run, (begin, plan, approval, events) => {
-        const planned = (machine: Machine): RolloutPlan => ({ ...planFrom(machine, plan), approval });
-        let machine = until(begin, { steps: plan, approval });
-        for (const [type, ready] of events) {
-          const before = machine;
-          // A crash loses everything but the journal, which is JSON.
-          machine =
-            type === "crash"
-              ? (JSON.parse(JSON.stringify(machine)) as Machine)
-              : reduce(machine, eventOf(type, planned(machine), ready));
-          expectSteady(before, machine, type, ready);
-          // What a controller does next, after a crash as well: it looks.
-          machine = reduce(machine, { type: "observe", ready });
-          const { state } = machine;
-          seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
-          expectSound(machine, ready);
-        }
-        // Left alone with healthy slots, or with broken ones, every run ends at rest, and the next finish ends idle.
-        for (const ready of [BOTH, { blue: false, green: false }]) {
-          let last = machine;
-          for (let turn = 0; turn < 60 && last.state.name !== "idle"; turn += 1) {
-            const stuck = !ready.blue && last.state.name === "ready";
-            const { pause, state } = last;
-            const asked = pause !== undefined ? "continue" : state.name === "approve" ? "promote" : undefined;
-            const type = state.name === "standby" ? "finish" : stuck ? "fail" : (asked ?? "done");
-            last = reduce(last, eventOf(type, planned(last), ready));
+      fc.property(
+        fc.constantFrom("prepare", "migrate", "shift", "bake", "standby"),
+        steps,
+        fc.boolean(),
+        hooks,
+        run,
+        (begin, plan, approval, all, events) => {
+          const planned = (machine: Machine): RolloutPlan => ({ ...planFrom(machine, plan), approval, hooks: all });
+          let machine = until(begin, { steps: plan, approval, hooks: all });
+          for (const [type, ready] of events) {
+            if (type === "passed" || type === "failed") {
+              machine = ran(machine, type);
+              continue;
+            }
+            const before = machine;
+            // A crash loses everything but the journal, which is JSON.
+            machine =
+              type === "crash"
+                ? (JSON.parse(JSON.stringify(machine)) as Machine)
+                : reduce(machine, eventOf(type, planned(machine), ready));
+            expectSteady(before, machine, type, ready);
+            // What a controller does next, after a crash as well: it looks.
+            machine = reduce(machine, { type: "observe", ready });
+            const { state } = machine;
+            seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
+            expectSound(machine, ready);
           }
-          expect(last.state.name).toBe("idle");
-          expect([last.plan, last.pause]).toEqual([undefined, undefined]);
-        }
-      }),
+          // Left alone with healthy slots, or with broken ones, every run ends at rest, and the next finish ends idle.
+          for (const ready of [BOTH, { blue: false, green: false }]) {
+            let last = machine;
+            for (let turn = 0; turn < 60 && last.state.name !== "idle"; turn += 1) {
+              const stopped = last.hooks?.some(({ end }) => end?.outcome === "failed") === true;
+              last = ran(last, "passed");
+              const stuck = (!ready.blue && last.state.name === "ready") || (stopped && last.state.name === "hooks");
+              const { pause, state } = last;
+              const asked = pause !== undefined ? "continue" : state.name === "approve" ? "promote" : undefined;
+              const type = state.name === "standby" ? "finish" : stuck ? "fail" : (asked ?? "done");
+              last = reduce(last, eventOf(type, planned(last), ready));
+            }
+            expect(last.state.name).toBe("idle");
+            expect([last.plan, last.pause]).toEqual([undefined, undefined]);
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
     // The property means something only if the runs reach every state.
     expect([...seen].sort()).toEqual(
       [
         ...["approve", "bake", "deploy", "drain", "idle", "migrate", "prepare", "ready", "shift", "smoke", "standby"],
+        ...["hooks after", "hooks before", "hooks complete"],
         ...["retire stop", "retire wait", "rollback drain", "rollback flip", "rollback revive"],
       ].sort(),
     );
@@ -350,11 +446,14 @@ function expectSound(machine: Machine, ready: Readiness): void {
   if (weights[candidate] > 0 && !done) {
     expect(ready[candidate] || !ready[stable], `${state.name}: users on a candidate that is not ready`).toBe(true);
   }
+  const closed = (state.name === "approve" || state.name === "hooks") && state.step < 0;
   const flipping = state.name === "rollback" && state.phase !== "revive";
-  if (weights[stable] > 0 && ["shift", "approve", "rollback"].includes(state.name)) {
-    expect(ready[stable] || !ready[candidate] || flipping, `${state.name}: users on a dead stable slot`).toBe(true);
+  if (weights[stable] > 0 && ["shift", "approve", "hooks", "rollback"].includes(state.name)) {
+    expect(ready[stable] || !ready[candidate] || flipping || closed, `${state.name}: users on a dead stable slot`).toBe(
+      true,
+    );
   }
-  const mayHaveUsers = ["shift", "approve", "bake", "standby", "retire", "rollback"].includes(state.name);
+  const mayHaveUsers = ["shift", "approve", "hooks", "bake", "standby", "retire", "rollback"].includes(state.name);
   expect(weights[candidate] === 0 || mayHaveUsers, state.name).toBe(true);
 }
 

@@ -2,14 +2,20 @@ import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sameTable } from "../../../contract/envoy/routes.ts";
+import { HOOK_MOMENTS, type HookMoment } from "../../../contract/hooks.ts";
+import type { Operation } from "../../../contract/events.ts";
 import type { Verb } from "../../../cli/events.ts";
 import { Prefetched } from "../../../operations/rollout/ports/prefetch.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { controlRequest, type ControlAction } from "../../../operations/rollout/ports/control.ts";
+import { dueHooks, type HooksState } from "../../../operations/rollout/model/hooks.ts";
+import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
 import { atRest } from "../../../operations/rollout/model/machine.ts";
-import type { StateHandler } from "../../../operations/rollout/controller/step-result.ts";
+import { hookEvents, HookRuns } from "../../../operations/rollout/controller/hooks.ts";
+import type { StateRun } from "../../../operations/rollout/controller/state-run.ts";
+import type { StateHandler, StepResult } from "../../../operations/rollout/controller/step-result.ts";
 import { quietPrometheus } from "./prometheus.ts";
-import { Process, World, type Fault } from "./world.ts";
+import { HOOKS, Process, World, type Fault } from "./world.ts";
 import { abort, cutover, finish, pause, promote, resume, rollback } from "../../support/rollout/verbs.ts";
 
 let prometheus: Awaited<ReturnType<typeof quietPrometheus>>;
@@ -34,6 +40,8 @@ interface Act {
   readonly requestAt: readonly number[];
   /** Whether the router is asked before the verb begins. */
   readonly prefetch: boolean;
+  /** Whether the stack has hooks; the one of this name refuses. */
+  readonly hooks: "none" | "pass" | HookMoment;
 }
 
 /** Longest time without a boundary in a process, milliseconds: longer than any deadline of the world. */
@@ -44,7 +52,8 @@ const TURN_MS = 1;
 
 /** The checks of a state: they read the slots, wait during a pause, and end with the given outcomes. */
 function checks(outcomes: Act["outcomes"][number][]): StateHandler {
-  return async function* (run, state) {
+  return async function* (run, state, plan) {
+    if (state.name === "hooks") return yield* withoutGates(run, state, plan);
     run.judge = () => Promise.resolve([]);
     const outcome = outcomes.shift() ?? "pass";
     for (let look = 0; look < 6; look += 1) {
@@ -66,6 +75,24 @@ function checks(outcomes: Act["outcomes"][number][]): StateHandler {
       ? { outcome: "done", detail: "" }
       : { outcome: "fail", failure: { code: "gate-failed", verdicts: [] } };
   };
+}
+
+/** The hooks of a state whose gates always pass. */
+async function* withoutGates(run: StateRun, state: HooksState, plan: RolloutPlan): Operation<StepResult> {
+  const hooks = new HookRuns(run, plan, dueHooks(plan, state));
+  try {
+    while (!hooks.isOver) {
+      await Promise.race([hooks.over, run.sleep(1)]);
+      yield* hookEvents(run, plan, hooks.news());
+    }
+    if (hooks.error !== undefined) throw hooks.error;
+    if (hooks.stopped !== undefined) return { outcome: "fail", failure: { code: "hook-failed", run: hooks.stopped } };
+    // Ends a pause, so that every run ends.
+    await run.dispatch({ type: "continue" });
+    return { outcome: "done", detail: "" };
+  } finally {
+    hooks.stop();
+  }
 }
 
 function verbOf(context: RolloutContext, act: Act): Verb {
@@ -144,9 +171,18 @@ async function ask(world: World, { request, approval }: Act, after = 0): Promise
   return 0;
 }
 
+/** What is written; only the router's and the machine's part while its leader reports the end to hooks. */
+function present({ journal, table }: World): string {
+  if (journal?.machine.hooks === undefined && journal?.machine.unreported === undefined)
+    return JSON.stringify([journal, table]);
+  return JSON.stringify([{ ...journal.machine, hooks: [], unreported: undefined }, table]);
+}
+
 /** Runs a verb. If it hangs, a rollback from another terminal must succeed. */
 async function perform(world: World, act: Act): Promise<void> {
   const process = new Process(`${act.verb}@host`, new Map(act.faults));
+  world.hooks = act.hooks === "none" ? [] : HOOKS;
+  world.refusing = [act.hooks];
   const others: Promise<number | Error>[] = [];
   world.onRequest = () => {
     others.push(ask(world, act));
@@ -162,12 +198,11 @@ async function perform(world: World, act: Act): Promise<void> {
     if (code instanceof Error) expect(code).toMatchObject({ exitCode: 3 });
     else expect([code, state.name]).toEqual([ending?.outcome === "kept" ? 1 : 0, "idle"]);
     await Promise.all(others);
-    const before = JSON.stringify([world.journal, world.table]);
+    const before = present(world);
     world.wake();
     await restless(process, running);
     await running;
-    if (!(code instanceof Error))
-      expect(JSON.stringify([world.journal, world.table]), "the process that hung wrote").toBe(before);
+    if (!(code instanceof Error)) expect(present(world), "the process that hung wrote").toBe(before);
   }
   await Promise.all([running, ...others]);
 }
@@ -204,6 +239,7 @@ const act: fc.Arbitrary<Act> = fc.record({
   request: fc.constantFrom<Act["request"]>("pause", "continue", "promote", "abort", "rollback"),
   requestAt: fc.array(fc.integer({ min: 0, max: 800 }), { maxLength: 2 }),
   prefetch: fc.boolean(),
+  hooks: fc.constantFrom<Act["hooks"]>("none", "pass", "pass", ...HOOK_MOMENTS),
 });
 
 const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
@@ -217,6 +253,7 @@ const plain = (verb: Act["verb"], faults: Act["faults"] = []): Act => ({
     request: "pause",
     requestAt: [],
     prefetch: false,
+    hooks: "none",
   },
 });
 
@@ -240,6 +277,7 @@ const FOUND: [Act[], boolean][] = [
 describe("store and controller in a world with faults", () => {
   it("keep their invariants, and every run ends at rest", async () => {
     const seen = new Set<string>();
+    const called = new Set<string>();
     await fc.assert(
       fc.asyncProperty(fc.array(act, { minLength: 1, maxLength: 5 }), fc.boolean(), async (acts, resumes) => {
         const world = new World();
@@ -253,6 +291,11 @@ describe("store and controller in a world with faults", () => {
         const code = await insist(world, (context) => (resumes ? resume(context) : abort(context, {})));
         // Abort refuses a complete rollout, resume continues it.
         if (code instanceof Error) expect(await insist(world, resume)).toBe(0);
+        // The hooks that a killed process left are run by the next one, and only once.
+        expect(await insist(world, resume)).toBe(0);
+        expect(world.journal?.machine.unreported).toBeUndefined();
+        for (const call of world.calls) called.add(call.split(" ")[2] ?? "");
+        expect(new Set(world.calls).size).toBe(world.calls.length);
         expect(world.broken).toEqual([]);
         const { journal, table } = world;
         for (const state of world.seen) seen.add(state);
@@ -270,8 +313,10 @@ describe("store and controller in a world with faults", () => {
     expect([...seen].sort()).toEqual(
       [
         ...["approve", "bake", "deploy", "drain", "idle", "migrate", "prepare", "ready", "shift", "smoke", "standby"],
+        ...["hooks after", "hooks before", "hooks complete"],
         ...["retire stop", "retire wait", "rollback drain", "rollback flip", "rollback revive"],
       ].sort(),
     );
+    expect([...called].sort()).toEqual([...HOOK_MOMENTS].sort());
   }, 300_000);
 });

@@ -28,6 +28,7 @@ function journalAt(step: number): Journal {
     sequence: 2,
     machine: { ...journal.machine, plan, state: { name: "shift", step } },
     table: { ...journal.table, weights: { blue: 75, green: 25 } },
+    since: "2026-11-23T12:00:00.000Z",
     entry: { ...entry, at: "2026-11-23T12:00:00.000Z", verdicts: [P95, ERRORS] },
   };
 }

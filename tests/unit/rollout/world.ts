@@ -3,10 +3,12 @@ import { SLOTS, otherSlot, type Slot } from "../../../contract/slots.ts";
 import { TEST_ACCESS } from "../../support/rollout/access.ts";
 import { FIRST_TABLE, sameTable, type RouteTable } from "../../../contract/envoy/routes.ts";
 import { UserError } from "../../../contract/errors.ts";
+import { HOOK_MOMENTS, type HookEnd, type PlannedHook } from "../../../contract/hooks.ts";
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import type { ControlAnswer, ControlRequest } from "../../../operations/rollout/ports/control.ts";
 import { handleState } from "../../../operations/rollout/controller/state-handlers.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
+import type { HookCall } from "../../../operations/rollout/ports/hooks.ts";
 import type { HistoryEntry, Journal } from "../../../operations/rollout/model/journal.ts";
 import { FencedError, type Lease, TakenError } from "../../../operations/rollout/ports/lease.ts";
 import type { Readiness } from "../../../operations/rollout/model/machine.ts";
@@ -58,6 +60,12 @@ const SILENCE = 6;
 
 class Crash extends Error {}
 
+/** A hook at every moment, named after it. */
+export const HOOKS: readonly PlannedHook[] = HOOK_MOMENTS.map((when) => ({
+  ...{ name: when, when, timeoutSeconds: 1 },
+  onFailure: when.startsWith("before-") ? "rollback" : "note",
+}));
+
 interface SlotState {
   running: boolean;
   image: string;
@@ -81,6 +89,14 @@ export class World {
   table: RouteTable = FIRST_TABLE;
   /** States and phases that were journalled. */
   readonly seen = new Set<string>();
+  /** The hooks that cutovers find in the settings. */
+  hooks: readonly PlannedHook[] = [];
+  /** Names of hooks that refuse. */
+  refusing: readonly string[] = [];
+  /** The calls of hooks, by rollout, step and name. */
+  readonly calls: string[] = [];
+  /** Runs whose end is journalled. */
+  readonly #ended = new Set<string>();
   /** The effect of a fault `request`: a request of another terminal. */
   onRequest: () => void = () => undefined;
   #questions = 0;
@@ -200,6 +216,7 @@ export class World {
           ),
         status: (slot) => this.#alive(process, () => ({ ...this.slots[slot], id: slot, restarts: 0 })),
       },
+      hooks: { hooks: this.hooks, run: (call, signal) => this.#hook(process, call, signal) },
       routerUrl: "http://127.0.0.1:9",
       webSocketUrl: "ws://127.0.0.1:9",
       prometheusUrl,
@@ -212,11 +229,28 @@ export class World {
         await turnOfTheLoop();
         signal.throwIfAborted();
       },
-      handler: (run: StateRun, state, plan) =>
-        ["ready", "smoke", "migrate", "shift", "approve", "bake"].includes(state.name)
-          ? handler(run, state, plan)
-          : handleState(run, state, plan),
+      handler: (run: StateRun, state, plan) => {
+        const network = ["ready", "smoke", "migrate", "shift", "approve", "bake"].includes(state.name);
+        const gates = state.name === "hooks" && state.step >= 0;
+        return network || gates ? handler(run, state, plan) : handleState(run, state, plan);
+      },
     };
+  }
+
+  /** A hook runs between two boundaries, so a process may die before, in and after its work. */
+  async #hook(process: Process, { rollout, step, hook, attempt }: HookCall, signal: AbortSignal): Promise<HookEnd> {
+    await this.#boundary(process);
+    signal.throwIfAborted();
+    const key = `${rollout.id} ${step} ${hook}`;
+    const begun = this.journal?.machine.hooks?.find((run) => run.hook === hook && run.step === step);
+    this.#promise(begun?.attempt === attempt && begun.end === undefined, `${key} runs before it is journalled`);
+    this.#promise(!this.#ended.has(key), `${key} has ended and runs again`);
+    this.#promise(process === this.#holder?.process, `${key} is begun without the lease`);
+    this.calls.push(`${key} ${String(attempt)}`);
+    await this.#boundary(process);
+    signal.throwIfAborted();
+    const fails = this.refusing.includes(hook);
+    return { ...(fails ? { outcome: "failed", why: "refused" } : { outcome: "passed", why: "accepted" }), seconds: 0 };
   }
 
   get #living() {
@@ -331,7 +365,16 @@ export class World {
       if (table.evicted.includes(slot)) this.#promise(table.weights[slot] === 0, `${slot} is evicted and has users`);
       if (machine.emptied.includes(slot)) this.#promise(table.weights[slot] === 0, `${slot} is empty and has users`);
     }
-    const { state } = machine;
+    const { state, plan } = machine;
+    const { hook } = entry ?? {};
+    if (hook?.end !== undefined) this.#ended.add(`${entry?.rollout ?? ""} ${hook.step} ${hook.hook}`);
+    const first = plan !== undefined && state.name === "shift" && this.journal?.machine.state.name !== "shift";
+    for (const { name, when, onFailure } of first ? (plan.hooks ?? []) : []) {
+      const step = `shift-${String(plan?.steps[state.name === "shift" ? state.step : 0])}`;
+      const run = machine.hooks?.find((each) => each.hook === name && each.step === step);
+      const may = run?.end !== undefined && (run.end.outcome === "passed" || onFailure === "note");
+      this.#promise(when !== "before-step" || may, `${step} begins without its hook ${name}`);
+    }
     this.seen.add("phase" in state ? `${state.name} ${state.phase}` : state.name);
     this.journal = JSON.parse(JSON.stringify(journal)) as Journal;
     if (entry !== undefined) this.history.push(entry);
