@@ -1,7 +1,6 @@
 import type { Resource } from "../../contract/graph.ts";
-import type { Reader } from "../model/reader.ts";
 import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
-import { all, type Truth } from "../model/truth.ts";
+import type { Truth } from "../model/truth.ts";
 import { kindOf } from "./pods.ts";
 import { isUnderstoodObject } from "./understood-kinds.ts";
 
@@ -15,15 +14,6 @@ export function isObject(...kinds: readonly string[]): (resource: Resource) => b
   return (resource) =>
     kinds.includes(kindOf(resource) ?? "") &&
     isUnderstoodObject({ ...resource, type: resource.type.replace(/Patch$/, "") });
-}
-
-/** Whether labels match a selector's `matchLabels`; an absent or empty selector matches all labels. */
-export function selects(matchLabels: Reader, labels: Reader): Truth {
-  return all(
-    ...matchLabels
-      .entries()
-      .map(([key, value]) => (value.text === undefined ? value.isAbsent : labels.at(key).is(value.text))),
-  );
 }
 
 /** Whether two objects are in the same namespace. */

@@ -23,7 +23,7 @@ const KUBERNETES: Readonly<Record<string, readonly string[]>> = {
   policy: ["PodDisruptionBudget"],
   "networking.k8s.io": ["Ingress", "NetworkPolicy"],
   "rbac.authorization.k8s.io": ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
-  "admissionregistration.k8s.io": ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"],
+  "admissionregistration.k8s.io": ["ValidatingWebhookConfiguration"],
   "gateway.networking.k8s.io": ["Gateway", "GRPCRoute", "HTTPRoute", "TCPRoute"],
   "gateway.envoyproxy.io": [
     "BackendTrafficPolicy",
@@ -41,7 +41,6 @@ const CLUSTER_WIDE = new Set([
   "ClusterImagePolicy",
   "ClusterRole",
   "ClusterRoleBinding",
-  "MutatingWebhookConfiguration",
   "Namespace",
   "PersistentVolume",
   "ValidatingWebhookConfiguration",

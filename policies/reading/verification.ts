@@ -4,6 +4,7 @@ import { bearsPods } from "./pods.ts";
 import type { Reader } from "../model/reader.ts";
 import { subjectOf, type StackContext } from "../model/rule.ts";
 import { all, any, type Truth } from "../model/truth.ts";
+import { imageName } from "./image-names.ts";
 import { imagesOf } from "./images.ts";
 
 /** An image that pods of the stack run, and the first place that names it. */
@@ -79,20 +80,25 @@ export function unwatched(context: StackContext): readonly { readonly reader: Re
     .filter(({ reader }) => reader.is("true") !== true);
 }
 
-/** Whether a glob of the policy-controller matches an image: `*` matches within a path segment, `**` across segments. */
+/**
+ * Whether a glob of the policy-controller matches an image: `*` matches within a path segment, `**` across segments. The
+ * controller compares complete names, and reads the globs `*` and `*`/`*` as Docker Hub's.
+ */
 function covers(glob: Reader, image: Reader): Truth {
   if (glob.is("**") === true) return image.isPresent;
-  const pattern = glob.text;
-  if (pattern === undefined) return glob.test(() => false);
+  if (glob.text === undefined) return glob.test(() => false);
+  const pattern = { "*": "index.docker.io/library/*", "*/*": "index.docker.io/*/*" }[glob.text] ?? glob.text;
   const expression = new RegExp(
     `^${pattern.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll(/\*+/g, (stars) => (stars === "*" ? "[^/]*" : ".*"))}$`,
   );
-  return image.test((value) => typeof value === "string" && names(value).some((name) => expression.test(name)));
+  return image.test((value) => typeof value === "string" && expression.test(completeName(value)));
 }
 
-/** The names of an image: the written one, and one with Docker Hub's registry if it has none. Digest and tag are kept. */
-function names(image: string): string[] {
-  const first = image.slice(0, Math.max(0, image.indexOf("/")));
-  if (/[.:]/.test(first) || first === "localhost") return [image];
-  return [image, `index.docker.io/${image.includes("/") ? "" : "library/"}${image}`];
+/** The name with registry and version, as the controller writes it: a digest without a tag, else the tag, which is latest if absent. */
+function completeName(image: string): string {
+  const name = imageName(image);
+  if (name === undefined) return image;
+  const registry = name.registry === "docker.io" ? "index.docker.io" : name.registry;
+  const version = name.digest === undefined ? `:${name.tag ?? "latest"}` : `@${name.digest}`;
+  return `${registry}/${name.repository}${version}`;
 }

@@ -8,6 +8,7 @@ import { RULES } from "../../policies/rules/index.ts";
 import { altered, DOCKER, outcome, resource, soundDocker } from "./support.ts";
 
 type Path = readonly (string | number)[];
+const VOLUME = resource("docker:index/volume:Volume", { name: "data" });
 const DOCKER_RULES = RULES.filter((rule) => rule.name.startsWith("docker-"));
 
 const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undefined])[] = [
@@ -67,6 +68,9 @@ const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undef
   ["docker-ports", ["ports", 0, "ip"], "::0"],
   ["docker-ports", ["ports", 0, "ip"], "0:0:0:0:0:0:0:0"],
   ["docker-ports", ["ports", 0, "ip"], "127.evil"],
+  ["docker-own-resources", ["volumes", 0], { volumeName: "other", containerPath: "/x" }],
+  ["docker-own-resources", ["networksAdvanced"], [{ name: "host" }]],
+  ["docker-own-resources", ["mounts"], [{ type: "volume", source: "other", target: "/x" }]],
   // Options that no rule understands, and values that no rule accepts.
   ["docker-options", ["runtime"], "kata"],
   ["docker-options", ["gpus"], "all"],
@@ -101,7 +105,7 @@ const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undef
 describe("Docker containers", () => {
   it("a container without faults passes every rule, and every rule evaluates it", () => {
     for (const rule of DOCKER_RULES) {
-      const result = outcome(rule, "local", resource(DOCKER, soundDocker()));
+      const result = outcome(rule, "local", resource(DOCKER, soundDocker()), VOLUME);
       expect(result.findings, rule.name).toEqual([]);
       expect(result.deferred, rule.name).toEqual([]);
       expect(result.evaluated, rule.name).toBeGreaterThan(0);
@@ -112,8 +116,8 @@ describe("Docker containers", () => {
     const rule = RULES.find((candidate) => candidate.name === name);
     if (rule === undefined) throw new Error(name);
     expect(
-      outcome(rule, "local", resource(DOCKER, altered(soundDocker(), path, value) as Record<string, Value>)).findings
-        .length,
+      outcome(rule, "local", resource(DOCKER, altered(soundDocker(), path, value) as Record<string, Value>), VOLUME)
+        .findings.length,
     ).toBeGreaterThan(0);
   });
 
@@ -129,6 +133,7 @@ describe("Docker containers", () => {
         rule,
         "local",
         resource(DOCKER, altered(soundDocker(), path, new Unknown(path.join("."))) as Record<string, Value>),
+        VOLUME,
       );
       expect(result.findings, `${name} ${path.join(".")}`).toEqual([]);
       expect(result.deferred.length, `${name} ${path.join(".")}`).toBeGreaterThan(0);

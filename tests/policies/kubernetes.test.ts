@@ -77,7 +77,12 @@ describe("a pod without faults", () => {
     "%s passes every rule, and every rule evaluates it",
     (_, kind) => {
       for (const candidate of POD_RULES) {
-        if (candidate.name === "kubernetes-rbac-wildcards") continue;
+        if (
+          ["kubernetes-rbac-wildcards", "kubernetes-rbac-powers", "kubernetes-persistent-volumes"].includes(
+            candidate.name,
+          )
+        )
+          continue;
         const result = outcome(candidate, "prod", podResource(kind, soundPodSpec()));
         expect(result.findings, candidate.name).toEqual([]);
         expect(result.deferred, candidate.name).toEqual([]);

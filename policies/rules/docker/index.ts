@@ -8,6 +8,7 @@ import { mounts } from "./mounts.ts";
 import { noNewPrivileges } from "./no-new-privileges.ts";
 import { nonRoot } from "./non-root.ts";
 import { options } from "./options.ts";
+import { ownResources } from "./own-resources.ts";
 import { ports } from "./ports.ts";
 import { dockerPrivileged } from "./privileged.ts";
 import { dockerReadOnlyRoot } from "./read-only-root.ts";
@@ -23,6 +24,7 @@ export const DOCKER_RULES: readonly Rule[] = [
   dockerHostNamespaces,
   options,
   mounts,
+  ownResources,
   limits,
   ports,
   healthCheck,

@@ -1,4 +1,5 @@
 import type { Rule } from "../../model/rule.ts";
+import { admissionWebhooks } from "./admission-webhooks.ts";
 import { allowPrivilegeEscalation } from "./allow-privilege-escalation.ts";
 import { appArmor } from "./app-armor.ts";
 import { kubernetesCapabilities } from "./capabilities.ts";
@@ -10,6 +11,9 @@ import { hostProbes } from "./host-probes.ts";
 import { hostProcess } from "./host-process.ts";
 import { kubernetesPrivileged } from "./privileged.ts";
 import { procMount } from "./proc-mount.ts";
+import { persistentVolumes } from "./persistent-volumes.ts";
+import { rbacBindings } from "./rbac-bindings.ts";
+import { rbacPowers } from "./rbac-powers.ts";
 import { rbacWildcards } from "./rbac-wildcards.ts";
 import { kubernetesReadOnlyRoot } from "./read-only-root.ts";
 import { resources } from "./resources.ts";
@@ -42,6 +46,10 @@ export const KUBERNETES_RULES: readonly Rule[] = [
   resources,
   serviceAccountToken,
   rbacWildcards,
+  rbacPowers,
+  rbacBindings,
+  admissionWebhooks,
+  persistentVolumes,
   highUserId,
   defaultNamespace,
 ];

@@ -1,5 +1,5 @@
 import { every } from "../../model/reader.ts";
-import { all, not } from "../../model/truth.ts";
+import { all, any, not } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { kindOf } from "../../reading/pods.ts";
 
@@ -11,7 +11,7 @@ export const rbacWildcards: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`*` also grants what later versions add. `escalate`, `bind` and `impersonate` allow a subject to gain other permissions, and fail too. So do bindings to `admin` and `edit`.",
+    "`*` also grants what later versions add, and `*/exec` and the like grant a part of every resource. `escalate`, `bind` and `impersonate` allow a subject to gain other permissions, and fail too. So do bindings to the ClusterRoles `admin` and `edit`.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.1.1, 5.1.3, 5.1.8" }],
   notApplicable: () => "the stack creates no roles and no bindings",
   concerns: (resource) => ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"].includes(kindOf(resource) ?? ""),
@@ -21,7 +21,11 @@ export const rbacWildcards: ResourceRule = {
       yield judge(
         subject,
         place,
-        all(place.isPresent, not(place.is("cluster-admin", "admin", "edit"))),
+        // A Role belongs to the stack, with any name.
+        any(
+          all(place.isPresent, not(place.is("cluster-admin", "admin", "edit"))),
+          all(place.isPresent, subject.inputs.at("roleRef", "kind").is("Role")),
+        ),
         `it refers to role ${place.shown}`,
         "refer to a role that lists its permissions",
       );
@@ -32,8 +36,10 @@ export const rbacWildcards: ResourceRule = {
     for (const rule of rules.each())
       for (const key of ["verbs", "resources", "apiGroups", "nonResourceURLs"]) {
         const list = rule.at(key);
-        const refused = key === "verbs" ? ["*", "escalate", "bind", "impersonate"] : ["*"];
-        const holds = every(list.each(), (element) => all(element.isPresent, not(element.is(...refused))));
+        const refused = key === "verbs" ? ["*", "escalate", "bind", "impersonate"] : ["*", "/*"];
+        const holds = every(list.each(), (element) =>
+          all(element.isPresent, not(element.is(...refused)), not(element.matches(/^\*\//))),
+        );
         yield judge(
           subject,
           list,

@@ -1,7 +1,9 @@
 import type { Answer } from "../../model/answer.ts";
+import { amountOf, quantity } from "../../reading/quantities.ts";
 import { containerRule } from "../../reading/pod-rule.ts";
 
-const QUANTITY = /^\d+(\.\d+)?(e\d+|[numkMGTPE]|[KMGTPE]i)?$/;
+/** More than any node has: cores, and bytes. A limit above is none. */
+const NO_LIMIT = { cpu: 1024, memory: 2 ** 46 } as const;
 
 /** A container cannot exhaust the resources of its node. */
 export const resources = containerRule(
@@ -10,7 +12,7 @@ export const resources = containerRule(
     title: "Containers have requests and limits for CPU and memory",
     level: "mandatory",
     documentation:
-      "Without requests, the scheduler does not know what a pod needs; without limits, one container can exhaust the resources of others. Ephemeral containers cannot have them and are not checked.",
+      "Quantities are read as Kubernetes reads them. Without requests, the scheduler does not know what a pod needs; without limits, one container can exhaust the resources of others. Ephemeral containers cannot have them and are not checked.",
     references: [
       { standard: "Polaris", item: "cpuLimitsMissing, memoryLimitsMissing" },
       { standard: "Checkov", item: "CKV_K8S_10-13" },
@@ -19,13 +21,12 @@ export const resources = containerRule(
   function* (container): Generator<Answer> {
     if (container.role === "ephemeral container") return;
     for (const kind of ["requests", "limits"])
-      for (const resource of ["cpu", "memory"]) {
+      for (const resource of ["cpu", "memory"] as const) {
         const place = container.reader.at("resources", kind, resource);
-        const holds = place.test(
-          (value) =>
-            (typeof value === "number" && value > 0) ||
-            (typeof value === "string" && QUANTITY.test(value) && /[1-9]/.test(value)),
-        );
+        const holds = place.test((value) => {
+          const amount = quantity(value);
+          return amount !== undefined && amount > 0 && amount < NO_LIMIT[resource];
+        });
         yield {
           at: place,
           holds,
@@ -33,5 +34,16 @@ export const resources = containerRule(
           fix: `set resources.${kind}.${resource}`,
         };
       }
+    for (const resource of ["cpu", "memory"]) {
+      const [request, limit] = ["requests", "limits"].map((kind) => container.reader.at("resources", kind, resource));
+      const [asked, most] = [amountOf(request), amountOf(limit)];
+      if (request !== undefined && asked !== undefined && most !== undefined)
+        yield {
+          at: request,
+          holds: asked <= most,
+          message: `${container.label} requests more ${resource} than its limit`,
+          fix: `set resources.requests.${resource} to at most the limit`,
+        };
+    }
   },
 );

@@ -1,6 +1,7 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any, not } from "../../model/truth.ts";
+import { isObject } from "../../reading/kubernetes-objects.ts";
 import { bearsPods, kindOf, noPods, podsOf } from "../../reading/pods.ts";
 
 /** Only pods that need it have a token of the cluster's API. */
@@ -11,14 +12,25 @@ export const serviceAccountToken: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`automountServiceAccountToken: false` must be set on every pod and on every ServiceAccount. A pod that uses the cluster's API gets its token from a projected volume, mounts it only in the container that needs it, and the token is valid for at most one hour.",
+    "`automountServiceAccountToken: false` must be set on every pod and on every ServiceAccount. A pod that uses the cluster's API gets its token from a projected volume, mounts it only in the container that needs it, and the token is valid for at most one hour. A Secret of type `kubernetes.io/service-account-token` holds one that does not expire.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.1.5, 5.1.6" },
     { standard: "Checkov", item: "CKV_K8S_38" },
   ],
   notApplicable: noPods,
-  concerns: (resource) => isAccount(resource) || bearsPods(resource),
+  concerns: (resource) => isAccount(resource) || isObject("Secret")(resource) || bearsPods(resource),
   *check(subject) {
+    if (isObject("Secret")(subject.resource)) {
+      const type = subject.inputs.at("type");
+      yield judge(
+        subject,
+        type,
+        not(type.is("kubernetes.io/service-account-token")),
+        "the Secret gets a token of a service account that does not expire",
+        "remove the Secret, and mount a projected token",
+      );
+      return;
+    }
     const fix = "set automountServiceAccountToken: false";
     if (isAccount(subject.resource)) {
       const place = subject.inputs.at("automountServiceAccountToken");

@@ -1,5 +1,5 @@
 import type { Reader } from "../../model/reader.ts";
-import { all, any, type Truth } from "../../model/truth.ts";
+import { all } from "../../model/truth.ts";
 import { podRule, podSecurity } from "../../reading/pod-rule.ts";
 
 const ALLOWED = [
@@ -30,7 +30,12 @@ export const volumeTypes = podRule(
       yield {
         at: volume,
         // A volume without a type is an emptyDir.
-        holds: any(onlyNamed(volume), ...ALLOWED.map((type) => volume.at(type).isPresent)),
+        holds: all(
+          volume.at("name").isPresent,
+          ...volume
+            .entries()
+            .map(([key, reader]) => (key === "name" || ALLOWED.includes(key) ? true : reader.isAbsent)),
+        ),
         message: `volume ${volume.at("name").shown} is of type ${typeOf(volume)}`,
         fix: `use one of ${ALLOWED.join(", ")}`,
       };
@@ -38,18 +43,11 @@ export const volumeTypes = podRule(
   },
 );
 
-function onlyNamed(volume: Reader): Truth {
-  return all(
-    volume.at("name").isPresent,
-    ...volume.entries().map(([key, reader]) => (key === "name" ? true : reader.isAbsent)),
-  );
-}
-
 function typeOf(volume: Reader): string {
   return (
     volume
       .entries()
       .map(([key]) => key)
-      .find((key) => key !== "name") ?? "unknown"
+      .find((key) => key !== "name" && !ALLOWED.includes(key)) ?? "unknown"
   );
 }

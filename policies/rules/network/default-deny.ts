@@ -1,7 +1,11 @@
 import { objectsOf } from "../../reading/kubernetes-objects.ts";
 import { bearsPods, onlyOnKubernetes } from "../../reading/pods.ts";
+import { isEmptySelector } from "../../reading/selectors.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
+
+/** The lists of rules, by the direction that they open. */
+const RULES = { Ingress: "ingress", Egress: "egress" } as const;
 
 /** Traffic is denied by default. */
 export const defaultDeny: StackRule = {
@@ -11,30 +15,29 @@ export const defaultDeny: StackRule = {
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "The namespace has a NetworkPolicy with an empty `podSelector`, both `policyTypes` and no rules. Without it, a pod that no policy selects can exchange traffic with any peer.",
+    "For each direction, the namespace has a NetworkPolicy that selects all pods and has no rules: one policy for both, or one for each. Without it, a pod that no policy selects can exchange traffic with any peer. A policy without `policyTypes` is for ingress.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0260" },
   ],
   notApplicable: onlyOnKubernetes,
   *check(context) {
-    const denials = objectsOf(context, "NetworkPolicy").map((policy) => ({
-      namespace: policy.inputs.at("metadata", "namespace"),
-      denies: deniesAll(policy),
-    }));
+    const policies = objectsOf(context, "NetworkPolicy");
     const seen = new Map<string, Subject>();
     for (const resource of context.graph.resources) {
       if (!bearsPods(resource)) continue;
       const subject = subjectOf(resource);
-      const namespace = subject.inputs.at("metadata", "namespace");
-      const key = namespace.text ?? namespace.state;
+      const key = namespaceOf(subject);
       if (!seen.has(key)) seen.set(key, subject);
     }
     for (const [key, subject] of seen) {
-      const own = denials.filter(({ namespace }) => (namespace.text ?? namespace.state) === key);
+      const own = policies.filter((policy) => namespaceOf(policy) === key);
       yield judgeAt(
         placeOf(subject, "metadata.namespace"),
-        any(...own.map(({ denies }) => denies)),
+        all(
+          any(...own.map((policy) => denies(policy, "Ingress"))),
+          any(...own.map((policy) => denies(policy, "Egress"))),
+        ),
         `namespace ${subject.inputs.at("metadata", "namespace").shown} has no policy that denies all traffic`,
         'add a NetworkPolicy with podSelector: {} and policyTypes: ["Ingress", "Egress"]',
       );
@@ -42,22 +45,21 @@ export const defaultDeny: StackRule = {
   },
 };
 
-function deniesAll(policy: Subject): Truth {
-  const spec = policy.inputs.at("spec");
-  const selector = spec.at("podSelector");
-  return all(
-    selector.test((value) => typeof value === "object" && value !== null && Object.keys(value).length === 0),
-    spec.at("policyTypes").includes("Ingress"),
-    spec.at("policyTypes").includes("Egress"),
-    isEmpty("ingress"),
-    isEmpty("egress"),
-  );
+function namespaceOf({ inputs }: Subject): string {
+  const namespace = inputs.at("metadata", "namespace");
+  return namespace.text ?? namespace.state;
+}
 
-  function isEmpty(key: string): Truth {
-    const list = spec.at(key);
-    return any(
-      list.isAbsent,
-      list.test((value) => Array.isArray(value) && value.length === 0),
-    );
-  }
+function denies(policy: Subject, direction: keyof typeof RULES): Truth {
+  const spec = policy.inputs.at("spec");
+  const types = spec.at("policyTypes");
+  const rules = spec.at(RULES[direction]);
+  return all(
+    isEmptySelector(spec.at("podSelector")),
+    any(types.includes(direction), direction === "Ingress" ? types.isAbsent : false),
+    any(
+      rules.isAbsent,
+      rules.test((value) => Array.isArray(value) && value.length === 0),
+    ),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Rule } from "../../model/rule.ts";
 import { defaultDeny } from "./default-deny.ts";
+import { gatewayOptions } from "./gateway-options.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
 import { openings } from "./openings.ts";
 import { podSecurityLabels } from "./pod-security-labels.ts";
@@ -13,5 +14,6 @@ export const NETWORK_RULES: readonly Rule[] = [
   openings,
   publicServices,
   gatewayRoutes,
+  gatewayOptions,
   tls,
 ];

@@ -1,8 +1,13 @@
 import { isObject } from "../../reading/kubernetes-objects.ts";
+import { isMostOfTheInternet, reachesMetadata } from "../../reading/metadata-addresses.ts";
 import { onlyOnKubernetes } from "../../reading/pods.ts";
+import { namesValues } from "../../reading/selectors.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { all, any, not, type Truth } from "../../model/truth.ts";
+import { all, any, not, UnknownTruth, type Truth } from "../../model/truth.ts";
+
+/** Ports that one entry of a rule may open. */
+const MOST_PORTS = 1000;
 
 /** Network policies list peers and ports. */
 export const openings: ResourceRule = {
@@ -11,8 +16,7 @@ export const openings: ResourceRule = {
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
-  documentation:
-    "A rule without `to` or `from`, or with an empty peer, allows all peers; a rule without `ports` allows all ports. An `ipBlock` that contains 169.254.169.254 or fd00:ec2::254 must exclude them, because a cloud serves credentials of the node there.",
+  documentation: `A rule without \`to\` or \`from\`, or with an empty peer, allows all peers; a rule without \`ports\`, or with an entry that has only a protocol, allows all ports, and a range of more than ${MOST_PORTS} nearly all. A \`namespaceSelector\` names the value of a label: an empty one selects every namespace of the cluster, and so do \`Exists\`, \`NotIn\` and \`DoesNotExist\`. Addresses are compared as sets: an \`ipBlock\` that contains 169.254.169.254, another address of cloud metadata or fd00:ec2::254 must exclude it, because a cloud serves credentials of the node there. Ingress names networks, so a block of IPv4 has at least 8 bits and one of IPv6 at least 16.`,
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0052" },
@@ -47,31 +51,69 @@ export const openings: ResourceRule = {
           "the rule allows all ports",
           "list the ports",
         );
-        for (const peer of named.each())
+        for (const port of ports.each())
           yield judge(
             subject,
-            peer,
-            isNarrow(peer),
-            "the peer includes all addresses, or the metadata address of the node",
-            "use a selector, or exclude 169.254.0.0/16 and fc00::/7 with except",
+            port,
+            isOnePort(port),
+            "the entry allows all ports of its protocol, or a range of nearly all",
+            "set port, and endPort for a small range",
           );
+        for (const peer of named.each()) {
+          const block = peer.at("ipBlock");
+          if (block.isAbsent === true)
+            yield judge(
+              subject,
+              peer,
+              selectsPods(peer),
+              "the peer includes all pods of the cluster, or namespaces that it does not name",
+              "select namespaces by a value, e.g. kubernetes.io/metadata.name",
+            );
+          else
+            yield judge(
+              subject,
+              peer,
+              all(isBlock(peer), list === "egress" ? withoutMetadata(block) : isNetwork(block)),
+              list === "egress"
+                ? `${block.at("cidr").shown} contains a metadata address of a cloud`
+                : `${block.at("cidr").shown} includes most of the internet`,
+              list === "egress"
+                ? "use a selector, or exclude 169.254.0.0/16 and fc00::/7 with except"
+                : "name the networks that send requests, or let the gateway receive them",
+            );
+        }
       }
   },
 };
 
-function isNarrow(peer: Reader): Truth {
-  const cidr = peer.at("ipBlock", "cidr");
-  const except = peer.at("ipBlock", "except");
-  const broad = cidr.matches(/^(0\.0\.0\.0\/\d|169\.254\.(0\.0|169\.254)\/\d+|f[cd][0-9a-f:]*\/\d+|.*\/[0-7])$/);
-  const excepted = any(
-    all(not(cidr.matches(/:/)), except.includes("169.254.0.0/16", "169.254.169.254/32")),
-    all(cidr.matches(/:/), except.includes("fc00::/7", "fd00::/8", "fd00:ec2::/32", "fd00:ec2::254/128")),
-  );
-  return any(
-    all(cidr.isPresent, any(not(broad), excepted)),
-    peer.at("podSelector").isPresent,
-    peer
-      .at("namespaceSelector")
-      .test((value) => typeof value === "object" && value !== null && Object.keys(value).length > 0),
-  );
+function isOnePort(port: Reader): Truth {
+  const [first, last] = [port.at("port"), port.at("endPort")];
+  if (last.isAbsent === true) return all(first.isPresent, not(first.is("", 0)));
+  const from = first.number;
+  // A range needs numbers: a port that is known and is not a number does not start one.
+  return from === undefined ? first.test(() => false) : last.within(from, from + MOST_PORTS - 1);
+}
+
+/** Pods of the own namespace, or of namespaces that a value names. */
+function selectsPods(peer: Reader): Truth {
+  const namespaces = peer.at("namespaceSelector");
+  if (namespaces.isAbsent === true) return peer.at("podSelector").isPresent;
+  return namesValues(namespaces);
+}
+
+/** A block has no selector next to it, which the API server refuses. */
+function isBlock(peer: Reader): Truth {
+  return all(peer.at("podSelector").isAbsent, peer.at("namespaceSelector").isAbsent);
+}
+
+function withoutMetadata(block: Reader): Truth {
+  const except = block.at("except").each();
+  const unknown = except.find((one) => one.state === "unknown")?.path;
+  const known = except.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  const holds = block.at("cidr").test((cidr) => typeof cidr === "string" && !reachesMetadata(cidr, known));
+  return holds === false && unknown !== undefined ? new UnknownTruth([unknown]) : holds;
+}
+
+function isNetwork(block: Reader): Truth {
+  return block.at("cidr").test((cidr) => typeof cidr === "string" && !isMostOfTheInternet(cidr));
 }

@@ -1,4 +1,3 @@
-import { LABELS } from "../../../contract/labels.ts";
 import { isObject } from "../../reading/kubernetes-objects.ts";
 import { onlyOnKubernetes } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
@@ -12,7 +11,7 @@ export const publicServices: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`LoadBalancer`, `NodePort` and `externalIPs` bypass the gateway, and with it TLS, the session routes and the weights of a rollout. The controller of the gateway creates the gateway's Service; a Service of component `router` passes.",
+    "`LoadBalancer`, `NodePort` and `externalIPs` bypass the gateway, and with it TLS, the session routes and the weights of a rollout. The controller of the gateway creates the gateway's Service, so the stack declares none.",
   references: [
     { standard: "Kubescape", item: "C-0256" },
     { standard: "Polaris", item: "hostPortSet" },
@@ -21,12 +20,11 @@ export const publicServices: ResourceRule = {
   concerns: isObject("Service"),
   *check(subject) {
     const { inputs } = subject;
-    const gateway = inputs.at("metadata", "labels", LABELS.component).is("router");
     const type = inputs.at("spec", "type");
     yield judge(
       subject,
       type,
-      any(type.isAbsentOr("ClusterIP", "ExternalName"), gateway),
+      type.isAbsentOr("ClusterIP", "ExternalName"),
       `the Service is of type ${type.shown}`,
       'set type: "ClusterIP" and add a route to the gateway',
     );
@@ -38,7 +36,6 @@ export const publicServices: ResourceRule = {
         any(
           place.isAbsent,
           place.test((value) => Array.isArray(value) && value.length === 0),
-          gateway,
         ),
         `the Service has ${key}`,
         `remove ${key}`,

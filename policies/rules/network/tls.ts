@@ -12,14 +12,14 @@ export const tls: StackRule = {
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "Each listener has protocol HTTPS or TLS with a certificate, or all its routes redirect to https. A route without `sectionName` belongs to all listeners.",
+    "Each listener has protocol HTTPS or TLS with a certificate, or has protocol HTTP and all its routes redirect to https. A route without `sectionName` belongs to all listeners.",
   references: [
     { standard: "OWASP ASVS 4.0", item: "9.1.1" },
     { standard: "Kubescape", item: "C-0263" },
   ],
   notApplicable: onlyOnKubernetes,
   *check(context) {
-    const routes = objectsOf(context, "HTTPRoute", "GRPCRoute");
+    const routes = objectsOf(context, "HTTPRoute", "GRPCRoute", "TCPRoute");
     for (const gateway of objectsOf(context, "Gateway"))
       for (const listener of gateway.inputs.at("spec", "listeners").eachRequired()) {
         const encrypted = all(
@@ -30,7 +30,7 @@ export const tls: StackRule = {
           ),
         );
         const plain = routes.filter((route) => attaches(route, gateway, listener));
-        const redirects = plain.length > 0 && all(...plain.map(redirectsOnly));
+        const redirects = all(listener.at("protocol").is("HTTP"), plain.length > 0, ...plain.map(redirectsOnly));
         yield judge(
           gateway,
           listener.at("protocol"),

@@ -1,5 +1,7 @@
-import { objectsOf, selects } from "../../reading/kubernetes-objects.ts";
+import { objectsOf } from "../../reading/kubernetes-objects.ts";
 import { onlyOnKubernetes, podsOf, type Pod } from "../../reading/pods.ts";
+import { replicasOf } from "../../reading/replicas.ts";
+import { matches } from "../../reading/selectors.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type StackRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
@@ -23,7 +25,8 @@ export const spread: StackRule = {
   *check(context) {
     for (const deployment of objectsOf(context, "Deployment")) {
       const replicas = deployment.inputs.at("spec", "replicas");
-      const few = any(replicas.isAbsent, replicas.within(0, 1));
+      const scale = replicasOf(context, deployment);
+      const few = scale === undefined ? replicas.within(0, 1) : scale.most < 2;
       for (const pod of podsOf(deployment)) {
         const constraints = pod.spec.at("topologySpreadConstraints");
         const anti = pod.spec.at("affinity", "podAntiAffinity");
@@ -74,10 +77,9 @@ export const spread: StackRule = {
 
 /** Whether a constraint or a term separates the replicas of the pod. */
 function spreads(constraint: Reader, pod: Pod): Truth {
-  const selector = constraint.at("labelSelector", "matchLabels");
+  // An absent selector matches no pods.
   return all(
     constraint.at("topologyKey").is(...DOMAINS),
-    selector.isPresent,
-    selects(selector, pod.metadata.at("labels")),
+    matches(constraint.at("labelSelector"), pod.metadata.at("labels")),
   );
 }

@@ -1,5 +1,6 @@
 import { all, not } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
+import { imageName } from "../../reading/image-names.ts";
 import { imagesOf, runsImages } from "../../reading/images.ts";
 
 /** Registries whose images may run in staging and prod. */
@@ -20,7 +21,7 @@ export const registries: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   only: { environments: ["staging", "prod"], reason: "local runs images that this machine built" },
-  documentation: `Approved are ${APPROVED_REGISTRIES.join(", ")}, and the private registries of Amazon (\`*.dkr.ecr.*.amazonaws.com\`), Google (\`*.pkg.dev\`) and Azure (\`*.azurecr.io\`). An image without a registry is from Docker Hub. Use a waiver for any other registry.`,
+  documentation: `Approved are ${APPROVED_REGISTRIES.join(", ")}, and the private registries of Amazon (\`*.dkr.ecr.*.amazonaws.com\`, and \`.com.cn\`), Google (\`*.pkg.dev\`) and Azure (\`*.azurecr.io\`). An image without a registry is from Docker Hub, which is also called index.docker.io. A first part with an upper-case letter is a registry. Use a waiver for any other registry.`,
   references: [
     { standard: "Kyverno", item: "restrict-image-registries" },
     { standard: "Kubescape", item: "C-0078" },
@@ -31,25 +32,22 @@ export const registries: ResourceRule = {
       yield judge(
         subject,
         image,
-        all(image.isPresent, not(image.test((value) => typeof value !== "string" || !approved(registryOf(value))))),
+        all(
+          image.isPresent,
+          not(image.test((value) => typeof value !== "string" || !approved(imageName(value)?.registry))),
+        ),
         `image ${image.shown} is from a registry that is not approved`,
         `use one of ${APPROVED_REGISTRIES.join(", ")}`,
       );
   },
 };
 
-/** The registry of an image reference, as Docker parses it: the first component, if it has the form of a host. */
-export function registryOf(reference: string): string {
-  const slash = reference.indexOf("/");
-  const first = slash === -1 ? "" : reference.slice(0, slash);
-  return /[.:]/.test(first) || first === "localhost" ? first : "docker.io";
-}
-
-function approved(registry: string): boolean {
+function approved(registry: string | undefined): boolean {
+  if (registry === undefined) return false;
   return (
     (APPROVED_REGISTRIES as readonly string[]).includes(registry) ||
-    /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com$/.test(registry) ||
+    /^\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/.test(registry) ||
     /^[a-z0-9-]+\.pkg\.dev$/.test(registry) ||
-    /^[a-z0-9]+\.azurecr\.io$/.test(registry)
+    /^[a-z0-9-]+\.azurecr\.(io|cn)$/.test(registry)
   );
 }

@@ -1,0 +1,138 @@
+import type { Reader } from "../model/reader.ts";
+import { all, any, type Truth } from "../model/truth.ts";
+
+/** Permissions with which a subject gains others, or reads what is not its own. */
+interface Power {
+  readonly group: string;
+  readonly resources: readonly string[];
+  /** Verbs that give it; all if absent. */
+  readonly verbs?: readonly string[];
+  /** Whether it is harmless for objects that the rule names. */
+  readonly unlessNamed?: boolean;
+  readonly gives: string;
+}
+
+const WRITE = ["create", "update", "patch"];
+const CHANGE = [...WRITE, "delete", "deletecollection"];
+const RBAC = "rbac.authorization.k8s.io";
+const ADMISSION = "admissionregistration.k8s.io";
+const CERTIFICATES = "certificates.k8s.io";
+
+const POWERS: readonly Power[] = [
+  { group: "", resources: ["secrets"], verbs: ["list", "watch"], gives: "reads all Secrets" },
+  { group: "", resources: ["secrets"], verbs: ["get"], unlessNamed: true, gives: "reads any Secret" },
+  {
+    group: "",
+    resources: ["secrets"],
+    verbs: WRITE,
+    gives: "creates tokens of any service account, or replaces credentials",
+  },
+  { group: "", resources: ["pods/exec", "pods/attach", "pods/ephemeralcontainers"], gives: "runs programs in pods" },
+  { group: "", resources: ["pods/portforward", "pods/proxy", "services/proxy"], gives: "passes network policies" },
+  { group: "", resources: ["nodes/proxy"], gives: "runs programs in every pod of a node" },
+  { group: "", resources: ["nodes", "nodes/status"], verbs: CHANGE, gives: "moves pods to nodes of its choice" },
+  { group: "", resources: ["serviceaccounts/token"], verbs: ["create"], gives: "creates tokens of service accounts" },
+  { group: "", resources: ["serviceaccounts", "users", "groups"], verbs: ["impersonate"], gives: "acts as others" },
+  {
+    group: "authentication.k8s.io",
+    resources: ["uids", "userextras"],
+    verbs: ["impersonate"],
+    gives: "acts as others",
+  },
+  {
+    group: "",
+    resources: ["pods", "replicationcontrollers", "podtemplates", "pods/status"],
+    verbs: WRITE,
+    gives: "runs pods with any service account and Secret of the namespace",
+  },
+  {
+    group: "apps",
+    resources: ["deployments", "daemonsets", "statefulsets", "replicasets"],
+    verbs: WRITE,
+    gives: "runs pods with any service account and Secret of the namespace",
+  },
+  {
+    group: "batch",
+    resources: ["jobs", "cronjobs"],
+    verbs: WRITE,
+    gives: "runs pods with any service account and Secret of the namespace",
+  },
+  { group: "", resources: ["persistentvolumes"], verbs: WRITE, gives: "mounts directories of nodes" },
+  {
+    group: "",
+    resources: ["namespaces", "namespaces/finalize"],
+    verbs: CHANGE,
+    gives: "removes the Pod Security of namespaces",
+  },
+  { group: "", resources: ["endpoints"], verbs: WRITE, gives: "redirects the traffic of Services" },
+  {
+    group: "discovery.k8s.io",
+    resources: ["endpointslices"],
+    verbs: WRITE,
+    gives: "redirects the traffic of Services",
+  },
+  { group: "networking.k8s.io", resources: ["networkpolicies"], verbs: CHANGE, gives: "opens network policies" },
+  {
+    group: RBAC,
+    resources: ["roles", "clusterroles", "rolebindings", "clusterrolebindings"],
+    verbs: [...CHANGE, "bind", "escalate"],
+    gives: "changes permissions",
+  },
+  {
+    group: CERTIFICATES,
+    resources: ["certificatesigningrequests/approval", "certificatesigningrequests/status"],
+    verbs: ["update", "patch"],
+    gives: "issues credentials of any user",
+  },
+  { group: CERTIFICATES, resources: ["signers"], verbs: ["approve", "sign"], gives: "issues credentials of any user" },
+  {
+    group: ADMISSION,
+    resources: [
+      "mutatingwebhookconfigurations",
+      "validatingwebhookconfigurations",
+      "validatingadmissionpolicies",
+      "validatingadmissionpolicybindings",
+      "mutatingadmissionpolicies",
+      "mutatingadmissionpolicybindings",
+    ],
+    verbs: CHANGE,
+    gives: "reads and changes every object that is created",
+  },
+  {
+    group: "apiextensions.k8s.io",
+    resources: ["customresourcedefinitions"],
+    verbs: CHANGE,
+    gives: "changes or deletes custom resources of the cluster",
+  },
+  { group: "apiregistration.k8s.io", resources: ["apiservices"], verbs: CHANGE, gives: "answers for the API server" },
+];
+
+/** What a rule of a Role lets its subject do beyond reading its own objects: one entry for each power. */
+export function powersOf(rule: Reader): readonly { readonly holds: Truth; readonly gives: string }[] {
+  return POWERS.map((power) => ({
+    gives: power.gives,
+    holds: all(
+      has(rule.at("apiGroups"), power.group),
+      any(...power.resources.map((resource) => hasResource(rule.at("resources"), resource))),
+      power.verbs === undefined
+        ? any(
+            ...rule
+              .at("verbs")
+              .each()
+              .map((verb) => verb.isPresent),
+          )
+        : any(...power.verbs.map((verb) => has(rule.at("verbs"), verb))),
+      power.unlessNamed === true ? rule.at("resourceNames").each().length === 0 : true,
+    ),
+  }));
+}
+
+function has(list: Reader, item: string): Truth {
+  return list.includes(item, "*");
+}
+
+/** `*` is every resource, and `*` before a slash every resource with that subresource. */
+function hasResource(list: Reader, resource: string): Truth {
+  const [, part] = resource.split("/");
+  return part === undefined ? has(list, resource) : any(has(list, resource), list.includes(`*/${part}`));
+}

@@ -1,0 +1,53 @@
+import { judge, type ResourceRule } from "../../model/rule.ts";
+import { not } from "../../model/truth.ts";
+import { isObject } from "../../reading/kubernetes-objects.ts";
+import { powersOf } from "../../reading/permissions.ts";
+
+const AGGREGATES = "rbac.authorization.k8s.io/aggregate-to-";
+
+/** Roles are judged by what they let their subjects do. */
+export const rbacPowers: ResourceRule = {
+  name: "kubernetes-rbac-powers",
+  title: "Roles do not let their subjects gain other permissions or read the Secrets of others",
+  level: "mandatory",
+  scope: "resource",
+  onUnknown: "defer",
+  documentation:
+    "Permissions are judged by their effect: reading Secrets, running programs in pods, creating pods or workloads (which run with any service account of the namespace), creating tokens, `nodes/proxy`, approving certificates, changing roles, bindings, webhooks, namespaces, network policies, endpoints, nodes, custom resource definitions and API services, impersonating. A single Secret may be named in `resourceNames` and read with `get`. A ClusterRole with an `aggregationRule` gets permissions that the stack does not declare, and one with a label `aggregate-to-…` gives its own to everyone who has the other role.",
+  references: [
+    { standard: "Kubernetes documentation", item: "RBAC good practices, privilege escalation risks" },
+    { standard: "CIS Kubernetes 1.11", item: "5.1.2, 5.1.4, 5.1.8, 5.1.10-5.1.13" },
+  ],
+  notApplicable: () => "the stack creates no roles",
+  concerns: isObject("Role", "ClusterRole"),
+  *check(subject) {
+    const rules = subject.inputs.at("rules");
+    yield judge(subject, rules, true, "", "");
+    for (const rule of rules.each())
+      for (const { holds, gives } of powersOf(rule))
+        yield judge(
+          subject,
+          rule,
+          not(holds),
+          `with these permissions, its subject ${gives}`,
+          "remove the verbs or resources that are not needed",
+        );
+    const aggregation = subject.inputs.at("aggregationRule");
+    yield judge(
+      subject,
+      aggregation,
+      aggregation.isAbsent,
+      "its permissions come from other roles, which the stack does not declare",
+      "list the permissions in rules",
+    );
+    for (const [label, value] of subject.inputs.at("metadata", "labels").entries())
+      if (label.startsWith(AGGREGATES))
+        yield judge(
+          subject,
+          value,
+          not(value.is("true")),
+          `everyone who has the role ${label.slice(AGGREGATES.length)} gets its permissions`,
+          "remove the label, and bind the role to its subjects",
+        );
+  },
+};
