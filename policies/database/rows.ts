@@ -89,6 +89,10 @@ export async function fillables(
     };
   });
   await dropObstacles(postgres, array);
+  for (const { table, columns } of found)
+    for (const column of columns)
+      if (!column.nullable && !column.owner && value(column, 0) === "null")
+        await makeNullable(postgres, table, column.name);
   return inOrder(found);
 }
 
@@ -138,11 +142,22 @@ async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
      where k.contype in ('c', 'u', 'x') and k.conparentid = 0 and n.nspname || '.' || c.relname = any (${array})
      union all
      select format('drop index if exists %I.%I cascade', n.nspname, ic.relname) from pg_index i join pg_class c on c.oid = i.indrelid join pg_class ic on ic.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
-     where i.indisunique and not i.indisprimary and n.nspname || '.' || c.relname = any (${array}) and not exists (select from pg_constraint k where k.conindid = ic.oid)`,
+     where i.indisunique and not i.indisprimary and n.nspname || '.' || c.relname = any (${array}) and not exists (select from pg_constraint k where k.conindid = ic.oid)
+     union all
+     select format('alter domain %s drop constraint %I', k.contypid::regtype, k.conname) from pg_constraint k where k.contypid <> 0 and k.contype = 'c' and k.oid >= 16384`,
   );
   for (const row of rows) await postgres.run(text(row, "drop"));
   // Triggers and foreign keys are disabled: they do not separate users.
   await postgres.run("set session_replication_role = 'replica'");
+}
+
+/** A type without a value of its own here, such as a geometric one: the column stays empty. */
+async function makeNullable(postgres: Postgres, table: string, column: string): Promise<void> {
+  try {
+    await postgres.run(`alter table ${qualified(table)} alter column ${identifier(column)} drop not null`);
+  } catch {
+    // It is part of the primary key: the insertion says so.
+  }
 }
 
 /** Creates the rows of one owner; foreign keys refer to parent rows of the same owner. */

@@ -61,9 +61,11 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
          (select substr(s, 13) from unnest(p.proconfig) s where s like 'search_path=%') as "searchPath"
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where p.prokind = 'f' and ${SCHEMAS}`,
     );
-    const [catalog] = await rows<Pick<Schema, "pureFunctions" | "aggregates" | "ownOperators">>(
+    const [catalog] = await rows<Pick<Schema, "builtIn" | "aggregates" | "ownOperators">>(
       postgres,
-      `select array(select proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1 having bool_and(provolatile = 'i' and not proretset)) as "pureFunctions",
+      `select (select json_agg(json_build_object('name', proname, 'volatility', volatility)) from (
+           select proname, case when bool_and(provolatile = 'i' and not proretset) then 'immutable' when bool_or(provolatile = 'v') then 'volatile' else 'stable' end as volatility
+           from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1) f) as "builtIn",
          array(select distinct proname from pg_proc where prokind = 'a') as aggregates,
          exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${SCHEMAS} and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
            or exists (select from pg_cast k where k.oid >= 16384 and not exists (select from pg_depend e where e.classid = 'pg_cast'::regclass and e.objid = k.oid and e.deptype = 'e')) as "ownOperators"`,
@@ -77,7 +79,7 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
         ...sourceOf(at(xmin)),
       })),
       routines: routines.map(({ xmin, ...routine }) => ({ ...routine, own: at(xmin) !== undefined })),
-      pureFunctions: catalog?.pureFunctions ?? [],
+      builtIn: catalog?.builtIn ?? [],
       aggregates: catalog?.aggregates ?? [],
       ownOperators: catalog?.ownOperators ?? true,
     };

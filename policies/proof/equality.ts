@@ -1,4 +1,4 @@
-import { and, atom, FALSE, isPure, or, show, someRow, test, type Formula, type Term } from "./terms.ts";
+import { and, atom, FALSE, isPure, or, show, someRow, test, type Formula, type Query, type Term } from "./terms.ts";
 
 /** What follows if two values are equal. */
 export function equal(a: Term, b: Term): Formula {
@@ -59,4 +59,34 @@ export function memberOf(item: Term, array: Term): Formula {
     }
   }
   return atom({ kind: "member", item, of: array });
+}
+
+/** `count(*) = 0` holds without a row; any larger number needs one. */
+export function countAtLeast(query: Query, count: number): Formula {
+  return count >= 1 ? someRow(query) : test("count = 0");
+}
+
+/** What follows from an operator other than `=`. */
+export function containment(operator: string, left: Term, right: Term): Formula | undefined {
+  if (left.kind === "count" && right.kind === "constant") {
+    const least = operator === ">" ? Number(right.value) + 1 : operator === ">=" ? Number(right.value) : 0;
+    return least >= 1 ? someRow(left.query) : undefined;
+  }
+  const prefix = operator === "~~" ? prefixOf(right) : undefined;
+  if (prefix !== undefined) return atom({ kind: "prefix", of: left, prefix });
+  if (operator === "?") return atom({ kind: "member", item: right, of: left });
+  const [all, some] = operator === "@>" ? [left, right] : operator === "<@" ? [right, left] : [];
+  if (all !== undefined && some?.kind === "array" && some.items.length > 0)
+    return and(...some.items.map((item) => memberOf(item, all)));
+  if (operator === "&&" && right.kind === "array") return or(...right.items.map((item) => memberOf(item, left)));
+  if (operator === "&&" && left.kind === "array") return or(...left.items.map((item) => memberOf(item, right)));
+  return undefined;
+}
+
+/** The identifier of a person at the start of a pattern. Its length is fixed, so that it is the prefix of no other one. */
+export function prefixOf(pattern: Term): Term | undefined {
+  if (pattern.kind !== "call" || pattern.name !== "||") return undefined;
+  const [left] = pattern.args;
+  if (left === undefined) return undefined;
+  return left.kind === "claim" && left.path.join() === "sub" ? left : prefixOf(left);
 }

@@ -95,13 +95,15 @@ class Prover {
       command,
       clause,
       failures: unique(failures),
-      ...this.#owner(written),
+      ...this.#owner(table, written),
     };
   }
 
   /** The column with the caller's identifier, for the fix of other alternatives. */
-  #owner(written: readonly { readonly tie: Tie }[]): { readonly owner?: string } {
-    const owner = written.flatMap(({ tie }) => (tie.how === "columns" ? tie.person : []))[0];
+  #owner(table: string, written: readonly { readonly tie: Tie }[]): { readonly owner?: string } {
+    const references = this.#relations.get(table)?.references ?? [];
+    const users = references.filter(({ target, columns }) => target === "auth.users" && columns.length === 1);
+    const owner = written.flatMap(({ tie }) => (tie.how === "columns" ? tie.person : []))[0] ?? users[0]?.columns[0];
     return owner === undefined ? {} : { owner };
   }
 
@@ -205,7 +207,8 @@ class Prover {
 
 /** An alternative as a condition. */
 function shown(alternative: Alternative): string {
-  const texts = [...new Set(alternative.map(showAtom))];
+  // A value that is not understood has a number, which says nothing here.
+  const texts = [...new Set(alternative.map((each) => showAtom(each).replaceAll(/#\d+/g, "")))];
   return texts.length === 0 ? "true" : texts.join(" and ");
 }
 

@@ -7,8 +7,8 @@ export interface Schema {
   readonly relations: readonly Relation[];
   readonly clauses: readonly Clause[];
   readonly routines: readonly Routine[];
-  /** Functions of pg_catalog that depend on their arguments alone. */
-  readonly pureFunctions: readonly string[];
+  /** Functions of pg_catalog by name, with the worst volatility of all that have the name. */
+  readonly builtIn: readonly { readonly name: string; readonly volatility: "immutable" | "stable" | "volatile" }[];
   readonly aggregates: readonly string[];
   /** Whether there are operators or casts that pg_catalog does not have; names in bodies may then mean those. */
   readonly ownOperators: boolean;

@@ -1,6 +1,7 @@
 import type { Alias, FuncCall, JoinExpr, Node, RangeFunction, SelectStmt } from "libpg-query";
 import { parseSelect, selectOf } from "./bodies.ts";
 import { equal } from "./equality.ts";
+import { nameIn } from "./nodes.ts";
 import type { Relation, Routine } from "./schema.ts";
 import { queryNamed, within, type Joined, type Rows, type Scope, type Source } from "./scope.ts";
 import { and, atom, call, fresh, isPure, TRUE, type Formula, type Query, type Term } from "./terms.ts";
@@ -164,7 +165,12 @@ export class Selects {
   #view(view: Relation, alias: string, names: readonly string[], scope: Scope): readonly Joined[] {
     const select = parseSelect((view.definition ?? "").trim().replace(/;$/, ""));
     if (select === undefined || scope.depth >= this.#expressions.deepest) return unknownRows(alias);
-    const query = this.#expressions.queryOf(select, { sources: [], path: [], depth: scope.depth + 1 });
+    const query = this.#expressions.queryOf(select, {
+      sources: [],
+      path: [],
+      depth: scope.depth + 1,
+      definer: scope.definer === true,
+    });
     return this.#derived(
       query,
       alias,
@@ -317,8 +323,4 @@ function aliasOf(alias: Alias | undefined): { aliasname?: string; names: readonl
     ...(alias?.aliasname === undefined ? {} : { aliasname: alias.aliasname }),
     names: (alias?.colnames ?? []).map(nameIn),
   };
-}
-
-function nameIn(node: Node | undefined): string {
-  return node !== undefined && "String" in node ? (node.String.sval ?? "") : "";
 }

@@ -94,6 +94,11 @@ export function opaque(text: string, ...args: readonly Term[]): Term {
   return { kind: "call", name: text, args, pure: false };
 }
 
+/** A value that is not understood, or that may differ at each evaluation: nothing equals it. */
+export function unknown(text: string, ...args: readonly Term[]): Term {
+  return opaque(`${text}#${fresh()}`, ...args);
+}
+
 export function call(name: string, args: readonly Term[], pure: boolean): Term {
   return { kind: "call", name, args, pure };
 }
@@ -133,7 +138,9 @@ const INFIX = /^(?:[-+*/<>=~!@#%^&|`?]+|~~|!~~|~~\*|!~~\*|and|or|is not distinct
 export function show(term: Term): string {
   switch (term.kind) {
     case "column":
-      return term.of === ROW ? term.name : `${term.table.replace(/^.*\./, "")}${term.of}.${term.name}`;
+      return term.of === ROW
+        ? quoted(term.name)
+        : `${quoted(`${term.table.replace(/^.*?\./, "")}${term.of}`)}.${quoted(term.name)}`;
     case "constant":
       return /^-?\d+(\.\d+)?$|^(true|false)$/.test(term.value) ? term.value : `'${term.value.replaceAll("'", "''")}'`;
     case "null":
@@ -141,7 +148,7 @@ export function show(term: Term): string {
     case "claim":
       return claimText(term.path);
     case "call": {
-      if (term.args.length === 0) return term.name;
+      if (term.args.length === 0) return `${term.name}()`;
       const args = term.args.map(show);
       if (args.length === 2 && INFIX.test(term.name)) return `${args[0] ?? ""} ${term.name} ${args[1] ?? ""}`;
       return `${term.name}(${args.join(", ")})`;
@@ -159,9 +166,17 @@ export function show(term: Term): string {
   }
 }
 
+/** Another kind of term never looks like a column. */
+function quoted(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+}
+
 function claimText(path: ClaimPath): string {
   if (path.length === 1 && path[0] === "sub") return "auth.uid()";
-  return path.reduce((text, key, at) => `${text} ${at === path.length - 1 ? "->>" : "->"} '${key}'`, "auth.jwt()");
+  return path.reduce(
+    (text, key, at) => `${text} ${at === path.length - 1 ? "->>" : "->"} '${key.replaceAll("'", "''")}'`,
+    "auth.jwt()",
+  );
 }
 
 export function showAtom(one: Atom): string {

@@ -46,14 +46,15 @@ function messageOf({ role, command, clause }: Proof, { alternative, why }: Proof
   return `${role} ${VERBS[command]} ${rows}${admitted}: ${why}`;
 }
 
-/** Statements that PostgreSQL accepts. */
-function fixOf({ table, role, command, clause, owner }: Proof, { policy, alternative }: ProofFailure): string {
+/** A statement that PostgreSQL accepts, and after it, as a comment, the declaration of what is meant. */
+export function fixOf({ table, role, command, clause, owner }: Proof, { policy, alternative }: ProofFailure): string {
   const on = `${identifier(policy)} on ${qualified(table)}`;
   const closed =
     owner === undefined
       ? `drop policy ${on};`
       : `alter policy ${on} ${clause === "using" ? "using" : "with check"} ((select auth.uid()) = ${identifier(owner)});`;
-  if (alternative === "" || command !== "select") return closed;
+  const isCondition = alternative !== "" && !/\ba row of |\b(query|rows|count|case)\(/.test(alternative);
+  if (!isCondition || command !== "select") return closed;
   const declared = `${DECLARES[command]} by ${role}${alternative === "true" ? "" : ` when ${alternative}`}`;
-  return `${closed} or, if it is meant: comment on table ${qualified(table)} is ${literal(declared)};`;
+  return `${closed} -- or, if it is meant: comment on table ${qualified(table)} is ${literal(declared)};`;
 }

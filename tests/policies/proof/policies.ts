@@ -235,6 +235,12 @@ export const UNSOUND: Readonly<Record<string, string>> = {
   strict_null: "public.strict_text(maybe_id) is null",
   limit_null: "(select user_id limit 0) is null",
   number_true: "user_id = auth.uid() or 5::boolean",
+  nullif_null: "nullif(id, id) is null",
+  nullif_role: "nullif(auth.role(), 'authenticated') is null",
+  coalesced_tenant: "org = coalesce(auth.jwt() -> 'app_metadata' ->> 'org', '')",
+  volatile_case: "case when random() > 0.5 then not (random() > 0.5) else false end",
+  disguised_column:
+    'alter table NAME add column "auth.uid()" uuid; create policy p on NAME for select to authenticated using ("auth.uid()" = user_id);',
   fixed_person: "auth.uid() = '00000000-0000-4000-8000-000000000001'",
   restricted_by_state:
     "create policy open on NAME for select to authenticated using (true); create policy narrow on NAME as restrictive for select to authenticated using (status = 'open');",
