@@ -7,6 +7,8 @@ import { readDeclarations, readSchema } from "../policies/database/schema.ts";
 import { prove } from "../policies/proof/prove.ts";
 import { SCHEMA, SOUND, tableWith, UNSOUND } from "../tests/policies/proof/policies.ts";
 
+// cspell:ignore pgrst
+
 /**
  * The proof of policies compared with Supabase's linter and with pgrls on the same tables of a real PostgreSQL: each table has
  * policies that are right, or that let through what they should not.

@@ -4,6 +4,8 @@ import { identifier, literal } from "./postgres.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { Policy, Table } from "./facts.ts";
 
+// cspell:ignore contypid
+
 /** What is needed to create a value for a column. */
 interface Column {
   readonly name: string;
@@ -151,7 +153,7 @@ async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
   await postgres.run("set session_replication_role = 'replica'");
 }
 
-/** A type without a value of its own here, such as a geometric one: the column stays empty. */
+/** A type for which there is no value here, such as a geometric one: the column stays empty. */
 async function makeNullable(postgres: Postgres, table: string, column: string): Promise<void> {
   try {
     await postgres.run(`alter table ${qualified(table)} alter column ${identifier(column)} drop not null`);

@@ -1,6 +1,5 @@
 import type { DatabaseRule, Place, Reference, Verdict } from "./rule.ts";
 import { judgeAt } from "./rule.ts";
-import { UnknownTruth } from "./truth.ts";
 import type { Located } from "../database/facts.ts";
 
 type Text = Pick<DatabaseRule, "name" | "title" | "documentation" | "references" | "level"> &
@@ -21,9 +20,19 @@ export function about(located: Located, holds: boolean, message: string, fix: st
   return judgeAt(placeOf(located, object), holds, message, fix);
 }
 
-/** The verdict if the database did not answer. */
+/** The verdict if the database did not answer: a policy that fails for every row is itself a fault. */
 export function unanswered(located: Located, error: string, object = located.name): Verdict {
-  return judgeAt(placeOf(located, object), new UnknownTruth([]), error, "");
+  return judgeAt(placeOf(located, object), false, error, remedyOf(error));
+}
+
+function remedyOf(error: string): string {
+  const table = /infinite recursion detected in policy for relation "([^"]+)"/.exec(error)?.[1];
+  if (table !== undefined)
+    return `read ${table} in a SECURITY DEFINER function outside of the exposed schemas, and call it in the policy: a policy that reads its table asks itself`;
+  const denied = /permission denied for (\w+ )?([\w.]+)/.exec(error)?.[2];
+  if (denied !== undefined)
+    return `read ${denied} in a SECURITY DEFINER function outside of the exposed schemas, or grant the privilege: a policy reads with the privileges of the caller`;
+  return "change the table or the policy so that a row can be tried; EXAI_POSTGRES_URL selects a server with the extensions that it needs";
 }
 
 /** Lints of Supabase's splinter, by number and name. */

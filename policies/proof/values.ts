@@ -160,7 +160,11 @@ export class Values {
     if (operator === undefined || right === undefined) return this.#ofProject();
     if (kind === "AEXPR_NULLIF" && left !== undefined) {
       // It is the value, or null, which equals nothing.
-      if (left.kind === "claim") return left;
+      if (
+        left.kind === "claim" ||
+        (left.kind === "constant" && right.kind === "constant" && right.value === "" && left.value !== "")
+      )
+        return left;
       const condition = test(`${show(left)} is distinct from ${show(right)}`);
       return { kind: "query", query: [{ condition, targets: [{ name: "nullif", term: left }] }] };
     }

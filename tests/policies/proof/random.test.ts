@@ -87,7 +87,7 @@ describe("the proof of random policies", () => {
       }),
       { numRuns: RUNS },
     );
-    // The shapes that are right and not proved, for whoever widens the proof: the shortest first.
+    // The shapes that are right and not proved, which a wider proof would cover: the shortest first.
     console.log(
       `${RUNS} policies: ${counts.leaking} leak, ${counts.sound} do not, ${counts.proved} of these are proved\n${unproved
         .sort((a, b) => a.length - b.length)

@@ -1,5 +1,7 @@
 import fc from "fast-check";
 
+// cspell:ignore letrec
+
 /** Two people; each policy is judged for every row, and for tokens of the first one. */
 const [FIRST, SECOND] = ["00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"];
 
