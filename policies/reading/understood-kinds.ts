@@ -54,6 +54,7 @@ const OTHERS = new Set([
   "docker:index/volume:Volume",
   "kubernetes:yaml:ConfigFile", // The SDK registers each of its objects.
   "kubernetes:yaml:ConfigGroup",
+  "pulumi:pulumi:Stack",
   "pulumi:providers:docker",
   "pulumi:providers:kubernetes",
   "pulumi:providers:random",

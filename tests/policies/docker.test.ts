@@ -81,7 +81,7 @@ const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undef
   ["docker-options", ["cgroupnsMode"], "host"],
   ["docker-options", ["usernsMode"], "host"],
   ["docker-options", ["ipcMode"], "shareable"],
-  ["docker-options", ["networkMode"], "bridge"],
+  ["docker-options", ["networkMode"], "other_default"],
   ["docker-options", ["networksAdvanced"], [{ name: "exai", driverOpts: ["a=b"] }]],
   ["docker-options", ["storageOpts"], { size: "1t" }],
   ["docker-options", ["hosts"], [{ host: "router", ip: "host-gateway" }]],
@@ -161,7 +161,15 @@ describe("Docker containers", () => {
   it("an option that is false, zero or empty is not set", () => {
     const rule = RULES.find(({ name }) => name === "docker-options");
     if (rule === undefined) throw new Error("docker-options");
-    const unset = { devices: [], sysctls: {}, runtime: "", shmSize: 0, publishAllPorts: false, usernsMode: "" };
+    const unset = {
+      __defaults: ["ports"],
+      devices: [],
+      sysctls: {},
+      runtime: "",
+      shmSize: 0,
+      publishAllPorts: false,
+      usernsMode: "",
+    };
     expect(outcome(rule, "local", resource(DOCKER, { ...soundDocker(), ...unset })).findings).toEqual([]);
   });
 

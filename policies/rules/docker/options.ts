@@ -69,7 +69,8 @@ const UNDERSTOOD: Readonly<Record<string, Options>> = {
       // Not setuid, setgid or sticky.
       permissions: matching(/^0?[0-7]{3}$/),
     },
-    networkMode: oneOf("none"),
+    // The provider sets bridge, and then connects the networks of networksAdvanced in its place.
+    networkMode: oneOf("none", "bridge"),
     networksAdvanced: { name: NAME, aliases: matching(/^[a-z0-9][a-z0-9.-]*$/i) },
     ipcMode: oneOf("private", "none"),
     cgroupnsMode: oneOf("private"),
@@ -96,6 +97,7 @@ const UNDERSTOOD: Readonly<Record<string, Options>> = {
   "docker:index/network:Network": {
     name: NAME,
     driver: oneOf("bridge"),
+    ipamDriver: oneOf("default"),
     internal: "any",
     labels: LABELS,
     ipamConfigs: { subnet: "any", gateway: "any" },
