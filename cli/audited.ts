@@ -12,6 +12,7 @@ export const CHANGING = [
     "migrate apply",
     "backup now",
     "branch create",
+    "branch merge",
     "branch reset",
     "branch delete",
     "restore",

@@ -3,6 +3,7 @@ import type { BackupRecord } from "../operations/backups/history.ts";
 import type { BackupResult } from "../operations/backups/request.ts";
 import type { BranchDiff } from "../operations/branches/diff.ts";
 import type { BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
+import type { BranchMerge } from "../operations/branches/merge/merge.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
 import type { RestoreResult } from "../operations/restore/restore.ts";
 import type { ScratchInfo } from "../operations/restore/scratch.ts";
@@ -63,6 +64,7 @@ export interface Results {
   "branch list": BranchListData;
   "branch status": BranchStatusData;
   "branch diff": BranchDiff;
+  "branch merge": BranchMerge;
   "branch reset": BranchCreated;
   "branch delete": BranchDeleted;
   restore: RestoreResult;

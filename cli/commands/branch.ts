@@ -1,4 +1,5 @@
-import { EXIT } from "../../contract/errors.ts";
+import { InvalidArgumentError } from "commander";
+import { EXIT, type ExitCode } from "../../contract/errors.ts";
 import { diffBranch } from "../../operations/branches/diff.ts";
 import {
   branchStatus,
@@ -9,10 +10,34 @@ import {
 } from "../../operations/branches/lifecycle.ts";
 import type { Branches } from "../../operations/branches/lifecycle.ts";
 import { branchTarget, type BranchStatus } from "../../operations/branches/model.ts";
+import { mergeBranch, type MergeOutcome } from "../../operations/branches/merge/merge.ts";
+import type { Side } from "../../operations/branches/merge/three-way.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { audited, type Change } from "../audited.ts";
 import { resultOf, type Verb } from "../events.ts";
 import { onStack, withReason, type ReasonFlag, type Register, type Run, type SetFlags } from "./command.ts";
+
+const MERGE_CODES: Readonly<Record<MergeOutcome, ExitCode>> = {
+  ...{ merged: EXIT.ok, planned: EXIT.ok, nothing: EXIT.ok, conflicts: EXIT.violations },
+  ...{ "not-proved": EXIT.violations, destructive: EXIT.refused },
+};
+
+interface MergeFlags {
+  readonly dryRun: boolean;
+  readonly allowDestructive: boolean;
+  readonly take?: readonly (readonly [string, Side])[];
+}
+
+/** Reads a repeated `--take side=object`. */
+function collectSides(
+  text: string,
+  before: readonly (readonly [string, Side])[] = [],
+): readonly (readonly [string, Side])[] {
+  const [, side, object = ""] = /^(main|branch)=(.+)$/.exec(text) ?? [];
+  if (side === undefined)
+    throw new InvalidArgumentError('Expected main=<object> or branch=<object>, for example "main=table public.files".');
+  return [...before, [object, side as Side]];
+}
 
 interface AtFlag {
   readonly at?: string;
@@ -83,6 +108,46 @@ export const registerBranch: Register = (program, run) => {
       return yield* resultOf("branch diff", diffBranch(branches, name), () => EXIT.ok);
     });
   });
+
+  withReason(
+    onStack(
+      branch
+        .command("merge")
+        .description("merge the schema of a branch into main, as a migration")
+        .argument("<name>", "branch"),
+      "local",
+    ),
+  )
+    .option("--dry-run", "show and prove the merge, and change nothing", false)
+    .option("--allow-destructive", "also run steps that remove data", false)
+    .option(
+      "--take <side=object>",
+      'where both changed an object, take "main=..." or "branch=..."; may be repeated',
+      collectSides,
+    )
+    .addHelpText(
+      "after",
+      `
+The rows of the branch are not merged. The migration is tried on a copy of main with its data, then applied, and kept in
+supabase/migrations.
+
+Exit codes: 0 merged, or nothing to merge, 1 conflicts, or not proved, 2 failed, 3 steps would remove data, or refused.`,
+    )
+    .action(async (name: string, stack: string, flags: SetFlags & ReasonFlag & MergeFlags) => {
+      const { dryRun, allowDestructive, take } = flags;
+      await run((signal) => {
+        const opened = openStack(stack, flags.set);
+        const work = async function* (): Verb {
+          const branches = opened.branches({ signal });
+          const { guard, locks, exclusively } = await opened.database({ signal });
+          const options = { dryRun, allowDestructive, signal, guard, locks, resolutions: new Map(take) };
+          return yield* exclusively("branch merge", () =>
+            resultOf("branch merge", mergeBranch(branches, name, options), ({ outcome }) => MERGE_CODES[outcome]),
+          );
+        };
+        return audited(opened.audit, { verb: "branch merge", subject: name, reason: flags.reason }, work(), signal);
+      });
+    });
 
   withReason(
     onStack(

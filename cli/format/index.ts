@@ -7,6 +7,7 @@ import {
   formatBranchList,
   formatBranchStatus,
 } from "./branch.ts";
+import { formatBranchMerge } from "./branch-merge.ts";
 import type { Block, Formatter, ViewFormatter } from "./block.ts";
 import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDoctor } from "./doctor.ts";
@@ -61,6 +62,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch list": formatBranchList,
   "branch status": formatBranchStatus,
   "branch diff": formatBranchDiff,
+  "branch merge": formatBranchMerge,
   "branch reset": formatBranchCreate,
   "branch delete": formatBranchDelete,
   restore: formatRestore,

@@ -106,7 +106,12 @@ export async function branchStatus(branches: Branches, name: string): Promise<Br
   return (await listBranches(branches)).find((branch) => branch.name === name) ?? { ...record, server: "absent" };
 }
 
-async function* changing<Result>({ leases }: Branches, verb: string, work: () => Operation<Result>): Operation<Result> {
+/** Runs work that changes branches; two at the same time exclude each other. */
+export async function* changing<Result>(
+  { leases }: Branches,
+  verb: string,
+  work: () => Operation<Result>,
+): Operation<Result> {
   const lease = await leases.acquire(verb);
   try {
     return yield* work();

@@ -1,4 +1,4 @@
-export type { Delta, FactBase, Plan, StableId } from "@supabase/pg-delta";
+export type { Delta, DependencyEdge, Fact, FactBase, Plan, StableId } from "@supabase/pg-delta";
 
 /** The library that reads a schema as facts. It is large and few commands need it, so it is loaded at its first use. */
 export async function loadPgDelta() {

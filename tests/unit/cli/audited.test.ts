@@ -220,7 +220,7 @@ describe("the verbs of the program", () => {
     const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${String(value)}`]);
     const words: Partial<Record<string, readonly string[]>> = {
       "secrets rotate": ["jwt"],
-      ...Object.fromEntries(["create", "reset", "delete"].map((each) => [`branch ${each}`, ["a"]])),
+      ...Object.fromEntries(["create", "merge", "reset", "delete"].map((each) => [`branch ${each}`, ["a"]])),
       cutover: ["--image", "exai/reference-server:2"],
     };
     const env = { DOCKER_HOST: `unix://${folder}/none.sock` };

@@ -28,6 +28,18 @@ const DIFFERENCES: readonly SchemaDifference[] = [
   },
 ];
 
+const MERGE = {
+  ...{ name: BRANCH.name, conflicts: [], seconds: 4.2 },
+  steps: [
+    {
+      sql: 'ALTER TABLE "public"."files" DROP COLUMN "name"',
+      destructive: true,
+      rewrites: false,
+      transaction: "with-others",
+    },
+  ],
+} as const;
+
 /** Results of the verbs of `branch`, with long names and with parts that are missing. */
 export const BRANCH_SAMPLES: {
   readonly [Verb in BranchVerb]: readonly [Results[Verb], ...Results[Verb][]];
@@ -44,6 +56,26 @@ export const BRANCH_SAMPLES: {
   "branch diff": [
     { name: BRANCH.name, branch: DIFFERENCES, main: [], between: DIFFERENCES },
     { name: BRANCH.name, branch: [], main: [], between: [] },
+  ],
+  "branch merge": [
+    { ...MERGE, outcome: "merged", file: "supabase/migrations/20261129090000_merge_new_search.sql" },
+    { ...MERGE, outcome: "planned" },
+    { ...MERGE, outcome: "nothing", steps: [] },
+    { ...MERGE, outcome: "destructive" },
+    { ...MERGE, outcome: "not-proved", proof: { order: "main-first", problem: 'column "n" contains null values' } },
+    {
+      ...{ ...MERGE, outcome: "conflicts", steps: [] },
+      conflicts: [
+        {
+          object: "column public.files.name",
+          reason: "both-changed",
+          main: '{"type":"text"}',
+          branch: "{}",
+          users: [],
+        },
+        { object: "table public.files", reason: "removed-and-used", main: "{}", users: ["view public.names"] },
+      ],
+    },
   ],
   "branch reset": [{ branch: BRANCH, seconds: 3.2 }],
   "branch delete": [{ name: BRANCH.name, seconds: 0.2 }],
