@@ -78,7 +78,6 @@ export function slotSpec(
     pids: 512,
     healthCheck: {
       test: ["CMD", ...args.healthCommand],
-      intervalSeconds: 2,
       startPeriodSeconds: 30,
     },
     mayStop: true,
