@@ -10,6 +10,7 @@ export const CHANGING = [
     "up",
     "down",
     "migrate apply",
+    "migrate reconcile",
     "backup now",
     "branch create",
     "branch merge",

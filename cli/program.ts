@@ -11,7 +11,7 @@ import { registerExec } from "./commands/exec.ts";
 import { registerImage } from "./commands/image.ts";
 import { registerLog } from "./commands/log.ts";
 import { registerLogs } from "./commands/logs.ts";
-import { registerMigrate } from "./commands/migrate.ts";
+import { registerMigrate } from "./commands/migrate/migrate.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPreview } from "./commands/preview.ts";
 import { registerPsql } from "./commands/psql.ts";

@@ -13,8 +13,10 @@ import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDoctor } from "./doctor.ts";
 import { formatRolloutHistory } from "./rollout/history.ts";
 import { formatImageBuild } from "./image.ts";
+import { formatMigrateReconcile, formatMigrateVerify } from "./migrate/ledger.ts";
+import { formatMigrateLint } from "./migrate/lint.ts";
 import { formatLog } from "./log.ts";
-import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate.ts";
+import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate/migrate.ts";
 import { formatAudit, formatPlan } from "./plan.ts";
 import { formatPreview } from "./preview.ts";
 import { formatDown, formatEnvironment, formatStatus, formatSynth, formatUp } from "./stack.ts";
@@ -56,6 +58,9 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "migrate plan": formatMigratePlan,
   "migrate apply": formatMigrateApply,
   "migrate test": formatMigrateTest,
+  "migrate verify": formatMigrateVerify,
+  "migrate lint": formatMigrateLint,
+  "migrate reconcile": formatMigrateReconcile,
   "backup now": formatBackupNow,
   "backup list": formatBackupList,
   "branch create": formatBranchCreate,

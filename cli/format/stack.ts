@@ -2,7 +2,7 @@ import { command } from "../../contract/fix.ts";
 import type { DownPlan, DownResult, ServiceStatus, StackStatus, UpPlan, UpResult } from "../../platforms/results.ts";
 import type { EnvironmentData, SynthData } from "../results.ts";
 import { heading, lines, next, pairs, type Block, type Formatter, type Text } from "./block.ts";
-import { migrationWarnings } from "./migrate.ts";
+import { migrationWarnings } from "./migrate/migrate.ts";
 import { shownPath } from "./path.ts";
 import { age, count, span } from "./units.ts";
 

@@ -56,7 +56,7 @@ export type AppliedMigration = Pick<MigrationState, "version" | "name" | "kind">
 export async function migrationStatus(url: string, options: MigrationOptions = {}): Promise<readonly MigrationState[]> {
   const root = options.root ?? PROJECT_ROOT;
   const files = new Map(migrationFiles(root).map((file) => [file.version, file]));
-  const applied = await appliedMigrations(databaseUrl(url), options.connectSeconds);
+  const applied = await readLedger(databaseUrl(url), options.connectSeconds);
   return [...new Set([...files.keys(), ...applied.keys()])].sort().map((version) => {
     const [file, record] = [files.get(version), applied.get(version)];
     // The database's name takes precedence: a file that was renamed later does not change what was applied.
@@ -164,7 +164,7 @@ async function interrupted(
         fix`select pg_terminate_backend(pid), for ${pids}; then ${command("migrate plan")}`,
       );
     }
-    const applied = await appliedMigrations(database, options.connectSeconds);
+    const applied = await readLedger(database, options.connectSeconds);
     const done = pending.filter(({ version }) => applied.has(version));
     const names = done.length === 0 ? "none" : done.map(migrationLabel).join(", ");
     return new Interrupted(`PostgreSQL has ended the statement; applied by this run: ${names}`, again);
@@ -190,17 +190,17 @@ function refuseUnknown(status: readonly MigrationState[], database: DatabaseUrl)
 }
 
 /** A migration in the history table of the Supabase CLI. */
-interface MigrationRecord {
+export interface MigrationRecord {
   readonly version: string;
   readonly name: string;
   /** Null if they were not recorded. */
   readonly statements: readonly string[] | null;
 }
 
-/** The history table of the Supabase CLI, by version; empty if it has never run. */
-async function appliedMigrations(
+/** The history table of the Supabase CLI, by version; empty if it has never run. @throws UserError `unavailable` */
+export async function readLedger(
   database: DatabaseUrl,
-  seconds: number | undefined,
+  seconds?: number,
 ): Promise<ReadonlyMap<string, MigrationRecord>> {
   const read = async (client: Client): Promise<ReadonlyMap<string, MigrationRecord>> => {
     const { rows } = await client.query<{ there: boolean }>(

@@ -13,6 +13,7 @@ export const LONG_FILES: readonly string[] = [
   "tests/integration/rollout/gates.test.ts",
   "tests/integration/rollout/chaos-controller.test.ts",
   "tests/integration/database/migrations.test.ts",
+  "tests/integration/database/reconcile.test.ts",
   "tests/integration/local/up.test.ts",
   "tests/integration/rollout/cutover.test.ts",
   "tests/integration/rollout/schema.test.ts",

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { migrateApply } from "../../../cli/commands/migrate.ts";
+import { migrateApply } from "../../../cli/commands/migrate/migrate.ts";
 import { restoreInto } from "../../../cli/commands/restore.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import type { Restored, RestoreRequest, RestoreResult } from "../../../operations/restore/restore.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { migrateApply, migratePlan, migrateTest } from "../../../cli/commands/migrate.ts";
+import { migrateApply, migratePlan, migrateTest } from "../../../cli/commands/migrate/migrate.ts";
 import { backupQueries } from "../../../components/backups/queries.ts";
 import type { UserError } from "../../../contract/errors.ts";
 import type { CliEvent } from "../../../cli/events.ts";

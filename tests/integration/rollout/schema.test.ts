@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { migrateApply } from "../../../cli/commands/migrate.ts";
+import { migrateApply } from "../../../cli/commands/migrate/migrate.ts";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";

@@ -202,9 +202,10 @@ describe("the verbs of the program", () => {
         "image build",
         "log",
         "logs",
+        "migrate lint",
         "migrate plan",
       ],
-      ...["migrate test", "plan", "preview", "psql", "releases"],
+      ...["migrate test", "migrate verify", "plan", "preview", "psql", "releases"],
       ...["restore drop", "restore list", "restore promote", "rollout history", "rollout plan", "rollout status"],
       ...["rollout tester-link", "secrets status", "status", "synth", "test"],
     ]);

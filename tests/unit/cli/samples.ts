@@ -177,6 +177,16 @@ const service = (name: string, state: string) => ({
 
 const blocker = new UserError("state-conflict", "rollout lease", "is held by ann", fix`${command("rollout status")}`);
 
+const LOCK = {
+  ...{ table: "public.users", mode: "AccessExclusiveLock", heldMs: 812.4 },
+  blocks: "reads and writes" as const,
+};
+
+const DRIFT = {
+  ...{ kind: "column", object: "column public.users.title", change: "changed" as const },
+  attributes: [{ name: "type", from: "text", to: "varchar" }],
+};
+
 /** Results of every verb, with long names and with parts that are missing. */
 export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb], ...Results[Verb][]] } = {
   up: [
@@ -390,6 +400,58 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
       files: [
         { file: "users.sql", planned: 4, passed: 3, failures: [{ title: "has a key", diagnostics: ["have: no"] }] },
       ],
+    },
+  ],
+  "migrate verify": [
+    { findings: [], applied: 10, pending: 1, drift: [], oracles: [{ oracle: "facts", objects: 700, differences: [] }] },
+    {
+      findings: [
+        { reason: "edited", version: "20261101000000", name: "users" },
+        { reason: "never-ran", version: "20261102000000", name: "tables", objects: ["table public.one"] },
+        { reason: "replay-failed", version: "20261103000000", name: "more", statement: 2, message: "no such table" },
+        { reason: "drift", objects: 1 },
+      ],
+      ...{ applied: 3, pending: 0, drift: [DRIFT] },
+      oracles: [{ oracle: "dump", objects: 340, differences: [{ object: "table public.one", change: "removed" }] }],
+    },
+  ],
+  "migrate lint": [
+    { migrations: [], bytes: 0, limitMs: 500 },
+    {
+      migrations: [
+        {
+          ...{ version: "20261101000000", name: "users" },
+          statements: [
+            {
+              ...{ line: 3, sql: "alter table users alter id type bigint", ms: 12.3 },
+              locks: [LOCK],
+              rewrites: [{ table: "public.users", bytes: 8192 }],
+            },
+          ],
+          findings: [
+            { reason: "held-long", line: 3, ...LOCK },
+            { reason: "rewrite", line: 3, table: "public.users", bytes: 8192 },
+            { reason: "refused", line: 4, message: "column contains null values" },
+            { reason: "breaks-releases", line: 3, what: "retypes column id of public.users" },
+          ],
+        },
+      ],
+      ...{ bytes: 8_000_000, limitMs: 500 },
+    },
+  ],
+  "migrate reconcile": [
+    { outcome: "agreed", drift: [], repairs: [], destructive: [] },
+    {
+      ...{ outcome: "planned", drift: [DRIFT], destructive: [] },
+      repairs: [{ version: "20261101000000", name: "users", action: "record-file" }],
+      migration: { version: "20261130000000", name: "reconcile", sql: "create table if not exists one ();\n" },
+    },
+    { outcome: "destructive", drift: [DRIFT], repairs: [], destructive: ["column public.users.title"] },
+    {
+      ...{ outcome: "reconciled", drift: [DRIFT], repairs: [], destructive: [] },
+      migration: { version: "20261130000000", name: "reconcile", sql: "" },
+      dump: { path: "exai-local.dump", bytes: 12 },
+      proof: [{ oracle: "catalogue", objects: 500, differences: [] }],
     },
   ],
   "backup now": [{ outcome: "completed", backup: BACKUP, seconds: 12 }],

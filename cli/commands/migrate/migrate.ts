@@ -1,13 +1,14 @@
 import type { Command } from "commander";
-import { EXIT } from "../../contract/errors.ts";
-import type { LockWait } from "../../operations/migrations/locks.ts";
-import { runPgtap } from "../../operations/migrations/pgtap.ts";
-import { applyPending, type ReleaseGuard } from "../../operations/schema/apply.ts";
-import { planMigrations } from "../../operations/schema/plan.ts";
-import { openStack } from "../../platforms/stack.ts";
-import { resultOf, type Verb } from "../events.ts";
-import { audited } from "../audited.ts";
-import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
+import { EXIT } from "../../../contract/errors.ts";
+import type { LockWait } from "../../../operations/migrations/locks.ts";
+import { runPgtap } from "../../../operations/migrations/pgtap.ts";
+import { applyPending, type ReleaseGuard } from "../../../operations/schema/apply.ts";
+import { planMigrations } from "../../../operations/schema/plan.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import { resultOf, type Verb } from "../../events.ts";
+import { audited } from "../../audited.ts";
+import { withLedgerVerbs } from "./ledger.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
 
 interface DatabaseFlags extends SetFlags {
   readonly url?: string;
@@ -15,7 +16,9 @@ interface DatabaseFlags extends SetFlags {
 
 /** migrate: the migrations of the database. */
 export const registerMigrate: Register = (program, run) => {
-  const migrate = program.command("migrate").description("plan, apply and test the migrations of the database");
+  const migrate = program
+    .command("migrate")
+    .description("plan, lint, apply, test, verify and reconcile the migrations of the database");
   const withDatabase = (name: string, description: string): Command =>
     onStack(migrate.command(name).description(description)).option(
       "--url <url>",
@@ -70,6 +73,8 @@ another session held a lock too long.`,
         });
       });
     });
+
+  withLedgerVerbs(withDatabase, run);
 };
 
 interface Options {

@@ -1,12 +1,12 @@
-import { command } from "../../contract/fix.ts";
-import type { MigrationState } from "../../operations/migrations/apply.ts";
-import { migrationLabel } from "../../contract/sql/files.ts";
-import type { PgtapResult } from "../../operations/migrations/pgtap.ts";
-import type { ApplyPendingResult, LeftReason } from "../../operations/schema/apply.ts";
-import type { MigrationPlan } from "../../operations/schema/plan.ts";
-import { schemaError, schemaNoteText } from "../../operations/schema/refusal.ts";
-import { typed, type Block } from "./block.ts";
-import { count } from "./units.ts";
+import { command } from "../../../contract/fix.ts";
+import type { MigrationState } from "../../../operations/migrations/apply.ts";
+import { migrationLabel } from "../../../contract/sql/files.ts";
+import type { PgtapResult } from "../../../operations/migrations/pgtap.ts";
+import type { ApplyPendingResult, LeftReason } from "../../../operations/schema/apply.ts";
+import type { MigrationPlan } from "../../../operations/schema/plan.ts";
+import { schemaError, schemaNoteText } from "../../../operations/schema/refusal.ts";
+import { typed, type Block } from "../block.ts";
+import { count } from "../units.ts";
 
 /** `migrate plan`: each migration with its state. */
 export function formatMigratePlan({ migrations, refusal, notes }: MigrationPlan): readonly Block[] {
