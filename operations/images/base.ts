@@ -29,6 +29,10 @@ async function makeBase(tag: string, signal?: AbortSignal): Promise<void> {
       "--variant=minbase",
       "--include=ca-certificates",
       '--aptopt=Apt::Install-Recommends "false"',
+      // It has its own configuration of apt, and verifies by Debian's keyring.
+      ...["APT::Get::AllowUnauthenticated", "Acquire::AllowInsecureRepositories", "Acquire::AllowWeakRepositories"].map(
+        (option) => `--aptopt=${option} "false"`,
+      ),
       ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
       "--quiet",
       "bookworm",

@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { UserError } from "../../contract/errors.ts";
+import { fix } from "../../contract/fix.ts";
+import { Interrupted } from "../../contract/interrupted.ts";
 import { IMAGE_LABELS } from "../../contract/images.ts";
 import { docker, DockerError, imageLabels } from "../docker/cli.ts";
 import { BUILD_DIRECTORY, PROJECT_ROOT } from "./paths.ts";
@@ -62,6 +64,21 @@ async function buildFailure(tag: string, error: DockerError): Promise<UserError>
   return new UserError("failed", tag, `could not be built: ${last}`, remedy, { cause: error });
 }
 
+/** Milliseconds in which Docker must say what an interrupted build has left. */
+const ANSWER_MS = 3000;
+
+/** What Ctrl-C left of a build: Docker, which builds, has got the end of the request and no more. */
+async function interruptedBuild(build: ImageBuild, cause: unknown): Promise<Interrupted> {
+  const { tag } = build;
+  const again = fix`run the same command again: it uses the steps that are done. \`docker image inspect ${tag}\` shows what the tag names`;
+  const labels = await imageLabels(tag, { timeoutMs: ANSWER_MS }).catch(() => null);
+  if (labels === null) return new Interrupted(`Docker does not say whether it has built ${tag}`, again, { cause });
+  if (labels?.[IMAGE_LABELS.contentHash] === contentHash(build))
+    return new Interrupted(`${tag} was built all the same`, again, { cause });
+  const present = labels === undefined ? `${tag} does not exist` : `${tag} is the earlier image`;
+  return new Interrupted(`${present}; Docker may still complete the step that ran, or the build`, again, { cause });
+}
+
 /** Whether the tag already names an image of the same content. */
 export async function isBuilt(build: ImageBuild): Promise<boolean> {
   const labels = await imageLabels(build.tag, build.signal ? { signal: build.signal } : {});
@@ -96,6 +113,7 @@ export async function buildImage(build: ImageBuild): Promise<BuildOutcome> {
     try {
       await docker(args, options);
     } catch (error) {
+      if (build.signal?.aborted === true) throw await interruptedBuild(build, error);
       if (!(error instanceof DockerError)) throw error;
       throw await buildFailure(build.tag, error);
     }

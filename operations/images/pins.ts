@@ -3,6 +3,7 @@ import { UserError } from "../../contract/errors.ts";
 /**
  * The content of what is fetched from package registries, by `<package>` as messages name it: a registry that is taken over
  * must not bring another program into the stack. A new version gets its entry with `pip hash` or `go mod download -json`.
+ * Node's hashes are in the lock files of `images/node`; Debian's packages are verified by apt (images/stand-ins/README.md).
  */
 const PINS: Readonly<Record<string, readonly string[]>> = {
   // SHA-256 of the wheel of each platform.
@@ -29,6 +30,6 @@ export function pinsOf(what: string): readonly string[] {
 /** A package whose content is not the pinned one. */
 export function otherContent(what: string): UserError {
   const remedy =
-    "find out why before anything else: the registry, a proxy, or a wrong entry in operations/images/pins.ts";
+    "find out why before anything else: the registry, a proxy, or a wrong entry in operations/images/pins.ts or images/node";
   return new UserError("failed", what, "does not have the pinned hash: the registry sent another content", remedy);
 }

@@ -2,7 +2,7 @@ import { command } from "../../../contract/fix.ts";
 import type { AbortResult } from "../../../operations/rollout/commands/abort.ts";
 import type { LedResult } from "../../../operations/rollout/commands/ask-leader.ts";
 import type { ResumeResult } from "../../../operations/rollout/commands/resume.ts";
-import type { RolledBackResult } from "../../../operations/rollout/model/result.ts";
+import type { InterruptedSlot, RolledBackResult } from "../../../operations/rollout/model/result.ts";
 import { heading, lines, next, type Block } from "../block.ts";
 import { summaryText } from "./history.ts";
 import { span } from "../units.ts";
@@ -52,6 +52,7 @@ export function formatRolloutChange(result: RolloutChange): readonly Block[] {
               `interrupted in "${result.state}" with ${weightsText(result.weights)}; no process watches the gates`,
               "warning",
             ),
+            ...(result.slot === undefined ? [] : [lines(`  ${interruptedSlotText(result.slot)}`)]),
             next(command("rollout resume"), command("rollout abort")),
           ];
     case "nothing-to-resume": {
@@ -76,4 +77,19 @@ function rolledBack(result: RolledBackResult): readonly Block[] {
     ...(evicted.includes(candidate) ? [] : [lines(kept)]),
     next(command(automatic ? `rollout history ${rollout}` : "rollout history")),
   ];
+}
+
+/** What the interruption of a deployment or a stop left, and what may still happen. */
+function interruptedSlotText({ slot, wanted, present, continues }: InterruptedSlot): string {
+  const image = present?.image ?? "no image";
+  const now =
+    present === undefined
+      ? `the state of ${slot} is not known`
+      : `${slot} ${present.running ? "runs" : "is stopped, with"} ${image}`;
+  const goal = wanted === undefined ? "stop" : `be replaced by ${wanted}`;
+  const done = wanted === undefined ? present?.running === false : present?.running === true && image === wanted;
+  if (done) return now;
+  return continues || present === undefined
+    ? `${now}; the work on it had not ended: it may still ${goal}`
+    : `${now}; it was to ${goal}, and resume begins that again`;
 }

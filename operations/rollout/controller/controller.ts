@@ -63,7 +63,8 @@ async function* driveToRest(store: RolloutStore): Operation<void> {
   } finally {
     stop.abort();
     // The lease is released afterwards, so nothing may still run.
-    await Promise.all([serving, settled(abandoned)]);
+    const [, ended] = await Promise.all([serving, settled(abandoned)]);
+    store.continues = !ended;
   }
 }
 
@@ -175,9 +176,11 @@ function leftBy(reason: unknown): Pick<StepEvent, "status" | "detail" | "request
   return { status: request.action === "promote" ? "done" : "skipped", request };
 }
 
-async function settled(abandoned: ReadonlySet<Promise<unknown>>): Promise<void> {
-  if (abandoned.size > 0)
-    await Promise.race([Promise.allSettled(abandoned), sleep(ABANDONED_MS, undefined, { ref: false })]);
+/** Waits for handlers that were left. @returns whether all have ended */
+async function settled(abandoned: ReadonlySet<Promise<unknown>>): Promise<boolean> {
+  if (abandoned.size === 0) return true;
+  const all = Promise.allSettled(abandoned).then(() => true);
+  return Promise.race([all, sleep(ABANDONED_MS, false, { ref: false })]);
 }
 
 /** The result of a handler that threw. @throws the error if it ends the operation */

@@ -4,8 +4,9 @@ import type { Fix } from "../../../contract/fix.ts";
 import type { Announcer } from "../ports/announcer.ts";
 import type { RolloutContext } from "../ports/context.ts";
 import type { Holder } from "../ports/lease.ts";
-import { atRest } from "../model/machine.ts";
-import type { InterruptedResult } from "../model/result.ts";
+import { atRest, type Machine } from "../model/machine.ts";
+import type { InterruptedResult, InterruptedSlot } from "../model/result.ts";
+import { within } from "../../within.ts";
 import { lostLease } from "./lost-lease.ts";
 import { RolloutStore } from "./store.ts";
 import { stateLabel } from "../model/labels.ts";
@@ -30,7 +31,7 @@ export async function* withLease<Result>(
   try {
     return yield* withProblems(work(store), announcer);
   } catch (error) {
-    if (context.signal.aborted) return interrupted(store);
+    if (context.signal.aborted) return await interrupted(store);
     throw store.ended.aborted ? lostLease(store.ended.reason) : error;
   } finally {
     await store.close();
@@ -65,12 +66,33 @@ function* problems(announcer: Announcer | undefined): Generator<ProgressEvent, v
   for (const message of announcer?.problems() ?? []) yield { type: "note", level: "warning", message };
 }
 
-function interrupted({ machine, journal }: RolloutStore): InterruptedResult {
+/** Seconds in which the slot must answer that was being changed. */
+const SLOT_SECONDS = 5;
+
+async function interrupted(store: RolloutStore): Promise<InterruptedResult> {
+  const { machine, journal, context, continues } = store;
+  const weights = journal.table.weights;
+  if (atRest(machine)) return { outcome: "interrupted", weights };
+  const change = slotChange(machine);
+  if (change === undefined) return { outcome: "interrupted", state: stateLabel(machine), weights };
+  const status = await within(SLOT_SECONDS, context.deployer.status(change.slot)).catch(() => undefined);
+  const { running, image } = status ?? {};
+  const present = running === undefined ? {} : { present: { running, ...(image === undefined ? {} : { image }) } };
   return {
-    outcome: "interrupted",
-    ...(atRest(machine) ? {} : { state: stateLabel(machine) }),
-    weights: journal.table.weights,
+    ...{ outcome: "interrupted", state: stateLabel(machine), weights },
+    slot: { ...change, ...present, continues },
   };
+}
+
+/** The slot that a state changes; undefined if the state changes none. */
+function slotChange({ state, plan }: Machine): Pick<InterruptedSlot, "slot" | "wanted"> | undefined {
+  if (plan === undefined) return undefined;
+  const { stable, stableImage, candidate, image } = plan;
+  if (state.name === "deploy") return { slot: candidate, wanted: image };
+  if (state.name === "retire" && state.phase === "stop") return { slot: stable };
+  if (state.name !== "rollback" || state.phase === "flip") return undefined;
+  if (state.phase === "drain") return { slot: candidate };
+  return { slot: stable, ...(stableImage === undefined ? {} : { wanted: stableImage }) };
 }
 
 /** The error of a verb that the present state does not allow. */

@@ -29,6 +29,8 @@ export class RolloutStore {
   /** The state in which this process has found the rollout. */
   readonly openedIn: RolloutState;
   readonly gateMemory: GateMemory = { baseline: undefined };
+  /** Whether work on a slot had not ended when the operation did. */
+  continues = false;
   readonly #lease: Lease;
   readonly #journalWriter: JournalWriter;
   readonly #trafficWriter: TrafficWriter;

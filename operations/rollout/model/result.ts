@@ -74,6 +74,19 @@ export interface InterruptedResult {
   /** Label of the state in which it was stopped; absent if the rollout was at rest. */
   readonly state?: string;
   readonly weights: Weights;
+  /** The slot whose server was being replaced or stopped; absent if none was. */
+  readonly slot?: InterruptedSlot;
+}
+
+/** A slot after the interruption of the work on it. */
+export interface InterruptedSlot {
+  readonly slot: Slot;
+  /** The image that it was to get; absent if its server was being stopped. */
+  readonly wanted?: string;
+  /** Absent: it is not known. */
+  readonly present?: { readonly image?: string; readonly running: boolean };
+  /** Whether the work had not ended when the operation did: it may still change the slot. */
+  readonly continues: boolean;
 }
 
 /**

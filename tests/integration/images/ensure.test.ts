@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ProgressEvent } from "../../../contract/events.ts";
 import { IMAGE_LABELS, LOCAL_IMAGES } from "../../../contract/images.ts";
 import { docker, imageLabels, tryDocker } from "../../../operations/docker/cli.ts";
+import { buildImage } from "../../../operations/images/build.ts";
 import { ensureImages } from "../../../operations/images/ensure.ts";
+import { sourceOf } from "../../../operations/images/sources.ts";
 import { Registries } from "../../../operations/images/registry.ts";
 
 const prefix = `exs-${randomUUID().slice(0, 8)}`;
@@ -37,6 +40,41 @@ beforeAll(async () => {
 afterAll(async () => {
   await tryDocker(["image", "rm", "--force", standIns.exporter]);
   rmSync(directory, { recursive: true });
+});
+
+test("a build that Ctrl-C ends says what its tag names and what may still happen", async () => {
+  const tag = `${prefix}:build`;
+  const stop = new AbortController();
+  const stage = (folder: string) =>
+    writeFile(join(folder, "Dockerfile"), `FROM ${prometheus}\nUSER root\nRUN exec sleep 600\n`);
+  const building = buildImage({ tag, content: ["slow"], stage, signal: stop.signal });
+  setTimeout(() => {
+    stop.abort(new Error("interrupted"));
+  }, 2000);
+  await expect(building).rejects.toMatchObject({
+    name: "Interrupted",
+    message: `${tag} does not exist; Docker may still complete the step that ran, or the build`,
+  });
+});
+
+test.each([
+  ["a source that is trusted unseen", "deb [trusted=yes] http://mirror.invalid bookworm main", "sources.list.d/x.list"],
+  ["a setting against signatures", 'APT::Get::AllowUnauthenticated "true";', "apt.conf.d/x"],
+])("a stand-in is not made on a base with %s", async (_, text, file) => {
+  const base = `${prefix}:base`;
+  const from = (dockerfile: string) => (folder: string) => writeFile(join(folder, "Dockerfile"), dockerfile);
+  await buildImage({
+    ...{ tag: base, content: [text] },
+    stage: from(`FROM debian:bookworm-slim\nRUN echo '${text}' > /etc/apt/${file}\n`),
+  });
+  const source = sourceOf(standIns.exporter);
+  const build = await source?.define(`${prefix}:refused`, base);
+  if (build === undefined) throw new Error("the exporter has a source");
+  await expect(buildImage({ ...build, target: "verified" })).rejects.toMatchObject({ code: "failed" });
+  await expect(buildImage({ ...build, target: "verified", buildArgs: { BASE: "debian:bookworm-slim" } })).resolves.toBe(
+    "built",
+  );
+  await tryDocker(["image", "rm", "--force", base, `${prefix}:refused`]);
 });
 
 describe("ensureImages", () => {
@@ -78,27 +116,31 @@ describe("monitoring images", () => {
   test.each([
     [prometheus, "/prometheus", 9090, ["/bin/promtool", "check", "config", "/etc/prometheus/prometheus.yml"]],
     [alertmanager, "/alertmanager", 9093, ["/bin/amtool", "check-config", "/etc/alertmanager/alertmanager.yml"]],
-  ])("%s serves from a new volume without root, and has its pages, its tools and wget", async (image, data, port, tool) => {
-    const name = `${prefix}-${port}`;
-    try {
-      await docker(["run", "--detach", "--name", name, ...hardened, `--volume=${name}:${data}`, image]);
-      let probe;
-      for (let attempt = 0; attempt < 100; attempt++) {
-        probe = await tryDocker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}/-/ready`]);
-        if (probe.code === 0) break;
-        await sleep(100);
+  ])(
+    "%s serves from a new volume without root, and has its pages, its tools and wget",
+    async (image, data, port, tool) => {
+      const name = `${prefix}-${port}`;
+      try {
+        await docker(["run", "--detach", "--name", name, ...hardened, `--volume=${name}:${data}`, image]);
+        let probe;
+        for (let attempt = 0; attempt < 100; attempt++) {
+          probe = await tryDocker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}/-/ready`]);
+          if (probe.code === 0) break;
+          await sleep(100);
+        }
+        expect(probe).toMatchObject({ code: 0 });
+        expect(await docker(["exec", name, "id", "-u"])).toBe("65534\n");
+        expect(await docker(["exec", name, "stat", "-c", "%u", data])).toBe("65534\n");
+        await docker(["exec", name, ...tool]);
+        const page = (path: string) =>
+          docker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}${path}`]);
+        for (const [, path = ""] of (await page("/")).matchAll(/(?:src|href)="(\/[^"]*)"/g)) await page(path);
+      } finally {
+        await docker(["rm", "--force", "--volumes", name]);
+        await tryDocker(["volume", "rm", "--force", name]);
       }
-      expect(probe).toMatchObject({ code: 0 });
-      expect(await docker(["exec", name, "id", "-u"])).toBe("65534\n");
-      expect(await docker(["exec", name, "stat", "-c", "%u", data])).toBe("65534\n");
-      await docker(["exec", name, ...tool]);
-      const page = (path: string) => docker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}${path}`]);
-      for (const [, path = ""] of (await page("/")).matchAll(/(?:src|href)="(\/[^"]*)"/g)) await page(path);
-    } finally {
-      await docker(["rm", "--force", "--volumes", name]);
-      await tryDocker(["volume", "rm", "--force", name]);
-    }
-  });
+    },
+  );
 
   test("the exporter of Postgres starts with its name as entrypoint", async () => {
     const ran = await tryDocker(["run", "--rm", ...hardened, postgresExporter, "--version"]);

@@ -284,6 +284,10 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     ROLLED_BACK,
     { ...ROLLED_BACK, failure: { code: "hook-failed", run: HOOK_RUN }, from: "hooks" },
     { outcome: "interrupted", state: "shift 25 %", weights: { blue: 75, green: 25 } },
+    {
+      ...{ outcome: "interrupted", state: "deploy", weights: { blue: 100, green: 0 } },
+      slot: { slot: "green", wanted: LONG_IMAGE, present: { running: false }, continues: true },
+    },
   ],
   rollback: [{ ...ROLLED_BACK, requested: true, automatic: false, reason: "orders fail", evicted: [] }],
   "rollout plan": [

@@ -42,6 +42,12 @@ test("a program is ended when the caller gives up", async () => {
 test("the images have the launcher's Node", () => {
   const launcher = readFileSync(join(PROJECT_ROOT, "exai"), "utf8");
   expect(/^node_version=(\S+)/m.exec(launcher)?.[1]).toBe(NODE_VERSION);
+  for (const platform of ["linux-x64", "linux-arm64"]) {
+    const text = readFileSync(join(PROJECT_ROOT, "images/node", platform, "package-lock.json"), "utf8");
+    const { packages } = JSON.parse(text) as { packages: Record<string, { version: string; integrity: string }> };
+    expect(packages["node_modules/node"]).toMatchObject({ name: `node-${platform}`, version: NODE_VERSION });
+    expect(packages["node_modules/node"]?.integrity).toMatch(/^sha512-/);
+  }
 });
 
 test("a bad release does not take the sound one's name", async () => {
