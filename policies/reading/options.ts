@@ -25,8 +25,8 @@ export function* understood(value: Reader, options: Options): Generator<Answer> 
     return;
   }
   for (const [name, entry] of value.entries()) {
-    // The engine adds which values are defaults of the provider.
-    if (name === "__defaults") continue;
+    // Names of the engine, such as the list of the values that are defaults of the provider.
+    if (name.startsWith("__")) continue;
     const below = Object.hasOwn(options, name) ? options[name] : options["*"];
     if (below !== undefined) yield* understood(entry, below);
     else
