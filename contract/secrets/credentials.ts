@@ -1,3 +1,6 @@
+import { decodedTexts } from "./decoded.ts";
+import { isNamedCredential } from "./names.ts";
+
 /** Formats of credentials. */
 const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a private key", /-{3,}BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-{3,}/],
@@ -13,6 +16,16 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a Stripe key", /\b[rs]k_(?:live|test)_\w{16,}/],
   ["an npm token", /\bnpm_[A-Za-z0-9]{36}\b/],
   ["a key of a model provider", /\bsk-(?:[a-z]+-)*[A-Za-z0-9_-]{20,}/],
+  ["a Bearer token", /\bBearer\s+(?=[^\s]*\d)[\w.~+/-]{16,}=*/i],
+  ["a Vault token", /\bhv[sbr]\.[\w-]{20,}/],
+  ["a Hugging Face token", /\bhf_[A-Za-z]{30,}\b/],
+  ["a PyPI token", /\bpypi-AgE[\w-]{20,}/],
+  ["a DigitalOcean token", /\bdo[oprt]_v1_[0-9a-f]{64}\b/],
+  ["a SendGrid key", /\bSG\.[\w-]{16,}\.[\w-]{16,}/],
+  ["an age key", /\bAGE-SECRET-KEY-1[0-9A-Z]{50,}/],
+  ["a webhook key", /\bwhsec_[A-Za-z0-9+/]{24,}/],
+  ["an Azure key", /\b(?:Account|SharedAccess)Key=[A-Za-z0-9+/]{40,}/],
+  ["a Telegram token", /\b\d{8,10}:AA[\w-]{33}\b/],
   ["a password in a URL", /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@'"]*:(?![$<*{])[^\s/@'"]{3,}@/i],
 ];
 
@@ -21,25 +34,48 @@ export function credentialShape(value: string): string | undefined {
   return SHAPES.find(([, pattern]) => pattern.test(value))?.[0];
 }
 
-/** Names of variables and keys that hold a credential. */
-const NAMES =
-  /(?:^|[_.\-\s])(?:secret|token|password|passwd|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|service[_-]?role[_-]?key|credentials?|auth[_-]?key|signing[_-]?key|encryption[_-]?key|(?:account|batch|storage|shared|master)[_-]?key|key[_-]content|webhook[_-]?url)s?$|(?:secret|password|apikey|token)$/i;
-
-/** Values such as paths and switches, which are not credentials even under such a name. */
-const HARMLESS =
-  /^(?:|true|false|yes|no|none|null|\d{1,9}(?:\.\d+)?(?:ms|s|m|h|d)?|\/[\w./-]*|\$\(.*\)|\$\{.*\}|<.*>|\*+|https?:\/\/[\w.:/-]*)$/i;
-
 /**
- * Why a value may be a credential: its format, its name, or its randomness. Undefined if it is not one. `name` is the name
- * of the variable, key or label.
+ * Why a value may be a credential: its format, its name, or its randomness. Undefined if it is not one. Encoded texts are decoded.
+ *
+ * @param name of the variable, key, label or option
+ * @param place `free` for a place whose names are the user's own; `field` for a field of a schema, where `secret` and `token` are often
+ *   names of other objects, and where random text is not a finding
  */
-export function credentialIn(value: string, name = ""): string | undefined {
-  const shape = credentialShape(value);
-  if (shape !== undefined) return `it has the format of ${shape}`;
-  if (NAMES.test(name) && !/_(?:FILE|PATH|NAME|DIR|URI?)$/i.test(name) && !HARMLESS.test(value.trim()))
+export function credentialIn(value: string, name = "", place: "free" | "field" = "free"): string | undefined {
+  if (isNamedCredential(name, value) && (place === "free" || !isObjectName(name, value)))
     return "its name is typical of a credential";
-  for (const word of value.split(/[\s"'`,;=()[\]{}<>|&]+/))
-    if (isRandom(word)) return "it is as random as a credential";
+  for (const text of decodedTexts(value)) {
+    const encoded = text === value ? "it has the format of" : "it is encoded, and has the format of";
+    const shape = credentialShape(text);
+    if (shape !== undefined) return `${encoded} ${shape}`;
+    const assigned = assignedCredential(text);
+    if (assigned !== undefined) return `it sets ${assigned}`;
+  }
+  if (place === "free")
+    for (const word of value.split(/[\s"'`,;=()[\]{}<>|&]+/))
+      if (isRandom(word)) return "it is as random as a credential";
+  return undefined;
+}
+
+/** Whether the value of a field is the name of another object, such as a Secret. A password is never one. */
+function isObjectName(name: string, value: string): boolean {
+  return !/pass|pwd/i.test(name) && /^[a-z\d]([a-z\d.-]*[a-z\d])?$/.test(value);
+}
+
+/** A name with its value in a longer text: of a shell, an option, an INI, YAML or JSON file, a connection string. */
+const ASSIGNMENT =
+  /(?:^|[\s"'`{,;&?([-])([A-Za-z_][\w.-]{2,60})["']?(?:\s*=\s*|:\s*|\s+(?=["']))("[^"\n\s]{4,}"|'[^'\n\s]{4,}'|[^\s"'`,;&(){}[\]<>|]{4,})(\(?)/g;
+
+/** The name of a credential that a text sets to a literal value. */
+function assignedCredential(text: string): string | undefined {
+  if (!/pass|pwd|secret|token|key|credential|authorization/i.test(text)) return undefined;
+  for (const [, name = "", given = "", call] of text.matchAll(ASSIGNMENT)) {
+    const quoted = /^["']/.test(given);
+    const value = quoted ? given.slice(1, -1) : given;
+    // Without quotes, words and dotted names are variables of a program, or prose.
+    if (call === "(" || (!quoted && !/\d/.test(value)) || /^[\w$]+(?:\.[A-Za-z_$][\w$]*)+$/.test(value)) continue;
+    if (isNamedCredential(name, value) && !/^[A-Z][A-Z_]*$/.test(value)) return name;
+  }
   return undefined;
 }
 

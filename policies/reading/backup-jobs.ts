@@ -10,10 +10,16 @@ export interface BackupJob {
   readonly subject: Subject;
   /** The container, for findings. */
   readonly reader: Reader;
+  /** Its pod; the container itself on Docker. */
+  readonly pod: Reader;
+  /** The labels of its pod. */
+  readonly labels: Reader;
   /** The value of an environment variable; absent if it is not set. */
   environment(name: string): Reader;
   /** The volume whose mount contains `path`: its name, and the place that declares it. */
-  volumeAt(path: string): { readonly volume: string | undefined; readonly source: Reader } | undefined;
+  volumeAt(
+    path: string,
+  ): { readonly volume: string | undefined; readonly source: Reader; readonly readOnly: Reader } | undefined;
 }
 
 /** Every container that takes backups, by its component label. */
@@ -38,7 +44,8 @@ function* jobsOf(resource: Resource): Generator<BackupJob> {
   }
   for (const pod of podsOf(subject)) {
     if (pod.metadata.at("labels", LABELS.component).is("backup") !== true) continue;
-    for (const { reader, role } of pod.containers) if (role === "container") yield podJob(subject, reader, pod.spec);
+    for (const { reader, role } of pod.containers)
+      if (role === "container") yield podJob(subject, reader, pod.spec, pod.metadata.at("labels"));
   }
 }
 
@@ -47,9 +54,12 @@ function dockerJob(subject: Subject): BackupJob {
   return {
     subject,
     reader: inputs,
+    pod: inputs,
+    labels: inputs.at("labels"),
     environment(name) {
       const list = inputs.at("envs");
-      const entry = list.each().find((variable) => variable.text?.startsWith(`${name}=`));
+      // Of two of one name, the last one is in force.
+      const entry = list.each().findLast((variable) => variable.text?.startsWith(`${name}=`));
       const open = list.each().find((variable) => variable.state === "unknown");
       return entry === undefined
         ? (open ?? Reader.of(undefined, list.path))
@@ -59,46 +69,66 @@ function dockerJob(subject: Subject): BackupJob {
       const mount = inputs
         .at("volumes")
         .each()
-        .find((volume) => holds(volume.at("containerPath").text, path));
+        .filter((volume) => holds(volume.at("containerPath").text, path))
+        .sort(deepest("containerPath"))[0];
       return mount === undefined
         ? undefined
-        : { volume: mount.at("volumeName").text, source: mount.at("volumeName").or(mount.at("hostPath")) };
+        : {
+            volume: mount.at("volumeName").text,
+            source: mount.at("volumeName").or(mount.at("hostPath")),
+            readOnly: mount.at("readOnly"),
+          };
     },
   };
 }
 
-function podJob(subject: Subject, container: Reader, spec: Reader): BackupJob {
+function podJob(subject: Subject, container: Reader, spec: Reader, labels: Reader): BackupJob {
   return {
     subject,
     reader: container,
+    pod: spec,
+    labels,
     environment(name) {
       const variable = container
         .at("env")
         .each()
-        .find((entry) => entry.state === "unknown" || entry.at("name").text === name);
+        .findLast(
+          (entry) =>
+            entry.state === "unknown" || entry.at("name").state === "unknown" || entry.at("name").text === name,
+        );
       return variable === undefined
         ? Reader.of(undefined, container.at("env").path)
         : variable.state === "unknown"
           ? variable
-          : variable.at("value").or(variable.at("valueFrom"));
+          : variable.at("name").state === "unknown"
+            ? variable.at("name")
+            : variable.at("value").or(variable.at("valueFrom"));
     },
     volumeAt(path) {
-      const name = container
+      const mount = container
         .at("volumeMounts")
         .each()
-        .find((mount) => holds(mount.at("mountPath").text, path))
-        ?.at("name").text;
+        .filter((each) => holds(each.at("mountPath").text, path))
+        .sort(deepest("mountPath"))[0];
+      const name = mount?.at("name").text;
       const source = spec
         .at("volumes")
         .each()
         .find((volume) => name !== undefined && volume.at("name").text === name);
-      return source === undefined ? undefined : { volume: name, source };
+      return source === undefined || mount === undefined
+        ? undefined
+        : { volume: name, source, readOnly: mount.at("readOnly") };
     },
   };
 }
 
 function holds(mount: string | undefined, path: string): boolean {
   return mount !== undefined && (path === mount || path.startsWith(`${mount.replace(/\/$/, "")}/`));
+}
+
+/** Of two mounts that contain a path, the deeper one is in force. */
+function deepest(key: string): (a: Reader, b: Reader) => number {
+  return (a, b) => (b.at(key).text ?? "").length - (a.at(key).text ?? "").length;
 }
 
 /** Mount paths of the backup runner's volumes. */

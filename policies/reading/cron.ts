@@ -2,7 +2,7 @@ import { parseCron, type CronEngine } from "../../contract/cron/expression.ts";
 import { longestGap, type Gap } from "../../contract/cron/gaps.ts";
 import type { Environment } from "../model/environment.ts";
 import type { Reader } from "../model/reader.ts";
-import { UnknownTruth, type Truth } from "../model/truth.ts";
+import { all, UnknownTruth, type Truth } from "../model/truth.ts";
 
 /** What runs the schedules of an environment. */
 export function engineOf(environment: Environment): CronEngine {
@@ -29,8 +29,11 @@ export function gapOf(expression: string, zone: string, engine: CronEngine): Gap
 
 /** The longest gap of a declared schedule; undefined if its expression or its time zone is not known. */
 export function declaredGap(schedule: Reader, engine: CronEngine): Gap | Error | undefined {
-  const [expression, zone] = [schedule.at("schedule").text, schedule.at("timeZone").text ?? "UTC"];
-  return expression === undefined ? undefined : gapOf(expression, zone, engine);
+  const [cron, zone] = [schedule.at("schedule"), schedule.at("timeZone")];
+  if (cron.text === undefined || zone.state === "unknown") return undefined;
+  const gap = gapOf(cron.text, zone.text ?? "UTC", engine);
+  // The message of an error has the value.
+  return gap instanceof Error && (cron.secret || zone.secret) ? new Error("it is not valid") : gap;
 }
 
 /**
@@ -40,8 +43,8 @@ export function declaredGap(schedule: Reader, engine: CronEngine): Gap | Error |
 export function firesWithin(schedule: Reader, minutes: number, engine: CronEngine): Truth {
   const gap = declaredGap(schedule, engine);
   if (gap === undefined) {
-    const { state, path } = schedule.at("schedule");
-    return state === "unknown" && new UnknownTruth([path]);
+    const open = [schedule.at("schedule"), schedule.at("timeZone")].map(({ isPresent }) => isPresent);
+    return open.some((each) => each instanceof UnknownTruth) && all(...open);
   }
   return !(gap instanceof Error) && gap.minutes + Math.min(0, gap.clockChange) <= minutes;
 }

@@ -103,7 +103,9 @@ describe("a container that takes backups", () => {
 
   it("keeps them in another failure domain than the data", () => {
     expect(found("backup-failure-domain", job(), hosted)).toEqual([]);
-    expect(found("backup-failure-domain", job(["containers", 0, "env", 0, "value"], "s3:https://x/y"))).toEqual([]);
+    expect(
+      found("backup-failure-domain", job(["containers", 0, "env", 0, "value"], "s3:https://s3.example.com/y")),
+    ).toEqual([]);
     expect(found("backup-failure-domain", job()), "the database may be in the cluster").toHaveLength(1);
     const inside = POD_KINDS[0];
     if (inside === undefined) throw new Error("Pod is among the kinds");

@@ -2,9 +2,11 @@ import type { Rule } from "../../model/rule.ts";
 import { drills } from "./drills.ts";
 import { encryption } from "./encryption.ts";
 import { failureDomain } from "./failure-domain.ts";
+import { jobsRun } from "./jobs-run.ts";
 import { onTime } from "./on-time.ts";
 import { recoveryPoint } from "./recovery-point.ts";
 import { retention } from "./retention.ts";
+import { runnerSchedules } from "./runner-schedules.ts";
 import { schedules } from "./schedules.ts";
 import { timeZones } from "./time-zones.ts";
 import { backedUpVolumes } from "./volumes.ts";
@@ -13,6 +15,8 @@ import { backedUpVolumes } from "./volumes.ts";
 export const BACKUP_RULES: readonly Rule[] = [
   schedules,
   onTime,
+  jobsRun,
+  runnerSchedules,
   timeZones,
   retention,
   recoveryPoint,

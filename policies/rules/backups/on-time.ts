@@ -14,7 +14,7 @@ export const onTime: StackRule = {
   onUnknown: "fail",
   only: { environments: ["staging", "prod"], reason: "on Docker, the database puts due backups into its queue" },
   documentation:
-    "A `BackupSchedule` is a declaration; a CronJob takes the backup. Each enabled schedule has a CronJob that takes backups, has the declared `schedule` and `timeZone`, is not suspended, and does not overlap with its previous run (`concurrencyPolicy` other than `Allow`).",
+    "A `BackupSchedule` is a declaration; a CronJob takes the backup. Each enabled schedule has a CronJob that takes backups, has the declared `schedule` and `timeZone`, is not suspended, and has `concurrencyPolicy: Forbid`: runs that overlap wait for the repository, and a run that is replaced may never end.",
   references: [
     { standard: "Requirement", item: "daily full 02:00, hourly incremental, weekly Sunday 03:00" },
     { standard: "NIST SP 800-53", item: "CP-9" },
@@ -33,7 +33,7 @@ export const onTime: StackRule = {
           same(spec.at("schedule"), declared.at("schedule")),
           same(spec.at("timeZone"), declared.at("timeZone")),
           spec.at("suspend").isAbsentOr(false),
-          spec.at("concurrencyPolicy").is("Forbid", "Replace"),
+          spec.at("concurrencyPolicy").is("Forbid"),
         );
       });
       yield judgeAt(

@@ -2,7 +2,18 @@ import type { Rule } from "../../model/rule.ts";
 import { secretEnvironment } from "./environment.ts";
 import { literals } from "./literals.ts";
 import { secretMarks } from "./marked.ts";
+import { secretPlaces } from "./places.ts";
 import { serviceRole } from "./service-role.ts";
+import { strength } from "./strength.ts";
+import { supabaseSettings } from "./supabase-settings.ts";
 
 /** Rules about secrets. In the order of reports. */
-export const SECRET_RULES: readonly Rule[] = [literals, secretMarks, secretEnvironment, serviceRole];
+export const SECRET_RULES: readonly Rule[] = [
+  literals,
+  secretMarks,
+  secretPlaces,
+  strength,
+  secretEnvironment,
+  serviceRole,
+  supabaseSettings,
+];

@@ -1,27 +1,33 @@
+import { credentialIn } from "../../../contract/secrets/credentials.ts";
+import { isNamedCredential } from "../../../contract/secrets/names.ts";
+import { kindOf } from "../../reading/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { UnknownTruth } from "../../model/truth.ts";
-import { hasOpenPlaces, openPlaces } from "../../reading/secret-places.ts";
-import { credentialIn } from "../../../contract/secrets/credentials.ts";
+import { openPlaces } from "../../reading/secret-places.ts";
+import { stringsOf } from "../../reading/strings.ts";
 
 /** Credentials are not readable in the declaration of a resource. */
 export const literals: ResourceRule = {
   name: "secret-literals",
-  title:
-    "No environment variable, ConfigMap, command line, label or file contains a credential that is not marked secret",
+  title: "No string of a resource contains a credential that is not marked secret",
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "The rule tests each value for known formats (tokens, keys, JSON Web Tokens, passwords in URLs), for its name, and for its randomness. `secret-environment` checks values that are marked secret. The report never shows a value.",
+    "The rule tests each string of each resource for known formats (tokens, keys, JSON Web Tokens, passwords in URLs), for its name, and for names that it sets (`PGPASSWORD=…`, `password: …`), also inside of base64, hexadecimal digits, gzip, URL and JSON escapes. Strings under names of the user's own (environment, ConfigMaps, labels, arguments, options) are also tested for their randomness. A name is that of a credential if the word for it comes last, apart from words such as `V2` or `PROD`; references such as `_FILE` and `_URL` must be what they say. `secret-places` and `secret-environment` check values that are marked secret. The report never shows a value.",
   references: [
     { standard: "CIS Docker 1.6.0", item: "4.10" },
     { standard: "CIS Kubernetes 1.11", item: "5.4.1" },
     { standard: "Kubescape", item: "C-0012" },
   ],
-  concerns: hasOpenPlaces,
+  concerns: () => true,
   *check(subject) {
+    const seen = new Set<string>();
+    const failed = new Set<string>();
     for (const { reader, name, kind, value } of openPlaces(subject)) {
+      seen.add(reader.path);
       const reason = value === undefined ? undefined : credentialIn(value, name);
+      if (reason !== undefined) failed.add(reader.path);
       const holds = reader.state === "unknown" ? new UnknownTruth([reader.path]) : reason === undefined;
       const label = name === "" ? kind : `${kind} ${name}`;
       yield judge(
@@ -31,6 +37,28 @@ export const literals: ResourceRule = {
         `${label} may be a credential${reason === undefined ? "" : `: ${reason}`}`,
         "mark it secret and mount it as a file",
       );
+    }
+    // Everything else, and arguments once more with the option before them.
+    for (const { reader, name, free } of stringsOf(subject.inputs)) {
+      // The values of a Secret are for secret-marks.
+      if (reader.secret || (kindOf(subject.resource) === "Secret" && /^(?:data|stringData)\b/.test(reader.path)))
+        continue;
+      if (failed.has(reader.path)) continue;
+      if (seen.has(reader.path) && !/\b(?:args|command|entrypoints|tests)\[/.test(reader.path)) continue;
+      if (reader.text === undefined) {
+        if (!seen.has(reader.path) && isNamedCredential(name, "an unknown value"))
+          yield judge(subject, reader, new UnknownTruth([reader.path]), `${reader.path} may be a credential`, "");
+        continue;
+      }
+      const reason = credentialIn(reader.text, name, free && subject.resource.custom ? "free" : "field");
+      if (reason !== undefined)
+        yield judge(
+          subject,
+          reader,
+          false,
+          `${reader.path} may be a credential: ${reason}`,
+          "mark it secret, and pass it on as a file or as a reference to a Secret",
+        );
     }
   },
 };

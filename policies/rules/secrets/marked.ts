@@ -11,20 +11,20 @@ export const secretMarks: ResourceRule = {
   level: "mandatory",
   scope: "resource",
   onUnknown: "fail",
-  documentation: `Checked are the data of Kubernetes Secrets, files under \`${SECRETS_DIRECTORY.slice(0, SECRETS_DIRECTORY.lastIndexOf("/"))}\` of Docker containers, Supabase's database password, access tokens and edge function secrets, and the output of \`random.RandomPassword\`. The mark counts even if the value is unknown.`,
+  documentation: `Checked are the data of Kubernetes Secrets, files under \`${SECRETS_DIRECTORY.slice(0, SECRETS_DIRECTORY.lastIndexOf("/"))}\` of Docker containers, Supabase's database password, access tokens and edge function secrets, private keys of \`tls\` resources, and the outputs of \`random.RandomPassword\`, \`random.RandomBytes\` and \`tls.PrivateKey\`. The mark counts even if the value is unknown.`,
   references: [
     { standard: "Pulumi", item: "secrets in state" },
     { standard: "OWASP ASVS 4.0", item: "6.4.1" },
   ],
-  concerns: (resource) => isGenerated(resource) || secretPlaces(resource) !== undefined,
+  concerns: (resource) => GENERATED[resource.type] !== undefined || secretPlaces(resource) !== undefined,
   *check(subject) {
-    if (isGenerated(subject.resource))
+    for (const output of GENERATED[subject.resource.type] ?? [])
       yield judge(
         subject,
         "",
-        subject.resource.options.additionalSecretOutputs.includes("result"),
+        subject.resource.options.additionalSecretOutputs.includes(output),
         "the state stores the generated value in plain text",
-        'add "result" to additionalSecretOutputs',
+        `add "${output}" to additionalSecretOutputs`,
       );
     for (const reader of secretPlaces(subject.resource)?.(subject.inputs) ?? [])
       yield judge(
@@ -37,10 +37,12 @@ export const secretMarks: ResourceRule = {
   },
 };
 
-/** Whether the provider generates the secret: it is an output, so no input can carry the mark. */
-function isGenerated(resource: Resource): boolean {
-  return resource.type === "random:index/randomPassword:RandomPassword";
-}
+/** Outputs of secrets that a provider generates: no input can carry the mark. */
+const GENERATED: Readonly<Record<string, readonly string[]>> = {
+  "random:index/randomPassword:RandomPassword": ["result"],
+  "random:index/randomBytes:RandomBytes": ["base64", "hex"],
+  "tls:index/privateKey:PrivateKey": ["privateKeyPem", "privateKeyOpenssh", "privateKeyPemPkcs8"],
+};
 
 function secretPlaces(resource: Resource): ((inputs: Reader) => readonly Reader[]) | undefined {
   const { type } = resource;
@@ -61,6 +63,9 @@ function secretPlaces(resource: Resource): ((inputs: Reader) => readonly Reader[
         .at("secrets")
         .each()
         .map((secret) => secret.at("value"));
+  if (type.startsWith("tls:index/"))
+    return (inputs) =>
+      ["privateKeyPem", "caPrivateKeyPem"].map((key) => inputs.at(key)).filter(({ state }) => state !== "absent");
   if (type === "pulumi:providers:supabase") return (inputs) => [inputs.at("accessToken")];
   return undefined;
 }

@@ -1,0 +1,217 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { credentialIn } from "../../contract/secrets/credentials.ts";
+import { Secret, Unknown, type Inputs, type Resource } from "../../contract/graph.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { DOCKER, outcome, resource, soundDocker, soundPodSpec } from "./support.ts";
+
+const judged = (name: string, ...resources: readonly Resource[]) => {
+  const rule = RULES.find((each) => each.name === name);
+  if (rule === undefined) throw new Error(`there is no rule ${name}`);
+  return outcome(rule, "prod", ...resources);
+};
+const found = (name: string, ...resources: readonly Resource[]) =>
+  judged(name, ...resources).findings.map(({ place }) => place.path);
+
+const TOKEN = ["ghp", "0123456789abcdefghijABCDEFGHIJ012345"].join("_");
+const URL_WITH_PASSWORD = "postgres://admin:Tr0ub4dor@db.example.com/prod";
+const base64 = (text: string | Buffer) => Buffer.from(text).toString("base64");
+
+describe("a credential", () => {
+  it.each([
+    ["DB_PASS", "hunter2-prod"],
+    ["PASSWORD", "/Sup3rSecretValue"],
+    ["PASSWORD", "12345678"],
+    ["CLIENT_SECRET_V2", "correct-horse-battery-staple"],
+    ["ADMIN_PASSWORD_NAME", "hunter2-of-prod"],
+    ["ADMIN_PASSWORD_FILE", "hunter2-of-prod"],
+    ["clientSecretProd", "correct-horse"],
+    ["ADMIN_KEY", "correct-horse"],
+    ["Authorization", "Basic YWRtaW46aHVudGVyMg=="],
+    ["X-Api-Key", "correct-horse"],
+    ["PASSWORD", "${DB_PASSWORD:-hunter2}"],
+    ["A", base64(URL_WITH_PASSWORD)],
+    ["A", base64(base64(URL_WITH_PASSWORD))],
+    ["A", Buffer.from(URL_WITH_PASSWORD).toString("hex")],
+    ["A", encodeURIComponent(URL_WITH_PASSWORD)],
+    ["A", base64(gzipSync(URL_WITH_PASSWORD))],
+    ["A", JSON.stringify(JSON.stringify({ password: "hunter2" }))],
+    ["A", `line\npassword: hunter2-prod\nother: 1\n`],
+    ["A", "PGPASSWORD=hunter2 psql"],
+    ["A", "host=db user=app password='s3cret'"],
+    ["A", "--api-key=abc123def"],
+    ["A", `Bearer ${TOKEN}`],
+  ])("%s=%s is found", (name, value) => {
+    expect(credentialIn(value, name)).toBeDefined();
+  });
+
+  it.each([
+    ["TOKEN_TYPE", "Bearer"],
+    ["MAX_TOKENS", "4096"],
+    ["PASSWORD_POLICY", "strict"],
+    ["PASSWORD_FILE", "/run/secrets/exai/password"],
+    ["PASSWORD_FILE", "password.txt"],
+    ["TOKEN_URL", "https://id.example.com/token"],
+    ["SECRET_NAME", "server-blue-secrets"],
+    ["PUBLIC_KEY", "ssh-ed25519"],
+    ["SORT_KEY", "created_at"],
+    ["PASSWORD", "${DB_PASSWORD}"],
+    ["PASSWORD", "<your password>"],
+    ["BYPASS", "all-of-them"],
+    ["RULE", 'sum by (le) (rate(exai_http_request_duration_seconds_bucket{job="server",token_kind="a"}[5m]))'],
+    ["CODE", 'local token = headers:get("authorization")\nif token == nil then return end'],
+    ["SQL", "update users set password = new.password where token_hash = old.token_hash"],
+    ["PEM", "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ2\n-----END CERTIFICATE-----"],
+    ["DIGEST", `sha256:${"0123456789abcdef".repeat(4)}`],
+    ["PROSE", "The password: it is generated, and the token is rotated by `secrets rotate`."],
+  ])("%s=%s is none", (name, value) => {
+    expect(credentialIn(value, name)).toBeUndefined();
+  });
+
+  it("is found in every string of every resource", () => {
+    const pod = (container: Inputs) =>
+      resource("kubernetes:core/v1:Pod", {
+        metadata: { namespace: "exai" },
+        spec: { ...soundPodSpec(), containers: [{ name: "a", ...container }] },
+      });
+    const headers = { httpGet: { httpHeaders: [{ name: "Authorization", value: "Bearer sk-live-abcdefghijkl" }] } };
+    for (const container of [
+      { livenessProbe: headers },
+      { lifecycle: { postStart: { exec: { command: ["login", "--token", "s3cr3t-value"] } } } },
+      { args: ["--token", "s3cr3t-value"] },
+      { command: ["sh", "-c", "PGPASSWORD=hunter2 psql"] },
+      { workingDir: `/tmp/${TOKEN}` },
+    ] satisfies Inputs[])
+      expect(found("secret-literals", pod(container)), JSON.stringify(container)).toHaveLength(1);
+    const docker = (more: Inputs) => resource(DOCKER, { ...soundDocker(), ...more });
+    for (const more of [
+      { logOpts: { "splunk-token": "s3cr3t-value" } },
+      { uploads: [{ file: "/a", contentBase64: base64(URL_WITH_PASSWORD) }] },
+      { healthcheck: { tests: ["CMD", "curl", "--header", `Authorization: Bearer ${TOKEN}`] } },
+      { labels: [{ label: "token", value: "s3cr3t-value" }] },
+    ] satisfies Inputs[])
+      expect(found("secret-literals", docker(more)), JSON.stringify(more)).toHaveLength(1);
+    const custom = resource("kubernetes:example.com/v1:Thing", { spec: { auth: { password: "hunter2" } } });
+    expect(found("secret-literals", custom)).toEqual(["spec.auth.password"]);
+    const reference = resource("kubernetes:example.com/v1:Thing", { spec: { auth: { secret: "name-of-a-secret" } } });
+    expect(found("secret-literals", reference)).toEqual([]);
+  });
+});
+
+describe("a value that is marked secret", () => {
+  const secret = new Secret("x");
+  it("may be in the data of a Secret and in files alone", () => {
+    expect(found("secret-places", resource("kubernetes:core/v1:Secret", { stringData: { a: secret } }))).toEqual([]);
+    const docker = { ...soundDocker(), uploads: [{ file: "/run/secrets/exai/a", content: secret }] };
+    expect(found("secret-places", resource(DOCKER, docker))).toEqual([]);
+    for (const [type, inputs] of [
+      ["kubernetes:core/v1:ConfigMap", { data: { a: secret } }],
+      ["kubernetes:core/v1:Secret", { metadata: { annotations: { a: secret } } }],
+      ["kubernetes:example.com/v1:Thing", { spec: { a: new Secret(new Unknown("a")) } }],
+      [DOCKER, { ...soundDocker(), labels: [{ label: "a", value: secret }] }],
+      [DOCKER, { ...soundDocker(), command: [secret] }],
+    ] satisfies [string, Inputs][])
+      expect(found("secret-places", resource(type, inputs)), type).toHaveLength(1);
+  });
+});
+
+describe("a generated secret", () => {
+  const password = (inputs: Inputs) => resource("random:index/randomPassword:RandomPassword", inputs);
+  it.each<readonly [inputs: Inputs, findings: number]>([
+    [{ length: 48, special: false }, 0],
+    [{ length: 16 }, 0],
+    [{ length: 4, special: false }, 1],
+    [{ length: 16, upper: false, lower: false, special: false }, 1],
+    [{ length: 32, lower: false, upper: false, numeric: false, overrideSpecial: "!" }, 1],
+    [{ length: 40, upper: false, lower: false, special: false }, 0],
+  ])("of %j has %i findings", (inputs, findings) => {
+    expect(found("secret-strength", password(inputs))).toHaveLength(findings);
+  });
+
+  it("does not come from a generator whose results are public", () => {
+    const generator = (type: string) => resource(type, { length: 64 }, { name: "g", urn: "urn:g" });
+    const stored = (): Resource => ({
+      ...resource("kubernetes:core/v1:Secret", { stringData: new Secret(new Unknown("x")) }),
+      propertyDependencies: { stringData: ["urn:g"] },
+    });
+    expect(found("secret-strength", generator("random:index/randomString:RandomString"), stored())).toEqual([
+      "stringData",
+    ]);
+    expect(found("secret-strength", generator("random:index/randomPet:RandomPet"), stored())).toEqual(["stringData"]);
+    expect(found("secret-strength", generator("random:index/randomPassword:RandomPassword"), stored())).toEqual([]);
+  });
+
+  it("is marked, and so is a private key", () => {
+    expect(found("secret-marks", resource("tls:index/privateKey:PrivateKey", { algorithm: "ED25519" }))).toHaveLength(
+      3,
+    );
+    const rsa = (rsaBits: number) => resource("tls:index/privateKey:PrivateKey", { algorithm: "RSA", rsaBits });
+    expect(found("secret-strength", rsa(1024))).toHaveLength(1);
+    expect(found("secret-strength", rsa(3072))).toEqual([]);
+  });
+});
+
+describe("the service-role key", () => {
+  const holder = resource("kubernetes:core/v1:Secret", {
+    metadata: { name: "keys" },
+    stringData: { "supabase-service-role-key": new Secret("x") },
+  });
+  const other = resource("kubernetes:core/v1:Secret", {
+    metadata: { name: "plain" },
+    stringData: { a: new Secret("x") },
+  });
+  const pod = (spec: Inputs, component = "grafana") =>
+    resource("kubernetes:core/v1:Pod", {
+      metadata: { namespace: "exai", labels: { "exai.component": component } },
+      spec: { ...soundPodSpec(), ...spec },
+    });
+  const volume = (source: Inputs): Inputs => ({ volumes: [{ name: "s", ...source }] });
+  const container = (more: Inputs): Inputs => ({ containers: [{ name: "a", ...more }] });
+
+  it.each<readonly [road: string, spec: Inputs]>([
+    ["the whole Secret", volume({ secret: { secretName: "keys" } })],
+    ["an item", volume({ secret: { secretName: "keys", items: [{ key: "supabase-service-role-key", path: "k" }] } })],
+    ["a projected volume", volume({ projected: { sources: [{ secret: { name: "keys" } }] } })],
+    [
+      "a variable",
+      container({ env: [{ name: "K", valueFrom: { secretKeyRef: { name: "keys", key: "service_role" } } }] }),
+    ],
+    ["all variables", container({ envFrom: [{ secretRef: { name: "keys" } }] })],
+    ["a Secret that the stack does not declare", volume({ secret: { secretName: "server-secrets" } })],
+  ])("does not reach another component by %s", (_, spec) => {
+    expect(found("service-role-key", holder, pod(spec))).toHaveLength(1);
+    expect(found("service-role-key", holder, pod(spec, "server"))).toEqual([]);
+  });
+
+  it("is not in another Secret", () => {
+    expect(found("service-role-key", holder, other, pod(volume({ secret: { secretName: "plain" } })))).toEqual([]);
+  });
+
+  it("does not reach an edge function under another name", () => {
+    const secrets = (name: string) =>
+      resource("supabase:index/edgeFunctionSecrets:EdgeFunctionSecrets", {
+        secrets: [{ name, value: new Secret("x") }],
+      });
+    for (const name of ["ADMIN_KEY", "DATABASE_URL", "SB_SECRET", "ROOT_TOKEN"])
+      expect(found("service-role-key", secrets(name)), name).toHaveLength(1);
+    for (const name of ["EXAI_JWT_TOKEN", "EXAI_ALLOWED_ORIGINS"])
+      expect(found("service-role-key", secrets(name)), name).toEqual([]);
+  });
+});
+
+describe("the settings of the Supabase project", () => {
+  it.each<readonly [section: string, content: Inputs, findings: number]>([
+    ["api", { db_schema: "public,graphql_public", db_extra_search_path: "public,extensions", max_rows: 1000 }, 0],
+    ["api", { db_schema: "public,auth,exai,storage" }, 1],
+    ["api", { db_extra_search_path: "public,vault" }, 1],
+    ["api", { max_rows: 0 }, 1],
+    ["auth", { site_url: "https://exai.example.com" }, 0],
+    ["auth", { site_url: "http://exai.example.com", uri_allow_list: "https://*" }, 2],
+    ["auth", { mailer_autoconfirm: true, password_min_length: 6, jwt_exp: 604_800 }, 3],
+    ["network", { restrictions: ["203.0.113.0/24"] }, 0],
+    ["network", { restrictions: ["0.0.0.0/0"] }, 1],
+  ])("%s %j has %i findings", (section, content, findings) => {
+    const settings = resource("supabase:index/settings:Settings", { [section]: JSON.stringify(content) });
+    expect(found("supabase-settings", settings)).toHaveLength(findings);
+  });
+});
