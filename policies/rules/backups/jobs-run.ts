@@ -48,13 +48,16 @@ export const jobsRun: StackRule = {
     for (const schedule of context.graph.resources.filter(isSchedule).map(subjectOf)) {
       const declared = schedule.inputs;
       if (declared.at("enabled").is(false) === true) continue;
-      const own = jobs.filter(
-        (job) => job.environment("BACKUP_NAME").is(declared.at("name").text ?? "") !== false && isCronJob(job),
-      );
+      const name = declared.at("name");
+      if (name.state === "unknown") {
+        yield judgeAt(placeOf(schedule, "name"), name.isPresent, "the CronJob of the schedule is not known", "");
+        continue;
+      }
+      const own = jobs.filter((job) => job.environment("BACKUP_NAME").is(name.text ?? "") !== false && isCronJob(job));
       yield judgeAt(
         placeOf(schedule, "name"),
         own.length === 1,
-        `${own.length === 0 ? "no CronJob takes" : `${own.length} containers take`} the backup ${declared.at("name").shown}`,
+        `${own.length === 0 ? "no CronJob takes" : `${own.length} containers take`} the backup ${name.shown}`,
         "declare one CronJob with BACKUP_NAME set to the name of the schedule",
       );
       for (const job of own) yield* judgeAnswers(job.subject, answers(context, job, declared));
