@@ -44,6 +44,25 @@ export function credentialShape(value: string): string | undefined {
 export function credentialIn(value: string, name = "", place: "free" | "field" = "free"): string | undefined {
   if (isNamedCredential(name, value) && (place === "free" || !isObjectName(name, value)))
     return "its name is typical of a credential";
+  const inside = credentialInside(value);
+  if (inside !== undefined) return inside;
+  if (place === "free")
+    for (const word of value.split(/[\s"'`,;=()[\]{}<>|&]+/))
+      if (isRandom(word)) return "it is as random as a credential";
+  return undefined;
+}
+
+/** What was found in long texts, such as files of configuration: each is a string of several resources. */
+const FOUND = new Map<string, string | undefined>();
+
+/** Why a text, or what is encoded in it, may contain a credential. */
+function credentialInside(value: string): string | undefined {
+  if (value.length < 200) return searched(value);
+  if (!FOUND.has(value)) FOUND.set(value, searched(value));
+  return FOUND.get(value);
+}
+
+function searched(value: string): string | undefined {
   for (const text of decodedTexts(value)) {
     const encoded = text === value ? "it has the format of" : "it is encoded, and has the format of";
     const shape = credentialShape(text);
@@ -51,9 +70,6 @@ export function credentialIn(value: string, name = "", place: "free" | "field" =
     const assigned = assignedCredential(text);
     if (assigned !== undefined) return `it sets ${assigned}`;
   }
-  if (place === "free")
-    for (const word of value.split(/[\s"'`,;=()[\]{}<>|&]+/))
-      if (isRandom(word)) return "it is as random as a credential";
   return undefined;
 }
 
