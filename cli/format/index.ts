@@ -6,8 +6,8 @@ import {
   formatBranchDiff,
   formatBranchList,
   formatBranchStatus,
-} from "./branch.ts";
-import { formatBranchMerge } from "./branch-merge.ts";
+} from "./branch/branch.ts";
+import { formatBranchMerge } from "./branch/merge.ts";
 import type { Block, Formatter, ViewFormatter } from "./block.ts";
 import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDoctor } from "./doctor.ts";

@@ -1,11 +1,11 @@
-import { command } from "../../contract/fix.ts";
-import type { BranchDiff } from "../../operations/branches/diff.ts";
-import type { BranchCreated, BranchDeleted } from "../../operations/branches/lifecycle.ts";
-import type { BranchStatus } from "../../operations/branches/model.ts";
-import type { SchemaDifference } from "../../operations/schema-facts/compare.ts";
-import type { BranchListData, BranchStatusData } from "../results.ts";
-import { heading, lines, next, pairs, type Block } from "./block.ts";
-import { count, size, span, utc } from "./units.ts";
+import { command } from "../../../contract/fix.ts";
+import type { BranchDiff } from "../../../operations/branches/diff.ts";
+import type { BranchCreated, BranchDeleted } from "../../../operations/branches/lifecycle.ts";
+import type { BranchStatus } from "../../../operations/branches/model.ts";
+import type { SchemaDifference } from "../../../operations/schema-facts/compare.ts";
+import type { BranchListData, BranchStatusData } from "../../results.ts";
+import { heading, lines, next, pairs, type Block } from "../block.ts";
+import { count, size, span, utc } from "../units.ts";
 
 /** `branch create` and `branch reset`. */
 export function formatBranchCreate({ branch, seconds }: BranchCreated): readonly Block[] {

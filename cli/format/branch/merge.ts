@@ -1,8 +1,8 @@
-import { command } from "../../contract/fix.ts";
-import type { BranchMerge } from "../../operations/branches/merge/merge.ts";
-import type { MergeConflict } from "../../operations/branches/merge/three-way.ts";
-import { heading, lines, next, type Block } from "./block.ts";
-import { count, span } from "./units.ts";
+import { command } from "../../../contract/fix.ts";
+import type { BranchMerge } from "../../../operations/branches/merge/merge.ts";
+import type { MergeConflict } from "../../../operations/branches/merge/three-way.ts";
+import { heading, lines, next, type Block } from "../block.ts";
+import { count, span } from "../units.ts";
 
 /** `branch merge`. */
 export function formatBranchMerge(merge: BranchMerge): readonly Block[] {
