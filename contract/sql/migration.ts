@@ -40,7 +40,7 @@ export interface Breach {
 export async function breaches(sql: string): Promise<readonly Breach[]> {
   const statements = await parseStatements(sql);
   const created = new Set(statements.flatMap(({ node }) => createdBy(node)));
-  const bodies = bodiesOf(statements.map(({ node }) => node));
+  const bodies = bodiesOf(statements);
   return statements.flatMap(({ line, node }) => {
     const { nodes, unread } = ranBy(node, bodies);
     const what = nodes.flatMap((each) => breachesOf(each, (name) => created.has(name)));

@@ -10,10 +10,19 @@ export interface Ran {
   readonly nodes: readonly Node[];
   /** Expressions that it executes as SQL and whose text is known only when it runs. */
   readonly unread: readonly string[];
+  /** Functions that it calls, with the schema if it is written. */
+  readonly calls: ReadonlySet<string>;
+}
+
+/** The statement that creates a function. */
+export interface Body {
+  readonly node: Node;
+  /** As PL/pgSQL's parser takes it, which needs the arguments too. */
+  readonly text: string;
 }
 
 /** Functions by name with schema, of which the bodies can be read. */
-export type Bodies = ReadonlyMap<string, Node>;
+export type Bodies = ReadonlyMap<string, Body>;
 
 /** Kinds of statements that store others for later. */
 const STORING: ReadonlySet<string> = new Set(["CreateFunctionStmt", "RuleStmt", "ViewStmt"]);
@@ -28,6 +37,7 @@ const [NAME, VALUE] = ["exai_name", "'exai_value'"];
 export function ranBy(node: Node, bodies: Bodies = new Map()): Ran {
   const nodes: Node[] = [];
   const unread: string[] = [];
+  const calls = new Set<string>();
   const seen = new Set<string>();
   const sql = (text: string) => {
     for (const each of parsed(text) ?? []) walk(each);
@@ -57,6 +67,7 @@ export function ranBy(node: Node, bodies: Bodies = new Map()): Ran {
   };
   const call = ({ funcname }: FuncCall) => {
     const name = nameOf(funcname);
+    calls.add(name);
     const made = bodies.get(name) ?? bodies.get(`public.${name}`);
     if (made === undefined || seen.has(name)) return;
     seen.add(name);
@@ -71,32 +82,34 @@ export function ranBy(node: Node, bodies: Bodies = new Map()): Ran {
     });
   };
   walk(node);
-  return { nodes, unread };
+  return { nodes, unread, calls };
 }
 
-/** The functions that statements create, with bodies. */
-export function bodiesOf(nodes: readonly Node[]): Map<string, Node> {
+/** The functions that statements create. */
+export function bodiesOf(statements: readonly Body[]): Map<string, Body> {
   return new Map(
-    nodes.flatMap((node) =>
-      "CreateFunctionStmt" in node ? [[nameOf(node.CreateFunctionStmt.funcname), node] as const] : [],
+    statements.flatMap(({ node, text }) =>
+      "CreateFunctionStmt" in node ? [[nameOf(node.CreateFunctionStmt.funcname), { node, text }] as const] : [],
     ),
   );
 }
 
-function runBody(made: Node, block: (source: string) => void, sql: (text: string) => void, walk: (node: Node) => void) {
-  if (!("CreateFunctionStmt" in made)) return;
-  const { sql_body: atomic } = made.CreateFunctionStmt;
-  if (atomic !== undefined) {
-    walk(atomic);
-    return;
-  }
-  const body = argument(made.CreateFunctionStmt, "as");
-  if (argument(made.CreateFunctionStmt, "language").toLowerCase() === "sql") sql(body);
-  else block(`do ${quoted(body)}`);
+function runBody(
+  { node, text }: Body,
+  block: (source: string) => void,
+  sql: (text: string) => void,
+  walk: (node: Node) => void,
+) {
+  if (!("CreateFunctionStmt" in node)) return;
+  const { sql_body: atomic } = node.CreateFunctionStmt;
+  if (atomic !== undefined) walk(atomic);
+  else if (argument(node.CreateFunctionStmt, "language").toLowerCase() === "sql")
+    sql(argument(node.CreateFunctionStmt, "as"));
+  else block(text);
 }
 
 /** The value of an option of CREATE FUNCTION or DO. */
-function argument(statement: unknown, name: string): string {
+export function argument(statement: unknown, name: string): string {
   let found = "";
   visit(statement, (key, value) => {
     const option = value as { readonly defname?: string; readonly arg?: unknown };
@@ -112,13 +125,15 @@ function argument(statement: unknown, name: string): string {
   return found;
 }
 
-function quoted(text: string): string {
+/** A text in dollar quotes. */
+export function quoted(text: string): string {
   let tag = "$exai$";
   while (text.includes(tag)) tag = `$exai${tag.length}$`;
   return `${tag}${text}${tag}`;
 }
 
-function nameOf(parts: readonly Node[] | undefined): string {
+/** A name with its schema, as it is written. */
+export function nameOf(parts: readonly Node[] | undefined): string {
   return (parts ?? []).map((part) => ("String" in part ? (part.String.sval ?? "") : "")).join(".");
 }
 

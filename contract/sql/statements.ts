@@ -1,4 +1,4 @@
-import type { Node, ParseResult } from "libpg-query";
+import type { Node, ParseResult, ScanToken } from "libpg-query";
 
 /** A statement of a SQL file. */
 export interface SqlStatement {
@@ -41,6 +41,15 @@ export function parsed(sql: string): readonly Node[] | undefined {
     return (parser?.parseSync(sql).stmts ?? []).flatMap(({ stmt }) => (stmt === undefined ? [] : [stmt]));
   } catch {
     return undefined;
+  }
+}
+
+/** The words of a text without its comments; positions are in bytes. {@link parseStatements} must have run before. */
+export function tokensOf(sql: string): readonly ScanToken[] {
+  try {
+    return (parser?.scanSync(sql).tokens ?? []).filter(({ tokenName }) => !tokenName.endsWith("_COMMENT"));
+  } catch {
+    return [];
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Node } from "libpg-query";
 import { batchesOf } from "../../contract/sql/batches.ts";
+import { conditionsOf, type ConditionalBlock } from "../../contract/sql/conditions.ts";
+import { ranBy, type Body } from "../../contract/sql/ran.ts";
 import type { SentStatement } from "../../contract/sql/split.ts";
 import { parseStatements, SqlSyntaxError, type SqlStatement } from "../../contract/sql/statements.ts";
 import type { SourcePosition } from "../../contract/graph.ts";
@@ -19,6 +21,18 @@ export interface Applied {
   readonly statements: readonly Statement[];
   /** The statement that wrote a row of the catalog, by the row's `xmin`. */
   readonly at: (xmin: string) => SourcePosition | undefined;
+  /** Conditions that can have another answer on another server. */
+  readonly conditions: readonly OpenCondition[];
+}
+
+/** A condition of a DO block that decides what a migration does. */
+export interface OpenCondition {
+  readonly source: SourcePosition;
+  readonly text: string;
+  /** The answer that it had not, and may have elsewhere. */
+  readonly other: boolean;
+  /** Why the block cannot be run with the other answer. */
+  readonly error?: string;
 }
 
 /** SQLSTATE of what cannot run in a transaction. */
@@ -34,11 +48,27 @@ const LIMITED = "select current_setting('lock_timeout') <> '0' as limited";
  * Applies files as the Supabase CLI does: each in one transaction, unless it says otherwise ({@link batchesOf}). Each statement
  * has its own savepoint, so that the `xmin` of a row of the catalog identifies the statement that wrote it. A statement
  * that PostgreSQL rejects is left out, with its error, and the others are judged.
+ *
+ * @param answer what the conditions of DO blocks that ask for their surroundings get for an answer, and those that ask for an
+ *   object if it is true. @default the answer of this database
  */
-export async function apply(postgres: Postgres, migrations: readonly SqlFile[]): Promise<Applied> {
-  const run = new Run(postgres);
+export async function apply(postgres: Postgres, migrations: readonly SqlFile[], answer?: boolean): Promise<Applied> {
+  const run = new Run(postgres, answer);
   for (const { file, text } of migrations) await run.file(file, text);
-  return { statements: run.statements, at: (xmin) => run.at(xmin) };
+  return { statements: run.statements, at: (xmin) => run.at(xmin), conditions: run.conditions };
+}
+
+/** The roles and servers whose password a statement has. */
+function passwordsOf(node: Node): { readonly passwords?: readonly string[] } {
+  const passwords = ranBy(node).nodes.flatMap((each) => {
+    const [statement = {}] = Object.values(each) as unknown as readonly Readonly<Record<string, unknown>>[];
+    const has = JSON.stringify(statement).match(/"defname":"password","arg":\{"String":\{"sval":"[^"]/) !== null;
+    if (!has) return [];
+    const role = statement.role ?? statement.user;
+    const name = (role as { readonly rolename?: string } | undefined)?.rolename ?? statement.servername;
+    return [typeof name === "string" ? name : "a role"];
+  });
+  return passwords.length === 0 ? {} : { passwords };
 }
 
 class Run {
@@ -47,7 +77,7 @@ class Run {
   /** First transaction identifiers of statements, rising. */
   readonly #starts: { readonly id: number; readonly source: SourcePosition }[] = [];
   /** The functions of the statements so far. */
-  readonly #bodies = new Map<string, Node>();
+  readonly #bodies = new Map<string, Body>();
   #file = "";
   #removals: Removals | undefined;
   /** Locks that earlier statements of the transaction hold. */
@@ -55,8 +85,12 @@ class Run {
   /** Whether a transaction is open. */
   #open = false;
 
-  constructor(postgres: Postgres) {
+  readonly #answer: boolean | undefined;
+  readonly conditions: OpenCondition[] = [];
+
+  constructor(postgres: Postgres, answer: boolean | undefined) {
     this.#postgres = postgres;
+    this.#answer = answer;
   }
 
   at(xmin: string): SourcePosition | undefined {
@@ -173,9 +207,11 @@ class Run {
   }
 
   /** Runs a statement inside of the open transaction. Returns PostgreSQL's error. */
-  async #try(statement: SqlStatement): Promise<unknown> {
+  async #try(statement: SqlStatement, as = statement): Promise<unknown> {
     // SET TRANSACTION must come before any savepoint.
     const { node } = statement;
+    const block = conditionsOf(statement);
+    if (block !== undefined && (await this.#tryBlock(statement, block))) return undefined;
     const saved = !("VariableSetStmt" in node && node.VariableSetStmt.kind === "VAR_SET_MULTI");
     let state: Row | undefined;
     let limited: Row | undefined;
@@ -192,8 +228,53 @@ class Run {
     if (id > (this.#starts.at(-1)?.id ?? 0)) this.#starts.push({ id, source: this.#place(statement) });
     const locks = ((state?.locks as readonly string[] | undefined) ?? []).filter((lock) => !this.#held.has(lock));
     for (const lock of locks) this.#held.add(lock);
-    await this.#record(statement, limited?.limited === true, locks);
+    await this.#record(as, limited?.limited === true, locks);
     return undefined;
+  }
+
+  /** Runs a block with its conditions answered or observed. Whether that succeeded. */
+  async #tryBlock(statement: SqlStatement, block: ConditionalBlock): Promise<boolean> {
+    const answer = this.#answer;
+    const { conditions, elsewhere } = block;
+    const source = this.#place(statement);
+    if (answer === undefined && elsewhere !== undefined)
+      this.conditions.push({
+        source,
+        text: elsewhere,
+        other: true,
+        error: "it stands outside of a condition of an IF",
+      });
+    const asks = (index: number) => {
+      const about = conditions[index]?.about;
+      return about === "surroundings" || (about === "catalog" && answer !== false);
+    };
+    if (!conditions.some((_, index) => asks(index))) return false;
+    // A condition that is observed keeps its answer, and leaves it in a setting.
+    const text = block.with((condition, index) =>
+      !asks(index)
+        ? condition
+        : answer === undefined
+          ? `(case when (${condition}) then set_config('exai.answer_${index}', 'true', false) = 'true' else set_config('exai.answer_${index}', 'false', false) = 'true' end)`
+          : String(answer),
+    );
+    const error = await this.#try({ ...statement, text, node: { VariableShowStmt: {} } }, statement);
+    if (error !== undefined) {
+      const [first] = conditions.filter(({ about }) => about === "surroundings");
+      // A block that raises an exception lets the migration fail, which opens nothing.
+      if (answer !== undefined && first !== undefined && sqlState(error) !== "P0001")
+        this.conditions.push({ source, text: first.text, other: answer, error: messageOf(error) });
+      return false;
+    }
+    if (answer !== undefined) return true;
+    for (const [index, { text: condition, about }] of conditions.entries()) {
+      if (!asks(index)) continue;
+      const [row] = await this.#postgres.run(
+        `select current_setting('exai.answer_${index}', true) as answer, set_config('exai.answer_${index}', '', false)`,
+      );
+      const natural = row?.answer === "true";
+      if (about === "surroundings" || !natural) this.conditions.push({ source, text: condition, other: !natural });
+    }
+    return true;
   }
 
   async #record(statement: SqlStatement, lockTimeout: boolean, locks: readonly string[]): Promise<void> {
@@ -204,11 +285,15 @@ class Run {
       lockTimeout,
       locks: locks.filter((lock) => this.#removals?.earlierTables.has(lock.split(" ")[0] ?? "") === true),
       removed,
+      ...passwordsOf(statement.node),
     });
   }
 
   #reject(source: SourcePosition, text: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : (error as { readonly message: string }).message;
-    this.statements.push({ source, text, lockTimeout: true, locks: [], removed: [], error: message });
+    this.statements.push({ source, text, lockTimeout: true, locks: [], removed: [], error: messageOf(error) });
   }
+}
+
+function messageOf(error: unknown): string {
+  return (error as { readonly message: string }).message;
 }

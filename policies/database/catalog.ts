@@ -1,5 +1,6 @@
 import type { SourcePosition } from "../../contract/graph.ts";
-import { identifier, literal, type Postgres, type Row } from "./postgres.ts";
+import type { Baseline } from "./baseline.ts";
+import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 import type { Command, ForeignKey, Function, Grant, Membership, Policy, Table, View } from "./facts.ts";
 
 /** The catalog after all migrations. */
@@ -15,30 +16,19 @@ export interface Catalog {
   readonly apiRoles: readonly string[];
 }
 
-/** Identifiers of the objects that exist before the migrations. */
-export type Baseline = ReadonlySet<string>;
-
-/** Excludes PostgreSQL's own schemas. */
-const USER_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
-
-/** All current relations, functions and roles. */
-export async function baselineOf(postgres: Postgres): Promise<Baseline> {
-  const rows = await postgres.run(
-    "select 'r' || oid as id from pg_class union all select 'f' || oid from pg_proc union all select 'u' || rolname from pg_roles",
-  );
-  return new Set(rows.map((row) => text(row, "id")));
-}
-
 /**
- * Roles that PostgREST assumes for a request: those granted to `authenticator` that do not bypass row-level security, and
- * `anon` and `authenticated`.
+ * Roles that a request can get: those that `authenticator`, `anon` and `authenticated` can become, directly or through others.
+ * Not `service_role`, which is the back end's, unless a request can become one of its members.
  */
 export async function apiRolesOf(postgres: Postgres): Promise<readonly string[]> {
   const rows = await postgres.run(
-    `select distinct r.rolname as role from pg_roles r
-     where not r.rolbypassrls and not r.rolsuper and (r.rolname in ('anon', 'authenticated') or exists (
-       select from pg_auth_members m join pg_roles g on g.oid = m.member where m.roleid = r.oid and g.rolname = 'authenticator'))
-       and r.rolname <> 'service_role' order by 1`,
+    `with recursive reach(id) as (
+       select oid from pg_roles where rolname in ('anon', 'authenticated', 'authenticator')
+       union
+       select m.roleid from reach join pg_auth_members m on m.member = reach.id join pg_roles r on r.oid = m.roleid
+       where r.rolname <> 'service_role' and r.rolname !~ '^pg_'
+     )
+     select r.rolname as role from pg_roles r join reach on reach.id = r.oid where r.rolname <> 'authenticator' order by 1`,
   );
   return rows.map((row) => text(row, "role"));
 }
@@ -62,7 +52,8 @@ export async function readCatalog(
     `select c.oid::text as oid, n.nspname || '.' || c.relname as name, c.relkind as kind, c.relispartition as partition, c.relrowsecurity as rls, c.relforcerowsecurity as forced,
        pg_get_userbyid(c.relowner) as owner, a.xmin::text as xmin, coalesce(array_to_string(c.reloptions, ','), '') as options,
        ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to,
-       ${can("has_table_privilege", "c.oid, 'select'")} as readers
+       ${can("has_table_privilege", "c.oid, 'select'")} as readers,
+       array(select r from unnest(array_append(${roles(apiRoles)}, 'public')) r where has_table_privilege(r, c.oid, 'select, insert, update, delete, truncate') or has_any_column_privilege(r, c.oid, 'select, insert, update')) as any
      from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_attribute a on a.attrelid = c.oid and a.attnum = (case when c.relkind in ('v') then 1 else -6 end)
      where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${USER_SCHEMAS} order by name`,
   );
@@ -76,18 +67,20 @@ export async function readCatalog(
       forced: row.forced === true,
       owner: text(row, "owner"),
       exposed: list(row, "exposed_to").length > 0,
+      readers: list(row, "any"),
     }));
   const views = own
     .filter((row) => ["v", "m"].includes(text(row, "kind")))
     .map((row): View => ({
       ...located(row),
       kind: text(row, "kind") === "v" ? "view" : "materialized view",
-      invoker: /security_invoker=(true|on|yes|1)/i.test(text(row, "options")),
-      readers: list(row, "readers").filter((role) => list(row, "exposed_to").includes(role)),
+      invoker: /(^|,)security_invoker=(t|tr|tru|true|on|y|ye|yes|1)(,|$)/i.test(text(row, "options")),
+      // A view or a function of another schema may read it for them.
+      readers: list(row, "readers"),
     }));
 
   const procedures = await postgres.run(
-    `select p.oid::text as oid, n.nspname || '.' || p.proname as name, p.prosecdef as definer, p.xmin::text as xmin, p.prosrc as body, p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) as trigger,
+    `select p.oid::text as oid, n.nspname || '.' || p.proname as name, p.prosecdef as definer, p.prokind as kind, format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)) as signature, p.xmin::text as xmin, p.prosrc as body, p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) as trigger,
        (select split_part(s, '=', 2) from unnest(p.proconfig) s where s like 'search_path=%') as path,
        ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers, has_function_privilege('public', p.oid, 'execute') as public,
        array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
@@ -98,6 +91,8 @@ export async function readCatalog(
     .filter((row) => fresh(row, "f"))
     .map((row): Function => ({
       ...located(row),
+      kind: FUNCTION_KINDS.get(text(row, "kind")) ?? "function",
+      signature: text(row, "signature"),
       definer: row.definer === true,
       ...(row.path === null ? {} : { searchPath: text(row, "path") }),
       callers: list(row, "callers").filter((role) => list(row, "exposed_to").includes(role)),
@@ -113,10 +108,15 @@ export async function readCatalog(
     policies: await policiesOf(postgres, procedures, located),
     grants: await grantsOf(postgres, baseline, located),
     memberships: await membershipsOf(postgres, baseline, apiRoles),
-    foreignKeys: await foreignKeysOf(postgres, located),
+    foreignKeys: await foreignKeysOf(postgres, baseline, located),
     apiRoles,
   };
 }
+
+const FUNCTION_KINDS: ReadonlyMap<string, Function["kind"]> = new Map([
+  ["a", "aggregate"],
+  ["p", "procedure"],
+]);
 
 const TABLE_KINDS: ReadonlyMap<string, Table["kind"]> = new Map([
   ["p", "partitioned table"],
@@ -221,29 +221,34 @@ async function membershipsOf(
        union all
        select r.start, m.roleid, r.path || pg_get_userbyid(m.roleid)::text from reach r join pg_auth_members m on m.member = r.role where not pg_get_userbyid(m.roleid)::text = any (r.path)
      )
-     select pg_get_userbyid(r.start) as role, r.path, g.rolsuper as super, g.rolbypassrls as bypass, g.rolcreaterole as creates from reach r join pg_roles g on g.oid = r.role
-     where g.rolsuper or g.rolbypassrls or g.rolcreaterole`,
+     select pg_get_userbyid(r.start) as role, r.path, p.power, p.anyone from reach r join pg_roles g on g.oid = r.role,
+       lateral (values ('superuser', g.rolsuper, true), ('bypassrls', g.rolbypassrls, true), ('createrole', g.rolcreaterole, true), ('replication', g.rolreplication, true), ('login', g.rolcanlogin, false),
+         (g.rolname, g.rolname in ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'), true),
+         (g.rolname, g.rolname ~ '^pg_(read_all_data|write_all_data|maintain|signal_backend|signal_autovacuum_worker|create_subscription|read_all_settings|monitor|stat_scan_tables|checkpoint)$', false)) p(power, has, anyone)
+     where p.has order by 1, 2`,
   );
+  // A role of the back end may log in and read everything; a role of a request may not.
   return rows
-    .filter((row) => apiRoles.includes(text(row, "role")) || !baseline.has(`u${text(row, "role")}`))
-    .map((row) => ({
-      role: text(row, "role"),
-      path: list(row, "path"),
-      power: row.super === true ? "superuser" : row.bypass === true ? "bypassrls" : "createrole",
-    }));
+    .filter(
+      (row) => apiRoles.includes(text(row, "role")) || (row.anyone === true && !baseline.has(`u${text(row, "role")}`)),
+    )
+    .map((row) => ({ role: text(row, "role"), path: list(row, "path"), power: text(row, "power") }));
 }
 
 async function foreignKeysOf(
   postgres: Postgres,
+  baseline: Baseline,
   located: (row: Row) => { name: string; source?: SourcePosition },
 ): Promise<ForeignKey[]> {
   const rows = await postgres.run(
-    `select k.conname as name, k.xmin::text as xmin, n.nspname || '.' || c.relname as table,
+    `select c.oid::text as oid, k.conname as name, k.xmin::text as xmin, n.nspname || '.' || c.relname as table,
        exists (select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indpred is null
          and (select array_agg(x order by x) from unnest((i.indkey::int2[])[0:cardinality(k.conkey) - 1]) x) = (select array_agg(x order by x) from unnest(k.conkey) x)) as indexed
      from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where k.contype = 'f' and k.conparentid = 0 and ${USER_SCHEMAS} order by 3, 1`,
   );
-  return rows.map((row) => ({ ...located(row), table: text(row, "table"), indexed: row.indexed === true }));
+  return rows
+    .filter((row) => !baseline.has(`r${text(row, "oid")}`))
+    .map((row) => ({ ...located(row), table: text(row, "table"), indexed: row.indexed === true }));
 }
 
 function roles(names: readonly string[]): string {

@@ -22,6 +22,13 @@ export interface Database {
   readonly proofs: readonly Proof[];
   /** What the comments of tables declare to be open. */
   readonly declarations: readonly DeclaredAccess[];
+  readonly openings: readonly Opening[];
+  /** Roles that a request can get. */
+  readonly apiRoles: readonly string[];
+  /** Conditions of DO blocks that cannot be tried with their other answer. */
+  readonly untried: readonly UntriedCondition[];
+  /** The database where conditions of DO blocks have another answer; without probes. */
+  readonly alternatives: readonly Alternative[];
 }
 
 /** An object with a name and a place in a migration. */
@@ -50,6 +57,8 @@ export interface Statement {
   readonly locks: readonly string[];
   /** Tables and columns of earlier migrations that it removed, emptied or changed the type of. */
   readonly removed: readonly string[];
+  /** Roles whose password it has. */
+  readonly passwords?: readonly string[];
   /** Why PostgreSQL, or the Supabase CLI, does not accept it; absent if it was applied. */
   readonly error?: string;
 }
@@ -61,6 +70,8 @@ export interface Table extends Located {
   readonly owner: string;
   /** Whether an API role can use its schema. */
   readonly exposed: boolean;
+  /** API roles, and `public`, with a privilege on it or on a column. */
+  readonly readers: readonly string[];
 }
 
 /** The commands to which a policy can apply. */
@@ -106,6 +117,9 @@ export interface View extends Located {
 }
 
 export interface Function extends Located {
+  readonly kind: "function" | "procedure" | "aggregate";
+  /** With the types of its arguments, as PostgreSQL prints it: `public.total(integer,integer)`, quoted where necessary. */
+  readonly signature: string;
   readonly definer: boolean;
   /** The function's own `search_path`, if it sets one. */
   readonly searchPath?: string;
@@ -127,7 +141,8 @@ export interface Membership {
   readonly role: string;
   /** Roles from the member to the privileged role. */
   readonly path: readonly string[];
-  readonly power: "superuser" | "bypassrls" | "createrole";
+  /** An attribute, such as `bypassrls`, or a role of PostgreSQL, such as `pg_read_server_files`. */
+  readonly power: string;
 }
 
 export interface ForeignKey extends Located {
@@ -182,4 +197,41 @@ export interface DeclaredAccess {
   readonly roles: readonly string[];
   /** The condition as PostgreSQL prints it; absent if all rows are open. */
   readonly when?: string;
+}
+
+/** How something gives rights that its caller does not have. */
+export type OpeningKind =
+  | "claims"
+  | "default-privilege"
+  | "definer"
+  | "event-trigger"
+  | "owner"
+  | "password"
+  | "publication"
+  | "rule"
+  | "setting"
+  | "supabase"
+  | "trigger";
+
+/** Something that acts with other rights than those of its caller, or gives them, and is not a table, policy or view. */
+export interface Opening extends Located {
+  readonly kind: OpeningKind;
+  readonly message: string;
+  /** SQL where one statement closes it. */
+  readonly fix: string;
+}
+
+/** A condition whose other answer is not known to be harmless. */
+export interface UntriedCondition {
+  readonly source: SourcePosition;
+  readonly text: string;
+  readonly error: string;
+}
+
+/** What the same migrations make of a database with other surroundings. */
+export interface Alternative {
+  /** The conditions that differ, e.g. `current_setting('server_version_num')::int < 180000`. */
+  readonly conditions: readonly string[];
+  readonly answer: boolean;
+  readonly database: Database;
 }

@@ -4,6 +4,9 @@ import type { Extension } from "@electric-sql/pglite";
 /** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** Excludes PostgreSQL's own schemas, in a query with pg_namespace as `n`. */
+export const USER_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
+
 /** A scratch database, which is dropped after use. */
 export interface Postgres {
   /** E.g. `PGlite (PostgreSQL 18.6)`. */

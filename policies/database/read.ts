@@ -6,10 +6,12 @@ import { Worker } from "node:worker_threads";
 import { UserError } from "../../contract/errors.ts";
 import { makeFolder } from "../../contract/machine/make-folder.ts";
 import { readMigrations } from "../../contract/sql/files.ts";
-import { apply, type SqlFile } from "./apply.ts";
-import { baselineOf, readCatalog } from "./catalog.ts";
+import { apply, type OpenCondition, type SqlFile } from "./apply.ts";
+import { baselineOf } from "./baseline.ts";
+import { readCatalog } from "./catalog.ts";
+import { readOpenings } from "./openings.ts";
 import { openPglite, openServer, type Postgres } from "./postgres.ts";
-import type { Database, FileProblem } from "./facts.ts";
+import type { Alternative, Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
 import { readDeclarations, readSchema } from "./schema.ts";
 import { prove } from "../proof/prove.ts";
@@ -71,12 +73,36 @@ function readInThread(task: ReadTask): Promise<Database> {
   });
 }
 
-/** Applies the migrations to a scratch database, reads its catalog and probes it. */
+/**
+ * Applies the migrations to a scratch database, reads its catalog and probes it. If conditions of DO blocks depend on where
+ * they run, the migrations are applied again with the other answers.
+ */
 export async function read(
   prelude: SqlFile | undefined,
   migrations: readonly SqlFile[],
   url?: string,
 ): Promise<Database> {
+  const { database, conditions } = await readOnce(prelude, migrations, url);
+  const untried = conditions.flatMap(({ error, ...rest }) => (error === undefined ? [] : [{ ...rest, error }]));
+  const alternatives: Alternative[] = [];
+  for (const answer of [true, false]) {
+    const differ = conditions.filter(({ other, error }) => error === undefined && other === answer);
+    if (differ.length === 0) continue;
+    const elsewhere = await readOnce(prelude, migrations, url, answer);
+    untried.push(
+      ...elsewhere.conditions.flatMap(({ error, ...rest }) => (error === undefined ? [] : [{ ...rest, error }])),
+    );
+    alternatives.push({ conditions: differ.map(({ text }) => text), answer, database: elsewhere.database });
+  }
+  return { ...database, untried, alternatives };
+}
+
+async function readOnce(
+  prelude: SqlFile | undefined,
+  migrations: readonly SqlFile[],
+  url: string | undefined,
+  answer?: boolean,
+): Promise<{ database: Database; conditions: readonly OpenCondition[] }> {
   const postgres: Postgres =
     url === undefined
       ? await openPglite(extensionsOf([...(prelude === undefined ? [] : [prelude]), ...migrations]))
@@ -84,18 +110,22 @@ export async function read(
   try {
     if (prelude !== undefined) await postgres.run(prelude.text);
     const baseline = await baselineOf(postgres);
-    const applied = await apply(postgres, migrations);
+    const applied = await apply(postgres, migrations, answer);
     // The last file may leave the connection with another role.
     await postgres.run("reset session authorization; reset role");
     const catalog = await readCatalog(postgres, baseline, applied.at);
+    const openings = await readOpenings(postgres, baseline, catalog.apiRoles, applied.statements, applied.at);
     const schema = await readSchema(postgres, catalog.apiRoles, applied.at);
     const declarations = await readDeclarations(postgres, schema);
     const proofs = prove(
       schema,
       declarations.filter(({ error }) => error === undefined),
     );
-    const probed = await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles, declarations);
-    return {
+    const probed =
+      answer === undefined
+        ? await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles, declarations)
+        : { policies: catalog.policies, probes: [] };
+    const database: Database = {
       server: postgres.name,
       cached: false,
       migrations: migrations.map((migration) => migration.file),
@@ -111,7 +141,12 @@ export async function read(
       probes: probed.probes,
       proofs,
       declarations,
+      openings,
+      apiRoles: catalog.apiRoles,
+      untried: [],
+      alternatives: [],
     };
+    return { database, conditions: applied.conditions };
   } finally {
     await postgres.close();
   }

@@ -1,7 +1,7 @@
 import type { SqlStatement } from "../../contract/sql/statements.ts";
 import { emptiedBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
-import { bodiesOf } from "../../contract/sql/ran.ts";
+import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
 import { literal, type Postgres } from "./postgres.ts";
 
 /** The columns of the project's tables. */
@@ -30,9 +30,9 @@ export class Removals {
   /** Tables that were there before the file. */
   readonly earlierTables: ReadonlySet<string>;
 
-  readonly #bodies: Map<string, Node>;
+  readonly #bodies: Map<string, Body>;
 
-  private constructor(postgres: Postgres, earlier: Map<string, string>, bodies: Map<string, Node>) {
+  private constructor(postgres: Postgres, earlier: Map<string, string>, bodies: Map<string, Body>) {
     this.#postgres = postgres;
     this.#bodies = bodies;
     this.#earlier = earlier;
@@ -40,13 +40,13 @@ export class Removals {
   }
 
   /** @param bodies functions of earlier statements, to which those of the file are added */
-  static async before(postgres: Postgres, bodies: Map<string, Node>): Promise<Removals> {
+  static async before(postgres: Postgres, bodies: Map<string, Body>): Promise<Removals> {
     return new Removals(postgres, await columnsOf(postgres), bodies);
   }
 
   /** What a statement that just ran removed, e.g. `column public.files.name`. */
   async after(statement: SqlStatement): Promise<string[]> {
-    for (const [name, body] of bodiesOf([statement.node])) this.#bodies.set(name, body);
+    for (const [name, body] of bodiesOf([statement])) this.#bodies.set(name, body);
     if (Object.keys(statement.node).every((kind) => KEEPING.has(kind))) return [];
     const emptied = await this.#withReferring(statement.node);
     const removed = new Set(

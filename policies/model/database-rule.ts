@@ -1,13 +1,44 @@
 import type { DatabaseRule, Place, Reference, Verdict } from "./rule.ts";
 import { judgeAt } from "./rule.ts";
+<<<<<<< HEAD
 import type { Located } from "../database/facts.ts";
+=======
+import { UnknownTruth } from "./truth.ts";
+import type { Located, OpeningKind } from "../database/facts.ts";
+>>>>>>> 27141b3 (Policies: everything that acts with other rights is followed, Supabase's own objects are compared, and blocks are run with both answers)
 
 type Text = Pick<DatabaseRule, "name" | "title" | "documentation" | "references" | "level"> &
   Partial<Pick<DatabaseRule, "levelIn" | "notApplicable">>;
 
 /** A rule about the database. A question without an answer is a finding, since the database is a scratch one without unknown values. */
 export function databaseRule(text: Text, check: DatabaseRule["check"]): DatabaseRule {
-  return { onUnknown: "fail", ...text, scope: "database", check };
+  return {
+    onUnknown: "fail",
+    ...text,
+    scope: "database",
+    *check(database, context) {
+      const known = new Set<string>();
+      for (const verdict of check(database, context)) {
+        if (verdict.outcome === "fail") known.add(`${verdict.place.object} ${verdict.message}`);
+        yield verdict;
+      }
+      // What a migration does elsewhere is judged by the rules that are about rights.
+      if (text.level === "mandatory" && !text.name.startsWith("migration-"))
+        for (const { database: other, conditions, answer } of database.alternatives)
+          for (const verdict of check(other, context))
+            if (verdict.outcome === "fail" && !known.has(`${verdict.place.object} ${verdict.message}`))
+              yield { ...verdict, message: `${verdict.message}, where ${conditions.join(", or ")} is ${answer}` };
+    },
+  };
+}
+
+/** A rule about one kind of {@link Opening}: each of them is a finding. */
+export function openingRule(kind: OpeningKind, text: Text): DatabaseRule {
+  return databaseRule(text, function* ({ openings }) {
+    yield judgeAt({ object: "database", path: "" }, true, "", "");
+    for (const opening of openings)
+      if (opening.kind === kind) yield about(opening, false, opening.message, opening.fix);
+  });
 }
 
 /** The place of a table, policy, view or function: the statement that created it. */

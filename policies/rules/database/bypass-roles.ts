@@ -5,20 +5,23 @@ import { judgeAt } from "../../model/rule.ts";
 export const bypassRoles = databaseRule(
   {
     name: "roles-no-bypass",
-    title: "No API role and no role of the migrations is a member of a role that bypasses row-level security",
+    title: "No API role and no role of the migrations bypasses row-level security, itself or by membership",
     level: "mandatory",
     documentation:
-      "A member of a role can assume it. The rule follows memberships of any depth to superusers and to roles with BYPASSRLS or CREATEROLE.",
+      "A member of a role can assume it. The rule follows memberships of any depth to superusers, to roles with BYPASSRLS, CREATEROLE or REPLICATION, and to the roles that read and write files and run programs of the server. A role that a request can get must not log in either, nor be a member of `pg_read_all_data` and the like.",
     references: [{ standard: "PostgreSQL manual", item: "21.3 Role Membership" }],
   },
   function* (database) {
     if (database.memberships.length === 0) yield judgeAt({ object: "roles", path: "" }, true, "", "");
-    for (const membership of database.memberships)
+    for (const { role, path, power } of database.memberships) {
+      const [, next] = path;
+      const what = power.startsWith("pg_") ? `the privileges of ${power}` : power;
       yield judgeAt(
-        { object: `role ${membership.role}`, path: "" },
+        { object: `role ${role}`, path: "" },
         false,
-        `${membership.path.join(" is a member of ")} has ${membership.power}`,
-        `revoke ${membership.path[1] ?? "it"} from ${membership.role};`,
+        `${path.join(" is a member of ")}${next === undefined ? "" : ", which"} has ${what}`,
+        next === undefined ? `alter role ${role} no${power};` : `revoke ${next} from ${role};`,
       );
+    }
   },
 );

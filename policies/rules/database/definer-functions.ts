@@ -7,7 +7,7 @@ export const definerFunctions = databaseRule(
     title: "No API role can call a function that runs with its owner's privileges",
     level: "mandatory",
     documentation:
-      "A SECURITY DEFINER function reads and writes as its owner. PostgreSQL grants EXECUTE on a new function to PUBLIC. This privilege must be revoked, or the function must be in a schema that API roles cannot use.",
+      "A SECURITY DEFINER function reads and writes as its owner. PostgreSQL grants EXECUTE on a new function to PUBLIC. This privilege must be revoked, or the function must be in a schema that API roles cannot use. There, nothing but policies may call it: a view, a `begin atomic` body, an aggregate, an operator, a cast or a default calls it for an API role nevertheless.",
     references: splinter(
       "0028 anon_security_definer_function_executable",
       "0029 authenticated_security_definer_function_executable",
@@ -20,7 +20,9 @@ export const definerFunctions = databaseRule(
         made,
         !made.definer || made.trigger || made.callers.length === 0,
         `${made.name} runs with its owner's privileges and can be called by ${made.callers.join(", ")}`,
-        `revoke execute on function ${made.name} from public, ${made.callers.join(", ")};`,
+        `revoke execute on function ${made.signature} from public, ${made.callers.join(", ")};`,
       );
+    for (const opening of database.openings)
+      if (opening.kind === "definer") yield about(opening, false, opening.message, opening.fix);
   },
 );

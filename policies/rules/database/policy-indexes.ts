@@ -12,7 +12,7 @@ export const policyIndexes = databaseRule(
   },
   function* (database) {
     for (const policy of database.policies) {
-      if (!policy.roles.some((role) => role === "public" || role === "anon" || role === "authenticated")) continue;
+      if (!policy.roles.some((role) => ["public", ...database.apiRoles].includes(role))) continue;
       if (policy.columns.length === 0 || !policy.commands.some((command) => command !== "insert")) continue;
       yield about(
         policy,

@@ -20,8 +20,9 @@ export const publicFunctions = databaseRule(
         yield about(
           made,
           !made.public,
-          `PUBLIC has EXECUTE on ${made.name}`,
-          `revoke execute on function ${made.name} from public;`,
+          `PUBLIC has EXECUTE on ${made.signature}`,
+          `revoke execute on ${made.kind === "procedure" ? "procedure" : "function"} ${made.signature} from public;`,
+          made.signature,
         );
   },
 );

@@ -14,12 +14,14 @@ export const rowSecurityForced = databaseRule(
     ],
   },
   function* (database) {
-    for (const table of database.tables)
+    for (const table of database.tables) {
+      if (table.kind === "foreign table") continue;
       yield about(
         table,
         table.forced,
         `row-level security is not forced on ${table.kind} ${table.name}`,
         `alter table ${table.name} force row level security;`,
       );
+    }
   },
 );

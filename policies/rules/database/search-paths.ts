@@ -15,9 +15,11 @@ export const searchPaths = databaseRule(
     for (const made of database.functions)
       yield about(
         made,
-        made.searchPath !== undefined,
-        `${made.name} uses the search_path of its caller`,
-        `alter function ${made.name} set search_path = '';`,
+        // An aggregate cannot have settings; its functions do.
+        made.searchPath !== undefined || made.kind === "aggregate",
+        `${made.signature} uses the search_path of its caller`,
+        `alter ${made.kind} ${made.signature} set search_path = '';`,
+        made.signature,
       );
   },
 );

@@ -15,7 +15,7 @@ export const unfilteredGrants = databaseRule(
   },
   function* (database) {
     for (const grant of database.grants) {
-      const held = ["anon", "authenticated", "public"].includes(grant.role)
+      const held = ["public", ...database.apiRoles].includes(grant.role)
         ? grant.privileges.filter((privilege) => UNFILTERED.includes(privilege.split(" ")[0] ?? ""))
         : [];
       yield about(

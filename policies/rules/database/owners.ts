@@ -1,0 +1,11 @@
+import { openingRule } from "../../model/database-rule.ts";
+
+/** A request changes no definition. */
+export const owners = openingRule("owner", {
+  name: "api-roles-own-nothing",
+  title: "API roles own nothing and can create nothing",
+  level: "mandatory",
+  documentation:
+    "The owner of a table can switch its row-level security off. A role that can create objects in a schema can put a function or an operator before that of PostgreSQL.",
+  references: [{ standard: "PostgreSQL manual", item: "5.8 Privileges" }],
+});
