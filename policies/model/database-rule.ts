@@ -1,11 +1,6 @@
 import type { DatabaseRule, Place, Reference, Verdict } from "./rule.ts";
 import { judgeAt } from "./rule.ts";
-<<<<<<< HEAD
-import type { Located } from "../database/facts.ts";
-=======
-import { UnknownTruth } from "./truth.ts";
 import type { Located, OpeningKind } from "../database/facts.ts";
->>>>>>> 27141b3 (Policies: everything that acts with other rights is followed, Supabase's own objects are compared, and blocks are run with both answers)
 
 type Text = Pick<DatabaseRule, "name" | "title" | "documentation" | "references" | "level"> &
   Partial<Pick<DatabaseRule, "levelIn" | "notApplicable">>;
