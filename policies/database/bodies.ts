@@ -203,7 +203,7 @@ function writes(body: Body): string[] {
   const found = unread.map((expression) => `executes a text that is not a constant (${expression})`);
   for (const node of nodes) {
     if ("VariableSetStmt" in node && !OWN_SETTING.test(node.VariableSetStmt.name ?? ""))
-      found.push(`sets ${node.VariableSetStmt.name ?? "what it is told"}`);
+      found.push(`sets ${node.VariableSetStmt.name ?? "a setting"}`);
     visit(node, (key, value) => {
       const { funcname: called, args = [] } = (key === "FuncCall" ? value : {}) as {
         readonly funcname?: readonly Node[];

@@ -16,7 +16,7 @@ const DANGEROUS_SETTING = /^(row_security|role|session_authorization|session_rep
 /** Schemas that the API of a project may expose. */
 const API_SCHEMAS = /^\s*(public|graphql_public)(\s*,\s*(public|graphql_public))*\s*$/;
 
-/** What is open or acts with other rights, apart from tables, policies, views and functions that are called. */
+/** The ways to rights that a caller does not have, apart from tables, policies, views and functions that are called. */
 export async function readOpenings(
   postgres: Postgres,
   baseline: Baseline,
@@ -77,7 +77,7 @@ export async function readOpenings(
     add(
       "event-trigger",
       row,
-      `event trigger ${text(row, "name")} runs ${text(row, "function")} as whoever changes the schema`,
+      `event trigger ${text(row, "name")} runs ${text(row, "function")} as the role that changes the schema`,
       `drop event trigger ${identifier(text(row, "name"))};`,
     );
   for (const row of await postgres.run(
@@ -203,7 +203,7 @@ async function changedBaseline(
   }
   for (const row of await grantsTo(postgres, grantees)) {
     const [object, privilege] = [text(row, "object"), text(row, "privilege")];
-    // What Supabase gives to every user is no opening for another role of the API.
+    // What Supabase gives to every user does not open anything for another role of the API.
     const usual = ["public", "anon", "authenticated"].some((role) => baseline.has(`${object} ${role} ${privilege}`));
     if (baseline.has(object) && !baseline.has(text(row, "id")) && !(usual && text(row, "role") !== "public"))
       add(

@@ -57,7 +57,7 @@ describe("files that are applied as the Supabase CLI applies them", () => {
   it("leave out what PostgreSQL rejects, and keep the rest", async () => {
     const { errors, tables } = await applied(
       "create type mood as enum ('sad');",
-      "create table a (id int);\nalter type mood add value 'glad';\ncreate table b (m mood default 'glad');\nselect nothing();\nselec 1;\ncreate table c (id int);",
+      "create table a (id int);\nalter type mood add value 'glad';\ncreate table b (m mood default 'glad');\nselect nothing();\n select 1 1 1;\ncreate table c (id int);",
     );
     expect(tables).toEqual(["a 1", "c 6"]);
     expect(errors).toEqual([

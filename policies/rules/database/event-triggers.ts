@@ -6,6 +6,6 @@ export const eventTriggers = openingRule("event-trigger", {
   title: "The migrations create no event trigger",
   level: "mandatory",
   documentation:
-    "An event trigger runs with the privileges of whoever changes the schema: that of the next migration, or of Supabase itself.",
+    "An event trigger runs with the privileges of the role that changes the schema: that of the next migration, or a role of Supabase.",
   references: [{ standard: "PostgreSQL manual", item: "38.1 Overview of Event Trigger Behavior" }],
 });

@@ -104,7 +104,10 @@ describe("the database of EXAI_POSTGRES_URL", () => {
       file: "supabase/migrations/99999999999999_broken.sql",
       text: "select 1;\nselect nothing;",
     };
-    await expect(read(prelude, [...migrations, broken], url)).rejects.toThrow(/99999999999999_broken\.sql/);
+    const { statements } = await read(prelude, [...migrations, broken], url);
+    expect(statements.filter(({ error }) => error !== undefined).map(({ source }) => source)).toEqual([
+      { file: broken.file, line: 2 },
+    ]);
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     const { rows } = await client.query("select datname from pg_database where datname like 'exai_plan_%'");

@@ -1,0 +1,168 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Database } from "../../policies/database/facts.ts";
+import { read } from "../../policies/database/read.ts";
+import { RULES } from "../../policies/rules/index.ts";
+import { graph, outcomeIn } from "./support.ts";
+
+const prelude = {
+  file: "supabase/prelude.sql",
+  text: readFileSync(new URL("../../supabase/prelude.sql", import.meta.url), "utf8"),
+};
+
+/** Two tables, and ways around their policies; what is sound stands first. */
+const BASE = `set lock_timeout = '5s';
+create schema closed;
+create table public.notes (id uuid primary key, user_id uuid not null references auth.users (id), title text);
+create index on public.notes (user_id);
+create table public.profiles (id uuid primary key default gen_random_uuid(), user_id uuid not null references auth.users (id), name text);
+create index on public.profiles (user_id);
+alter table public.notes enable row level security; alter table public.notes force row level security;
+alter table public.profiles enable row level security; alter table public.profiles force row level security;
+revoke all on public.notes, public.profiles from anon, authenticated;
+grant select, insert on public.notes to authenticated;
+create policy own on public.notes for select to authenticated using ((select auth.uid()) = user_id);
+create policy make on public.notes for insert to authenticated with check ((select auth.uid()) = user_id);
+
+create function closed.new_user() returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  insert into public.profiles (user_id, name) values (new.id, new.raw_user_meta_data ->> 'name');
+  update public.profiles set name = 'x' where user_id = new.id and name is null;
+  return new;
+end $$;
+create trigger new_user after insert on auth.users for each row execute function closed.new_user();
+create function public.fold(state int, value int) returns int language sql immutable set search_path = '' as $$ select state + value $$;
+create aggregate public.folded(int) (sfunc = public.fold, stype = int);
+create rule nothing as on delete to public.profiles do instead nothing;
+alter publication supabase_realtime add table public.notes;
+grant usage on schema closed to supabase_auth_admin;
+alter role authenticated set statement_timeout = '8s';
+revoke all on all functions in schema public, closed from public, anon, authenticated;
+`;
+const OPEN = `set lock_timeout = '5s';
+create function closed.everything() returns setof public.notes language sql stable security definer set search_path = '' as 'select * from public.notes';
+revoke all on function closed.everything() from public;
+grant execute on function closed.everything() to authenticated;
+create function public.search() returns setof public.notes language sql stable set search_path = '' begin atomic select * from closed.everything(); end;
+create function closed.copies() returns trigger language plpgsql security definer set search_path = '' as $$
+begin new.title := (select string_agg(n.title, ',') from public.notes as n); return new; end $$;
+create trigger copies before insert on public.notes for each row execute function closed.copies();
+create rule emptied as on insert to public.notes do also delete from public.profiles;
+create function public.become(role text) returns void language plpgsql set search_path = '' as $$ begin perform set_config('role', role, true); end $$;
+create function public.run(query text) returns void language plpgsql set search_path = '' as $$ begin execute query; end $$;
+create function public.total(a int) returns int language sql immutable as $$ select a $$;
+create function public.total(a int, b int) returns int language sql immutable as $$ select a + b $$;
+create materialized view closed.copied as select * from public.notes;
+grant select on closed.copied to authenticated;
+create view public.copied with (security_invoker = true) as select * from closed.copied;
+revoke all on public.copied from anon, authenticated;
+create function closed.watch() returns event_trigger language plpgsql set search_path = '' as $$ begin null; end $$;
+create event trigger watch on ddl_command_end execute function closed.watch();
+create publication everything for all tables;
+alter default privileges in schema closed grant select on tables to anon;
+alter role authenticator set pgrst.db_schemas = 'public, auth';
+grant select on auth.users to authenticated;
+alter table storage.objects disable row level security;
+create or replace function auth.uid() returns uuid language sql stable set search_path = '' as $$ select null::uuid $$;
+alter table public.profiles owner to authenticated;
+grant create on schema closed to authenticated;
+create role partner login password 'in the file';
+create role reader nologin; grant reader to authenticated; grant pg_read_server_files to reader;
+alter role anon bypassrls;
+create foreign data wrapper nothing; create server far foreign data wrapper nothing;
+create foreign table public.remote (id int) server far;
+revoke all on public.remote from anon; grant select on public.remote to authenticated;
+`;
+
+const judged = (database: Database) =>
+  RULES.filter(({ scope, level }) => scope === "database" && level === "mandatory").flatMap((rule) =>
+    outcomeIn(rule, graph("prod"), database).findings.map((finding) => ({ rule: rule.name, ...finding })),
+  );
+const files = (...texts: readonly string[]) =>
+  texts.map((text, index) => ({ file: `supabase/migrations/${index + 1}_contract.sql`, text }));
+
+describe("what acts with other rights", () => {
+  let found: ReturnType<typeof judged>;
+  beforeAll(async () => {
+    found = judged(await read(prelude, files(BASE, OPEN)));
+  }, 120_000);
+  const of = (rule: string) =>
+    [...new Set(found.filter((each) => each.rule === rule).map(({ place }) => place.object ?? ""))].sort();
+
+  it("is found wherever it is", () => {
+    expect(of("rls-definer-functions")).toEqual(["closed.everything()"]);
+    expect(of("rls-triggers")).toEqual(["closed.copies()"]);
+    expect(of("rls-rewrite-rules")).toEqual(["emptied"]);
+    expect(of("rls-claim-writers")).toEqual(["public.become(text)", "public.run(text)"]);
+    expect(of("rls-views")).toEqual(["closed.copied"]);
+    expect(of("event-triggers")).toEqual(["watch"]);
+    expect(of("publications")).toEqual(["everything"]);
+    expect(of("default-privileges")).toEqual(["tables"]);
+    expect(of("role-settings")).toEqual(["pgrst.db_schemas"]);
+    expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "table storage.objects"]);
+    expect(of("api-roles-own-nothing")).toEqual(["schema closed", "table public.profiles"]);
+    expect(of("role-passwords")).toEqual(["create role partner login password '…'"]);
+    expect(of("roles-no-bypass")).toEqual(["role anon", "role authenticated", "role reader"]);
+    expect(of("rls-enabled")).toEqual(["public.remote"]);
+    expect(of("function-search-paths")).toEqual(["public.total(integer)", "public.total(integer, integer)"]);
+  });
+
+  it("is named with the line of its statement", () => {
+    const lines = Object.fromEntries(found.map(({ rule, place }) => [rule, place.source?.line]));
+    const line = (text: string) => OPEN.slice(0, OPEN.indexOf(text)).split("\n").length;
+    expect(lines["rls-triggers"]).toBe(line("create trigger copies"));
+    expect(lines["rls-rewrite-rules"]).toBe(line("create rule emptied"));
+  });
+
+  it("is gone after the SQL of its fix, which PostgreSQL accepts", async () => {
+    const fixes = [
+      ...new Set(found.map(({ fix }) => fix).filter((fix) => /^(alter|drop|revoke|grant)\b.*;$/.test(fix))),
+    ];
+    expect(fixes.length).toBeGreaterThan(20);
+    // A fix may remove what another one is about.
+    const blocks = fixes.map(
+      (fix) => `do $fix$ begin ${fix} exception when undefined_object or undefined_function then null; end $fix$;`,
+    );
+    const after = await read(prelude, files(BASE, OPEN, `set lock_timeout = '5s';\n${blocks.join("\n")}`));
+    const rest = judged(after).filter(({ place }) => !place.source?.file.includes("/3_"));
+    expect(after.statements.filter(({ error }) => error !== undefined)).toEqual([]);
+    const fixed = new Set(fixes);
+    expect(rest.filter(({ fix }) => fixed.has(fix)).map(({ fix }) => fix)).toEqual([]);
+  }, 120_000);
+
+  it("is not seen in what is sound", async () => {
+    expect(judged(await read(prelude, files(BASE))).map(({ rule, message }) => `${rule} ${message}`)).toEqual([]);
+  }, 120_000);
+});
+
+describe("blocks that ask where they run", () => {
+  const messages = (database: Database) => judged(database).map(({ rule, message }) => `${rule} ${message}`);
+
+  it("are run with both answers", async () => {
+    const database = await read(
+      prelude,
+      files(
+        BASE,
+        `do $$ begin
+  if current_setting('server_version_num')::int < 160000 then
+    execute 'alter table public.notes disable row level security';
+  elsif not exists (select from pg_roles where rolname = 'anon') then
+    create role anon;
+  end if;
+end $$;`,
+      ),
+    );
+    expect(messages(database)).toEqual([
+      expect.stringMatching(/^rls-enabled .*public.notes, where current_setting\('server_version_num'\)::int < 160000/),
+    ]);
+    expect(database.alternatives.map(({ answer }) => answer)).toEqual([true]);
+  }, 120_000);
+
+  it("are a finding where an answer cannot be tried", async () => {
+    const block = (then: string) =>
+      `do $$ begin if exists (select from pg_available_extensions where name = 'pg_cron') then ${then} end if; end $$;`;
+    const found = messages(await read(prelude, files(BASE, block("perform cron.schedule('x', '* * * * *', 'y');"))));
+    expect(found).toEqual([expect.stringMatching(/^migration-surroundings .*pg_cron.*schema "cron" does not exist/)]);
+    expect(messages(await read(prelude, files(BASE, block("raise exception 'no';"))))).toEqual([]);
+  }, 120_000);
+});
