@@ -62,7 +62,7 @@ export async function apply(postgres: Postgres, migrations: readonly SqlFile[], 
 function passwordsOf(node: Node): { readonly passwords?: readonly string[] } {
   const passwords = ranBy(node).nodes.flatMap((each) => {
     const [statement = {}] = Object.values(each) as unknown as readonly Readonly<Record<string, unknown>>[];
-    const has = JSON.stringify(statement).match(/"defname":"password","arg":\{"String":\{"sval":"[^"]/) !== null;
+    const has = /"defname":"password","arg":\{"String":\{"sval":"[^"]/.test(JSON.stringify(statement));
     if (!has) return [];
     const role = statement.role ?? statement.user;
     const name = (role as { readonly rolename?: string } | undefined)?.rolename ?? statement.servername;

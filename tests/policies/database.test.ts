@@ -165,6 +165,10 @@ describe("rules about the database", () => {
       "authenticated select moved",
       "authenticated select signed_in",
       "authenticated update update_only",
+      "exai_sneak delete not_enabled",
+      "exai_sneak insert not_enabled",
+      "exai_sneak select anon_reads",
+      "exai_sneak select not_enabled",
     ]);
     expect(database.probes.filter((probe) => probe.error !== undefined)).toEqual([]);
   });
@@ -172,12 +176,12 @@ describe("rules about the database", () => {
   it("report ways to bypass the policies", () => {
     expect(objects("rls-views")).toEqual(["public.copied", "public.owner_view"]);
     expect(objects("rls-definer-functions")).toEqual(["public.definer"]);
-    expect(objects("function-search-paths")).toEqual(["public.no_path"]);
+    expect(objects("function-search-paths")).toEqual(["public.no_path()"]);
     expect(objects("function-public-grants")).toEqual([
-      "public.definer",
-      "public.exai_test_role",
-      "public.no_path",
-      "public.open_to",
+      "public.definer()",
+      "public.exai_test_role()",
+      "public.no_path()",
+      "public.open_to(uuid)",
     ]);
     expect(objects("rls-user-claims")).toEqual(["public.claimed policy claimed"]);
     expect(objects("roles-no-bypass")).toEqual(["role authenticated", "role exai_sneak"]);

@@ -96,7 +96,7 @@ describe("what acts with other rights", () => {
     expect(of("rls-claim-writers")).toEqual(["public.become(text)", "public.run(text)"]);
     expect(of("rls-views")).toEqual(["closed.copied"]);
     expect(of("event-triggers")).toEqual(["watch"]);
-    expect(of("publications")).toEqual(["everything"]);
+    expect(of("rls-publications")).toEqual(["everything"]);
     expect(of("default-privileges")).toEqual(["tables"]);
     expect(of("role-settings")).toEqual(["pgrst.db_schemas"]);
     expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "table storage.objects"]);

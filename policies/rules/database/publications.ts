@@ -2,7 +2,7 @@ import { openingRule } from "../../model/database-rule.ts";
 
 /** Rows are not published past the policies. */
 export const publications = openingRule("publication", {
-  name: "publications",
+  name: "rls-publications",
   title: "Only supabase_realtime publishes tables, and none of Supabase",
   level: "mandatory",
   documentation:
