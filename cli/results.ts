@@ -4,6 +4,7 @@ import type { BackupResult } from "../operations/backups/request.ts";
 import type { BranchDiff } from "../operations/branches/diff.ts";
 import type { BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
 import type { BranchMerge } from "../operations/branches/merge/merge.ts";
+import type { BranchTest } from "../operations/branches/test.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
 import type { RestoreResult } from "../operations/restore/restore.ts";
 import type { ScratchInfo } from "../operations/restore/scratch.ts";
@@ -71,6 +72,7 @@ export interface Results {
   "branch status": BranchStatusData;
   "branch diff": BranchDiff;
   "branch merge": BranchMerge;
+  "branch test": BranchTest;
   "branch reset": BranchCreated;
   "branch delete": BranchDeleted;
   restore: RestoreResult;

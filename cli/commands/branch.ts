@@ -12,6 +12,7 @@ import type { Branches } from "../../operations/branches/lifecycle.ts";
 import { branchTarget, type BranchStatus } from "../../operations/branches/model.ts";
 import { mergeBranch, type MergeOutcome } from "../../operations/branches/merge/merge.ts";
 import type { Side } from "../../operations/branches/merge/three-way.ts";
+import { testBranch } from "../../operations/branches/test.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { audited, type Change } from "../audited.ts";
 import { resultOf, type Verb } from "../events.ts";
@@ -146,6 +147,20 @@ Exit codes: 0 merged, or nothing to merge, 1 conflicts, or not proved, 2 failed,
           );
         };
         return audited(opened.audit, { verb: "branch merge", subject: name, reason: flags.reason }, work(), signal);
+      });
+    });
+
+  onStack(
+    branch.command("test").description("run supabase/tests/branches on a branch").argument("<name>", "branch"),
+    "local",
+  )
+    .addHelpText("after", "\nExit codes: 0 all passed, 1 a test failed, 2 failed.")
+    .action(async (name: string, stack: string, flags: SetFlags) => {
+      await run(async function* (signal) {
+        const branches = openStack(stack, flags.set).branches({ signal });
+        return yield* resultOf("branch test", testBranch(branches, name, { signal }), ({ failed }) =>
+          failed === 0 ? EXIT.ok : EXIT.violations,
+        );
       });
     });
 

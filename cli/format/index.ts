@@ -68,6 +68,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch status": formatBranchStatus,
   "branch diff": formatBranchDiff,
   "branch merge": formatBranchMerge,
+  "branch test": formatMigrateTest,
   "branch reset": formatBranchCreate,
   "branch delete": formatBranchDelete,
   restore: formatRestore,

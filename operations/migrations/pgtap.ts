@@ -27,6 +27,12 @@ export interface PgtapResult {
 export interface PgtapOptions {
   /** Root of the project that holds supabase/tests. @default the checkout */
   readonly root?: string;
+  /** Folder below supabase/tests. @default supabase/tests itself */
+  readonly directory?: string;
+  /** The files to run. @default all */
+  readonly only?: (file: string) => boolean;
+  /** Settings of the session of each file. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,9 +43,9 @@ export interface PgtapOptions {
  * @throws UserError if there is no test, the database is unreachable, or pgTAP is not available there
  */
 export async function* runPgtap(url: string, options: PgtapOptions = {}): Operation<PgtapResult> {
-  const directory = join(supabaseDirectory(options.root ?? PROJECT_ROOT), "tests");
+  const directory = join(supabaseDirectory(options.root ?? PROJECT_ROOT), "tests", options.directory ?? "");
   const files = readdirSync(directory)
-    .filter((name) => name.endsWith(".sql"))
+    .filter((name) => name.endsWith(".sql") && (options.only?.(name) ?? true))
     .sort();
   if (files.length === 0) throw new UserError("not-found", directory, "contains no test", "supabase test new <name>");
   const database = databaseUrl(url);
@@ -56,6 +62,8 @@ export async function* runPgtap(url: string, options: PgtapOptions = {}): Operat
     try {
       await client.connect();
       await requirePgtap(client, database.display);
+      for (const setting of Object.entries(options.settings ?? {}))
+        await client.query("select set_config($1, $2, false)", setting);
       const outcome = { file, ...(await runFile(client, readFileSync(join(directory, file), "utf8"))) };
       const status = outcome.failures.length === 0 ? "done" : "failed";
       const detail = `${outcome.passed} of ${outcome.planned} passed`;

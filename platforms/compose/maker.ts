@@ -3,11 +3,15 @@ import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { containersOf } from "./containers.ts";
+import { BRANCHES } from "../../contract/labels.ts";
 import type { DockerStack } from "./project.ts";
 
 /** Whether the engine made a local stack, or a part of it: its containers have no mark of Compose. */
 export async function madeByEngine(instance: string): Promise<boolean> {
-  return [...(await containersOf(instance)).values()].some((container) => container.hash === "");
+  return [...(await containersOf(instance)).values()].some(
+    // The branches are made by a command, and not by the tool that made the stack.
+    ({ component, hash }) => hash === "" && component !== BRANCHES,
+  );
 }
 
 /**

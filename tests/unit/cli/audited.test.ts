@@ -195,6 +195,7 @@ describe("the verbs of the program", () => {
         "branch diff",
         "branch list",
         "branch status",
+        "branch test",
         "complete",
         "doctor",
         "env",

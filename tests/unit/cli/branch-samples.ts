@@ -77,6 +77,7 @@ export const BRANCH_SAMPLES: {
       ],
     },
   ],
+  "branch test": [{ name: BRANCH.name, passed: 22, failed: 0, files: [] }],
   "branch reset": [{ branch: BRANCH, seconds: 3.2 }],
   "branch delete": [{ name: BRANCH.name, seconds: 0.2 }],
 };
