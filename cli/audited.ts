@@ -16,6 +16,8 @@ export const CHANGING = [
     "branch merge",
     "branch reset",
     "branch delete",
+    "backup verify",
+    "drill",
     "restore",
     "secrets rotate",
     "cutover",

@@ -5,6 +5,7 @@ import { registerBranch } from "./commands/branch.ts";
 import type { Run } from "./commands/command.ts";
 import { registerCutover } from "./commands/rollout/cutover.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerDrill } from "./commands/drill.ts";
 import { registerDown } from "./commands/down.ts";
 import { registerEnv } from "./commands/env.ts";
 import { registerExec } from "./commands/exec.ts";
@@ -95,6 +96,7 @@ for (const register of [
   registerBackup,
   registerBranch,
   registerRestore,
+  registerDrill,
   registerSecrets,
   registerImage,
   registerDoctor,

@@ -6,6 +6,8 @@ import type { BranchCreated, BranchDeleted } from "../operations/branches/lifecy
 import type { BranchMerge } from "../operations/branches/merge/merge.ts";
 import type { BranchTest } from "../operations/branches/test.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
+import type { BackupVerification } from "../operations/backups/verify.ts";
+import type { DrillResult } from "../operations/restore/drill.ts";
 import type { RestoreResult } from "../operations/restore/restore.ts";
 import type { ScratchInfo } from "../operations/restore/scratch.ts";
 import type { AbortResult } from "../operations/rollout/commands/abort.ts";
@@ -75,6 +77,8 @@ export interface Results {
   "branch test": BranchTest;
   "branch reset": BranchCreated;
   "branch delete": BranchDeleted;
+  "backup verify": BackupVerification;
+  drill: DrillResult;
   restore: RestoreResult;
   "restore list": RestoreListData;
   "restore promote": ScratchInfo;

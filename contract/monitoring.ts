@@ -65,6 +65,14 @@ export const BACKUP_METRICS = {
   lastSuccess: "exai_backup_last_success_timestamp_seconds",
   /** Failed runs so far; labels schedule, kind. */
   failures: "exai_backup_failures_total",
+  /** Gauge: backups whose last verification failed. */
+  damaged: "exai_repository_damaged_backups",
+  /** Gauge, Unix seconds; before the first drill that passed the declaration of the schedule; label schedule. */
+  lastDrill: "exai_drill_last_success_timestamp_seconds",
+  /** Gauge, seconds: restoring files, replaying the WAL and proving the data in the last drill. */
+  drillRto: "exai_drill_last_rto_seconds",
+  /** Gauge, seconds: age of the last restored row, where the last drill lost rows. */
+  drillRpo: "exai_drill_last_rpo_seconds",
   /** Gauge, Unix seconds: when the last WAL segment reached the archive. */
   walLastArchived: "exai_wal_last_archived_timestamp_seconds",
 } as const;

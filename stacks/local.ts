@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DockerBackups } from "../components/backups/docker.ts";
-import { backupSchedules } from "../components/backups/schedules.ts";
+import { backupSchedules, drillTimes } from "../components/backups/schedules.ts";
 import type { DockerPlatform } from "../components/core/container-spec.ts";
 import { DockerImage } from "../components/core/image.ts";
 import { DockerPostgres } from "../components/database/postgres.ts";
@@ -60,6 +60,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
       platform,
       image: postgresImage,
       schedules,
+      drill: drillTimes(settings.backupTimeZone),
       volumes: postgres.volumes,
       passphrase: generated.get(BACKUPS_KEY),
     },

@@ -1,6 +1,7 @@
 import { command } from "../../contract/fix.ts";
 import type { BackupRecord } from "../../operations/backups/history.ts";
 import type { BackupResult } from "../../operations/backups/request.ts";
+import type { BackupVerification } from "../../operations/backups/verify.ts";
 import type { BackupListData } from "../results.ts";
 import type { Block } from "./block.ts";
 import { count, size, span, utc } from "./units.ts";
@@ -70,6 +71,42 @@ export function formatBackupList({ backups }: BackupListData): readonly Block[] 
       text: `${count(restorable.length, "backup")} can be restored, ${String(failed.length)} failed`,
     },
     ...(backups.length === 0 ? [{ type: "next", commands: [command("backup now --kind full")] } as const] : []),
+  ];
+}
+
+/** `backup verify`. */
+export function formatBackupVerify({
+  outcome,
+  findings,
+  sample,
+  recorded,
+  seconds,
+}: BackupVerification): readonly Block[] {
+  const restored = sample === undefined ? "" : `; ${sample.label} was restored in ${span(sample.seconds)}`;
+  const sound = outcome === "sound";
+  return [
+    ...(sound
+      ? []
+      : [
+          {
+            type: "table",
+            columns: [{ title: "FINDING" }, { title: "SUBJECT" }, { title: "DETAIL", priority: 1 }],
+            rows: findings.map(({ code, subject, detail }) => [code, subject, detail]),
+          } as const,
+        ]),
+    {
+      type: "heading",
+      text: sound
+        ? `the repository is sound (${span(seconds)})${restored}`
+        : `the repository is damaged: ${count(findings.length, "finding")}${restored}`,
+    },
+    ...(recorded
+      ? []
+      : [{ type: "warning", text: "the database does not answer: the result is not recorded" } as const]),
+    {
+      type: "next",
+      commands: sound ? [command("backup list")] : [command("backup now --kind full"), command("logs backup-runner")],
+    },
   ];
 }
 

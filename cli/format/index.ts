@@ -1,5 +1,5 @@
 import type { Results, Views } from "../results.ts";
-import { formatBackupList, formatBackupNow } from "./backup.ts";
+import { formatBackupList, formatBackupNow, formatBackupVerify } from "./backup.ts";
 import {
   formatBranchCreate,
   formatBranchDelete,
@@ -10,6 +10,7 @@ import {
 import { formatBranchMerge } from "./branch/merge.ts";
 import type { Block, Formatter, ViewFormatter } from "./block.ts";
 import { formatCutoverPlan } from "./rollout/plan.ts";
+import { formatDrill } from "./drill.ts";
 import { formatDoctor } from "./doctor.ts";
 import { formatRolloutHistory } from "./rollout/history.ts";
 import { formatImageBuild } from "./image.ts";
@@ -71,6 +72,8 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch test": formatMigrateTest,
   "branch reset": formatBranchCreate,
   "branch delete": formatBranchDelete,
+  "backup verify": formatBackupVerify,
+  drill: formatDrill,
   restore: formatRestore,
   "restore list": formatRestoreList,
   "restore promote": formatRestorePromote,

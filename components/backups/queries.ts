@@ -58,6 +58,45 @@ export function backupQueries(): string {
         },
       ],
     },
+    exai_repository: {
+      query: "select damaged_backups, last_verified_timestamp_seconds from exai.repository_status",
+      metrics: [
+        {
+          [column("exai_repository", BACKUP_METRICS.damaged)]: {
+            usage: "GAUGE",
+            description: "Backups whose last verification failed",
+          },
+        },
+        { last_verified_timestamp_seconds: { usage: "GAUGE", description: "When a backup was last verified" } },
+      ],
+    },
+    exai_drill: {
+      query:
+        "select schedule, last_success_timestamp_seconds, last_rto_seconds, last_rpo_seconds, failures_total" +
+        " from exai.drill_status",
+      metrics: [
+        { schedule: { usage: "LABEL", description: "Name of the drills' schedule" } },
+        {
+          [column("exai_drill", BACKUP_METRICS.lastDrill)]: {
+            usage: "GAUGE",
+            description: "When the last drill passed, or when the schedule was declared if none has",
+          },
+        },
+        {
+          [column("exai_drill", BACKUP_METRICS.drillRto)]: {
+            usage: "GAUGE",
+            description: "Seconds that the last drill took to restore files, replay the WAL and prove the data",
+          },
+        },
+        {
+          [column("exai_drill", BACKUP_METRICS.drillRpo)]: {
+            usage: "GAUGE",
+            description: "Age of the last restored row when the last drill lost rows, in seconds",
+          },
+        },
+        { failures_total: { usage: "COUNTER", description: "Failed drills" } },
+      ],
+    },
     pg_stat_activity: {
       query: "select state, count, max_tx_duration from exai.connections()",
       metrics: [

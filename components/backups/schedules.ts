@@ -32,6 +32,22 @@ export interface Schedule {
   readonly retentionDays: number;
 }
 
+/** When restore drills are due. */
+export interface DrillTimes {
+  readonly name: string;
+  /** Five cron fields. */
+  readonly cron: string;
+  /** IANA name; the schedule follows its wall clock. */
+  readonly timeZone: string;
+  /** The longest that a restore may take. */
+  readonly deadlineMinutes: number;
+}
+
+/** A restore drill on the second day of each month, when no backup is due but the hourly one. */
+export function drillTimes(timeZone: string): DrillTimes {
+  return { name: "monthly-drill", cron: "0 4 2 * *", timeZone, deadlineMinutes: 59 };
+}
+
 /** A stack's settings for its backups. */
 export interface ScheduleSettings {
   readonly timeZone: string;
@@ -125,6 +141,15 @@ export class BackupSchedule extends ExaiComponent {
       { name, kind, schedule: cron, timeZone, retentionDays },
       opts,
     );
+    this.registerOutputs({});
+  }
+}
+
+/** The declared schedule of the restore drills. */
+export class DrillSchedule extends ExaiComponent {
+  constructor({ name, cron, timeZone, deadlineMinutes }: DrillTimes, opts?: pulumi.ComponentResourceOptions) {
+    const inputs = { name, kind: "drill", schedule: cron, timeZone, deadlineMinutes };
+    super("exai:backups:DrillSchedule", name, inputs, opts);
     this.registerOutputs({});
   }
 }

@@ -12,6 +12,8 @@ export const POSTGRES_PATHS = {
   repository: "/var/lib/pgbackrest",
   /** Volume: the socket that the server shares with the backup runner. */
   socket: "/run/postgresql",
+  /** Volume: what drills and sample restores restore. */
+  scratch: "/var/lib/exai-scratch",
   prelude: "/etc/exai/prelude.sql",
   password: "/run/secrets/exai/postgres-password",
   monitorPassword: "/run/secrets/exai/postgres-monitor-password",

@@ -161,7 +161,7 @@ function inhibitions(): readonly Record<string, unknown>[] {
     {
       // The state of the backups is read from the database.
       source_matchers: ['alertname="PostgresDown"'],
-      target_matchers: ['alertname=~"BackupStale|BackupFailed|WalArchiveStale"'],
+      target_matchers: ['alertname=~"BackupStale|BackupFailed|WalArchiveStale|RepositoryDamaged|RestoreDrillStale"'],
     },
     {
       source_matchers: ['alertname="PostgresDown"'],

@@ -139,6 +139,8 @@ export function localRules(args: Pick<DockerMonitoringArgs, "backups" | "walMaxA
     jobs: Object.values(JOBS),
     backups: args.backups,
     walArchive: { maxAgeSeconds: args.walMaxAgeSeconds ?? 900 },
+    // A monthly drill, and a week for the next run.
+    drills: { maxAgeSeconds: 38 * 86_400 },
   };
 }
 

@@ -79,7 +79,7 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
         "invalid-argument",
         `stack ${name}`,
         "runs on a cluster, where this program cannot restore a database yet",
-        `restore a dump by hand with kubectl --namespace ${instance}, or use Supabase's point-in-time recovery: docs/operations/restore.md`,
+        `restore a dump by hand with kubectl --namespace ${instance}, or use Supabase's point-in-time recovery: docs/operations/disaster-recovery.md`,
       );
     },
     exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),

@@ -5,11 +5,11 @@ set local search_path = public, extensions;
 
 create temporary table expected (name text primary key);
 insert into expected (name) values
-  ('auditor_observations'), ('backup_history'), ('backup_schedules'), ('backup_verification'), ('conversations'),
+  ('auditor_observations'), ('backup_history'), ('backup_schedules'), ('backup_verification'), ('conversations'), ('drill_schedules'),
   ('exai_issues'), ('files'), ('mcp_sessions'), ('messages'), ('monitoring_events'), ('performance_benchmarks'),
-  ('production_incidents'), ('production_metrics'), ('provider_file_uploads'), ('sessions'), ('system_health');
+  ('production_incidents'), ('production_metrics'), ('provider_file_uploads'), ('restore_beacons'), ('restore_drills'), ('sessions'), ('system_health');
 
-select plan(13 + 16 * 4);
+select plan(13 + 19 * 4);
 
 select set_eq(
   $$ select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') $$,

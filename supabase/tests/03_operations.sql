@@ -38,7 +38,7 @@ insert into probe values
   (7, 'backup_schedules', 'insert into public.backup_schedules (name, kind, frequency, cron_expression, retention_days) values (''probe'', ''full'', ''daily'', ''0 2 * * *'', 7)'),
   (8, 'backup_history', 'insert into public.backup_history (kind) values (''full'')');
 
-select plan(8 * 7 + 10);
+select plan(8 * 7 + 14);
 
 select t.result from probe as p cross join lateral (
   values
@@ -65,7 +65,11 @@ select is(pg_temp.outcome('exai_backup', null, 'select exai.backup_tick()') ~ '^
 select is(pg_temp.outcome('exai_monitor', null, 'select from exai.backup_status') ~ '^[0-9]+$', true, 'the monitor reads the state of backups');
 select is(pg_temp.outcome('exai_monitor', null, 'update public.backup_schedules set is_active = false'), 'refused', 'the monitor changes nothing');
 select is(pg_temp.outcome('exai_monitor', null, 'select from public.messages'), 'refused', 'the monitor reads no message');
-select is(pg_temp.outcome('exai_monitor', null, 'select from public.backup_verification'), 'refused', 'the monitor reads no verification');
+select is(pg_temp.outcome('exai_monitor', null, 'select details from public.backup_verification'), 'refused', 'the monitor reads no details of a verification');
+select is(pg_temp.outcome('exai_monitor', null, 'select from exai.repository_status, exai.drill_status') ~ '^[0-9]+$', true, 'the monitor reads the state of repository and drills');
+select is(pg_temp.outcome('exai_backup', null, 'select exai.drill_tick()') ~ '^[0-9]+$', true, 'the runner may look for due drills');
+select is(pg_temp.outcome('exai_backup', null, 'insert into public.restore_drills (status, finished_at, proof_seconds, rpo_seconds) values (''passed'', now(), 1, 0)'), 'refused', 'the runner invents no drill that passed');
+select is(pg_temp.outcome('exai_backup', null, 'delete from public.restore_beacons'), 'refused', 'the runner deletes no beacon');
 
 select * from finish();
 rollback;

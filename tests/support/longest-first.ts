@@ -7,6 +7,8 @@ export const LONG_FILES: readonly string[] = [
   "tests/engine/local.test.ts",
   "tests/integration/local/rotation.test.ts",
   "tests/integration/backups/local.test.ts",
+  "tests/integration/backups/damage.test.ts",
+  "tests/integration/backups/restore.test.ts",
   "tests/integration/rollout/steering.test.ts",
   "tests/integration/rollout/kill.test.ts",
   "tests/integration/rollout/emptied.test.ts",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runnerSpec } from "../../components/backups/docker.ts";
-import { backupSchedules } from "../../components/backups/schedules.ts";
+import { backupSchedules, drillTimes } from "../../components/backups/schedules.ts";
 import type { ContainerSpec } from "../../components/core/container-spec.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
 import { PATHS } from "../../components/core/paths.ts";
@@ -76,6 +76,7 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     repository: `${name}-postgres-backups`,
     socket: `${name}-postgres-socket`,
   };
+  const scratch = `${name}-backups-scratch`;
   const prelude = readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8");
   const schedules = backupSchedules({
     timeZone: "UTC",
@@ -84,7 +85,8 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     weeklyRetentionDays: 90,
   });
   await docker(["network", "create", "--label", name, name]);
-  for (const volume of Object.values(volumes)) await docker(["volume", "create", "--label", name, volume]);
+  for (const volume of [...Object.values(volumes), scratch])
+    await docker(["volume", "create", "--label", name, volume]);
 
   const stack: PostgresStack = {
     name,
@@ -99,7 +101,7 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     runner: `${name}-backup-runner`,
     network: name,
     startRunner: async () => {
-      await start(name, home, runnerSpec({ image, schedules, volumes, passphrase }));
+      await start(name, home, runnerSpec({ image, schedules, drill: drillTimes("UTC"), volumes, scratch, passphrase }));
     },
     sql: (statement, database = "postgres") => {
       const client = ["exec", "--interactive", "--env", `PGPASSWORD=${password}`, `${name}-postgres`];

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { runnerSpec } from "../../components/backups/docker.ts";
+import { drillTimes } from "../../components/backups/schedules.ts";
 import { backupQueries } from "../../components/backups/queries.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
 import { BACKUP_METRICS } from "../../contract/monitoring.ts";
@@ -18,7 +19,10 @@ const postgres = postgresSpec(
   volumes,
   "select 1;",
 );
-const runner = runnerSpec({ image: "exai/postgres:15", schedules: [], volumes, passphrase: "hunter4" });
+const runner = runnerSpec({
+  ...{ image: "exai/postgres:15", schedules: [], drill: drillTimes("UTC"), volumes, scratch: "scratch" },
+  passphrase: "hunter4",
+});
 
 describe("the local database's containers", () => {
   it("run as a user that the host does not have", () => {

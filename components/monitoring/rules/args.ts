@@ -17,6 +17,8 @@ export interface RulesArgs {
   readonly backups: readonly WatchedBackup[];
   /** Watch over the WAL archive. Absent where the provider keeps it (hosted Supabase with PITR). */
   readonly walArchive?: { readonly maxAgeSeconds: number };
+  /** Watch over the restore drills. Absent where none is declared. */
+  readonly drills?: { readonly maxAgeSeconds: number };
   /** Where the runbooks can be read: a directory or a URL, without a final slash. @default "docs/runbooks" */
   readonly runbooks?: string;
 }

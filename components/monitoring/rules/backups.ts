@@ -1,6 +1,7 @@
 import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
 import { duration } from "../promql.ts";
 import type { RulesArgs, WatchedBackup } from "./args.ts";
+import { drillAlerts, repositoryDamaged } from "./drills.ts";
 import { backupSeries } from "./healthy.ts";
 import type { Alert, RuleGroup } from "./rule.ts";
 import { beginning, current, steady, turning } from "./samples.ts";
@@ -12,6 +13,7 @@ export function backupAlerts(args: RulesArgs): RuleGroup {
     rules: [
       ...args.backups.map(backupStale),
       ...args.backups.slice(0, 1).map(backupFailed),
+      ...(args.drills === undefined ? [] : [repositoryDamaged(), ...drillAlerts(args.drills.maxAgeSeconds)]),
       ...(args.walArchive === undefined ? [] : [walArchiveStale(args.walArchive.maxAgeSeconds)]),
     ],
   };

@@ -41,6 +41,14 @@ export function evictionSeries(eviction: Eviction, slot: string): string {
   return `${ENVOY_METRICS.eviction}{job="${JOBS.router}",instance="${JOBS.router}:1",slot="${slot}",eviction="${eviction}"}`;
 }
 
+/** The schedule of the drills in the test series. */
+export const DRILL_LABEL = 'schedule="monthly-drill"';
+
+/** A series that the exporter reads from the database. */
+export function databaseSeries(metric: string, labels?: string): string {
+  return `${metric}{${[`job="${JOBS.postgres}",instance="postgres-exporter:9187"`, labels].filter(Boolean).join()}}`;
+}
+
 /** A series of one backup schedule. */
 export function backupSeries(metric: string, schedule: string, kind: string): string {
   return `${metric}{job="${JOBS.postgres}",instance="postgres-exporter:9187",schedule="${schedule}",kind="${kind}"}`;
@@ -74,6 +82,12 @@ export function healthyWorld(args: RulesArgs): Readonly<Record<string, Samples>>
   for (const { schedule, kind } of args.backups) {
     world[backupSeries(BACKUP_METRICS.lastSuccess, schedule, kind)] = current();
     world[backupSeries(BACKUP_METRICS.failures, schedule, kind)] = steady(3);
+  }
+  if (args.drills !== undefined) {
+    world[databaseSeries(BACKUP_METRICS.damaged)] = steady(0);
+    world[databaseSeries(BACKUP_METRICS.lastDrill, DRILL_LABEL)] = current();
+    world[databaseSeries(BACKUP_METRICS.drillRto, DRILL_LABEL)] = steady(20);
+    world[databaseSeries(BACKUP_METRICS.drillRpo, DRILL_LABEL)] = steady(10);
   }
   if (args.walArchive !== undefined) {
     world[`${BACKUP_METRICS.walLastArchived}{job="${JOBS.postgres}",instance="postgres-exporter:9187"}`] = current();

@@ -9,19 +9,19 @@ const MONTH_MINUTES = 31 * 1440;
 export const drills: StackRule = {
   name: "backup-restore-drills",
   title: "A restore is rehearsed monthly, with a deadline under one hour",
-  // No component rehearses a restore yet. Until one does, the rule reports and does not block.
+  // On clusters no component rehearses a restore yet. Until one does, the rule reports and does not block.
   level: "advisory",
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "A schedule of kind `drill` that fires at least every 31 days, with `deadlineMinutes` below 60. Only rehearsals show how long a recovery takes. No component of this project declares a drill yet, so the rule is advisory, and every stack has this finding.",
+    "A schedule of kind `drill` that fires at least every 31 days, with `deadlineMinutes` below 60. Only rehearsals show how long a recovery takes. The local stack declares one. On clusters no component does yet, so the rule is advisory.",
   references: [
     { standard: "Requirement", item: "RTO under one hour, restore drills" },
     { standard: "NIST SP 800-53", item: "CP-9(1), CP-10" },
   ],
   *check(context) {
     const found = context.graph.resources
-      .filter(isSchedule)
+      .filter((resource) => isSchedule(resource) || resource.type === "exai:backups:DrillSchedule")
       .map(subjectOf)
       .filter(({ inputs }) => inputs.at("kind").is("drill") !== false);
     const holds = any(
@@ -38,7 +38,7 @@ export const drills: StackRule = {
       found[0] === undefined ? { object: "backups", path: "" } : placeOf(found[0], ""),
       holds,
       "no monthly restore drill with a deadline under one hour is declared, so the recovery time is unknown",
-      "rehearse a restore by hand, and record how long it takes",
+      "declare a DrillSchedule, or rehearse a restore by hand and record how long it takes",
     );
   },
 };

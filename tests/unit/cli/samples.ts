@@ -461,6 +461,27 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   "backup now": [{ outcome: "completed", backup: BACKUP, seconds: 12 }],
   "backup list": [{ backups: [BACKUP, { ...BACKUP, status: "failed", error: "the disk is full" }] }, { backups: [] }],
   ...BRANCH_SAMPLES,
+  "backup verify": [
+    {
+      ...{ outcome: "sound", findings: [], sample: { label: "20261129-020000F", seconds: 4 }, recorded: true },
+      seconds: 6,
+    },
+    {
+      ...{ outcome: "damaged", recorded: false, seconds: 6 },
+      findings: [{ code: "file-missing", subject: "20261129-020000F", detail: "834 files are missing" }],
+    },
+  ],
+  drill: [
+    {
+      ...{ outcome: "passed", error: null, fetchSeconds: 9.1, replaySeconds: 7.2, proofSeconds: 3.6 },
+      ...{ acknowledgedRows: 30, restoredRows: 23, rpoSeconds: 9.9 },
+      checks: [{ name: "amcheck", status: "passed", detail: "tables and indexes" }],
+    },
+    {
+      ...{ outcome: "failed", error: "the archive does not take the segment", checks: [], fetchSeconds: null },
+      ...{ replaySeconds: null, proofSeconds: null, acknowledgedRows: null, restoredRows: null, rpoSeconds: null },
+    },
+  ],
   restore: [
     {
       ...{ outcome: "restored", name: "20261129t131415", container: "exai-restored-20261129t131415" },

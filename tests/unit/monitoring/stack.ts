@@ -10,4 +10,5 @@ export const RULES: RulesArgs = {
     { schedule: "weekly", kind: "differential", maxAgeSeconds: 170 * 3600 },
   ],
   walArchive: { maxAgeSeconds: 900 },
+  drills: { maxAgeSeconds: 38 * 86_400 },
 };

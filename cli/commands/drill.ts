@@ -1,0 +1,44 @@
+import { EXIT, UserError } from "../../contract/errors.ts";
+import { requestDrill, type DrillRequest } from "../../operations/restore/drill.ts";
+import { openStack } from "../../platforms/stack.ts";
+import { audited } from "../audited.ts";
+import { resultOf, type Verb } from "../events.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
+
+/** drill: a restore for real. */
+export const registerDrill: Register = (program, run) => {
+  const drill = program.command("drill").description("restore for real, prove the data, and measure RTO and RPO");
+  withReason(onStack(drill, "local"))
+    .option("--target <stack>", "the same as the argument")
+    .addHelpText(
+      "after",
+      `
+The backup runner writes numbered rows, restores what the archive has at one moment into its scratch volume, and counts which
+acknowledged rows are lost. It checks tables and indexes (pg_amcheck), foreign keys, sequences, row counts, and a dump. The runner also runs one monthly.
+
+Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
+    )
+    .action(async (named: string, flags: SetFlags & ReasonFlag & { target?: string }) => {
+      await run((signal) => {
+        const opened = openStack(flags.target ?? named, flags.set);
+        const work = async function* (): Verb {
+          if (opened.environment !== "local")
+            throw new UserError(
+              "invalid-argument",
+              `stack ${opened.name}`,
+              "runs on a cluster, where this program does not rehearse a restore yet",
+              "rehearse it by hand: docs/operations/disaster-recovery.md",
+            );
+          return yield* runDrill((await opened.database({ signal })).url, { signal });
+        };
+        return audited(opened.audit, { verb: "drill", reason: flags.reason }, work(), signal);
+      });
+    });
+};
+
+/** `drill`. */
+export function runDrill(url: string, request: DrillRequest = {}): Verb {
+  return resultOf("drill", requestDrill(url, request), ({ outcome }) =>
+    outcome === "passed" ? EXIT.ok : EXIT.violations,
+  );
+}

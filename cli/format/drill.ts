@@ -1,0 +1,35 @@
+import { command } from "../../contract/fix.ts";
+import type { DrillResult } from "../../operations/restore/drill.ts";
+import { heading, next, pairs, type Block } from "./block.ts";
+import { count, span } from "./units.ts";
+
+/** `drill`. */
+export function formatDrill(result: DrillResult): readonly Block[] {
+  const { outcome, error, checks, fetchSeconds, replaySeconds, proofSeconds } = result;
+  const { acknowledgedRows, restoredRows, rpoSeconds } = result;
+  const parts = [fetchSeconds, replaySeconds, proofSeconds].map((part) => (part === null ? "-" : span(part)));
+  const total = [fetchSeconds, replaySeconds, proofSeconds].reduce<number>((sum, part) => sum + (part ?? 0), 0);
+  const lost = (acknowledgedRows ?? 0) - (restoredRows ?? 0);
+  const measured = proofSeconds !== null;
+  return [
+    ...(checks.length === 0
+      ? []
+      : [
+          {
+            type: "table",
+            columns: [{ title: "CHECK" }, { title: "STATE" }, { title: "DETAIL", priority: 1 }],
+            rows: checks.map(({ name, status, detail }) => [name, status, detail]),
+          } as const,
+        ]),
+    outcome === "passed" ? heading(`the drill passed: restored and proved in ${span(total)}`) : heading(`the drill failed: ${error ?? "no reason was recorded"}`), // prettier-ignore
+    ...(measured
+      ? [
+          pairs({
+            RTO: `${span(total)} (files ${parts[0] ?? ""}, replay ${parts[1] ?? ""}, proof ${parts[2] ?? ""})`,
+            RPO: `${span(rpoSeconds ?? 0)}: ${String(lost)} of ${count(acknowledgedRows ?? 0, "acknowledged row")} lost`,
+          }),
+        ]
+      : []),
+    next(outcome === "passed" ? command("backup list") : command("logs backup-runner")),
+  ];
+}

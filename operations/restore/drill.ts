@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Operation } from "../../contract/events.ts";
+import { connectHistory } from "../backups/connection.ts";
+
+/** One thing that a drill proved, or could not. */
+export interface DrillCheck {
+  readonly name: string;
+  readonly status: "passed" | "failed";
+  readonly detail: string;
+}
+
+/**
+ * How a drill ended: `passed`, or `failed`: a check failed, it could not run, or no runner took it. A drill that could not run is a
+ * failed one.
+ */
+export interface DrillResult {
+  readonly outcome: "passed" | "failed";
+  readonly error: string | null;
+  readonly checks: readonly DrillCheck[];
+  /** Seconds to restore the files, to replay the WAL and to prove the data; null if it did not come so far. */
+  readonly fetchSeconds: number | null;
+  readonly replaySeconds: number | null;
+  readonly proofSeconds: number | null;
+  /** Rows that the server had acknowledged when the drill lost the volume, and those of them that were restored. */
+  readonly acknowledgedRows: number | null;
+  readonly restoredRows: number | null;
+  /** Age of the last restored row at that moment, if rows were lost. */
+  readonly rpoSeconds: number | null;
+}
+
+export interface DrillRequest {
+  readonly signal?: AbortSignal | undefined;
+  /** Seconds until a drill has failed that no runner takes. @default 120 */
+  readonly claimSeconds?: number;
+  /** Seconds between two queries of the state. @default 0.5 */
+  readonly pollSeconds?: number;
+}
+
+interface Row extends Omit<DrillResult, "outcome"> {
+  readonly status: "pending" | "in_progress" | "passed" | "failed";
+  readonly busy: boolean;
+}
+
+const QUERY = `
+  select status, error, checks, fetch_seconds as "fetchSeconds", replay_seconds as "replaySeconds",
+         proof_seconds as "proofSeconds", acknowledged_rows::float8 as "acknowledgedRows",
+         restored_rows::float8 as "restoredRows", rpo_seconds as "rpoSeconds",
+         exists (select from public.backup_history where status = 'in_progress') as busy
+  from public.restore_drills where id = $1`;
+
+/** Requests a drill as the owner of the database, and waits for its result. */
+export async function* requestDrill(url: string, request: DrillRequest = {}): Operation<DrillResult> {
+  const { claimSeconds = 120, pollSeconds = 0.5, signal } = request;
+  const client = await connectHistory(url);
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  const step = { type: "step", id: "drill", title: "restore for real, and prove the data" } as const;
+  try {
+    yield { ...step, status: "started" };
+    const { rows } = await client.query<{ id: string }>("select exai.drill_request() as id");
+    const id = rows[0]?.id;
+    for (let from = 0; ;) {
+      const { rows: found } = await client.query<Row>(QUERY, [id]);
+      const [row] = found;
+      if (row === undefined || row.status === "passed" || row.status === "failed") {
+        const result = resultOf(row ?? NONE);
+        yield { ...step, status: result.outcome === "passed" ? "done" : "failed", seconds: seconds() };
+        return result;
+      }
+      if (row.busy) from = seconds();
+      if (row.status === "pending" && seconds() - from > claimSeconds)
+        await client.query("select exai.drill_fail($1, 'no runner took the drill')", [id]);
+      await sleep(pollSeconds * 1000, undefined, { signal });
+    }
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function resultOf(row: Row): DrillResult {
+  const { error, checks, fetchSeconds, replaySeconds, proofSeconds, acknowledgedRows, restoredRows, rpoSeconds } = row;
+  return {
+    ...{ outcome: row.status === "passed" ? "passed" : "failed", error, checks },
+    ...{ fetchSeconds, replaySeconds, proofSeconds, acknowledgedRows, restoredRows, rpoSeconds },
+  };
+}
+
+/** A drill whose row was deleted. */
+const NONE: Row = {
+  ...{ status: "failed", busy: false, error: "the record of the drill was deleted", checks: [] },
+  ...{ fetchSeconds: null, replaySeconds: null, proofSeconds: null },
+  ...{ acknowledgedRows: null, restoredRows: null, rpoSeconds: null },
+};
