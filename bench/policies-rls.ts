@@ -48,7 +48,9 @@ try {
   else missing.push("splinter: git clone https://github.com/supabase/splinter, and give its folder as an argument");
   const version = await runProgram("pgrls", ["--version"]).catch(() => undefined);
   if (version?.code === 0) {
-    results.push(await timed("pgrls lint", () => pgrls(["lint"])));
+    results.push(await timed("pgrls lint", pgrlsLint));
+    results.push(await timed("pgrls verify: leaks", () => pgrlsVerify(["leak"])));
+    results.push(await timed("pgrls verify: leaks and what is not proved", () => pgrlsVerify(["leak", "unverified"])));
   } else missing.push("pgrls: pip install pgrls");
 } finally {
   await postgres.close();
@@ -100,20 +102,8 @@ async function splinter(database: Postgres, file: string): Promise<ReadonlySet<s
   }
 }
 
-async function pgrls(command: readonly string[]): Promise<ReadonlySet<string>> {
-  const [row] = await postgres.run("select current_database() as name");
-  const target = new URL(url ?? "");
-  target.pathname = `/${String(row?.name)}`;
-  const ran = await runProgram("pgrls", [
-    ...command,
-    "--database-url",
-    target.href,
-    "--schemas",
-    "public",
-    "--format",
-    "json",
-  ]);
-  const { violations } = JSON.parse(ran.stdout) as {
+async function pgrlsLint(): Promise<ReadonlySet<string>> {
+  const { violations } = (await pgrls(["lint"])) as {
     violations: readonly { rule_id: string; severity: string; location: string | null }[];
   };
   return new Set(
@@ -121,4 +111,27 @@ async function pgrls(command: readonly string[]): Promise<ReadonlySet<string>> {
       rule.startsWith("SEC") && severity !== "info" ? [location?.split(".")[1] ?? ""] : [],
     ),
   );
+}
+
+/** Its three proofs; a table counts if one of them has one of these verdicts. */
+async function pgrlsVerify(counted: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const mode of ["anon", "cross-tenant", "write"]) {
+    const { tables } = (await pgrls(["verify", "--mode", mode])) as {
+      tables: readonly { table: string; verdict: string }[];
+    };
+    for (const { table, verdict } of tables) if (counted.includes(verdict)) found.add(table.replace("public.", ""));
+  }
+  return found;
+}
+
+async function pgrls(command: readonly string[]): Promise<unknown> {
+  const [row] = await postgres.run("select current_database() as name");
+  const target = new URL(url ?? "");
+  target.pathname = `/${String(row?.name)}`;
+  const ran = await runProgram("pgrls", [
+    ...command,
+    ...["--database-url", target.href, "--schemas", "public", "--format", "json"],
+  ]);
+  return JSON.parse(ran.stdout);
 }

@@ -1,4 +1,6 @@
 import type { SourcePosition } from "../../contract/graph.ts";
+import { loadParser } from "../proof/bodies.ts";
+import { readsPerRow } from "../proof/per-row.ts";
 import type { Baseline } from "./baseline.ts";
 import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 import type { Command, ForeignKey, Function, Grant, Membership, Policy, Table, View } from "./facts.ts";
@@ -136,6 +138,7 @@ async function policiesOf(
   procedures: readonly Row[],
   located: (row: Row) => { name: string; source?: SourcePosition },
 ): Promise<Policy[]> {
+  await loadParser();
   const byOid = new Map(procedures.map((row) => [text(row, "oid"), row]));
   const rows = await postgres.run(
     `select p.polname as name, p.xmin::text as xmin, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive,
@@ -163,6 +166,9 @@ async function policiesOf(
       unindexed: list(row, "unindexed"),
       calls: reached.map((called) => text(called, "name")),
       bodies: reached.map((called) => text(called, "body")),
+      perRow: [text(row, "using"), text(row, "check")].some(
+        (expression) => expression !== "" && readsPerRow(expression),
+      ),
       evaluations: [],
     };
   });

@@ -93,6 +93,8 @@ export interface Policy extends Located {
   readonly calls: readonly string[];
   /** Bodies of the functions of the project that the expressions call, directly or through other functions. */
   readonly bodies: readonly string[];
+  /** Whether an expression reads a claim once for each row. */
+  readonly perRow: boolean;
   /** For each role and expression, whether rows of another user passed. */
   readonly evaluations: readonly Evaluation[];
 }

@@ -14,7 +14,7 @@ const ISSUED = {
 };
 
 /**
- * Tokens of a user: an ordinary one with all claims, an anonymous one with a second factor, and one with the fewest claims. A
+ * Tokens of a user: an ordinary one with all claims, an anonymous one with a second factor, and two with few claims. A
  * user sets `user_metadata` freely; the words are those that the policies compare claims with.
  */
 export function tokensOf(role: string, user: string, words: Readonly<Record<string, string>>): readonly object[] {
@@ -24,6 +24,7 @@ export function tokensOf(role: string, user: string, words: Readonly<Record<stri
     { ...ISSUED, sub: user, role, aal: "aal1", is_anonymous: false, ...accounts },
     { ...ISSUED, sub: user, role, aal: "aal2", is_anonymous: true, ...accounts },
     { sub: user, role },
+    { role },
   ];
 }
 

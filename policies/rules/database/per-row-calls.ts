@@ -1,10 +1,5 @@
 import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
-/** How PostgreSQL prints a call that is evaluated once per statement. */
-const ONCE =
-  /\( ?SELECT (?:auth\.\w+\(\)|current_setting\((?:[^()]|\([^()]*\))*\)|CURRENT_USER|"?current_user"?)(?: AS \w+)?\)/gi;
-const CALL = /\bauth\.\w+\(|\bcurrent_setting\(/i;
-
 /** Policies read claims once per statement. */
 export const perRowCalls = databaseRule(
   {
@@ -16,15 +11,13 @@ export const perRowCalls = databaseRule(
     references: splinter("0003 auth_rls_initplan"),
   },
   function* (database) {
-    for (const policy of database.policies) {
-      const bare = [policy.using ?? "", policy.check ?? ""].map((text) => text.replaceAll(ONCE, ""));
+    for (const policy of database.policies)
       yield about(
         policy,
-        !bare.some((text) => CALL.test(text)),
+        !policy.perRow,
         "it reads a claim once per row",
         "write (select auth.uid())",
         `${policy.table} policy ${policy.name}`,
       );
-    }
   },
 );
