@@ -1,5 +1,5 @@
 import type { Operation, ProgressEvent } from "../../contract/events.ts";
-import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import { imageLabels } from "../docker/cli.ts";
 import { buildImage, isBuilt } from "./build.ts";
 import { BASE_IMAGE, ensureBase, type BaseOutcome } from "./base.ts";
@@ -32,13 +32,15 @@ type Emit = (event: ProgressEvent) => void;
 /** The stack's own images under their usual tags: they follow their sources. Other tags are builds of the user. */
 const FOLLOWED: readonly string[] = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.postgres];
 
-/** What there may be to do: images that are not here, and those that follow their sources. */
+/** What there may be to do: images that are not here, and those that follow their sources, as stand-ins do too. */
 async function plan(references: readonly string[], signal: AbortSignal): Promise<Job[]> {
-  const jobs = [...new Set(references)].map(async (reference): Promise<Job> => {
-    const present = (await imageLabels(reference, { signal })) !== undefined;
-    return { reference, present, source: sourceOf(reference) };
+  const jobs = [...new Set(references)].map(async (reference): Promise<Job[]> => {
+    const labels = await imageLabels(reference, { signal });
+    const follows = FOLLOWED.includes(reference) || labels?.[IMAGE_LABELS.standIn] !== undefined;
+    if (labels !== undefined && !follows) return [];
+    return [{ reference, present: labels !== undefined, source: sourceOf(reference) }];
   });
-  return (await Promise.all(jobs)).filter(({ reference, present }) => !present || FOLLOWED.includes(reference));
+  return (await Promise.all(jobs)).flat();
 }
 
 /** What {@link ensureImages} would do for an image. */
@@ -64,8 +66,8 @@ export async function imageChanges(
 
 /**
  * Makes every image available: one that is here is left alone, else it is pulled, else made on this machine under the
- * same tag, which a note says. Images that this project builds are built and never pulled; under their usual tags they are
- * built again when their sources have changed.
+ * same tag, which a note says. Images that this project builds are built and never pulled; under their usual tags they and the
+ * stand-ins are built again when their sources have changed.
  *
  * Returns the images that are not available, each with a note, for example Grafana's. Throws a `UserError` when
  * Docker cannot be reached, something is missing that making an image needs, or a build fails.
