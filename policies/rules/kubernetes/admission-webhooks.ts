@@ -6,7 +6,7 @@ import { podsOf } from "../../reading/pods.ts";
 import { replicasOf } from "../../reading/replicas.ts";
 import { matches } from "../../reading/selectors.ts";
 
-/** A webhook neither lets objects pass unjudged nor stops the cluster. */
+/** A webhook neither lets objects pass unchecked nor stops the cluster. */
 export const admissionWebhooks: StackRule = {
   name: "kubernetes-admission-webhooks",
   title: "Admission webhooks fail closed, do not judge their own pods or the system's, and have two replicas",
@@ -28,7 +28,7 @@ export const admissionWebhooks: StackRule = {
           configuration,
           policy,
           policy.isAbsentOr("Fail"),
-          "objects pass unjudged while the webhook does not answer",
+          "objects pass unchecked while the webhook does not answer",
           "set failurePolicy: Fail",
         );
         const service = webhook.at("clientConfig", "service");
