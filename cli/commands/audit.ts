@@ -6,7 +6,7 @@ import type { ResourceGraph } from "../../contract/graph.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { graphOfState } from "../../policies/pack/state.ts";
-import { withManifests } from "../../policies/reading/manifests.ts";
+import { withManifests } from "../../policies/reading/kubernetes/manifests.ts";
 import { judgeStack } from "../../policies/report/model.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import type { Overrides } from "../../platforms/declared.ts";

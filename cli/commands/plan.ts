@@ -6,7 +6,7 @@ import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { readExceptions, type Exceptions } from "../../policies/model/exceptions.ts";
-import { withManifests } from "../../policies/reading/manifests.ts";
+import { withManifests } from "../../policies/reading/kubernetes/manifests.ts";
 import { renderMarkdown } from "../../policies/report/markdown.ts";
 import {
   judgeStack,

@@ -7,7 +7,7 @@ import { messageOf } from "../report/model.ts";
 import type { Environment } from "../model/environment.ts";
 import { evaluate, type Finding } from "../model/evaluate.ts";
 import { readExceptions, type Exceptions } from "../model/exceptions.ts";
-import { withManifests } from "../reading/manifests.ts";
+import { withManifests } from "../reading/kubernetes/manifests.ts";
 import { RULES } from "../rules/index.ts";
 
 /** Rules about the database judge the migrations, which no program of the engine applies. */

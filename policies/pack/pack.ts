@@ -7,7 +7,7 @@ import { ENVIRONMENTS, environmentOf, environmentOfName, type Environment } from
 import { evaluate, levelOf, outcomeOf } from "../model/evaluate.ts";
 import { subjectOf, type ResourceRule, type Rule } from "../model/rule.ts";
 import { messageOf } from "../report/model.ts";
-import { withManifests } from "../reading/manifests.ts";
+import { withManifests } from "../reading/kubernetes/manifests.ts";
 import { RULES } from "../rules/index.ts";
 import { readExceptions, type Exceptions } from "../model/exceptions.ts";
 import { fromWire } from "../../contract/engine/wire.ts";

@@ -2,7 +2,7 @@ import type { Resource } from "../../contract/graph.ts";
 import type { Reader } from "../model/reader.ts";
 import type { Subject } from "../model/rule.ts";
 import { isContainer } from "./containers.ts";
-import { bearsPods, podsOf } from "./pods.ts";
+import { bearsPods, podsOf } from "./kubernetes/pods.ts";
 
 /** Whether a resource runs images. */
 export function runsImages(resource: Resource): boolean {

@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import type { Resource } from "../../contract/graph.ts";
 import { isContainer } from "./containers.ts";
-import { kindOf } from "./pods.ts";
+import { kindOf } from "./kubernetes/pods.ts";
 import { Reader } from "../model/reader.ts";
 import { placeOf, subjectOf, type Place, type StackContext } from "../model/rule.ts";
 import { UnknownTruth, type Truth } from "../model/truth.ts";

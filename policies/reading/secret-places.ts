@@ -2,7 +2,7 @@ import type { Resource } from "../../contract/graph.ts";
 import type { Reader } from "../model/reader.ts";
 import type { Subject } from "../model/rule.ts";
 import { isContainer } from "./containers.ts";
-import { kindOf, podsOf } from "./pods.ts";
+import { kindOf, podsOf } from "./kubernetes/pods.ts";
 
 /** A value that every user with read access to the resource can see. */
 export interface OpenPlace {

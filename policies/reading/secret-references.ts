@@ -1,7 +1,7 @@
 import { Reader } from "../model/reader.ts";
 import type { StackContext, Subject } from "../model/rule.ts";
-import { objectsOf } from "./kubernetes-objects.ts";
-import { podsOf } from "./pods.ts";
+import { objectsOf } from "./kubernetes/objects.ts";
+import { podsOf } from "./kubernetes/pods.ts";
 
 /** A reference of a pod to a Secret, as a volume or a variable. */
 export interface SecretReference {

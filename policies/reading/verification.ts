@@ -1,10 +1,10 @@
 import type { Resource } from "../../contract/graph.ts";
-import { objectsOf } from "./kubernetes-objects.ts";
-import { bearsPods } from "./pods.ts";
+import { objectsOf } from "./kubernetes/objects.ts";
+import { bearsPods } from "./kubernetes/pods.ts";
 import type { Reader } from "../model/reader.ts";
 import { subjectOf, type StackContext } from "../model/rule.ts";
 import { all, any, type Truth } from "../model/truth.ts";
-import { imageName } from "./image-names.ts";
+import { imageName } from "./kubernetes/image-names.ts";
 import { imagesOf } from "./images.ts";
 
 /** An image that pods of the stack run, and the first place that names it. */

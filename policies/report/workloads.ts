@@ -1,6 +1,6 @@
 import type { Resource, ResourceGraph } from "../../contract/graph.ts";
 import { isContainer } from "../reading/containers.ts";
-import { kindOf, podsOf } from "../reading/pods.ts";
+import { kindOf, podsOf } from "../reading/kubernetes/pods.ts";
 import { Reader } from "../model/reader.ts";
 import { subjectOf } from "../model/rule.ts";
 

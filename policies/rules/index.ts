@@ -5,6 +5,7 @@ import { DOCKER_RULES } from "./docker/index.ts";
 import { KIND_RULES } from "./kinds/index.ts";
 import { KUBERNETES_RULES } from "./kubernetes/index.ts";
 import { NETWORK_RULES } from "./network/index.ts";
+import { RIGHTS_RULES } from "./rights/index.ts";
 import { ROLLOUT_RULES } from "./rollout/index.ts";
 import { SECRET_RULES } from "./secrets/index.ts";
 import { SERVICE_LEVEL_RULES } from "./slo/index.ts";
@@ -20,6 +21,7 @@ export const RULES: readonly Rule[] = [
   ...NETWORK_RULES,
   ...ROLLOUT_RULES,
   ...DATABASE_RULES,
+  ...RIGHTS_RULES,
   ...BACKUP_RULES,
   ...SERVICE_LEVEL_RULES,
 ];

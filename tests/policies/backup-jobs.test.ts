@@ -34,7 +34,7 @@ function at(inputs: Value, path: Path): Value {
 
 /** A value, or a list with one more: `{ append }`. */
 function extended(list: Value, value?: Value): Value | undefined {
-  const more = typeof value === "object" && value !== null && "append" in value ? (value.append) : undefined;
+  const more = typeof value === "object" && value !== null && "append" in value ? value.append : undefined;
   return more === undefined ? value : [...(list as readonly Value[]), more];
 }
 

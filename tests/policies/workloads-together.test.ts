@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Inputs, type Resource, type Value } from "../../contract/graph.ts";
-import { imageName } from "../../policies/reading/image-names.ts";
-import { quantity } from "../../policies/reading/quantities.ts";
-import { scaled } from "../../policies/reading/replicas.ts";
-import { matches } from "../../policies/reading/selectors.ts";
+import { imageName } from "../../policies/reading/kubernetes/image-names.ts";
+import { quantity } from "../../policies/reading/kubernetes/quantities.ts";
+import { scaled } from "../../policies/reading/kubernetes/replicas.ts";
+import { matches } from "../../policies/reading/kubernetes/selectors.ts";
 import { Reader } from "../../policies/model/reader.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import { altered, outcome, resource, soundPodSpec } from "./support.ts";

@@ -1,7 +1,7 @@
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any } from "../../model/truth.ts";
-import { engineOf, firesWithin } from "../../reading/cron.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
+import { engineOf, firesWithin } from "../../reading/backups/cron.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
 
 const MONTH_MINUTES = 31 * 1440;
 

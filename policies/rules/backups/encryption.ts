@@ -2,7 +2,7 @@ import { isContainer } from "../../reading/containers.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, type StackRule } from "../../model/rule.ts";
 import { all, any, not } from "../../model/truth.ts";
-import { repositoryWriters, type BackupJob } from "../../reading/backup-jobs.ts";
+import { repositoryWriters, type BackupJob } from "../../reading/backups/jobs.ts";
 
 /** Backups are unreadable without the passphrase. */
 export const encryption: StackRule = {

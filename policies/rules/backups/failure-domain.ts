@@ -1,8 +1,8 @@
 import { isContainer } from "../../reading/containers.ts";
-import { bearsPods, podsOf } from "../../reading/pods.ts";
+import { bearsPods, podsOf } from "../../reading/kubernetes/pods.ts";
 import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule } from "../../model/rule.ts";
 import { all, type Truth } from "../../model/truth.ts";
-import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backup-jobs.ts";
+import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backups/jobs.ts";
 
 /** Repositories of restic on another host. What rclone reaches is in its own configuration. */
 const REMOTE = /^(s3|rest|sftp|b2|azure|gs|swift):/;

@@ -3,11 +3,11 @@ import { judgeAnswers } from "../../model/answer.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
-import { backupJobs, type BackupJob } from "../../reading/backup-jobs.ts";
-import { declaredGap, engineOf } from "../../reading/cron.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { schedulable, undisturbed } from "../../reading/scheduling.ts";
+import { backupJobs, type BackupJob } from "../../reading/backups/jobs.ts";
+import { declaredGap, engineOf } from "../../reading/backups/cron.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { schedulable, undisturbed } from "../../reading/kubernetes/scheduling.ts";
 
 /** Least time that a run gets, in seconds: a dump, its verification and the expiry of old ones. */
 const LEAST_SECONDS = 600;

@@ -1,6 +1,6 @@
-import { backupJobs } from "../../reading/backup-jobs.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
+import { backupJobs } from "../../reading/backups/jobs.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";

@@ -1,8 +1,8 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any } from "../../model/truth.ts";
-import { engineOf, firesWithin } from "../../reading/cron.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
+import { engineOf, firesWithin } from "../../reading/backups/cron.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
 
 /** Minutes of changes that may be lost in a disaster. */
 const RPO_MINUTES = 15;

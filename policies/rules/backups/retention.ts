@@ -1,5 +1,5 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
 
 /** Backups are kept long enough, and not longer than allowed. */
 export const retention: ResourceRule = {

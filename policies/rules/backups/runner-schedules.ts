@@ -2,9 +2,9 @@ import { judgeAnswers, type Answer } from "../../model/answer.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judgeAt, subjectOf, type StackContext, type StackRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
-import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backup-jobs.ts";
+import { backupJobs, POSTGRES_PLACES, type BackupJob } from "../../reading/backups/jobs.ts";
 import { isContainer, isFor } from "../../reading/containers.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
 
 const SOCKET = "/run/postgresql";
 const VARIABLES = ["BACKUP_ARCHIVE_FULLS", "BACKUP_PASSPHRASE_FILE", "BACKUP_SCHEDULES"];

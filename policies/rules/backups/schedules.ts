@@ -1,8 +1,8 @@
 import type { Gap } from "../../../contract/cron/gaps.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { all, any } from "../../model/truth.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
-import { declaredGap, engineOf, firesWithin } from "../../reading/cron.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
+import { declaredGap, engineOf, firesWithin } from "../../reading/backups/cron.ts";
 
 /** The schedules that every stack needs: their kinds, and the longest time between two backups, in minutes. */
 const REQUIRED = [

@@ -1,6 +1,6 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { isTimeZone } from "../../../contract/cron/zones.ts";
-import { isSchedule } from "../../reading/declared-backups.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
 
 /** Schedules have a time zone. */
 export const timeZones: ResourceRule = {

@@ -1,10 +1,10 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { isContainer } from "../../reading/containers.ts";
-import { kindOf, podsOf } from "../../reading/pods.ts";
+import { kindOf, podsOf } from "../../reading/kubernetes/pods.ts";
 import { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule } from "../../model/rule.ts";
 import { any, type Truth } from "../../model/truth.ts";
-import { backupJobs } from "../../reading/backup-jobs.ts";
+import { backupJobs } from "../../reading/backups/jobs.ts";
 
 /** Volumes are backed up, or are declared to need no backup. */
 export const backedUpVolumes: StackRule = {

@@ -1,6 +1,6 @@
 import { KINDS_FILE, UNKNOWN_KIND } from "../../model/kinds.ts";
 import { judge, type ResourceRule, type Subject } from "../../model/rule.ts";
-import { isManifest } from "../../reading/manifests.ts";
+import { isManifest } from "../../reading/kubernetes/manifests.ts";
 import { isUnderstood } from "../../reading/understood-kinds.ts";
 
 /** A closed world: what no rule understands is a finding. */

@@ -1,10 +1,10 @@
 import { judge, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
 import { Reader } from "../../model/reader.ts";
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { podsOf } from "../../reading/pods.ts";
-import { replicasOf } from "../../reading/replicas.ts";
-import { matches } from "../../reading/selectors.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { podsOf } from "../../reading/kubernetes/pods.ts";
+import { replicasOf } from "../../reading/kubernetes/replicas.ts";
+import { matches } from "../../reading/kubernetes/selectors.ts";
 
 /** A webhook neither lets objects pass unchecked nor stops the cluster. */
 export const admissionWebhooks: StackRule = {

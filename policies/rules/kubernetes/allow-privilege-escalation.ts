@@ -1,5 +1,5 @@
 import { any } from "../../model/truth.ts";
-import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 /** No process gains more privileges than its parent. */
 export const allowPrivilegeEscalation = containerRule(

@@ -1,6 +1,6 @@
 import { every } from "../../model/reader.ts";
 import { all, any } from "../../model/truth.ts";
-import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 /** All capabilities are dropped; at most NET_BIND_SERVICE is added back. */
 export const kubernetesCapabilities = containerRule(

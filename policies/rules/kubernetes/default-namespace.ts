@@ -1,6 +1,6 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { isManifest } from "../../reading/manifests.ts";
-import { kindOf, onlyOnKubernetes } from "../../reading/pods.ts";
+import { isManifest } from "../../reading/kubernetes/manifests.ts";
+import { kindOf, onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 import { isNamespaced } from "../../reading/understood-kinds.ts";
 
 /** Objects are in a namespace of the stack. */

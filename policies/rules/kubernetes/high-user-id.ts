@@ -1,5 +1,5 @@
 import { any } from "../../model/truth.ts";
-import { containerRule } from "../../reading/pod-rule.ts";
+import { containerRule } from "../../reading/kubernetes/pod-rule.ts";
 
 /** UIDs do not collide with users of the node. */
 export const highUserId = containerRule(

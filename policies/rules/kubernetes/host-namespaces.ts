@@ -1,4 +1,4 @@
-import { podRule, podSecurity } from "../../reading/pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 /** Pods are isolated from the node. */
 export const kubernetesHostNamespaces = podRule(

@@ -1,4 +1,4 @@
-import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 /** Containers do not use ports of the node. */
 export const hostPorts = containerRule(

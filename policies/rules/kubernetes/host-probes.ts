@@ -1,5 +1,5 @@
 import type { Answer } from "../../model/answer.ts";
-import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 const PROBES = ["livenessProbe", "readinessProbe", "startupProbe"];
 const HOOKS = ["postStart", "preStop"];

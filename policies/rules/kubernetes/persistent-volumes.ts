@@ -1,6 +1,6 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, not } from "../../model/truth.ts";
-import { isObject } from "../../reading/kubernetes-objects.ts";
+import { isObject } from "../../reading/kubernetes/objects.ts";
 
 /** A claim gives no access to the node. */
 export const persistentVolumes: ResourceRule = {

@@ -1,4 +1,4 @@
-import { containerRule, podSecurity } from "../../reading/pod-rule.ts";
+import { containerRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 /** /proc stays masked. */
 export const procMount = containerRule(

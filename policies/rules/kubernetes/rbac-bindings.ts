@@ -1,7 +1,7 @@
 import { judge, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";
-import { objectsOf, sameNamespace } from "../../reading/kubernetes-objects.ts";
-import { kindOf } from "../../reading/pods.ts";
+import { objectsOf, sameNamespace } from "../../reading/kubernetes/objects.ts";
+import { kindOf } from "../../reading/kubernetes/pods.ts";
 
 /** ClusterRoles of every cluster that only read, and no Secrets. */
 const HARMLESS = [

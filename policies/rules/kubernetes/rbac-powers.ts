@@ -1,7 +1,7 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { not } from "../../model/truth.ts";
-import { isObject } from "../../reading/kubernetes-objects.ts";
-import { powersOf } from "../../reading/permissions.ts";
+import { isObject } from "../../reading/kubernetes/objects.ts";
+import { powersOf } from "../../reading/kubernetes/permissions.ts";
 
 const AGGREGATES = "rbac.authorization.k8s.io/aggregate-to-";
 

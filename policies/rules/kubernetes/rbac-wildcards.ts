@@ -1,7 +1,7 @@
 import { every } from "../../model/reader.ts";
 import { all, any, not } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { kindOf } from "../../reading/pods.ts";
+import { kindOf } from "../../reading/kubernetes/pods.ts";
 
 /** Roles list their permissions. */
 export const rbacWildcards: ResourceRule = {

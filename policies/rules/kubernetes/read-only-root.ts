@@ -1,5 +1,5 @@
 import { any } from "../../model/truth.ts";
-import { containerRule } from "../../reading/pod-rule.ts";
+import { containerRule } from "../../reading/kubernetes/pod-rule.ts";
 
 /** A running container cannot change its image's files. */
 export const kubernetesReadOnlyRoot = containerRule(

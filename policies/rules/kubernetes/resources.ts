@@ -1,6 +1,6 @@
 import type { Answer } from "../../model/answer.ts";
-import { amountOf, quantity } from "../../reading/quantities.ts";
-import { containerRule } from "../../reading/pod-rule.ts";
+import { amountOf, quantity } from "../../reading/kubernetes/quantities.ts";
+import { containerRule } from "../../reading/kubernetes/pod-rule.ts";
 
 /** More than any node has: cores, and bytes. A limit above is none. */
 const NO_LIMIT = { cpu: 1024, memory: 2 ** 46 } as const;

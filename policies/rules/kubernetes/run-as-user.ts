@@ -1,5 +1,5 @@
 import { any } from "../../model/truth.ts";
-import { podRule, podSecurity } from "../../reading/pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 const FIELD = ["securityContext", "runAsUser"] as const;
 

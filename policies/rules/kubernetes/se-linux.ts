@@ -1,5 +1,5 @@
 import type { Answer } from "../../model/answer.ts";
-import { podRule, podSecurity } from "../../reading/pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 const TYPES = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 

@@ -1,5 +1,5 @@
 import { all, any } from "../../model/truth.ts";
-import { podRule, podSecurity } from "../../reading/pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 const PROFILES = ["RuntimeDefault", "Localhost"];
 const FIX = "set securityContext.seccompProfile.type: RuntimeDefault";

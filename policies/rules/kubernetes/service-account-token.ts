@@ -1,8 +1,8 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any, not } from "../../model/truth.ts";
-import { isObject } from "../../reading/kubernetes-objects.ts";
-import { bearsPods, kindOf, noPods, podsOf } from "../../reading/pods.ts";
+import { isObject } from "../../reading/kubernetes/objects.ts";
+import { bearsPods, kindOf, noPods, podsOf } from "../../reading/kubernetes/pods.ts";
 
 /** Only pods that need it have a token of the cluster's API. */
 export const serviceAccountToken: ResourceRule = {

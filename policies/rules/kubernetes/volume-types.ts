@@ -1,6 +1,6 @@
 import type { Reader } from "../../model/reader.ts";
 import { all } from "../../model/truth.ts";
-import { podRule, podSecurity } from "../../reading/pod-rule.ts";
+import { podRule, podSecurity } from "../../reading/kubernetes/pod-rule.ts";
 
 const ALLOWED = [
   "configMap",

@@ -1,6 +1,6 @@
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { bearsPods, onlyOnKubernetes } from "../../reading/pods.ts";
-import { isEmptySelector } from "../../reading/selectors.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { bearsPods, onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
+import { isEmptySelector } from "../../reading/kubernetes/selectors.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 

@@ -1,8 +1,8 @@
 import { judgeAnswers } from "../../model/answer.ts";
 import type { ResourceRule } from "../../model/rule.ts";
-import { isObject } from "../../reading/kubernetes-objects.ts";
+import { isObject } from "../../reading/kubernetes/objects.ts";
 import { matching, oneOf, understood, type Options } from "../../reading/options.ts";
-import { kindOf, onlyOnKubernetes } from "../../reading/pods.ts";
+import { kindOf, onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 
 const TARGETS: Options = { group: "any", kind: "any", name: "any", sectionName: "any" };
 const RESOURCES: Options = { limits: "any", requests: "any" };

@@ -1,7 +1,7 @@
-import { isObject } from "../../reading/kubernetes-objects.ts";
+import { isObject } from "../../reading/kubernetes/objects.ts";
 import { isMostOfTheInternet, reachesMetadata } from "../../reading/metadata-addresses.ts";
-import { onlyOnKubernetes } from "../../reading/pods.ts";
-import { namesValues } from "../../reading/selectors.ts";
+import { onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
+import { namesValues } from "../../reading/kubernetes/selectors.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, not, UnknownTruth, type Truth } from "../../model/truth.ts";

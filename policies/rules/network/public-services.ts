@@ -1,5 +1,5 @@
-import { isObject } from "../../reading/kubernetes-objects.ts";
-import { onlyOnKubernetes } from "../../reading/pods.ts";
+import { isObject } from "../../reading/kubernetes/objects.ts";
+import { onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 

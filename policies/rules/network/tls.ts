@@ -1,5 +1,5 @@
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { onlyOnKubernetes } from "../../reading/pods.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type StackRule, type Subject } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";

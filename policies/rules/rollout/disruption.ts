@@ -1,7 +1,7 @@
-import { objectsOf, sameNamespace } from "../../reading/kubernetes-objects.ts";
-import { onlyOnKubernetes, podsOf } from "../../reading/pods.ts";
-import { replicasOf, scaled, type Replicas } from "../../reading/replicas.ts";
-import { matches } from "../../reading/selectors.ts";
+import { objectsOf, sameNamespace } from "../../reading/kubernetes/objects.ts";
+import { onlyOnKubernetes, podsOf } from "../../reading/kubernetes/pods.ts";
+import { replicasOf, scaled, type Replicas } from "../../reading/kubernetes/replicas.ts";
+import { matches } from "../../reading/kubernetes/selectors.ts";
 import { judge, type StackContext, type StackRule, type Subject, type Verdict } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 

@@ -1,5 +1,5 @@
 import { LABELS } from "../../../contract/labels.ts";
-import { bearsPods, noPods, podsOf } from "../../reading/pods.ts";
+import { bearsPods, noPods, podsOf } from "../../reading/kubernetes/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 

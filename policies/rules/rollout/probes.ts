@@ -1,4 +1,4 @@
-import { bearsPods, kindOf, noPods, podsOf } from "../../reading/pods.ts";
+import { bearsPods, kindOf, noPods, podsOf } from "../../reading/kubernetes/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { any, not } from "../../model/truth.ts";
 

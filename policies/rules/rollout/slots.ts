@@ -1,8 +1,8 @@
 import { SLOTS } from "../../../contract/slots.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { podsOf } from "../../reading/pods.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { podsOf } from "../../reading/kubernetes/pods.ts";
 import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
 import { any, type Truth } from "../../model/truth.ts";
 

@@ -1,7 +1,7 @@
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { onlyOnKubernetes, podsOf, type Pod } from "../../reading/pods.ts";
-import { replicasOf } from "../../reading/replicas.ts";
-import { matches } from "../../reading/selectors.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { onlyOnKubernetes, podsOf, type Pod } from "../../reading/kubernetes/pods.ts";
+import { replicasOf } from "../../reading/kubernetes/replicas.ts";
+import { matches } from "../../reading/kubernetes/selectors.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type StackRule } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";

@@ -1,5 +1,5 @@
-import { objectsOf } from "../../reading/kubernetes-objects.ts";
-import { onlyOnKubernetes } from "../../reading/pods.ts";
+import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 import { judge, type StackRule } from "../../model/rule.ts";
 
 /** A `pulumi up` during a rollout does not change weights. */

@@ -1,6 +1,6 @@
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { hasOpenPlaces, environmentOf } from "../../reading/secret-places.ts";
-import { podsOf } from "../../reading/pods.ts";
+import { podsOf } from "../../reading/kubernetes/pods.ts";
 
 /** Secrets are mounted as files. */
 export const secretEnvironment: ResourceRule = {

@@ -1,6 +1,6 @@
 import { credentialIn } from "../../../contract/secrets/credentials.ts";
 import { isNamedCredential } from "../../../contract/secrets/names.ts";
-import { kindOf } from "../../reading/pods.ts";
+import { kindOf } from "../../reading/kubernetes/pods.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { UnknownTruth } from "../../model/truth.ts";
 import { openPlaces } from "../../reading/secret-places.ts";

@@ -1,7 +1,7 @@
 import { credentialIn } from "../../../contract/secrets/credentials.ts";
 import type { Resource } from "../../../contract/graph.ts";
 import { isContainer } from "../../reading/containers.ts";
-import { kindOf } from "../../reading/pods.ts";
+import { kindOf } from "../../reading/kubernetes/pods.ts";
 import { stringsOf } from "../../reading/strings.ts";
 import { Reader } from "../../model/reader.ts";
 import { judge, judgeAt, subjectOf, type StackRule } from "../../model/rule.ts";

@@ -1,7 +1,7 @@
 import type { Resource } from "../../../contract/graph.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
-import { bearsPods, podsOf } from "../../reading/pods.ts";
+import { bearsPods, podsOf } from "../../reading/kubernetes/pods.ts";
 import { Reader } from "../../model/reader.ts";
 import { judge, subjectOf, type StackContext, type StackRule, type Subject, type Verdict } from "../../model/rule.ts";
 import { all, any, not, type Truth } from "../../model/truth.ts";

@@ -1,5 +1,5 @@
-import { isSchedule } from "../../reading/declared-backups.ts";
-import { declaredGap, engineOf } from "../../reading/cron.ts";
+import { isSchedule } from "../../reading/backups/declared.ts";
+import { declaredGap, engineOf } from "../../reading/backups/cron.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 import { prometheusFiles } from "../../reading/prometheus.ts";

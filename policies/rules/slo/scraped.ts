@@ -1,6 +1,6 @@
 import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
-import { kindOf, podsOf } from "../../reading/pods.ts";
+import { kindOf, podsOf } from "../../reading/kubernetes/pods.ts";
 import { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackContext, type StackRule, type Subject } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";

@@ -1,6 +1,6 @@
 import { all, not } from "../../model/truth.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
-import { imageName } from "../../reading/image-names.ts";
+import { imageName } from "../../reading/kubernetes/image-names.ts";
 import { imagesOf, runsImages } from "../../reading/images.ts";
 
 /** Registries whose images may run in staging and prod. */

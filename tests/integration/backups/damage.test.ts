@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { backupVerify } from "../../../cli/commands/backup.ts";
-import { runDrill } from "../../../cli/commands/drill.ts";
+import { backupVerify } from "../../../cli/commands/backups/backup.ts";
+import { runDrill } from "../../../cli/commands/backups/drill.ts";
 import { migrateApply } from "../../../cli/commands/migrate/migrate.ts";
 import type { BackupVerification } from "../../../operations/backups/verify.ts";
 import { docker } from "../../../operations/docker/cli.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BackupListData } from "../../../cli/results.ts";
-import { backupList, backupNow } from "../../../cli/commands/backup.ts";
+import { backupList, backupNow } from "../../../cli/commands/backups/backup.ts";
 import { migrateApply } from "../../../cli/commands/migrate/migrate.ts";
 import type { CliEvent } from "../../../cli/events.ts";
 import { backupHistory, type BackupRecord } from "../../../operations/backups/history.ts";

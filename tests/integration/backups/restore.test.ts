@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { migrateApply } from "../../../cli/commands/migrate/migrate.ts";
-import { restoreInto } from "../../../cli/commands/restore.ts";
+import { restoreInto } from "../../../cli/commands/backups/restore.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import type { Restored, RestoreRequest, RestoreResult } from "../../../operations/restore/restore.ts";
 import { dropAllScratch, dropScratch, listScratch, type RestorePlace } from "../../../operations/restore/scratch.ts";

@@ -1,5 +1,5 @@
-import type { Reader } from "../model/reader.ts";
-import { all, any, not, type Truth } from "../model/truth.ts";
+import type { Reader } from "../../model/reader.ts";
+import { all, any, not, type Truth } from "../../model/truth.ts";
 
 /**
  * Whether a Kubernetes label selector matches labels: all of `matchLabels` and all of `matchExpressions`. An empty selector

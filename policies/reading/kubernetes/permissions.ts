@@ -1,5 +1,5 @@
-import type { Reader } from "../model/reader.ts";
-import { all, any, type Truth } from "../model/truth.ts";
+import type { Reader } from "../../model/reader.ts";
+import { all, any, type Truth } from "../../model/truth.ts";
 
 /** Permissions with which a subject gains others, or reads what is not its own. */
 interface Power {

@@ -1,4 +1,4 @@
-import type { Reader } from "../model/reader.ts";
+import type { Reader } from "../../model/reader.ts";
 
 /** Factors of the suffixes of a Kubernetes quantity. */
 const SUFFIXES: Readonly<Record<string, number>> = {

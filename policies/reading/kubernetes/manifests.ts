@@ -1,8 +1,15 @@
 import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { Secret, Unknown, type Inputs, type Resource, type ResourceGraph, type Value } from "../../contract/graph.ts";
-import { Reader } from "../model/reader.ts";
+import {
+  Secret,
+  Unknown,
+  type Inputs,
+  type Resource,
+  type ResourceGraph,
+  type Value,
+} from "../../../contract/graph.ts";
+import { Reader } from "../../model/reader.ts";
 import { bearsPods, kindOf } from "./pods.ts";
 
 /** Resources whose objects the provider reads from text, files or charts. */

@@ -1,5 +1,5 @@
-import { judgeAnswers, type Answer, type RuleText } from "../model/answer.ts";
-import type { Reference, ResourceRule } from "../model/rule.ts";
+import { judgeAnswers, type Answer, type RuleText } from "../../model/answer.ts";
+import type { Reference, ResourceRule } from "../../model/rule.ts";
 import { bearsPods, noPods, podsOf, type Container, type Pod } from "./pods.ts";
 
 /** A rule about every pod and pod template. */

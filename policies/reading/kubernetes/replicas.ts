@@ -1,7 +1,7 @@
-import type { Reader } from "../model/reader.ts";
-import type { StackContext, Subject } from "../model/rule.ts";
-import { all, type Truth } from "../model/truth.ts";
-import { objectsOf, sameNamespace } from "./kubernetes-objects.ts";
+import type { Reader } from "../../model/reader.ts";
+import type { StackContext, Subject } from "../../model/rule.ts";
+import { all, type Truth } from "../../model/truth.ts";
+import { objectsOf, sameNamespace } from "./objects.ts";
 import { kindOf } from "./pods.ts";
 
 /** The numbers of replicas that a workload can have. */

@@ -1,8 +1,8 @@
-import type { Resource } from "../../contract/graph.ts";
-import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
-import type { Truth } from "../model/truth.ts";
-import type { Reader } from "../model/reader.ts";
-import { isUnderstoodObject } from "./understood-kinds.ts";
+import type { Resource } from "../../../contract/graph.ts";
+import { subjectOf, type StackContext, type Subject } from "../../model/rule.ts";
+import type { Truth } from "../../model/truth.ts";
+import type { Reader } from "../../model/reader.ts";
+import { isUnderstoodObject } from "../understood-kinds.ts";
 
 /** A pod or a pod template. */
 export interface Pod {

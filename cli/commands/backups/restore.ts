@@ -1,12 +1,12 @@
-import { EXIT, UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
-import { restoreScratch, type RestoreRequest } from "../../operations/restore/restore.ts";
-import { dropScratch, listScratch, promoteScratch, type RestorePlace } from "../../operations/restore/scratch.ts";
-import { timeOf, timeOrPosition, type RestoreTarget } from "../../operations/restore/target.ts";
-import { openStack } from "../../platforms/stack.ts";
-import { audited } from "../audited.ts";
-import { resultOf, type Verb } from "../events.ts";
-import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
+import { restoreScratch, type RestoreRequest } from "../../../operations/restore/restore.ts";
+import { dropScratch, listScratch, promoteScratch, type RestorePlace } from "../../../operations/restore/scratch.ts";
+import { timeOf, timeOrPosition, type RestoreTarget } from "../../../operations/restore/target.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import { audited } from "../../audited.ts";
+import { resultOf, type Verb } from "../../events.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
 
 interface RestoreFlags extends SetFlags, ReasonFlag {
   readonly to?: string;

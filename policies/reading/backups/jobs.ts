@@ -1,9 +1,9 @@
-import type { Resource } from "../../contract/graph.ts";
-import { LABELS } from "../../contract/labels.ts";
-import { componentOf, isContainer } from "./containers.ts";
-import { podsOf } from "./pods.ts";
-import { Reader } from "../model/reader.ts";
-import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
+import type { Resource } from "../../../contract/graph.ts";
+import { LABELS } from "../../../contract/labels.ts";
+import { componentOf, isContainer } from "../containers.ts";
+import { podsOf } from "../kubernetes/pods.ts";
+import { Reader } from "../../model/reader.ts";
+import { subjectOf, type StackContext, type Subject } from "../../model/rule.ts";
 
 /** A container that takes backups, with its configuration. */
 export interface BackupJob {

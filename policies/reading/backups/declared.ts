@@ -1,4 +1,4 @@
-import type { Resource } from "../../contract/graph.ts";
+import type { Resource } from "../../../contract/graph.ts";
 
 /** Whether a resource declares a backup schedule. */
 export function isSchedule(resource: Resource): boolean {

@@ -1,15 +1,15 @@
 import { Option } from "commander";
-import { EXIT, UserError } from "../../contract/errors.ts";
-import { LABELS } from "../../contract/labels.ts";
-import { backupHistory } from "../../operations/backups/history.ts";
-import { MANUAL_KINDS, type ManualKind } from "../../operations/backups/kinds.ts";
-import { requestBackup, type BackupRequest } from "../../operations/backups/request.ts";
-import type { Stack } from "../../platforms/platform.ts";
-import { verifyBackups } from "../../operations/backups/verify.ts";
-import { openStack } from "../../platforms/stack.ts";
-import { resultOf, type Verb } from "../events.ts";
-import { audited } from "../audited.ts";
-import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import { LABELS } from "../../../contract/labels.ts";
+import { backupHistory } from "../../../operations/backups/history.ts";
+import { MANUAL_KINDS, type ManualKind } from "../../../operations/backups/kinds.ts";
+import { requestBackup, type BackupRequest } from "../../../operations/backups/request.ts";
+import type { Stack } from "../../../platforms/platform.ts";
+import { verifyBackups } from "../../../operations/backups/verify.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import { resultOf, type Verb } from "../../events.ts";
+import { audited } from "../../audited.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
 
 /** backup: the backups of the database. */
 export const registerBackup: Register = (program, run) => {

@@ -1,8 +1,8 @@
-import type { Resource } from "../../contract/graph.ts";
-import { subjectOf, type StackContext, type Subject } from "../model/rule.ts";
-import type { Truth } from "../model/truth.ts";
+import type { Resource } from "../../../contract/graph.ts";
+import { subjectOf, type StackContext, type Subject } from "../../model/rule.ts";
+import type { Truth } from "../../model/truth.ts";
 import { kindOf } from "./pods.ts";
-import { isUnderstoodObject } from "./understood-kinds.ts";
+import { isUnderstoodObject } from "../understood-kinds.ts";
 
 /** The stack's Kubernetes objects of some kinds; those of the same name in other API groups are not among them. */
 export function objectsOf(context: StackContext, ...kinds: readonly string[]): readonly Subject[] {

@@ -1,6 +1,6 @@
-import type { Answer } from "../model/answer.ts";
-import type { Reader } from "../model/reader.ts";
-import { all, any, not, type Truth } from "../model/truth.ts";
+import type { Answer } from "../../model/answer.ts";
+import type { Reader } from "../../model/reader.ts";
+import { all, any, not, type Truth } from "../../model/truth.ts";
 import { quantity } from "./quantities.ts";
 import { matches } from "./selectors.ts";
 

@@ -1,9 +1,9 @@
-import { EXIT, UserError } from "../../contract/errors.ts";
-import { requestDrill, type DrillRequest } from "../../operations/restore/drill.ts";
-import { openStack } from "../../platforms/stack.ts";
-import { audited } from "../audited.ts";
-import { resultOf, type Verb } from "../events.ts";
-import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "./command.ts";
+import { EXIT, UserError } from "../../../contract/errors.ts";
+import { requestDrill, type DrillRequest } from "../../../operations/restore/drill.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import { audited } from "../../audited.ts";
+import { resultOf, type Verb } from "../../events.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
 
 /** drill: a restore for real. */
 export const registerDrill: Register = (program, run) => {

@@ -1,8 +1,8 @@
-import { parseCron, type CronEngine } from "../../contract/cron/expression.ts";
-import { longestGap, type Gap } from "../../contract/cron/gaps.ts";
-import type { Environment } from "../model/environment.ts";
-import type { Reader } from "../model/reader.ts";
-import { all, UnknownTruth, type Truth } from "../model/truth.ts";
+import { parseCron, type CronEngine } from "../../../contract/cron/expression.ts";
+import { longestGap, type Gap } from "../../../contract/cron/gaps.ts";
+import type { Environment } from "../../model/environment.ts";
+import type { Reader } from "../../model/reader.ts";
+import { all, UnknownTruth, type Truth } from "../../model/truth.ts";
 
 /** What runs the schedules of an environment. */
 export function engineOf(environment: Environment): CronEngine {
