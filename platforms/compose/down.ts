@@ -5,6 +5,7 @@ import type { Operation, ProgressEvent } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { LABELS } from "../../contract/labels.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
+import { dropAllScratch } from "../../operations/restore/scratch.ts";
 import type { DownOptions } from "../platform.ts";
 import type { ComposeDown } from "../results.ts";
 import { branchesVolume } from "./branches/container.ts";
@@ -23,6 +24,8 @@ export async function* composeDown(stack: DockerStack, { volumes, confirm }: Dow
     await confirm?.({ name: instance, data: true, volumes: owned, home, files: homeEntries(home, instance).own });
   }
 
+  // Restored servers use the volume of the backups.
+  await dropAllScratch(instance);
   // The router stops first, so that it sends no user to a server that is stopping.
   containers.sort((a, b) => Number(b.component === "router") - Number(a.component === "router"));
   for (const { component } of containers)

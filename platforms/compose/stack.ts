@@ -48,20 +48,19 @@ export function composeStack(declared: DeclaredStack): Stack {
     },
     down: (options) =>
       withStackLock(place, "down", async function* () {
-        if (!(await madeByEngine(settings.instance))) {
-          const result = yield* composeDown(stack, options);
-          await dropAllScratch(settings.instance);
-          return result;
-        }
+        if (!(await madeByEngine(settings.instance))) return yield* composeDown(stack, options);
         const { confirm, volumes } = options;
         const { own } = homeEntries(home, settings.instance);
-        // The engine does not know them, and they use its volumes.
-        await removeBranches(settings.instance, volumes);
-        const result = yield* (await loadEngine()).engineDown(engineTarget(stack), {
-          ...options,
-          confirm: confirm && ((plan) => confirm({ ...plan, home, files: own })),
-        });
-        await dropAllScratch(settings.instance);
+        const result = yield* (await loadEngine()).engineDown(
+          engineTarget(stack),
+          { ...options, confirm: confirm && ((plan) => confirm({ ...plan, home, files: own })) },
+          {
+            confirmed: async () => {
+              await removeBranches(settings.instance, volumes);
+              await dropAllScratch(settings.instance);
+            },
+          },
+        );
         if (volumes) yield* removeFiles(home, settings.instance, []);
         return result;
       }),

@@ -44,7 +44,7 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       return yield* (await loadEngine()).enginePreview(clusterTarget(declared), signal, reach);
     },
     down: async function* (options) {
-      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options, reach);
+      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options, { prepare: reach });
     },
     status: async () => (await loadKubernetes()).clusterStatus(declared),
     logs: async function* (options) {

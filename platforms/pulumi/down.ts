@@ -8,6 +8,14 @@ import { nameOf } from "./changes.ts";
 import { openEngine } from "./open.ts";
 import type { EngineTarget, Prepare } from "./target.ts";
 
+/** What a platform does itself. */
+export interface DownSteps {
+  /** Before the question. */
+  readonly prepare?: Prepare;
+  /** After the question: removes what uses the engine's resources and the engine does not know. */
+  readonly confirmed?: () => Promise<void>;
+}
+
 /**
  * Deletes what the engine made of a stack. What holds data, and the keys that open it, is protected and stays, unless `volumes` is
  * set. A key whose data is elsewhere always stays.
@@ -15,13 +23,14 @@ import type { EngineTarget, Prepare } from "./target.ts";
 export async function* engineDown(
   target: EngineTarget,
   { volumes, confirm, signal }: DownOptions,
-  prepare?: Prepare,
+  { prepare, confirmed }: DownSteps = {},
 ): Operation<EngineDown> {
   const { stack } = target;
   const { engine, settings } = yield* timed("open", `open stack ${stack}`, () => openEngine(target));
   if (prepare !== undefined) yield* prepare(settings);
   const local = settings.environment === "local";
   if (volumes || !local) await confirm?.({ name: stack, data: volumes });
+  await confirmed?.();
   const protectedUrns = async () => (await engine.resources()).filter(({ protect }) => protect).map(({ urn }) => urn);
   if (volumes) await engine.unprotect((await protectedUrns()).filter((urn) => !opensRemoteData(urn, settings)));
   const { counts } = yield* engine.destroy({ signal });
