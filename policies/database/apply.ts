@@ -51,10 +51,19 @@ const LIMITED = "select current_setting('lock_timeout') <> '0' as limited";
  *
  * @param answer what the conditions of DO blocks that ask for their surroundings get for an answer, and those that ask for an
  *   object if it is true. @default the answer of this database
+ * @param afterEach what else happens to the database between two files
  */
-export async function apply(postgres: Postgres, migrations: readonly SqlFile[], answer?: boolean): Promise<Applied> {
+export async function apply(
+  postgres: Postgres,
+  migrations: readonly SqlFile[],
+  answer?: boolean,
+  afterEach?: () => Promise<void>,
+): Promise<Applied> {
   const run = new Run(postgres, answer);
-  for (const { file, text } of migrations) await run.file(file, text);
+  for (const { file, text } of migrations) {
+    await run.file(file, text);
+    await afterEach?.();
+  }
   return { statements: run.statements, at: (xmin) => run.at(xmin), conditions: run.conditions };
 }
 

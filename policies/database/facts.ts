@@ -23,6 +23,8 @@ export interface Database {
   /** What the comments of tables declare to be open. */
   readonly declarations: readonly DeclaredAccess[];
   readonly openings: readonly Opening[];
+  /** What the queue of backups does not do for its runner; absent if the migrations have none. */
+  readonly backupQueue?: readonly string[];
   /** Roles that a request can get. */
   readonly apiRoles: readonly string[];
   /** Conditions of DO blocks that cannot be tried with their other answer. */

@@ -7,6 +7,7 @@ import { UserError } from "../../contract/errors.ts";
 import { makeFolder } from "../../contract/machine/make-folder.ts";
 import { readMigrations } from "../../contract/sql/files.ts";
 import { apply, type OpenCondition, type SqlFile } from "./apply.ts";
+import { BackupQueue } from "./backup-queue.ts";
 import { baselineOf } from "./baseline.ts";
 import { readCatalog } from "./catalog.ts";
 import { readOpenings } from "./openings.ts";
@@ -110,9 +111,11 @@ async function readOnce(
   try {
     if (prelude !== undefined) await postgres.run(prelude.text);
     const baseline = await baselineOf(postgres);
-    const applied = await apply(postgres, migrations, answer);
+    const queue = new BackupQueue(postgres);
+    const applied = await apply(postgres, migrations, answer, () => queue.declare());
     // The last file may leave the connection with another role.
     await postgres.run("reset session authorization; reset role");
+    const backupQueue = await queue.problems();
     const catalog = await readCatalog(postgres, baseline, applied.at);
     const openings = await readOpenings(postgres, baseline, catalog.apiRoles, applied.statements, applied.at);
     const schema = await readSchema(postgres, catalog.apiRoles, applied.at);
@@ -142,6 +145,7 @@ async function readOnce(
       proofs,
       declarations,
       openings,
+      ...(backupQueue === undefined ? {} : { backupQueue }),
       apiRoles: catalog.apiRoles,
       untried: [],
       alternatives: [],

@@ -4,6 +4,7 @@ import { encryption } from "./encryption.ts";
 import { failureDomain } from "./failure-domain.ts";
 import { jobsRun } from "./jobs-run.ts";
 import { onTime } from "./on-time.ts";
+import { queue } from "./queue.ts";
 import { recoveryPoint } from "./recovery-point.ts";
 import { retention } from "./retention.ts";
 import { runnerSchedules } from "./runner-schedules.ts";
@@ -17,6 +18,7 @@ export const BACKUP_RULES: readonly Rule[] = [
   onTime,
   jobsRun,
   runnerSchedules,
+  queue,
   timeZones,
   retention,
   recoveryPoint,

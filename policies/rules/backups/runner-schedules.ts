@@ -7,7 +7,14 @@ import { isContainer, isFor } from "../../reading/containers.ts";
 import { isSchedule } from "../../reading/backups/declared.ts";
 
 const SOCKET = "/run/postgresql";
-const VARIABLES = ["BACKUP_ARCHIVE_FULLS", "BACKUP_PASSPHRASE_FILE", "BACKUP_SCHEDULES"];
+const VARIABLES = [
+  "BACKUP_ARCHIVE_FULLS",
+  "BACKUP_PASSPHRASE_FILE",
+  "BACKUP_SCHEDULES",
+  "DRILL_SCHEDULE",
+  "SCRATCH",
+  "SCRATCH_BUFFERS",
+];
 
 /** The runner of the local backups has the declared schedules. */
 export const runnerSchedules: StackRule = {

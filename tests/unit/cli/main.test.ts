@@ -154,10 +154,11 @@ describe("the launcher", () => {
       writeFileSync(join(folder, "package-lock.json"), "{}");
       mkdirSync(join(folder, "cli/start"), { recursive: true });
       writeFileSync(join(folder, "cli/start/run"), 'echo "$(node --version) $*"\n');
-      // In place of the registry: `npm install --prefix FOLDER … node@VERSION` and `npm ci`.
-      const npm = `#!${bin}/bash\ncase $1 in
-        install) mkdir -p "$3/node_modules/node/bin" && ln -s ${process.execPath} "$3/node_modules/node/bin/node" ;;
-        ci) mkdir node_modules ;;\nesac\n`;
+      cpSync(join(PROJECT_ROOT, "images/node"), join(folder, "images/node"), { recursive: true });
+      // In place of the registry: `npm ci --prefix FOLDER` with the lock file there, and `npm ci`.
+      const npm = `#!${bin}/bash\nif [ "$2" = --prefix ] && [ -f "$3/package-lock.json" ]; then
+        mkdir -p "$3/node_modules/node/bin" && ln -s ${process.execPath} "$3/node_modules/node/bin/node"
+      else mkdir node_modules; fi\n`;
       writeFileSync(join(bin, "npm"), npm, { mode: 0o755 });
       const start = () => runProgram(join(folder, "exai"), ["up", "--plain"], { env: { PATH: bin } });
       const [first, second] = [await start(), await start()];
