@@ -36,9 +36,14 @@ export const runnerSchedules: StackRule = {
     const schedules = context.graph.resources.filter(isSchedule).map((resource) => subjectOf(resource).inputs);
     if (schedules.length === 0) return;
     const runners = backupJobs(context).filter(({ subject }) => isContainer(subject.resource));
+    // A container whose label is unknown may be the runner.
+    const unknown = context.graph.resources
+      .filter(isContainer)
+      .map((resource) => isFor(subjectOf(resource).inputs, "backup-runner"))
+      .filter((truth) => typeof truth !== "boolean");
     yield judgeAt(
       { object: "backups", path: "" },
-      runners.length === 1,
+      any(runners.length === 1, ...unknown),
       `${runners.length} containers run the declared backups instead of one`,
       "add the component of exai:backups once",
     );
