@@ -22,7 +22,7 @@ const SIDE_BY_SIDE = Math.min(3, 2 * availableParallelism());
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 
-/** `./exai test` runs the projects in this order, `containers` and `cluster` at the same time. */
+/** `./exai test` runs the projects in this order. */
 export default defineConfig({
   test: {
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },

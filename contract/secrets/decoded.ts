@@ -23,7 +23,7 @@ function* decodedOnce(text: string): Generator<string> {
       .replace(/\\(?:u|x)([\da-f]{4}|[\da-f]{2})/gi, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))
       .replaceAll(/\\(["/])/g, "$1");
   // base64 of several lines, as the command prints it.
-  const whole = /^[\w+/=\s-]+$/.test(text) && text.trim().includes('\n') ? [text.replaceAll(/\s+/g, "")] : [];
+  const whole = /^[\w+/=\s-]+$/.test(text) && text.trim().includes("\n") ? [text.replaceAll(/\s+/g, "")] : [];
   for (const word of [...whole, ...text.matchAll(/[A-Za-z\d+/_-]{16,}={0,2}/g)].map(String)) {
     if (/^(?:[\da-f]{2}){10,}$/i.test(word)) {
       const hex = readable(Buffer.from(word, "hex"));
