@@ -8,3 +8,6 @@ export async function loadPgDelta() {
   ]);
   return { ...library, resolveView };
 }
+
+/** Reads what an extension keeps in tables of its own, such as the jobs of pg_cron. */
+export type ExtensionHandler = Awaited<ReturnType<typeof loadPgDelta>>["supabaseProfile"]["handlers"][number];

@@ -2,7 +2,7 @@ import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { clientOptions, databaseUrl } from "../migrations/url.ts";
-import { loadPgDelta, type FactBase } from "./pg-delta.ts";
+import { loadPgDelta, type ExtensionHandler, type FactBase, type StableId } from "./pg-delta.ts";
 
 /** The schema of a database, as facts about its objects. */
 export interface SchemaFacts {
@@ -52,7 +52,8 @@ export async function readFacts(url: string): Promise<SchemaFacts> {
  */
 export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts> {
   const { extract, supabaseProfile } = await loadPgDelta();
-  const { factBase, pgVersion, diagnostics } = await extract(pool, { handlers: supabaseProfile.handlers });
+  const handlers = supabaseProfile.handlers.map(withoutOwnJobs);
+  const { factBase, pgVersion, diagnostics } = await extract(pool, { handlers });
   const unknown = diagnostics.filter(({ code }) => code === "unmodeled_kind");
   if (unknown.length > 0)
     throw new UserError(
@@ -62,6 +63,24 @@ export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts
       "drop them, or keep them in an extension",
     );
   return { all: factBase, managed: await managedFacts(factBase), serverVersion: pgVersion };
+}
+
+/** Jobs of pg_cron that the runner of the backups schedules when it starts: no migration makes them. */
+const OWN_JOBS = "exai-";
+
+function withoutOwnJobs(handler: ExtensionHandler): ExtensionHandler {
+  const isOwn = (id: StableId) => id.kind === "extensionIntent" && id.ext === "pg_cron" && id.key.startsWith(OWN_JOBS);
+  return {
+    ...handler,
+    capture: async (...given) => {
+      const { facts, edges, ...rest } = await handler.capture(...given);
+      return {
+        ...rest,
+        facts: facts.filter(({ id }) => !isOwn(id)),
+        edges: edges.filter(({ from, to }) => !isOwn(from) && !isOwn(to)),
+      };
+    },
+  };
 }
 
 /** The facts of what the project manages. */

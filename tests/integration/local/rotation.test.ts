@@ -8,13 +8,13 @@ import { SERVER_PATHS } from "../../../contract/server.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import type { Journal } from "../../../operations/rollout/model/journal.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
-import { EXAI, LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
+import { EXAI, LocalInstance, BRIEF_GATES } from "../../support/local-instance.ts";
 import { roundTrip, signToken, TokenUsers, type IssuedToken } from "../../support/token-users.ts";
 
 /** Life of a token in this test, seconds: the run after the one that is killed in "age" must still find them alive. */
 const LIFETIME = 30;
 
-const SETTINGS = { ...PATIENT_GATES, grafana: "false", graceSeconds: "5" };
+const SETTINGS = { ...BRIEF_GATES, grafana: "false", graceSeconds: "5" };
 
 const ROTATE = ["secrets", "rotate", "jwt", "--steps", "50,100", "--hold", "1s", "--bake", "1s"];
 

@@ -170,6 +170,10 @@ function postgresPage(seconds: number): string {
       `${BACKUP_METRICS.failures}{${labelled(labels)}} 0`,
     ]),
     `${BACKUP_METRICS.walLastArchived} ${now - 5}`,
+    `${BACKUP_METRICS.damaged} 0`,
+    `${BACKUP_METRICS.lastDrill}{schedule="monthly"} ${now - 600}`,
+    `${BACKUP_METRICS.drillRto}{schedule="monthly"} 120`,
+    `${BACKUP_METRICS.drillRpo}{schedule="monthly"} 5`,
   ].join("\n")}\n`;
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
 import { failures } from "../../support/load/http.ts";
 import { Load } from "../../support/load/load.ts";
-import { LocalInstance, PATIENT_GATES } from "../../support/local-instance.ts";
+import { LocalInstance, BRIEF_GATES } from "../../support/local-instance.ts";
 import { until } from "../../support/rollout/stack.ts";
 
 let instance: LocalInstance;
@@ -39,7 +39,7 @@ it("`up` in the middle of a rollout is refused while a controller leads it, and 
   await load.start();
   controller = instance.start(
     ["cutover", "--image", LOCAL_IMAGES.referenceServer, "--steps", "25,100", "--hold", "5m", "--again"],
-    PATIENT_GATES,
+    BRIEF_GATES,
   );
   await until("a quarter of the users on green", 120, async () => {
     if (controller?.exitCode !== null) throw new Error(`the cutover ended with ${String(controller?.exitCode)}`);

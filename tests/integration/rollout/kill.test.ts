@@ -119,6 +119,7 @@ describe("a controller that is killed", () => {
         cutover(own(), { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer, skipHooks: true }),
       );
       expect(urgent.code).toBe(0);
+      expect((await runVerb(rollback(own(), {}))).code).toBe(0);
     } finally {
       await receiver.close();
     }

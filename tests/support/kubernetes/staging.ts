@@ -10,7 +10,7 @@ import { gatewayOf, GATEWAY_NAMESPACE, gatewayAddress } from "./stack.ts";
 import { loadImage, provideImages } from "./images.ts";
 import { certificate } from "./stand-ins.ts";
 import { KubernetesApi } from "./api.ts";
-import { PATIENT_GATES } from "../local-instance.ts";
+import { BRIEF_GATES } from "../local-instance.ts";
 import { startSupabaseApi, type SupabaseApi } from "../supabase-api/server.ts";
 
 /** The project that staging is a branch of. */
@@ -71,7 +71,7 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     serverCpus: "0.6",
     serverMemory: "192",
     graceSeconds: "5",
-    ...PATIENT_GATES,
+    ...BRIEF_GATES,
     // It has no volumes for a pod that runs, and no place for Grafana's image.
     metricsStorage: "ephemeral",
     grafana: "false",
