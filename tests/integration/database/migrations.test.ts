@@ -295,7 +295,7 @@ describe("the exporter's queries", () => {
     await client.connect();
     try {
       await stack.sql("select exai.backup_declare('probe', 'full', 'daily', '0 2 * * *', 'UTC', 7)");
-      await stack.sql("select exai.drill_declare('probe', '0 4 1 * *', 'UTC', 60)");
+      await stack.sql("select exai.drill_declare('probe', '0 4 1 * *', 'UTC', 50)");
       const queries = parse(backupQueries()) as Record<string, { query: string; metrics: Record<string, unknown>[] }>;
       for (const { query, metrics } of Object.values(queries)) {
         const { rows } = await client.query<Record<string, unknown>>(query);
