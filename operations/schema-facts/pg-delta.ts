@@ -9,5 +9,5 @@ export async function loadPgDelta() {
   return { ...library, resolveView };
 }
 
-/** Reads what an extension keeps in tables of its own, such as the jobs of pg_cron. */
+/** Reads what an extension keeps in its tables, such as the jobs of pg_cron. */
 export type ExtensionHandler = Awaited<ReturnType<typeof loadPgDelta>>["supabaseProfile"]["handlers"][number];
