@@ -14,6 +14,8 @@ const OWN = [
     "compose.yaml",
     "engine",
     "files",
+    // Which registries did not answer; in the folder of the stack with the default name.
+    "registry.json",
     "rollout",
     "rotation.json",
     "rotations",
