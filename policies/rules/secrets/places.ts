@@ -51,7 +51,8 @@ export const secretPlaces: StackRule = {
 
 /** The paths of a resource at which a secret may be; undefined for resources that keep their inputs. */
 function allowedIn(resource: Resource): RegExp | undefined {
-  if (isContainer(resource)) return /^(?:uploads\[\d+\]\.content(?:Base64)?|envs\[\d+\])$/;
+  // The engine marks the whole list of files if one content is secret.
+  if (isContainer(resource)) return /^(?:uploads|envs)\b/;
   if (resource.type.startsWith("docker:index/") && !/:Secret$|registry/i.test(resource.type)) return /^$/;
   const kind = kindOf(resource);
   if (kind === undefined) return undefined;
