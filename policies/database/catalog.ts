@@ -125,7 +125,8 @@ const TABLE_KINDS: ReadonlyMap<string, Table["kind"]> = new Map([
   ["f", "foreign table"],
 ]);
 
-const COMMANDS: Readonly<Record<string, readonly Command[]>> = {
+/** Commands of a policy, by `pg_policy.polcmd`. */
+export const COMMANDS: Readonly<Record<string, readonly Command[]>> = {
   r: ["select"],
   a: ["insert"],
   w: ["update"],

@@ -2,24 +2,13 @@ import type { SourcePosition } from "../../contract/graph.ts";
 import { loadParser } from "../proof/bodies.ts";
 import { declarationsIn } from "../proof/declarations.ts";
 import type { Clause, Relation, Routine, Schema } from "../proof/schema.ts";
-import { qualified } from "./catalog.ts";
-import type { Command, DeclaredAccess } from "./facts.ts";
-import { literal, type Postgres } from "./postgres.ts";
+import { COMMANDS, qualified } from "./catalog.ts";
+import type { DeclaredAccess } from "./facts.ts";
+import { literal, type Postgres, USER_SCHEMAS } from "./postgres.ts";
 
 // cspell:ignore attidentity proconfig proisstrict sqlbody adbin adnum adrelid attrdef convalidated indexprs indimmediate lanname oprnamespace proallargtypes proargmodes proargnames prokind prolang pronargs proretset provolatile viewdef
 
 type Located = (xmin: string) => SourcePosition | undefined;
-
-const COMMANDS: Readonly<Record<string, readonly Command[]>> = {
-  r: ["select"],
-  a: ["insert"],
-  w: ["update"],
-  d: ["delete"],
-  "*": ["select", "insert", "update", "delete"],
-};
-
-/** All schemas but PostgreSQL's own. */
-const SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
 
 /** Reads what the proof needs. Names are printed under an empty search_path, so that each has its schema. */
 export async function readSchema(postgres: Postgres, apiRoles: readonly string[], at: Located): Promise<Schema> {
@@ -42,7 +31,7 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
          (select coalesce(json_agg(json_build_object('columns', ${named("k.conrelid", "k.conkey")}, 'target', tn.nspname || '.' || t.relname, 'targetColumns', ${named("k.confrelid", "k.confkey")})), '[]')
           from pg_constraint k join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace where k.conrelid = c.oid and k.contype = 'f' and k.convalidated) as references,
          case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition, obj_description(c.oid, 'pg_class') as comment
-       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${SCHEMAS} order by 1`,
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${USER_SCHEMAS} order by 1`,
     );
     const clauses = await rows<Omit<Clause, "commands" | "source"> & { command: string; xmin: string }>(
       postgres,
@@ -59,7 +48,7 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
          p.proretset as set, p.proisstrict as strict, p.prosecdef as definer,
          coalesce((select bool_or(s !~ '^search_path=') from unnest(p.proconfig) s), false) as configured,
          (select substr(s, 13) from unnest(p.proconfig) s where s like 'search_path=%') as "searchPath"
-       from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where p.prokind = 'f' and ${SCHEMAS}`,
+       from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where p.prokind = 'f' and ${USER_SCHEMAS}`,
     );
     const [catalog] = await rows<Pick<Schema, "builtIn" | "aggregates" | "ownOperators">>(
       postgres,
@@ -67,7 +56,7 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
            select proname, case when bool_and(provolatile = 'i' and not proretset) then 'immutable' when bool_or(provolatile = 'v') then 'volatile' else 'stable' end as volatility
            from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1) f) as "builtIn",
          array(select distinct proname from pg_proc where prokind = 'a') as aggregates,
-         exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${SCHEMAS} and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
+         exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
            or exists (select from pg_cast k where k.oid >= 16384 and not exists (select from pg_depend e where e.classid = 'pg_cast'::regclass and e.objid = k.oid and e.deptype = 'e')) as "ownOperators"`,
     );
     return {
