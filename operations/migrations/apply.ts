@@ -214,7 +214,7 @@ export async function readLedger(
     );
     return new Map(history.rows.map((row) => [row.version, row]));
   };
-  return withClient(database, read, seconds).catch((cause: unknown) => {
+  return withClient(database, read, { seconds }).catch((cause: unknown) => {
     throw unreachable(database, cause instanceof Error ? cause.message || cause.name : String(cause), cause);
   });
 }

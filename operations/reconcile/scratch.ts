@@ -102,7 +102,9 @@ async function answering(url: string, name: string, signal: AbortSignal | undefi
   const deadline = performance.now() + START_SECONDS * 1000;
   for (;;) {
     signal?.throwIfAborted();
-    const up = await withClient(databaseUrl(url), (client) => client.query("select"), 2).catch(() => undefined);
+    const up = await withClient(databaseUrl(url), (client) => client.query("select"), { seconds: 2 }).catch(
+      () => undefined,
+    );
     if (up !== undefined) return;
     const state = (await tryDocker(["inspect", "--format", "{{.State.Status}}", name])).stdout.trim();
     if (performance.now() > deadline || state !== "running") {

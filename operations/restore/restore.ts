@@ -1,3 +1,4 @@
+import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
@@ -192,8 +193,7 @@ function settingsOf({ timeline, commits, backup }: Located, goal: Goal): Readonl
 }
 
 async function fate(server: ScratchServer, table: string): Promise<Fate> {
-  const name = table.replaceAll("'", "''");
-  const size = await server.sql(`select pg_relation_size(to_regclass('${name}'))`);
+  const size = await server.sql(`select pg_relation_size(to_regclass(${pg.escapeLiteral(table)}))`);
   return size === "" ? "gone" : size === "0" ? "empty" : "kept";
 }
 
