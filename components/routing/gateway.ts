@@ -141,8 +141,10 @@ export function sharedRoute(spec: RoutingSpec, listener: Listener, weights: Weig
 const INTERNAL_HEADERS = [HEADERS.access, HEADERS.pinned, HEADERS.sessionSlot];
 
 /**
- * Rules that select one slot regardless of the weights: a session's tag, and the slot of a verified token. They are
- * permanent, so that both slots' clusters exist before traffic is shifted to them.
+ * Permanent rules next to the weighted ones. Most select one slot regardless of the weights: a session's tag, and the slot of a
+ * verified token. The `kept` ones match no request, since no token has their value and the gateway removes the header of an
+ * outsider. Envoy Gateway makes no cluster for a backend with weight 0. Without these rules the clusters of a slot would come and
+ * go with its weight, and a proxy whose routes name a cluster that it does not have yet answers 500.
  */
 export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObject {
   const rule = (
@@ -168,12 +170,22 @@ export function pinnedRoute(spec: RoutingSpec, listener: Listener): GatewayObjec
       timeouts: ROUTE_TIMEOUTS,
     };
   };
+  const kept = (kind: ClusterKind, slot: Slot): Record<string, unknown> => ({
+    name: `${kind}-kept-${slot}`,
+    matches: kindMatches(kind).map((place) => ({
+      ...place,
+      headers: [{ type: "Exact", name: HEADERS.pinned, value: `${slot}-kept` }],
+    })),
+    backendRefs: [backendRef(spec, kind, slot, 1)],
+    timeouts: ROUTE_TIMEOUTS,
+  });
   const places = LISTENER_KINDS[listener].flatMap(kindMatches);
   const mcp = { path: { type: "PathPrefix", value: SERVER_PATHS.mcp } };
   return route(spec, listener, [
     ...AUDIENCES.flatMap((audience) =>
       SLOTS.map((slot) => rule(audience, slot, listener === "http" ? audience : `${audience}-websocket`, places)),
     ),
+    ...LISTENER_KINDS[listener].flatMap((kind) => SLOTS.map((slot) => kept(kind, slot))),
     ...(spec.sessionTags && listener === "http"
       ? SLOTS.flatMap((slot) => [
           rule("session", slot, "stream", [{ ...mcp, method: "GET" }]),

@@ -25,8 +25,8 @@ export const CLUSTER_KINDS = [
 export type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
 /**
- * Kinds that say how a slot is, for requests that no client can steer. On Envoy Gateway a slot without weight has no cluster of
- * `plain`, since none is made for a backend with weight 0; `probe` always has one.
+ * Kinds that say how a slot is, for requests that no client can steer. A slot without weight has had probes alone, and Envoy has
+ * no series of a cluster before its first request.
  */
 export const JUDGED_KINDS: readonly ClusterKind[] = ["plain", "probe"];
 

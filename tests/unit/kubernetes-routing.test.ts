@@ -95,8 +95,22 @@ describe("the pinned route", () => {
   });
 
   it("has no sessions on the WebSocket port, or if tagging is off", () => {
-    expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(4);
-    expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(4);
+    expect(rules(pinnedRoute(spec, "websocket"))).toHaveLength(6);
+    expect(rules(pinnedRoute({ ...spec, sessionTags: false }, "http"))).toHaveLength(8);
+  });
+
+  it("refers to each backend of the shared route, so that the clusters stay when a weight becomes 0", () => {
+    const backends = (object: GatewayObject) =>
+      rules(object).flatMap(({ backendRefs = [] }) => backendRefs.map(({ name, port }) => `${name}:${String(port)}`));
+    for (const given of [spec, { ...spec, sessionTags: false }])
+      for (const listener of LISTENERS) {
+        const pinned = pinnedRoute(given, listener);
+        expect(backends(pinned)).toEqual(
+          expect.arrayContaining(backends(sharedRoute(given, listener, { blue: 50, green: 50 }))),
+        );
+        for (const { backendRefs = [] } of rules(pinned))
+          for (const { weight } of backendRefs) expect(weight).toBeGreaterThan(0);
+      }
   });
 
   it("has nothing that keeps the gateway from merging clusters", () => {

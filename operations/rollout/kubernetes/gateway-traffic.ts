@@ -88,10 +88,9 @@ export class GatewayTraffic implements TrafficDriver {
     ]);
     const ready = (slot: Slot): boolean =>
       (deployments[SLOTS.indexOf(slot)]?.status?.readyReplicas ?? 0) > 0 &&
-      clusters.every((each) => {
-        const judged = each.filter(({ kind, ...one }) => one.slot === slot && JUDGED_KINDS.includes(kind));
-        return judged.length > 0 && judged.every(({ healthy }) => healthy > 0);
-      });
+      clusters.every((each) =>
+        JUDGED_KINDS.every((kind) => each.some((one) => one.slot === slot && one.kind === kind && one.healthy > 0)),
+      );
     return { blue: ready("blue"), green: ready("green") };
   }
 

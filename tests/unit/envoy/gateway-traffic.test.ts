@@ -13,10 +13,12 @@ const NAMESPACE = "exai-test";
 /** What a proxy answers that has the first table and both slots. */
 const CONFIGURED: Readonly<Record<string, unknown>> = {
   "/clusters?format=json": {
-    cluster_statuses: SLOTS.map((slot) => ({
-      name: `service/${NAMESPACE}/${slotHost(slot)}/${String(HTTP_PORT)}/http`,
-      host_statuses: [{ health_status: { eds_health_status: "HEALTHY" } }],
-    })),
+    cluster_statuses: SLOTS.flatMap((slot) =>
+      [HTTP_PORT, KIND_PORTS.probe].map((port) => ({
+        name: `service/${NAMESPACE}/${slotHost(slot)}/${String(port)}/http`,
+        host_statuses: [{ health_status: { eds_health_status: "HEALTHY" } }],
+      })),
+    ),
   },
   "/config_dump?resource=dynamic_route_configs": {
     configs: LISTENERS.map((listener) => {
@@ -94,16 +96,15 @@ describe("a slot without weight", () => {
   });
   const ready = (clusters: Readonly<Record<string, typeof HEALTHY>>) =>
     traffic(proxy(withClusters(clusters), true)).readiness();
-  const blue = { "server-blue/8080": HEALTHY };
+  const blue = { "server-blue/8080": HEALTHY, [`server-blue/${String(KIND_PORTS.probe)}`]: HEALTHY };
   const [probe, tester] = [`server-green/${String(KIND_PORTS.probe)}`, `server-green/${String(KIND_PORTS.tester)}`];
 
-  it("is ready by the cluster of its probes, since the gateway makes no cluster of plain requests for it", async () => {
-    expect(await ready({ ...blue, [probe]: HEALTHY })).toEqual({ blue: true, green: true });
-  });
-
   it("is not ready without a healthy replica in each cluster that users and probes have", async () => {
-    expect(await ready({ ...blue, [probe]: [] })).toEqual({ blue: true, green: false });
-    expect(await ready({ ...blue, [probe]: HEALTHY, "server-green/8080": [] })).toEqual({ blue: true, green: false });
-    expect(await ready({ ...blue, [tester]: HEALTHY })).toEqual({ blue: true, green: false });
+    const plain = "server-green/8080";
+    expect(await ready({ ...blue, [probe]: HEALTHY, [plain]: HEALTHY })).toEqual({ blue: true, green: true });
+    expect(await ready({ ...blue, [probe]: [], [plain]: HEALTHY })).toEqual({ blue: true, green: false });
+    expect(await ready({ ...blue, [probe]: HEALTHY, [plain]: [] })).toEqual({ blue: true, green: false });
+    expect(await ready({ ...blue, [probe]: HEALTHY })).toEqual({ blue: true, green: false });
+    expect(await ready({ ...blue, [plain]: HEALTHY, [tester]: HEALTHY })).toEqual({ blue: true, green: false });
   });
 });

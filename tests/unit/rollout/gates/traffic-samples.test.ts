@@ -49,7 +49,7 @@ describe("the traffic of both slots", () => {
     ]);
   });
 
-  it("is known of a slot that has had only probes, since the gateway has no plain cluster of a slot without weight", () => {
+  it("is known of a slot that has had only probes, since Envoy has no series before the first plain request", () => {
     const of = (kind: string) => ({ ...scraped(100, 102), labels: { ...scraped().labels, kind } });
     expect(trafficOf([of("probe")], 100, 103).known).toEqual(["green"]);
     for (const kind of ["tester", "session"]) expect(trafficOf([of(kind)], 100, 103).known).toEqual([]);
