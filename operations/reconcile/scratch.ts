@@ -118,11 +118,17 @@ async function answering(url: string, name: string, signal: AbortSignal | undefi
 
 /**
  * Takes from a scratch server what only the local image brings, if the server that it stands for does not have it: a hosted
- * project has no functions of the local backups.
+ * project has no functions of the local backups. Whether the role of the server can log in does not depend on migrations: each stack gives
+ * it a password, so the scratch server has it as the other server does.
  */
 export async function matchPlatform(scratch: Client, target: Client): Promise<void> {
-  const { rows } = await target.query<{ local: boolean }>("select to_regnamespace('exai_local') is not null as local");
-  if (rows[0]?.local === true) return;
+  const { rows } = await target.query<{ local: boolean; login: boolean }>(
+    `select to_regnamespace('exai_local') is not null as local,
+       exists (select from pg_roles where rolname = 'exai_server' and rolcanlogin) as login`,
+  );
+  const { local = false, login = false } = rows[0] ?? {};
+  if (login) await scratch.query("alter role exai_server login");
+  if (local) return;
   await scratch.query(`drop schema exai_local cascade; drop extension pg_cron cascade;
-    drop owned by exai_backup, exai_monitor cascade; drop role exai_backup, exai_monitor`);
+    drop owned by exai_backup, exai_monitor cascade; drop role exai_backup, exai_monitor${login ? "" : ", exai_server"}`);
 }

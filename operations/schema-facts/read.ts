@@ -65,7 +65,7 @@ export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts
   return { all: factBase, managed: await managedFacts(factBase), serverVersion: pgVersion };
 }
 
-/** Jobs of pg_cron that the runner of the backups schedules when it starts: no migration makes them. */
+/** Jobs of pg_cron that the project schedules where pg_cron is: they are no part of the schema. */
 const OWN_JOBS = "exai-";
 
 function withoutOwnJobs(handler: ExtensionHandler): ExtensionHandler {

@@ -1,15 +1,54 @@
--- Every table is closed by default: security enabled and forced, policies there, nothing for anon.
+-- Every table is closed by default: security enabled and forced, and for each role exactly the commands that are expected.
+-- cspell:ignore siud
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 
-create temporary table expected (name text primary key);
-insert into expected (name) values
-  ('auditor_observations'), ('backup_history'), ('backup_schedules'), ('backup_verification'), ('conversations'), ('drill_schedules'),
-  ('exai_issues'), ('files'), ('mcp_sessions'), ('messages'), ('monitoring_events'), ('performance_benchmarks'),
-  ('production_incidents'), ('production_metrics'), ('provider_file_uploads'), ('restore_beacons'), ('restore_drills'), ('sessions'), ('system_health');
+-- What each role may do with each table: s is select, i insert, u update, d delete, with a privilege on the table or on some of its columns,
+-- and with a policy. anon may do nothing anywhere.
+create temporary table expected (name text primary key, authenticated text, service_role text, exai_server text, exai_backup text, exai_monitor text);
+insert into expected values
+  ('api_keys',               'su',   'siud', '',    '',    ''),
+  ('audit_log',              's',    'si',   'i',   '',    ''),
+  ('auditor_observations',   '',     'siud', '',    '',    ''),
+  ('backup_history',         '',     'siud', '',    'siu', 's'),
+  ('backup_schedules',       '',     'siud', '',    'siu', 's'),
+  ('backup_verification',    '',     'siud', '',    'si',  's'),
+  ('conversations',          'siud', 'siud', '',    '',    ''),
+  ('deployments',            '',     'siud', 'siu', '',    's'),
+  ('drill_schedules',        '',     'siud', '',    'siu', 's'),
+  ('exai_issues',            'si',   'siud', '',    '',    ''),
+  ('files',                  'siud', 'siud', '',    '',    ''),
+  ('incident_events',        '',     'siud', '',    '',    ''),
+  ('mcp_sessions',           'siud', 'siud', 'i',   '',    's'),
+  ('messages',               'siud', 'siud', 'i',   '',    ''),
+  ('monitoring_events',      '',     'siud', '',    '',    ''),
+  ('performance_benchmarks', '',     'siud', '',    '',    ''),
+  ('production_incidents',   '',     'siud', '',    '',    's'),
+  ('production_metrics',     '',     'siud', '',    '',    ''),
+  ('profiles',               'siud', 'siud', '',    '',    ''),
+  ('provider_file_uploads',  'siu',  'siud', 'siu', '',    ''),
+  ('provider_usage',         's',    'siud', 'i',   '',    's'),
+  ('rate_limit_buckets',     's',    'siud', 'siu', '',    ''),
+  ('rate_limits',            's',    'siud', 's',   '',    ''),
+  ('restore_beacons',        '',     'siud', '',    'si',  ''),
+  ('restore_drills',         '',     'siud', '',    'siu', 's'),
+  ('retention_policies',     '',     's',    '',    '',    's'),
+  ('sessions',               'siud', 'siud', '',    '',    ''),
+  ('storage_objects',        's',    'siud', 'siu', '',    ''),
+  ('system_health',          '',     'siud', '',    '',    ''),
+  ('tool_calls',             's',    'siud', 'i',   '',    's'),
+  ('upload_parts',           's',    'siud', 'sid', '',    ''),
+  ('uploads',                'si',   'siud', 'su',  '',    's');
 
-select plan(13 + 19 * 4);
+create temporary view expectation as
+select e.name, r.role, r.allowed, format('public.%I', e.name)::regclass::oid as relation
+from expected as e cross join lateral (values
+  ('anon', ''), ('authenticated', e.authenticated), ('service_role', e.service_role), ('exai_server', e.exai_server),
+  ('exai_backup', e.exai_backup), ('exai_monitor', e.exai_monitor)
+) as r(role, allowed);
+
+select plan(13 + (select count(*) from expected)::integer * (3 + 6 * 5));
 
 select set_eq(
   $$ select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') $$,
@@ -23,19 +62,28 @@ from pg_class as c join expected as e on e.name = c.relname where c.relnamespace
 select ok(c.relforcerowsecurity, format('row level security is forced on %s', c.relname))
 from pg_class as c join expected as e on e.name = c.relname where c.relnamespace = 'public'::regnamespace order by 1;
 
-select ok(
-  (select count(distinct p.cmd) = 4 from pg_policies as p where p.tablename = e.name and p.roles = '{service_role}'),
-  format('service_role has a policy for each command on %s', e.name)
-) from expected as e order by e.name;
+select ok(c.relacl::text !~ '[{,]=', format('PUBLIC has no privilege on %s', c.relname))
+from pg_class as c join expected as e on e.name = c.relname where c.relnamespace = 'public'::regnamespace order by 1;
+
+select is(
+  concat_ws(' and ',
+    case when case k.command
+      when 'delete' then has_table_privilege(e.role, e.relation, 'delete')
+      else has_any_column_privilege(e.role, e.relation, k.command)
+    end then 'privilege' end,
+    case when exists (
+      select from pg_policies as p
+      where p.schemaname = 'public' and p.tablename = e.name and p.cmd = upper(k.command) and e.role = any (p.roles)
+    ) then 'policy' end
+  ),
+  case when strpos(e.allowed, left(k.command, 1)) > 0 then 'privilege and policy' else '' end,
+  format('%s of %s by %s', k.command, e.name, e.role)
+) from expectation as e cross join (values ('select'), ('insert'), ('update'), ('delete')) as k(command) order by e.name, e.role, k.command;
 
 select ok(
-  not exists (
-    select from pg_class as c, unnest(array['anon', 'public']) as r(name)
-    where c.oid = format('public.%I', e.name)::regclass
-      and case when r.name = 'public' then c.relacl::text ~ '[{,]=' else has_any_column_privilege('anon', c.oid, 'select, insert, update, references') or has_table_privilege('anon', c.oid, 'select, insert, update, delete, truncate, references, trigger') end
-  ),
-  format('anon and public have no privilege on %s', e.name)
-) from expected as e order by e.name;
+  not has_table_privilege(e.role, e.relation, 'truncate, references, trigger'),
+  format('no other command on %s by %s', e.name, e.role)
+) from expectation as e order by e.name, e.role;
 
 select is_empty(
   $$ select policyname from pg_policies where schemaname = 'public' and (coalesce(qual, 'false') = 'true' or coalesce(with_check, 'false') = 'true') $$,

@@ -3,6 +3,7 @@
 
 create role exai_backup login inherit;
 create role exai_monitor nologin inherit;
+create role exai_server nologin noinherit;
 
 -- What pgBackRest calls.
 grant pg_read_all_settings to exai_backup;
