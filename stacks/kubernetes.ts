@@ -40,8 +40,7 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
   const outlive = settings.backupRepository === undefined ? [] : [BACKUPS_KEY];
   const generated = new GeneratedSecrets(
     GENERATED,
-    // The key for access to the slots opens no data.
-    { names: ["access", ...keys], protect: protect ? keys : outlive },
+    { names: ["access", ...keys], opensNoData: ["access"], protect: protect ? keys : outlive },
     opts,
   );
   const jwtSecret = settings.jwtSecret ?? generated.get("jwt");

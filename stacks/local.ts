@@ -29,10 +29,11 @@ export function local(settings: Settings, records: Records): Record<string, unkn
   const networks = new DockerNetworks("networks", { instance, stack, without });
   const platform: DockerPlatform = { instance, stack, networks: networks.of };
   const keys = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
-  // The key for access to the slots opens no data.
-  const names = ["access", ...keys];
+  const opensNoData = ["access"]; // It only leads testers to a slot.
+  const names = [...opensNoData, ...keys];
   const generated = new GeneratedSecrets(GENERATED, {
     names,
+    opensNoData,
     kept: records.secrets,
     protect: settings.protectData ? keys : [],
   });

@@ -1,5 +1,5 @@
 import { UserError } from "../contract/errors.ts";
-import { credentialShape } from "../contract/secrets/credentials.ts";
+import { credentialShape } from "../contract/secrets/shapes.ts";
 import { nearest, suggestion } from "../contract/nearest.ts";
 import { PROJECT } from "../stacks/settings.ts";
 import { SETTINGS, type SettingKey } from "../stacks/settings/table.ts";

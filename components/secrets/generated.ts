@@ -10,6 +10,8 @@ export interface GeneratedSecretsArgs {
   readonly kept?: Readonly<Record<string, string>>;
   /** Names of the secrets that open data which a deletion of the stack leaves. The engine refuses to delete them. @default none */
   readonly protect?: readonly string[];
+  /** Names of the secrets that open no data, so that the policies do not ask for their protection. @default none */
+  readonly opensNoData?: readonly string[];
   /** Escape hatch for each password. */
   readonly transform?: { readonly password?: Transform<random.RandomPasswordArgs> };
 }
@@ -22,7 +24,7 @@ export class GeneratedSecrets extends ExaiComponent {
   private readonly values: Readonly<Record<string, pulumi.Output<string>>>;
 
   constructor(name: string, args: GeneratedSecretsArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("exai:secrets:GeneratedSecrets", name, { names: args.names }, opts);
+    super("exai:secrets:GeneratedSecrets", name, { names: args.names, opensNoData: args.opensNoData ?? [] }, opts);
     this.values = Object.fromEntries(
       args.names.map((secret) => {
         const resource = `${name}-${secret}`;

@@ -29,9 +29,14 @@ function* decodedOnce(text: string): Generator<string> {
       const hex = readable(Buffer.from(word, "hex"));
       if (hex !== undefined) yield hex;
     }
-    const decoded = readable(Buffer.from(word, "base64"));
+    const decoded = decodedWord(word);
     if (decoded !== undefined) yield decoded;
   }
+}
+
+/** The text of a word in base64; undefined if it is not one. */
+export function decodedWord(word: string): string | undefined {
+  return readable(Buffer.from(word, "base64"));
 }
 
 /** The text of some bytes, which may be compressed; undefined if they are not text. */
@@ -44,6 +49,19 @@ function readable(bytes: Buffer): string | undefined {
       // Bytes that begin like a compressed text.
     }
   }
-  const text = bytes.toString("latin1");
-  return text.length >= 8 && /^[\t\n\r\x20-\x7e]+$/.test(text) ? text : undefined;
+  return textOf(bytes);
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+function textOf(bytes: Buffer): string | undefined {
+  if (bytes.length < 8) return undefined;
+  // UTF-16, as PowerShell encodes its commands.
+  const wide = bytes.length % 2 === 0 && bytes.every((byte, index) => index % 2 === 0 || byte === 0);
+  try {
+    const text = wide ? bytes.toString("utf16le") : UTF8.decode(bytes);
+    return /^[\t\n\r\x20-\x7e\u00a0-\uffff]+$/.test(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { UserError, UserErrors } from "../../contract/errors.ts";
 import { fix, type Fix } from "../../contract/fix.ts";
 import { KIND_PORTS } from "../../contract/gateway.ts";
-import { credentialShape } from "../../contract/secrets/credentials.ts";
+import { credentialShape } from "../../contract/secrets/shapes.ts";
 import { hasDigest } from "./checks.ts";
 import { removeFix, setFix, type Place } from "./fixes.ts";
 import { suggestion } from "../../contract/nearest.ts";

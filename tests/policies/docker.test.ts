@@ -70,6 +70,8 @@ const FAULTS: readonly (readonly [name: string, path: Path, value: Value | undef
   ["docker-ports", ["ports", 0, "ip"], "127.evil"],
   ["docker-own-resources", ["volumes", 0], { volumeName: "other", containerPath: "/x" }],
   ["docker-own-resources", ["networksAdvanced"], [{ name: "host" }]],
+  ["docker-own-resources", ["networkMode"], undefined],
+  ["docker-own-resources", ["networkMode"], "bridge"],
   ["docker-own-resources", ["mounts"], [{ type: "volume", source: "other", target: "/x" }]],
   // Options that no rule understands, and values that no rule accepts.
   ["docker-options", ["runtime"], "kata"],

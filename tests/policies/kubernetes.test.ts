@@ -45,6 +45,10 @@ const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Val
   ["image-tags", ["image"], "localhost:5000/exai"],
   ["image-registries", ["image"], "evil.example.com/exai:1"],
   ["image-registries", ["image"], undefined],
+  ["kubernetes-pod-fields", ["securityContext", "Privileged"], true],
+  ["kubernetes-pod-fields", ["volumeDevices"], [{ name: "a", devicePath: "/dev/a" }]],
+  ["kubernetes-pod-fields", ["volumeMounts"], [{ name: "a", mountPath: "/a", mountPropagation: "Bidirectional" }]],
+  ["kubernetes-pod-fields", ["resources", "claims"], [{ name: "gpu" }]],
 ];
 
 /** The same for fields that ephemeral containers cannot have. */
@@ -68,6 +72,14 @@ const POD_FAULTS: typeof CONTAINER_FAULTS = [
   ["kubernetes-sysctls", ["securityContext", "sysctls"], [{ name: "kernel.msgmax", value: "65536" }]],
   ["kubernetes-selinux", ["securityContext", "seLinuxOptions"], { type: "spc_t" }],
   ["kubernetes-apparmor", ["securityContext", "appArmorProfile"], { type: "Unconfined" }],
+  ["kubernetes-pod-fields", ["shareProcessNamespace"], true],
+  ["kubernetes-pod-fields", ["hostAliases"], [{ ip: "10.0.0.1", hostnames: ["database"] }]],
+  ["kubernetes-pod-fields", ["nodeName"], "control-plane"],
+  ["kubernetes-pod-fields", ["dnsConfig", "nameservers"], ["10.0.0.1"]],
+  ["kubernetes-pod-fields", ["runtimeClassName"], "runc-privileged"],
+  ["kubernetes-pod-fields", ["priorityClassName"], "system-node-critical"],
+  ["kubernetes-pod-fields", ["schedulerName"], "mine"],
+  ["kubernetes-pod-fields", ["aFieldOfNextYear"], true],
 ];
 
 const LISTS = ["containers", "initContainers", "ephemeralContainers"] as const;

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { credentialIn } from "../../contract/secrets/credentials.ts";
@@ -17,8 +18,20 @@ const TOKEN = ["ghp", "0123456789abcdefghijABCDEFGHIJ012345"].join("_");
 const URL_WITH_PASSWORD = "postgres://admin:Tr0ub4dor@db.example.com/prod";
 const base64 = (text: string | Buffer) => Buffer.from(text).toString("base64");
 
+const HEX = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+const token = (claims: object) =>
+  ['{"alg":"HS256"}', JSON.stringify(claims), "signature-of-32-bytes-or-more"]
+    .map((part) => Buffer.from(part).toString("base64url"))
+    .join(".");
+const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const signing = generateKeyPairSync("ed25519");
+const jwk = (key: KeyObject) => JSON.stringify({ keys: [key.export({ format: "jwk" })] });
+const der = (key: KeyObject, type: "pkcs8" | "spki") => base64(key.export({ type, format: "der" }));
+/** Random bytes in the frame of a certificate; nothing parses them. */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----\n${base64(randomBytes(240)).replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+
 describe("a credential", () => {
-  it.each([
+  it.each<[string, string]>([
     ["DB_PASS", "hunter2-prod"],
     ["PASSWORD", "/Sup3rSecretValue"],
     ["PASSWORD", "12345678"],
@@ -41,11 +54,31 @@ describe("a credential", () => {
     ["A", "host=db user=app password='s3cret'"],
     ["A", "--api-key=abc123def"],
     ["A", `Bearer ${TOKEN}`],
+    ["providers.json", `{"glm":"${HEX}.Zk3mQ9rT7vXy2LpW"}`],
+    ["A", ["sk", "kimi1234".repeat(6)].join("-")],
+    ["A", ["sk", "ant", "api03", "aB3_-".repeat(19)].join("-")],
+    ["A", ["sb", "secret", "aB3xY9kQ2mP7zL5v"].join("_")],
+    ["A", token({ role: "service_role", iss: "supabase" })],
+    ["A", base64(["xoxb", "1234567890", "abcdef"].join("-"))],
+    ["A", der(keys.privateKey, "pkcs8")],
+    ["A", der(signing.privateKey, "pkcs8")],
+    ["A", jwk(keys.privateKey)],
+    ["A", `{"kty":"oct","k":"${base64("a symmetric key")}"}`],
+    ["A", "curl -u admin:hunter2-x https://example.com"],
+    ["A", "redis-cli -a hunter2-x ping"],
+    ["A", `curl -H 'Authorization: Basic ${base64("admin:hunter2")}' https://example.com`],
+    ["config.yaml", "database:\n  password: correct-horse\n"],
+    [".dockerconfigjson", `{"auths":{"ghcr.io":{"auth":"${base64("user:hunter2")}"}}}`],
+    ["A", base64(Buffer.from("password='hunter2x'", "utf16le"))],
+    ["A", base64("naïve\npassword: hunter2x\n")],
+    ["A", "x8!Gk#2pQz$7Lm@4Rt&9Wv"],
+    ["A", randomBytes(32).toString("hex")],
+    ["settings.toml", `[a]\nb = "${base64(randomBytes(30))}"`],
   ])("%s=%s is found", (name, value) => {
     expect(credentialIn(value, name)).toBeDefined();
   });
 
-  it.each([
+  it.each<[string, string]>([
     ["TOKEN_TYPE", "Bearer"],
     ["MAX_TOKENS", "4096"],
     ["PASSWORD_POLICY", "strict"],
@@ -63,6 +96,27 @@ describe("a credential", () => {
     ["SQL", "update users set password = new.password where token_hash = old.token_hash"],
     ["PEM", "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ2\n-----END CERTIFICATE-----"],
     ["DIGEST", `sha256:${"0123456789abcdef".repeat(4)}`],
+    ["A", CERTIFICATE],
+    ["A", base64(CERTIFICATE)],
+    ["A", der(keys.publicKey, "spki")],
+    ["A", der(signing.publicKey, "spki")],
+    ["jwks.json", jwk(keys.publicKey)],
+    ["A", `ssh-ed25519 AAAA${base64(randomBytes(48))} me@example.com`],
+    ["WG_PUBLIC_KEY", base64(randomBytes(32))],
+    ["GIT_COMMIT", `${HEX}a1b2c3d4`],
+    ["A", `actions/checkout@${HEX}a1b2c3d4`],
+    ["checksum/config", HEX.repeat(2)],
+    ["SUMS", `${HEX}${HEX}  file.tar.gz`],
+    ["A", `sha384-${base64(randomBytes(48))}`],
+    ["SUPABASE_ANON_KEY", token({ role: "anon", iss: "supabase" })],
+    ["SUPABASE_KEY", ["sb", "publishable", "aB3xY9kQ2mP7zL5vQQQQ22", "aB3xY9kQ"].join("_")],
+    ["password", base64(Buffer.concat([Buffer.from([2, 0]), randomBytes(560)]))],
+    ["password", "ENC[AES256_GCM,data:p673w==,iv:YY=,tag:A==,type:str]"],
+    ["token", "vault:v1:8SDd3WHDOjf7mq69CyCqYjBXAiQQAVZRkFM13ok481zoCmHnSeDX9vyf7w=="],
+    ["CLASS", ["sk", "loading-indicator-container-large"].join("-")],
+    ["A", "docker run --user 10001:10001 image"],
+    ["A", "curl -u $USER:$PASSWORD https://example.com"],
+    ["auth.yaml", "auth:\n  passwordFile: /run/secrets/a\n  secretName: my-secret\n  secret: other-secret\n"],
     ["PROSE", "The password: it is generated, and the token is rotated by `secrets rotate`."],
   ])("%s=%s is none", (name, value) => {
     expect(credentialIn(value, name)).toBeUndefined();
@@ -139,6 +193,32 @@ describe("a generated secret", () => {
     ]);
     expect(found("secret-strength", generator("random:index/randomPet:RandomPet"), stored())).toEqual(["stringData"]);
     expect(found("secret-strength", generator("random:index/randomPassword:RandomPassword"), stored())).toEqual([]);
+  });
+
+  it("is protected together with the data that it opens", () => {
+    const options = { protect: true, ignoreChanges: [], deleteBeforeReplace: false, additionalSecretOutputs: [] };
+    const claim = resource("kubernetes:core/v1:PersistentVolumeClaim", {}, { options });
+    const secrets = resource("exai:secrets:GeneratedSecrets", { opensNoData: ["access"] }, { name: "g", urn: "urn:g" });
+    const generated = (name: string, protect: boolean, parent?: string) =>
+      resource(
+        "random:index/randomPassword:RandomPassword",
+        {},
+        {
+          ...{ name, urn: `urn:${name}`, options: { ...options, protect } },
+          ...(parent === undefined ? {} : { parent }),
+        },
+      );
+    const unprotected = (...resources: readonly Resource[]) => judged("protected-keys", ...resources).findings.length;
+    expect(unprotected(claim, secrets, generated("g-backups", false, "urn:g"))).toBe(1);
+    expect(unprotected(claim, secrets, generated("g-backups", true, "urn:g"))).toBe(0);
+    expect(unprotected(claim, secrets, generated("g-access", false, "urn:g"))).toBe(0);
+    expect(unprotected(secrets, generated("g-backups", false, "urn:g"))).toBe(0);
+    const project: Resource = {
+      ...resource("supabase:index/project:Project", {}, { options }),
+      propertyDependencies: { databasePassword: ["urn:owner"] },
+    };
+    expect(unprotected(project, generated("owner", false))).toBe(1);
+    expect(unprotected(project, generated("other", false))).toBe(0);
   });
 
   it("is marked, and so is a private key", () => {

@@ -104,6 +104,7 @@ export function soundDocker(): Record<string, Value> {
     user: "10001:10001",
     privileged: false,
     readOnly: true,
+    networkMode: "none",
     capabilities: { drops: ["ALL"] },
     securityOpts: ["no-new-privileges:true"],
     memory: 512,

@@ -43,9 +43,14 @@ function* jobsOf(resource: Resource): Generator<BackupJob> {
     return;
   }
   for (const pod of podsOf(subject)) {
-    if (pod.metadata.at("labels", LABELS.component).is("backup") !== true) continue;
-    for (const { reader, role } of pod.containers)
-      if (role === "container") yield podJob(subject, reader, pod.spec, pod.metadata.at("labels"));
+    const labelled = pod.metadata.at("labels", LABELS.component).is("backup");
+    for (const { reader, role } of pod.containers) {
+      const job = podJob(subject, reader, pod.spec, pod.metadata.at("labels"));
+      // An unknown label may be that of a backup, if the container has its variables.
+      const takesBackups =
+        labelled === true || (labelled !== false && job.environment("BACKUP_NAME").isPresent === true);
+      if (role === "container" && takesBackups) yield job;
+    }
   }
 }
 

@@ -13,7 +13,7 @@ export const ownResources: StackRule = {
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "A network or volume of the host is reached by its name: `bridge` and `host`, the network of another project, the volume of another database. Their options are not known to the rules. Each name in `networksAdvanced`, `volumes` and `mounts` is that of a network or volume of the stack, or has the prefix of its instance.",
+    "A network or volume of the host is reached by its name: `bridge` and `host`, the network of another project, the volume of another database. Their options are not known to the rules. Each name in `networksAdvanced`, `volumes` and `mounts` is that of a network or volume of the stack, or has the prefix of its instance. A container without a network in `networksAdvanced` has `networkMode: none`: with `bridge`, and by default, it joins the network that all containers of the host share.",
   references: cisDocker("2.2", "5.10", "5.30"),
   notApplicable: noContainers,
   *check(context) {
@@ -35,7 +35,18 @@ export const ownResources: StackRule = {
           .filter((mount) => mount.at("type").is("volume") !== false)
           .map((mount) => ["volume", mount.at("source")] as const),
       ];
-      yield judge(container, "", true, "", "");
+      const mode = inputs.at("networkMode");
+      const networks = inputs.at("networksAdvanced");
+      yield judge(
+        container,
+        mode,
+        any(
+          mode.is("none"),
+          networks.test((list) => Array.isArray(list) && list.length > 0),
+        ),
+        "the container joins the default bridge, on which every other container of the host reaches it",
+        'name a network of the stack in networksAdvanced, or set networkMode: "none"',
+      );
       for (const [kind, name] of used)
         yield judge(
           container,

@@ -10,6 +10,7 @@ import { hostPorts } from "./host-ports.ts";
 import { hostProbes } from "./host-probes.ts";
 import { hostProcess } from "./host-process.ts";
 import { kubernetesPrivileged } from "./privileged.ts";
+import { podFields } from "./pod-fields.ts";
 import { procMount } from "./proc-mount.ts";
 import { persistentVolumes } from "./persistent-volumes.ts";
 import { rbacBindings } from "./rbac-bindings.ts";
@@ -31,6 +32,7 @@ export const KUBERNETES_RULES: readonly Rule[] = [
   kubernetesHostNamespaces,
   kubernetesPrivileged,
   kubernetesCapabilities,
+  podFields,
   volumeTypes,
   hostPorts,
   hostProbes,

@@ -34,7 +34,8 @@ export const protectedData: ResourceRule = {
   },
 };
 
-function holdsData(resource: Resource): boolean {
+/** Whether a resource holds data that its deletion would delete. */
+export function holdsData(resource: Resource): boolean {
   if (
     /^(supabase:index\/(project:Project|branch:Branch)|kubernetes:core\/v1:PersistentVolumeClaim|aws:s3\/.*:Bucket(V2)?|gcp:storage\/bucket:Bucket)$/.test(
       resource.type,

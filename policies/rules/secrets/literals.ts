@@ -14,7 +14,7 @@ export const literals: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "The rule tests each string of each resource for known formats (tokens, keys, JSON Web Tokens, passwords in URLs), for its name, and for names that it sets (`PGPASSWORD=…`, `password: …`), also inside of base64, hexadecimal digits, gzip, URL and JSON escapes. Strings under names of the user's own (environment, ConfigMaps, labels, arguments, options) are also tested for their randomness. A name is that of a credential if the word for it comes last, apart from words such as `V2` or `PROD`; references such as `_FILE` and `_URL` must be what they say. `secret-places` and `secret-environment` check values that are marked secret. The report never shows a value.",
+    "The rule tests each string of each resource for known formats (tokens, keys, JSON Web Tokens, passwords in URLs), for its name, and for names that it sets (`PGPASSWORD=…`, `password: …`), also inside of base64, hexadecimal digits, gzip, URL and JSON escapes, and for random words. Random and public are digests, revisions, UUIDs, certificates, public keys and the keys of Supabase that browsers get; what Sealed Secrets, SOPS, Vault, age or PGP encrypted is not a credential. A name is that of a credential if the word for it comes last, apart from words such as `V2` or `PROD`; references such as `_FILE` and `_URL` must be what they say. `secret-places` and `secret-environment` check values that are marked secret. The report never shows a value.",
   references: [
     { standard: "CIS Docker 1.6.0", item: "4.10" },
     { standard: "CIS Kubernetes 1.11", item: "5.4.1" },
