@@ -66,11 +66,32 @@ export interface Resource {
   readonly source?: SourcePosition;
 }
 
-/** Everything one stack registers. */
-export interface ResourceGraph {
-  readonly project: string;
-  readonly stack: string;
+/** What one run of the program registers. */
+export interface Registered {
   readonly resources: readonly Resource[];
   /** Outputs of the stack. */
   readonly outputs: Inputs;
+}
+
+/** A run of the program in which secrets have made-up values, by which they are found wherever the program takes them. */
+export interface TracedRun extends Registered {
+  readonly secrets: readonly TracedSecret[];
+}
+
+/** A secret with a value that is known. */
+export interface TracedSecret {
+  /** Where it comes from, e.g. `exai:kimiApiKey`. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The name of the traced key that bypasses row-level security. */
+export const TRACED_SERVICE_ROLE = "the service-role key";
+
+/** Everything one stack registers. */
+export interface ResourceGraph extends Registered {
+  readonly project: string;
+  readonly stack: string;
+  /** The same program with made-up secrets, or why it did not run. Absent where the values of secrets are known, or none is. */
+  readonly traced?: TracedRun | Error;
 }

@@ -15,8 +15,12 @@ export type OutputsOf = (resource: {
 }) => Record<string, unknown> | undefined;
 
 export interface CaptureOptions {
-  /** Outputs that are known without an engine, e.g. generated passwords. All others are unknown. */
+  /** Outputs that are known without an engine, e.g. generated passwords, and `id`. All others are unknown. */
   readonly outputs?: OutputsOf;
+  /** Results of calls of a provider, by token, e.g. the keys of an API. All others are empty. */
+  readonly results?: Readonly<Record<string, Record<string, unknown>>>;
+  /** Whether errors of the program may have no stack, which is faster. @default false */
+  readonly withoutStacks?: boolean;
 }
 
 /** Pulumi's runtime is global to the process: captures take turns. */
@@ -58,11 +62,12 @@ async function run(
     {
       newResource: ({ type, name, inputs }) => {
         const plain = inputs as Record<string, unknown>;
-        const state: Record<string, unknown> = { ...plain, ...options.outputs?.({ type, name, inputs: plain }) };
+        const { id, ...known } = options.outputs?.({ type, name, inputs: plain }) ?? {};
+        const state: Record<string, unknown> = { ...plain, ...known };
         // The engine marks these outputs; the mocks do not. One without a value is unknown, and also secret.
         for (const key of secretOutputs.get(`${type} ${name}`) ?? [])
           state[key] = pulumi.secret(state[key] ?? pulumi.unknown);
-        return { id: undefined, state };
+        return { id: typeof id === "string" ? id : undefined, state };
       },
       // Manifests: the SDK registers the objects that the provider decodes from their text.
       call: ({ token, inputs }) =>
@@ -72,7 +77,7 @@ async function run(
                 (document) => document.toJS() as unknown,
               ),
             }
-          : {},
+          : (options.results?.[token] ?? {}),
     },
     PROJECT,
     stack,
@@ -89,7 +94,13 @@ async function run(
     },
   });
 
-  const outputs = await runProgram(program);
+  const { stackTraceLimit } = Error;
+  // The SDK keeps the stack of each promise, for its report of leaks, which takes a third of the time. It sets the limit itself where it
+  // needs the position of a resource.
+  if (options.withoutStacks === true) Error.stackTraceLimit = 0;
+  const outputs = await runProgram(program).finally(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
   return { project: PROJECT, stack, resources: sorted(resources), outputs };
 }
 

@@ -93,10 +93,10 @@ export async function planReports(
   const exceptions = projectExceptions(root, now);
   // Its thread works at the same time as the program.
   const database = readDatabase(root);
-  const { capture } = await loadProgram();
+  const { captureTraced } = await loadProgram();
   const reports: StackReport[] = [];
   for (const stack of stacks) {
-    const graph = withManifests(await capture(stack, stackFileSource(root, stack, { defers: true })), root);
+    const graph = withManifests(await captureTraced(stack, stackFileSource(root, stack, { defers: true })), root);
     reports.push(judgeStack(RULES, graph, await database, exceptions));
   }
   return reports;

@@ -134,6 +134,9 @@ describe("a credential", () => {
       { lifecycle: { postStart: { exec: { command: ["login", "--token", "s3cr3t-value"] } } } },
       { args: ["--token", "s3cr3t-value"] },
       { command: ["sh", "-c", "PGPASSWORD=hunter2 psql"] },
+      { command: ["mysql", "-u", "root", "-pS3cret-x"] },
+      { livenessProbe: { exec: { command: ["redis-cli", "-a", "hunter2x", "ping"] } } },
+      { args: ["curl", "-u", "admin:hunter2x", "https://example.com"] },
       { workingDir: `/tmp/${TOKEN}` },
     ] satisfies Inputs[])
       expect(found("secret-literals", pod(container)), JSON.stringify(container)).toHaveLength(1);
@@ -290,6 +293,7 @@ describe("the settings of the Supabase project", () => {
     ["auth", { mailer_autoconfirm: true, password_min_length: 6, jwt_exp: 604_800 }, 3],
     ["network", { restrictions: ["203.0.113.0/24"] }, 0],
     ["network", { restrictions: ["0.0.0.0/0"] }, 1],
+    ["network", { restrictions: ["0.0.0.0/1", "128.0.0.0/1"] }, 1],
   ])("%s %j has %i findings", (section, content, findings) => {
     const settings = resource("supabase:index/settings:Settings", { [section]: JSON.stringify(content) });
     expect(found("supabase-settings", settings)).toHaveLength(findings);

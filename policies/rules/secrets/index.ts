@@ -1,5 +1,6 @@
 import type { Rule } from "../../model/rule.ts";
 import { secretEnvironment } from "./environment.ts";
+import { secretFlow } from "./flow.ts";
 import { literals } from "./literals.ts";
 import { secretMarks } from "./marked.ts";
 import { secretPlaces } from "./places.ts";
@@ -12,6 +13,7 @@ export const SECRET_RULES: readonly Rule[] = [
   literals,
   secretMarks,
   secretPlaces,
+  secretFlow,
   strength,
   secretEnvironment,
   serviceRole,

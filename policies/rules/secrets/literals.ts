@@ -1,7 +1,10 @@
 import { credentialIn } from "../../../contract/secrets/credentials.ts";
 import { isNamedCredential } from "../../../contract/secrets/names.ts";
-import { kindOf } from "../../reading/kubernetes/pods.ts";
-import { judge, type ResourceRule } from "../../model/rule.ts";
+import { credentialShape } from "../../../contract/secrets/shapes.ts";
+import { isContainer } from "../../reading/containers.ts";
+import { kindOf, podsOf } from "../../reading/kubernetes/pods.ts";
+import type { Reader } from "../../model/reader.ts";
+import { judge, type ResourceRule, type Subject } from "../../model/rule.ts";
 import { UnknownTruth } from "../../model/truth.ts";
 import { openPlaces } from "../../reading/secret-places.ts";
 import { stringsOf } from "../../reading/strings.ts";
@@ -38,6 +41,20 @@ export const literals: ResourceRule = {
         "mark it secret and mount it as a file",
       );
     }
+    for (const list of commandsOf(subject)) {
+      const words = list.each().flatMap(({ secret, text }) => (secret ? "$SECRET" : (text ?? "$UNKNOWN")));
+      const shape = credentialShape(words.join(" "));
+      if (shape !== undefined && !list.each().some(({ path }) => failed.has(path))) {
+        failed.add(list.path);
+        yield judge(
+          subject,
+          list,
+          false,
+          `${list.path} may contain a credential: it has the format of ${shape}`,
+          "pass it on as a file",
+        );
+      }
+    }
     // Everything else, and arguments once more with the option before them.
     for (const { reader, name, free } of stringsOf(subject.inputs)) {
       // The values of a Secret are for secret-marks.
@@ -62,3 +79,16 @@ export const literals: ResourceRule = {
     }
   },
 };
+
+/** The commands of a resource, whose words belong together. */
+function* commandsOf(subject: Subject): Generator<Reader> {
+  if (isContainer(subject.resource))
+    yield* [["entrypoints"], ["command"], ["healthcheck", "tests"]].map((path) => subject.inputs.at(...path));
+  for (const pod of podsOf(subject))
+    for (const { reader } of pod.containers) {
+      yield* [reader.at("command"), reader.at("args")];
+      for (const probe of ["livenessProbe", "readinessProbe", "startupProbe"])
+        yield reader.at(probe, "exec", "command");
+      for (const hook of ["postStart", "preStop"]) yield reader.at("lifecycle", hook, "exec", "command");
+    }
+}

@@ -1,4 +1,4 @@
-import type { Resource } from "../../../contract/graph.ts";
+import { TRACED_SERVICE_ROLE, type Resource } from "../../../contract/graph.ts";
 import { LABELS } from "../../../contract/labels.ts";
 import { componentOf, isContainer } from "../../reading/containers.ts";
 import { bearsPods, podsOf } from "../../reading/kubernetes/pods.ts";
@@ -7,6 +7,7 @@ import { judge, subjectOf, type StackContext, type StackRule, type Subject, type
 import { all, any, not, type Truth } from "../../model/truth.ts";
 import { environmentOf } from "../../reading/secret-places.ts";
 import { declaredSecrets, secretReferences } from "../../reading/secret-references.ts";
+import { finderOf, textsOf, tracedIn } from "../../reading/secret-traces.ts";
 
 /** Components of the back end, which may have the key that bypasses row-level security. */
 const TRUSTED = /^(server(-blue|-green)?|backup(-runner)?|migrations?)(-files)?$/;
@@ -28,7 +29,7 @@ export const serviceRole: StackRule = {
   scope: "stack",
   onUnknown: "defer",
   documentation:
-    "The key bypasses row-level security. It must not be in the environment, files or volumes of another component (router, dashboards, exporters). A pod of another component may not refer to a Secret that has the key, whole or by its key, as a volume, a projected volume or a variable; a Secret that the stack does not declare counts by its name. A container of another component does not mount the server's volume of files. It is not among the secrets of an edge function, which is called from the internet; names such as `ADMIN_KEY` and `DATABASE_URL` are refused there, since the value is not known.",
+    "The key bypasses row-level security. It must not be in the environment, files or volumes of another component (router, dashboards, exporters). A pod of another component may not refer to a Secret that has the key, whole or by its key, as a volume, a projected volume or a variable; a Secret that the stack does not declare counts by its name. A container of another component does not mount the server's volume of files. It is not among the secrets of an edge function, which is called from the internet; names such as `ADMIN_KEY` and `DATABASE_URL` are refused there. Its value is looked for as in `secret-flow`, in marked places as well: a resource of another component does not contain it under any name.",
   references: [
     { standard: "Supabase documentation", item: "API keys: service_role" },
     { standard: "CIS Kubernetes 1.11", item: "5.4.1" },
@@ -42,6 +43,7 @@ export const serviceRole: StackRule = {
       if (resource.type === FUNCTION_SECRETS) yield* ofFunction(subject);
       else yield* ofWorkload(subject, declared, volumes);
     }
+    yield* byItsValue(context);
   },
 };
 
@@ -93,6 +95,22 @@ function* ofWorkload(
       const holds = known === undefined ? not(name.matches(HOLDING_NAME)) : !known.some((key) => KEY.test(key));
       yield mounted(name, holds);
     } else for (const key of keys) yield mounted(key, not(key.matches(KEY)));
+  }
+}
+
+/** Resources of other components that contain the value of the key, marked or not, under any name. */
+function* byItsValue({ graph }: StackContext): Generator<Verdict> {
+  // That the traced run failed is the finding of secret-flow.
+  if (graph.traced instanceof Error) return;
+  const { run, secrets } = tracedIn(graph);
+  const find = finderOf(secrets.filter(({ name }) => name === TRACED_SERVICE_ROLE || KEY.test(name)));
+  for (const resource of run.resources) {
+    const subject = subjectOf(resource);
+    const labels = subject.inputs.at("metadata", "labels", LABELS.component);
+    const component = isContainer(resource) ? componentOf(subject.inputs) : labels.text;
+    if (component !== undefined && TRUSTED.test(component)) continue;
+    for (const { path, text } of textsOf(subject.inputs))
+      if (find(text) !== undefined) yield judge(subject, path, false, "it contains the service-role key", "remove it");
   }
 }
 

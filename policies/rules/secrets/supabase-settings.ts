@@ -71,7 +71,8 @@ const CHECKS: readonly Check[] = [
   [
     "network",
     ({ restrictions: ranges }) =>
-      !Array.isArray(ranges) || !ranges.some((range) => typeof range === "string" && range.endsWith("/0")),
+      // Two halves of all addresses are all of them, too.
+      !Array.isArray(ranges) || !ranges.some((range) => typeof range === "string" && /\/[0-7]$/.test(range)),
     "every address may connect to the database",
     "list the address ranges of the stack, or remove the setting",
   ],
