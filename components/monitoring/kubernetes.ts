@@ -2,18 +2,9 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { JOBS } from "../../contract/monitoring.ts";
 import { ExaiComponent } from "../core/component.ts";
-import {
-  metadata,
-  opening,
-  selectorLabels,
-  tokenlessAccount,
-  type KubernetesPlatform,
-  type Part,
-} from "../core/kubernetes.ts";
-import { podTemplate, type PodSpec } from "../core/pod.ts";
-import { transformed, type Transform } from "../core/transform.ts";
+import { metadata, type KubernetesPlatform, type Part } from "../core/kubernetes.ts";
+import type { Transform } from "../core/transform.ts";
 import { DATABASE_CA_PATH } from "../database/paths.ts";
-import { MountedSecret } from "../secrets/kubernetes.ts";
 import { renderAlertmanager } from "./alertmanager.ts";
 import { kubernetesJobs, GATEWAY_NAMESPACE, type KubernetesTargets } from "./kubernetes-jobs.ts";
 import {
@@ -24,6 +15,7 @@ import {
   prometheusPod,
   type Storage,
 } from "./kubernetes-pods.ts";
+import { MonitoringWorkloads } from "./kubernetes-workloads.ts";
 import { alertmanagerOpenings, exporterOpenings, grafanaOpenings, prometheusOpenings } from "./network-policies.ts";
 import { CONFIG_PATHS } from "./commands.ts";
 import { EXPORTER_PATHS, type ExporterDatabase } from "./exporter.ts";
@@ -94,6 +86,7 @@ export class KubernetesMonitoring extends ExaiComponent {
 
   readonly #name: string;
   readonly #platform: KubernetesPlatform;
+  readonly #workloads: MonitoringWorkloads;
 
   constructor(name: string, args: KubernetesMonitoringArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
@@ -110,6 +103,7 @@ export class KubernetesMonitoring extends ExaiComponent {
     );
     this.#name = name;
     this.#platform = args.platform;
+    this.#workloads = new MonitoringWorkloads(name, args.platform, this);
     this.prometheusUrl = `http://${MONITORING_HOSTS.prometheus}:${MONITORING_PORTS.prometheus}`;
     this.#alertmanager(args);
     this.#exporter(args);
@@ -122,10 +116,10 @@ export class KubernetesMonitoring extends ExaiComponent {
     const part = PARTS.prometheus;
     const { platform } = args;
     const files = prometheusFiles(args);
-    const config = this.#config(part, files);
+    const config = this.#workloads.config(part, files);
     const account = this.#discoveryAccount(args.gateway.namespace ?? GATEWAY_NAMESPACE);
-    this.#open(part, prometheusOpenings(platform, args.gateway, args.apiServerCidrs));
-    this.#stateful(
+    this.#workloads.open(part, prometheusOpenings(platform, args.gateway, args.apiServerCidrs));
+    this.#workloads.stateful(
       part,
       MONITORING_PORTS.prometheus,
       prometheusPod({
@@ -147,16 +141,16 @@ export class KubernetesMonitoring extends ExaiComponent {
     const { receivers, files: secrets } = receiverFiles(args.alerts ?? {});
     const files = { [baseName(CONFIG_PATHS.alertmanager)]: renderAlertmanager(receivers) };
     const storage = { ...args.storage, gigabytes: ALERTMANAGER_GIGABYTES };
-    this.#open(part, alertmanagerOpenings(args.platform));
-    this.#stateful(
+    this.#workloads.open(part, alertmanagerOpenings(args.platform));
+    this.#workloads.stateful(
       part,
       MONITORING_PORTS.alertmanager,
       alertmanagerPod({
         image: args.images.alertmanager,
-        account: this.#account(part),
-        config: this.#config(part, files),
+        account: this.#workloads.account(part),
+        config: this.#workloads.config(part, files),
         digest: configDigest(files),
-        secret: Object.keys(secrets).length === 0 ? undefined : this.#secret(part, secrets),
+        secret: Object.keys(secrets).length === 0 ? undefined : this.#workloads.secret(part, secrets),
         storage,
       }),
       storage,
@@ -167,16 +161,16 @@ export class KubernetesMonitoring extends ExaiComponent {
   #exporter(args: KubernetesMonitoringArgs): void {
     const part = PARTS.postgresExporter;
     const files = { [baseName(EXPORTER_PATHS.queries)]: args.database.queries };
-    this.#open(part, exporterOpenings(args.platform));
-    this.#stateless(
+    this.#workloads.open(part, exporterOpenings(args.platform));
+    this.#workloads.stateless(
       part,
       MONITORING_PORTS.postgresExporter,
       exporterPod({
         image: args.images.postgresExporter,
-        account: this.#account(part),
-        config: this.#config(part, files),
+        account: this.#workloads.account(part),
+        config: this.#workloads.config(part, files),
         digest: configDigest(files),
-        secret: this.#secret(part, {
+        secret: this.#workloads.secret(part, {
           [EXPORTER_PATHS.password]: args.database.password,
           ...(args.database.ca === undefined ? {} : { [DATABASE_CA_PATH]: args.database.ca }),
         }),
@@ -190,32 +184,26 @@ export class KubernetesMonitoring extends ExaiComponent {
     const part = PARTS.grafana;
     const paths = grafanaFiles({ prometheusUrl: this.prometheusUrl, walArchive: false });
     const files = Object.fromEntries(Object.entries(paths).map(([path, content]) => [configKey(path), content]));
-    this.#open(part, grafanaOpenings(args.platform));
-    this.#stateless(
+    this.#workloads.open(part, grafanaOpenings(args.platform));
+    this.#workloads.stateless(
       part,
       MONITORING_PORTS.grafana,
       grafanaPod({
         image,
-        account: this.#account(part),
-        config: this.#config(part, files),
+        account: this.#workloads.account(part),
+        config: this.#workloads.config(part, files),
         digest: configDigest(files),
         keys: Object.keys(paths).map((path) => ({ key: configKey(path), path })),
-        secret: this.#secret(part, { "grafana-admin": args.grafanaPassword }),
+        secret: this.#workloads.secret(part, { "grafana-admin": args.grafanaPassword }),
       }),
       args.transform?.grafana,
     );
   }
 
-  #account(part: Part): pulumi.Output<string> {
-    const { component } = part;
-    return tokenlessAccount(`${this.#name}-${component}-account`, component, this.#platform, part, { parent: this })
-      .metadata.name;
-  }
-
   /** The only account with permissions: it may list pods, in the stack's namespace and in that of the proxies. */
   #discoveryAccount(gatewayNamespace: string): pulumi.Output<string> {
     const part = PARTS.prometheus;
-    const account = this.#account(part);
+    const account = this.#workloads.account(part);
     for (const [suffix, namespace] of [
       ["own", this.#platform.namespace],
       ["gateway", gatewayNamespace],
@@ -239,98 +227,6 @@ export class KubernetesMonitoring extends ExaiComponent {
     }
     return account;
   }
-
-  #config(part: Part, files: Readonly<Record<string, string>>): pulumi.Output<string> {
-    return new k8s.core.v1.ConfigMap(
-      `${this.#name}-${part.component}-config`,
-      { metadata: metadata(this.#platform, part, part.component), data: { ...files } },
-      { parent: this },
-    ).metadata.name;
-  }
-
-  /** A Secret whose entries are named after the files. */
-  #secret(part: Part, files: Readonly<Record<string, pulumi.Input<string>>>): MountedSecret {
-    return new MountedSecret(
-      `${this.#name}-${part.component}-secrets`,
-      {
-        platform: this.#platform,
-        part,
-        name: part.component,
-        files: Object.fromEntries(Object.entries(files).map(([path, content]) => [baseName(path), content])),
-      },
-      { parent: this },
-    );
-  }
-
-  #open(part: Part, rules: Parameters<typeof opening>[4]): void {
-    opening(`${this.#name}-${part.component}-network`, part.component, this.#platform, part, rules, { parent: this });
-  }
-
-  #service(part: Part, port: number): k8s.core.v1.Service {
-    return new k8s.core.v1.Service(
-      `${this.#name}-${part.component}-service`,
-      {
-        metadata: metadata(this.#platform, part, part.component),
-        spec: {
-          type: "ClusterIP",
-          selector: selectorLabels(this.#platform, part),
-          ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
-        },
-      },
-      { parent: this },
-    );
-  }
-
-  #stateful(
-    part: Part,
-    port: number,
-    pod: PodSpec,
-    storage: Storage,
-    hatch: Transform<k8s.apps.v1.StatefulSetArgs> | undefined,
-  ): void {
-    const platform = this.#platform;
-    new k8s.apps.v1.StatefulSet(
-      ...transformed(
-        hatch,
-        `${this.#name}-${part.component}`,
-        {
-          metadata: metadata(platform, part, part.component),
-          spec: {
-            replicas: 1,
-            serviceName: this.#service(part, port).metadata.name,
-            selector: { matchLabels: selectorLabels(platform, part) },
-            template: podTemplate(pod, platform),
-            ...(storage.kind === "ephemeral" ? {} : { volumeClaimTemplates: [claimTemplate(platform, part, storage)] }),
-            // The data outlives the StatefulSet.
-            persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
-          },
-        },
-        { parent: this },
-      ),
-    );
-  }
-
-  #stateless(part: Part, port: number, pod: PodSpec, hatch: Transform<k8s.apps.v1.DeploymentArgs> | undefined): void {
-    const platform = this.#platform;
-    this.#service(part, port);
-    new k8s.apps.v1.Deployment(
-      ...transformed(
-        hatch,
-        `${this.#name}-${part.component}`,
-        {
-          metadata: metadata(platform, part, part.component),
-          spec: {
-            replicas: 1,
-            revisionHistoryLimit: 3,
-            strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-            selector: { matchLabels: selectorLabels(platform, part) },
-            template: podTemplate(pod, platform),
-          },
-        },
-        { parent: this },
-      ),
-    );
-  }
 }
 
 /** Configuration and rules of the cluster's Prometheus, by file name; pure. */
@@ -353,21 +249,6 @@ export function prometheusFiles(
       backups: args.backups,
       ...(args.runbooks === undefined ? {} : { runbooks: args.runbooks }),
     }),
-  };
-}
-
-function claimTemplate(
-  platform: KubernetesPlatform,
-  part: Part,
-  storage: Storage,
-): k8s.types.input.core.v1.PersistentVolumeClaim {
-  return {
-    metadata: { name: "data", labels: selectorLabels(platform, part) },
-    spec: {
-      accessModes: ["ReadWriteOnce"],
-      resources: { requests: { storage: `${storage.gigabytes}Gi` } },
-      ...(storage.storageClass === undefined ? {} : { storageClassName: storage.storageClass }),
-    },
   };
 }
 
