@@ -60,7 +60,7 @@ export async function storm(options: StormOptions): Promise<Storm> {
     requests.push(new Attempt(options, plain, "200", began));
   }
   await Promise.all(requests.map((request) => request.outcome));
-  for (const request of requests) request.socket.resetAndDestroy();
+  for (const request of requests) request.cut();
   await Promise.all(webSockets.map((webSocket) => webSocket.outcome));
   const opened = webSockets.filter((webSocket) => webSocket.answered);
   return {
@@ -68,13 +68,15 @@ export async function storm(options: StormOptions): Promise<Storm> {
     requests: resultOf(requests),
     closed: Promise.all(opened.map((webSocket) => webSocket.ended)).then(count),
     end: () => {
-      for (const { socket } of webSockets) socket.resetAndDestroy();
+      for (const webSocket of webSockets) webSocket.cut();
     },
   };
 }
 
 class Attempt {
-  readonly socket: Socket;
+  readonly #connection: Socket;
+  /** Of the connection, or of TLS over it. */
+  readonly #socket: Socket;
   /** The status, the code of an error, or `no answer`. */
   readonly outcome: Promise<string>;
   /** How the connection ended: the WebSocket's close code, or `cut`. */
@@ -90,20 +92,21 @@ class Attempt {
     began: number,
   ) {
     const servername = options.hostname ?? host;
-    this.socket =
+    this.#connection = connect({ host, port });
+    this.#socket =
       options.tls === true
-        ? connectTls({ host, port, servername, rejectUnauthorized: false })
-        : connect({ host, port });
-    this.socket.write(request);
+        ? connectTls({ socket: this.#connection, servername, rejectUnauthorized: false })
+        : this.#connection;
+    this.#socket.write(request);
     const frames = new Frames();
     this.ended = new Promise((resolve) => {
-      this.socket.once("close", () => {
+      this.#socket.once("close", () => {
         resolve(frames.closeCode ?? "cut");
       });
     });
     this.outcome = new Promise<string>((resolve) => {
       const timer = setTimeout(resolve, patienceSeconds * 1000, "no answer").unref();
-      this.socket.on("data", (chunk) => {
+      this.#socket.on("data", (chunk) => {
         if (this.answered) {
           frames.read(chunk);
           return;
@@ -115,20 +118,25 @@ class Attempt {
         frames.read(chunk.subarray(chunk.indexOf("\r\n\r\n") + 4));
         resolve(status);
       });
-      this.socket.once("error", (error: NodeJS.ErrnoException) => {
+      this.#socket.once("error", (error: NodeJS.ErrnoException) => {
         resolve(error.code ?? error.message);
       });
-      this.socket.once("close", () => {
+      this.#socket.once("close", () => {
         clearTimeout(timer);
         resolve("closed");
       });
     }).then((outcome) => {
       if (!this.answered) {
         this.lost = outcome;
-        this.socket.destroy();
+        this.#socket.destroy();
       }
       return outcome;
     });
+  }
+
+  /** Resets the connection, which leaves no port behind that waits. TLS itself cannot reset. */
+  cut(): void {
+    this.#connection.resetAndDestroy();
   }
 }
 
