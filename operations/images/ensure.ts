@@ -36,9 +36,11 @@ const FOLLOWED: readonly string[] = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.
 async function plan(references: readonly string[], signal: AbortSignal): Promise<Job[]> {
   const jobs = [...new Set(references)].map(async (reference): Promise<Job[]> => {
     const labels = await imageLabels(reference, { signal });
-    const follows = FOLLOWED.includes(reference) || labels?.[IMAGE_LABELS.standIn] !== undefined;
-    if (labels !== undefined && !follows) return [];
-    return [{ reference, present: labels !== undefined, source: sourceOf(reference) }];
+    const source = sourceOf(reference);
+    // Images inherit the labels of their base, which may be a stand-in itself.
+    const standIn = source?.standIn !== undefined && labels?.[IMAGE_LABELS.standIn] === source.standIn;
+    if (labels !== undefined && !standIn && !FOLLOWED.includes(reference)) return [];
+    return [{ reference, present: labels !== undefined, source }];
   });
   return (await Promise.all(jobs)).flat();
 }

@@ -82,6 +82,21 @@ describe("ensureImages", () => {
     expect(await ensure([prometheus, prometheus, alertmanager])).toEqual({ events: [], missing: [] });
   });
 
+  test("leaves an image of the user alone that is made from one with a stand-in's label", async () => {
+    const tag = `exai/reference-server:${prefix}`;
+    await docker(["build", "--tag", tag, "-"], {
+      input: `FROM ${alertmanager}\nLABEL ${IMAGE_LABELS.standIn}=debian:mmdebstrap\nENV OWN=1\n`,
+    });
+    try {
+      const id = () => docker(["image", "inspect", "--format", "{{.Id}}", tag]);
+      const before = await id();
+      expect(await ensure([tag])).toEqual({ events: [], missing: [] });
+      expect(await id()).toBe(before);
+    } finally {
+      await docker(["image", "rm", "--force", tag]);
+    }
+  });
+
   test("makes and labels a stand-in, and reports what it cannot make", async () => {
     const { events, missing } = await ensure([standIns.unknown, standIns.exporter]);
     expect(missing).toEqual([standIns.unknown]);
