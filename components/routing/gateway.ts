@@ -53,6 +53,17 @@ function httpSection(spec: Pick<RoutingSpec, "tlsSecret">): "http" | "https" {
   return spec.tlsSecret === undefined ? "http" : "https";
 }
 
+/**
+ * Envoy Gateway takes a proxy out of its Service when one probe has no answer within a second. In a storm of reconnects the
+ * probes of all proxies are late, so the users would be refused by all of them at once. A proxy that ends leaves the Service
+ * without its probe.
+ */
+const PATIENT_READINESS = {
+  spec: {
+    template: { spec: { containers: [{ name: "envoy", readinessProbe: { timeoutSeconds: 5, failureThreshold: 3 } }] } },
+  },
+};
+
 /** The proxy: its scale, its Service, and one cluster per Service and port, so that metrics are per slot and kind. */
 export function envoyProxy(spec: RoutingSpec): GatewayObject {
   return {
@@ -68,6 +79,7 @@ export function envoyProxy(spec: RoutingSpec): GatewayObject {
         kubernetes: {
           envoyDeployment: {
             replicas: spec.replicas,
+            patch: { value: PATIENT_READINESS },
             container: {
               resources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "1Gi" } },
               ...(spec.proxyImage === undefined ? {} : { image: spec.proxyImage }),

@@ -57,7 +57,7 @@ const FAULTS: readonly (readonly [rule: string, faulty: Resource])[] = [
   [
     "network-gateway-options",
     resource("kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy", {
-      spec: { provider: { kubernetes: { envoyDeployment: { patch: { value: { spec: {} } } } } } },
+      spec: { provider: { kubernetes: { envoyDeployment: { patch: { value: { metadata: { name: "other" } } } } } } },
     }),
   ],
   [

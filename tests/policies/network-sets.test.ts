@@ -172,9 +172,29 @@ describe("what reaches the stack from outside", () => {
       expect(found("namespace-pod-security", namespace(version)), version).toEqual([]);
   });
 
+  const patch = (spec: Value): Value => ({
+    provider: { kubernetes: { envoyDeployment: { patch: { value: { spec: { template: { spec } } } } } } },
+  });
+
+  it("a patch of the gateway's proxies may change its probes, and makes no pod to judge", () => {
+    const proxy = (spec: Value) =>
+      resource("kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy", { spec: patch(spec) });
+    const patient = proxy({
+      containers: [{ name: "envoy", readinessProbe: { timeoutSeconds: 5, failureThreshold: 3 } }],
+    });
+    for (const rule of ["network-gateway-options", "kubernetes-capabilities", "image-digests"])
+      expect(found(rule, patient), rule).toEqual([]);
+    const strong = proxy({ containers: [{ name: "envoy", securityContext: { privileged: true } }] });
+    expect(found("kubernetes-capabilities", strong)).toHaveLength(1);
+  });
+
   it.each([
     ["EnvoyProxy", { provider: { kubernetes: { envoyDeployment: { container: { image: "example.com/envoy:1" } } } } }],
     ["EnvoyProxy", { provider: { kubernetes: { envoyDeployment: { patch: { value: {} }, initContainers: [{}] } } } }],
+    ["EnvoyProxy", patch({ hostNetwork: true })],
+    ["EnvoyProxy", patch({ containers: [{ name: "envoy", securityContext: { privileged: true } }] })],
+    ["EnvoyProxy", patch({ containers: [{ name: "envoy", readinessProbe: { exec: { command: ["sh"] } } }] })],
+    ["EnvoyProxy", patch({ containers: [{ name: "other", resources: {} }] })],
     ["EnvoyProxy", { provider: { type: "Host" } }],
     ["EnvoyProxy", { bootstrap: { value: "static_resources: {}" } }],
     ["EnvoyExtensionPolicy", { wasm: [{ code: { http: { url: "https://example.com/x.wasm" } } }] }],

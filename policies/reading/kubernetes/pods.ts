@@ -45,6 +45,9 @@ const PODS_OWN = ["containers", "initContainers", "hostNetwork", "hostPID", "hos
 /** Fields of which a container that stands alone has one, next to its image. */
 const CONTAINERS_OWN = ["command", "args", "env", "envFrom", "securityContext", "volumeMounts", "ports", "resources"];
 
+/** Fields of a container that change nothing of what its processes may do. */
+const TIMES_AND_SIZES = ["name", "readinessProbe", "livenessProbe", "startupProbe", "resources"];
+
 /** The kind of a Kubernetes resource; undefined for any other resource. */
 export function kindOf(resource: Resource): string | undefined {
   if (!resource.type.startsWith("kubernetes:")) return undefined;
@@ -72,11 +75,25 @@ export function podsOf(subject: Subject): readonly Pod[] {
   const template = subject.inputs.at("spec", "template");
   // A template that may be a pod template counts as one, so that its unknown places are deferred.
   const isPod = PODS_OWN.some((key) => template.at("spec", key).isPresent !== false);
+  const proxy = kind === "EnvoyProxy";
   const others =
-    isUnderstoodObject(subject.resource) && kind !== "EnvoyProxy"
+    isUnderstoodObject(subject.resource) && !proxy
       ? []
-      : podsIn(subject.inputs.at("spec"), isPod ? template.at("spec").path : undefined);
-  return [...(isPod ? [podAt(template, patch)] : []), ...others];
+      : [...podsIn(subject.inputs.at("spec"), isPod ? template.at("spec").path : undefined)];
+  return [...(isPod ? [podAt(template, patch)] : []), ...others.filter((pod) => !(proxy && isPlainPatch(pod)))];
+}
+
+/**
+ * Whether a patch of Envoy Gateway's own Deployment sets probes and resources alone. The rest of the pod is the controller's.
+ */
+function isPlainPatch({ spec, containers }: Pod): boolean {
+  const only = (reader: Reader, keys: readonly string[]): boolean =>
+    reader.entries().every(([key, { state }]) => state === "known" && keys.includes(key));
+  return (
+    spec.path.includes(".patch.value.") &&
+    only(spec, ["containers"]) &&
+    containers.every(({ reader }) => reader.state === "known" && only(reader, TIMES_AND_SIZES))
+  );
 }
 
 /** Pods, and containers that stand alone, anywhere in an object of a custom kind, by their shape. */

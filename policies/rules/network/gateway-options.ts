@@ -7,6 +7,10 @@ import { kindOf, onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 const TARGETS: Options = { group: "any", kind: "any", name: "any", sectionName: "any" };
 const RESOURCES: Options = { limits: "any", requests: "any" };
 
+const PROBE: Options = { periodSeconds: "any", timeoutSeconds: "any", failureThreshold: "any" };
+/** Of the controller's own container: what a patch may set. */
+const PATCHED: Options = { name: oneOf("envoy"), readinessProbe: PROBE, livenessProbe: PROBE, resources: RESOURCES };
+
 /** What the rules understand of the spec of each kind of Envoy Gateway. */
 const UNDERSTOOD: Readonly<Record<string, Options>> = {
   EnvoyProxy: {
@@ -16,6 +20,7 @@ const UNDERSTOOD: Readonly<Record<string, Options>> = {
       kubernetes: {
         envoyDeployment: {
           replicas: "any",
+          patch: { type: oneOf("StrategicMerge"), value: { spec: { template: { spec: { containers: PATCHED } } } } },
           container: { resources: RESOURCES },
           pod: { topologySpreadConstraints: "any", affinity: "any", nodeSelector: "any", labels: "any" },
         },
