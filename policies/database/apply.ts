@@ -6,7 +6,7 @@ import type { SentStatement } from "../../contract/sql/split.ts";
 import { parseStatements, SqlSyntaxError, type SqlStatement } from "../../contract/sql/statements.ts";
 import type { SourcePosition } from "../../contract/graph.ts";
 import type { Statement } from "./facts.ts";
-import { type Postgres, type Row, sqlState } from "./postgres.ts";
+import { identifier, type Postgres, type Row, sqlState } from "./postgres.ts";
 import { Removals } from "./removals.ts";
 
 /** A SQL file of the project. */
@@ -25,6 +25,14 @@ export interface Applied {
   readonly conditions: readonly OpenCondition[];
 }
 
+/** What else happens to the database meanwhile. */
+export interface Watch {
+  /** After each file. */
+  readonly file?: () => Promise<void>;
+  /** After a statement that creates or drops an extension. */
+  readonly extensions?: () => Promise<void>;
+}
+
 /** A condition of a DO block that decides what a migration does. */
 export interface OpenCondition {
   readonly source: SourcePosition;
@@ -33,13 +41,15 @@ export interface OpenCondition {
   readonly other: boolean;
   /** Why the block cannot be run with the other answer. */
   readonly error?: string;
+  /** @default to write the statements without the condition */
+  readonly fix?: string;
 }
 
 /** SQLSTATE of what cannot run in a transaction. */
 const NOT_IN_TRANSACTION = "25001";
 
 /** Locks of the current transaction on tables, and the identifier of the innermost transaction that wrote something. */
-const STATE = `select coalesce((select max(transactionid::text::bigint) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid' and granted), 0)::text as id,
+const STATE = `select coalesce((select max(transactionid::text::bigint) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid' and granted), 0)::text as id, (select string_agg(oid::text, ' ' order by oid) from pg_extension) as extensions,
   array(select distinct n.nspname || '.' || c.relname || ' ' || l.mode from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
     where l.pid = pg_backend_pid() and c.relkind in ('r', 'p') and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) as locks`;
 const LIMITED = "select current_setting('lock_timeout') <> '0' as limited";
@@ -47,23 +57,24 @@ const LIMITED = "select current_setting('lock_timeout') <> '0' as limited";
 /**
  * Applies files as the Supabase CLI does: each in one transaction, unless it says otherwise ({@link batchesOf}). Each statement
  * has its own savepoint, so that the `xmin` of a row of the catalog identifies the statement that wrote it. A statement
- * that PostgreSQL rejects is left out, with its error, and the others are judged.
+ * that PostgreSQL rejects is left out, with its error, and the others are judged. Then each active job of pg_cron runs once: what
+ * it does belongs to what the files do.
  *
  * @param answer what the conditions of DO blocks that ask for their surroundings get for an answer, and those that ask for an
  *   object if it is true. @default the answer of this database
- * @param afterEach what else happens to the database between two files
  */
 export async function apply(
   postgres: Postgres,
   migrations: readonly SqlFile[],
   answer?: boolean,
-  afterEach?: () => Promise<void>,
+  watch: Watch = {},
 ): Promise<Applied> {
-  const run = new Run(postgres, answer);
+  const run = new Run(postgres, answer, watch);
   for (const { file, text } of migrations) {
     await run.file(file, text);
-    await afterEach?.();
+    await watch.file?.();
   }
+  await run.jobs();
   return { statements: run.statements, at: (xmin) => run.at(xmin), conditions: run.conditions };
 }
 
@@ -97,9 +108,13 @@ class Run {
   readonly #answer: boolean | undefined;
   readonly conditions: OpenCondition[] = [];
 
-  constructor(postgres: Postgres, answer: boolean | undefined) {
+  readonly #watch: Watch;
+  #extensions: unknown;
+
+  constructor(postgres: Postgres, answer: boolean | undefined, watch: Watch) {
     this.#postgres = postgres;
     this.#answer = answer;
+    this.#watch = watch;
   }
 
   at(xmin: string): SourcePosition | undefined {
@@ -128,6 +143,45 @@ class Run {
       await this.#end("rollback");
     }
     await this.#postgres.run("reset all");
+  }
+
+  /** Runs the commands of the active jobs of pg_cron, as their roles and at the places that schedule them. */
+  async jobs(): Promise<void> {
+    await this.#postgres.run("reset session authorization; reset role");
+    const [there] = await this.#postgres.run("select to_regclass('cron.job') is not null as there");
+    if (there?.there !== true) return;
+    this.#removals = await Removals.before(this.#postgres, this.#bodies);
+    const jobs = await this.#postgres.run(
+      "select coalesce(jobname, jobid::text) as name, command, username, xmin::text as xmin from cron.job where active order by jobid",
+    );
+    for (const { name, command, username, xmin } of jobs) {
+      const source = this.at(String(xmin));
+      if (source === undefined) continue;
+      this.#file = source.file;
+      const fail = (error: unknown) =>
+        this.conditions.push({
+          source,
+          text: `the job ${String(name)}`,
+          other: true,
+          error: messageOf(error),
+          fix: "correct the command of the job",
+        });
+      try {
+        const statements = await parseStatements(String(command));
+        await this.#postgres.run("begin");
+        this.#open = true;
+        await this.#postgres.run(`set local lock_timeout = '5s'; set local role ${identifier(String(username))}`);
+        for (const statement of statements) {
+          if ("VacuumStmt" in statement.node || "TransactionStmt" in statement.node) continue;
+          const error = await this.#try({ ...statement, line: source.line });
+          if (error !== undefined) throw error as Error;
+        }
+        await this.#end("commit");
+      } catch (error) {
+        fail(error);
+        await this.#end("rollback");
+      }
+    }
   }
 
   /** The statement of a text that the CLI sends. Undefined without one: only comments, or an error, which is recorded. */
@@ -226,9 +280,13 @@ class Run {
     let limited: Row | undefined;
     try {
       [limited] = await this.#postgres.run(saved ? `savepoint exai_plan; ${LIMITED}` : LIMITED);
-      await this.#postgres.run(statement.text);
+      await this.#postgres.run(this.#withoutOptions(statement));
       if (saved) [state] = await this.#postgres.run(STATE);
       if (saved) await this.#postgres.run("release exai_plan");
+      if (saved && state?.extensions !== this.#extensions) {
+        this.#extensions = state?.extensions;
+        await this.#watch.extensions?.();
+      }
     } catch (error) {
       await this.#postgres.run(saved ? "rollback to exai_plan; release exai_plan" : "rollback; begin");
       return error;
@@ -239,6 +297,14 @@ class Run {
     for (const lock of locks) this.#held.add(lock);
     await this.#record(as, limited?.limited === true, locks);
     return undefined;
+  }
+
+  /** The shape of pgvector has no options of its indexes. */
+  #withoutOptions({ node, text }: SqlStatement): string {
+    const shaped = this.#postgres.name.startsWith("PGlite") && "IndexStmt" in node;
+    return shaped && /^(hnsw|ivfflat)$/.test(node.IndexStmt.accessMethod ?? "")
+      ? text.replace(/\bwith\s*\([^)]*\)/i, "")
+      : text;
   }
 
   /** Runs a block with its conditions answered or observed. Whether that succeeded. */

@@ -1,32 +1,72 @@
-import { type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
+import { literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog:
-// cspell:ignore aclexplode attacl attname attrelid defaclacl nspacl nspname nspowner proacl proconfig proowner prosecdef prosqlbody prosrc relacl relowner relrowsecurity rulename setconfig setdatabase setrole viewdef
+// cspell:ignore aclexplode attacl attname attrelid classid defaclacl deptype extname nspacl nspname nspowner objid polrelid proacl proconfig proowner prosecdef prosqlbody prosrc refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole tgrelid viewdef
 
 /**
- * The objects that exist before the migrations, by a letter for their kind and their identifier. The value is what must not
+ * The objects that Supabase and extensions bring, by a letter for their kind and their identifier. The value is what must not
  * change, for relations and functions; empty for others.
  */
-export type Baseline = ReadonlyMap<string, string>;
+export class Baseline extends Map<string, string> {
+  /** The extension of an object that came with one, by the same key. */
+  readonly extensions = new Map<string, string>();
+
+  /** Who brings an object, in messages. */
+  originOf(id: string): string {
+    const extension = this.extensions.get(id);
+    return extension === undefined ? "of Supabase" : `of extension ${extension}`;
+  }
+}
 
 /** All current objects and privileges. */
 export async function baselineOf(postgres: Postgres): Promise<Baseline> {
+  return new Baseline(await currentObjects(postgres));
+}
+
+/** To be called when the extensions of the database have changed: what they bring is not the project's. */
+export async function noteExtensions(postgres: Postgres, baseline: Baseline): Promise<void> {
+  const members = await postgres.run(
+    `select case d.classid when 'pg_class'::regclass then 'r' when 'pg_proc'::regclass then 'f' when 'pg_namespace'::regclass then 'n' else 'p' end || d.objid as id, e.extname as extension
+     from pg_depend d join pg_extension e on e.oid = d.refobjid where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e' and d.classid in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass, 'pg_publication'::regclass)
+     union all select 'o' || o.oid, e.extname from pg_policy o join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = o.polrelid and d.deptype = 'e' join pg_extension e on d.refclassid = 'pg_extension'::regclass and e.oid = d.refobjid
+     union all select 't' || t.oid, e.extname from pg_trigger t join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = t.tgrelid and d.deptype = 'e' join pg_extension e on d.refclassid = 'pg_extension'::regclass and e.oid = d.refobjid`,
+  );
+  const extensions = new Map(members.map((row) => [String(row.id), String(row.extension)]));
+  const now = new Map(await currentObjects(postgres));
+  const there = new Set(extensions.values());
+  for (const [id, extension] of baseline.extensions)
+    if (!there.has(extension)) {
+      baseline.delete(id);
+      baseline.extensions.delete(id);
+    }
+  for (const [id, state] of now) {
+    // The key of a privilege begins with that of its object.
+    const extension = extensions.get(id.split(" ")[0] ?? "");
+    if (extension === undefined || baseline.has(id)) continue;
+    baseline.set(id, state);
+    baseline.extensions.set(id, extension);
+  }
+}
+
+async function currentObjects(postgres: Postgres): Promise<readonly (readonly [string, string])[]> {
+  const [path] = await postgres.run("select current_setting('search_path') as path");
   // Names are printed with their schema.
   await postgres.run("set search_path = ''");
   const rows = await postgres.run(
     `select 'r' || oid as id from pg_class union all select 'f' || oid from pg_proc union all select 'u' || rolname from pg_roles union all select 'n' || oid from pg_namespace
      union all select 't' || oid from pg_trigger union all select 'w' || oid from pg_rewrite union all select 'e' || oid from pg_event_trigger union all select 'p' || oid from pg_publication
+     union all select 'o' || oid from pg_policy
      union all select 'd' || d.oid || x.grantee || x.privilege_type from pg_default_acl d, aclexplode(d.defaclacl) x
      union all select 's' || s.setdatabase || ' ' || s.setrole || c from pg_db_role_setting s, unnest(s.setconfig) c`,
   );
   const everyone = "array(select 'public' union all select rolname::text from pg_roles)::text[]";
-  const baseline = new Map([
+  const all = [
     ...rows.map((row) => [String(row.id), ""] as const),
     ...(await grantsTo(postgres, everyone)).map((row) => [String(row.id), ""] as const),
     ...(await baselineState(postgres)).map((row) => [String(row.id), String(row.state)] as const),
-  ]);
-  await postgres.run("reset search_path");
-  return baseline;
+  ];
+  await postgres.run(`select set_config('search_path', ${literal(String(path?.path))}, false)`);
+  return all;
 }
 
 /** The parts of relations and functions that decide what they let through; `state` begins with the name. */

@@ -19,7 +19,7 @@ const ROW_STATEMENTS: ReadonlySet<string> = new Set([
 ]);
 /** Functions of other schemas that reach nothing. */
 const HARMLESS_CALL =
-  /^(pg_catalog\.|auth\.(uid|jwt|role|email)$|extensions\.(gen_|uuid_|digest$|crypt$|hmac$|encode$))/;
+  /^(pg_catalog\.|net\.http_(get|post|delete)$|auth\.(uid|jwt|role|email)$|extensions\.(gen_|uuid_|digest$|crypt$|hmac$|encode$))/;
 /** Functions of PostgreSQL that reach beyond the tables that are named. */
 const REACHING_CALL =
   /^(pg_catalog\.)?(set_config|pg_(read|ls|stat)_\w*(file|dir)\w*|lo_\w+|query_to_xml\w*|table_to_xml\w*|schema_to_xml\w*|database_to_xml\w*|cursor_to_xml\w*|pg_logical_\w+|pg_terminate_backend|pg_cancel_backend|dblink\w*)$/;
@@ -151,7 +151,7 @@ export async function textFunctions(
        array(select r from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')) as callers
      from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
      where p.prokind in ('f', 'p') and ${USER_SCHEMAS} and (p.prorettype = 'trigger'::regtype or exists (select from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')))
-       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e') order by 2`,
+       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')) order by 2`,
   );
   for (const row of rows) {
     if (baseline.has(`f${text(row, "oid")}`)) continue;

@@ -87,7 +87,7 @@ export async function readCatalog(
        ${can("has_schema_privilege", "n.oid, 'usage'")} as exposed_to, ${can("has_function_privilege", "p.oid, 'execute'")} as callers, has_function_privilege('public', p.oid, 'execute') as public,
        array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
      from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${USER_SCHEMAS}
-       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e') order by name`,
+       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')) order by name`,
   );
   const functions = procedures
     .filter((row) => fresh(row, "f"))
@@ -107,7 +107,7 @@ export async function readCatalog(
     tables,
     views,
     functions,
-    policies: await policiesOf(postgres, procedures, located),
+    policies: await policiesOf(postgres, baseline, procedures, located),
     grants: await grantsOf(postgres, baseline, located),
     memberships: await membershipsOf(postgres, baseline, apiRoles),
     foreignKeys: await foreignKeysOf(postgres, baseline, located),
@@ -136,13 +136,14 @@ export const COMMANDS: Readonly<Record<string, readonly Command[]>> = {
 
 async function policiesOf(
   postgres: Postgres,
+  baseline: Baseline,
   procedures: readonly Row[],
   located: (row: Row) => { name: string; source?: SourcePosition },
 ): Promise<Policy[]> {
   await loadParser();
   const byOid = new Map(procedures.map((row) => [text(row, "oid"), row]));
   const rows = await postgres.run(
-    `select p.polname as name, p.xmin::text as xmin, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive,
+    `select 'o' || p.oid as id, p.polname as name, p.xmin::text as xmin, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive,
        array(select case when r = 0 then 'public' else pg_get_userbyid(r) end from unnest(p.polroles) r) as roles,
        pg_get_expr(p.polqual, p.polrelid) as using, pg_get_expr(p.polwithcheck, p.polrelid) as check,
        array(select distinct a.attname::text from pg_depend d join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
@@ -153,25 +154,28 @@ async function policiesOf(
        array(select distinct d.refobjid::text from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass) as calls
      from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace order by 3, 1`,
   );
-  return rows.map((row): Policy => {
+  return rows.flatMap((row): Policy[] => {
+    if (baseline.has(text(row, "id"))) return [];
     const reached = callsFrom(list(row, "calls"), byOid);
-    return {
-      ...located(row),
-      table: text(row, "table"),
-      commands: COMMANDS[text(row, "command")] ?? [],
-      permissive: row.permissive === true,
-      roles: list(row, "roles"),
-      ...(row.using === null ? {} : { using: text(row, "using") }),
-      ...(row.check === null ? {} : { check: text(row, "check") }),
-      columns: list(row, "columns"),
-      unindexed: list(row, "unindexed"),
-      calls: reached.map((called) => text(called, "name")),
-      bodies: reached.map((called) => text(called, "body")),
-      perRow: [text(row, "using"), text(row, "check")].some(
-        (expression) => expression !== "" && readsPerRow(expression),
-      ),
-      evaluations: [],
-    };
+    return [
+      {
+        ...located(row),
+        table: text(row, "table"),
+        commands: COMMANDS[text(row, "command")] ?? [],
+        permissive: row.permissive === true,
+        roles: list(row, "roles"),
+        ...(row.using === null ? {} : { using: text(row, "using") }),
+        ...(row.check === null ? {} : { check: text(row, "check") }),
+        columns: list(row, "columns"),
+        unindexed: list(row, "unindexed"),
+        calls: reached.map((called) => text(called, "name")),
+        bodies: reached.map((called) => text(called, "body")),
+        perRow: [text(row, "using"), text(row, "check")].some(
+          (expression) => expression !== "" && readsPerRow(expression),
+        ),
+        evaluations: [],
+      },
+    ];
   });
 }
 

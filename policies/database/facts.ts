@@ -23,6 +23,7 @@ export interface Database {
   /** What the comments of tables declare to be open. */
   readonly declarations: readonly DeclaredAccess[];
   readonly openings: readonly Opening[];
+  readonly lostConstraints: readonly LostConstraint[];
   /** What the queue of backups does not do for its runner; absent if the migrations have none. */
   readonly backupQueue?: readonly string[];
   /** Roles that a request can get. */
@@ -203,6 +204,13 @@ export interface DeclaredAccess {
   readonly when?: string;
 }
 
+/** A constraint that held other columns of a table to the owner of the row, and is gone. */
+export interface LostConstraint extends Located {
+  readonly message: string;
+  /** SQL where one statement brings it back. */
+  readonly fix: string;
+}
+
 /** How something gives rights that its caller does not have. */
 export type OpeningKind =
   | "claims"
@@ -230,6 +238,7 @@ export interface UntriedCondition {
   readonly source: SourcePosition;
   readonly text: string;
   readonly error: string;
+  readonly fix?: string;
 }
 
 /** What the same migrations make of a database with other surroundings. */

@@ -197,9 +197,14 @@ async function changedBaseline(
     if (before === "") continue;
     if (row === undefined) {
       const name = before.split("|")[0] ?? "";
-      openings.push({ kind: "supabase", name, message: `${name} of Supabase is removed or renamed`, fix: "keep it" });
+      openings.push({
+        kind: "supabase",
+        name,
+        message: `${name} ${baseline.originOf(id)} is removed or renamed`,
+        fix: "keep it",
+      });
     } else if (text(row, "state") !== before)
-      add(row, `${text(row, "name")} of Supabase is changed`, text(row, "undo"));
+      add(row, `${text(row, "name")} ${baseline.originOf(id)} is changed`, text(row, "undo"));
   }
   for (const row of await grantsTo(postgres, grantees)) {
     const [object, privilege] = [text(row, "object"), text(row, "privilege")];
@@ -208,7 +213,7 @@ async function changedBaseline(
     if (baseline.has(object) && !baseline.has(text(row, "id")) && !(usual && text(row, "role") !== "public"))
       add(
         row,
-        `${text(row, "role")} gets ${text(row, "privilege").toLowerCase()} on ${text(row, "name")} of Supabase`,
+        `${text(row, "role")} gets ${text(row, "privilege").toLowerCase()} on ${text(row, "name")} ${baseline.originOf(object)}`,
         `revoke ${text(row, "privilege").toLowerCase()} on ${text(row, "name")} from ${text(row, "role")};`,
       );
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Extension } from "@electric-sql/pglite";
+import { shapedExtension, shapes } from "./extensions.ts";
 
 /** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -16,22 +17,31 @@ export interface Postgres {
   close(): Promise<void>;
 }
 
+// cspell:ignore autoinc moddatetime refint
+
+/** Extensions of the contrib module `spi`. */
+const SPI: ReadonlySet<string> = new Set(["autoinc", "insert_username", "moddatetime", "refint"]);
+
 /**
- * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of the contrib modules that the migrations
- * create; modules that PGlite does not have are ignored, and `create extension` then fails as on a server without them.
+ * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of those that the migrations create: contrib modules,
+ * and the shapes of some of Supabase's. Others are ignored, and `create extension` then fails as on a server without them.
  */
 export async function openPglite(extensions: readonly string[]): Promise<Postgres> {
   const { PGlite } = await import("@electric-sql/pglite");
   const loaded: Record<string, Extension> = {};
+  const shaped = new Set(shapes());
   for (const name of extensions) {
     const module = name.replaceAll("-", "_");
-    try {
-      const found = (await import(`@electric-sql/pglite/contrib/${module}`)) as Record<string, Extension | undefined>;
-      const extension = found[module];
-      if (extension !== undefined) loaded[module] = extension;
-    } catch {
-      // PGlite does not have this module.
-    }
+    if (shaped.has(name)) loaded[module] = shapedExtension(name);
+    else if (SPI.has(name)) loaded.spi = { name: "spi", setup: () => Promise.resolve({ bundlePath: spiBundle() }) };
+    else
+      try {
+        const found = (await import(`@electric-sql/pglite/contrib/${module}`)) as Record<string, Extension | undefined>;
+        const extension = found[module];
+        if (extension !== undefined) loaded[module] = extension;
+      } catch {
+        // PGlite does not have this module.
+      }
   }
   const database = await PGlite.create({ extensions: loaded, loadDataDir: await preparedCluster() });
   const postgres: Postgres = {
@@ -40,6 +50,11 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
     close: () => database.close(),
   };
   return { ...postgres, name: `PGlite (PostgreSQL ${await versionOf(postgres)})` };
+}
+
+/** PGlite 0.5.16 names another file for these modules, which its package lacks. */
+function spiBundle(): URL {
+  return new URL("./spi.tar.gz", import.meta.resolve("@electric-sql/pglite"));
 }
 
 /**

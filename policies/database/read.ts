@@ -8,9 +8,11 @@ import { makeFolder } from "../../contract/machine/make-folder.ts";
 import { readMigrations } from "../../contract/sql/files.ts";
 import { apply, type OpenCondition, type SqlFile } from "./apply.ts";
 import { BackupQueue } from "./backup-queue.ts";
-import { baselineOf } from "./baseline.ts";
+import { baselineOf, noteExtensions } from "./baseline.ts";
 import { readCatalog } from "./catalog.ts";
 import { readOpenings } from "./openings.ts";
+import { OwnerConstraints } from "./owner-constraints.ts";
+import { shapeOf, shapes } from "./extensions.ts";
 import { openPglite, openServer, type Postgres } from "./postgres.ts";
 import type { Alternative, Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
@@ -111,19 +113,28 @@ async function readOnce(
   try {
     if (prelude !== undefined) await postgres.run(prelude.text);
     const baseline = await baselineOf(postgres);
+    const files = migrations.map(({ file }) => file);
     const queue = new BackupQueue(postgres);
-    const applied = await apply(postgres, migrations, answer, () => queue.declare());
+    const constraints = new OwnerConstraints(postgres);
+    const applied = await apply(postgres, migrations, answer, {
+      file: async () => {
+        await queue.declare();
+        await constraints.note();
+      },
+      extensions: () => noteExtensions(postgres, baseline),
+    });
     // The last file may leave the connection with another role.
     await postgres.run("reset session authorization; reset role");
     const backupQueue = await queue.problems();
     const catalog = await readCatalog(postgres, baseline, applied.at);
     const openings = await readOpenings(postgres, baseline, catalog.apiRoles, applied.statements, applied.at);
-    const schema = await readSchema(postgres, catalog.apiRoles, applied.at);
+    const schema = await readSchema(postgres, catalog.apiRoles, applied.at, baseline);
     const declarations = await readDeclarations(postgres, schema);
     const proofs = prove(
       schema,
       declarations.filter(({ error }) => error === undefined),
     );
+    const lostConstraints = await constraints.lost(files, applied.statements, proofs);
     const probed =
       answer === undefined
         ? await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles, declarations)
@@ -131,7 +142,7 @@ async function readOnce(
     const database: Database = {
       server: postgres.name,
       cached: false,
-      migrations: migrations.map((migration) => migration.file),
+      migrations: files,
       problems: [],
       statements: applied.statements,
       tables: catalog.tables,
@@ -145,6 +156,7 @@ async function readOnce(
       proofs,
       declarations,
       openings,
+      lostConstraints,
       ...(backupQueue === undefined ? {} : { backupQueue }),
       apiRoles: catalog.apiRoles,
       untried: [],
@@ -185,6 +197,7 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
   for (const folder of folders)
     for (const name of readdirSync(folder).sort())
       if (name.endsWith(".ts")) add(name, readFileSync(join(folder, name)));
+  for (const name of shapes()) add(name, shapeOf(name));
   for (const name of ["@electric-sql/pglite", "@electric-sql/pglite-prepopulatedfs", "libpg-query"]) {
     const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
     if (existsSync(file)) add(name, readFileSync(file));

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Postgres, Row } from "./postgres.ts";
-import { identifier, literal } from "./postgres.ts";
+import { identifier, literal, USER_SCHEMAS } from "./postgres.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { Policy, Table } from "./facts.ts";
 
-// cspell:ignore contypid
+// cspell:ignore contypid inhparent inhrelid inhseqno partrelid partstrat typnotnull typtypmod
 
 /** What is needed to create a value for a column. */
 interface Column {
@@ -51,10 +51,9 @@ export async function fillables(
   tables: readonly Table[],
   policies: readonly Policy[],
 ): Promise<Fillable[]> {
-  const names = tables
-    .filter((table) => table.kind === "table" || table.kind === "partitioned table")
-    .map((table) => table.name);
+  const names = tables.filter((table) => table.kind !== "foreign table").map((table) => table.name);
   if (names.length === 0) return [];
+  await standAlone(postgres);
   const array = `array[${names.map(literal).join(", ")}]::text[]`;
   const keys = (
     await postgres.run(
@@ -71,7 +70,7 @@ export async function fillables(
     targetColumns: list(row, "targets"),
   }));
   const rows = await postgres.run(
-    `select n.nspname || '.' || c.relname as table, a.attname as name, b.typname as type, b.typcategory as category, case when a.atttypmod > 4 and b.typname in ('varchar', 'bpchar') then a.atttypmod - 4 end as length,
+    `select n.nspname || '.' || c.relname as table, a.attname as name, b.typname as type, b.typcategory as category, case when b.typname in ('varchar', 'bpchar') and greatest(a.atttypmod, t.typtypmod) > 4 then greatest(a.atttypmod, t.typtypmod) - 4 end as length,
        not a.attnotnull as nullable, array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
        coalesce((select string_agg(pg_get_constraintdef(k.oid), ' ') from pg_constraint k where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum]), '') as checks
      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = a.atttypid
@@ -136,6 +135,23 @@ function inOrder(tables: readonly Fillable[]): Fillable[] {
   return order;
 }
 
+/**
+ * Makes each partition and each child a separate table with its own policies, since a request can name it. A
+ * partitioned table gets one partition for all rows.
+ */
+async function standAlone(postgres: Postgres): Promise<void> {
+  const children = await postgres.run(
+    `select format('alter table %s %s %s', case when c.relispartition then i.inhparent::regclass else i.inhrelid::regclass end, case when c.relispartition then 'detach partition' else 'no inherit' end, case when c.relispartition then i.inhrelid::regclass else i.inhparent::regclass end) as change
+     from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f') and ${USER_SCHEMAS} order by i.inhseqno`,
+  );
+  for (const row of children) await postgres.run(text(row, "change"));
+  const parents = await postgres.run(
+    `select format('create table %I.%I partition of %s %s', n.nspname, 'exai_rows_' || c.oid, c.oid::regclass, case p.partstrat when 'h' then 'for values with (modulus 1, remainder 0)' else 'default' end) as change
+     from pg_partitioned_table p join pg_class c on c.oid = p.partrelid join pg_namespace n on n.oid = c.relnamespace where ${USER_SCHEMAS}`,
+  );
+  for (const row of parents) await postgres.run(text(row, "change"));
+}
+
 /** Drops constraints and indexes that would reject test rows: the scratch database need not stay consistent. */
 async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
   const rows = await postgres.run(
@@ -146,7 +162,9 @@ async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
      select format('drop index if exists %I.%I cascade', n.nspname, ic.relname) from pg_index i join pg_class c on c.oid = i.indrelid join pg_class ic on ic.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
      where i.indisunique and not i.indisprimary and n.nspname || '.' || c.relname = any (${array}) and not exists (select from pg_constraint k where k.conindid = ic.oid)
      union all
-     select format('alter domain %s drop constraint %I', k.contypid::regtype, k.conname) from pg_constraint k where k.contypid <> 0 and k.contype = 'c' and k.oid >= 16384`,
+     select format('alter domain %s drop constraint %I', k.contypid::regtype, k.conname) from pg_constraint k where k.contypid <> 0 and k.contype = 'c' and k.oid >= 16384
+     union all
+     select format('alter domain %s drop not null', t.oid::regtype) from pg_type t where t.typtype = 'd' and t.typnotnull and t.oid >= 16384`,
   );
   for (const row of rows) await postgres.run(text(row, "drop"));
   // Triggers and foreign keys are disabled: they do not separate users.

@@ -11,7 +11,12 @@ import { literal, type Postgres, USER_SCHEMAS } from "./postgres.ts";
 type Located = (xmin: string) => SourcePosition | undefined;
 
 /** Reads what the proof needs. Names are printed under an empty search_path, so that each has its schema. */
-export async function readSchema(postgres: Postgres, apiRoles: readonly string[], at: Located): Promise<Schema> {
+export async function readSchema(
+  postgres: Postgres,
+  apiRoles: readonly string[],
+  at: Located,
+  baseline: ReadonlyMap<string, string> = new Map(),
+): Promise<Schema> {
   const roles = `array[${apiRoles.map(literal).join(", ")}]::text[]`;
   const may = (privilege: string) =>
     `array(select r from unnest(${roles}) r where has_column_privilege(r, c.oid, a.attnum, '${privilege}'))`;
@@ -33,9 +38,11 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
          case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition, obj_description(c.oid, 'pg_class') as comment
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${USER_SCHEMAS} order by 1`,
     );
-    const clauses = await rows<Omit<Clause, "commands" | "source"> & { command: string; xmin: string }>(
+    const clauses = await rows<
+      Omit<Clause, "commands" | "source" | "given"> & { id: string; command: string; xmin: string }
+    >(
       postgres,
-      `select p.polname as policy, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive, p.xmin::text as xmin,
+      `select 'o' || p.oid as id, p.polname as policy, n.nspname || '.' || c.relname as table, p.polcmd as command, p.polpermissive as permissive, p.xmin::text as xmin,
          array(select r from unnest(${roles}) r where exists (select from unnest(p.polroles) o where o = 0 or pg_has_role(r, o, 'usage'))) as roles,
          pg_get_expr(p.polqual, p.polrelid) as using, pg_get_expr(p.polwithcheck, p.polrelid) as check
        from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace order by 2, 1`,
@@ -57,13 +64,14 @@ export async function readSchema(postgres: Postgres, apiRoles: readonly string[]
            from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1) f) as "builtIn",
          array(select distinct proname from pg_proc where prokind = 'a') as aggregates,
          exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
-           or exists (select from pg_cast k where k.oid >= 16384 and not exists (select from pg_depend e where e.classid = 'pg_cast'::regclass and e.objid = k.oid and e.deptype = 'e')) as "ownOperators"`,
+           or exists (select from pg_cast k where k.oid >= 16384 and not exists (select from pg_depend e where e.classid = 'pg_cast'::regclass and e.objid = k.oid and e.deptype in ('e', 'i'))) as "ownOperators"`,
     );
     return {
       apiRoles,
       relations,
-      clauses: clauses.map(({ command, xmin, ...clause }) => ({
+      clauses: clauses.map(({ id, command, xmin, ...clause }) => ({
         ...clause,
+        given: baseline.has(id),
         commands: COMMANDS[command] ?? [],
         ...sourceOf(at(xmin)),
       })),

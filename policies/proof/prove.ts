@@ -47,7 +47,9 @@ class Prover {
       .flatMap(({ name }) =>
         this.#schema.apiRoles.flatMap((role) =>
           QUESTIONS.flatMap(([command, clause]) => {
-            const policies = this.#clauses(name, role, command).filter(({ permissive }) => permissive);
+            const policies = this.#clauses(name, role, command).filter(
+              ({ permissive, given }) => permissive && given !== true,
+            );
             return policies.length === 0 ? [] : [this.#proof(name, role, command, clause, policies)];
           }),
         ),
@@ -169,7 +171,7 @@ class Prover {
   #formula(policy: Clause, role: string, clause: "using" | "check"): Formula | undefined {
     const text = clause === "using" ? policy.using : (policy.check ?? policy.using);
     if (text === null) return undefined;
-    const node = parseExpression(text);
+    const node = parseExpression(policy.table === "realtime.messages" ? ofTopic(text) : text);
     const translator = this.#translator(role);
     return node === undefined ? test(text) : translator.holds(node, translator.rowScope(policy.table));
   }
@@ -203,6 +205,11 @@ class Prover {
       return !weakened && wanted?.some((some) => some.every((atom) => facts.has(showAtom(atom)))) === true;
     });
   }
+}
+
+/** Realtime sets the topic of the channel that the caller joins, and delivers the messages of that topic alone. */
+function ofTopic(text: string): string {
+  return text.replaceAll("realtime.topic()", "messages.topic");
 }
 
 /** An alternative as a condition. */

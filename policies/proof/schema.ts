@@ -57,6 +57,8 @@ export interface Clause {
   readonly roles: readonly string[];
   readonly using: string | null;
   readonly check: string | null;
+  /** Whether Supabase or an extension brings it: it counts, and is not judged. */
+  readonly given?: boolean;
   readonly source?: SourcePosition;
 }
 

@@ -78,7 +78,7 @@ class Ties {
     const tied = [...owned, ...named].filter(fits);
     if (tied.length === 0) return undefined;
     const person = [...this.#classes.values()]
-      .filter((terms) => terms.some((term) => term.kind === "claim" && term.path.join() === "sub"))
+      .filter((terms) => terms.some((term) => claimIn(term)?.path.join() === "sub"))
       .flatMap((terms) => this.#columns(terms).flat());
     return { how: "columns", columns: [...new Set(tied.flat())], person: [...new Set([...person, ...named.flat()])] };
   }
@@ -99,12 +99,12 @@ class Ties {
   }
 
   #start(name: string, terms: readonly Term[]): void {
-    const claims = terms.flatMap((term) => (term.kind === "claim" && binds(term.path) ? [term] : []));
+    const claims = terms.flatMap((term) => claimIn(term) ?? []);
     if (claims.length === 0) return;
     this.#owned.set(name, { exact: true });
-    for (const term of terms)
-      if (term.kind === "constant" && claims.some(({ path }) => isStaff(path.at(-1) ?? "", term.value)))
-        this.#staff = true;
+    for (const { kind, path } of claims)
+      if (terms.some((term) => term.kind === "constant" && isStaff(path.at(-1) ?? "", term.value)))
+        this.#staff ||= terms.some((term) => term.kind === kind);
   }
 
   /** Elements of arrays, and paths that start with an identifier. */
@@ -199,4 +199,15 @@ class Ties {
       );
     });
   }
+}
+
+/**
+ * The claim that a value is, or is made of with constants around it: `'user:' || auth.uid()`. Another claim
+ * makes another value; arrays and objects may merge.
+ */
+function claimIn(term: Term): Extract<Term, { kind: "claim" }> | undefined {
+  if (term.kind === "claim") return binds(term.path) ? term : undefined;
+  if (term.kind !== "call" || term.name !== "||" || !term.pure) return undefined;
+  const parts = term.args.filter((arg) => arg.kind !== "constant" || /^[{[]/.test(arg.value));
+  return parts.length === 1 && parts[0] !== undefined ? claimIn(parts[0]) : undefined;
 }

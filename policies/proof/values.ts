@@ -18,7 +18,7 @@ import {
   type Term,
 } from "./terms.ts";
 
-// cspell:ignore boolop nulltesttype subselect lexpr rexpr typmods funcname uidx SVFOP AEXPR
+// cspell:ignore boolop nulltesttype subselect lexpr lidx rexpr typmods funcname uidx SVFOP AEXPR
 
 /** Types whose values name the same thing as the text that they are cast from. */
 const SAME = new Set(["text", "varchar", "uuid", "json", "jsonb"]);
@@ -82,9 +82,14 @@ export class Values {
     if ("A_Indirection" in node && node.A_Indirection.arg !== undefined) {
       const base = this.term(node.A_Indirection.arg, scope);
       return (node.A_Indirection.indirection ?? []).reduce<Term>((term, index) => {
-        if (!("A_Indices" in index) || index.A_Indices.is_slice === true || index.A_Indices.uidx === undefined)
-          return unknown("a part", term);
-        const key = this.term(index.A_Indices.uidx, scope);
+        if (!("A_Indices" in index)) return unknown("a part", term);
+        const { is_slice: slice, lidx, uidx } = index.A_Indices;
+        if (slice === true) {
+          const ends = [lidx, uidx].map((end): Term => (end === undefined ? { kind: "null" } : this.term(end, scope)));
+          return call("[:]", [term, ...ends], true);
+        }
+        if (uidx === undefined) return unknown("a part", term);
+        const key = this.term(uidx, scope);
         return this.#keyed(term, key) ?? call("[]", [term, key], true);
       }, base);
     }

@@ -15,7 +15,9 @@ async function problemsAfter(text: string): Promise<readonly string[] | undefine
     const own = readdirSync(`${SUPABASE}migrations`).sort();
     const files = own.map((file) => ({ file, text: readFileSync(`${SUPABASE}migrations/${file}`, "utf8") }));
     const queue = new BackupQueue(postgres);
-    await apply(postgres, [...files, { file: "20990101000000_more.sql", text }], undefined, () => queue.declare());
+    await apply(postgres, [...files, { file: "20990101000000_more.sql", text }], undefined, {
+      file: () => queue.declare(),
+    });
     await postgres.run("reset role");
     const problems = await queue.problems();
     expect(await postgres.run("select from public.backup_schedules"), "rows of the plan").toEqual([]);

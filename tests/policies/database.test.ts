@@ -166,9 +166,13 @@ describe("rules about the database", () => {
       "authenticated select signed_in",
       "authenticated update update_only",
       "exai_sneak delete not_enabled",
+      "exai_sneak delete parted_2027",
       "exai_sneak insert not_enabled",
+      "exai_sneak insert parted_2027",
       "exai_sneak select anon_reads",
       "exai_sneak select not_enabled",
+      "exai_sneak select parted_2027",
+      "exai_sneak update parted_2027",
     ]);
     expect(database.probes.filter((probe) => probe.error !== undefined)).toEqual([]);
   });

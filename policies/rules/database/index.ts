@@ -7,6 +7,7 @@ import { foreignKeys } from "./foreign-keys.ts";
 import { isolation } from "./isolation.ts";
 import { judgesAgree } from "./judges-agree.ts";
 import { migrationLocks } from "./migration-locks.ts";
+import { ownerConstraints } from "./owner-constraints.ts";
 import { perRowCalls } from "./per-row-calls.ts";
 import { tablesWithPolicies } from "./policies-exist.ts";
 import { policyIndexes } from "./policy-indexes.ts";
@@ -29,6 +30,7 @@ export const DATABASE_RULES: readonly Rule[] = [
   isolation,
   judgesAgree,
   writeChecks,
+  ownerConstraints,
   userClaims,
   views,
   supabaseObjects,

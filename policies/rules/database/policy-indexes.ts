@@ -11,7 +11,10 @@ export const policyIndexes = databaseRule(
     references: [{ standard: "Supabase documentation", item: "RLS performance: add indexes" }],
   },
   function* (database) {
+    const own = new Set(database.tables.map(({ name }) => name));
     for (const policy of database.policies) {
+      // Only its owner can create an index on a table of Supabase.
+      if (!own.has(policy.table)) continue;
       if (!policy.roles.some((role) => ["public", ...database.apiRoles].includes(role))) continue;
       if (policy.columns.length === 0 || !policy.commands.some((command) => command !== "insert")) continue;
       yield about(

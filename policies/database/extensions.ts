@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync } from "node:fs";
+import type { Extension } from "@electric-sql/pglite";
+
+/** The part of Emscripten's module that writes files. */
+interface Module {
+  readonly FS: { mkdirTree(path: string): void; writeFile(path: string, text: string): void };
+}
+
+const SHAPES = new URL("./extensions/", import.meta.url);
+/** Where PostgreSQL looks for extensions in PGlite. */
+const DIRECTORY = "/pglite/share/postgresql/extension";
+/** Control files of those that prescribe a schema or may not be moved to another one. */
+const CONTROL: Readonly<Record<string, string>> = {
+  pg_cron: "schema = pg_catalog\n",
+  pg_graphql: "",
+  pg_net: "",
+  supabase_vault: "schema = vault\n",
+};
+
+/** Names of the extensions whose shape the project has, for PGlite, which lacks them. */
+export function shapes(): readonly string[] {
+  return readdirSync(SHAPES)
+    .filter((name) => name.endsWith(".sql"))
+    .map((name) => name.replace(/\.sql$/, ""));
+}
+
+/** The text of a shape. */
+export function shapeOf(name: string): string {
+  return readFileSync(new URL(`${name}.sql`, SHAPES), "utf8");
+}
+
+/** An extension with the objects of the real one and nothing behind them: enough to judge who may do what. */
+export function shapedExtension(name: string): Extension {
+  const own = CONTROL[name];
+  const control = `default_version = '1'\n${own === undefined ? "relocatable = true\n" : `relocatable = false\n${own}`}`;
+  return {
+    name,
+    setup: (_, options: { readonly preRun?: readonly unknown[] }) =>
+      Promise.resolve({
+        emscriptenOpts: {
+          ...options,
+          preRun: [
+            ...(options.preRun ?? []),
+            ({ FS: files }: Module) => {
+              files.mkdirTree(DIRECTORY);
+              files.writeFile(`${DIRECTORY}/${name}.control`, control);
+              files.writeFile(`${DIRECTORY}/${name}--1.sql`, shapeOf(name));
+            },
+          ],
+        },
+      }),
+  };
+}
