@@ -14,6 +14,7 @@ export const CHANGING = [
     "backup now",
     "branch create",
     "branch merge",
+    "branch revert",
     "branch reset",
     "branch delete",
     "backup verify",

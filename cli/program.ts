@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backups/backup.ts";
-import { registerBranch } from "./commands/branch.ts";
+import { registerBranch } from "./commands/branch/branch.ts";
 import type { Run } from "./commands/command.ts";
 import { registerCutover } from "./commands/rollout/cutover.ts";
 import { registerDoctor } from "./commands/doctor.ts";

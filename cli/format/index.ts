@@ -7,7 +7,8 @@ import {
   formatBranchList,
   formatBranchStatus,
 } from "./branch/branch.ts";
-import { formatBranchMerge } from "./branch/merge.ts";
+import { formatBranchMerge, formatBranchRevert } from "./branch/merge.ts";
+import { formatBranchShadow } from "./branch/shadow.ts";
 import type { Block, Formatter, ViewFormatter } from "./block.ts";
 import { formatCutoverPlan } from "./rollout/plan.ts";
 import { formatDrill } from "./drill.ts";
@@ -69,6 +70,8 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch status": formatBranchStatus,
   "branch diff": formatBranchDiff,
   "branch merge": formatBranchMerge,
+  "branch revert": formatBranchRevert,
+  "branch shadow": formatBranchShadow,
   "branch test": formatMigrateTest,
   "branch reset": formatBranchCreate,
   "branch delete": formatBranchDelete,

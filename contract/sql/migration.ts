@@ -1,5 +1,6 @@
 import type { AlterTableCmd, AlterTableType, Node, ObjectType, RangeVar } from "libpg-query";
 import { emptied } from "./emptied.ts";
+import { PARKED_SCHEMA } from "./parked.ts";
 import { bodiesOf, ranBy } from "./ran.ts";
 import { parseStatements } from "./statements.ts";
 
@@ -41,11 +42,24 @@ export async function breaches(sql: string): Promise<readonly Breach[]> {
   const statements = await parseStatements(sql);
   const created = new Set(statements.flatMap(({ node }) => createdBy(node)));
   const bodies = bodiesOf(statements);
-  return statements.flatMap(({ line, node }) => {
+  const isOwn = (name: string) => created.has(name) || name.startsWith(`${PARKED_SCHEMA}.`);
+  return statements.flatMap(({ line, node }, index) => {
+    // A trigger that the same file switches on again is off for its transaction alone.
+    const off = switchedTrigger(node, "AT_DisableTrig");
+    const on = (each: Node) => switchedTrigger(each, "AT_EnableTrig") ?? switchedTrigger(each, "AT_EnableAlwaysTrig");
+    if (off !== undefined && statements.slice(index).some((later) => on(later.node) === off)) return [];
     const { nodes, unread } = ranBy(node, bodies);
-    const what = nodes.flatMap((each) => breachesOf(each, (name) => created.has(name)));
+    const what = nodes.flatMap((each) => breachesOf(each, isOwn));
     return [...new Set([...what, ...unread.map(executes)])].map((each) => ({ line, what: each }));
   });
+}
+
+/** The trigger that a statement switches, and nothing else. */
+function switchedTrigger(node: Node, how: AlterTableType): string | undefined {
+  if (!("AlterTableStmt" in node) || node.AlterTableStmt.cmds?.length !== 1) return undefined;
+  const [command] = node.AlterTableStmt.cmds;
+  if (command === undefined || !("AlterTableCmd" in command) || command.AlterTableCmd.subtype !== how) return undefined;
+  return `${relation(node.AlterTableStmt.relation)} ${command.AlterTableCmd.name ?? ""}`;
 }
 
 /** The statements that a block builds while it runs cannot be read: what it might do counts as done. */

@@ -4,7 +4,8 @@ import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { userName } from "../../contract/machine/user.ts";
 import { timed } from "../../contract/timed.ts";
-import { applyMigrations, migrationStatus } from "../migrations/apply.ts";
+import { applyMigrations, migrationStatus, type ApplyOptions } from "../migrations/apply.ts";
+import type { LockWait } from "../migrations/locks.ts";
 import { FileLeaseStore } from "../rollout/local/file-lease.ts";
 import { readFacts } from "../schema-facts/read.ts";
 import type { BranchHost } from "./host.ts";
@@ -19,6 +20,8 @@ export interface Branches {
   readonly leases: FileLeaseStore;
   /** Connection string of main's owner. */
   readonly main: string;
+  /** How migrations of a new branch wait for locks. */
+  readonly locks: LockWait;
   /** File with the passwords of the branches' owners, for people. */
   readonly passwords: string;
 }
@@ -121,7 +124,7 @@ export async function* changing<Result>(
 }
 
 async function* make(branches: Branches, name: string, { target, signal }: CreateOptions): Operation<BranchCreated> {
-  const { store, host } = branches;
+  const { store, host, locks } = branches;
   const started = performance.now();
   let record: BranchRecord = {
     ...{ name, state: "CREATING_PROJECT", createdAt: new Date().toISOString(), by: `${userName()}@${hostname()}` },
@@ -144,7 +147,7 @@ async function* make(branches: Branches, name: string, { target, signal }: Creat
     become({ lsn, source, ...(asOf === undefined ? {} : { asOf }) });
     const url = await host.url(name);
     yield* timed("facts", "read the schema", async () => store.putBase(name, await readFacts(url)));
-    yield* migrate(url, target, become, signal);
+    yield* migrate(url, target, become, { locks, signal });
   } catch (error) {
     // Without its base a branch could not be merged.
     if (record.state === "CREATING_PROJECT") {
@@ -162,13 +165,13 @@ async function* migrate(
   url: string,
   target: BranchTarget | undefined,
   become: (changes: Partial<BranchRecord>) => void,
-  signal: AbortSignal | undefined,
+  options: Pick<ApplyOptions, "locks" | "signal">,
 ): Operation<void> {
   const pending = target === undefined && (await migrationStatus(url)).some(({ applied }) => !applied);
   if (pending) {
     become({ state: "RUNNING_MIGRATIONS" });
     try {
-      yield* applyMigrations(url, { signal });
+      yield* applyMigrations(url, options);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       become({ state: "MIGRATIONS_FAILED", reason: `${error.where}: ${error.message}` });

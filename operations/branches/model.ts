@@ -31,6 +31,19 @@ export interface BranchRecord {
   readonly reason?: string;
 }
 
+/** The last merge of a branch. */
+export interface MergeRecord {
+  readonly name: string;
+  /** When the branch was made. ISO 8601. */
+  readonly createdAt: string;
+  /** ISO 8601. */
+  readonly mergedAt: string;
+  /** The migrations, relative to the project. */
+  readonly files: readonly string[];
+  /** The migrations that reverted it. */
+  readonly revertedBy?: readonly string[];
+}
+
 /** A branch and its server. */
 export interface BranchStatus extends BranchRecord {
   readonly server: "running" | "stopped" | "absent";

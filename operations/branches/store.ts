@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
+import { command, fix, type Fix } from "../../contract/fix.ts";
 import { errorCode, writeDurably } from "../rollout/host/durable-files.ts";
 import type { SchemaFacts } from "../schema-facts/read.ts";
 import { parseFacts, serializeFacts } from "../schema-facts/snapshot.ts";
-import type { BranchRecord } from "./model.ts";
+import type { BranchRecord, MergeRecord } from "./model.ts";
 
 /**
  * What is known about the branches of a stack, as files: `<name>.json`, and `<name>.base.json` with the facts of main's schema
- * at the moment that the branch shows. A merge compares main and the branch with them.
+ * at the moment that the branch shows. A merge compares main and the branch with them. `<name>.merge*.json` are its last merge, which
+ * outlives the branch.
  */
 export class BranchStore {
   readonly folder: string;
@@ -49,20 +50,38 @@ export class BranchStore {
 
   /** The schema that the branch began with. @throws UserError `invalid-file` if it cannot be read */
   async base(name: string): Promise<SchemaFacts> {
-    const path = this.#basePath(name);
     const remedy = fix`${command(`branch reset ${name}`)}`;
-    try {
-      return await parseFacts(readFileSync(path, "utf8"), path, remedy);
-    } catch (cause) {
-      if (errorCode(cause) !== "ENOENT" || cause instanceof UserError) throw cause;
-      throw new UserError(
-        "invalid-file",
-        path,
-        "is missing: the schema that the branch began with is not known",
-        remedy,
-        { cause },
+    return readSnapshot(this.#basePath(name), "the schema that the branch began with is not known", remedy);
+  }
+
+  /** Records the last merge of a branch: the record at last, so that it has its facts. */
+  async putMerge(record: MergeRecord, facts: Readonly<Record<MergeFacts, SchemaFacts>>): Promise<void> {
+    for (const part of MERGE_FACTS)
+      writeDurably(this.#mergePath(record.name, part), await serializeFacts(facts[part]), 0o600);
+    this.putMergeRecord(record);
+  }
+
+  putMergeRecord(record: MergeRecord): void {
+    writeDurably(this.#mergePath(record.name), `${JSON.stringify(record, null, 2)}\n`, 0o600);
+  }
+
+  /** The last merge of a branch. @throws UserError `not-found` */
+  merge(name: string): MergeRecord {
+    const path = this.#mergePath(name);
+    if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as MergeRecord;
+    throw new UserError("not-found", `branch ${name}`, "has not been merged", fix`${command(`branch merge ${name}`)}`);
+  }
+
+  /** The schemas of the last merge. @throws UserError `invalid-file` if one cannot be read */
+  async mergeFacts(name: string): Promise<Readonly<Record<MergeFacts, SchemaFacts>>> {
+    const read = async (part: MergeFacts) =>
+      readSnapshot(
+        this.#mergePath(name, part),
+        "the schema of the merge is not known",
+        "write a migration that removes what the merge made",
       );
-    }
+    const [base, before, after] = await Promise.all([read("base"), read("before"), read("after")]);
+    return { base, before, after };
   }
 
   remove(name: string): void {
@@ -97,5 +116,23 @@ export class BranchStore {
 
   #basePath(name: string): string {
     return join(this.folder, `${name}.base.json`);
+  }
+
+  #mergePath(name: string, part?: MergeFacts): string {
+    return join(this.folder, `${name}.merge${part === undefined ? "" : `.${part}`}.json`);
+  }
+}
+
+/** Schemas of a merge: the branch's base before it, and main's before and after it. */
+type MergeFacts = "base" | "before" | "after";
+
+const MERGE_FACTS: readonly MergeFacts[] = ["base", "before", "after"];
+
+async function readSnapshot(path: string, missing: string, remedy: string | Fix): Promise<SchemaFacts> {
+  try {
+    return await parseFacts(readFileSync(path, "utf8"), path, remedy);
+  } catch (cause) {
+    if (errorCode(cause) !== "ENOENT" || cause instanceof UserError) throw cause;
+    throw new UserError("invalid-file", path, `is missing: ${missing}`, remedy, { cause });
   }
 }

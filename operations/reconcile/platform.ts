@@ -1,12 +1,25 @@
 // Names of Supabase:
 // cspell:ignore pgbouncer pgmq pgsodium pgtle supavisor
 
+import { PARKED_SCHEMA } from "../../contract/sql/parked.ts";
+
 /**
- * Schemas that Supabase, the local image or the Supabase CLI bring. The project's migrations do not make them, and they are
- * not compared.
+ * Schemas that Supabase, the local image or the Supabase CLI bring, and that of parked values. They are not part of the project's
+ * schema, and they are not compared.
  */
 export const PLATFORM_SCHEMAS: readonly string[] = [
-  ...["_analytics", "_realtime", "_supavisor", "auth", "cron", "etl", "exai_local", "extensions", "graphql"],
+  ...[
+    "_analytics",
+    "_realtime",
+    "_supavisor",
+    "auth",
+    "cron",
+    "etl",
+    "exai_local",
+    PARKED_SCHEMA,
+    "extensions",
+    "graphql",
+  ],
   ...["graphql_public", "net", "pgbouncer", "pgmq", "pgmq_public", "pgsodium", "pgsodium_masks", "pgtle", "realtime"],
   ...["storage", "supabase_functions", "supabase_migrations", "vault"],
 ];

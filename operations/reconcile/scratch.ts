@@ -11,6 +11,7 @@ import { ensureImages } from "../images/ensure.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { withClient } from "../migrations/client.ts";
 import { databaseUrl } from "../migrations/url.ts";
+import { removeOrphans, scratchLabel } from "./orphans.ts";
 
 /** A separate PostgreSQL server that is thrown away: as empty as a project before its first migration. */
 export interface Scratch {
@@ -26,9 +27,6 @@ export interface ScratchOptions {
   readonly disk?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Label of its containers. */
-const LABEL = "exai.scratch";
 
 /** Seconds until a server that does not come up is given up. */
 const START_SECONDS = 60;
@@ -50,6 +48,7 @@ cat > /tmp/scratch/prelude.sql; touch /tmp/scratch/ready`;
 export async function openScratch(options: ScratchOptions = {}): Promise<Scratch> {
   const { image = LOCAL_IMAGES.postgres, signal } = options;
   await provided(image, signal);
+  await removeOrphans();
   const name = `exai-scratch-${randomBytes(4).toString("hex")}`;
   const password = randomBytes(16).toString("hex");
   const end = async () => {
@@ -64,7 +63,7 @@ export async function openScratch(options: ScratchOptions = {}): Promise<Scratch
   };
   try {
     await docker([
-      ...["run", "--detach", "--name", name, "--label", LABEL, "--publish", "127.0.0.1::5432"],
+      ...["run", "--detach", "--name", name, "--label", await scratchLabel(), "--publish", "127.0.0.1::5432"],
       ...["--security-opt", "no-new-privileges"],
       ...(options.disk === true ? [] : ["--tmpfs", "/var/lib/postgresql/data:uid=10999,gid=10999,mode=0700"]),
       ...Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]),

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
+import { PARKED_SCHEMA } from "../../contract/sql/parked.ts";
 import { clientOptions, databaseUrl } from "../migrations/url.ts";
 import { loadPgDelta, type ExtensionHandler, type FactBase, type StableId } from "./pg-delta.ts";
 
@@ -53,7 +54,8 @@ export async function readFacts(url: string): Promise<SchemaFacts> {
 export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts> {
   const { extract, supabaseProfile } = await loadPgDelta();
   const handlers = supabaseProfile.handlers.map(withoutOwnJobs);
-  const { factBase, pgVersion, diagnostics } = await extract(pool, { handlers });
+  const { factBase: found, pgVersion, diagnostics } = await extract(pool, { handlers });
+  const factBase = await withoutParked(found);
   const unknown = diagnostics.filter(({ code }) => code === "unmodeled_kind");
   if (unknown.length > 0)
     throw new UserError(
@@ -63,6 +65,23 @@ export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts
       "drop them, or keep them in an extension",
     );
   return { all: factBase, managed: await managedFacts(factBase), serverVersion: pgVersion };
+}
+
+/** What merges and reverts of branches keep is not part of a schema. */
+async function withoutParked(facts: FactBase): Promise<FactBase> {
+  const { buildFactBase, encodeId } = await loadPgDelta();
+  const parked = new Set<string>();
+  const add = (id: StableId) => {
+    parked.add(encodeId(id));
+    for (const part of facts.childrenOf(id)) add(part.id);
+  };
+  const schema: StableId = { kind: "schema", name: PARKED_SCHEMA };
+  if (!facts.has(schema)) return facts;
+  add(schema);
+  return buildFactBase(
+    facts.facts().filter(({ id }) => !parked.has(encodeId(id))),
+    facts.edges.filter(({ from, to }) => !parked.has(encodeId(from)) && !parked.has(encodeId(to))),
+  );
 }
 
 /** Jobs of pg_cron that the project schedules where pg_cron is: they are no part of the schema. */

@@ -10,7 +10,7 @@ export async function serializeFacts({ all, serverVersion }: SchemaFacts): Promi
 }
 
 /** The facts of a file. @throws UserError `invalid-file` if the text is damaged */
-export async function parseFacts(text: string, where: string, fix: Fix): Promise<SchemaFacts> {
+export async function parseFacts(text: string, where: string, fix: string | Fix): Promise<SchemaFacts> {
   const { deserializeSnapshot } = await loadPgDelta();
   try {
     const { factBase, pgVersion } = deserializeSnapshot(text);

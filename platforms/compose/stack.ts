@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Operation } from "../../contract/events.ts";
+import { lockWaitOf } from "../../operations/migrations/locks.ts";
 import { dropAllScratch } from "../../operations/restore/scratch.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
 import { loadProgram } from "../../synth/lazy.ts";
@@ -80,6 +81,7 @@ export function composeStack(declared: DeclaredStack): Stack {
       host: new DockerBranchHost(stack),
       leases: new FileLeaseStore(join(home, "branches", "leases")),
       main: databaseOf(stack, options).url,
+      locks: lockWaitOf(settings),
       passwords: join(home, "secrets.json"),
     }),
     restores: () => restorePlaceOf(stack),

@@ -1,13 +1,15 @@
+import { PARKED_SCHEMA } from "../../contract/sql/parked.ts";
 import type { SqlStatement } from "../../contract/sql/statements.ts";
 import { emptiedBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
 import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
 import { literal, type Postgres } from "./postgres.ts";
 
-/** The columns of the project's tables. */
+/** The columns of the project's tables. No release reads what merges of branches have parked. */
 const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
   from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'`;
+  where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'
+    and n.nspname <> ${literal(PARKED_SCHEMA)}`;
 
 /** Kinds of statements that never remove a column. */
 const KEEPING: ReadonlySet<string> = new Set([

@@ -10,6 +10,7 @@ export const LONG_FILES: readonly string[] = [
   "tests/integration/backups/damage.test.ts",
   "tests/integration/backups/restore.test.ts",
   "tests/integration/rollout/steering.test.ts",
+  "tests/integration/database/branches.test.ts",
   "tests/integration/rollout/kill.test.ts",
   "tests/integration/rollout/emptied.test.ts",
   "tests/integration/rollout/gates.test.ts",

@@ -4,8 +4,9 @@ import { withClient } from "../../migrations/client.ts";
 import { databaseUrl } from "../../migrations/url.ts";
 import { compareFacts } from "../../schema-facts/compare.ts";
 import { readFacts, type SchemaFacts } from "../../schema-facts/read.ts";
-import { planSteps } from "../../schema-facts/steps.ts";
 import type { BranchHost } from "../host.ts";
+import { readParked } from "./parked.ts";
+import { planChange, transactionsOf } from "./planned.ts";
 
 /** Name of the copy that a merge is tried on. No branch can have it. */
 const COPY = "_proof";
@@ -19,7 +20,7 @@ export interface FailedProof {
 }
 
 /**
- * Tries a migration on a copy of main with its data, in both orders: the branch's changes after main's, and main's after the
+ * Tries migrations on a copy of main with its data, in both orders: the branch's changes after main's, and main's after the
  * branch's. Both must give the merged schema.
  *
  * @param theirs the branch's schema
@@ -27,7 +28,7 @@ export interface FailedProof {
  */
 export async function proveMerge(
   host: BranchHost,
-  sql: string,
+  migrations: readonly string[],
   { main, merged, theirs }: { readonly main: SchemaFacts; readonly merged: SchemaFacts; readonly theirs: SchemaFacts },
 ): Promise<FailedProof | undefined> {
   await host.remove(COPY);
@@ -41,11 +42,19 @@ export async function proveMerge(
         "was changed while the branch was merged",
         fix`${command("branch list")}, then run the merge again`,
       );
-    const first = await reaches(url, sql, merged);
+    const first = await reaches(url, migrations, merged);
     if (first !== undefined) return { order: "main-first", problem: first };
-    // The copy becomes what the branch is; what only main has comes after it.
-    const apart = await reaches(url, textOf(await planSteps(merged, theirs)), theirs);
-    const second = apart ?? (await reaches(url, textOf(await planSteps(theirs, merged)), merged));
+    // The copy becomes what the branch is; what only main has comes after it. Its rows keep their values meanwhile.
+    const becomes = async (from: SchemaFacts, to: SchemaFacts) => {
+      const { steps } = await planChange(from, to, await readParked(url), COPY);
+      const parts = transactionsOf(steps).map((part) => part.map(({ sql }) => sql).join(";\n"));
+      return reaches(
+        url,
+        parts.map((sql) => `set check_function_bodies = off;\n${sql}`),
+        to,
+      );
+    };
+    const second = (await becomes(merged, theirs)) ?? (await becomes(theirs, merged));
     return second === undefined ? undefined : { order: "branch-first", problem: second };
   } finally {
     await host.remove(COPY);
@@ -53,14 +62,12 @@ export async function proveMerge(
   }
 }
 
-function textOf(steps: readonly { readonly sql: string }[]): string {
-  return ["set check_function_bodies = off", ...steps.map(({ sql }) => sql)].join(";\n");
-}
-
-/** Runs statements in one transaction; returns why the schema is not the wanted one after them. */
-async function reaches(url: string, sql: string, wanted: SchemaFacts): Promise<string | undefined> {
+/** Runs each text in a transaction; returns why the schema is not the wanted one after them. */
+async function reaches(url: string, texts: readonly string[], wanted: SchemaFacts): Promise<string | undefined> {
   try {
-    await withClient(databaseUrl(url), (client) => client.query(sql));
+    await withClient(databaseUrl(url), async (client) => {
+      for (const text of texts) await client.query(text);
+    });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -1,3 +1,4 @@
+import { PARKED_SCHEMA } from "../../../contract/sql/parked.ts";
 import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** Tables with row-level security are usable. */
@@ -15,6 +16,8 @@ export const tablesWithPolicies = databaseRule(
     for (const table of database.tables) {
       // Rows of a partition are reached through its parent.
       if (!table.rowSecurity || table.kind === "partition") continue;
+      // Parked values are for the owner alone.
+      if (table.name.startsWith(`${PARKED_SCHEMA}.`)) continue;
       yield about(
         table,
         named.has(table.name),

@@ -194,6 +194,7 @@ describe("the verbs of the program", () => {
         "backup list",
         "branch diff",
         "branch list",
+        "branch shadow",
         "branch status",
         "branch test",
         "complete",
@@ -222,7 +223,7 @@ describe("the verbs of the program", () => {
     const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${String(value)}`]);
     const words: Partial<Record<string, readonly string[]>> = {
       "secrets rotate": ["jwt"],
-      ...Object.fromEntries(["create", "merge", "reset", "delete"].map((each) => [`branch ${each}`, ["a"]])),
+      ...Object.fromEntries(["create", "merge", "revert", "reset", "delete"].map((each) => [`branch ${each}`, ["a"]])),
       cutover: ["--image", "exai/reference-server:2"],
     };
     const env = { DOCKER_HOST: `unix://${folder}/none.sock` };
@@ -235,7 +236,7 @@ describe("the verbs of the program", () => {
     const recorded = entriesOf(lines).entries;
     expect(recorded.map(({ verb, reason }) => [verb, reason])).toEqual(CHANGING.map((verb) => [verb, `why ${verb}`]));
     for (const { verb, outcome } of recorded) expect(outcome?.exitCode, verb).toBeGreaterThan(1);
-    const log = await runProgram(join(PROJECT_ROOT, "cli/start/run"), ["log", ...flags], { cwd: PROJECT_ROOT, env });
+    const log = await runProgram(join(PROJECT_ROOT, "cli/start/run"), ["log", "--last", "99", ...flags], { cwd: PROJECT_ROOT, env });
     expect(log.stdout).toContain(`local: ${String(CHANGING.length)} of ${String(CHANGING.length)} changes`);
   });
 });

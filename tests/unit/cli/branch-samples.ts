@@ -1,3 +1,4 @@
+import type { SchemaChange } from "../../../operations/branches/merge/change.ts";
 import type { Results } from "../../../cli/results.ts";
 import type { SchemaDifference } from "../../../operations/schema-facts/compare.ts";
 
@@ -28,8 +29,10 @@ const DIFFERENCES: readonly SchemaDifference[] = [
   },
 ];
 
-const MERGE = {
-  ...{ name: BRANCH.name, conflicts: [], seconds: 4.2 },
+const CHANGE = {
+  ...{ name: BRANCH.name, conflicts: [], files: [], seconds: 4.2 },
+  parked: [{ table: "public.files", columns: ["name", "size"], rows: false, store: "files_20261129090000" }],
+  putBack: [{ table: "public.notes", columns: ["id"], rows: true, store: "notes_20261128090000" }],
   steps: [
     {
       sql: 'ALTER TABLE "public"."files" DROP COLUMN "name"',
@@ -38,6 +41,32 @@ const MERGE = {
       transaction: "with-others",
     },
   ],
+} as const;
+
+const CHANGES: readonly [SchemaChange, ...SchemaChange[]] = [
+  { ...CHANGE, outcome: "applied", files: ["supabase/migrations/20261129090000_merge_new_search.sql"] },
+  { ...CHANGE, outcome: "planned" },
+  { ...CHANGE, outcome: "nothing", steps: [] },
+  { ...CHANGE, outcome: "destructive" },
+  { ...CHANGE, outcome: "not-proved", proof: { order: "main-first", problem: 'column "n" contains null values' } },
+  {
+    ...{ ...CHANGE, outcome: "conflicts", steps: [] },
+    conflicts: [
+      {
+        object: "column public.files.name",
+        reason: "both-changed",
+        main: '{"type":"text"}',
+        branch: "{}",
+        users: [],
+      },
+      { object: "table public.files", reason: "removed-and-used", main: "{}", users: ["view public.names"] },
+    ],
+  },
+];
+
+const SHADOW = {
+  ...{ name: BRANCH.name, transactions: 5_000, operations: 10_000, seconds: 14 },
+  ...{ main: { p50: 0.4, p95: 1.2 }, branch: { p50: 0.5, p95: 12 } },
 } as const;
 
 /** Results of the verbs of `branch`, with long names and with parts that are missing. */
@@ -57,23 +86,30 @@ export const BRANCH_SAMPLES: {
     { name: BRANCH.name, branch: DIFFERENCES, main: [], between: DIFFERENCES },
     { name: BRANCH.name, branch: [], main: [], between: [] },
   ],
-  "branch merge": [
-    { ...MERGE, outcome: "merged", file: "supabase/migrations/20261129090000_merge_new_search.sql" },
-    { ...MERGE, outcome: "planned" },
-    { ...MERGE, outcome: "nothing", steps: [] },
-    { ...MERGE, outcome: "destructive" },
-    { ...MERGE, outcome: "not-proved", proof: { order: "main-first", problem: 'column "n" contains null values' } },
+  "branch merge": CHANGES,
+  "branch revert": CHANGES,
+  "branch shadow": [
+    { ...SHADOW, different: 0, differences: [], slower: [], volatile: [], unstable: [] },
     {
-      ...{ ...MERGE, outcome: "conflicts", steps: [] },
-      conflicts: [
+      ...{ ...SHADOW, different: 2, unstable: [12], volatile: ["created_at of insert into public.files"] },
+      differences: [
         {
-          object: "column public.files.name",
-          reason: "both-changed",
-          main: '{"type":"text"}',
-          branch: "{}",
-          users: [],
+          line: 3,
+          sql: "select id from public.files",
+          kind: "rows",
+          main: '1 row; ["a"]',
+          branch: "0 rows; no other row",
         },
-        { object: "table public.files", reason: "removed-and-used", main: "{}", users: ["view public.names"] },
+        {
+          line: 4,
+          sql: "update public.files set name = $1",
+          kind: "error",
+          main: "1 row",
+          branch: "42501: permission denied",
+        },
+      ],
+      slower: [
+        { sql: "select count(*) from public.files", runs: 40, main: { p50: 1, p95: 2 }, branch: { p50: 30, p95: 41 } },
       ],
     },
   ],

@@ -32,6 +32,8 @@ describe("statements that a running release may not survive", () => {
     ["alter table public.files drop column name", "drops column name of public.files"],
     ["alter table only public.files drop if exists name cascade", "drops column name of public.files"],
     ["alter table files rename name to title", "renames a part of files"],
+    ["alter table files disable trigger t; alter table files enable trigger u", "disables a trigger of files"],
+    ["alter table files enable trigger t; alter table files disable trigger t", "disables a trigger of files"],
     ["alter table files rename to papers", "renames table files"],
     ["alter table files set schema old", "moves table files to another schema"],
     ["alter table files alter name type int using 1", "changes the type of name of files"],
@@ -96,6 +98,8 @@ describe("statements that a running release may not survive", () => {
     "drop view exai.status; create view exai.status as select 1",
     "create function exai.f(a text) returns int language sql as 'select 1'; revoke all on function exai.f(text) from public",
     "do $$ begin create role r; end $$",
+    "alter table files disable trigger t; update files set n = 1 where id = 2; alter table files enable always trigger t",
+    "drop table exai_parked.files_20261129120000",
   ])("are not: %s", async (sql) => {
     expect(await breaches(sql)).toEqual([]);
   });

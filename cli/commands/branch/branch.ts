@@ -1,44 +1,22 @@
 import { InvalidArgumentError } from "commander";
-import { EXIT, type ExitCode } from "../../contract/errors.ts";
-import { diffBranch } from "../../operations/branches/diff.ts";
+import { EXIT } from "../../../contract/errors.ts";
+import { diffBranch } from "../../../operations/branches/diff.ts";
 import {
   branchStatus,
   createBranch,
   deleteBranch,
   listBranches,
   resetBranch,
-} from "../../operations/branches/lifecycle.ts";
-import type { Branches } from "../../operations/branches/lifecycle.ts";
-import { branchTarget, type BranchStatus } from "../../operations/branches/model.ts";
-import { mergeBranch, type MergeOutcome } from "../../operations/branches/merge/merge.ts";
-import type { Side } from "../../operations/branches/merge/three-way.ts";
-import { testBranch } from "../../operations/branches/test.ts";
-import { openStack } from "../../platforms/stack.ts";
-import { audited, type Change } from "../audited.ts";
-import { resultOf, type Verb } from "../events.ts";
-import { onStack, withReason, type ReasonFlag, type Register, type Run, type SetFlags } from "./command.ts";
-
-const MERGE_CODES: Readonly<Record<MergeOutcome, ExitCode>> = {
-  ...{ merged: EXIT.ok, planned: EXIT.ok, nothing: EXIT.ok, conflicts: EXIT.violations },
-  ...{ "not-proved": EXIT.violations, destructive: EXIT.refused },
-};
-
-interface MergeFlags {
-  readonly dryRun: boolean;
-  readonly allowDestructive: boolean;
-  readonly take?: readonly (readonly [string, Side])[];
-}
-
-/** Reads a repeated `--take side=object`. */
-function collectSides(
-  text: string,
-  before: readonly (readonly [string, Side])[] = [],
-): readonly (readonly [string, Side])[] {
-  const [, side, object = ""] = /^(main|branch)=(.+)$/.exec(text) ?? [];
-  if (side === undefined)
-    throw new InvalidArgumentError('Expected main=<object> or branch=<object>, for example "main=table public.files".');
-  return [...before, [object, side as Side]];
-}
+} from "../../../operations/branches/lifecycle.ts";
+import type { Branches } from "../../../operations/branches/lifecycle.ts";
+import { branchTarget, type BranchStatus } from "../../../operations/branches/model.ts";
+import { shadowBranch } from "../../../operations/branches/shadow/shadow.ts";
+import { testBranch } from "../../../operations/branches/test.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import { audited, type Change } from "../../audited.ts";
+import { resultOf, type Verb } from "../../events.ts";
+import { addMergeVerbs } from "./merge.ts";
+import { onStack, withReason, type ReasonFlag, type Register, type Run, type SetFlags } from "../command.ts";
 
 interface AtFlag {
   readonly at?: string;
@@ -110,45 +88,7 @@ export const registerBranch: Register = (program, run) => {
     });
   });
 
-  withReason(
-    onStack(
-      branch
-        .command("merge")
-        .description("merge the schema of a branch into main, as a migration")
-        .argument("<name>", "branch"),
-      "local",
-    ),
-  )
-    .option("--dry-run", "show and prove the merge, and change nothing", false)
-    .option("--allow-destructive", "also run steps that remove data", false)
-    .option(
-      "--take <side=object>",
-      'where both changed an object, take "main=..." or "branch=..."; may be repeated',
-      collectSides,
-    )
-    .addHelpText(
-      "after",
-      `
-The rows of the branch are not merged. The migration is tried on a copy of main with its data, then applied, and kept in
-supabase/migrations.
-
-Exit codes: 0 merged, or nothing to merge, 1 conflicts, or not proved, 2 failed, 3 steps would remove data, or refused.`,
-    )
-    .action(async (name: string, stack: string, flags: SetFlags & ReasonFlag & MergeFlags) => {
-      const { dryRun, allowDestructive, take } = flags;
-      await run((signal) => {
-        const opened = openStack(stack, flags.set);
-        const work = async function* (): Verb {
-          const branches = opened.branches({ signal });
-          const { guard, locks, exclusively } = await opened.database({ signal });
-          const options = { dryRun, allowDestructive, signal, guard, locks, resolutions: new Map(take) };
-          return yield* exclusively("branch merge", () =>
-            resultOf("branch merge", mergeBranch(branches, name, options), ({ outcome }) => MERGE_CODES[outcome]),
-          );
-        };
-        return audited(opened.audit, { verb: "branch merge", subject: name, reason: flags.reason }, work(), signal);
-      });
-    });
+  addMergeVerbs(branch, run);
 
   onStack(
     branch.command("test").description("run supabase/tests/branches on a branch").argument("<name>", "branch"),
@@ -160,6 +100,40 @@ Exit codes: 0 merged, or nothing to merge, 1 conflicts, or not proved, 2 failed,
         const branches = openStack(stack, flags.set).branches({ signal });
         return yield* resultOf("branch test", testBranch(branches, name, { signal }), ({ failed }) =>
           failed === 0 ? EXIT.ok : EXIT.violations,
+        );
+      });
+    });
+
+  onStack(
+    branch
+      .command("shadow")
+      .description("replay a recorded workload on main and on a branch, and compare the answers")
+      .argument("<name>", "branch"),
+    "local",
+  )
+    .requiredOption("--workload <file>", "transactions as JSON lines: role, claims, and statements with sql and values")
+    .option(
+      "--slower <factor>",
+      "report a statement whose median is more than this factor above main's",
+      parseFactor,
+      3,
+    )
+    .addHelpText(
+      "after",
+      `
+Each transaction runs as its role and is rolled back, on main as well. Rows, SQLSTATE and latency are compared.
+
+Exit codes: 0 no difference, 1 differences, or slower statements, 2 failed.`,
+    )
+    .action(async (name: string, stack: string, flags: SetFlags & { workload: string; slower: number }) => {
+      await run(async function* (signal) {
+        const branches = openStack(stack, flags.set).branches({ signal });
+        const options = { workload: flags.workload, slowerFactor: flags.slower, signal };
+        return yield* resultOf(
+          "branch shadow",
+          shadowBranch(branches, name, options),
+          ({ different, slower, unstable }) =>
+            different + slower.length + unstable.length === 0 ? EXIT.ok : EXIT.violations,
         );
       });
     });
@@ -210,6 +184,13 @@ async function change(
     };
     return audited(opened.audit, { ...recorded, reason }, verb(), signal);
   });
+}
+
+/** Reads a factor of at least 1. */
+function parseFactor(text: string): number {
+  const factor = Number(text);
+  if (text.trim() === "" || !(factor >= 1)) throw new InvalidArgumentError("Expected a number of at least 1.");
+  return factor;
 }
 
 function withoutPassword(text: string): string {
