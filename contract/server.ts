@@ -18,6 +18,8 @@ export const SERVER_PATHS = {
   metrics: "/metrics",
   /** The same numbers as JSON. */
   apiMetrics: "/api/metrics",
+  /** A user's conversations, from the database; JSON. */
+  conversations: "/api/conversations",
   /** Dashboard page. */
   dashboard: "/",
   /** WebSocket of the dashboard, on the HTTP port. */
@@ -82,6 +84,10 @@ export const SERVER_METRICS = {
   providerRequests: "exai_provider_requests_total",
   /** Histogram; label provider. */
   providerDuration: "exai_provider_request_duration_seconds",
+  /** Gauge: 1 if the database answered the last request; absent without a database. */
+  databaseUp: "exai_database_up",
+  /** Gauge; label state (active, waiting): requests with a connection, and requests that wait for one. */
+  databaseConnections: "exai_database_connections",
   /** Gauge, always 1; labels version, release. */
   buildInfo: "exai_build_info",
 } as const;

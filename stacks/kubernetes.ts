@@ -10,6 +10,7 @@ import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "
 import { KubernetesMonitoring, type KubernetesMonitoringArgs } from "../components/monitoring/kubernetes.ts";
 import { KubernetesNamespace } from "../components/platform/namespace.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
+import { DatabaseLogin } from "../components/secrets/database-login.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
 import { KubernetesServer } from "../components/server/kubernetes.ts";
 import { BACKUPS_KEY, GENERATED } from "../contract/engine/names.ts";
@@ -28,7 +29,7 @@ export interface KubernetesChoices {
   readonly database: (password: () => pulumi.Output<string>) => SupabaseTarget;
 }
 
-type DatabaseLogin = DatabaseConnection & { readonly password: pulumi.Output<string> };
+type OwnerLogin = DatabaseConnection & { readonly password: pulumi.Output<string> };
 
 /** The stack on Kubernetes and Supabase: what staging and prod have in common. */
 export function cluster(settings: Settings, records: Records, choices: KubernetesChoices): Record<string, unknown> {
@@ -40,7 +41,12 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
   const outlive = settings.backupRepository === undefined ? [] : [BACKUPS_KEY];
   const generated = new GeneratedSecrets(
     GENERATED,
-    { names: ["access", ...keys], opensNoData: ["access"], protect: protect ? keys : outlive },
+    {
+      names: ["access", "server-database", ...keys],
+      // The first leads testers to a slot; each deployment sets the second.
+      opensNoData: ["access", "server-database"],
+      protect: protect ? keys : outlive,
+    },
     opts,
   );
   const jwtSecret = settings.jwtSecret ?? generated.get("jwt");
@@ -68,7 +74,30 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
     opts,
   );
 
+  const login = databaseLogin(database.connection, stack);
+  const address = login.host.apply((host): DatabaseAddress => {
+    return { host, port: login.port, name: login.name, verified: settings.databaseCa !== undefined };
+  });
+  const ownerUrl = pulumi
+    .all([address, login.user, login.password])
+    .apply(([at, user, password]) => connectionUrl(at, user, password));
+  const serverPassword = generated.get("server-database");
+  const serverUrl = pulumi
+    .all([address, login.serverUser, serverPassword])
+    .apply(([at, user, password]) => connectionUrl({ ...at, port: login.transactionPort }, user, password));
+
   const platform = new KubernetesNamespace("platform", { instance, stack }, opts);
+  new DatabaseLogin(
+    "database-login",
+    {
+      platform,
+      image: settings.backupImage ?? "",
+      ownerUrl,
+      databaseCa: settings.databaseCa,
+      password: serverPassword,
+    },
+    opts,
+  );
   const images = deployedImages(settings, records);
   const server = new KubernetesServer(
     "server",
@@ -80,6 +109,8 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
       secrets: slotSecrets(settings, generated.get("jwt"), {
         supabaseAnonKey: database.anonKey,
         supabaseServiceRoleKey: database.serviceRoleKey,
+        databaseUrl: serverUrl,
+        databaseCa: settings.databaseCa,
       }),
       memoryMegabytes: settings.serverMemory,
       cpus: settings.serverCpus,
@@ -114,19 +145,13 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
     hourlyRetentionDays: settings.hourlyRetentionDays,
     weeklyRetentionDays: settings.weeklyRetentionDays,
   });
-  const login = databaseLogin(database.connection, stack);
-  const address = login.host.apply((host): DatabaseAddress => {
-    return { host, port: login.port, name: login.name, verified: settings.databaseCa !== undefined };
-  });
   new KubernetesBackups(
     "backups",
     {
       platform,
       image: settings.backupImage ?? "",
       schedules,
-      databaseUrl: pulumi
-        .all([address, login.user, login.password])
-        .apply(([at, user, password]) => connectionUrl(at, user, password)),
+      databaseUrl: ownerUrl,
       databaseCa: settings.databaseCa,
       repositoryPassword: generated.get(BACKUPS_KEY),
       repository:
@@ -202,7 +227,7 @@ function kubernetesProviders(settings: Settings): { kubernetes: k8s.Provider; su
 }
 
 /** The connection with its password. @throws UserError if that of an existing project was not given */
-function databaseLogin(connection: DatabaseConnection, stack: string): DatabaseLogin {
+function databaseLogin(connection: DatabaseConnection, stack: string): OwnerLogin {
   const { password } = connection;
   if (password === undefined)
     throw new UserError(

@@ -28,7 +28,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
   const without = settings.grafana ? [] : [MONITORING_HOSTS.grafana];
   const networks = new DockerNetworks("networks", { instance, stack, without });
   const platform: DockerPlatform = { instance, stack, networks: networks.of };
-  const keys = ["jwt", "postgres", "postgres-monitor", BACKUPS_KEY, "grafana"];
+  const keys = ["jwt", "postgres", "postgres-monitor", "postgres-server", BACKUPS_KEY, "grafana"];
   const opensNoData = ["access"]; // It only leads testers to a slot.
   const names = [...opensNoData, ...keys];
   const generated = new GeneratedSecrets(GENERATED, {
@@ -45,6 +45,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     image: postgresImage,
     password: generated.get("postgres"),
     monitorPassword: generated.get("postgres-monitor"),
+    serverPassword: generated.get("postgres-server"),
     backupPassphrase: generated.get(BACKUPS_KEY),
     port: settings.postgresPort,
     protect: settings.protectData,
@@ -76,7 +77,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
       green: images.green ?? LOCAL_IMAGES.referenceServer,
     },
     environment: serverEnvironment(settings),
-    secrets: slotSecrets(settings, rotatedKey(records) ?? generated.get("jwt")),
+    secrets: slotSecrets(settings, rotatedKey(records) ?? generated.get("jwt"), { databaseUrl: postgres.serverUrl }),
     memoryMegabytes: settings.serverMemory,
     cpus: settings.serverCpus,
     healthCommand: settings.healthCommand.split(" "),

@@ -39,7 +39,7 @@ export function serverEnvironment(settings: Settings, supabaseUrl?: pulumi.Input
 export function slotSecrets(
   settings: Settings,
   generated: pulumi.Input<string>,
-  others: Pick<ServerSecrets, "supabaseAnonKey" | "supabaseServiceRoleKey"> = {},
+  others: Pick<ServerSecrets, "supabaseAnonKey" | "supabaseServiceRoleKey" | "databaseUrl" | "databaseCa"> = {},
 ): SlotSecrets {
   const keys = {
     current: settings.jwtSecret ?? generated,
@@ -102,6 +102,11 @@ const KEYS: Readonly<Record<string, SettingKey>> = {
   EXAI_GRACE_SECONDS: "graceSeconds",
 };
 
+/** Variables that the stack itself makes. */
+const ABOUT: Readonly<Record<string, string>> = {
+  EXAI_SERVER_DATABASE_URL: "the server's own login to the database, with a generated password",
+};
+
 /** The whole effective environment of the server on a stack, by name. */
 export function serverVariables(settings: Settings): readonly ServerVariable[] {
   const supabase = settings.environment === "local" ? undefined : pulumi.output("");
@@ -113,6 +118,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
     glmApiKey: settings.glmApiKey,
     supabaseAnonKey: supabase,
     supabaseServiceRoleKey: supabase,
+    databaseUrl: pulumi.output(""),
   };
   const supplied = new Map(secretFiles(given).map((secret) => [secret.variable, secret]));
   const every = secretFiles({
@@ -123,6 +129,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
     glmApiKey: "",
     supabaseAnonKey: "",
     supabaseServiceRoleKey: "",
+    databaseUrl: "",
   });
   const plain = plainEnvironment(serverEnvironment(settings, supabase), [], "blue");
   const variable = (name: string, rest: Omit<ServerVariable, "name" | "key" | "about">): ServerVariable => {
@@ -130,7 +137,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
     return {
       name,
       key: key ?? "supabaseProjectRef",
-      about: key === undefined ? `${name}: from the Supabase project` : SETTINGS[key].about,
+      about: key === undefined ? (ABOUT[name] ?? `${name}: from the Supabase project`) : SETTINGS[key].about,
       ...rest,
     };
   };
@@ -149,7 +156,7 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
       variable(name, {
         secret: true,
         set: supplied.has(name),
-        generated: name === "EXAI_JWT_TOKEN" && settings.jwtSecret === undefined,
+        generated: (name === "EXAI_JWT_TOKEN" && settings.jwtSecret === undefined) || name in ABOUT,
         value: undefined,
       }),
     ),

@@ -14,7 +14,7 @@ import {
 import { podTemplate, type PodSpec } from "../core/pod.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import { SECRETS_DIRECTORY } from "../../contract/server.ts";
-import { DATABASE_CA_PATH, POSTGRES_UID } from "../database/paths.ts";
+import { DATABASE_CA_PATH, DATABASE_PORTS, POSTGRES_UID } from "../database/paths.ts";
 import { MountedSecret } from "../secrets/kubernetes.ts";
 import { BackupSchedule, type Schedule } from "./schedules.ts";
 
@@ -51,9 +51,6 @@ export interface KubernetesBackupsArgs {
 const PART = { component: "backup" } as const;
 const REPOSITORY = "/repository";
 const SCRATCH = "/scratch";
-
-/** Ports of PostgreSQL and of Supabase's pooler. */
-const DATABASE_PORTS = [5432, 6543] as const;
 
 /**
  * Backups of a hosted database: each schedule is a CronJob that writes an encrypted, deduplicated dump to a repository

@@ -5,6 +5,8 @@ import { SLOTS } from "../../contract/slots.ts";
 export interface Path {
   readonly from: string;
   readonly to: string;
+  /** Whether the two need a network of the two alone: `to` is reached by others, or from outside, on its own. */
+  readonly apart?: boolean;
 }
 
 /** This machine, which reaches published ports. */
@@ -20,6 +22,7 @@ export const PATHS: readonly Path[] = [
     { from: "router", to: slotHost(slot) },
     // The egress listener, which passes on what the settings allow.
     { from: slotHost(slot), to: "router" },
+    { from: slotHost(slot), to: "postgres", apart: true },
   ]),
   { from: "prometheus", to: "router" },
   { from: "prometheus", to: "postgres-exporter" },
@@ -49,8 +52,9 @@ export function networksOf(paths: readonly Path[]): readonly PathNetwork[] {
     for (const component of components) all.add(component);
     members.set(network, all);
   };
-  for (const { from, to } of paths) {
-    if (from === HOST || to === INTERNET) {
+  for (const { from, to, apart = false } of paths) {
+    if (apart) on(`${from}-${to}`, to, from);
+    else if (from === HOST || to === INTERNET) {
       const own = from === HOST ? to : from;
       on(own, own);
       outside.add(own);

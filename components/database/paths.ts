@@ -17,8 +17,15 @@ export const POSTGRES_PATHS = {
   prelude: "/etc/exai/prelude.sql",
   password: "/run/secrets/exai/postgres-password",
   monitorPassword: "/run/secrets/exai/postgres-monitor-password",
+  serverPassword: "/run/secrets/exai/postgres-server-password",
   passphrase: "/run/secrets/exai/backup-passphrase",
 } as const;
+
+/** The role that the server logs in as. */
+export const SERVER_ROLE = "exai_server";
+
+/** Ports of PostgreSQL and of Supabase's pooler, which has the transaction mode on the second. */
+export const DATABASE_PORTS = [5432, 6543] as const;
 
 /** CA certificates that verify a hosted database, in the containers of its clients. */
 export const DATABASE_CA_PATH = `${SECRETS_DIRECTORY}/database-ca.pem`;

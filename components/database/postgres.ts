@@ -16,6 +16,8 @@ export interface DockerPostgresArgs {
   readonly password: pulumi.Input<string>;
   /** Password of `exai_monitor`, the role of Prometheus' exporter; set when the database is created. */
   readonly monitorPassword: pulumi.Input<string>;
+  /** Password of `exai_server`, the login of the slots; set when the database is created. */
+  readonly serverPassword: pulumi.Input<string>;
   /** Passphrase of the encrypted repository that stores the WAL and the backups. */
   readonly backupPassphrase: pulumi.Input<string>;
   /** Port on loopback. */
@@ -45,6 +47,8 @@ export class DockerPostgres extends ExaiComponent {
   readonly volumes: PostgresVolumes;
   /** How the exporter connects, inside the instance's network. */
   readonly monitorUrl: pulumi.Output<string>;
+  /** How the slots connect, inside the instance's network. */
+  readonly serverUrl: pulumi.Output<string>;
 
   constructor(name: string, args: DockerPostgresArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
@@ -85,6 +89,9 @@ export class DockerPostgres extends ExaiComponent {
     this.monitorUrl = pulumi.secret(
       pulumi.interpolate`postgres://exai_monitor:${args.monitorPassword}@${POSTGRES}:5432/postgres?sslmode=disable`,
     );
+    this.serverUrl = pulumi.secret(
+      pulumi.interpolate`postgres://exai_server:${args.serverPassword}@${POSTGRES}:5432/postgres?sslmode=disable`,
+    );
     this.registerOutputs({});
   }
 }
@@ -110,12 +117,14 @@ export function postgresSpec(
       POSTGRES_INIT_SQL: POSTGRES_PATHS.prelude,
       POSTGRES_PASSWORD_FILE: POSTGRES_PATHS.password,
       POSTGRES_MONITOR_PASSWORD_FILE: POSTGRES_PATHS.monitorPassword,
+      POSTGRES_SERVER_PASSWORD_FILE: POSTGRES_PATHS.serverPassword,
       BACKUP_PASSPHRASE_FILE: POSTGRES_PATHS.passphrase,
     },
     files: [
       { path: POSTGRES_PATHS.prelude, content: preludeSql },
       { path: POSTGRES_PATHS.password, content: args.password, secret: true },
       { path: POSTGRES_PATHS.monitorPassword, content: args.monitorPassword, secret: true },
+      { path: POSTGRES_PATHS.serverPassword, content: args.serverPassword, secret: true },
       { path: POSTGRES_PATHS.passphrase, content: args.backupPassphrase, secret: true },
     ],
     volumes: [

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as supabase from "@pulumi/supabase";
 import { ExaiComponent } from "../core/component.ts";
 import { transformed, type Transform } from "../core/transform.ts";
+import { SERVER_ROLE } from "./paths.ts";
 
 /** A new project; Supabase bills it from its creation. */
 export interface NewProject {
@@ -66,7 +67,11 @@ export interface DatabaseConnection {
   /** Of the session pooler: the database's own host has no IPv4 address. */
   readonly host: pulumi.Output<string>;
   readonly port: number;
+  /** Of the pooler in transaction mode, for many short transactions. */
+  readonly transactionPort: number;
   readonly user: pulumi.Output<string>;
+  /** The server's own role, as the pooler names it. */
+  readonly serverUser: pulumi.Output<string>;
   /** Undefined for an existing project whose password was not given. */
   readonly password: pulumi.Output<string> | undefined;
   readonly name: string;
@@ -136,7 +141,9 @@ export class SupabaseDatabase extends ExaiComponent {
     this.connection = {
       host: pooler.apply(({ url }) => poolerHost(url)),
       port: SESSION_POOLER_PORT,
+      transactionPort: TRANSACTION_POOLER_PORT,
       user: ref.apply((value) => `postgres.${value}`),
+      serverUser: ref.apply((value) => `${SERVER_ROLE}.${value}`),
       password,
       name: "postgres",
     };
@@ -197,6 +204,9 @@ export class SupabaseDatabase extends ExaiComponent {
 
 /** Port of the pooler in session mode, which has everything that a dump needs. */
 const SESSION_POOLER_PORT = 5432;
+
+/** Port of the pooler in transaction mode, in which a connection is shared between transactions. */
+const TRANSACTION_POOLER_PORT = 6543;
 
 /** Host of a project's pooler, by the connection strings of its modes. @throws Error if there is none */
 export function poolerHost(urls: Readonly<Record<string, string>>): string {

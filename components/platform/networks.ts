@@ -41,12 +41,12 @@ export class DockerNetworks extends ExaiComponent {
   }
 }
 
-/** Networks of 8 addresses, four for each instance. */
-const BLOCK = { size: 8, ofInstance: 4 };
+/** Networks of 8 addresses, five for each instance. */
+const BLOCK = { size: 8, ofInstance: 5 };
 
 /** An internal network still reaches this machine by the bridge's own address, so that the bridge must not have one. */
 function isolation(instance: string, index: number) {
-  const instances = 2 ** (32 - INTERNAL_RANGE.prefix) / (BLOCK.size * BLOCK.ofInstance);
+  const instances = Math.floor(2 ** (32 - INTERNAL_RANGE.prefix) / (BLOCK.size * BLOCK.ofInstance));
   const place = createHash("sha256").update(instance).digest().readUInt32BE(0) % instances;
   const offset = (place * BLOCK.ofInstance + index) * BLOCK.size;
   const [a, b] = INTERNAL_RANGE.address.split(".").map(Number) as [number, number];

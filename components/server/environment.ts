@@ -32,6 +32,10 @@ export interface ServerSecrets {
   readonly glmApiKey?: pulumi.Input<string> | undefined;
   readonly supabaseAnonKey?: pulumi.Input<string> | undefined;
   readonly supabaseServiceRoleKey?: pulumi.Input<string> | undefined;
+  /** URL of the server's own login to the database. */
+  readonly databaseUrl?: pulumi.Input<string> | undefined;
+  /** CA certificates that verify the database; not secret, but a file as well. */
+  readonly databaseCa?: pulumi.Input<string> | undefined;
 }
 
 /** The secrets of each slot: they differ while a key is rotated. */
@@ -66,6 +70,8 @@ const SECRET_NAMES = {
   glmApiKey: { variable: "GLM_API_KEY", file: "glm-api-key" },
   supabaseAnonKey: { variable: "SUPABASE_ANON_KEY", file: "supabase-anon-key" },
   supabaseServiceRoleKey: { variable: "SUPABASE_SERVICE_ROLE_KEY", file: "supabase-service-role-key" },
+  databaseUrl: { variable: "EXAI_SERVER_DATABASE_URL", file: "database-url" },
+  databaseCa: { variable: "EXAI_DATABASE_CA", file: "database-ca.pem" },
 } as const satisfies Record<keyof ServerSecrets, { variable: string; file: string }>;
 
 /** A secret as the server gets it: a file, named by the variable `<variable>_FILE`. */

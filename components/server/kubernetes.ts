@@ -17,6 +17,7 @@ import {
 } from "../core/kubernetes.ts";
 import { httpProbe, podTemplate, type PodSpec } from "../core/pod.ts";
 import { transformed, type Transform } from "../core/transform.ts";
+import { DATABASE_PORTS } from "../database/paths.ts";
 import { MountedSecret, SECRETS_DIGEST } from "../secrets/kubernetes.ts";
 import { plainEnvironment, secretFiles, type ServerEnvironment, type SlotSecrets } from "./environment.ts";
 
@@ -221,15 +222,16 @@ function serverOpenings(args: KubernetesServerArgs): Parameters<typeof opening>[
       { from: [peer(args.platform, { component: args.scraper ?? "prometheus" })], ports: tcp(HTTP_PORT) },
     ],
     // Supabase and the model providers have no fixed addresses.
-    egress: [{ to: internet(), ports: tcp(...remotePorts(args.environment)) }],
+    egress: [{ to: internet(), ports: tcp(...remotePorts(args)) }],
   };
 }
 
-/** Ports of Supabase, and of the model providers by their addresses. */
-function remotePorts({ kimiUrl, glmUrl }: KubernetesServerArgs["environment"]): number[] {
+/** Ports of Supabase and its database, and of the model providers by their addresses. */
+function remotePorts({ environment: { kimiUrl, glmUrl }, secrets }: KubernetesServerArgs): number[] {
   const providers = [kimiUrl, glmUrl].map((address) => {
     const { port, protocol } = new URL(address);
     return port === "" ? (protocol === "http:" ? 80 : 443) : Number(port);
   });
-  return [...new Set([443, ...providers])].sort((a, b) => a - b);
+  const database = secrets.blue.databaseUrl === undefined ? [] : DATABASE_PORTS;
+  return [...new Set([443, ...database, ...providers])].sort((a, b) => a - b);
 }

@@ -84,7 +84,7 @@ async function withoutParked(facts: FactBase): Promise<FactBase> {
   );
 }
 
-/** Jobs of pg_cron that the project schedules where pg_cron is: they are no part of the schema. */
+/** Jobs of pg_cron that the project schedules where pg_cron is: the schema does not contain them. */
 const OWN_JOBS = "exai-";
 
 function withoutOwnJobs(handler: ExtensionHandler): ExtensionHandler {

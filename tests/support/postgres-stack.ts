@@ -31,6 +31,8 @@ export interface PostgresStack {
   readonly image: string;
   readonly password: string;
   readonly monitorPassword: string;
+  /** URL of the server's login, exai_server. */
+  readonly serverUrl: string;
   /** Passphrase of the repository. */
   readonly passphrase: string;
   /** URL of the owner. */
@@ -66,11 +68,9 @@ export async function startPostgresStack(): Promise<PostgresStack> {
   const home = await mkdtemp(join(tmpdir(), `${name}-`));
   await chmod(home, 0o755);
   const port = await freePort();
-  const [password, monitorPassword, passphrase] = [1, 2, 3].map(() => randomBytes(12).toString("hex")) as [
-    string,
-    string,
-    string,
-  ];
+  const [password, monitorPassword, serverPassword, passphrase] = [1, 2, 3, 4].map(() =>
+    randomBytes(12).toString("hex"),
+  ) as [string, string, string, string];
   const volumes = {
     data: `${name}-postgres-data`,
     repository: `${name}-postgres-backups`,
@@ -93,6 +93,7 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     image,
     password,
     monitorPassword,
+    serverUrl: `postgres://exai_server:${serverPassword}@127.0.0.1:${port}/postgres?sslmode=disable`,
     passphrase,
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
     port,
@@ -122,7 +123,7 @@ export async function startPostgresStack(): Promise<PostgresStack> {
   };
   try {
     const spec = postgresSpec(
-      { image, password, monitorPassword, backupPassphrase: passphrase, port },
+      { image, password, monitorPassword, serverPassword, backupPassphrase: passphrase, port },
       volumes,
       prelude,
     );

@@ -13,6 +13,7 @@ const postgres = postgresSpec(
     image: "exai/postgres:15",
     password: "hunter2",
     monitorPassword: "hunter3",
+    serverPassword: "hunter5",
     backupPassphrase: "hunter4",
     port: 5433,
   },

@@ -1,6 +1,7 @@
 import { UserError, UserErrors } from "../../../contract/errors.ts";
 import { DEFAULT_GRACE_SECONDS, DEFAULT_WS_PORT, HTTP_PORT, JWT_KEY_VARIABLES } from "../../../contract/server.ts";
 import { parseFaults, type Faults } from "./faults.ts";
+import { readUrl, UrlProblem, type DatabaseSettings } from "./database/settings.ts";
 import { KEY_ROLES, type JwtKey } from "./jwt.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { readVariable } from "./secrets.ts";
@@ -35,6 +36,8 @@ export interface Environment {
   readonly providers: Readonly<Record<Provider, ProviderSettings>>;
   /** Whether URL and both keys of Supabase are given. */
   readonly supabaseConfigured: boolean;
+  /** Absent: nothing is stored. */
+  readonly database?: DatabaseSettings;
   readonly timeouts: {
     readonly simpleToolSeconds: number;
     readonly workflowToolSeconds: number;
@@ -187,6 +190,23 @@ function readSupabase(reader: Reader): boolean {
   return missing.length === 0;
 }
 
+function readDatabase(reader: Reader): DatabaseSettings | undefined {
+  const name = "EXAI_SERVER_DATABASE_URL";
+  const url = reader.text(name);
+  const certificates = reader.text("EXAI_DATABASE_CA");
+  const connections = reader.number("EXAI_DATABASE_CONNECTIONS", 10, 1, 1000, "connections");
+  const queue = reader.number("EXAI_DATABASE_QUEUE", 1000, 0, 100_000, "requests");
+  if (url === undefined) return undefined;
+  try {
+    return { connection: readUrl(url, certificates), connections, queue };
+  } catch (error) {
+    if (!(error instanceof UrlProblem)) throw error;
+    const fix = `set ${name} to postgres://exai_server:<password>@<host>:<port>/<database>?sslmode=verify-full`;
+    reader.fail(name, error.message, fix);
+    return undefined;
+  }
+}
+
 /**
  * Reads and validates the server's environment. Each variable may also come from the file that `<NAME>_FILE` names.
  *
@@ -244,6 +264,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
 
   const timeout = (name: string, fallback: number) => reader.number(name, fallback, 1, TIMEOUT_MAX_SECONDS, "seconds");
   const slot = reader.text("EXAI_SLOT");
+  const database = readDatabase(reader);
   const environment: Environment = {
     httpHost: reader.host("EXAI_HTTP_HOST", "0.0.0.0"),
     httpPort,
@@ -257,6 +278,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
       glm: readProvider(reader, "GLM", "https://api.z.ai/api/paas/v4", "glm-4.6"),
     },
     supabaseConfigured: readSupabase(reader),
+    ...(database === undefined ? {} : { database }),
     timeouts: {
       simpleToolSeconds: timeout("SIMPLE_TOOL_TIMEOUT_SECS", 60),
       workflowToolSeconds: timeout("WORKFLOW_TOOL_TIMEOUT_SECS", 300),
@@ -271,6 +293,12 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     ...(slot === undefined ? {} : { slot }),
     faults: reader.attempt(() => parseFaults(reader.text("EXAI_FAULTS") ?? ""), {}),
   };
+  if (database !== undefined && jwtKeys.length === 0)
+    reader.fail(
+      "EXAI_SERVER_DATABASE_URL",
+      "is given without a key for tokens, so that no request can have a user",
+      `set ${JWT_KEY_VARIABLES.signing}`,
+    );
   if (/[^\x21-\x7e]/.test(environment.release))
     reader.fail("RELEASE", "cannot be sent as a header", "set RELEASE to visible ASCII characters without blanks");
   if (reader.errors.length > 0) throw new UserErrors(reader.errors);

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
+import { conversations, sendAnswer } from "./users/conversations.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { DASHBOARD_PAGE, DASHBOARD_POLICY } from "./dashboard-page.ts";
+import type { Records } from "./database/records.ts";
 import type { Environment } from "./environment.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -29,6 +31,8 @@ export interface HttpParts {
   readonly sessions: McpSessions;
   readonly dashboard: Dashboard;
   readonly log: Log;
+  /** Absent without a database. */
+  readonly records?: Records | undefined;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -52,7 +56,14 @@ function reading(handler: Handler): Handler {
   };
 }
 
-function createRoutes({ environment, faults, lifecycle, metrics, sessions }: HttpParts): ReadonlyMap<string, Handler> {
+function createRoutes({
+  environment,
+  faults,
+  lifecycle,
+  metrics,
+  sessions,
+  records,
+}: HttpParts): ReadonlyMap<string, Handler> {
   const { release, slot = null } = environment;
   const monitored = (handler: Handler): Handler =>
     reading((request, response) => {
@@ -70,8 +81,14 @@ function createRoutes({ environment, faults, lifecycle, metrics, sessions }: Htt
       SERVER_PATHS.ready,
       reading((_request, response) => {
         const { phase } = lifecycle;
-        if (phase === "serving" && faults.ready()) sendJson(response, 200, { status: "ready", release, slot });
-        else sendJson(response, 503, { status: phase === "serving" ? "starting" : phase, release, slot });
+        const database = records === undefined ? {} : { database: records.state };
+        // A login that does not work is this release's fault. A database that does not answer is down for both slots, and users
+        // who do not need it are still served.
+        const misconfigured = records?.state === "wrong-login";
+        if (misconfigured) void records.probe();
+        if (phase === "serving" && faults.ready() && !misconfigured)
+          sendJson(response, 200, { status: "ready", release, slot, ...database });
+        else sendJson(response, 503, { status: phase === "serving" ? "starting" : phase, release, slot, ...database });
       }),
     ],
     [
@@ -84,6 +101,12 @@ function createRoutes({ environment, faults, lifecycle, metrics, sessions }: Htt
       SERVER_PATHS.apiMetrics,
       monitored(async (_request, response) => {
         sendJson(response, 200, await metrics.summary());
+      }),
+    ],
+    [
+      SERVER_PATHS.conversations,
+      reading(async (request, response) => {
+        sendAnswer(response, await conversations(request, environment.jwtKeys, records));
       }),
     ],
     [

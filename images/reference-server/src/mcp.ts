@@ -4,7 +4,13 @@ import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Gauge } from "prom-client";
 import { HEADERS } from "../../../contract/server.ts";
+import { callerOf, sameUser } from "./users/caller.ts";
+import type { User } from "./database/database.ts";
+import { UnknownUser, type Records, type SessionRows } from "./database/records.ts";
+import { Refusal, retryAfterHeader } from "./database/unavailable.ts";
+import type { JwtKey } from "./jwt.ts";
 import { retryAfter, spread } from "./lifecycle.ts";
+import type { Recording } from "./tools.ts";
 
 /** A session without requests or an open stream ends after this long; its client gets 404 and initializes again. */
 const IDLE_MS = 30 * 60_000;
@@ -18,6 +24,8 @@ const SESSION_NOT_FOUND = -32001;
 
 interface Session {
   readonly transport: StreamableHTTPServerTransport;
+  /** The only one who may use it; undefined if it began without a user. */
+  readonly user: User | undefined;
   /** Requests that are being answered, open event streams among them. */
   open: number;
   /** Clock of `performance.now()`. */
@@ -25,8 +33,13 @@ interface Session {
 }
 
 /** Answers a JSON-RPC error that belongs to no request. */
-function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-  const again = status === 503 ? { "retry-after": retryAfter() } : {};
+function refuse(
+  response: ServerResponse,
+  status: number,
+  code: number,
+  message: string,
+  again: Readonly<Record<string, string>> = status === 503 ? { "retry-after": retryAfter() } : {},
+): void {
   response.writeHead(status, { "content-type": "application/json", ...again });
   response.end(JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id: null }));
 }
@@ -34,11 +47,23 @@ function refuse(response: ServerResponse, status: number, code: number, message:
 /** The MCP sessions of this process, over Streamable HTTP. */
 export class McpSessions {
   readonly #sessions = new Map<string, Session>();
-  readonly #createServer: () => McpServer;
+  readonly #createServer: (recording: Recording | undefined) => McpServer;
+  readonly #keys: readonly JwtKey[];
+  readonly #records: Records | undefined;
+  /** Sessions whose end is being recorded. */
+  readonly #ending = new Set<Promise<void>>();
   readonly #gauge: Gauge;
 
-  constructor(createServer: () => McpServer, gauge: Gauge) {
+  /** @param records where sessions of users are kept; without them, no token is looked at */
+  constructor(
+    createServer: (recording: Recording | undefined) => McpServer,
+    gauge: Gauge,
+    keys: readonly JwtKey[] = [],
+    records?: Records,
+  ) {
     this.#createServer = createServer;
+    this.#keys = records === undefined ? [] : keys;
+    this.#records = records;
     this.#gauge = gauge;
     setInterval(() => {
       this.#endIdle();
@@ -53,20 +78,43 @@ export class McpSessions {
       refuse(response, 405, SERVER_ERROR, "Method not allowed");
       return;
     }
+    const caller = callerOf(request, this.#keys);
+    if (caller.kind === "refused") {
+      const challenge = { "www-authenticate": 'Bearer realm="exai", error="invalid_token"' };
+      refuse(response, 401, SERVER_ERROR, `Unauthorized: ${caller.reason}`, challenge);
+      return;
+    }
+    const user = caller.kind === "user" ? caller.user : undefined;
     const id = request.headers[HEADERS.mcpSessionId];
     if (id === undefined) {
       if (method !== "POST") refuse(response, 400, SERVER_ERROR, "Bad Request: Mcp-Session-Id header is required");
       else if (!accepting) refuse(response, 503, SERVER_ERROR, "Server is shutting down");
       else if (this.#sessions.size >= SESSIONS_MAX) refuse(response, 503, SERVER_ERROR, "Too many sessions");
-      else await this.#begin(request, response);
+      else await this.#recorded(response, () => this.#begin(request, response, user));
       return;
     }
     const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
-    if (!session) {
+    // The identifier alone does not let another user in.
+    if (!session || !sameUser(session.user, user)) {
       refuse(response, 404, SESSION_NOT_FOUND, "Session not found");
       return;
     }
-    await this.#pass(session, request, response);
+    await this.#recorded(response, async () => {
+      if (user !== undefined && method === "POST") await this.#records?.admit(user, "requests");
+      await this.#pass(session, request, response);
+    });
+  }
+
+  /** Answers what the database cannot take now, or not for this user. */
+  async #recorded(response: ServerResponse, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Refusal)
+        refuse(response, error.status, SERVER_ERROR, error.message, { "retry-after": retryAfterHeader(error) });
+      else if (error instanceof UnknownUser) refuse(response, 403, SERVER_ERROR, `Forbidden: ${error.message}`);
+      else throw error;
+    }
   }
 
   /** Ends the event streams that clients opened with GET, spread over the window, in milliseconds; requests in flight go on. */
@@ -76,9 +124,15 @@ export class McpSessions {
     });
   }
 
-  /** Ends every session. */
+  /** Ends every session, and waits until that is recorded. */
   async close(): Promise<void> {
     await Promise.all([...this.#sessions.values()].map(({ transport }) => transport.close()));
+    await Promise.all(this.#ending);
+  }
+
+  #end(records: Records, rows: SessionRows): void {
+    const ending = records.endSession(rows).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   async #pass(session: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -90,20 +144,32 @@ export class McpSessions {
     await session.transport.handleRequest(request, response);
   }
 
-  async #begin(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #begin(request: IncomingMessage, response: ServerResponse, user: User | undefined): Promise<void> {
+    const sessionId = randomUUID();
+    const records = this.#records;
+    let rows: SessionRows | undefined;
+    if (user !== undefined && records !== undefined) rows = await records.beginSession(user, sessionId);
     const transport = new StreamableHTTPServerTransport({
-      sessionIdGenerator: randomUUID,
+      sessionIdGenerator: () => sessionId,
       onsessioninitialized: (id) => {
         this.#sessions.set(id, session);
         this.#gauge.set(this.#sessions.size);
       },
     });
-    const session: Session = { transport, open: 0, lastUsed: performance.now() };
-    const server = this.#createServer();
+    const session: Session = { transport, user, open: 0, lastUsed: performance.now() };
+    const server = this.#createServer(records && rows ? { records, rows } : undefined);
+    if (records && rows) {
+      const kept = rows;
+      server.server.oninitialized = () => {
+        const client = server.server.getClientVersion();
+        if (client) void records.nameClient(kept, client.name, client.version);
+      };
+    }
     // Set before connect(), which chains its own handler behind this one.
     transport.onclose = () => {
       if (transport.sessionId !== undefined) this.#sessions.delete(transport.sessionId);
       this.#gauge.set(this.#sessions.size);
+      if (records && rows) this.#end(records, rows);
     };
     await server.connect(transport);
     await this.#pass(session, request, response);

@@ -28,6 +28,8 @@ export interface Metrics {
   token(key: KeyRole | "none"): void;
   webSocketPing(seconds: number): void;
   provider(provider: Provider, outcome: "ok" | "error", seconds: number): void;
+  /** Shows the state of the database and its pool at each scrape. */
+  database(now: () => { readonly state: string; readonly active: number; readonly waiting: number }): void;
   summary(): Promise<MetricsSummary>;
 }
 
@@ -165,6 +167,27 @@ export function createMetrics(about: { version: string; release: string; slot: s
     provider(provider, outcome, seconds) {
       providerRequests.inc({ provider, outcome });
       providerDurations.observe({ provider }, seconds);
+    },
+    database(now) {
+      new Gauge({
+        name: SERVER_METRICS.databaseUp,
+        help: "1 if the database answered the last request, 0 otherwise.",
+        registers,
+        collect() {
+          this.set(now().state === "up" ? 1 : 0);
+        },
+      });
+      new Gauge({
+        name: SERVER_METRICS.databaseConnections,
+        help: "Requests that hold a connection to the database, and requests that wait for one.",
+        labelNames: ["state"],
+        registers,
+        collect() {
+          const { active, waiting } = now();
+          this.set({ state: "active" }, active);
+          this.set({ state: "waiting" }, waiting);
+        },
+      });
     },
     summary,
   };

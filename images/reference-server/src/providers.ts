@@ -6,7 +6,15 @@ export class ProviderError extends Error {
   override readonly name = "ProviderError";
 }
 
+/** What a provider answered, and what it counted. */
+export interface ProviderAnswer {
+  readonly content: string;
+  readonly promptTokens?: number;
+  readonly completionTokens?: number;
+}
+
 interface ChatCompletion {
+  readonly usage?: { readonly prompt_tokens?: unknown; readonly completion_tokens?: unknown };
   readonly choices?: readonly { readonly message?: { readonly content?: unknown } }[];
 }
 
@@ -16,7 +24,7 @@ async function complete(
   apiKey: string,
   prompt: string,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<ProviderAnswer> {
   const response = await fetch(`${settings.url}/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
@@ -27,9 +35,19 @@ async function complete(
     await response.body?.cancel();
     throw new ProviderError(`${provider} answered ${response.status} ${response.statusText}`.trimEnd());
   }
-  const content = ((await response.json()) as ChatCompletion).choices?.[0]?.message?.content;
+  const { choices, usage } = (await response.json()) as ChatCompletion;
+  const content = choices?.[0]?.message?.content;
   if (typeof content !== "string") throw new ProviderError(`${provider} answered without a message`);
-  return content;
+  const [promptTokens, completionTokens] = [usage?.prompt_tokens, usage?.completion_tokens].map(tokenCount);
+  return {
+    content,
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    ...(completionTokens === undefined ? {} : { completionTokens }),
+  };
+}
+
+function tokenCount(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 31 ? value : undefined;
 }
 
 /**
@@ -44,7 +62,7 @@ export async function askProvider(
   prompt: string,
   metrics: Metrics,
   cancelled: AbortSignal,
-): Promise<string> {
+): Promise<ProviderAnswer> {
   const { apiKey } = settings;
   if (apiKey === undefined)
     throw new ProviderError(`${provider} cannot be asked: the setting ${provider.toUpperCase()}_API_KEY is missing`);

@@ -5,6 +5,8 @@ import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv
 import { UserError } from "../../../contract/errors.ts";
 import { LISTEN_BACKLOG } from "../../../contract/server.ts";
 import { Dashboard } from "./dashboard.ts";
+import { Database } from "./database/database.ts";
+import { Records } from "./database/records.ts";
 import type { Environment } from "./environment.ts";
 import { createFaultInjector } from "./fault-injector.ts";
 import { createHttpServer } from "./http.ts";
@@ -63,17 +65,23 @@ export async function startServer(
   const faults = createFaultInjector(environment.faults, log, crash);
   const metrics = createMetrics({ version, release: environment.release, slot: environment.slot });
   const validator = new AjvJsonSchemaValidator();
+  const { database, release, slot, jwtKeys } = environment;
+  const records = database && new Records(new Database(database, log), { release, version, slot }, log);
+  if (records) metrics.database(() => ({ state: records.state, ...records.load }));
   const sessions = new McpSessions(
-    () => createMcpServer(environment, version, metrics, validator),
+    (recording) => createMcpServer(environment, version, metrics, validator, recording),
     metrics.mcpSessions,
+    jwtKeys,
+    records,
   );
   const dashboard = new Dashboard(environment, faults, lifecycle, metrics, log);
   const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
-  const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log });
+  const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log, records });
   for (const server of [http, webSockets.server]) server.on("connection", faults.connected);
   if (environment.jwtKeys.length === 0) log.warning("EXAI_JWT_TOKEN is not set: WebSockets need no token");
   await listen(webSockets.server, environment.wsPort, environment.wsHost, "EXAI_WS_PORT");
   await listen(http, environment.httpPort, environment.httpHost, "EXAI_HTTP_PORT");
+  await records?.start();
   faults.start();
   lifecycle.enter("serving");
 
@@ -100,6 +108,7 @@ export async function startServer(
       webSockets.terminateAll();
       dashboard.terminateAll();
       await sessions.close();
+      await records?.stop();
       http.closeAllConnections();
       return cut;
     },

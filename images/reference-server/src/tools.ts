@@ -2,12 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import type { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv-provider.js";
 import { z } from "zod";
-import { PROVIDERS, type Environment } from "./environment.ts";
+import { PROVIDERS, type Environment, type Provider } from "./environment.ts";
+import { Refusal } from "./database/unavailable.ts";
+import type { Records, SessionRows } from "./database/records.ts";
 import type { Metrics } from "./metrics.ts";
-import { askProvider, ProviderError } from "./providers.ts";
+import { askProvider, ProviderError, type ProviderAnswer } from "./providers.ts";
 
 const text = (content: string) => ({ content: [{ type: "text" as const, text: content }] });
 const toolError = (content: string) => ({ ...text(content), isError: true });
+
+/** Where the calls of a user's session are recorded. */
+export interface Recording {
+  readonly records: Records;
+  readonly rows: SessionRows;
+}
 
 /**
  * One MCP server with the tools; each session has its own. The validator is shared by all: one a session, which is the
@@ -18,6 +26,7 @@ export function createMcpServer(
   version: string,
   metrics: Metrics,
   jsonSchemaValidator: AjvJsonSchemaValidator,
+  recording?: Recording,
 ): McpServer {
   const server = new McpServer({ name: "exai-reference-server", version }, { jsonSchemaValidator });
   const { simpleToolSeconds } = environment.timeouts;
@@ -32,12 +41,13 @@ export function createMcpServer(
         delay_seconds: z.number().min(0).max(3600).optional().describe("How long the tool works, in seconds."),
       },
     },
-    async ({ text: said, delay_seconds: delay = 0 }, { signal }) => {
-      await sleep(Math.min(delay, simpleToolSeconds) * 1000, undefined, { signal });
-      if (delay > simpleToolSeconds)
-        return toolError(`echo did not end within SIMPLE_TOOL_TIMEOUT_SECS (${simpleToolSeconds} s)`);
-      return text(said);
-    },
+    async ({ text: said, delay_seconds: delay = 0 }, { signal }) =>
+      recorded(recording, "echo", async () => {
+        await sleep(Math.min(delay, simpleToolSeconds) * 1000, undefined, { signal });
+        if (delay > simpleToolSeconds)
+          return toolError(`echo did not end within SIMPLE_TOOL_TIMEOUT_SECS (${simpleToolSeconds} s)`);
+        return text(said);
+      }),
   );
 
   server.registerTool(
@@ -73,17 +83,71 @@ export function createMcpServer(
     "chat",
     {
       title: "Chat",
-      description: "Asks an LLM provider one question.",
-      inputSchema: { provider: z.enum(PROVIDERS), prompt: z.string().min(1).max(100_000) },
+      description: "Asks an LLM provider one question. Question and answer of a user with an account are kept.",
+      inputSchema: {
+        provider: z.enum(PROVIDERS),
+        prompt: z.string().min(1).max(100_000),
+        conversation_id: z.uuid().optional().describe("Conversation of the user that it continues."),
+      },
     },
-    async ({ provider, prompt }, { signal }) => {
-      try {
-        return text(await askProvider(provider, environment.providers[provider], prompt, metrics, signal));
-      } catch (error) {
-        if (error instanceof ProviderError) return toolError(error.message);
-        throw error;
-      }
-    },
+    async ({ provider, prompt, conversation_id: conversation }, { signal }) =>
+      recorded(recording, "chat", async () => {
+        const ask = () => askProvider(provider, environment.providers[provider], prompt, metrics, signal);
+        try {
+          if (recording === undefined) return text((await ask()).content);
+          return await conversed(recording, provider, environment.providers[provider].model, prompt, conversation, ask);
+        } catch (error) {
+          if (error instanceof ProviderError || error instanceof Refusal) return toolError(error.message);
+          throw error;
+        }
+      }),
   );
   return server;
+}
+
+type ToolResult = ReturnType<typeof text> & {
+  readonly isError?: boolean;
+  readonly structuredContent?: Record<string, unknown>;
+};
+
+/** Runs a tool and records the call, if the session has a user. */
+async function recorded(
+  recording: Recording | undefined,
+  tool: string,
+  run: () => Promise<ToolResult>,
+): Promise<ToolResult> {
+  if (recording === undefined) return run();
+  const started = performance.now();
+  let outcome: "ok" | "error" = "error";
+  try {
+    const result = await run();
+    if (result.isError !== true) outcome = "ok";
+    return result;
+  } finally {
+    // The answer does not wait for the record.
+    void recording.records.toolCall(recording.rows, tool, outcome, performance.now() - started);
+  }
+}
+
+/** One question of a user: the question is kept before the provider is asked, its answer and its usage afterwards. */
+async function conversed(
+  { records, rows }: Recording,
+  provider: Provider,
+  model: string,
+  prompt: string,
+  conversation: string | undefined,
+  ask: () => Promise<ProviderAnswer>,
+): Promise<ToolResult> {
+  const id = await records.question(rows, prompt, conversation);
+  if (id === undefined) return toolError("there is no such conversation");
+  const started = performance.now();
+  const call = (outcome: "ok" | "error") => ({ provider, model, outcome, milliseconds: performance.now() - started });
+  try {
+    const { content, ...tokens } = await ask();
+    await records.answer(rows, id, { ...call("ok"), ...tokens }, content);
+    return { ...text(content), structuredContent: { conversation_id: id } };
+  } catch (error) {
+    await records.answer(rows, id, call("error"), undefined);
+    throw error;
+  }
 }

@@ -39,15 +39,16 @@ describe("the networks of the local stack", () => {
     expect(published.sort()).toEqual(PATHS.flatMap(({ from, to }) => (from === HOST ? [to] : [])).sort());
   });
 
-  it("give each slot the router alone, without the internet and this machine", async () => {
+  it("give each slot the router and the database, each on a network of the two, without the internet and this machine", async () => {
     const { services, networks } = await document({ instance: "mine" });
     for (const slot of SLOTS) {
-      const name = `mine-${slotHost(slot)}`;
-      expect(Object.keys(services[slotHost(slot)]?.networks ?? {})).toEqual([name]);
-      expect(networks[name]).toMatchObject({
-        internal: true,
-        driver_opts: { "com.docker.network.bridge.inhibit_ipv4": "true" },
-      });
+      const names = [`mine-${slotHost(slot)}`, `mine-${slotHost(slot)}-postgres`];
+      expect(Object.keys(services[slotHost(slot)]?.networks ?? {})).toEqual(names);
+      for (const name of names)
+        expect(networks[name]).toMatchObject({
+          internal: true,
+          driver_opts: { "com.docker.network.bridge.inhibit_ipv4": "true" },
+        });
     }
     const made = networksOf(PATHS).filter((network) => !network.internal);
     for (const { members } of made) for (const slot of SLOTS) expect(members).not.toContain(slotHost(slot));

@@ -26,7 +26,9 @@ describe("generated secrets are protected as long as there is data that they ope
   const all = (...names: string[]) => names.map((name) => `generated-${name}`);
 
   test("local: with its volumes", async () => {
-    expect(await protectedSecrets("local")).toEqual(all("backups", "grafana", "jwt", "postgres", "postgres-monitor"));
+    expect(await protectedSecrets("local")).toEqual(
+      all("backups", "grafana", "jwt", "postgres", "postgres-monitor", "postgres-server"),
+    );
     expect(await protectedSecrets("local", { protectData: "false" })).toEqual([]);
   });
 
