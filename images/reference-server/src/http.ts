@@ -85,7 +85,7 @@ function createRoutes({
         // A login that does not work is this release's fault. A database that does not answer is down for both slots, and users
         // who do not need it are still served.
         const misconfigured = records?.state === "wrong-login";
-        if (misconfigured) void records.probe();
+        if (records !== undefined && records.state !== "up") void records.probe();
         if (phase === "serving" && faults.ready() && !misconfigured)
           sendJson(response, 200, { status: "ready", release, slot, ...database });
         else sendJson(response, 503, { status: phase === "serving" ? "starting" : phase, release, slot, ...database });

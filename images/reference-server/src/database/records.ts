@@ -101,7 +101,7 @@ export class Records {
     await this.#database.close();
   }
 
-  /** Tries the login again, if it did not work: its password may have been set since. */
+  /** Looks whether the database answers again, or the login works by now; at most as often as its pauses allow. */
   async probe(): Promise<void> {
     await this.#seen();
   }
