@@ -113,7 +113,7 @@ describe("./exai up on this machine", () => {
     expect((await query()).filter(({ value }) => value[1] !== "1")).toEqual([]);
   });
 
-  it("lets a slot reach the router's own ports for it, and nothing else", async () => {
+  it("lets a slot reach the router's own ports for it and the database, and nothing else", async () => {
     const { containers, machine } = await addressesOf(instance.name);
     expect(Object.keys(containers).sort()).toEqual(SERVICES);
     expect(containers["backup-runner"]).toEqual({});
@@ -123,11 +123,14 @@ describe("./exai up on this machine", () => {
     const here = [22, Number(egressHosts.split(":")[1]), ...Object.values(instance.ports), ...inside];
     for (const slot of SLOTS) {
       const network = `${instance.name}-${slotHost(slot)}`;
-      const own = containers[slotHost(slot)]?.[network] ?? "";
+      const own = Object.values(containers[slotHost(slot)] ?? {});
       const router = containers.router?.[network] ?? "";
-      expect([own, router]).toEqual([expect.stringMatching(/^198\.1[89]\./), expect.stringMatching(/^198\.1[89]\./)]);
-      expect(containers[slotHost(otherSlot(slot))]).not.toHaveProperty(network);
-      const others = Object.values(containers).flatMap((on) => Object.values(on).filter((address) => address !== own));
+      const database = containers.postgres?.[`${network}-postgres`] ?? "";
+      expect(own).toHaveLength(2);
+      for (const address of [...own, router, database]) expect(address).toMatch(/^198\.1[89]\./);
+      const foreign = Object.keys(containers[slotHost(otherSlot(slot))] ?? {});
+      expect(foreign.filter((each) => each === network || each === `${network}-postgres`)).toEqual([]);
+      const others = Object.values(containers).flatMap((on) => Object.values(on).filter((each) => !own.includes(each)));
       expect(others.length).toBeGreaterThan(8);
       const all = others.flatMap((address) => inside.map((port) => `${address}:${port}`));
       for (const address of machine) all.push(...here.map((port) => `${address}:${port}`));
@@ -140,6 +143,7 @@ describe("./exai up on this machine", () => {
             .filter((port) => !open.includes(port) && port !== OBSERVE_PORT)
             .map((port) => [`${router}:${port}`, "refuses"]),
         ),
+        ...Object.fromEntries(inside.map((port) => [`${database}:${port}`, port === 5432 ? "closes" : "refuses"])),
       });
     }
   });
