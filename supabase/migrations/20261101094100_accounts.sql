@@ -2,7 +2,7 @@
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 
-create table public.profiles (
+create table public.user_profiles (
   user_id uuid primary key references auth.users (id) on delete cascade,
   display_name text check (length(display_name) <= 200),
   locale text check (length(locale) <= 35),
@@ -14,7 +14,7 @@ create table public.profiles (
   constraint profiles_preferences_size check (length(preferences::text) <= 65536)
 );
 
-comment on table public.profiles is 'What users say about themselves; no policy reads it';
+comment on table public.user_profiles is 'What users say about themselves; no policy reads it';
 
 create table public.api_keys (
   id uuid primary key default gen_random_uuid(),
@@ -84,15 +84,15 @@ comment on table public.audit_log is 'What was done in the name of users. Rows a
 create index audit_log_user_id_idx on public.audit_log (user_id, occurred_at desc);
 create index audit_log_occurred_idx on public.audit_log (occurred_at);
 
-create trigger profiles_touch before update on public.profiles
+create trigger user_profiles_touch before update on public.user_profiles
   for each row execute function exai.touch_updated_at();
 create trigger api_keys_touch before update on public.api_keys
   for each row execute function exai.touch_updated_at();
 create trigger rate_limits_touch before update on public.rate_limits
   for each row execute function exai.touch_updated_at();
 
-alter table public.profiles enable row level security;
-alter table public.profiles force row level security;
+alter table public.user_profiles enable row level security;
+alter table public.user_profiles force row level security;
 alter table public.api_keys enable row level security;
 alter table public.api_keys force row level security;
 alter table public.rate_limits enable row level security;

@@ -4,17 +4,17 @@ set lock_timeout = '5s';
 set statement_timeout = '60s';
 
 revoke all on
-  public.profiles, public.api_keys, public.rate_limits, public.rate_limit_buckets, public.audit_log,
+  public.user_profiles, public.api_keys, public.rate_limits, public.rate_limit_buckets, public.audit_log,
   public.uploads, public.upload_parts, public.storage_objects, public.tool_calls, public.provider_usage,
   public.deployments, public.incident_events, public.retention_policies
 from public, anon, authenticated, service_role;
 
 -- Users.
-grant select, delete on public.profiles to authenticated;
+grant select, delete on public.user_profiles to authenticated;
 grant
   insert (user_id, display_name, locale, time_zone, default_provider, preferences),
   update (display_name, locale, time_zone, default_provider, preferences)
-  on public.profiles to authenticated;
+  on public.user_profiles to authenticated;
 -- Without the hash, which no reader needs.
 grant select (id, user_id, name, prefix, scopes, last_used_at, expires_at, revoked_at, created_at) on public.api_keys to authenticated;
 grant update (name, revoked_at) on public.api_keys to authenticated;
@@ -24,13 +24,13 @@ grant select on
 to authenticated;
 grant insert (id, user_id, name, media_type, size_bytes, sha256) on public.uploads to authenticated;
 
-create policy profiles_owner_select on public.profiles
+create policy user_profiles_owner_select on public.user_profiles
   for select to authenticated using ((select auth.uid()) = user_id);
-create policy profiles_owner_insert on public.profiles
+create policy user_profiles_owner_insert on public.user_profiles
   for insert to authenticated with check ((select auth.uid()) = user_id);
-create policy profiles_owner_update on public.profiles
+create policy user_profiles_owner_update on public.user_profiles
   for update to authenticated using ((select auth.uid()) = user_id) with check ((select auth.uid()) = user_id);
-create policy profiles_owner_delete on public.profiles
+create policy user_profiles_owner_delete on public.user_profiles
   for delete to authenticated using ((select auth.uid()) = user_id);
 
 create policy api_keys_owner_select on public.api_keys
@@ -132,7 +132,7 @@ revoke truncate, references, trigger on public.drill_schedules, public.restore_d
 
 -- The service role. It adds to the audit log, and neither changes nor removes what is there; how long rows are kept is the migrations'.
 grant select, insert, update, delete on
-  public.profiles, public.api_keys, public.rate_limits, public.rate_limit_buckets,
+  public.user_profiles, public.api_keys, public.rate_limits, public.rate_limit_buckets,
   public.uploads, public.upload_parts, public.storage_objects, public.tool_calls, public.provider_usage,
   public.deployments, public.incident_events
 to service_role;
@@ -145,7 +145,7 @@ declare
   claim constant text := '(select auth.role()) = ''service_role''';
 begin
   foreach target in array array[
-    'profiles', 'api_keys', 'rate_limits', 'rate_limit_buckets', 'audit_log', 'uploads', 'upload_parts', 'storage_objects',
+    'user_profiles', 'api_keys', 'rate_limits', 'rate_limit_buckets', 'audit_log', 'uploads', 'upload_parts', 'storage_objects',
     'tool_calls', 'provider_usage', 'deployments', 'incident_events', 'retention_policies'
   ]
   loop

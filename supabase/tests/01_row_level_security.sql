@@ -26,7 +26,7 @@ insert into expected values
   ('performance_benchmarks', '',     'siud', '',    '',    ''),
   ('production_incidents',   '',     'siud', '',    '',    's'),
   ('production_metrics',     '',     'siud', '',    '',    ''),
-  ('profiles',               'siud', 'siud', '',    '',    ''),
+  ('user_profiles',          'siud', 'siud', '',    '',    ''),
   ('provider_file_uploads',  'siu',  'siud', 'siu', '',    ''),
   ('provider_usage',         's',    'siud', 'i',   '',    's'),
   ('rate_limit_buckets',     's',    'siud', 'siu', '',    ''),

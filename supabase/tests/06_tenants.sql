@@ -42,8 +42,8 @@ insert into probe (tab, made, by_user, by_server, user_can, server_can, user_col
     'insert into public.provider_file_uploads (user_id, file_id, provider) values (%1$L, md5(''file'' || %3$L)::uuid, ''glm'')',
     'insert into public.provider_file_uploads (user_id, file_id, provider, status, provider_file_id, uploaded_at) values (%1$L, md5(''file'' || %3$L)::uuid, ''glm'', ''uploaded'', ''x'', now())',
     'siu', 'siu', 'metadata', 'status'),
-  ('profiles', 'insert into public.profiles (user_id) values (%1$L)',
-    'insert into public.profiles (user_id) values (%1$L)', null, 'siud', '', 'display_name', null),
+  ('user_profiles', 'insert into public.user_profiles (user_id) values (%1$L)',
+    'insert into public.user_profiles (user_id) values (%1$L)', null, 'siud', '', 'display_name', null),
   ('api_keys', 'insert into public.api_keys (user_id, name, prefix, key_hash) values (%1$L, ''x'', ''exai'', md5(%1$L) || md5(%1$L))', null, null, 'su', '', 'name', null),
   ('rate_limits', 'insert into public.rate_limits (user_id, name, per_minute, burst) values (%1$L, ''requests'', 1, 1)', null, null, 's', 's', null, null),
   ('rate_limit_buckets', 'insert into public.rate_limit_buckets (user_id, name, tokens) values (%1$L, ''requests'', 1)', null,
@@ -64,7 +64,7 @@ insert into probe (tab, made, by_user, by_server, user_can, server_can, user_col
     'insert into public.exai_issues (reported_by, title) values (%1$L, ''x'')', null, 'si', '', null, null);
 update probe set owner = 'reported_by' where tab = 'exai_issues';
 -- The policy lets the row through, and the key finds the one that is there.
-update probe set own_insert = '23505' where tab = 'profiles';
+update probe set own_insert = '23505' where tab = 'user_profiles';
 
 do $$
 declare

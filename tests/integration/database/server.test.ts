@@ -43,7 +43,7 @@ const provider = createServer((request, response) => {
 
 /** A row in each table of users that the flows of this file do not fill, and in some of the project's own. */
 const ROWS_OF_ALICE = `
-  insert into public.profiles (user_id) values ('${ALICE}');
+  insert into public.user_profiles (user_id) values ('${ALICE}');
   insert into public.api_keys (user_id, name, prefix, key_hash) values ('${ALICE}', 'x', 'exai', repeat('a', 64));
   insert into public.files (id, user_id, name, size_bytes, storage_path) values ('${FILE}', '${ALICE}', 'x', 1, '${ALICE}/x');
   insert into public.provider_file_uploads (user_id, file_id, provider) values ('${ALICE}', '${FILE}', 'kimi');
