@@ -52,6 +52,13 @@ const NOT_IN_TRANSACTION = "25001";
 const STATE = `select coalesce((select max(transactionid::text::bigint) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid' and granted), 0)::text as id, (select string_agg(oid::text, ' ' order by oid) from pg_extension) as extensions,
   array(select distinct n.nspname || '.' || c.relname || ' ' || l.mode from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
     where l.pid = pg_backend_pid() and c.relkind in ('r', 'p') and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) as locks`;
+
+/** {@link STATE} as a prepared statement: it follows each statement of the files, and planning it takes longer than running it. */
+const PREPARED_STATE = "exai_plan_state";
+
+/** Kinds of statements that can drop a prepared statement. */
+const FORGETTING = ["DeallocateStmt", "DiscardStmt"];
+
 const LIMITED = "select current_setting('lock_timeout') <> '0' as limited";
 
 /**
@@ -70,6 +77,7 @@ export async function apply(
   watch: Watch = {},
 ): Promise<Applied> {
   const run = new Run(postgres, answer, watch);
+  await run.prepare();
   for (const { file, text } of migrations) {
     await run.file(file, text);
     await watch.file?.();
@@ -120,6 +128,14 @@ class Run {
   at(xmin: string): SourcePosition | undefined {
     const id = Number(xmin);
     return this.#starts.findLast((start) => start.id <= id)?.source;
+  }
+
+  /** Prepares what is asked after each statement, unless it is prepared. */
+  async prepare(): Promise<void> {
+    const [there] = await this.#postgres.run(
+      `select exists (select from pg_prepared_statements where name = '${PREPARED_STATE}') as there`,
+    );
+    if (there?.there !== true) await this.#postgres.run(`prepare ${PREPARED_STATE} as ${STATE}`);
   }
 
   async file(file: string, text: string): Promise<void> {
@@ -262,7 +278,7 @@ class Run {
   async #bare(statement: SqlStatement): Promise<void> {
     try {
       const [row] = await this.#postgres.run(LIMITED);
-      await this.#postgres.run(statement.text);
+      await this.#run(statement);
       await this.#record(statement, row?.limited === true, []);
     } catch (error) {
       this.#reject(this.#place(statement), statement.plain, error);
@@ -280,8 +296,8 @@ class Run {
     let limited: Row | undefined;
     try {
       [limited] = await this.#postgres.run(saved ? `savepoint exai_plan; ${LIMITED}` : LIMITED);
-      await this.#postgres.run(this.#withoutOptions(statement));
-      if (saved) [state] = await this.#postgres.run(STATE);
+      await this.#run(statement);
+      if (saved) [state] = await this.#postgres.run(`execute ${PREPARED_STATE}`);
       if (saved) await this.#postgres.run("release exai_plan");
       if (saved && state?.extensions !== this.#extensions) {
         this.#extensions = state?.extensions;
@@ -297,6 +313,11 @@ class Run {
     for (const lock of locks) this.#held.add(lock);
     await this.#record(as, limited?.limited === true, locks);
     return undefined;
+  }
+
+  async #run(statement: SqlStatement): Promise<void> {
+    await this.#postgres.run(this.#withoutOptions(statement));
+    if (FORGETTING.some((kind) => kind in statement.node)) await this.prepare();
   }
 
   /** The shape of pgvector has no options of its indexes. */

@@ -13,6 +13,8 @@ const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as col
 
 /** Kinds of statements that never remove a column. */
 const KEEPING: ReadonlySet<string> = new Set([
+  "AlterDefaultPrivilegesStmt",
+  "AlterPolicyStmt",
   "CommentStmt",
   "CreateFunctionStmt",
   "CreatePolicyStmt",
@@ -23,6 +25,26 @@ const KEEPING: ReadonlySet<string> = new Set([
   "VariableSetStmt",
   "ViewStmt",
 ]);
+
+/** Parts of ALTER TABLE that keep each column and its type. */
+const KEEPING_PARTS: ReadonlySet<string | undefined> = new Set([
+  "AT_AddConstraint",
+  "AT_ColumnDefault",
+  "AT_DropNotNull",
+  "AT_EnableRowSecurity",
+  "AT_ForceRowSecurity",
+  "AT_SetNotNull",
+  "AT_ValidateConstraint",
+]);
+
+/** Whether a statement of this kind leaves each column and its type as it is. */
+function keeps(node: Node): boolean {
+  if ("AlterTableStmt" in node)
+    return (node.AlterTableStmt.cmds ?? []).every(
+      (part) => "AlterTableCmd" in part && KEEPING_PARTS.has(part.AlterTableCmd.subtype),
+    );
+  return Object.keys(node).every((kind) => KEEPING.has(kind));
+}
 
 /** What the statements of a file remove of the tables that were there before it. */
 export class Removals {
@@ -49,7 +71,7 @@ export class Removals {
   /** What a statement that just ran removed, e.g. `column public.files.name`. */
   async after(statement: SqlStatement): Promise<string[]> {
     for (const [name, body] of bodiesOf([statement])) this.#bodies.set(name, body);
-    if (Object.keys(statement.node).every((kind) => KEEPING.has(kind))) return [];
+    if (keeps(statement.node)) return [];
     const emptied = await this.#withReferring(statement.node);
     const removed = new Set(
       emptied.filter((table) => this.earlierTables.has(table)).map((table) => `every row of ${table}`),

@@ -110,10 +110,12 @@ describe.each(["prod", "staging", "local"])("the stack %s", (stack) => {
     const names = whole.traced.secrets.map(({ name }) => name);
     expect(names).toContain("result of generated-jwt");
     if (stack !== "local") expect(names).toEqual(expect.arrayContaining(["exai:kimiApiKey", TRACED_SERVICE_ROLE]));
-    // The check is not empty: the values reach the resources.
+    // The check is not empty: the values reach the resources. The project of staging is made by the engine, so the server's URL of
+    // its database is unknown here, and with it the whole Secret.
+    const reaching = stack === "staging" ? /generated-jwt/ : /^exai:kimi|generated-jwt/;
     const texts = whole.traced.resources.flatMap(({ inputs }) => [...textsOf(Reader.of(inputs))]);
     for (const { name, value } of whole.traced.secrets)
-      if (/^exai:kimi|generated-jwt/.test(name))
+      if (reaching.test(name))
         expect(
           texts.some(({ text, secret }) => secret && text.includes(value)),
           name,

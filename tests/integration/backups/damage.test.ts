@@ -80,7 +80,9 @@ describe("a verification", () => {
 
   it("finds a runner that was killed in the midst of a backup, and loses nothing", async () => {
     await stack.sql("select exai.backup_request('full')");
-    await expect.poll(() => stack.sql("select count(*) from backup_history where status = 'in_progress'")).toBe("1\n");
+    await expect
+      .poll(() => stack.sql("select count(*) from backup_history where status = 'in_progress'"), { timeout: 30_000 })
+      .toBe("1\n");
     await docker(["kill", stack.runner]);
     await docker(["start", stack.runner]);
     await healthy(stack.runner);
