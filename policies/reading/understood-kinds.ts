@@ -57,6 +57,7 @@ const OTHERS = new Set([
   "pulumi:pulumi:Stack",
   "pulumi:providers:docker",
   "pulumi:providers:kubernetes",
+  "pulumi:providers:pulumi", // The engine's own, which it registers for the SDKs of parameterized providers.
   "pulumi:providers:random",
   "pulumi:providers:supabase",
   "random:index/randomPassword:RandomPassword",

@@ -184,12 +184,24 @@ describe("what reaches the stack from outside", () => {
     });
     for (const rule of ["network-gateway-options", "kubernetes-capabilities", "image-digests"])
       expect(found(rule, patient), rule).toEqual([]);
+    const own = (image: string) =>
+      resource("kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy", {
+        spec: { provider: { kubernetes: { envoyDeployment: { container: { image, resources: {} } } } } },
+      });
+    const pinned = own(`docker.io/envoyproxy/envoy@sha256:${"0".repeat(64)}`);
+    for (const rule of ["network-gateway-options", "kubernetes-capabilities", "image-digests", "image-registries"])
+      expect(found(rule, pinned), rule).toEqual([]);
+    expect(found("image-digests", own("docker.io/envoyproxy/envoy:v1.40.0"))).toHaveLength(1);
+    expect(found("image-registries", own("example.com/envoy:1"))).toHaveLength(1);
     const strong = proxy({ containers: [{ name: "envoy", securityContext: { privileged: true } }] });
     expect(found("kubernetes-capabilities", strong)).toHaveLength(1);
   });
 
   it.each([
-    ["EnvoyProxy", { provider: { kubernetes: { envoyDeployment: { container: { image: "example.com/envoy:1" } } } } }],
+    [
+      "EnvoyProxy",
+      { provider: { kubernetes: { envoyDeployment: { container: { securityContext: { privileged: true } } } } } },
+    ],
     ["EnvoyProxy", { provider: { kubernetes: { envoyDeployment: { patch: { value: {} }, initContainers: [{}] } } } }],
     ["EnvoyProxy", patch({ hostNetwork: true })],
     ["EnvoyProxy", patch({ containers: [{ name: "envoy", securityContext: { privileged: true } }] })],

@@ -80,15 +80,20 @@ export function podsOf(subject: Subject): readonly Pod[] {
     isUnderstoodObject(subject.resource) && !proxy
       ? []
       : [...podsIn(subject.inputs.at("spec"), isPod ? template.at("spec").path : undefined)];
-  return [...(isPod ? [podAt(template, patch)] : []), ...others.filter((pod) => !(proxy && isPlainPatch(pod)))];
+  return [...(isPod ? [podAt(template, patch)] : []), ...others.filter((pod) => !(proxy && isPlainPart(pod)))];
 }
 
+/** What the controller sets for its proxies' container and pod, which an EnvoyProxy completes. */
+const OWN_CONTAINER = ".envoyDeployment.container";
+
 /**
- * Whether a patch of Envoy Gateway's own Deployment sets probes and resources alone. The rest of the pod is the controller's.
+ * Whether it is a part of Envoy Gateway's own Deployment: the image and resources of its container, or a patch of probes and
+ * resources alone. The rest of the pod is the controller's.
  */
-function isPlainPatch({ spec, containers }: Pod): boolean {
+function isPlainPart({ spec, containers }: Pod): boolean {
   const only = (reader: Reader, keys: readonly string[]): boolean =>
     reader.entries().every(([key, { state }]) => state === "known" && keys.includes(key));
+  if (spec.path.endsWith(OWN_CONTAINER)) return only(spec, ["image", "resources"]);
   return (
     spec.path.includes(".patch.value.") &&
     only(spec, ["containers"]) &&

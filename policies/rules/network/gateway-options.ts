@@ -21,7 +21,7 @@ const UNDERSTOOD: Readonly<Record<string, Options>> = {
         envoyDeployment: {
           replicas: "any",
           patch: { type: oneOf("StrategicMerge"), value: { spec: { template: { spec: { containers: PATCHED } } } } },
-          container: { resources: RESOURCES },
+          container: { image: "any", resources: RESOURCES },
           pod: { topologySpreadConstraints: "any", affinity: "any", nodeSelector: "any", labels: "any" },
         },
         envoyPDB: { minAvailable: "any", maxUnavailable: "any" },

@@ -76,6 +76,14 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     metricsStorage: "ephemeral",
     grafana: "false",
   });
+  if (gateway.image !== undefined)
+    checkout.waive({
+      policy: "image-digests",
+      stack: "staging",
+      type: "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy",
+      resource: "routing-proxy",
+      reason: "The controller of the test cluster names the image of its proxies by a tag",
+    });
   return {
     namespace,
     hostname,
