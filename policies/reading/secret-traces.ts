@@ -23,9 +23,11 @@ export function tracedIn(graph: ResourceGraph): {
 function knownSecrets({ resources }: ResourceGraph): readonly TracedSecret[] {
   return resources.flatMap((resource) =>
     [...secretsIn(resource)].flatMap(({ name, reader }) => {
-      const value = reader.secret ? valueOf(resource, reader) : undefined;
-      const isSecret = value !== undefined && value.length >= LEAST && isConfidential(name, value);
-      return isSecret ? [{ name: `${resource.name} ${name}`, value }] : [];
+      const whole = reader.secret ? valueOf(resource, reader) : undefined;
+      const password = whole === undefined ? undefined : passwordIn(whole);
+      const value = password ?? whole;
+      if (value === undefined || value.length < LEAST) return [];
+      return password !== undefined || isConfidential(name, value) ? [{ name: `${resource.name} ${name}`, value }] : [];
     }),
   );
 }
@@ -43,6 +45,12 @@ function* secretsIn(resource: Resource): Generator<{ readonly name: string; read
 function valueOf(resource: Resource, { path, text }: Reader): string | undefined {
   const encoded = resource.type.includes(":Secret") && path.startsWith("data");
   return text !== undefined && encoded ? Buffer.from(text, "base64").toString("utf8") : text;
+}
+
+/** The password in a URL, empty without one; undefined if the text is no URL. Host, port and database are no secrets. */
+function passwordIn(text: string): string | undefined {
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  return decodeURIComponent(new URL(text).password);
 }
 
 /** Whether a value in a place for secrets is one: such places have names of users and certificates, too. */
@@ -66,9 +74,10 @@ export function finderOf(secrets: readonly TracedSecret[]): (text: string) => Tr
   };
 }
 
-/** What shows that a text contains a value: pieces of it, and its middle in hexadecimal digits and in base64 at each alignment. */
+/** What shows that a text contains a value: pieces of it, unless they are words, and its middle in hexadecimal digits and in base64 at each alignment. */
 function partsOf(value: string): readonly string[] {
-  const pieces = value.length < 20 ? [value] : [0, 10, 20, 30].map((at) => value.slice(at, at + 10));
+  const pieces =
+    value.length < 20 || !hasRandomWord(value) ? [value] : [0, 10, 20, 30].map((at) => value.slice(at, at + 10));
   const encoded = [0, 1, 2].map((shift) => {
     const text = Buffer.from(`${" ".repeat(shift)}${value}`).toString("base64");
     return text.slice(4, 4 + 16);

@@ -73,6 +73,9 @@ describe("a secret whose value the engine knows", () => {
       paths("secret-flow", graph("prod", holder(key, value), configMap({ a: text })));
     expect(leaks("password", "correct-horse-battery", "user:correct-horse-battery")).toEqual(["data.a"]);
     expect(leaks("token", VALUE, base64(`x ${VALUE}`))).toEqual(["data.a"]);
+    const url = `postgresql://exai:${encodeURIComponent(`+${VALUE}`)}@db.abcdefghijklmnopqrst.example.com:6543/postgres`;
+    expect(leaks("database-url", url, `+${VALUE}`)).toEqual(["data.a"]);
+    expect(leaks("database-url", url, "https://abcdefghijklmnopqrst.example.com/postgresql")).toEqual([]);
     // Names of users, addresses and certificates are in Secrets, too.
     expect(leaks("username", "exai-monitoring", "exai-monitoring")).toEqual([]);
     expect(leaks("EXAI_ALLOWED_ORIGINS", "https://exai.example.com", "https://exai.example.com")).toEqual([]);
