@@ -37,7 +37,7 @@ const KEEPING_PARTS: ReadonlySet<string | undefined> = new Set([
   "AT_ValidateConstraint",
 ]);
 
-/** Whether a statement of this kind leaves each column and its type as it is. */
+/** Whether a statement of this kind keeps each column and its type. */
 function keeps(node: Node): boolean {
   if ("AlterTableStmt" in node)
     return (node.AlterTableStmt.cmds ?? []).every(

@@ -47,7 +47,7 @@ function valueOf(resource: Resource, { path, text }: Reader): string | undefined
   return text !== undefined && encoded ? Buffer.from(text, "base64").toString("utf8") : text;
 }
 
-/** The password in a URL, empty without one; undefined if the text is no URL. Host, port and database are no secrets. */
+/** The password in a URL, empty without one; undefined if the text is not a URL. Host, port and database are not secret. */
 function passwordIn(text: string): string | undefined {
   if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text) || !URL.canParse(text)) return undefined;
   return decodeURIComponent(new URL(text).password);

@@ -20,6 +20,8 @@ export const STAND_IN_ACCESS = new SlotAccess("https://exai.test", () => accessK
 export function standIn(_resource: unknown, path: string): string {
   if (path.endsWith("localJWKS.inline")) return accessKeys(SECRET, 1);
   if (path.includes(ACCESS_SECRET.entry)) return accessKeyText(SECRET, 1);
+  // Nothing answers there: the server serves what needs no database.
+  if (path.includes("database-url")) return `postgresql://exai_server:${SECRET}@127.0.0.1:1/postgres?sslmode=disable`;
   return path.includes(".env[") ? "https://abcdefghijklmnopqrst.supabase.co" : SECRET;
 }
 
