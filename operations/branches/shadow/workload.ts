@@ -90,8 +90,7 @@ async function check(path: string, line: number, sql: string): Promise<void> {
   const [node] = nodes;
   if (nodes.length !== 1 || node === undefined) throw invalid(path, line, "has several statements in one text");
   const kind = Object.keys(node)[0] ?? "";
-  if (!ALLOWED.includes(kind))
-    throw invalid(path, line, `has a statement that is not replayed: ${sql.slice(0, 60)}`);
+  if (!ALLOWED.includes(kind)) throw invalid(path, line, `has a statement that is not replayed: ${sql.slice(0, 60)}`);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

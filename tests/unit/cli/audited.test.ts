@@ -236,7 +236,10 @@ describe("the verbs of the program", () => {
     const recorded = entriesOf(lines).entries;
     expect(recorded.map(({ verb, reason }) => [verb, reason])).toEqual(CHANGING.map((verb) => [verb, `why ${verb}`]));
     for (const { verb, outcome } of recorded) expect(outcome?.exitCode, verb).toBeGreaterThan(1);
-    const log = await runProgram(join(PROJECT_ROOT, "cli/start/run"), ["log", "--last", "99", ...flags], { cwd: PROJECT_ROOT, env });
+    const log = await runProgram(join(PROJECT_ROOT, "cli/start/run"), ["log", "--last", "99", ...flags], {
+      cwd: PROJECT_ROOT,
+      env,
+    });
     expect(log.stdout).toContain(`local: ${String(CHANGING.length)} of ${String(CHANGING.length)} changes`);
   });
 });
