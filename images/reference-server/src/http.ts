@@ -82,9 +82,8 @@ function createRoutes({
       reading((_request, response) => {
         const { phase } = lifecycle;
         const database = records === undefined ? {} : { database: records.state };
-        // A login that does not work is this release's fault. A database that does not answer is down for both slots, and users
-        // who do not need it are still served.
-        const misconfigured = records?.state === "wrong-login";
+        // A database that does not answer is down for both slots, and users who do not need it are still served.
+        const misconfigured = records?.isMisconfigured === true;
         if (records !== undefined && records.state !== "up") void records.probe();
         if (phase === "serving" && faults.ready() && !misconfigured)
           sendJson(response, 200, { status: "ready", release, slot, ...database });

@@ -222,6 +222,26 @@ describe("a login that does not work", () => {
   });
 });
 
+describe("a login that does not work any more", () => {
+  it("leaves the server ready, since it fails for both slots, and is used again when it works", async () => {
+    const server = await servers.start(environment);
+    await until("it works", async () => (await ready(server)).database === "up");
+    const { password } = new URL(stack.serverUrl);
+    await stack.sql(
+      "alter role exai_server password 'other'; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'exai_server'",
+    );
+    await until("it has tried", async () => {
+      await read(ALICE, "", server);
+      return (await ready(server)).database === "wrong-login";
+    });
+    expect(await ready(server)).toEqual({ status: 200, database: "wrong-login" });
+    expect((await read(ALICE, "", server)).status).toBe(503);
+    await stack.sql(`alter role exai_server password '${decodeURIComponent(password)}'`);
+    await until("it works again", async () => (await ready(server)).database === "up");
+    server.process.kill("SIGKILL");
+  });
+});
+
 describe("a database that is down", () => {
   it("is a 503 with a time for its users, leaves the server ready for the others, and is used again when it is back", async () => {
     await docker(["stop", "--time", "20", stack.postgres]);

@@ -49,6 +49,7 @@ export class Database {
   readonly #pool: pg.Pool;
   readonly #admission: Admission;
   readonly #log: Log;
+  #hasWorked = false;
   #state: DatabaseState = "starting";
   #failures = 0;
   #downUntil = 0;
@@ -74,6 +75,11 @@ export class Database {
 
   get state(): DatabaseState {
     return this.#state;
+  }
+
+  /** Whether its login has worked since the process began. */
+  get hasWorked(): boolean {
+    return this.#hasWorked;
   }
 
   /** Connections in use, and requests that wait for one. */
@@ -163,6 +169,7 @@ export class Database {
     }
     this.#log.info("the database answers");
     this.#state = "up";
+    this.#hasWorked = true;
     this.#failures = 0;
     this.#downUntil = 0;
     return client;

@@ -78,6 +78,14 @@ export class Records {
     return this.#database.state;
   }
 
+  /**
+   * Whether the login has never worked, which is the release's fault. One that worked and does not any more was changed for both
+   * slots, and users who need no database are still served.
+   */
+  get isMisconfigured(): boolean {
+    return this.#database.state === "wrong-login" && !this.#database.hasWorked;
+  }
+
   get load(): Database["load"] {
     return this.#database.load;
   }
