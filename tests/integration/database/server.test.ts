@@ -6,7 +6,7 @@ import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scramVerifier } from "../../../components/secrets/scram.ts";
-import { SERVER_PATHS } from "../../../contract/server.ts";
+import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { applyMigrations } from "../../../operations/migrations/apply.ts";
 import { freePort } from "../../support/free-ports.ts";
@@ -226,6 +226,9 @@ describe("a login that does not work any more", () => {
   it("leaves the server ready, since it fails for both slots, and is used again when it works", async () => {
     const server = await servers.start(environment);
     await until("it works", async () => (await ready(server)).database === "up");
+    const metrics = async () => (await fetch(server.url + SERVER_PATHS.metrics)).text();
+    expect(await metrics()).toContain(`${SERVER_METRICS.databaseUp} 1`);
+    expect(await metrics()).toContain(`${SERVER_METRICS.databaseConnections}{state="active"} 0`);
     const { password } = new URL(stack.serverUrl);
     await stack.sql(
       "alter role exai_server password 'other'; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'exai_server'",
@@ -235,6 +238,7 @@ describe("a login that does not work any more", () => {
       return (await ready(server)).database === "wrong-login";
     });
     expect(await ready(server)).toEqual({ status: 200, database: "wrong-login" });
+    expect(await metrics()).toContain(`${SERVER_METRICS.databaseUp} 0`);
     expect((await read(ALICE, "", server)).status).toBe(503);
     await stack.sql(`alter role exai_server password '${decodeURIComponent(password)}'`);
     await until("it works again", async () => (await ready(server)).database === "up");
