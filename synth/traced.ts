@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { UserError, UserErrors } from "../contract/errors.ts";
 import { TRACED_SERVICE_ROLE, type ResourceGraph, type TracedRun, type TracedSecret } from "../contract/graph.ts";
+import { GENERATED_SECRETS } from "../contract/secrets/generated.ts";
 import { environmentOf } from "../stacks/settings/parse.ts";
 import type { Setting } from "../stacks/settings/setting.ts";
 import type { ConfigSource } from "../stacks/settings/source.ts";
@@ -36,7 +37,7 @@ async function tracedRun(stack: string, source: ConfigSource): Promise<TracedRun
   const { resources, outputs } = await capture(stack, withMadeUpSecrets(stack, source, trace), {
     withoutStacks: true,
     outputs: ({ type, name }) => {
-      const made = GENERATED[type]?.map((output) => [output, trace(`${output} of ${name}`)] as const);
+      const made = GENERATED_SECRETS[type]?.map((output) => [output, trace(`${output} of ${name}`)] as const);
       return type.startsWith("supabase:") ? { id: PROJECT_REF } : made && Object.fromEntries(made);
     },
     results: {
@@ -46,13 +47,6 @@ async function tracedRun(stack: string, source: ConfigSource): Promise<TracedRun
   });
   return { resources, outputs, secrets };
 }
-
-/** Outputs of generators that are secret. */
-const GENERATED: Readonly<Record<string, readonly string[]>> = {
-  "random:index/randomPassword:RandomPassword": ["result"],
-  "random:index/randomBytes:RandomBytes": ["base64", "hex"],
-  "tls:index/privateKey:PrivateKey": ["privateKeyPem", "privateKeyOpenssh", "privateKeyPemPkcs8"],
-};
 
 /** The source with a made-up value for each secret that it has, or that the deployment supplies. */
 function withMadeUpSecrets(stack: string, source: ConfigSource, trace: (name: string) => string): ConfigSource {

@@ -24,14 +24,14 @@ export async function removeOrphans(): Promise<void> {
   const format = `{{.ID}} {{.Label "${LABEL}"}}`;
   const { stdout } = await tryDocker(["ps", "--all", "--filter", `label=${LABEL}`, "--format", format]);
   const found = stdout.split("\n").filter(Boolean).map(startedBy);
-  const gone = await Promise.all(found.map(async ({ owner }) => owner !== undefined && (await isOver(owner))));
+  const here = await self();
+  const gone = await Promise.all(found.map(async ({ owner }) => owner !== undefined && (await isOver(owner, here))));
   const orphans = found.filter((_, index) => gone[index]).map(({ container }) => container);
   if (orphans.length > 0) await tryDocker(["rm", "--force", "--volumes", ...orphans]);
 }
 
 /** Also after a restart of the machine, which no process survives. */
-async function isOver(owner: Owner): Promise<boolean> {
-  const { host, boot } = await self();
+async function isOver(owner: Owner, { host, boot }: Owner): Promise<boolean> {
   if (owner.host !== host) return false;
   return (owner.boot !== "" && boot !== "" && owner.boot !== boot) || isGone(owner);
 }

@@ -5,6 +5,7 @@ import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
 import { fix } from "../../contract/fix.ts";
 import { withClient } from "../migrations/client.ts";
+import { relation } from "../migrations/relation.ts";
 import { databaseUrl } from "../migrations/url.ts";
 import type { RestorePlace, ScratchServer } from "./scratch.ts";
 
@@ -33,7 +34,7 @@ export async function copyTable(
   const [schema = "public", name = ""] = table.split(".");
   const stamp = at.toISOString().slice(0, 19).replace(/[-:]/g, "").toLowerCase();
   const copy = `${name.slice(0, 63 - "_restored_".length - stamp.length)}_restored_${stamp}`;
-  const [from, to] = [qualified(schema, name), qualified(schema, copy)];
+  const [from, to] = [relation(schema, name), relation(schema, copy)];
   const exists = await server.sql(`select to_regclass(${pg.escapeLiteral(from)}) is not null`);
   if (exists !== "t")
     throw new UserError("not-found", table, "is not a table at the restored time", "name it with its schema");
@@ -125,8 +126,4 @@ async function pipe(
     `cannot be copied: ${failed.problem.trim().split("\n")[0] ?? ""}`,
     "correct what the message names, then run the command again",
   );
-}
-
-function qualified(schema: string, name: string): string {
-  return [schema, name].map((part) => pg.escapeIdentifier(part)).join(".");
 }

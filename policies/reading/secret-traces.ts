@@ -58,7 +58,7 @@ function isConfidential(name: string, value: string): boolean {
   return isNamedCredential(name, value) || credentialShape(value) !== undefined || hasRandomWord(value);
 }
 
-/** Finds values of secrets in texts: unchanged, a part of at least 19 characters, or encoded. */
+/** Finds values of secrets in texts: unchanged, a part of at least 19 characters unless the value is made of words, or encoded. */
 export function finderOf(secrets: readonly TracedSecret[]): (text: string) => TracedSecret | undefined {
   const parts = secrets.flatMap((secret) => partsOf(secret.value).map((part) => [part, secret] as const));
   const inText = (text: string) => parts.find(([part]) => text.includes(part))?.[1];

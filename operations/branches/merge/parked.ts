@@ -1,7 +1,7 @@
 import { PARKED_SCHEMA } from "../../../contract/sql/parked.ts";
 import { withClient } from "../../migrations/client.ts";
+import { relation } from "../../migrations/relation.ts";
 import { databaseUrl } from "../../migrations/url.ts";
-import { relation } from "./table-facts.ts";
 
 /** Values that were taken from a table, in a table of {@link PARKED_SCHEMA}. Its comment has this record as JSON. */
 export interface Parked {

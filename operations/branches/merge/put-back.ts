@@ -1,4 +1,5 @@
 import pg from "pg";
+import { relation } from "../../migrations/relation.ts";
 import type { Fact, FactBase } from "../../schema-facts/pg-delta.ts";
 import { storeOf, type Parked } from "./parked.ts";
 import {
@@ -7,7 +8,6 @@ import {
   isBuiltIn,
   isGenerated,
   nameOf,
-  relation,
   retypedBy,
   tableOf,
   tablesIn,

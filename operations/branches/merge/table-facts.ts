@@ -1,4 +1,3 @@
-import pg from "pg";
 import type { Fact, FactBase, Plan, StableId } from "../../schema-facts/pg-delta.ts";
 
 export type Action = Plan["actions"][number];
@@ -14,11 +13,6 @@ export interface TableId {
   readonly kind: "table";
   readonly schema: string;
   readonly name: string;
-}
-
-/** Name of a relation as SQL. */
-export function relation(schema: string, name: string): string {
-  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 }
 
 export function tableOf({ schema, table }: { readonly schema: string; readonly table: string }): TableId {

@@ -1,5 +1,6 @@
 import pg from "pg";
 import { PARKED_SCHEMA } from "../../../contract/sql/parked.ts";
+import { relation } from "../../migrations/relation.ts";
 import type { Fact, FactBase } from "../../schema-facts/pg-delta.ts";
 import { storeOf, type Parked } from "./parked.ts";
 import {
@@ -9,7 +10,6 @@ import {
   isGenerated,
   keyOf,
   nameOf,
-  relation,
   retypedBy,
   tableOf,
   tablesIn,

@@ -83,7 +83,7 @@ export function podsOf(subject: Subject): readonly Pod[] {
   return [...(isPod ? [podAt(template, patch)] : []), ...others.filter((pod) => !(proxy && isPlainPart(pod)))];
 }
 
-/** What the controller sets for its proxies' container and pod, which an EnvoyProxy completes. */
+/** End of the path at which an EnvoyProxy completes the controller's own container. */
 const OWN_CONTAINER = ".envoyDeployment.container";
 
 /**

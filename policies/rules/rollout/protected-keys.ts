@@ -1,11 +1,9 @@
 import type { Resource } from "../../../contract/graph.ts";
+import { GENERATED_SECRETS } from "../../../contract/secrets/generated.ts";
 import { Reader } from "../../model/reader.ts";
 import { judge, subjectOf, type StackRule } from "../../model/rule.ts";
 import { any } from "../../model/truth.ts";
 import { holdsData } from "./protected-data.ts";
-
-const GENERATORS =
-  /^(?:random:index\/random(?:Password:RandomPassword|Bytes:RandomBytes)|tls:index\/privateKey:PrivateKey)$/;
 
 /** Data that outlives a stack can be opened. */
 export const protectedKeys: StackRule = {
@@ -22,7 +20,7 @@ export const protectedKeys: StackRule = {
     { standard: "NIST SP 800-53", item: "CP-9, SC-12" },
   ],
   notApplicable: ({ graph }) =>
-    graph.resources.some(({ type }) => GENERATORS.test(type)) && graph.resources.some(isKept)
+    graph.resources.some(isGenerator) && graph.resources.some(isKept)
       ? undefined
       : "this stack has no protected data, or generates no secret",
   *check({ graph }) {
@@ -30,7 +28,7 @@ export const protectedKeys: StackRule = {
     if (kept.length === 0) return;
     const sources = new Set(kept.flatMap(({ propertyDependencies }) => Object.values(propertyDependencies).flat()));
     const parents = new Map(graph.resources.map((resource) => [resource.urn, resource]));
-    for (const resource of graph.resources.filter(({ type }) => GENERATORS.test(type))) {
+    for (const resource of graph.resources.filter(isGenerator)) {
       const parent = parents.get(resource.parent ?? "");
       const belongs = parent?.type === "exai:secrets:GeneratedSecrets" && !opensNoData(parent, resource);
       if (!belongs && !sources.has(resource.urn)) continue;
@@ -44,6 +42,10 @@ export const protectedKeys: StackRule = {
     }
   },
 };
+
+function isGenerator({ type }: Resource): boolean {
+  return Object.hasOwn(GENERATED_SECRETS, type);
+}
 
 function isKept(resource: Resource): boolean {
   return resource.options.protect && holdsData(resource);

@@ -1,3 +1,4 @@
+import { GENERATED_SECRETS } from "../../../contract/secrets/generated.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { secretPlaces } from "../../reading/holders.ts";
 import { SECRETS_DIRECTORY } from "../../../contract/server.ts";
@@ -14,9 +15,10 @@ export const secretMarks: ResourceRule = {
     { standard: "Pulumi", item: "secrets in state" },
     { standard: "OWASP ASVS 4.0", item: "6.4.1" },
   ],
-  concerns: (resource) => GENERATED[resource.type] !== undefined || secretPlaces(resource) !== undefined,
+  concerns: (resource) => GENERATED_SECRETS[resource.type] !== undefined || secretPlaces(resource) !== undefined,
   *check(subject) {
-    for (const output of GENERATED[subject.resource.type] ?? [])
+    // No input carries the mark of what a provider generates.
+    for (const output of GENERATED_SECRETS[subject.resource.type] ?? [])
       yield judge(
         subject,
         "",
@@ -33,11 +35,4 @@ export const secretMarks: ResourceRule = {
         "wrap it in pulumi.secret(…)",
       );
   },
-};
-
-/** Outputs of secrets that a provider generates: no input can carry the mark. */
-const GENERATED: Readonly<Record<string, readonly string[]>> = {
-  "random:index/randomPassword:RandomPassword": ["result"],
-  "random:index/randomBytes:RandomBytes": ["base64", "hex"],
-  "tls:index/privateKey:PrivateKey": ["privateKeyPem", "privateKeyOpenssh", "privateKeyPemPkcs8"],
 };
