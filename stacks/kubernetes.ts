@@ -55,12 +55,22 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
     "database",
     {
       target: choices.database(() => generated.get("database")),
-      apiSchemas: ["public", "graphql_public"],
-      maxRows: 1000,
-      // A workflow tool may wait this long for its answer; no statement may hold locks for longer.
-      statementTimeout: `${settings.workflowToolTimeout}s`,
-      siteUrl: settings.productionUrl ?? "",
-      allowedCidrs: settings.supabaseAllowedCidrs,
+      settings: {
+        api: { schemas: ["public", "graphql_public"], maxRows: 1000 },
+        auth: {
+          siteUrl: settings.productionUrl ?? "",
+          redirectUrls: [],
+          unconfirmedMail: false,
+          anonymousUsers: false,
+          tokenSeconds: 3600,
+          rotateRefreshTokens: true,
+          passwordLength: 12,
+        },
+        // A workflow tool may wait this long for its answer; no statement may hold locks for longer.
+        database: { statementTimeout: `${settings.workflowToolTimeout}s` },
+        network: { allowedCidrs: settings.supabaseAllowedCidrs },
+        storage: { fileSizeLimit: 52_428_800, imageTransformation: false },
+      },
       functions: [{ slug: "verify-jwt", entrypoint: "supabase/functions/verify-jwt/index.ts" }],
       functionSecrets: {
         EXAI_JWT_TOKEN: jwtSecret,
@@ -70,6 +80,7 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
       },
       protect,
       pointInTimeRecovery: settings.supabasePitr,
+      poolSize: settings.supabasePoolSize,
     },
     opts,
   );

@@ -4,6 +4,7 @@ import { Option, type Command } from "commander";
 import pc from "picocolors";
 import { EXIT, UserError, type ExitCode } from "../../contract/errors.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { compareProject, type SupabaseEnvironment } from "../../operations/supabase/compare.ts";
 import { readDatabase } from "../../policies/database/read.ts";
 import { readExceptions, type Exceptions } from "../../policies/model/exceptions.ts";
 import { withManifests } from "../../policies/reading/kubernetes/manifests.ts";
@@ -11,6 +12,7 @@ import { renderMarkdown } from "../../policies/report/markdown.ts";
 import {
   judgeStack,
   planReportOf,
+  withProject,
   type Decision,
   type PlanReport,
   type StackReport,
@@ -46,6 +48,8 @@ export interface ReportOptions {
   readonly format?: PlanFormat;
   /** File to write the report to; standard output then has one line per stack. */
   readonly out?: string;
+  /** Credentials of Supabase's Management API. @default the environment of the process */
+  readonly environment?: SupabaseEnvironment;
 }
 
 /** Adds the options of a report, and its exit codes to the help. */
@@ -68,7 +72,8 @@ export const EXIT_OF: Readonly<Record<Decision, ExitCode>> = {
 export function plan(stacks: readonly string[], options: ReportOptions = {}): Verb {
   const judge = async () => {
     const root = resolve(options.root ?? PROJECT_ROOT);
-    return reported(await planReports(stacks.length > 0 ? stacks : stackFiles(root), root), options);
+    const chosen = stacks.length > 0 ? stacks : stackFiles(root);
+    return reported(await planReports(chosen, root, { environment: options.environment ?? process.env }), options);
   };
   return resultOf("plan", judge(), ({ decision }) => EXIT_OF[decision]);
 }
@@ -84,11 +89,18 @@ export function reported(stacks: readonly StackReport[], { format = "text", out 
   return { ...result, report: { format, path } };
 }
 
+/** How stacks are planned. */
+export interface PlanReportOptions {
+  /** Credentials by which the settings of Supabase projects are read. @default none */
+  readonly environment?: SupabaseEnvironment;
+  readonly now?: Date;
+}
+
 /** The reports of stacks, in their order. @throws UserError or UserErrors if the settings of a stack are invalid */
 export async function planReports(
   stacks: readonly string[],
   root: string = PROJECT_ROOT,
-  now: Date = new Date(),
+  { environment = {}, now = new Date() }: PlanReportOptions = {},
 ): Promise<StackReport[]> {
   const exceptions = projectExceptions(root, now);
   // Its thread works at the same time as the program.
@@ -97,7 +109,8 @@ export async function planReports(
   const reports: StackReport[] = [];
   for (const stack of stacks) {
     const graph = withManifests(await captureTraced(stack, stackFileSource(root, stack, { defers: true })), root);
-    reports.push(judgeStack(RULES, graph, await database, exceptions));
+    const project = compareProject(graph, environment);
+    reports.push(withProject(judgeStack(RULES, graph, await database, exceptions), await project));
   }
   return reports;
 }

@@ -1,6 +1,16 @@
 import { command } from "../../contract/fix.ts";
+import type { ProjectComparison } from "../../contract/supabase-project.ts";
 import type { DeferredEntry, FindingEntry, StackReport } from "../../policies/report/model.ts";
-import { coverage, exceptionText, headline, placeOf, plural, whereOf } from "../../policies/report/summary.ts";
+import {
+  coverage,
+  exceptionText,
+  headline,
+  placeOf,
+  plural,
+  projectLine,
+  projectRows,
+  whereOf,
+} from "../../policies/report/summary.ts";
 import type { PlanResult } from "../results.ts";
 import { heading, lines, next, type Block, type Text, type Tone } from "./block.ts";
 
@@ -62,8 +72,35 @@ function stackBlocks(stack: StackReport): readonly Block[] {
       "Declared access",
       stack.declarations.map(({ table, text }) => `  ${table}: ${text}`),
     ),
+    ...(stack.project === undefined ? [] : project(stack.project)),
     ...(stack.deferred.length > 0 ? [lines(""), deferred(stack.deferred)] : []),
     lines("", ...coverage(stack).map((text): Text => ({ text, tone: "quiet" })), ""),
+  ];
+}
+
+/** The settings of the Supabase project that are not as declared, and the calls that failed. */
+function project(comparison: ProjectComparison): readonly Block[] {
+  const rows = projectRows(comparison);
+  const failures = comparison.outcome === "compared" ? comparison.failures : [];
+  return [
+    lines("", { text: projectLine(comparison), tone: failures.length + rows.length > 0 ? "warning" : "quiet" }),
+    ...(rows.length === 0
+      ? []
+      : [
+          {
+            type: "table" as const,
+            columns: [
+              { title: "SETTING" },
+              { title: "DECLARED", minimum: 16 },
+              { title: "ACTUAL", minimum: 16 },
+              { title: "SET BY" },
+            ],
+            rows,
+          },
+        ]),
+    ...failures.map(({ call, problem, fix }) =>
+      lines({ text: `  x ${call} ${problem}`, tone: "bad" }, `    fix: ${fix}`),
+    ),
   ];
 }
 

@@ -3,6 +3,7 @@ import * as supabase from "@pulumi/supabase";
 import { ExaiComponent } from "../core/component.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import { SERVER_ROLE } from "./paths.ts";
+import { sections, type SupabaseSettings } from "./settings.ts";
 
 /** A new project; Supabase bills it from its creation. */
 export interface NewProject {
@@ -33,16 +34,7 @@ export interface EdgeFunctionSource {
 
 export interface SupabaseDatabaseArgs {
   readonly target: SupabaseTarget;
-  /** Schemas that the REST API exposes. */
-  readonly apiSchemas: readonly string[];
-  /** Maximum number of rows of a REST response. */
-  readonly maxRows: number;
-  /** Statement time-out, in Postgres' units, e.g. `30s`. */
-  readonly statementTimeout: string;
-  /** Origin of the browsers that sign in. */
-  readonly siteUrl: string;
-  /** Address ranges that may open database connections; all if absent. */
-  readonly allowedCidrs?: readonly string[] | undefined;
+  readonly settings: SupabaseSettings;
   readonly functions: readonly EdgeFunctionSource[];
   /** Secrets that the functions read from their environment. */
   readonly functionSecrets: Readonly<Record<string, pulumi.Input<string> | undefined>>;
@@ -53,6 +45,11 @@ export interface SupabaseDatabaseArgs {
    * policies and reviewers; it sets nothing. @default false
    */
   readonly pointInTimeRecovery?: boolean;
+  /**
+   * Connections of the pooler to the database, which the dashboard sets: the provider takes the pooler's settings and sends them nowhere.
+   * Declared for `plan`, which compares them. @default by the compute size
+   */
+  readonly poolSize?: number | undefined;
   /** Escape hatches. */
   readonly transform?: {
     readonly project?: Transform<supabase.ProjectArgs>;
@@ -99,7 +96,12 @@ export class SupabaseDatabase extends ExaiComponent {
     super(
       "exai:database:SupabaseDatabase",
       name,
-      { target: args.target.kind, protect: args.protect, pointInTimeRecovery: args.pointInTimeRecovery ?? false },
+      {
+        target: args.target.kind,
+        protect: args.protect,
+        pointInTimeRecovery: args.pointInTimeRecovery ?? false,
+        ...(args.poolSize === undefined ? {} : { poolSize: args.poolSize }),
+      },
       opts,
     );
     const { transform } = args;
@@ -108,7 +110,12 @@ export class SupabaseDatabase extends ExaiComponent {
     this.url = ref.apply((value) => `https://${value}.supabase.co`);
 
     const settings = new supabase.Settings(
-      ...transformed(transform?.settings, `${name}-settings`, { projectRef: ref, ...sections(args) }, { parent: this }),
+      ...transformed(
+        transform?.settings,
+        `${name}-settings`,
+        { projectRef: ref, ...sections(args.settings) },
+        { parent: this },
+      ),
     );
     for (const source of args.functions)
       new supabase.EdgeFunction(
@@ -214,25 +221,6 @@ export function poolerHost(urls: Readonly<Record<string, string>>): string {
   const host = url === undefined ? undefined : /@([^:/@]+)(?::\d+)?\//.exec(url)?.[1];
   if (host === undefined) throw new Error("Supabase returned no connection pooler for the project");
   return host;
-}
-
-/**
- * The sections of the project's settings, each a JSON string as the Management API names its fields. Fields that are not named
- * keep the project's values.
- */
-export function sections(
-  args: Pick<SupabaseDatabaseArgs, "apiSchemas" | "maxRows" | "statementTimeout" | "siteUrl" | "allowedCidrs">,
-): Record<"api" | "database" | "auth", string> & { network?: string } {
-  return {
-    api: JSON.stringify({
-      db_schema: args.apiSchemas.join(","),
-      db_extra_search_path: "public,extensions",
-      max_rows: args.maxRows,
-    }),
-    database: JSON.stringify({ statement_timeout: args.statementTimeout }),
-    auth: JSON.stringify({ site_url: args.siteUrl }),
-    ...(args.allowedCidrs === undefined ? {} : { network: JSON.stringify({ restrictions: args.allowedCidrs }) }),
-  };
 }
 
 /** The key for browsers and the server's user-bound requests. @throws Error if the project has none */

@@ -1,5 +1,6 @@
+import type { ProjectComparison } from "../../contract/supabase-project.ts";
 import type { FindingEntry, PlanReport, StackReport } from "./model.ts";
-import { coverage, exceptionText, headline, placeOf, plural, whereOf } from "./summary.ts";
+import { coverage, exceptionText, headline, placeOf, plural, projectLine, projectRows, whereOf } from "./summary.ts";
 
 /** Marks the comment, so that a workflow edits its previous one. */
 export const MARKER = "<!-- exai-plan -->";
@@ -69,6 +70,7 @@ function section(report: StackReport): string[] {
       ...report.declarations.map(({ table, text }) => `- ${escape(table)}: ${escape(text)}`),
       "",
     );
+  if (report.project !== undefined) lines.push(...project(report.project));
   lines.push(
     `<details><summary>${plural(report.workloads.length, "workload")}, ${plural(report.resources, "resource")}</summary>`,
     "",
@@ -95,6 +97,25 @@ function section(report: StackReport): string[] {
     );
   lines.push(...coverage(report).map((line) => `- ${escape(line)}`), "");
   return lines;
+}
+
+function project(comparison: ProjectComparison): string[] {
+  const rows = projectRows(comparison);
+  const failures = comparison.outcome === "compared" ? comparison.failures : [];
+  return [
+    `**${escape(projectLine(comparison))}**`,
+    "",
+    ...(rows.length === 0
+      ? []
+      : [
+          "| setting | declared | actual | set by |",
+          "|---|---|---|---|",
+          ...rows.map((row) => `| ${row.map(code).join(" | ")} |`),
+          "",
+        ]),
+    ...failures.map(({ call, problem, fix }) => `- ${code(call)} ${escape(problem)}; fix: ${escape(fix)}`),
+    ...(failures.length === 0 ? [] : [""]),
+  ];
 }
 
 function findingRow(finding: FindingEntry): string {

@@ -1,4 +1,5 @@
 import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
+import type { ProjectComparison } from "../../contract/supabase-project.ts";
 import type { Database } from "../database/facts.ts";
 import { environmentOf, type Environment } from "../model/environment.ts";
 import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";
@@ -88,6 +89,8 @@ export interface StackReport {
     readonly tables: number;
     readonly policies: number;
   };
+  /** The settings of the stack's Supabase project; absent without one, and in `audit`. */
+  readonly project?: ProjectComparison;
 }
 
 /** The report of `plan` and `audit`; `policies/report/plan.schema.json` describes it. */
@@ -108,6 +111,13 @@ export function judgeStack(
 ): StackReport {
   const environment = environmentOf(graph);
   return reportOf(graph, environment, evaluate(rules, { graph, environment }, database), database, exceptions);
+}
+
+/** The report with the settings of the stack's project. Where one could not be read, it cannot be clean. */
+export function withProject(report: StackReport, project: ProjectComparison | undefined): StackReport {
+  if (project === undefined) return report;
+  const failed = project.outcome === "compared" && project.failures.length > 0;
+  return { ...report, project, decision: failed && report.decision === "clean" ? "inconclusive" : report.decision };
 }
 
 /** The report of given outcomes. */

@@ -1,4 +1,5 @@
 import type { Exception } from "../model/exceptions.ts";
+import type { ProjectComparison } from "../../contract/supabase-project.ts";
 import { KINDS_FILE } from "../model/kinds.ts";
 import type { Entry, StackReport } from "./model.ts";
 
@@ -45,4 +46,40 @@ export function exceptionText({ reason, owner, expires }: Exception): string {
   return owner === undefined || expires === undefined
     ? `declared in ${KINDS_FILE}: ${reason}`
     : `waived until ${expires} by ${owner}: ${reason}`;
+}
+
+/** How the settings of the Supabase project compare, in one line. */
+export function projectLine(project: ProjectComparison): string {
+  if (project.outcome === "absent") return "Supabase project: does not exist yet; `up` makes it with these settings";
+  if (project.outcome === "not-read")
+    return `Supabase project: not compared, since ${
+      project.reason === "no-token"
+        ? "SUPABASE_ACCESS_TOKEN is not set"
+        : "exai:supabaseEndpoint is not the API of SUPABASE_API_ENDPOINT"
+    }`;
+  const { ref, settings, failures } = project;
+  const [same, differ, hidden] = (["same", "differs", "hidden"] as const).map(
+    (state) => settings.filter((each) => each.state === state).length,
+  );
+  const parts = [
+    ...(settings.length > 0 ? [`${plural(same ?? 0, "setting")} as declared`, `${String(differ)} otherwise`] : []),
+    ...(hidden === 0 ? [] : [`${String(hidden)} not comparable`]),
+    ...(failures.length === 0 ? [] : [`${plural(failures.length, "call")} failed`]),
+  ];
+  return `Supabase project${ref === undefined ? "" : ` ${ref}`}: ${parts.join(", ")}`;
+}
+
+/** The settings of the project that are not as declared: setting, wanted, actual, and what sets it. */
+export function projectRows(project: ProjectComparison): readonly (readonly string[])[] {
+  if (project.outcome !== "compared") return [];
+  return project.settings
+    .filter(({ state }) => state !== "same")
+    .map(({ section, key, wanted, actual, state, setBy }) => {
+      const values = state === "hidden" ? ["(hidden)", "(hidden)"] : [wanted, actual];
+      return [
+        key === "" ? section : `${section}.${key}`,
+        ...values.map((value) => (value === "" ? "(none)" : value)),
+        setBy === "up" ? "up" : "dashboard",
+      ];
+    });
 }

@@ -3,12 +3,12 @@ import { Secret, Unknown, type Resource } from "../../contract/graph.ts";
 import {
   poolerHost,
   publicKey,
-  sections,
   serviceKey,
   SupabaseDatabase,
   type SupabaseDatabaseArgs,
   type SupabaseTarget,
 } from "../../components/database/supabase.ts";
+import { sections, type SupabaseSettings } from "../../components/database/settings.ts";
 import { captureProgram } from "../../synth/capture.ts";
 
 const NEW: SupabaseTarget = {
@@ -24,11 +24,16 @@ const BRANCH: SupabaseTarget = {
   region: "eu-central-1",
 };
 
+const SETTINGS: SupabaseSettings = {
+  api: { schemas: ["public"], maxRows: 500 },
+  auth: { siteUrl: "https://exai.example.com", redirectUrls: [], signUps: true, passwordLength: 12 },
+  database: { statementTimeout: "30s" },
+  network: {},
+  storage: { imageTransformation: false },
+};
+
 const common: Omit<SupabaseDatabaseArgs, "target"> = {
-  apiSchemas: ["public"],
-  maxRows: 500,
-  statementTimeout: "30s",
-  siteUrl: "https://exai.example.com",
+  settings: SETTINGS,
   functions: [{ slug: "verify-jwt", entrypoint: "supabase/functions/verify-jwt/index.ts" }],
   functionSecrets: { EXAI_JWT_TOKEN: "current-key", EXAI_JWT_TOKEN_PREVIOUS: undefined },
   protect: true,
@@ -93,19 +98,24 @@ describe("a Supabase database", () => {
 
 describe("the settings of the project", () => {
   it("are JSON with the Management API's names", () => {
-    const all = sections({ ...common, allowedCidrs: ["203.0.113.0/24"] });
-    expect(JSON.parse(all.api)).toEqual({
-      db_schema: "public",
-      db_extra_search_path: "public,extensions",
-      max_rows: 500,
+    const all = sections({ ...SETTINGS, network: { allowedCidrs: ["203.0.113.0/24"] } });
+    expect(Object.fromEntries(Object.entries(all).map(([section, text]) => [section, JSON.parse(text)]))).toEqual({
+      api: { db_schema: "public", db_extra_search_path: "public,extensions", max_rows: 500 },
+      auth: {
+        site_url: "https://exai.example.com",
+        uri_allow_list: "",
+        disable_signup: false,
+        password_min_length: 12,
+      },
+      database: { statement_timeout: "30s" },
+      network: { restrictions: ["203.0.113.0/24"] },
+      storage: { features: { imageTransformation: { enabled: false } } },
     });
-    expect(JSON.parse(all.database)).toEqual({ statement_timeout: "30s" });
-    expect(JSON.parse(all.auth)).toEqual({ site_url: "https://exai.example.com" });
-    expect(JSON.parse(all.network ?? "")).toEqual({ restrictions: ["203.0.113.0/24"] });
   });
 
-  it("leave the network alone where no ranges are given", () => {
-    expect(sections(common)).not.toHaveProperty("network");
+  it("leave a section alone that sets nothing", () => {
+    const none = sections({ ...SETTINGS, storage: {} });
+    expect(Object.keys(none)).toEqual(["api", "auth", "database"]);
   });
 });
 

@@ -140,6 +140,12 @@ export const KUBERNETES_SETTINGS = {
     fallback: "false",
     example: "true",
   }),
+  supabasePoolSize: define({
+    check: check.integer(1, 1000),
+    about:
+      "Connections of Supabase's pooler to the database, as set in its dashboard; not compared if absent; clusters only",
+    example: "15",
+  }),
   supabaseEndpoint: define({
     check: check.url("https", "http"),
     about: "Supabase's Management API, where it is not the public one; clusters only",

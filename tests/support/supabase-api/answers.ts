@@ -46,7 +46,7 @@ export function pooler(project: ProjectState): Record<string, unknown> {
     db_port: 6543,
     db_name: "postgres",
     connection_string: `postgresql://postgres.${project.ref}:[YOUR-PASSWORD]@${host}:6543/postgres`,
-    default_pool_size: null,
+    default_pool_size: project.poolSize ?? null,
     max_client_conn: null,
   };
 }

@@ -139,6 +139,11 @@ function routes(world: World, comingUp: number): readonly (readonly [string, Reg
     ],
     [
       "GET",
+      /^\/v1\/projects$/,
+      () => [200, [...world.projects.values()].map((each) => describeProject(each, "ACTIVE_HEALTHY"))],
+    ],
+    [
+      "GET",
       of(""),
       inProject((project) => {
         const status = project.comingUp > 0 ? "COMING_UP" : "ACTIVE_HEALTHY";
@@ -236,6 +241,19 @@ function routes(world: World, comingUp: number): readonly (readonly [string, Reg
       }),
     ],
     ["GET", of("/config/database/pooler"), inProject((project) => [200, [pooler(project)]])],
+    [
+      "GET",
+      of("/database/backups"),
+      inProject((project) => [
+        200,
+        {
+          region: project.region,
+          pitr_enabled: project.pointInTimeRecovery,
+          backups: [],
+          physical_backup_data: {},
+        },
+      ]),
+    ],
     [
       "GET",
       of("/branches"),

@@ -22,6 +22,9 @@ export interface ProjectState {
   password: string;
   instanceSize: string | undefined;
   legacyKeys: boolean;
+  /** As set in the dashboard. */
+  poolSize: number | undefined;
+  pointInTimeRecovery: boolean;
   /** How many more times the project is reported as coming up. */
   comingUp: number;
   readonly api: Record<string, unknown>;
@@ -69,6 +72,8 @@ export class World {
       password: given.password ?? letters(32),
       instanceSize: given.instanceSize,
       legacyKeys: true,
+      poolSize: undefined,
+      pointInTimeRecovery: false,
       comingUp,
       api: {
         db_schema: "public,graphql_public",
