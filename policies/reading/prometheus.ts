@@ -34,14 +34,23 @@ export interface PrometheusFiles {
   readonly unread: Truth;
 }
 
+/** What was read of each graph: several rules ask, and the files are long. */
+const READ = new WeakMap<StackContext["graph"], PrometheusFiles>();
+
 /** The configuration in containers and ConfigMaps of the stack, recognised by its content. */
-export function prometheusFiles(context: StackContext): PrometheusFiles {
+export function prometheusFiles({ graph }: StackContext): PrometheusFiles {
+  const known = READ.get(graph) ?? read(graph);
+  READ.set(graph, known);
+  return known;
+}
+
+function read(graph: StackContext["graph"]): PrometheusFiles {
   const jobs: Job[] = [];
   const alerts: Alert[] = [];
   const open: string[] = [];
   let alertmanagers = false;
   let main: Place | undefined;
-  for (const resource of context.graph.resources)
+  for (const resource of graph.resources)
     for (const file of filesOf(resource)) {
       const place = placeOf(subjectOf(resource), file.path);
       if (file.state === "unknown") open.push(`${resource.name} ${file.path}`);

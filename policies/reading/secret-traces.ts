@@ -93,6 +93,28 @@ export interface PlacedText {
   readonly secret: boolean;
 }
 
+/** What {@link dependentTexts} found, since two rules ask. */
+const DEPENDENT = new WeakMap<ResourceGraph, ReadonlyMap<Resource, readonly PlacedText[]>>();
+
+/**
+ * The known texts of each resource of the run that {@link tracedIn} returns. Of a traced run, only those that the first run does not
+ * have: what the program makes without the values does not come from them.
+ */
+export function dependentTexts(graph: ResourceGraph): ReadonlyMap<Resource, readonly PlacedText[]> {
+  const known = DEPENDENT.get(graph);
+  if (known !== undefined) return known;
+  const { run } = tracedIn(graph);
+  const placed = ({ inputs }: Resource) => [...textsOf(Reader.of(inputs))];
+  const independent = new Set(
+    run === graph ? [] : graph.resources.flatMap((resource) => placed(resource).map(({ text }) => text)),
+  );
+  const found = new Map(
+    run.resources.map((resource) => [resource, placed(resource).filter(({ text }) => !independent.has(text))]),
+  );
+  DEPENDENT.set(graph, found);
+  return found;
+}
+
 /** Every known string of some inputs, keys included. */
 export function* textsOf(reader: Reader): Generator<PlacedText> {
   if (reader.text !== undefined) yield { path: reader.path, text: reader.text, secret: reader.secret };

@@ -88,16 +88,17 @@ describe("the service-role key", () => {
       metadata: { name: "s", labels: { "exai.component": component } },
       stringData: { theme: new Secret(VALUE) },
     });
-  const functions = resource("supabase:index/edgeFunctionSecrets:EdgeFunctionSecrets", {
-    secrets: [{ name: "THEME", value: new Secret(VALUE) }],
-  });
+  const functions = (value: string) =>
+    resource("supabase:index/edgeFunctionSecrets:EdgeFunctionSecrets", {
+      secrets: [{ name: "THEME", value: new Secret(value) }],
+    });
 
   it("is found by its value in each resource of another component, under any name", () => {
     const found = (...resources: readonly Resource[]) => {
       const whole = traced(resources, {}, TRACED_SERVICE_ROLE);
-      return paths("service-role-key", { ...whole, resources: [functions] });
+      return paths("service-role-key", { ...whole, resources: [functions("the value of the first run")] });
     };
-    expect(found(secret("grafana"), functions)).toEqual(["stringData.theme", "secrets[0].value"]);
+    expect(found(secret("grafana"), functions(VALUE))).toEqual(["stringData.theme", "secrets[0].value"]);
     expect(found(secret("server"))).toEqual([]);
   });
 });

@@ -59,8 +59,17 @@ export function bearsPods(resource: Resource): boolean {
   return podsOf(subjectOf(resource)).length > 0;
 }
 
+/** What {@link podsOf} found: each rule about pods asks for it, twice. */
+const FOUND = new WeakMap<Resource, readonly Pod[]>();
+
 /** The pods of a resource: one, or one for each item of a list kind. */
 export function podsOf(subject: Subject): readonly Pod[] {
+  const pods = FOUND.get(subject.resource) ?? find(subject);
+  FOUND.set(subject.resource, pods);
+  return pods;
+}
+
+function find(subject: Subject): readonly Pod[] {
   const kind = kindOf(subject.resource);
   if (kind === undefined) return [];
   const patch = subject.resource.type.endsWith("Patch");

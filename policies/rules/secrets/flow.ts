@@ -1,6 +1,5 @@
-import type { Resource } from "../../../contract/graph.ts";
 import { kindOf } from "../../reading/kubernetes/pods.ts";
-import { finderOf, textsOf, tracedIn } from "../../reading/secret-traces.ts";
+import { dependentTexts, finderOf, textsOf, tracedIn } from "../../reading/secret-traces.ts";
 import { Reader } from "../../model/reader.ts";
 import { judgeAt, placeOf, subjectOf, type StackRule } from "../../model/rule.ts";
 
@@ -20,9 +19,7 @@ export const secretFlow: StackRule = {
   *check({ graph }) {
     const { run, secrets } = tracedIn(graph);
     const find = finderOf(secrets);
-    // What the program makes without the values does not come from them.
-    const independent = run === graph ? new Set<string>() : textsWithoutSecrets(graph.resources);
-    for (const resource of run.resources) {
+    for (const [resource, texts] of dependentTexts(graph)) {
       const subject = subjectOf(resource);
       yield judgeAt(
         placeOf(subject, ""),
@@ -31,9 +28,9 @@ export const secretFlow: StackRule = {
         "name it without the value",
       );
       const isSecret = kindOf(resource) === "Secret";
-      for (const { path, text, secret } of textsOf(subject.inputs)) {
+      for (const { path, text, secret } of texts) {
         // The values of a Secret are for secret-marks.
-        if (secret || independent.has(text) || (isSecret && /^(?:data|stringData)\b/.test(path))) continue;
+        if (secret || (isSecret && /^(?:data|stringData)\b/.test(path))) continue;
         const found = find(text);
         if (found !== undefined)
           yield judgeAt(
@@ -55,7 +52,3 @@ export const secretFlow: StackRule = {
     }
   },
 };
-
-function textsWithoutSecrets(resources: readonly Resource[]): ReadonlySet<string> {
-  return new Set(resources.flatMap(({ inputs }) => [...textsOf(Reader.of(inputs))].map(({ text }) => text)));
-}

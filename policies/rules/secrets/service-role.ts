@@ -7,7 +7,7 @@ import { judge, subjectOf, type StackContext, type StackRule, type Subject, type
 import { all, any, not, type Truth } from "../../model/truth.ts";
 import { environmentOf } from "../../reading/secret-places.ts";
 import { declaredSecrets, secretReferences } from "../../reading/secret-references.ts";
-import { finderOf, textsOf, tracedIn } from "../../reading/secret-traces.ts";
+import { dependentTexts, finderOf, tracedIn } from "../../reading/secret-traces.ts";
 
 /** Components of the back end, which may have the key that bypasses row-level security. */
 const TRUSTED = /^(server(-blue|-green)?|backup(-runner)?|migrations?)(-files)?$/;
@@ -102,14 +102,14 @@ function* ofWorkload(
 function* byItsValue({ graph }: StackContext): Generator<Verdict> {
   // That the traced run failed is the finding of secret-flow.
   if (graph.traced instanceof Error) return;
-  const { run, secrets } = tracedIn(graph);
+  const { secrets } = tracedIn(graph);
   const find = finderOf(secrets.filter(({ name }) => name === TRACED_SERVICE_ROLE || KEY.test(name)));
-  for (const resource of run.resources) {
+  for (const [resource, texts] of dependentTexts(graph)) {
     const subject = subjectOf(resource);
     const labels = subject.inputs.at("metadata", "labels", LABELS.component);
     const component = isContainer(resource) ? componentOf(subject.inputs) : labels.text;
     if (component !== undefined && TRUSTED.test(component)) continue;
-    for (const { path, text } of textsOf(subject.inputs))
+    for (const { path, text } of texts)
       if (find(text) !== undefined) yield judge(subject, path, false, "it contains the service-role key", "remove it");
   }
 }
