@@ -63,7 +63,7 @@ class Requests {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await sleep(25);
+      await sleep(100);
       this.count += 1;
       try {
         const response = await fetch(`http://127.0.0.1:${instance.ports.httpPort}${SERVER_PATHS.apiMetrics}`);

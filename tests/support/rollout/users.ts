@@ -16,7 +16,7 @@ export interface Seen {
   readonly mcpWrongSlot: number;
 }
 
-/** Users of a stack while something breaks: 50 requests/s, 20 WebSockets and 10 MCP sessions. */
+/** Users of a stack while something breaks: 25 requests/s, 10 WebSockets and 5 MCP sessions. */
 export class Users {
   readonly #load: Load;
   readonly #title: string;
@@ -28,7 +28,7 @@ export class Users {
   }
 
   static async come({ routerUrl, webSocketUrl }: RolloutStack, title: string): Promise<Users> {
-    const load = new Load({ routerUrl, webSocketUrl, requestsPerSecond: 50, webSockets: 20, mcpSessions: 10 });
+    const load = new Load({ routerUrl, webSocketUrl, requestsPerSecond: 25, webSockets: 10, mcpSessions: 5 });
     await load.start();
     return new Users(load, title);
   }
