@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
 import { GATEWAY_API } from "../../contract/gateway.ts";
 import { PARENT, prepareStaging, type StagingStack } from "../support/kubernetes/staging.ts";
+import { databaseTests, snapshots } from "./staging/database.ts";
 import { rotationTests } from "./staging/rotation.ts";
 import { rolloutTests } from "./staging/rollout.ts";
 import { engineMissing } from "./support.ts";
@@ -108,6 +109,7 @@ describe.skipIf(!possible)(
     });
 
     rolloutTests(() => staging);
+    databaseTests(() => staging);
     rotationTests(() => staging);
 
     test("up that changes the route leaves the weights that a rollout has put there", async () => {
@@ -130,6 +132,7 @@ describe.skipIf(!possible)(
         };
       };
       const before = await identity();
+      const [backup] = await snapshots(staging, "look-before");
       expect(Object.values(before)).not.toContain(undefined);
       const data = (await exai("down", "staging", "--yes")).at(-1)?.data;
       expect(data).toMatchObject({ data: "kept" });
@@ -142,6 +145,7 @@ describe.skipIf(!possible)(
       expect([destroyed.code === 0, destroyed.stdout]).toEqual([false, expect.stringContaining("protected")]);
       await exai("up", "staging", "--yes");
       expect(await identity()).toEqual(before);
+      expect(await snapshots(staging, "look-after")).toEqual([backup]);
     });
 
     test("down with its volumes leaves nothing", async () => {

@@ -2,13 +2,12 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { GATEWAY_API, ROUTING_NAMES } from "../../../contract/gateway.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { migrationStatus } from "../../../operations/migrations/apply.ts";
 import { migrationFiles } from "../../../contract/sql/files.ts";
 import { KubernetesUsers } from "../../support/kubernetes/users.ts";
-import { startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
 import type { PrintedEvent } from "../../support/local-instance.ts";
 import type { StagingStack } from "../../support/kubernetes/staging.ts";
 
@@ -33,11 +32,9 @@ const KINDS = [
 /** Cutovers and rollbacks whose images the engine puts into the slots, and the schema that they are coupled to. */
 export function rolloutTests(staging: () => StagingStack): void {
   describe("rollouts", () => {
-    let database: PostgresStack;
-    const env = () => ({ EXAI_DATABASE_URL: database.url });
+    const env = () => ({ EXAI_DATABASE_URL: staging().database.url });
 
     beforeAll(async () => {
-      database = await startPostgresStack();
       const { checkout } = staging();
       await checkout.events(["migrate", "apply", "staging"], { env: env() });
       const migration = (name: string, sql: string) =>
@@ -48,14 +45,11 @@ export function rolloutTests(staging: () => StagingStack): void {
       checkout.configure("staging", { blueSchema: `${FIRST}..${FIRST}`, greenSchema: `${EXPAND}..${CONTRACT}` });
     });
 
-    afterAll(async () => {
-      await database.down();
-    });
-
     const exai = (words: readonly string[], code = 0) => staging().checkout.events(words, { env: env(), code });
     const applied = async () =>
-      (await migrationStatus(database.url, { root: staging().checkout.root })).filter((each) => each.applied).at(-1)
-        ?.version;
+      (await migrationStatus(staging().database.url, { root: staging().checkout.root }))
+        .filter((each) => each.applied)
+        .at(-1)?.version;
 
     /** Every object of the namespace, and what changes with each write to it. */
     async function objects(): Promise<ReadonlyMap<string, string>> {

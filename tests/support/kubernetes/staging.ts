@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { GATEWAY_API, ROUTING_NAMES } from "../../../contract/gateway.ts";
 import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../../contract/images.ts";
@@ -11,6 +14,8 @@ import { loadImage, provideImages } from "./images.ts";
 import { certificate } from "./stand-ins.ts";
 import { KubernetesApi } from "./api.ts";
 import { BRIEF_GATES } from "../local-instance.ts";
+import { startPostgresStack, type PostgresStack } from "../postgres-stack.ts";
+import { startPooler } from "../supabase-api/pooler.ts";
 import { startSupabaseApi, type SupabaseApi } from "../supabase-api/server.ts";
 
 /** The project that staging is a branch of. */
@@ -22,6 +27,8 @@ export interface StagingStack {
   readonly hostname: string;
   readonly api: KubernetesApi;
   readonly supabase: SupabaseApi;
+  /** The database of every project, which the stack reaches by the pooler. */
+  readonly database: PostgresStack;
   readonly checkout: Checkout;
   /** Releases by digest, as the nodes know them: the first of the stack, and one that follows it. */
   readonly images: { readonly first: string; readonly second: string };
@@ -44,12 +51,15 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
   const cluster = Cluster.open({ kubeconfig, namespace });
   const images = await stagingImages();
   const gateway = await gatewayOf(cluster);
-  const supabase = await startSupabaseApi();
+  const database = await startPostgresStack();
+  const pooler = await startPooler(database.port);
+  const supabase = await startSupabaseApi({ database: { host: pooler.host, password: database.password } });
+  const volume = await provideVolume(api, namespace);
   supabase.world.addProject({ ref: PARENT, name: "exai", organization: "acme", region: "eu-central-1" });
   const checkout = new Checkout();
   checkout.configure("staging", {
     image: images.first,
-    backupImage: images.first,
+    backupImage: images.postgres,
     prometheusImage: images.prometheus,
     alertmanagerImage: images.alertmanager,
     postgresExporterImage: images.postgresExporter,
@@ -89,6 +99,7 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     hostname,
     api,
     supabase,
+    database,
     checkout,
     images,
     certify: async () => {
@@ -109,8 +120,38 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     },
     down: async () => {
       await api.delete("v1", "Namespace", undefined, namespace);
+      await volume.remove();
       await supabase.close();
+      await pooler.close();
+      await database.down();
       checkout.remove();
+    },
+  };
+}
+
+/** A volume for the backups, where the cluster makes none by itself: a folder of its only node, which is this machine. */
+async function provideVolume(api: KubernetesApi, namespace: string): Promise<{ remove(): Promise<void> }> {
+  const classes = await api.send("GET", "/apis/storage.k8s.io/v1/storageclasses");
+  if ((classes.body as { items: unknown[] }).items.length > 0) return { remove: () => Promise.resolve() };
+  const folder = await mkdtemp(join(tmpdir(), `${namespace}-`));
+  // A folder of the node does not get the pod's group.
+  await chmod(folder, 0o777);
+  await api.apply({
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: { name: namespace },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      capacity: { storage: "50Gi" },
+      persistentVolumeReclaimPolicy: "Retain",
+      claimRef: { namespace, name: "backup-repository" },
+      hostPath: { path: folder, type: "Directory" },
+    },
+  });
+  return {
+    remove: async () => {
+      await api.delete("v1", "PersistentVolume", undefined, namespace);
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -118,8 +159,8 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
 /** Images on this machine and on the nodes, by digest. */
 async function stagingImages() {
   const second = `${LOCAL_IMAGES.referenceServer}-second`;
-  const { referenceServer, alertmanager, postgresExporter, prometheus } = LOCAL_IMAGES;
-  await provideImages([referenceServer, alertmanager, postgresExporter, prometheus]);
+  const { referenceServer, alertmanager, postgres, postgresExporter, prometheus } = LOCAL_IMAGES;
+  await provideImages([referenceServer, alertmanager, postgres, postgresExporter, prometheus]);
   await buildReferenceServer({ tag: second, release: "second" });
   // Debian's Prometheus, which stands in on machines without a registry, cannot find a cluster's targets.
   const stoodIn = (await imageLabels(prometheus))?.[IMAGE_LABELS.standIn] !== undefined;
@@ -128,6 +169,7 @@ async function stagingImages() {
     first: load(referenceServer),
     second: load(second),
     alertmanager: load(alertmanager),
+    postgres: load(postgres),
     postgresExporter: load(postgresExporter),
     prometheus: load(stoodIn ? KUBERNETES_PROMETHEUS : prometheus),
   };

@@ -34,8 +34,10 @@ export function restrictions(project: ProjectState): Record<string, unknown> {
   return { config: project.network, entitlement: "allowed", status: "applied" };
 }
 
-export function pooler(project: ProjectState): Record<string, unknown> {
-  const host = `aws-0-${project.region}.pooler.supabase.com`;
+export function pooler(
+  project: ProjectState,
+  host = `aws-0-${project.region}.pooler.supabase.com`,
+): Record<string, unknown> {
   return {
     identifier: project.ref,
     database_type: "PRIMARY",

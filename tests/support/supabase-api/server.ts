@@ -35,6 +35,8 @@ export interface SupabaseApiOptions {
   /** How many times a new project says that it is still coming up. @default 1 */
   readonly comingUp?: number;
   readonly port?: number;
+  /** A real database behind every project: host of its pooler, and password of its owner. @default none */
+  readonly database?: { readonly host: string; readonly password: string };
 }
 
 interface Call {
@@ -52,10 +54,10 @@ type Handler = (call: Call, ...parts: string[]) => Reply;
  * settings, branches, edge functions and their secrets, API keys, the pooler. Shapes and status codes are the API's.
  */
 export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promise<SupabaseApi> {
-  const world = new World();
+  const world = new World(options.database);
   const requests: Recorded[] = [];
   const failures: { method: string; pathEnd: string; status: number }[] = [];
-  const table = routes(world, options.comingUp ?? 1);
+  const table = routes(world, options.comingUp ?? 1, options.database?.host);
 
   const answer = async (incoming: IncomingMessage): Promise<Reply> => {
     const body = await read(incoming);
@@ -97,7 +99,7 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
   };
 }
 
-function routes(world: World, comingUp: number): readonly (readonly [string, RegExp, Handler])[] {
+function routes(world: World, comingUp: number, database?: string): readonly (readonly [string, RegExp, Handler])[] {
   const missing: Reply = [404, { message: "Resource has been removed or does not exist" }];
   const inProject =
     (handler: (project: ProjectState, call: Call, ...rest: string[]) => Reply): Handler =>
@@ -240,7 +242,7 @@ function routes(world: World, comingUp: number): readonly (readonly [string, Reg
         return [201, restrictions(project)];
       }),
     ],
-    ["GET", of("/config/database/pooler"), inProject((project) => [200, [pooler(project)]])],
+    ["GET", of("/config/database/pooler"), inProject((project) => [200, [pooler(project, database)]])],
     [
       "GET",
       of("/database/backups"),

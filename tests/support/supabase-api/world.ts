@@ -50,6 +50,12 @@ export interface BranchState {
 export class World {
   readonly projects = new Map<string, ProjectState>();
   readonly branches = new Map<string, BranchState>();
+  readonly #database: { readonly password: string } | undefined;
+
+  /** @param database the one behind every project; undefined for none */
+  constructor(database?: { readonly password: string }) {
+    this.#database = database;
+  }
 
   /** Makes a project that reports `comingUp` times that it is not ready yet. */
   addProject(
@@ -69,7 +75,7 @@ export class World {
       organization: given.organization,
       region: given.region,
       createdAt: new Date().toISOString(),
-      password: given.password ?? letters(32),
+      password: given.password ?? this.#database?.password ?? letters(32),
       instanceSize: given.instanceSize,
       legacyKeys: true,
       poolSize: undefined,
