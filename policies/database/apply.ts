@@ -48,10 +48,16 @@ export interface OpenCondition {
 /** SQLSTATE of what cannot run in a transaction. */
 const NOT_IN_TRANSACTION = "25001";
 
-/** Locks of the current transaction on tables, and the identifier of the innermost transaction that wrote something. */
-const STATE = `select coalesce((select max(transactionid::text::bigint) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid' and granted), 0)::text as id, (select string_agg(oid::text, ' ' order by oid) from pg_extension) as extensions,
-  array(select distinct n.nspname || '.' || c.relname || ' ' || l.mode from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
-    where l.pid = pg_backend_pid() and c.relkind in ('r', 'p') and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) as locks`;
+/**
+ * What a statement leaves: the identifier of the innermost transaction that wrote something, the extensions, the strong locks on relations
+ * by OID, and whether the next statement has a lock time-out.
+ */
+const STATE = `select coalesce(max(transactionid::text::bigint) filter (where locktype = 'transactionid' and granted), 0)::text as id,
+  (select string_agg(oid::text, ' ' order by oid) from pg_extension) as extensions,
+  array_agg(relation::text || ' ' || mode) filter (where locktype = 'relation'
+    and mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')) as locks,
+  current_setting('lock_timeout') <> '0' as limited
+  from pg_locks where pid = pg_backend_pid()`;
 
 /** {@link STATE} as a prepared statement: it follows each statement of the files, and planning it takes longer than running it. */
 const PREPARED_STATE = "exai_plan_state";
@@ -112,6 +118,8 @@ class Run {
   #held = new Set<string>();
   /** Whether a transaction is open. */
   #open = false;
+  /** Whether its next statement has a lock time-out; undefined if that is to be asked. */
+  #limited: boolean | undefined;
 
   readonly #answer: boolean | undefined;
   readonly conditions: OpenCondition[] = [];
@@ -159,6 +167,7 @@ class Run {
       await this.#end("rollback");
     }
     await this.#postgres.run("reset all");
+    this.#limited = undefined;
   }
 
   /** Runs the commands of the active jobs of pg_cron, as their roles and at the places that schedule them. */
@@ -232,6 +241,7 @@ class Run {
         if (last !== undefined) this.#reject(last.source, last.text, error);
       }
     this.#open = false;
+    this.#limited = undefined;
     this.#held = new Set();
   }
 
@@ -253,6 +263,7 @@ class Run {
     const { node } = statement;
     if ("TransactionStmt" in node) {
       const kind = node.TransactionStmt.kind ?? "";
+      this.#limited = undefined;
       const error = await this.#postgres.run(statement.text).then(
         () => undefined,
         (reason: unknown) => reason,
@@ -277,9 +288,9 @@ class Run {
   /** Runs a statement without a transaction around it. */
   async #bare(statement: SqlStatement): Promise<void> {
     try {
-      const [row] = await this.#postgres.run(LIMITED);
+      const limited = await this.#hasLockTimeout();
       await this.#run(statement);
-      await this.#record(statement, row?.limited === true, []);
+      await this.#record(statement, limited, []);
     } catch (error) {
       this.#reject(this.#place(statement), statement.plain, error);
     }
@@ -292,10 +303,10 @@ class Run {
     const block = conditionsOf(statement);
     if (block !== undefined && (await this.#tryBlock(statement, block))) return undefined;
     const saved = !("VariableSetStmt" in node && node.VariableSetStmt.kind === "VAR_SET_MULTI");
+    const limited = await this.#hasLockTimeout();
     let state: Row | undefined;
-    let limited: Row | undefined;
     try {
-      [limited] = await this.#postgres.run(saved ? `savepoint exai_plan; ${LIMITED}` : LIMITED);
+      if (saved) await this.#postgres.run("savepoint exai_plan");
       await this.#run(statement);
       if (saved) [state] = await this.#postgres.run(`execute ${PREPARED_STATE}`);
       if (saved) await this.#postgres.run("release exai_plan");
@@ -306,13 +317,24 @@ class Run {
     } catch (error) {
       await this.#postgres.run(saved ? "rollback to exai_plan; release exai_plan" : "rollback; begin");
       return error;
+    } finally {
+      this.#limited = state?.limited as boolean | undefined;
     }
     const id = Number(state?.id ?? 0);
     if (id > (this.#starts.at(-1)?.id ?? 0)) this.#starts.push({ id, source: this.#place(statement) });
-    const locks = ((state?.locks as readonly string[] | undefined) ?? []).filter((lock) => !this.#held.has(lock));
+    const locks = ((state?.locks as readonly string[] | null | undefined) ?? []).filter(
+      (lock) => !this.#held.has(lock),
+    );
     for (const lock of locks) this.#held.add(lock);
-    await this.#record(as, limited?.limited === true, locks);
+    await this.#record(as, limited, locks);
     return undefined;
+  }
+
+  /** Whether the next statement waits for locks no longer than a time-out says. */
+  async #hasLockTimeout(): Promise<boolean> {
+    if (this.#limited !== undefined) return this.#limited;
+    const [row] = await this.#postgres.run(LIMITED);
+    return row?.limited === true;
   }
 
   async #run(statement: SqlStatement): Promise<void> {
@@ -379,9 +401,18 @@ class Run {
       source: this.#place(statement),
       text: statement.plain,
       lockTimeout,
-      locks: locks.filter((lock) => this.#removals?.earlierTables.has(lock.split(" ")[0] ?? "") === true),
+      locks: this.#named(locks),
       removed,
       ...passwordsOf(statement.node),
+    });
+  }
+
+  /** The locks on tables that were there before the file, by their names. */
+  #named(locks: readonly string[]): readonly string[] {
+    return locks.flatMap((lock) => {
+      const [id = "", mode = ""] = lock.split(" ");
+      const table = this.#removals?.earlierTables.get(id);
+      return table === undefined ? [] : [`${table} ${mode}`];
     });
   }
 

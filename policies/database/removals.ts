@@ -3,10 +3,10 @@ import type { SqlStatement } from "../../contract/sql/statements.ts";
 import { emptiedBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
 import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
-import { literal, type Postgres } from "./postgres.ts";
+import { literal, type Postgres, type Row } from "./postgres.ts";
 
 /** The columns of the project's tables. No release reads what merges of branches have parked. */
-const COLUMNS = `select n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
+const COLUMNS = `select c.oid::text as id, n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
   from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'
     and n.nspname <> ${literal(PARKED_SCHEMA)}`;
@@ -51,21 +51,23 @@ export class Removals {
   readonly #postgres: Postgres;
   /** Columns and their types, by `table NUL column`; updated, so that each object is reported once. */
   readonly #earlier: Map<string, string>;
-  /** Tables that were there before the file. */
-  readonly earlierTables: ReadonlySet<string>;
+  /** Tables that were there before the file, by their OIDs. */
+  readonly earlierTables: ReadonlyMap<string, string>;
 
+  readonly #names: ReadonlySet<string>;
   readonly #bodies: Map<string, Body>;
 
-  private constructor(postgres: Postgres, earlier: Map<string, string>, bodies: Map<string, Body>) {
+  private constructor(postgres: Postgres, rows: readonly Row[], bodies: Map<string, Body>) {
     this.#postgres = postgres;
     this.#bodies = bodies;
-    this.#earlier = earlier;
-    this.earlierTables = tablesOf(earlier);
+    this.#earlier = columnsOf(rows);
+    this.earlierTables = new Map(rows.map(({ id, table }) => [String(id), String(table)]));
+    this.#names = new Set(this.earlierTables.values());
   }
 
   /** @param bodies functions of earlier statements, to which those of the file are added */
   static async before(postgres: Postgres, bodies: Map<string, Body>): Promise<Removals> {
-    return new Removals(postgres, await columnsOf(postgres), bodies);
+    return new Removals(postgres, await postgres.run(COLUMNS), bodies);
   }
 
   /** What a statement that just ran removed, e.g. `column public.files.name`. */
@@ -73,10 +75,8 @@ export class Removals {
     for (const [name, body] of bodiesOf([statement])) this.#bodies.set(name, body);
     if (keeps(statement.node)) return [];
     const emptied = await this.#withReferring(statement.node);
-    const removed = new Set(
-      emptied.filter((table) => this.earlierTables.has(table)).map((table) => `every row of ${table}`),
-    );
-    const now = await columnsOf(this.#postgres);
+    const removed = new Set(emptied.filter((table) => this.#names.has(table)).map((table) => `every row of ${table}`));
+    const now = columnsOf(await this.#postgres.run(COLUMNS));
     const tables = tablesOf(now);
     for (const [key, type] of this.#earlier) {
       const [table = "", column = ""] = key.split("\0");
@@ -111,8 +111,7 @@ export class Removals {
   }
 }
 
-async function columnsOf(postgres: Postgres): Promise<Map<string, string>> {
-  const rows = await postgres.run(COLUMNS);
+function columnsOf(rows: readonly Row[]): Map<string, string> {
   return new Map(rows.map((row) => [`${String(row.table)}\0${String(row.column)}`, String(row.type)]));
 }
 
