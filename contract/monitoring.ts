@@ -76,3 +76,33 @@ export const BACKUP_METRICS = {
   /** Gauge, Unix seconds: when the last WAL segment reached the archive. */
   walLastArchived: "exai_wal_last_archived_timestamp_seconds",
 } as const;
+
+/**
+ * Series of what users do, which the exporter reads from the database; sums without users and without content. Those of an hour cover the
+ * last one.
+ */
+export const USE_METRICS = {
+  /** Labels provider, operation. */
+  providerRequests: "exai_provider_hour_requests",
+  providerErrors: "exai_provider_hour_errors",
+  providerTokens: "exai_provider_hour_tokens",
+  providerP95: "exai_provider_hour_p95_seconds",
+  /** Label tool; the 50 that are called most. */
+  toolCalls: "exai_tool_hour_calls",
+  toolErrors: "exai_tool_hour_errors",
+  toolP95: "exai_tool_hour_p95_seconds",
+  openUploads: "exai_uploads_open",
+  expiredUploads: "exai_uploads_expired",
+  completedUploads: "exai_uploads_completed_last_hour",
+  missingBytes: "exai_uploads_missing_bytes",
+  /** Labels slot, transport. */
+  openSessions: "exai_sessions_open",
+  /** Label severity. */
+  openIncidents: "exai_incidents_open",
+  /** Labels slot, release. */
+  processes: "exai_processes_running",
+  /** Label table. */
+  tableBytes: "exai_table_total_bytes",
+  tableLiveRows: "exai_table_live_rows",
+  tableDeadRows: "exai_table_dead_rows",
+} as const;

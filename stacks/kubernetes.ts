@@ -3,10 +3,10 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as supabase from "@pulumi/supabase";
 import { KubernetesBackups } from "../components/backups/kubernetes.ts";
-import { backupQueries } from "../components/backups/queries.ts";
 import { backupSchedules } from "../components/backups/schedules.ts";
 import { connectionUri, connectionUrl, type DatabaseAddress } from "../components/database/connection.ts";
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
+import { exporterQueries } from "../components/monitoring/exporter-queries.ts";
 import { KubernetesMonitoring, type KubernetesMonitoringArgs } from "../components/monitoring/kubernetes.ts";
 import { KubernetesNamespace } from "../components/platform/namespace.ts";
 import { KubernetesRouting } from "../components/routing/kubernetes.ts";
@@ -190,7 +190,7 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
         ca: settings.databaseCa,
         user: login.user,
         password: login.password,
-        queries: backupQueries(),
+        queries: exporterQueries(),
       },
       grafanaPassword: generated.get("grafana"),
       backups: watchedBackups(schedules, "kubernetes"),

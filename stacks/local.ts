@@ -4,8 +4,8 @@ import { backupSchedules, drillTimes } from "../components/backups/schedules.ts"
 import type { DockerPlatform } from "../components/core/container-spec.ts";
 import { DockerImage } from "../components/core/image.ts";
 import { DockerPostgres } from "../components/database/postgres.ts";
-import { backupQueries } from "../components/backups/queries.ts";
 import { DockerMonitoring } from "../components/monitoring/docker.ts";
+import { exporterQueries } from "../components/monitoring/exporter-queries.ts";
 import { MONITORING_HOSTS } from "../components/monitoring/docker-jobs.ts";
 import { DockerNetworks } from "../components/platform/networks.ts";
 import { DockerRouting } from "../components/routing/docker.ts";
@@ -113,7 +113,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
         uri: "postgres:5432/postgres?sslmode=disable",
         user: "exai_monitor",
         password: generated.get("postgres-monitor"),
-        queries: backupQueries(),
+        queries: exporterQueries(),
       },
       grafanaPassword: generated.get("grafana"),
       backups: watchedBackups(schedules, "queue"),

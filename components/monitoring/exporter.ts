@@ -28,3 +28,12 @@ export function exporterEnvironment(database: ExporterDatabase): Readonly<Record
 export function exporterArguments(): readonly string[] {
   return [`--extend.query-path=${EXPORTER_PATHS.queries}`];
 }
+
+/** A query of the Postgres exporter. It names a series `<query>_<column>`. */
+export interface ExporterQuery {
+  readonly query: string;
+  /** Columns that are labels, with what they say. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly gauges?: Readonly<Record<string, string>>;
+  readonly counters?: Readonly<Record<string, string>>;
+}

@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { slotsDashboard } from "./dashboards/slots.ts";
 import { databaseDashboard } from "./dashboards/database.ts";
 import { overviewDashboard } from "./dashboards/overview.ts";
+import { useDashboard } from "./dashboards/use.ts";
 import { DATASOURCE_UID, type ClassicDashboard } from "./dashboards/panels.ts";
 
 /** Directories inside Grafana's container. */
@@ -13,7 +14,7 @@ export const GRAFANA_PATHS = {
 
 /** All dashboards of a stack. */
 export function dashboards(args: { readonly walArchive: boolean }): readonly ClassicDashboard[] {
-  return [overviewDashboard(), slotsDashboard(), databaseDashboard(args.walArchive)];
+  return [overviewDashboard(), slotsDashboard(), databaseDashboard(args.walArchive), useDashboard()];
 }
 
 /** The data source and the dashboards' folder, as Grafana's provisioning files: path to content. */

@@ -31,18 +31,19 @@ export interface Breach {
 
 /**
  * Statements of a migration that can break a release that runs at the same time: they remove, rename or retype what it reads,
- * or reject what it writes. Changes to objects that the file itself creates are allowed.
+ * or reject what it writes. Changes to objects that the file itself creates are allowed, and to those of files that are applied with it.
  *
  * This reads only the text, so that a rollout can check it before it changes anything. The policy rule
  * `migration-destructive` compares the catalogs of a real PostgreSQL; a migration must pass both.
  *
+ * @param earlier what pending files before it create, by {@link createdIn}: no release runs that knows it
  * @throws SqlSyntaxError
  */
-export async function breaches(sql: string): Promise<readonly Breach[]> {
+export async function breaches(sql: string, earlier: ReadonlySet<string> = new Set()): Promise<readonly Breach[]> {
   const statements = await parseStatements(sql);
   const created = new Set(statements.flatMap(({ node }) => createdBy(node)));
   const bodies = bodiesOf(statements);
-  const isOwn = (name: string) => created.has(name) || name.startsWith(`${PARKED_SCHEMA}.`);
+  const isOwn = (name: string) => created.has(name) || earlier.has(name) || name.startsWith(`${PARKED_SCHEMA}.`);
   return statements.flatMap(({ line, node }, index) => {
     // A trigger that the same file switches on again is off for its transaction alone.
     const off = switchedTrigger(node, "AT_DisableTrig");
@@ -52,6 +53,12 @@ export async function breaches(sql: string): Promise<readonly Breach[]> {
     const what = nodes.flatMap((each) => breachesOf(each, isOwn));
     return [...new Set([...what, ...unread.map(executes)])].map((each) => ({ line, what: each }));
   });
+}
+
+/** The objects that a migration creates, those with the name of their schema. @throws SqlSyntaxError */
+export async function createdIn(sql: string): Promise<readonly string[]> {
+  const names = (await parseStatements(sql)).flatMap(({ node }) => createdBy(node));
+  return names.filter((name) => name.includes("."));
 }
 
 /** The trigger that a statement switches, and nothing else. */

@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import type { Operation } from "../../contract/events.ts";
 import { batchesOf } from "../../contract/sql/batches.ts";
-import { breaches, migrationKind, type Breach } from "../../contract/sql/migration.ts";
+import { breaches, createdIn, migrationKind, type Breach } from "../../contract/sql/migration.ts";
 import type { SentStatement } from "../../contract/sql/split.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { readLedger } from "../migrations/apply.ts";
@@ -11,7 +11,7 @@ import { databaseUrl } from "../migrations/url.ts";
 import { copyDatabase } from "./copy.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
 
-/** A lock that a statement took on a table that was there before. */
+/** A lock that a statement took on a table that was there before the pending migrations. */
 export interface TakenLock {
   /** Such as `public.messages`. */
   readonly table: string;
@@ -101,11 +101,17 @@ export async function* lintMigrations(url: string, options: LintOptions = {}): O
     const bytes = await copyDatabase(database, scratch, signal);
     yield { ...step, status: "done", detail: `${bytes} bytes` };
     const migrations: MigrationLint[] = [];
+    // No user knows the tables of the migrations before.
+    const known = new Set((await withClient(databaseUrl(scratch.url), tables)).keys());
+    const created = new Set<string>();
     for (const file of pending) {
       signal?.throwIfAborted();
       const { sql } = file;
-      const found = migrationKind(file.name) === "expand" ? await breaches(sql) : [];
-      const outcome = await withClient(databaseUrl(scratch.url), (client) => lintOne(client, sql, found, limitMs));
+      const found = migrationKind(file.name) === "expand" ? await breaches(sql, created) : [];
+      for (const name of await createdIn(sql)) created.add(name);
+      const outcome = await withClient(databaseUrl(scratch.url), (client) =>
+        lintOne(client, sql, found, { limitMs, known }),
+      );
       migrations.push({ version: file.version, name: file.name, ...outcome });
       const refused = outcome.findings.some(({ reason }) => reason === "refused");
       const status = outcome.findings.length === 0 ? "done" : "failed";
@@ -128,19 +134,18 @@ export async function* lintMigrations(url: string, options: LintOptions = {}): O
 /** A copy may be larger than the memory. */
 const onDisk = (signal: AbortSignal | undefined): Promise<Scratch> => openScratch({ signal, disk: true });
 
-/** Runs one migration as the Supabase CLI does, and keeps it. */
+/** Runs one migration as the Supabase CLI does, and keeps it. `known`: identifiers of the tables whose locks matter. */
 async function lintOne(
   client: Client,
   sql: string,
   found: readonly Breach[],
-  limitMs: number,
+  { limitMs, known }: { readonly limitMs: number; readonly known: ReadonlySet<string> },
 ): Promise<Pick<MigrationLint, "statements" | "findings">> {
   const findings: MigrationLint["findings"][number][] = found.map(({ line, what }) => ({
     ...{ reason: "breaks-releases", line, what },
   }));
   const statements: StatementLint[] = [];
   let files = await tables(client);
-  const known = new Set(files.keys());
   for (const { mode, statements: batch } of batchesOf(sql)) {
     const ran: (Omit<StatementLint, "locks"> & { readonly began: number; readonly locks: readonly Lock[] })[] = [];
     const held = new Map<string, number>();

@@ -1,7 +1,7 @@
 import type { Slot } from "../../contract/slots.ts";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
-import { breaches, type Breach } from "../../contract/sql/migration.ts";
+import { breaches, createdIn, type Breach } from "../../contract/sql/migration.ts";
 import { SqlSyntaxError } from "../../contract/sql/statements.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { applyMigrations, migrationStatus, type MigrationState } from "../migrations/apply.ts";
@@ -104,10 +104,14 @@ export async function* applyExpand(
 export async function checkExpands(state: SchemaState, root = PROJECT_ROOT): Promise<void> {
   if (state.applied.length === 0) return;
   const pending = new Set(state.pending.filter(({ kind }) => kind === "expand").map(({ version }) => version));
+  const created = new Set<string>();
   for (const file of migrationFiles(root)) {
     if (!pending.has(file.version)) continue;
-    const [breach] = await breachesOf(file);
-    if (breach === undefined) continue;
+    const [breach] = await breachesOf(file, created);
+    if (breach === undefined) {
+      for (const name of await createdIn(file.sql)) created.add(name);
+      continue;
+    }
     throw new UserError(
       "state-conflict",
       `supabase/migrations/${file.file}:${breach.line}`,
@@ -117,9 +121,9 @@ export async function checkExpands(state: SchemaState, root = PROJECT_ROOT): Pro
   }
 }
 
-async function breachesOf(file: MigrationFile): Promise<readonly Breach[]> {
+async function breachesOf(file: MigrationFile, earlier: ReadonlySet<string>): Promise<readonly Breach[]> {
   try {
-    return await breaches(file.sql);
+    return await breaches(file.sql, earlier);
   } catch (error) {
     if (!(error instanceof SqlSyntaxError)) throw error;
     const where = `supabase/migrations/${file.file}:${error.line}`;

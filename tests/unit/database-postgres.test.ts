@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { runnerSpec } from "../../components/backups/docker.ts";
 import { drillTimes } from "../../components/backups/schedules.ts";
-import { backupQueries } from "../../components/backups/queries.ts";
+import { exporterQueries } from "../../components/monitoring/exporter-queries.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
-import { BACKUP_METRICS } from "../../contract/monitoring.ts";
+import { BACKUP_METRICS, USE_METRICS } from "../../contract/monitoring.ts";
 import { parse } from "yaml";
 
 const volumes = { data: "x-data", repository: "x-backups", socket: "x-socket" };
@@ -60,11 +60,11 @@ describe("the local database's containers", () => {
 });
 
 describe("the exporter's queries", () => {
-  it("export the series that the alerts use", () => {
-    const queries = parse(backupQueries()) as Record<string, { metrics: Record<string, unknown>[] }>;
+  it("export the series that alerts and dashboards use", () => {
+    const queries = parse(exporterQueries()) as Record<string, { metrics: Record<string, unknown>[] }>;
     const series = Object.entries(queries).flatMap(([name, { metrics }]) =>
       metrics.flatMap((metric) => Object.keys(metric).map((column) => `${name}_${column}`)),
     );
-    expect(series).toEqual(expect.arrayContaining(Object.values(BACKUP_METRICS)));
+    expect(series).toEqual(expect.arrayContaining([...Object.values(BACKUP_METRICS), ...Object.values(USE_METRICS)]));
   });
 });

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import { ENVOY_METRICS, LATENCY_BUCKETS_MILLISECONDS } from "../../../contract/envoy/metrics.ts";
 import { CLUSTERS, clusterName, OBSERVE_PATHS, slotMetricsPath } from "../../../contract/envoy/names.ts";
-import { BACKUP_METRICS } from "../../../contract/monitoring.ts";
+import { BACKUP_METRICS, USE_METRICS } from "../../../contract/monitoring.ts";
 import { LATENCY_BUCKETS_SECONDS, SERVER_METRICS } from "../../../contract/server.ts";
 
 /** How a histogram's bounds are written: by exporters and Prometheus 2, or by Prometheus 3 (`1.0`). */
@@ -174,7 +174,35 @@ function postgresPage(seconds: number): string {
     `${BACKUP_METRICS.lastDrill}{schedule="monthly"} ${now - 600}`,
     `${BACKUP_METRICS.drillRto}{schedule="monthly"} 120`,
     `${BACKUP_METRICS.drillRpo}{schedule="monthly"} 5`,
+    ...usePage(),
   ].join("\n")}\n`;
+}
+
+/** What users do, by the database. */
+function usePage(): readonly string[] {
+  const provider = labelled({ provider: "kimi", operation: "chat" });
+  const session = labelled({ slot: "blue", transport: "http" });
+  const table = labelled({ table: "messages" });
+  const use = USE_METRICS;
+  return [
+    `${use.providerRequests}{${provider}} 40`,
+    `${use.providerErrors}{${provider}} 2`,
+    `${use.providerTokens}{${provider}} 9000`,
+    `${use.providerP95}{${provider}} 1.5`,
+    `${use.toolCalls}{tool="chat"} 40`,
+    `${use.toolErrors}{tool="chat"} 0`,
+    `${use.toolP95}{tool="chat"} 1.7`,
+    `${use.openUploads} 2`,
+    `${use.expiredUploads} 0`,
+    `${use.completedUploads} 5`,
+    `${use.missingBytes} 1000`,
+    `${use.openSessions}{${session}} 7`,
+    `${use.openIncidents}{severity="critical"} 1`,
+    `${use.processes}{${labelled({ slot: "blue", release: "r-blue" })}} 1`,
+    `${use.tableBytes}{${table}} 80000`,
+    `${use.tableLiveRows}{${table}} 900`,
+    `${use.tableDeadRows}{${table}} 100`,
+  ];
 }
 
 /** Share of all pretended requests that fail. */

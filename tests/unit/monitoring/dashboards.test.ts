@@ -10,7 +10,7 @@ const queries = all.flatMap(queriesOf);
 
 describe("the dashboards", () => {
   it("have an identity that links can rely on", () => {
-    expect(all.map((one) => one.uid)).toEqual(["exai-overview", "exai-slots", "exai-database"]);
+    expect(all.map((one) => one.uid)).toEqual(["exai-overview", "exai-slots", "exai-database", "exai-use"]);
     for (const one of all) {
       const ids = (one.panels ?? []).map((panel) => panel.id);
       expect(new Set(ids).size).toBe(ids.length);
@@ -54,6 +54,6 @@ describe("grafanaFiles", () => {
 
   it("puts the dashboards where the provider looks", () => {
     expect(files[`${GRAFANA_PATHS.providers}/exai.yaml`]).toContain(`path: ${GRAFANA_PATHS.dashboards}`);
-    expect(Object.keys(files).filter((path) => path.startsWith(`${GRAFANA_PATHS.dashboards}/`))).toHaveLength(3);
+    expect(Object.keys(files).filter((path) => path.startsWith(`${GRAFANA_PATHS.dashboards}/`))).toHaveLength(4);
   });
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { breaches, migrationKind } from "../../../contract/sql/migration.ts";
+import { migrationFiles } from "../../../contract/sql/files.ts";
+import { breaches, createdIn, migrationKind } from "../../../contract/sql/migration.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
@@ -102,6 +103,21 @@ describe("statements that a running release may not survive", () => {
     "drop table exai_parked.files_20261129120000",
   ])("are not: %s", async (sql) => {
     expect(await breaches(sql)).toEqual([]);
+  });
+
+  it("are not about what a pending file before it creates, unless by a name without a schema", async () => {
+    const earlier = new Set(await createdIn("create table public.papers (id int); create table notes (id int)"));
+    expect(await breaches("revoke all on public.papers from anon; drop table public.papers", earlier)).toEqual([]);
+    expect(await breaches("drop table notes; drop table public.files", earlier)).toHaveLength(2);
+  });
+
+  it("has none in the project's migrations since the first that was applied with users", async () => {
+    const created = new Set<string>();
+    const files = migrationFiles(ROOT).filter(({ name }) => migrationKind(name) === "expand");
+    for (const { file, sql } of files.slice(files.findIndex(({ name }) => name === "connections"))) {
+      expect(await breaches(sql, created), file).toEqual([]);
+      for (const name of await createdIn(sql)) created.add(name);
+    }
   });
 
   it("finds only the revokes of Supabase's default grants in the first migrations", async () => {
