@@ -89,6 +89,8 @@ export function kindMatches(kind: ClusterKind): readonly Readonly<Record<string,
   if (kind !== "stream") return [{ path: { type: "PathPrefix", value: "/" } }];
   return [
     { path: { type: "Exact", value: SERVER_PATHS.dashboardWebSocket } },
+    // Bytes of an upload come as fast as its client sends them.
+    { path: { type: "Exact", value: SERVER_PATHS.uploads }, method: "PATCH" },
     { path: { type: "PathPrefix", value: SERVER_PATHS.mcp }, method: "GET" },
   ];
 }

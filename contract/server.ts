@@ -20,6 +20,8 @@ export const SERVER_PATHS = {
   apiMetrics: "/api/metrics",
   /** A user's conversations, from the database; JSON. */
   conversations: "/api/conversations",
+  /** Resumable uploads of users by tus 1.0; GET: their progress, JSON. */
+  uploads: "/api/uploads",
   /** Dashboard page. */
   dashboard: "/",
   /** WebSocket of the dashboard, on the HTTP port. */

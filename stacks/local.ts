@@ -10,10 +10,12 @@ import { MONITORING_HOSTS } from "../components/monitoring/docker-jobs.ts";
 import { DockerNetworks } from "../components/platform/networks.ts";
 import { DockerRouting } from "../components/routing/docker.ts";
 import { GeneratedSecrets } from "../components/secrets/generated.ts";
+import { DockerObjectStore } from "../components/storage/docker.ts";
 import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
 import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine/names.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
+import { OBJECT_STORE } from "../contract/object-store.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
 import { accessKeysOf, serverEnvironment, slotSecrets } from "./server.ts";
@@ -28,7 +30,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
   const without = settings.grafana ? [] : [MONITORING_HOSTS.grafana];
   const networks = new DockerNetworks("networks", { instance, stack, without });
   const platform: DockerPlatform = { instance, stack, networks: networks.of };
-  const keys = ["jwt", "postgres", "postgres-monitor", "postgres-server", BACKUPS_KEY, "grafana"];
+  const keys = ["jwt", "postgres", "postgres-monitor", "postgres-server", BACKUPS_KEY, "grafana", "storage"];
   const opensNoData = ["access"]; // It only leads testers to a slot.
   const names = [...opensNoData, ...keys];
   const generated = new GeneratedSecrets(GENERATED, {
@@ -69,6 +71,13 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     { dependsOn: [postgres.container] },
   );
 
+  const store = new DockerObjectStore("object-store", {
+    platform,
+    image: new DockerImage("object-store", LOCAL_IMAGES.objectStore, {}).id,
+    secret: generated.get("storage"),
+    protect: settings.protectData,
+  });
+
   const images = slotImages(settings, records);
   const server = new DockerServer("server", {
     platform,
@@ -76,8 +85,12 @@ export function local(settings: Settings, records: Records): Record<string, unkn
       blue: images.blue ?? LOCAL_IMAGES.referenceServer,
       green: images.green ?? LOCAL_IMAGES.referenceServer,
     },
-    environment: serverEnvironment(settings),
-    secrets: slotSecrets(settings, rotatedKey(records) ?? generated.get("jwt"), { databaseUrl: postgres.serverUrl }),
+    environment: serverEnvironment(settings, OBJECT_STORE.url),
+    secrets: slotSecrets(settings, rotatedKey(records) ?? generated.get("jwt"), {
+      databaseUrl: postgres.serverUrl,
+      supabaseAnonKey: store.keys.anon,
+      supabaseServiceRoleKey: store.keys.serviceRole,
+    }),
     memoryMegabytes: settings.serverMemory,
     cpus: settings.serverCpus,
     healthCommand: settings.healthCommand.split(" "),

@@ -7,6 +7,7 @@ import {
   type ServerSecrets,
   type SlotSecrets,
 } from "../components/server/environment.ts";
+import { OBJECT_STORE } from "../contract/object-store.ts";
 import { accessKeys, accessKeyText } from "../contract/envoy/access.ts";
 import type { Settings } from "./settings.ts";
 import { SETTINGS, type SettingKey } from "./settings/table.ts";
@@ -107,18 +108,26 @@ const ABOUT: Readonly<Record<string, string>> = {
   EXAI_SERVER_DATABASE_URL: "the server's own login to the database, with a generated password",
 };
 
+/** Those of a Supabase project, which the object store of `local` gives as well. */
+const OF_THE_STORE: Readonly<Record<string, string>> = {
+  SUPABASE_URL: "address of the stack's object store",
+  SUPABASE_ANON_KEY: "key of the object store without rights",
+  SUPABASE_SERVICE_ROLE_KEY: "the server's key of the object store, signed with a generated secret",
+};
+
 /** The whole effective environment of the server on a stack, by name. */
 export function serverVariables(settings: Settings): readonly ServerVariable[] {
-  const supabase = settings.environment === "local" ? undefined : pulumi.output("");
+  const local = settings.environment === "local";
+  const known = pulumi.output("");
   const given: ServerSecrets = {
     jwtSecret: settings.jwtSecret ?? "",
     jwtSecretPrevious: settings.jwtSecretPrevious,
     jwtSecretNext: settings.jwtSecretNext,
     kimiApiKey: settings.kimiApiKey,
     glmApiKey: settings.glmApiKey,
-    supabaseAnonKey: supabase,
-    supabaseServiceRoleKey: supabase,
-    databaseUrl: pulumi.output(""),
+    supabaseAnonKey: known,
+    supabaseServiceRoleKey: known,
+    databaseUrl: known,
   };
   const supplied = new Map(secretFiles(given).map((secret) => [secret.variable, secret]));
   const every = secretFiles({
@@ -127,23 +136,22 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
     jwtSecretNext: "",
     kimiApiKey: "",
     glmApiKey: "",
-    supabaseAnonKey: "",
-    supabaseServiceRoleKey: "",
-    databaseUrl: "",
   });
-  const plain = plainEnvironment(serverEnvironment(settings, supabase), [], "blue");
+  const plain = plainEnvironment(serverEnvironment(settings, local ? OBJECT_STORE.url : known), [], "blue");
+  const about = (name: string) =>
+    (local ? OF_THE_STORE[name] : undefined) ?? ABOUT[name] ?? `${name}: from the Supabase project`;
   const variable = (name: string, rest: Omit<ServerVariable, "name" | "key" | "about">): ServerVariable => {
     const key = KEYS[name];
     return {
       name,
       key: key ?? "supabaseProjectRef",
-      about: key === undefined ? (ABOUT[name] ?? `${name}: from the Supabase project`) : SETTINGS[key].about,
+      about: key === undefined ? about(name) : SETTINGS[key].about,
       ...rest,
     };
   };
-  const names = new Set([...Object.keys(plain).filter((name) => name !== "EXAI_SLOT"), "SUPABASE_URL"]);
+  const names = Object.keys(plain).filter((name) => name !== "EXAI_SLOT");
   return [
-    ...[...names].map((name) => {
+    ...names.map((name) => {
       const value = plain[name];
       return variable(name, {
         secret: false,
@@ -156,7 +164,10 @@ export function serverVariables(settings: Settings): readonly ServerVariable[] {
       variable(name, {
         secret: true,
         set: supplied.has(name),
-        generated: (name === "EXAI_JWT_TOKEN" && settings.jwtSecret === undefined) || name in ABOUT,
+        generated:
+          (name === "EXAI_JWT_TOKEN" && settings.jwtSecret === undefined) ||
+          name in ABOUT ||
+          (local && name in OF_THE_STORE),
         value: undefined,
       }),
     ),

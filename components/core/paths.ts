@@ -1,4 +1,5 @@
 import { slotHost } from "../../contract/envoy/names.ts";
+import { OBJECT_STORE } from "../../contract/object-store.ts";
 import { SLOTS } from "../../contract/slots.ts";
 
 /** A component that opens connections to another one; an end outside of the stack is `HOST` or `INTERNET`. */
@@ -23,6 +24,7 @@ export const PATHS: readonly Path[] = [
     // The egress listener, which passes on what the settings allow.
     { from: slotHost(slot), to: "router" },
     { from: slotHost(slot), to: "postgres", apart: true },
+    { from: slotHost(slot), to: OBJECT_STORE.host, apart: true },
   ]),
   { from: "prometheus", to: "router" },
   { from: "prometheus", to: "postgres-exporter" },

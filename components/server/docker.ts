@@ -2,6 +2,7 @@ import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { EGRESS_PORT } from "../../contract/envoy/names.ts";
+import { OBJECT_STORE } from "../../contract/object-store.ts";
 import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";
@@ -54,7 +55,7 @@ export class DockerServer extends ExaiComponent {
 const PROXY = {
   HTTP_PROXY: `http://router:${String(EGRESS_PORT)}`,
   HTTPS_PROXY: `http://router:${String(EGRESS_PORT)}`,
-  NO_PROXY: "localhost,127.0.0.1",
+  NO_PROXY: `localhost,127.0.0.1,${OBJECT_STORE.host}`,
   NODE_USE_ENV_PROXY: "1",
 } as const;
 

@@ -82,6 +82,12 @@ function routeConfiguration(table: RouteTable, timeouts: RouteTimeouts): Record<
             kind: "stream",
             seconds: 0,
           }),
+          ...routes(table, {
+            match: { path: SERVER_PATHS.uploads },
+            headers: [exact(":method", "PATCH")],
+            kind: "stream",
+            seconds: 0,
+          }),
           ...routes(table, { match: mcp, headers: [exact(":method", "GET")], kind: "stream", seconds: 0, mcp: true }),
           ...routes(table, { match: mcp, headers: [], kind: "plain", seconds: timeouts.mcpSeconds, mcp: true }),
           ...routes(table, { match: everything, headers: [], kind: "plain", seconds: timeouts.requestSeconds }),

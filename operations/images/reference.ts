@@ -1,10 +1,10 @@
-import { copyFile, link, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IMAGE_LABELS } from "../../contract/images.ts";
 import { UserError } from "../../contract/errors.ts";
 import { parseFaults } from "../../images/reference-server/src/faults.ts";
 import { buildImage, type BuildOutcome, type ImageBuild } from "./build.ts";
-import { nodeBinary, NODE_VERSION } from "./node.ts";
+import { bundleProgram, nodePrograms } from "./programs.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 
 const SOURCE = join(PROJECT_ROOT, "images/reference-server");
@@ -34,23 +34,7 @@ export interface ImageBuildResult {
 
 /** The two programs of the image, each bundled into one file without dependencies. */
 export async function bundleReferenceServer(): Promise<{ server: string; healthcheck: string }> {
-  // esbuild is a development dependency: who only runs `plan` or `synth` never loads it.
-  const { build } = await import("esbuild");
-  const bundle = async (entry: string) => {
-    const result = await build({
-      entryPoints: [join(SOURCE, "src", entry)],
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node24",
-      minifySyntax: true,
-      write: false,
-      logLevel: "silent",
-      // Dependencies in CommonJS call require, which an ES module does not have.
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    });
-    return result.outputFiles[0]?.text ?? "";
-  };
+  const bundle = (entry: string) => bundleProgram(join(SOURCE, "src", entry));
   const [server, healthcheck] = await Promise.all([bundle("main.ts"), bundle("healthcheck.ts")]);
   return { server, healthcheck };
 }
@@ -58,15 +42,6 @@ export async function bundleReferenceServer(): Promise<{ server: string; healthc
 /** The tag's version: `exai/reference-server:1.2.0` is release `1.2.0`. */
 function releaseOf(tag: string): string {
   return /:([^:/]+)$/.exec(tag)?.[1] ?? "unreleased";
-}
-
-/** Copies a file by a hard link where the file system allows it. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch {
-    await copyFile(from, to);
-  }
 }
 
 /**
@@ -104,15 +79,6 @@ export async function referenceServer(options: ReferenceServerOptions): Promise<
       ...(base === undefined ? {} : { BASE: base }),
     },
     labels: { [IMAGE_LABELS.schemaMin]: schemaMin, [IMAGE_LABELS.schemaMax]: schemaMax },
-    content: [dockerfile, server, healthcheck, NODE_VERSION],
-    stage: async (directory) => {
-      await Promise.all([
-        linkOrCopy(await nodeBinary(options.signal), join(directory, "node")),
-        writeFile(join(directory, "Dockerfile"), dockerfile),
-        writeFile(join(directory, "server.mjs"), server),
-        writeFile(join(directory, "healthcheck.mjs"), healthcheck),
-      ]);
-    },
-    ...(options.signal ? { signal: options.signal } : {}),
+    ...nodePrograms(dockerfile, { "server.mjs": server, "healthcheck.mjs": healthcheck }, options.signal),
   };
 }

@@ -2,6 +2,7 @@ import { chmod, cp, readdir, readFile, rename } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
 import type { ImageBuild } from "./build.ts";
+import { objectStore } from "./object-store.ts";
 import { PROJECT_ROOT } from "./paths.ts";
 import { buildPrometheus, moduleVersion, prometheusModule, prometheusPlugins } from "./prometheus.ts";
 import { pipDownload, unzip } from "./python.ts";
@@ -129,6 +130,8 @@ const referenceSource: ImageSource = {
   define: (tag, base, signal) => referenceServer({ tag, base, ...signalOf(signal) }),
 };
 
+const objectStoreSource: ImageSource = { lane: "other", define: objectStore };
+
 /** How an image is made here when it cannot be pulled; undefined when it cannot be made. */
 export function sourceOf(reference: string): ImageSource | undefined {
   const repository = repositoryOf(reference);
@@ -136,6 +139,7 @@ export function sourceOf(reference: string): ImageSource | undefined {
   // A digest names one content, which only its publisher can give.
   if (tag === undefined) return undefined;
   if (repository === repositoryOf(LOCAL_IMAGES.referenceServer)) return referenceSource;
+  if (repository === repositoryOf(LOCAL_IMAGES.objectStore)) return objectStoreSource;
   if (repository === repositoryOf(LOCAL_IMAGES.postgres)) return folderSource("postgres");
   if (repository === "envoyproxy/envoy") {
     const version = /^v(\d+\.\d+\.\d+)$/.exec(tag)?.[1];

@@ -3,6 +3,7 @@ import { DEFAULT_GRACE_SECONDS, DEFAULT_WS_PORT, HTTP_PORT, JWT_KEY_VARIABLES } 
 import { parseFaults, type Faults } from "./faults.ts";
 import { readUrl, UrlProblem, type DatabaseSettings } from "./database/settings.ts";
 import { KEY_ROLES, type JwtKey } from "./jwt.ts";
+import type { StoreSettings } from "./uploads/store.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { readVariable } from "./secrets.ts";
 
@@ -34,8 +35,14 @@ export interface Environment {
   /** Origin of EXAI_PRODUCTION_URL, e.g. `https://exai.example`. */
   readonly productionOrigin?: string;
   readonly providers: Readonly<Record<Provider, ProviderSettings>>;
-  /** Whether URL and both keys of Supabase are given. */
-  readonly supabaseConfigured: boolean;
+  /** The project's Storage API; absent without URL and both keys of Supabase. */
+  readonly store?: StoreSettings;
+  readonly uploads: {
+    /** Requests that send bytes at the same time. */
+    readonly atOnce: number;
+    /** Tries of a request to the object store, or of a file to a provider. */
+    readonly attempts: number;
+  };
   /** Absent: nothing is stored. */
   readonly database?: DatabaseSettings;
   readonly timeouts: {
@@ -175,7 +182,7 @@ function readProvider(reader: Reader, prefix: "KIMI" | "GLM", url: string, model
   };
 }
 
-function readSupabase(reader: Reader): boolean {
+function readSupabase(reader: Reader): StoreSettings | undefined {
   const given = {
     SUPABASE_URL: reader.url("SUPABASE_URL")?.href,
     SUPABASE_ANON_KEY: reader.key("SUPABASE_ANON_KEY"),
@@ -187,7 +194,10 @@ function readSupabase(reader: Reader): boolean {
   if (missing.length > 0 && missing.length < 3 && !refused)
     for (const [name] of missing)
       reader.fail(name, "is missing, while other SUPABASE_ variables are given", `set ${name}, or unset all three`);
-  return missing.length === 0;
+  const { SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key } = given;
+  return url === undefined || key === undefined || missing.length > 0
+    ? undefined
+    : { url: url.replace(/\/$/, ""), key };
 }
 
 function readDatabase(reader: Reader): DatabaseSettings | undefined {
@@ -265,6 +275,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   const timeout = (name: string, fallback: number) => reader.number(name, fallback, 1, TIMEOUT_MAX_SECONDS, "seconds");
   const slot = reader.text("EXAI_SLOT");
   const database = readDatabase(reader);
+  const store = readSupabase(reader);
   const environment: Environment = {
     httpHost: reader.host("EXAI_HTTP_HOST", "0.0.0.0"),
     httpPort,
@@ -277,7 +288,11 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
       kimi: readProvider(reader, "KIMI", "https://api.moonshot.ai/v1", "kimi-latest"),
       glm: readProvider(reader, "GLM", "https://api.z.ai/api/paas/v4", "glm-4.6"),
     },
-    supabaseConfigured: readSupabase(reader),
+    ...(store === undefined ? {} : { store }),
+    uploads: {
+      atOnce: reader.number("EXAI_UPLOADS_AT_ONCE", 10, 1, 1000, "requests"),
+      attempts: reader.number("EXAI_UPLOAD_ATTEMPTS", 6, 1, 20, "tries"),
+    },
     ...(database === undefined ? {} : { database }),
     timeouts: {
       simpleToolSeconds: timeout("SIMPLE_TOOL_TIMEOUT_SECS", 60),

@@ -11,6 +11,8 @@ import type { Log } from "./log.ts";
 import type { McpSessions } from "./mcp.ts";
 import type { Metrics } from "./metrics.ts";
 import { isSameSite } from "./origin.ts";
+import { handleUploads } from "./uploads/tus.ts";
+import type { Uploads } from "./uploads/uploads.ts";
 import { refuseUpgrade } from "./websocket.ts";
 
 /** Label of all unknown paths: clients must not be able to create series. */
@@ -33,6 +35,8 @@ export interface HttpParts {
   readonly log: Log;
   /** Absent without a database. */
   readonly records?: Records | undefined;
+  /** Absent without a database or an object store. */
+  readonly uploads?: Uploads | undefined;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -63,6 +67,7 @@ function createRoutes({
   metrics,
   sessions,
   records,
+  uploads,
 }: HttpParts): ReadonlyMap<string, Handler> {
   const { release, slot = null } = environment;
   const monitored = (handler: Handler): Handler =>
@@ -108,6 +113,7 @@ function createRoutes({
         sendAnswer(response, await conversations(request, environment.jwtKeys, records));
       }),
     ],
+    [SERVER_PATHS.uploads, (request, response) => handleUploads(request, response, environment, uploads)],
     [
       SERVER_PATHS.dashboard,
       monitored((_request, response) => {
@@ -137,6 +143,12 @@ function createRoutes({
 /** Routes of probes and monitoring: faults do not affect them, so that a bad release is judged by user traffic. */
 const PROBED: ReadonlySet<string> = new Set([SERVER_PATHS.health, SERVER_PATHS.ready, SERVER_PATHS.metrics]);
 
+/** Requests that take as long as their client wants. */
+const STREAMS: ReadonlyMap<string, string> = new Map([
+  [SERVER_PATHS.mcp, "GET"],
+  [SERVER_PATHS.uploads, "PATCH"],
+]);
+
 /** The HTTP server of the contract; not listening yet. */
 export function createHttpServer(parts: HttpParts): Server {
   const { environment, faults, lifecycle, metrics, dashboard, log } = parts;
@@ -165,7 +177,7 @@ export function createHttpServer(parts: HttpParts): Server {
     if (lifecycle.leaving) response.setHeader("connection", "close");
     response.once("close", () => {
       const seconds = (performance.now() - started) / 1000;
-      const stream = route === SERVER_PATHS.mcp && method === "GET";
+      const stream = STREAMS.get(route) === method;
       metrics.request(method, route, response.statusCode, stream ? undefined : seconds);
       if (log.debugging) log.debug("request", { method, path, status: response.statusCode, seconds });
     });

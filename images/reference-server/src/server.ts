@@ -15,6 +15,9 @@ import type { Log } from "./log.ts";
 import { McpSessions } from "./mcp.ts";
 import { createMetrics } from "./metrics.ts";
 import { createMcpServer } from "./tools.ts";
+import { UploadRows } from "./uploads/rows.ts";
+import { ObjectStore } from "./uploads/store.ts";
+import { Uploads } from "./uploads/uploads.ts";
 import { EchoWebSockets } from "./websocket.ts";
 
 /** Share of the time after the lame-duck delay over which WebSockets and event streams are closed; the rest is for the close handshakes. */
@@ -66,7 +69,8 @@ export async function startServer(
   const metrics = createMetrics({ version, release: environment.release, slot: environment.slot });
   const validator = new AjvJsonSchemaValidator();
   const { database, release, slot, jwtKeys } = environment;
-  const records = database && new Records(new Database(database, log), { release, version, slot }, log);
+  const pool = database && new Database(database, log);
+  const records = pool && new Records(pool, { release, version, slot }, log);
   if (records) metrics.database(() => ({ state: records.state, ...records.load }));
   const sessions = new McpSessions(
     (recording) => createMcpServer(environment, version, metrics, validator, recording),
@@ -74,9 +78,30 @@ export async function startServer(
     jwtKeys,
     records,
   );
+  const { store, providers } = environment;
+  const { atOnce, attempts } = environment.uploads;
+  const uploads =
+    pool &&
+    store &&
+    new Uploads({
+      rows: new UploadRows(pool),
+      store: new ObjectStore(store),
+      policy: { attempts, first: 0.2, most: 10 },
+      ...{ providers, metrics, log, lifecycle, atOnce },
+    });
   const dashboard = new Dashboard(environment, faults, lifecycle, metrics, log);
   const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
-  const http = createHttpServer({ environment, faults, lifecycle, metrics, sessions, dashboard, log, records });
+  const http = createHttpServer({
+    environment,
+    faults,
+    lifecycle,
+    metrics,
+    sessions,
+    dashboard,
+    log,
+    records,
+    uploads,
+  });
   for (const server of [http, webSockets.server]) server.on("connection", faults.connected);
   if (environment.jwtKeys.length === 0) log.warning("EXAI_JWT_TOKEN is not set: WebSockets need no token");
   await listen(webSockets.server, environment.wsPort, environment.wsHost, "EXAI_WS_PORT");
@@ -108,6 +133,7 @@ export async function startServer(
       webSockets.terminateAll();
       dashboard.terminateAll();
       await sessions.close();
+      await uploads?.stop(Math.max(0, deadline - performance.now()));
       await records?.stop();
       http.closeAllConnections();
       return cut;

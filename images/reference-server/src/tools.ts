@@ -72,7 +72,7 @@ export function createMcpServer(
         version,
         uptime_seconds: process.uptime(),
         providers: PROVIDERS.filter((provider) => environment.providers[provider].apiKey !== undefined),
-        supabase: environment.supabaseConfigured,
+        supabase: environment.store !== undefined,
         timeouts: { ...environment.timeouts },
       };
       return { ...text(JSON.stringify(info)), structuredContent: info };

@@ -1,4 +1,5 @@
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { OBJECT_STORE } from "../../../contract/object-store.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { FileJournalStore } from "../../../operations/rollout/local/file-journal.ts";
@@ -14,7 +15,7 @@ import { shownOverrides } from "../recorded.ts";
  * Grafana is not in the list: a setting or a missing image leaves it out.
  */
 export const SERVICES: readonly string[] = [
-  ...["alertmanager", "backup-runner", "postgres", "postgres-exporter", "prometheus", "router"],
+  ...["alertmanager", "backup-runner", OBJECT_STORE.host, "postgres", "postgres-exporter", "prometheus", "router"],
   ...SLOTS.map((slot) => serverName(slot)),
 ];
 

@@ -1,14 +1,22 @@
+import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scramVerifier } from "../../../components/secrets/scram.ts";
+import { storageKey } from "../../../contract/object-store.ts";
 import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
+import { createStore } from "../../../images/object-store/src/http.ts";
+import { Objects } from "../../../images/object-store/src/objects.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { applyMigrations } from "../../../operations/migrations/apply.ts";
+import { readForm } from "../../support/form.ts";
 import { freePort } from "../../support/free-ports.ts";
 import { healthy, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
 import { runOperation } from "../../support/verbs.ts";
@@ -25,9 +33,25 @@ let stack: PostgresStack;
 let server: TestServer;
 let environment: Record<string, string>;
 
+/** Files that the provider has, and how many of the next ones it is too busy for. */
+const providerFiles: { purpose: string | undefined; name: string; sha256: string }[] = [];
+let busyProvider = 0;
+
 /** Speaks the used part of an OpenAI-compatible API. */
 const provider = createServer((request, response) => {
   void request.toArray().then((parts) => {
+    if (request.url === "/v1/files") {
+      if (busyProvider > 0) {
+        busyProvider -= 1;
+        response.writeHead(429, { "retry-after": "1" }).end();
+        return;
+      }
+      const { fields, fileName, file } = readForm(Buffer.concat(parts as Buffer[]), request.headers["content-type"]);
+      providerFiles.push({ purpose: fields.purpose, name: fileName, sha256: hashOf(file) });
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ id: `file-${String(providerFiles.length)}`, bytes: file.length, status: "ok" }));
+      return;
+    }
     const { messages } = JSON.parse(Buffer.concat(parts as Buffer[]).toString()) as { messages: { content: string }[] };
     const content = messages[0]?.content ?? "";
     if (content === "fail") response.writeHead(500).end();
@@ -40,6 +64,31 @@ const provider = createServer((request, response) => {
       );
   });
 });
+
+/** The object store, which may break the next connections in the middle of a part. */
+const storeDirectory = mkdtempSync(join(tmpdir(), "exai-store-"));
+const objects = new Objects(storeDirectory);
+const realStore = createStore(objects, KEY);
+let brokenParts = 0;
+let storeDown = false;
+const store = createServer((request, response) => {
+  if (storeDown) response.destroy();
+  else if (request.method !== "PATCH" || brokenParts === 0) realStore.emit("request", request, response);
+  else {
+    brokenParts -= 1;
+    realStore.emit("request", request, response);
+    // A listener for the data would take it from the store.
+    const { socket } = request;
+    const from = socket.bytesRead;
+    const watch = setInterval(() => {
+      if (socket.bytesRead - from > 1_000_000) request.destroy();
+      if (socket.destroyed || request.complete) clearInterval(watch);
+    }, 1);
+  }
+});
+
+const hashOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+const MEBIBYTE = 1024 * 1024;
 
 /** A row in each table of users that the flows of this file do not fill, and in some of the project's own. */
 const ROWS_OF_ALICE = `
@@ -79,6 +128,10 @@ beforeAll(async () => {
   const port = await freePort();
   provider.listen(port, "127.0.0.1");
   await once(provider, "listening");
+  await objects.prepare();
+  const storePort = await freePort();
+  store.listen(storePort, "127.0.0.1");
+  await once(store, "listening");
   [stack] = await Promise.all([startPostgresStack(), servers.prepare()]);
   await runOperation(applyMigrations(stack.url));
   await stack.sql(`insert into auth.users (id) values ('${ALICE}'), ('${BOB}')`);
@@ -88,14 +141,20 @@ beforeAll(async () => {
     KIMI_API_KEY: "kimi-key",
     KIMI_API_URL: `http://127.0.0.1:${port}/v1`,
     EXAI_SERVER_DATABASE_URL: stack.serverUrl,
+    SUPABASE_URL: `http://127.0.0.1:${storePort}`,
+    SUPABASE_ANON_KEY: storageKey(KEY, "anon"),
+    SUPABASE_SERVICE_ROLE_KEY: storageKey(KEY, "service_role"),
   };
   server = await servers.start(environment);
   await until("the server is ready", async () => (await ready()).status === 200);
 }, 600_000);
 afterAll(async () => {
   servers.stop();
-  provider.closeAllConnections();
-  provider.close();
+  for (const each of [provider, store]) {
+    each.closeAllConnections();
+    each.close();
+  }
+  rmSync(storeDirectory, { recursive: true });
   await stack.down();
 });
 
@@ -205,6 +264,229 @@ describe("limits", () => {
     expect(await stack.sql("select slot, stopped_at is not null from public.deployments order by slot")).toBe(
       "blue|f\ngreen|t\n",
     );
+  });
+});
+
+describe("uploads", () => {
+  const TUS = { "tus-resumable": "1.0.0" };
+  const metadata = (values: Readonly<Record<string, string>>) =>
+    Object.entries(values)
+      .map(([name, value]) => `${name} ${Buffer.from(value).toString("base64")}`)
+      .join(",");
+  const ask = (method: string, location: string, headers: Record<string, string> = {}, sub = ALICE, at = server) =>
+    fetch(at.url + location, { method, headers: { ...TUS, ...bearer(sub), ...headers } });
+  const begin = (size: number, values: Readonly<Record<string, string>>, sub = ALICE) =>
+    ask("POST", SERVER_PATHS.uploads, { "upload-length": String(size), "upload-metadata": metadata(values) }, sub);
+  const begun = async (size: number, values: Readonly<Record<string, string>>) => {
+    const answer = await begin(size, values);
+    expect(answer.status).toBe(201);
+    return answer.headers.get("location") ?? "";
+  };
+  const send = (location: string, offset: number, bytes: Buffer, at = server, sub = ALICE) =>
+    fetch(at.url + location, {
+      method: "PATCH",
+      headers: {
+        ...TUS,
+        ...bearer(sub),
+        "upload-offset": String(offset),
+        "content-type": "application/offset+octet-stream",
+      },
+      body: new Uint8Array(bytes),
+    });
+  const offset = async (location: string, at = server) =>
+    Number((await ask("HEAD", location, {}, ALICE, at)).headers.get("upload-offset"));
+  const progress = async (location: string, at = server, sub = ALICE) =>
+    (await (await ask("GET", location, {}, sub, at)).json()) as {
+      status: string;
+      received: number;
+      reason?: string;
+      copy?: { status: string; providerFile: string; error: string | null };
+    };
+  const idOf = (location: string) => location.split("=")[1] ?? "";
+  /** Sends the beginning of a part and cuts the connection. */
+  const cut = async (location: string, from: number, bytes: Buffer, size: number, at = server) => {
+    const request = httpRequest(at.url + location, {
+      method: "PATCH",
+      headers: {
+        ...TUS,
+        ...bearer(ALICE),
+        "upload-offset": from,
+        "content-type": "application/offset+octet-stream",
+        "content-length": size - from,
+      },
+    });
+    request.on("error", () => undefined);
+    await new Promise<void>((resolve) =>
+      request.write(bytes, () => {
+        resolve();
+      }),
+    );
+    return () => request.destroy();
+  };
+
+  it("go to the store in parts and then to the provider, with their rows", async () => {
+    const bytes = randomBytes(7 * MEBIBYTE);
+    const sha256 = hashOf(bytes);
+    busyProvider = 1;
+    const location = await begun(bytes.length, {
+      filename: "report.pdf",
+      filetype: "application/pdf",
+      provider: "kimi",
+      sha256,
+    });
+    expect(await offset(location)).toBe(0);
+    const answer = await send(location, 0, bytes);
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get("upload-offset")).toBe(String(bytes.length));
+    const copy = await until("the provider has it", async () => {
+      const { copy } = await progress(location);
+      return copy?.status === "uploaded" && copy;
+    });
+    expect(providerFiles).toEqual([{ purpose: "file-extract", name: "report.pdf", sha256 }]);
+    expect(copy.providerFile).toBe("file-1");
+    const id = idOf(location);
+    expect(await stack.sql(`select name, size_bytes, sha256, storage_path from public.files where id = '${id}'`)).toBe(
+      `report.pdf|${String(bytes.length)}|${sha256}|${ALICE}/${id}\n`,
+    );
+    expect(
+      await stack.sql(
+        `select part_number, size_bytes, sha256 = '${hashOf(bytes.subarray(0, 6 * MEBIBYTE))}' from public.upload_parts order by 1`,
+      ),
+    ).toBe(`1|${String(6 * MEBIBYTE)}|t\n2|${String(MEBIBYTE)}|f\n`);
+    expect(await stack.sql("select bucket, path, etag from public.storage_objects")).toBe(
+      `files|${ALICE}/${id}|${sha256}\n`,
+    );
+    expect(
+      await stack.sql("select outcome, bytes from public.provider_usage where operation = 'upload' order by used_at"),
+    ).toBe(`error|${String(bytes.length)}\nok|${String(bytes.length)}\n`);
+  });
+
+  it("continue where they were after a cut connection, at the other slot, and after a killed server", async () => {
+    const green = await servers.start({ ...environment, EXAI_SLOT: "green" });
+    const bytes = randomBytes(16 * MEBIBYTE);
+    const location = await begun(bytes.length, { filename: "a.txt", sha256: hashOf(bytes) });
+    const end = await cut(location, 0, bytes.subarray(0, 7 * MEBIBYTE), bytes.length);
+    await until("the first part is there", async () => (await progress(location)).received >= 6 * MEBIBYTE);
+    end();
+    // What came of the second part is kept too.
+    await until("all that came is kept", async () => (await offset(location, green)) === 7 * MEBIBYTE);
+    await cut(location, 7 * MEBIBYTE, bytes.subarray(7 * MEBIBYTE, 13 * MEBIBYTE), bytes.length, green);
+    await until("a part is there", async () => (await progress(location)).received >= 12 * MEBIBYTE);
+    green.process.kill("SIGKILL");
+    const from = await offset(location);
+    expect(from).toBe(12 * MEBIBYTE);
+    expect((await send(location, from, bytes.subarray(from))).status).toBe(204);
+    expect(await progress(location)).toMatchObject({ status: "completed", file: idOf(location) });
+  });
+
+  it("survive a store that breaks in the middle of parts, without the client's doing", async () => {
+    const bytes = randomBytes(8 * MEBIBYTE);
+    const location = await begun(bytes.length, { filename: "a.txt", sha256: hashOf(bytes) });
+    brokenParts = 2;
+    expect((await send(location, 0, bytes)).status).toBe(204);
+    expect(brokenParts).toBe(0);
+    expect(await progress(location)).toMatchObject({ status: "completed" });
+  });
+
+  it("are continued to the provider by another process, and again on request", async () => {
+    const green = await servers.start({ ...environment, EXAI_SLOT: "green", EXAI_GRACE_SECONDS: "1" });
+    const before = providerFiles.length;
+    const values = { filename: "a.txt", provider: "kimi" };
+    busyProvider = 1000;
+    const first = await begun(3, values);
+    expect((await send(first, 0, Buffer.from("one"), green)).status).toBe(204);
+    green.process.kill("SIGTERM");
+    expect(await green.exited).toBe(0);
+    expect(providerFiles.length).toBe(before);
+    busyProvider = 0;
+    await until("another process has sent it", async () => (await progress(first)).copy?.status === "uploaded");
+    // As after the last try.
+    await stack.sql(
+      `update public.provider_file_uploads set status = 'failed', error = 'kimi answered 503' where file_id = '${idOf(first)}'`,
+    );
+    expect((await progress(first)).copy).toMatchObject({ status: "failed", error: "kimi answered 503" });
+    expect((await ask("POST", first)).status).toBe(200);
+    await until("it was sent again", async () => (await progress(first)).copy?.status === "uploaded");
+    expect(providerFiles.slice(before).map(({ sha256 }) => sha256)).toEqual(
+      [1, 2].map(() => hashOf(Buffer.from("one"))),
+    );
+  });
+
+  it("are refused with the reason", async () => {
+    const reason = async (answer: Response) =>
+      `${String(answer.status)} ${((await answer.json()) as { reason: string }).reason}`;
+    const location = await begun(6, { filename: "a.txt", sha256: hashOf(Buffer.from("abcdef")) });
+    expect(await reason(await begin(6, { filename: "a.exe", provider: "kimi" }))).toBe("415 file-type");
+    expect(await reason(await begin(2 ** 30, { filename: "a.txt" }))).toBe("413 too-large");
+    expect(await reason(await begin(6, { filename: "a.txt", provider: "glm" }))).toBe("400 provider");
+    expect(await reason(await begin(6, { filename: "a.txt" }, NOBODY))).toBe("403 account");
+    expect(await reason(await send(location, 3, Buffer.from("def")))).toBe("409 offset");
+    expect(await reason(await send(location, 0, Buffer.from("abcdefg")))).toBe("413 too-large");
+    expect((await fetch(server.url + location, { method: "HEAD", headers: bearer(ALICE) })).status).toBe(412);
+    expect(
+      (await fetch(server.url + SERVER_PATHS.uploads, { method: "OPTIONS" })).headers.get("tus-extension"),
+    ).toContain("creation");
+
+    // In the middle of a body of unknown length: the client gets the answer, and the rest does not block the connection.
+    const long = httpRequest(server.url + location, {
+      method: "PATCH",
+      headers: { ...TUS, ...bearer(ALICE), "upload-offset": 0, "content-type": "application/offset+octet-stream" },
+    });
+    const answered = once(long, "response");
+    long.flushHeaders();
+    long.end(Buffer.alloc(20 * MEBIBYTE));
+    await once(long, "finish");
+    expect(((await answered) as [IncomingMessage])[0].statusCode).toBe(413);
+
+    storeDown = true;
+    const impatient = await servers.start({ ...environment, EXAI_UPLOAD_ATTEMPTS: "1" });
+    const down = await send(location, 0, Buffer.from("abc"), impatient);
+    expect(Number(down.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect(await reason(down)).toBe("503 store-down");
+    storeDown = false;
+    impatient.process.kill("SIGKILL");
+
+    expect((await send(location, 0, Buffer.from("abc"))).status).toBe(204);
+    expect(await reason(await send(location, 3, Buffer.from("xyz")))).toBe("460 checksum");
+    expect((await ask("HEAD", location)).status).toBe(410);
+    expect(await progress(location)).toMatchObject({ status: "aborted" });
+
+    const other = await begun(6, { filename: "a.txt" });
+    expect((await send(other, 0, Buffer.from("abc"))).status).toBe(204);
+    expect((await ask("DELETE", other)).status).toBe(204);
+    expect((await ask("DELETE", other)).status).toBe(404);
+    await stack.sql(
+      `insert into public.rate_limits (user_id, name, per_minute, burst) values ('${ALICE}', 'uploads', 20, 1);
+       delete from public.rate_limit_buckets where user_id = '${ALICE}' and name = 'uploads'`,
+    );
+    await begun(6, { filename: "a.txt" });
+    expect(await reason(await begin(6, { filename: "a.txt" }))).toBe("429 rate-limit");
+    await stack.sql("delete from public.rate_limits where user_id is not null");
+  });
+
+  it("end at the place that the server can take: the others come back at a promised time", async () => {
+    const narrow = await servers.start({ ...environment, EXAI_UPLOADS_AT_ONCE: "1" });
+    const one = await begun(20 * MEBIBYTE, { filename: "a.txt" });
+    const two = await begun(3, { filename: "a.txt" });
+    const end = await cut(one, 0, Buffer.alloc(7 * MEBIBYTE), 20 * MEBIBYTE, narrow);
+    await until("it takes bytes", async () => (await progress(one)).received > 0);
+    const refused = await send(two, 0, Buffer.from("abc"), narrow);
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    end();
+    await until("there is room", async () => (await send(two, 0, Buffer.from("abc"), narrow)).status === 204);
+    narrow.process.kill("SIGKILL");
+  });
+
+  it("are seen, continued and ended by their user alone", async () => {
+    const location = await begun(6, { filename: "a.txt" });
+    for (const method of ["GET", "HEAD", "DELETE", "POST"])
+      expect((await ask(method, location, {}, BOB)).status, method).toBe(404);
+    expect((await send(location, 0, Buffer.from("abcdef"), server, BOB)).status).toBe(404);
+    expect(await (await ask("GET", SERVER_PATHS.uploads, {}, BOB)).json()).toEqual({ uploads: [] });
+    for (const method of ["GET", "HEAD", "DELETE", "POST", "PATCH"])
+      expect((await fetch(server.url + location, { method, headers: TUS })).status, method).toBe(401);
+    expect(await progress(location)).toMatchObject({ status: "open", received: 0 });
   });
 });
 

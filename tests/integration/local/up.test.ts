@@ -3,11 +3,13 @@ import { createServer as createHttpServer } from "node:http";
 import { readFileSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
 import { MONITORING_PORTS } from "../../../components/monitoring/docker-jobs.ts";
 import { ADMIN_PORT, EGRESS_PORT, OBSERVE_PORT, slotHost } from "../../../contract/envoy/names.ts";
-import { HTTP_PORT } from "../../../contract/server.ts";
+import { OBJECT_STORE } from "../../../contract/object-store.ts";
+import { HTTP_PORT, SERVER_PATHS } from "../../../contract/server.ts";
 import { otherSlot, SLOTS } from "../../../contract/slots.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
@@ -15,10 +17,12 @@ import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { EXAI, LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
 import { addressesOf, reach } from "../../support/reach.ts";
+import { signToken } from "../reference-server/harness.ts";
 
 const SERVICES = [
   "alertmanager",
   "backup-runner",
+  "object-store",
   "postgres",
   "postgres-exporter",
   "prometheus",
@@ -113,23 +117,33 @@ describe("./exai up on this machine", () => {
     expect((await query()).filter(({ value }) => value[1] !== "1")).toEqual([]);
   });
 
-  it("lets a slot reach the router's own ports for it and the database, and nothing else", async () => {
+  it("lets a slot reach the router's own ports for it, the database and the object store, and nothing else", async () => {
     const { containers, machine } = await addressesOf(instance.name);
     expect(Object.keys(containers).sort()).toEqual(SERVICES);
     expect(containers["backup-runner"]).toEqual({});
     const { prometheus, alertmanager, postgresExporter } = MONITORING_PORTS;
     const open = [HTTP_PORT, instance.ports.wsPort, EGRESS_PORT];
-    const inside = [...open, OBSERVE_PORT, ADMIN_PORT, prometheus, alertmanager, postgresExporter, 5432];
+    const inside = [
+      ...open,
+      OBSERVE_PORT,
+      ADMIN_PORT,
+      prometheus,
+      alertmanager,
+      postgresExporter,
+      5432,
+      OBJECT_STORE.port,
+    ];
     const here = [22, Number(egressHosts.split(":")[1]), ...Object.values(instance.ports), ...inside];
     for (const slot of SLOTS) {
       const network = `${instance.name}-${slotHost(slot)}`;
       const own = Object.values(containers[slotHost(slot)] ?? {});
       const router = containers.router?.[network] ?? "";
       const database = containers.postgres?.[`${network}-postgres`] ?? "";
-      expect(own).toHaveLength(2);
-      for (const address of [...own, router, database]) expect(address).toMatch(/^198\.1[89]\./);
+      const store = containers[OBJECT_STORE.host]?.[`${network}-${OBJECT_STORE.host}`] ?? "";
+      expect(own).toHaveLength(3);
+      for (const address of [...own, router, database, store]) expect(address).toMatch(/^198\.1[89]\./);
       const foreign = Object.keys(containers[slotHost(otherSlot(slot))] ?? {});
-      expect(foreign.filter((each) => each === network || each === `${network}-postgres`)).toEqual([]);
+      expect(foreign.filter((each) => each.startsWith(network))).toEqual([]);
       const others = Object.values(containers).flatMap((on) => Object.values(on).filter((each) => !own.includes(each)));
       expect(others.length).toBeGreaterThan(8);
       const all = others.flatMap((address) => inside.map((port) => `${address}:${port}`));
@@ -144,6 +158,9 @@ describe("./exai up on this machine", () => {
             .map((port) => [`${router}:${port}`, "refuses"]),
         ),
         ...Object.fromEntries(inside.map((port) => [`${database}:${port}`, port === 5432 ? "closes" : "refuses"])),
+        ...Object.fromEntries(
+          inside.map((port) => [`${store}:${port}`, port === OBJECT_STORE.port ? "answers" : "refuses"]),
+        ),
       });
     }
   });
@@ -312,7 +329,33 @@ describe("./exai up on this machine", () => {
     expect(await madeByCompose(instance.name, "no-such-component")).toBeUndefined();
   });
 
-  it("goes down and comes up again with its data", async () => {
+  it("goes down and comes up again with its data, of which an upload that is half done is a part", async () => {
+    const user = "00000000-0000-4000-8000-000000000001";
+    const secrets = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
+    const owner = { user: "postgres", database: "postgres", password: secrets["generated-postgres"] };
+    const client = new pg.Client({ host: "127.0.0.1", port: instance.ports.postgresPort, ...owner });
+    await client.connect();
+    await client.query("insert into auth.users (id) values ($1)", [user]);
+    await client.end();
+    const token = signToken(secrets["generated-jwt"] ?? "", { sub: user });
+    const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: string) =>
+      fetch(`http://127.0.0.1:${instance.ports.httpPort}${path}`, {
+        method,
+        headers: { "tus-resumable": "1.0.0", authorization: `Bearer ${token}`, ...headers },
+        ...(body === undefined ? {} : { body }),
+      });
+    const made = await ask("POST", SERVER_PATHS.uploads, {
+      "upload-length": "6",
+      "upload-metadata": "filename YS50eHQ=",
+    });
+    const location = made.headers.get("location") ?? "";
+    const send = async (offset: string, body: string) => {
+      const headers = { "upload-offset": offset, "content-type": "application/offset+octet-stream" };
+      const answer = await ask("PATCH", location, headers, body);
+      return `${answer.status} ${answer.headers.get("upload-offset") ?? (await answer.text())}`;
+    };
+    expect(await send("0", "abc")).toBe("204 3");
+
     await instance.events(["down"]);
     expect(await docker(["ps", "-aq", "--filter", `label=exai.instance=${instance.name}`])).toBe("");
     expect(await madeByCompose(instance.name, "router")).toBeUndefined();
@@ -321,5 +364,7 @@ describe("./exai up on this machine", () => {
     expect(rollback.stdout).toContain("is not up");
     const events = await up();
     expect(events.find((event) => event.id === "migrate")?.status).toBe("unchanged");
+    // The whole file is read back from the store before this is answered.
+    expect(await send("3", "def")).toBe("204 6");
   });
 });

@@ -27,7 +27,7 @@ describe("generated secrets are protected as long as there is data that they ope
 
   test("local: with its volumes", async () => {
     expect(await protectedSecrets("local")).toEqual(
-      all("backups", "grafana", "jwt", "postgres", "postgres-monitor", "postgres-server"),
+      all("backups", "grafana", "jwt", "postgres", "postgres-monitor", "postgres-server", "storage"),
     );
     expect(await protectedSecrets("local", { protectData: "false" })).toEqual([]);
   });

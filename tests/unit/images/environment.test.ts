@@ -74,7 +74,7 @@ describe("readEnvironment", () => {
       wsPort: 9001,
       browserSecurity: true,
       productionOrigin: "https://exai.example",
-      supabaseConfigured: true,
+      store: { key: "service" },
       timeouts: { simpleToolSeconds: 10, workflowToolSeconds: 20, expertAnalysisSeconds: 30 },
       monitoring: false,
       logLevel: "warning",

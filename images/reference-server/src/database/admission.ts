@@ -1,4 +1,4 @@
-import { clock, Refusal } from "./unavailable.ts";
+import { clock, Refusal, type RefusalReason } from "./unavailable.ts";
 
 /** Longest time that a request is expected to wait for a connection, in seconds: clients give up later than this. */
 const WAIT_SECONDS = 5;
@@ -25,6 +25,7 @@ export class Admission {
   readonly #places: number;
   readonly #limit: number;
   readonly #now: () => number;
+  readonly #reason: RefusalReason;
   readonly #waiting: Waiting[] = [];
   /** Start of each request that holds a place. */
   readonly #held = new Set<{ readonly since: number }>();
@@ -33,8 +34,9 @@ export class Admission {
   /** Time of the last place that was promised to a client. */
   #promised = 0;
 
-  /** @param limit most requests that wait @param now seconds */
-  constructor(places: number, limit: number, now: () => number = clock) {
+  /** @param limit most requests that wait @param now seconds @param reason of the refusals */
+  constructor(places: number, limit: number, now: () => number = clock, reason: RefusalReason = "pool-full") {
+    this.#reason = reason;
     this.#places = places;
     this.#limit = limit;
     this.#now = now;
@@ -54,7 +56,8 @@ export class Admission {
   async enter(): Promise<() => void> {
     if (this.#held.size < this.#places) return this.#take();
     const wait = (this.#waiting.length + 1) / this.#rate();
-    if (this.#waiting.length >= this.#limit || wait > WAIT_SECONDS) throw new Refusal("pool-full", this.#promise(wait));
+    if (this.#waiting.length >= this.#limit || wait > WAIT_SECONDS)
+      throw new Refusal(this.#reason, this.#promise(wait));
     return new Promise((resolve) => {
       this.#waiting.push({
         admit: () => {

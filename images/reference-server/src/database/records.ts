@@ -116,13 +116,13 @@ export class Records {
 
   /** Takes a unit of a limit. @throws Refusal also if the user has used it up */
   async admit(user: User, limit: LimitName): Promise<void> {
-    await this.#known(() => this.#database.forUser(user, (transaction) => takeToken(transaction, user.id, limit)));
+    await knownUser(() => this.#database.forUser(user, (transaction) => takeToken(transaction, user.id, limit)));
   }
 
   /** Begins an MCP session. @throws UnknownUser */
   async beginSession(user: User, mcpSessionId: string): Promise<SessionRows> {
     const rows: SessionRows = { user, session: randomUUID(), mcpSession: randomUUID() };
-    await this.#known(() =>
+    await knownUser(() =>
       this.#database.forUser(user, async (transaction) => {
         await takeToken(transaction, user.id, "requests");
         await transaction.asUser("insert into public.sessions (id, user_id) values ($1, $2)", [rows.session, user.id]);
@@ -183,7 +183,7 @@ export class Records {
    */
   async question(rows: SessionRows, prompt: string, conversation: string | undefined): Promise<string | undefined> {
     const { user, session } = rows;
-    return this.#known(() =>
+    return knownUser(() =>
       this.#database.forUser(user, async (transaction) => {
         await takeToken(transaction, user.id, "chats");
         const { asUser } = transaction;
@@ -248,7 +248,7 @@ export class Records {
 
   /** The user's newest conversations, at most 100. */
   async conversations(user: User): Promise<readonly ConversationSummary[]> {
-    return this.#known(() =>
+    return knownUser(() =>
       this.#database.forUser(user, async (transaction) => {
         await takeToken(transaction, user.id, "requests");
         return transaction.asUser<ConversationSummary & Record<string, unknown>>(
@@ -262,7 +262,7 @@ export class Records {
 
   /** The newest messages of one conversation, at most 1000, the oldest first; undefined if the user has no such conversation. */
   async messages(user: User, conversation: string): Promise<readonly MessageRecord[] | undefined> {
-    return this.#known(() =>
+    return knownUser(() =>
       this.#database.forUser(user, async (transaction) => {
         await takeToken(transaction, user.id, "requests");
         const { asUser } = transaction;
@@ -315,16 +315,16 @@ export class Records {
       }
     }
   }
+}
 
-  /** A key that no account has is the caller's mistake. */
-  async #known<Result>(work: () => Promise<Result>): Promise<Result> {
-    try {
-      return await work();
-    } catch (error) {
-      const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-      if (code === "23503" && typeof constraint === "string" && constraint.endsWith("_user_id_fkey"))
-        throw new UnknownUser("the user of the token has no account", { cause: error });
-      throw error;
-    }
+/** Runs work of a user. @throws UnknownUser: a key that no account has is the caller's mistake */
+export async function knownUser<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+    if (code === "23503" && typeof constraint === "string" && constraint.endsWith("_user_id_fkey"))
+      throw new UnknownUser("the user of the token has no account", { cause: error });
+    throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 
-/** Why a request is refused: the pool is full, the database does not answer, or the user has used up the limit. */
-export type RefusalReason = "pool-full" | "database-down" | "rate-limit";
+/** Why a request is refused: something is full or does not answer, the process stops, or the user has used up a limit. */
+export type RefusalReason =
+  "pool-full" | "database-down" | "uploads-full" | "store-down" | "stopping" | "rate-limit" | "open-uploads";
 
 /** A request that can be repeated later. */
 export class Refusal extends Error {
@@ -17,14 +18,18 @@ export class Refusal extends Error {
   }
 
   get status(): 429 | 503 {
-    return this.reason === "rate-limit" ? 429 : 503;
+    return this.reason === "rate-limit" || this.reason === "open-uploads" ? 429 : 503;
   }
 }
 
 const PROBLEMS: Readonly<Record<RefusalReason, string>> = {
   "pool-full": "too many requests wait for the database",
   "database-down": "the database does not answer",
+  "uploads-full": "too many uploads are sent at the same time",
+  "store-down": "the object store does not answer",
+  stopping: "this server stops, and another one continues",
   "rate-limit": "too many requests",
+  "open-uploads": "too many uploads are open: end or delete one",
 };
 
 /** The value of the header: whole seconds, rounded up, at least one. */
