@@ -20,6 +20,8 @@ export const CHANGING = [
     "backup verify",
     "drill",
     "restore",
+    "restore resume",
+    "restore abort",
     "secrets rotate",
     "cutover",
     "rollback",

@@ -9,8 +9,10 @@ import type { BranchTest } from "../operations/branches/test.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
 import type { BackupVerification } from "../operations/backups/verify.ts";
 import type { DrillResult } from "../operations/restore/drill.ts";
+import type { InPlaceResult, RestoreAborted } from "../operations/restore/in-place.ts";
 import type { RestoreResult } from "../operations/restore/restore.ts";
 import type { ScratchInfo } from "../operations/restore/scratch.ts";
+import type { Unfinished } from "../operations/restore/unfinished.ts";
 import type { AbortResult } from "../operations/rollout/commands/abort.ts";
 import type { LedResult } from "../operations/rollout/commands/ask-leader.ts";
 import type { RolloutDetail, RolloutHistory } from "../operations/rollout/commands/history.ts";
@@ -82,7 +84,9 @@ export interface Results {
   "branch delete": BranchDeleted;
   "backup verify": BackupVerification;
   drill: DrillResult;
-  restore: RestoreResult;
+  restore: RestoreResult | InPlaceResult;
+  "restore resume": InPlaceResult;
+  "restore abort": RestoreAborted;
   "restore list": RestoreListData;
   "restore promote": ScratchInfo;
   "restore drop": ScratchInfo;
@@ -133,6 +137,8 @@ export interface BranchStatusData {
 export interface RestoreListData {
   /** Oldest first. */
   readonly servers: readonly ScratchInfo[];
+  /** A restore in place that was killed. */
+  readonly unfinished?: Unfinished;
 }
 
 /** How many checks and tests passed, failed and were skipped. */

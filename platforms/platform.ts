@@ -4,6 +4,7 @@ import type { AuditStore } from "../operations/audit/log.ts";
 import type { LockWait } from "../operations/migrations/locks.ts";
 import type { Branches } from "../operations/branches/lifecycle.ts";
 import type { RestorePlace } from "../operations/restore/scratch.ts";
+import type { RestoreSite } from "../operations/restore/site.ts";
 import type { RolloutContext } from "../operations/rollout/ports/context.ts";
 import type { ReleaseGuard } from "../operations/schema/apply.ts";
 import type { RotationContext } from "../operations/secrets/rotate.ts";
@@ -45,6 +46,8 @@ export interface Stack {
   branches(options: DatabaseOptions): Branches;
   /** Where the database's backups are restored. @throws UserError on a platform where this program cannot */
   restores(): RestorePlace;
+  /** The database, to be restored in place. @throws UserError as {@link restores} does */
+  restoreSite(signal: AbortSignal): RestoreSite;
   /** A command in a slot. @throws UserError if it does not run */
   exec(slot: Slot, options: ExecOptions): Promise<Session>;
   /** PostgreSQL's client as the owner of the database. @throws UserError as {@link database} does */

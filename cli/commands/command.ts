@@ -24,10 +24,20 @@ export function withOverrides(command: Command): Command {
 export function onStack(command: Command, stacks = "local, staging or prod"): Command {
   return withOverrides(command.argument("[stack]", stacks, "local"))
     .option("--stack <stack>", "the same as the argument")
-    .hook("preAction", (_, action) => {
+    .hook("preAction", (declaring, action) => {
+      takeFrom(declaring, action);
       const { stack } = action.opts<{ stack?: string }>();
       if (stack !== undefined) action.processedArgs = [...namedBy(action, stack)];
     });
+}
+
+/** Gives a subcommand the options of the same name that its parent, which is a verb as well, has read in its place. */
+function takeFrom(parent: Command, action: Command): void {
+  for (const option of action.options) {
+    const name = option.attributeName();
+    if (parent !== action && parent.getOptionValueSource(name) === "cli")
+      action.setOptionValueWithSource(name, parent.getOptionValue(name), "cli");
+  }
 }
 
 /** The arguments of a verb whose stack `--stack` names: the stack in its place among those that were typed. */

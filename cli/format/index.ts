@@ -23,6 +23,7 @@ import { formatAudit, formatPlan } from "./plan.ts";
 import { formatPreview } from "./preview.ts";
 import { formatDown, formatEnvironment, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatRolloutChange } from "./rollout/change.ts";
+import { formatInPlace, formatRestoreAbort } from "./restore-in-place.ts";
 import { formatRestore, formatRestoreDrop, formatRestoreList, formatRestorePromote } from "./restore.ts";
 import { formatReleases } from "./rollout/releases.ts";
 import { formatSecretsRotate, formatSecretsStatus } from "./secrets.ts";
@@ -78,6 +79,8 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "backup verify": formatBackupVerify,
   drill: formatDrill,
   restore: formatRestore,
+  "restore resume": formatInPlace,
+  "restore abort": formatRestoreAbort,
   "restore list": formatRestoreList,
   "restore promote": formatRestorePromote,
   "restore drop": formatRestoreDrop,

@@ -44,35 +44,39 @@ export class ScratchServer {
     const container = containerName(place.instance, name);
     const volume = `${container}-data`;
     await refuseExisting(place, name, container);
-    const labels = [`${LABELS.restored}=${place.instance}`, `${LABELS.stack}=${place.stack}`];
-    await docker(["volume", "create", ...labels.flatMap((label) => ["--label", label]), volume]);
-    return ScratchServer.start(place, { container, volume, labels }, signal);
+    await docker(["volume", "create", ...labelsOf(place), volume]);
+    return ScratchServer.start(place, { name, volume, ...(signal === undefined ? {} : { signal }) });
   }
 
-  /** Starts the container on a given volume, with more options of `docker run`. */
+  /** Starts the container on a given volume. It replaces one of the same name. */
   static async start(
-    { instance, image, passphrase }: RestorePlace,
+    place: RestorePlace,
     options: {
-      readonly container: string;
+      readonly name: string;
       readonly volume: string;
-      readonly labels: readonly string[];
       /** Data directory below the volume. @default "pgdata" */
       readonly directory?: string;
-      /** Whether the server archives its WAL: it becomes the database itself. @default false */
-      readonly archives?: boolean;
+      /** Whether its files become those of the database: what it writes is then marked for the archive. @default false */
+      readonly becomesDatabase?: boolean;
+      readonly signal?: AbortSignal;
     },
-    signal?: AbortSignal,
   ): Promise<ScratchServer> {
-    const { container, volume, labels, directory = "pgdata", archives = false } = options;
+    const { instance, image, passphrase } = place;
+    const { name, volume, directory = "pgdata", becomesDatabase = false, signal } = options;
+    const container = containerName(instance, name);
     const server = new ScratchServer(container, signal);
+    await tryDocker(["rm", "--force", container]);
     await docker([
       ...["run", "--detach", "--init", "--name", container, "--network", "none", "--user", USER, "--read-only"],
       ...["--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--memory", "512m", "--pids-limit", "400"],
-      ...["--tmpfs", "/tmp:size=64m,mode=1777,nosuid,nodev,noexec"],
-      ...labels.flatMap((label) => ["--label", label]),
-      ...["--volume", `${volume}:${PATHS.data}`],
-      ...["--volume", `${volumesOf(instance).repository}:${PATHS.repository}${archives ? "" : ":ro"}`],
-      ...["--env", `SCRATCH=${PATHS.data}/${directory}`, "--env", `EXAI_ARCHIVE=${archives ? "on" : "off"}`],
+      ...["--tmpfs", "/tmp:size=64m,mode=1777,nosuid,nodev,noexec", ...labelsOf(place)],
+      ...[
+        "--volume",
+        `${volume}:${PATHS.data}`,
+        "--volume",
+        `${volumesOf(instance).repository}:${PATHS.repository}:ro`,
+      ],
+      ...["--env", `SCRATCH=${PATHS.data}/${directory}`, "--env", `EXAI_ARCHIVE=${becomesDatabase ? "on" : "off"}`],
       ...["--env", "PGHOST=/tmp/exai-scratch", "--env", "PGUSER=postgres", "--env", "PGDATABASE=postgres"],
       // A transaction that the target cuts off may hold a lock: an error is better than a session that waits for ever.
       ...["--env", "PGOPTIONS=-c lock_timeout=10s"],
@@ -126,6 +130,12 @@ export class ScratchServer {
     }
   }
 
+  /** What is in the volume of the database. */
+  async directories(): Promise<Directories> {
+    const [archived = "", free] = (await this.run(["exai-in-place", "state"])).trim().split(" ");
+    return { archived: archived as Directories["archived"], freeMegabytes: Number(free) };
+  }
+
   /** Restores the files of a backup. */
   async fetch(label: string): Promise<void> {
     await this.#scratch("fetch", `--set=${label}`, "--delta");
@@ -174,6 +184,17 @@ export class ScratchServer {
       );
     }
   }
+}
+
+/** What is in the volume of a database. */
+export interface Directories {
+  /** `none` without a database; `all` if its server has ended and archived what it wrote; else `unclean`. */
+  readonly archived: "none" | "all" | "unclean";
+  readonly freeMegabytes: number;
+}
+
+function labelsOf({ instance, stack }: RestorePlace): readonly string[] {
+  return ["--label", `${LABELS.restored}=${instance}`, "--label", `${LABELS.stack}=${stack}`];
 }
 
 /** A scratch server that exists. */

@@ -16,6 +16,7 @@ const OWN = [
     "files",
     // Which registries did not answer; in the folder of the stack with the default name.
     "registry.json",
+    "restore.json",
     "rollout",
     "rotation.json",
     "rotations",
@@ -26,7 +27,7 @@ const OWN = [
 
 /** A draft or a lock that a killed process left. */
 const LEFT_BEHIND =
-  /^(audit\.jsonl|compose\.yaml|overrides\.json|rotation\.json|secrets\.json|slots\.json)\.(lock(\..*)?|\d+\.tmp)$/;
+  /^(audit\.jsonl|compose\.yaml|overrides\.json|restore\.json|rotation\.json|secrets\.json|slots\.json)\.(lock(\..*)?|\d+\.tmp)$/;
 
 /** What is in a stack's folder, the mark excepted. */
 export interface HomeEntries {

@@ -3,6 +3,7 @@ import { UserError } from "../../contract/errors.ts";
 import type { NoteEvent, ProgressEvent } from "../../contract/events.ts";
 import { command, fix, type Fix } from "../../contract/fix.ts";
 import { claimHome } from "../../contract/machine/stack-home.ts";
+import { UnfinishedRestore } from "../../operations/restore/unfinished.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { doubt } from "../../operations/rollout/controller/outcome.ts";
 import { FileJournalStore } from "../../operations/rollout/local/file-journal.ts";
@@ -26,7 +27,7 @@ export interface Place {
  * The lock is not the rollout's lease, so a rollback never waits for an `up`. An unfinished rollout without a controller does
  * not block the work, because resuming it needs a running stack; a note names it.
  *
- * @throws UserError with exit code 3 if a rollout or another change is under way
+ * @throws UserError with exit code 3 if a rollout or another change is under way, or the database is being restored in place
  */
 export async function* withStackLock<Event, Result>(
   place: Place,
@@ -47,6 +48,7 @@ export async function* withStackLock<Event, Result>(
     throw busy(place, holder, fix`wait until it ends, or end process ${holder.pid}; then run this command again`);
   const lease = await changes.acquire(verb);
   try {
+    if (verb !== "down" && !verb.startsWith("restore ")) unfinishedRestore(place.home).refuse();
     yield* unfinished(place);
     return yield* work();
   } finally {
@@ -54,12 +56,18 @@ export async function* withStackLock<Event, Result>(
   }
 }
 
-/** @throws UserError with exit code 3 if an `up` or a `down` is changing the stack */
+/** @throws UserError with exit code 3 if an `up` or a `down` is changing the stack, or a restore in place is unfinished */
 export async function notBeingChanged(place: Place): Promise<void> {
   const changes = changesOf(place.home);
   const holder = await changes.holder();
   if (holder?.doubtful === true) await (await changes.acquire("check")).release();
   else if (holder !== undefined) throw busy(place, holder, fix`wait until it ends, then run this command again`);
+  unfinishedRestore(place.home).refuse();
+}
+
+/** How far a restore in place is that a killed process left. */
+export function unfinishedRestore(home: string): UnfinishedRestore {
+  return new UnfinishedRestore(join(home, "restore.json"));
 }
 
 function changesOf(home: string): FileLeaseStore {

@@ -25,6 +25,7 @@ import { composePreview } from "./inspect/preview.ts";
 import { KNOWN_SECRETS, dockerProject, dockerStack, placeOf, type DockerStack } from "./project.ts";
 import { openDockerRollout } from "./rollout/open.ts";
 import { composeExec, composePsql } from "./inspect/session.ts";
+import { restoreSiteOf } from "./restore.ts";
 import { withStackLock } from "./stack-lock.ts";
 import { composeStatus, drainedSlots } from "./inspect/status.ts";
 import { composeUp, migrateLocal, provideImages } from "./up.ts";
@@ -85,6 +86,7 @@ export function composeStack(declared: DeclaredStack): Stack {
       passwords: join(home, "secrets.json"),
     }),
     restores: () => restorePlaceOf(stack),
+    restoreSite: (signal) => restoreSiteOf(stack, signal),
     exec: (slot, options) => composeExec(stack, slot, options),
     psql: (options) => composePsql(stack, options),
     rotation: (signal, kind) => ({

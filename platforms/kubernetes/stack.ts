@@ -73,15 +73,8 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
         "make the branch in Supabase's dashboard, or with supabase branches create; then use its URL with EXAI_DATABASE_URL",
       );
     },
-    restores: () => {
-      const { instance } = declared.settings;
-      throw new UserError(
-        "invalid-argument",
-        `stack ${name}`,
-        "runs on a cluster, where this program cannot restore a database yet",
-        `restore a dump by hand with kubectl --namespace ${instance}, or use Supabase's point-in-time recovery: docs/operations/disaster-recovery.md`,
-      );
-    },
+    restores: () => refuseRestore(declared),
+    restoreSite: () => refuseRestore(declared),
     exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),
     psql: async ({ args }) => psqlSession(await verifiedDatabase(declared), args),
     rotation: (signal, kind) => rotationOf(declared, signal, kind),
@@ -98,6 +91,16 @@ function* forThisRun({ name, environment, overrides }: DeclaredStack): Generator
     message: `--set ${first} applies to this run only; the next up, and every other command, uses Pulumi.${name}.yaml`,
     fix: setFix({ stack: name, environment, key: first, origin: "file" }, overrides[first] ?? ""),
   };
+}
+
+/** @throws UserError always */
+function refuseRestore({ name, settings }: DeclaredStack): never {
+  throw new UserError(
+    "invalid-argument",
+    `stack ${name}`,
+    "runs on a cluster, where this program cannot restore a database yet",
+    `restore a dump by hand with kubectl --namespace ${settings.instance}, or use Supabase's point-in-time recovery: docs/operations/restore.md, "On a cluster"`,
+  );
 }
 
 function runsRollouts(declared: DeclaredStack): RunsRollouts {

@@ -58,10 +58,14 @@ export class LocalInstance {
   }
 
   /** Starts `./exai <words>` on this instance, for a test that does something to its process. */
-  start(words: readonly string[], settings: Readonly<Record<string, string>> = {}): ChildProcess {
+  start(
+    words: readonly string[],
+    settings: Readonly<Record<string, string>> = {},
+    stdout: "ignore" | "pipe" = "ignore",
+  ): ChildProcess {
     return spawn(EXAI, this.#arguments(words, settings), {
       cwd: PROJECT_ROOT,
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", stdout, "inherit"],
     });
   }
 

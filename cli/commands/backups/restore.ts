@@ -1,10 +1,23 @@
-import { EXIT, UserError } from "../../../contract/errors.ts";
+import { EXIT, UserError, type ExitCode } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
+import {
+  abortInPlace,
+  restoreInPlace,
+  resumeInPlace,
+  type InPlaceOptions,
+  type InPlaceRequest,
+  type InPlaceResult,
+} from "../../../operations/restore/in-place.ts";
+import type { RestoreSite } from "../../../operations/restore/site.ts";
 import { restoreScratch, type RestoreRequest } from "../../../operations/restore/restore.ts";
 import { dropScratch, listScratch, promoteScratch, type RestorePlace } from "../../../operations/restore/scratch.ts";
 import { timeOf, timeOrPosition, type RestoreTarget } from "../../../operations/restore/target.ts";
+import type { Stack } from "../../../platforms/platform.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { audited } from "../../audited.ts";
+import { confirmByName } from "../../confirm.ts";
+import { typed } from "../../format/block.ts";
+import { inPlaceQuestion } from "../../format/restore-in-place.ts";
 import { resultOf, type Verb } from "../../events.ts";
 import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
 
@@ -16,13 +29,18 @@ interface RestoreFlags extends SetFlags, ReasonFlag {
   readonly table?: readonly string[];
   readonly into?: string;
   readonly pause: boolean;
+  readonly inPlace: boolean;
+  readonly yes: boolean;
+  /** `--without-backup` and `--without-proof`. */
+  readonly withoutBackup: boolean;
+  readonly withoutProof: boolean;
 }
 
 /** restore: an earlier state of the database. */
 export const registerRestore: Register = (program, run) => {
   const restore = program
     .command("restore")
-    .description("restore an earlier state of the database into a scratch server");
+    .description("restore an earlier state of the database, into a scratch server or in place");
   withReason(onStack(restore, "local"))
     .option("--to <time|lsn>", "all commits up to a time (UTC), or before a position in the WAL")
     .option("--backup <label>", "the end of one backup")
@@ -31,21 +49,30 @@ export const registerRestore: Register = (program, run) => {
     .option("--table <table>", "copy this table back into the database under another name; may be repeated", collect)
     .option("--into <name>", "name of the scratch server (default: made of the time)")
     .option("--pause", "keep the scratch server read-only at its target", false)
+    .option("--in-place", "replace the database itself, after a question and a backup of it", false)
+    .option("-y, --yes", "with --in-place: do not ask", false)
+    .option("--without-backup", "with --in-place: the database cannot be backed up; its files are kept", false)
+    .option("--without-proof", "with --in-place: accept a restored database of which a check fails", false)
     .addHelpText(
       "after",
       `
 Without --to, --backup or --before: the last commit in the archive. The scratch server has its own container and volume, and never
 touches the database. A copied table is named t_restored_<time>.
 
-Exit codes: 0 restored, 2 failed, 3 several statements match --before.
+With --in-place the database is stopped and replaced. Users get 503 with a time to come back, and no other command may change the stack.
+A restore that fails, or is interrupted, goes back to the previous database. After a kill, "restore resume" or "restore abort" ends it.
+
+Exit codes: 0 restored, 1 a check failed, 2 failed, 3 several statements match --before, not confirmed, or refused.
 
 Examples:
   ./exai restore --to 14:30
-  ./exai restore --before 14:30 --table public.files`,
+  ./exai restore --before 14:30 --table public.files
+  ./exai restore --to 14:30 --in-place`,
     )
     .action(async (stack: string, flags: RestoreFlags) => {
       await run((signal) => {
         const opened = openStack(stack, flags.set);
+        if (flags.inPlace) return inPlace(opened, flags, signal);
         const request = { ...requestOf(flags, new Date()), signal };
         const work = async function* (): Verb {
           return yield* restoreInto(opened.restores(), request);
@@ -57,13 +84,38 @@ Examples:
 
   onStack(restore.command("list").description("list the scratch servers"), "local").action(
     async (stack: string, flags: SetFlags) => {
-      await run(() => {
-        const { instance } = openStack(stack, flags.set).restores();
-        const list = async () => ({ servers: await listScratch(instance) });
+      await run((signal) => {
+        const { instance, unfinished } = openStack(stack, flags.set).restoreSite(signal);
+        const list = async () => {
+          const found = unfinished.read();
+          return { servers: await listScratch(instance), ...(found === undefined ? {} : { unfinished: found }) };
+        };
         return resultOf("restore list", list(), () => EXIT.ok);
       });
     },
   );
+  withReason(onStack(restore.command("resume").description("complete a restore in place that was killed"), "local"))
+    .option("--without-proof", "accept a restored database of which a check fails", false)
+    .action(async (stack: string, flags: SetFlags & ReasonFlag & Pick<RestoreFlags, "withoutProof">) => {
+      await run((signal) => {
+        const opened = openStack(stack, flags.set);
+        const work = async function* (): Verb {
+          return yield* restoreResume(opened.restoreSite(signal), { proof: !flags.withoutProof, signal });
+        };
+        return audited(opened.audit, { verb: "restore resume", reason: flags.reason }, work(), signal);
+      });
+    });
+  withReason(
+    onStack(restore.command("abort").description("go back to the database from before a restore in place"), "local"),
+  ).action(async (stack: string, flags: SetFlags & ReasonFlag) => {
+    await run((signal) => {
+      const opened = openStack(stack, flags.set);
+      const work = async function* (): Verb {
+        return yield* restoreAbort(opened.restoreSite(signal));
+      };
+      return audited(opened.audit, { verb: "restore abort", reason: flags.reason }, work(), signal);
+    });
+  });
   onStack(
     restore.command("promote").description("make a read-only scratch server writable").argument("<name>", "its name"),
     "local",
@@ -89,6 +141,57 @@ export function restoreInto(place: RestorePlace, request: RestoreRequest): Verb 
   return resultOf("restore", restoreScratch(place, request), ({ outcome }) =>
     outcome === "restored" ? EXIT.ok : EXIT.refused,
   );
+}
+
+/** `restore --in-place`. */
+export function restoreReplacing(site: RestoreSite, request: InPlaceRequest): Verb {
+  return resultOf("restore", restoreInPlace(site, request), (result) => inPlaceCode(result as InPlaceResult));
+}
+
+/** `restore resume`. */
+export function restoreResume(site: RestoreSite, options: InPlaceOptions): Verb {
+  return resultOf("restore resume", resumeInPlace(site, options), inPlaceCode);
+}
+
+/** `restore abort`. */
+export function restoreAbort(site: RestoreSite): Verb {
+  return resultOf("restore abort", abortInPlace(site), () => EXIT.ok);
+}
+
+function inPlaceCode({ outcome }: InPlaceResult): ExitCode {
+  const codes = {
+    "restored-in-place": EXIT.ok,
+    "not-proved": EXIT.violations,
+    "no-backup": EXIT.failed,
+    ambiguous: EXIT.refused,
+  };
+  return codes[outcome];
+}
+
+function inPlace(opened: Stack, flags: RestoreFlags, signal: AbortSignal): Verb {
+  const wrong = (["into", "table", "pause"] as const).find(
+    (name) => flags[name] !== undefined && flags[name] !== false,
+  );
+  if (wrong !== undefined)
+    throw new UserError(
+      "invalid-argument",
+      `--${wrong}`,
+      "is about a scratch server, and --in-place replaces the database",
+      "leave one out",
+    );
+  const target = targetOf(flags, new Date());
+  const work = async function* (): Verb {
+    const site = opened.restoreSite(signal);
+    const given = process.argv.slice(2).join(" ");
+    if (!flags.yes)
+      await confirmByName(
+        site.instance,
+        inPlaceQuestion(target, flags.withoutBackup),
+        typed(command(`${given} --yes`)),
+      );
+    return yield* restoreReplacing(site, { target, backup: !flags.withoutBackup, proof: !flags.withoutProof, signal });
+  };
+  return audited(opened.audit, { verb: "restore", subject: "--in-place", reason: flags.reason }, work(), signal);
 }
 
 function requestOf(flags: RestoreFlags, now: Date): Omit<RestoreRequest, "signal"> {

@@ -99,7 +99,7 @@ describe("a drill", () => {
     const { data } = events.at(-1) as { data: DrillResult };
     expect(data.checks.filter(({ status }) => status === "failed")).toEqual([]);
     expect(code).toBe(0);
-    const names = ["beacon", "amcheck", "foreign-keys", "sequences", "row-counts", "dump"];
+    const names = ["beacon", "amcheck", "foreign-keys", "sequences", "dump", "row-counts"];
     expect(data.checks.map(({ name }) => name)).toEqual(names);
     const { acknowledgedRows, restoredRows, rpoSeconds } = data;
     expect(acknowledgedRows).toBeGreaterThan(0);

@@ -1,11 +1,27 @@
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { migrateApply } from "../../../cli/commands/migrate/migrate.ts";
-import { restoreInto } from "../../../cli/commands/backups/restore.ts";
-import { docker } from "../../../operations/docker/cli.ts";
+import { restoreAbort, restoreInto, restoreReplacing, restoreResume } from "../../../cli/commands/backups/restore.ts";
+import { docker, tryDocker } from "../../../operations/docker/cli.ts";
+import { flushArchive } from "../../../operations/restore/archive.ts";
+import {
+  restoreInPlace,
+  type InPlaceRequest,
+  type InPlaceResult,
+  type RestoredInPlace,
+} from "../../../operations/restore/in-place.ts";
+import type { RestoreSite } from "../../../operations/restore/site.ts";
 import type { Restored, RestoreRequest, RestoreResult } from "../../../operations/restore/restore.ts";
-import { dropAllScratch, dropScratch, listScratch, type RestorePlace } from "../../../operations/restore/scratch.ts";
+import {
+  dropAllScratch,
+  dropScratch,
+  listScratch,
+  volumesOf,
+  type RestorePlace,
+} from "../../../operations/restore/scratch.ts";
 import { firstBackup, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
-import { runVerb as run } from "../../support/verbs.ts";
+import { restoreSite } from "../../support/restore-site.ts";
+import { runOperation, runVerb as run } from "../../support/verbs.ts";
 
 let stack: PostgresStack;
 let place: RestorePlace;
@@ -115,5 +131,91 @@ describe("a restore into a scratch server", () => {
     const at = new Date(complete.getTime() - 86_400_000);
     await expect(restored({ target: { kind: "time", at }, name: "early" })).rejects.toThrow(/after the target/);
     expect(await listScratch(stack.name)).toEqual([]);
+  });
+});
+
+describe("a restore in place", () => {
+  let site: RestoreSite;
+  const orders = () => stack.sql("select count(*) from public.orders");
+  const timeline = () => stack.sql("select timeline_id from pg_control_checkpoint()");
+  const findings = () => docker(["exec", stack.runner, "bash", "-c", "exai-verify || true"]);
+  const replaced = async (request: Partial<InPlaceRequest> & Pick<InPlaceRequest, "target">) => {
+    const { code, events } = await run(restoreReplacing(site, { backup: true, proof: true, ...request }));
+    return { code, data: (events.at(-1) as { data: InPlaceResult }).data as RestoredInPlace };
+  };
+  /** Ends the work as a kill does: at a step, without any of what follows, not even the clean-up. */
+  const killedAt = async (id: string, target: InPlaceRequest["target"]) => {
+    const work = restoreInPlace(site, { target, backup: false, proof: true });
+    for (let next = await work.next(); next.done !== true; next = await work.next())
+      if (next.value.type === "step" && next.value.id === id && next.value.status === "started") return;
+  };
+
+  beforeAll(() => {
+    site = restoreSite(stack);
+  });
+
+  it("replaces the database, with a backup before and after, the present passwords and all backups in its history", async () => {
+    await stack.sql("alter role exai_server password 'of the past'");
+    await stack.sql("create table public.orders (id integer); insert into public.orders select generate_series(1, 50)");
+    const at = await now();
+    await stack.sql("alter role exai_server password 'of later'; drop table public.orders");
+    await stack.sql("insert into public.events default values");
+    const before = Number(await timeline());
+    const { code, data } = await replaced({ target: { kind: "time", at } });
+    expect(data.checks.filter(({ status }) => status === "failed")).toEqual([]);
+    expect(code).toBe(0);
+    expect(data).toMatchObject({ outcome: "restored-in-place", kept: null });
+    expect(await orders()).toBe("50\n");
+    expect(Number(await timeline())).toBe(before + 1);
+    const client = new pg.Client({ connectionString: stack.serverUrl });
+    await client.connect();
+    await client.end();
+    // The restored history ends before the backups that were made since.
+    const labels = (await stack.sql("select label from backup_history where expired_at is null")).trim().split("\n");
+    expect(labels).toEqual(expect.arrayContaining([data.safety, data.firstBackup]));
+    expect(await findings()).toBe("");
+    expect(await docker(["exec", stack.postgres, "ls", "/var/lib/postgresql/data"])).toBe("pgdata\n");
+    // What was written to the old database can still be restored.
+    const past = await restored({ target: { kind: "backup", label: data.safety ?? "" }, name: "past" });
+    expect(past.code).toBe(0);
+    expect(await query("past", "select to_regclass('orders') is null")).toBe("t\n");
+  });
+
+  it("that was killed while the directories change places is completed, and users have been kept out", async () => {
+    const at = await now();
+    await stack.sql("delete from public.orders");
+    await killedAt("swap", { kind: "time", at });
+    await expect(stack.sql("select 1")).rejects.toThrow(/is not running/);
+    await expect(replaced({ target: { kind: "latest" } })).rejects.toThrow(/are taking its place/);
+    const { code, events } = await run(restoreResume(site, { proof: true }));
+    expect(code).toBe(0);
+    const kept = expect.stringMatching(/^pgdata\.before-/) as string;
+    expect(events.at(-1)).toMatchObject({ data: { safety: null, kept } });
+    expect(await orders()).toBe("50\n");
+  });
+
+  it("that was killed after its change goes back, and the image makes no new database in between", async () => {
+    const at = await now();
+    await stack.sql("delete from public.orders where id > 10");
+    await killedAt("open", { kind: "time", at });
+    expect((await run(restoreAbort(site))).code).toBe(0);
+    expect(await orders()).toBe("10\n");
+    const start = "mkdir -p $PGDATA.restored && exec exai-postgres server";
+    const container = ["run", "--rm", "--env", "BACKUP_PASSPHRASE_FILE=/etc/hostname", "--entrypoint", "bash"];
+    const { stderr } = await tryDocker([...container, stack.image, "-c", start]);
+    expect(stderr).toContain("a restore in place is unfinished");
+  });
+
+  it("of a lost volume has all that was archived", async () => {
+    await stack.sql("insert into public.orders values (51)");
+    await runOperation(flushArchive(stack.url));
+    await docker(["kill", stack.postgres, stack.runner]);
+    const volume = `${volumesOf(stack.name).data}:/lost`;
+    await docker(["run", "--rm", "--volume", volume, "--entrypoint", "sh", stack.image, "-c", "rm -r /lost/*"]);
+    await expect(replaced({ target: { kind: "latest" } })).rejects.toThrow(/cannot be made/);
+    const { code, data } = await replaced({ target: { kind: "latest" }, backup: false });
+    expect(code).toBe(0);
+    expect(data).toMatchObject({ safety: null, kept: null });
+    expect(await orders()).toBe("11\n");
   });
 });

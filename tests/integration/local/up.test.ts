@@ -3,6 +3,8 @@ import { createServer as createHttpServer } from "node:http";
 import { readFileSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
@@ -280,6 +282,58 @@ describe("./exai up on this machine", () => {
     const status = result(await instance.events(["status"]));
     const ports = Object.fromEntries(Object.entries(instance.ports).map(([key, port]) => [key, String(port)]));
     expect(status?.overrides).toEqual({ ...ports, grafana: "false", egressHosts });
+  });
+
+  it("restores its database in place: users learn when to come back, no release is changed meanwhile, and a kill is resumed", async () => {
+    const user = "00000000-0000-4000-8000-00000000000a";
+    const sql = async (statement: string) => {
+      const words = ["psql", "--set", `instance=${instance.name}`, "--set", `homeDirectory=${instance.home}`];
+      const { stdout } = await runProgram(EXAI, [...words, "--", "-XqAt", "-c", statement], { cwd: PROJECT_ROOT });
+      return stdout.trim();
+    };
+    await sql(`insert into auth.users (id) values ('${user}'); delete from public.rate_limits`);
+    const secrets = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
+    const token = signToken(secrets["generated-jwt"] ?? "", { sub: user, exp: Math.floor(Date.now() / 1000) + 3600 });
+    const ask = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${instance.ports.httpPort}${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      return { status: answer.status, after: Number(answer.headers.get("retry-after") ?? 0) };
+    };
+    const answers: { status: number; after: number }[] = [];
+    const others = new Set<number>();
+    const stop = new AbortController();
+    const asking = (async () => {
+      while (!stop.signal.aborted) {
+        answers.push(await ask(SERVER_PATHS.conversations));
+        for (const path of [SERVER_PATHS.health, SERVER_PATHS.ready]) others.add((await ask(path)).status);
+        await sleep(50);
+      }
+    })();
+    const at = await sql("select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
+    await sql("create table public.mistake ()");
+
+    const restore = instance.start(["restore", "--to", at, "--in-place", "--yes"], {}, "pipe");
+    for await (const line of createInterface({ input: restore.stdout ?? process.stdin })) {
+      const { id, status } = JSON.parse(line) as PrintedEvent;
+      if (id !== "proof" || status !== "started") continue;
+      const cutover = await instance.exai(["cutover", "--image", "exai/reference-server:1.0.0"]);
+      expect(cutover).toMatchObject({ code: 3, stdout: expect.stringContaining("restore --in-place") as string });
+      restore.kill("SIGKILL");
+    }
+    const refused = await instance.exai(["up"], { grafana: "false" });
+    expect(refused).toMatchObject({ code: 3, stdout: expect.stringContaining("restore resume") as string });
+    expect(result(await instance.events(["restore", "list"]))).toMatchObject({ unfinished: { phase: "closed" } });
+    const resumed = result(await instance.events(["restore", "resume"]));
+    expect(resumed).toMatchObject({ outcome: "restored-in-place", kept: null });
+    expect(await sql("select to_regclass('public.mistake') is null")).toBe("t");
+    await expect.poll(async () => (await ask(SERVER_PATHS.conversations)).status, { timeout: 30_000 }).toBe(200);
+    stop.abort();
+    await asking;
+    expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([200, 503]);
+    expect(answers.filter(({ status, after }) => status === 503 && after < 1)).toEqual([]);
+    expect(others, "health and readiness").toEqual(new Set([200]));
+    expect(started(await up())).toEqual([]);
   });
 
   it("names who has a port that is taken before it changes anything, and a command that works", async () => {

@@ -4,6 +4,7 @@ import { command, fix } from "../../../contract/fix.ts";
 import { BRANCH_SAMPLES } from "./branch-samples.ts";
 import type { HookRun } from "../../../contract/hooks.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
+import type { RestoredInPlace } from "../../../operations/restore/in-place.ts";
 import type { RolloutSummary } from "../../../operations/rollout/commands/history.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
 import type { RolloutPlan } from "../../../operations/rollout/model/plan.ts";
@@ -164,6 +165,13 @@ const BACKUP: Results["backup list"]["backups"][number] = {
   ...{ id: "b1", schedule: null, kind: "full", trigger: "manual", status: "completed", label: "20261129-020000F" },
   ...{ requestedAt: new Date(AT), startedAt: new Date(AT), finishedAt: new Date(AT), sizeBytes: 1e9, storedBytes: 2e8 },
   ...{ error: null, expiredAt: null, verification: "passed" },
+};
+
+const IN_PLACE: RestoredInPlace = {
+  ...{ outcome: "restored-in-place", backup: "20261129-131415F", before: null, after: null },
+  ...{ fetchSeconds: 4.1, replaySeconds: 1.2, proofSeconds: 6.3, downSeconds: 14.2 },
+  ...{ safety: "20261129-131415F_20261129-141415I", firstBackup: "20261129-151415F", kept: null },
+  checks: [{ name: "amcheck", status: "passed", detail: "tables and indexes" }],
 };
 
 const SCRATCH: Results["restore drop"] = {
@@ -483,6 +491,7 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     },
   ],
   restore: [
+    IN_PLACE,
     {
       ...{ outcome: "restored", name: "20261129t131415", container: "exai-restored-20261129t131415" },
       ...{ state: "read-only", backup: "20261129-020000F", tables: [], fetchSeconds: 12, replaySeconds: 3.2 },
@@ -503,7 +512,26 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
       ],
     },
   ],
-  "restore list": [{ servers: [SCRATCH, { ...SCRATCH, running: false }] }, { servers: [] }],
+  "restore resume": [
+    { ...IN_PLACE, kept: "pgdata.before-20261129t131415", safety: null },
+    { ...IN_PLACE, outcome: "no-backup", backup: "", firstBackup: null, checks: [] },
+    { outcome: "not-proved", checks: [{ name: "foreign-keys", status: "failed", detail: "a key" }], serves: false },
+  ],
+  "restore abort": [
+    { outcome: "went-back", phase: "closed" },
+    { outcome: "went-back", phase: "backup" },
+  ],
+  "restore list": [
+    {
+      servers: [],
+      unfinished: {
+        ...{ schema: 1, id: "20261129t131415", phase: "swap", target: { kind: "latest" }, safety: null },
+        ...{ archived: true, replaces: true, startedAt: new Date(AT) },
+      },
+    },
+    { servers: [SCRATCH, { ...SCRATCH, running: false }] },
+    { servers: [] },
+  ],
   "restore promote": [SCRATCH],
   "restore drop": [SCRATCH],
   "image build": [{ tag: "exai/reference-server:bad", outcome: "built", faults: "errors=0.2" }],

@@ -2,7 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { withStackLock, notBeingChanged, type Place } from "../../../platforms/compose/stack-lock.ts";
+import {
+  notBeingChanged,
+  unfinishedRestore,
+  withStackLock,
+  type Place,
+} from "../../../platforms/compose/stack-lock.ts";
 import { EXIT } from "../../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
@@ -85,6 +90,27 @@ describe("the lock of a local stack", () => {
     ]);
     leaveRolloutIn("standby");
     expect(await events(withStackLock(place, "up", nothing))).toEqual([]);
+  });
+
+  it.each([
+    ["closed", 3],
+    ["swap", 3],
+    ["backup", undefined],
+  ] as const)("refuses changes and deployments while a restore in place is unfinished: %s", async (phase, exitCode) => {
+    const restore = unfinishedRestore(place.home);
+    const startedAt = new Date("2026-11-29T14:30:00Z");
+    const target = { kind: "time", at: startedAt } as const;
+    const known = { id: "1", safety: null, archived: true, replaces: true, startedAt };
+    restore.write({ schema: 1, phase, target, ...known });
+    expect(restore.read()).toEqual({ schema: 1, phase, target, ...known });
+    const allowed = ["down", "restore resume"];
+    for (const verb of allowed) expect(await events(withStackLock(place, verb, nothing))).toEqual([]);
+    const refusal = { exitCode, fix: fixSaying(/restore resume.*restore abort/) };
+    for (const attempt of [() => events(withStackLock(place, "up", nothing)), () => notBeingChanged(place)])
+      if (exitCode === undefined) await attempt();
+      else await expect(attempt()).rejects.toMatchObject(refusal);
+    restore.remove();
+    expect(restore.read()).toBeUndefined();
   });
 
   it("allows a change if the journal is damaged, and reports it", async () => {
