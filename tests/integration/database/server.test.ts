@@ -36,9 +36,15 @@ let environment: Record<string, string>;
 /** Files that the provider has, and how many of the next ones it is too busy for. */
 const providerFiles: { purpose: string | undefined; name: string; sha256: string }[] = [];
 let busyProvider = 0;
+const deletedFiles: (string | undefined)[] = [];
 
 /** Speaks the used part of an OpenAI-compatible API. */
 const provider = createServer((request, response) => {
+  if (request.method === "DELETE") {
+    deletedFiles.push(request.url?.replace("/v1/files/", ""));
+    response.end("{}");
+    return;
+  }
   void request.toArray().then((parts) => {
     if (request.url === "/v1/files") {
       if (busyProvider > 0) {
@@ -410,6 +416,28 @@ describe("uploads", () => {
     expect(providerFiles.slice(before).map(({ sha256 }) => sha256)).toEqual(
       [1, 2].map(() => hashOf(Buffer.from("one"))),
     );
+  });
+
+  it("become files that their user deletes: at the provider, in the store, and their rows", async () => {
+    const location = await begun(3, { filename: "a.txt", provider: "kimi" });
+    busyProvider = 1;
+    expect((await send(location, 0, Buffer.from("abc"))).status).toBe(204);
+    expect((await ask("DELETE", location)).status).toBe(409);
+    const copy = await until("the provider has it", async () => {
+      const { copy } = await progress(location);
+      return copy?.status === "uploaded" && copy;
+    });
+    const path = `${ALICE}/${idOf(location)}`;
+    expect(await objects.find("files", path)).toBeDefined();
+    expect((await ask("DELETE", location, {}, BOB)).status).toBe(404);
+    expect((await ask("DELETE", location)).status).toBe(204);
+    expect(deletedFiles).toEqual([copy.providerFile]);
+    expect(await objects.find("files", path)).toBeUndefined();
+    expect(await stack.sql(`select deleted_at is null from public.storage_objects where path = '${path}'`)).toBe("f\n");
+    expect(await stack.sql(`select count(*) from public.files where id = '${idOf(location)}'`)).toBe("0\n");
+    expect((await ask("HEAD", location)).status).toBe(410);
+    expect(await progress(location)).toMatchObject({ status: "deleted" });
+    expect((await ask("DELETE", location)).status).toBe(404);
   });
 
   it("are refused with the reason", async () => {

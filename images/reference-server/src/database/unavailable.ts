@@ -2,7 +2,14 @@ import { performance } from "node:perf_hooks";
 
 /** Why a request is refused: something is full or does not answer, the process stops, or the user has used up a limit. */
 export type RefusalReason =
-  "pool-full" | "database-down" | "uploads-full" | "store-down" | "stopping" | "rate-limit" | "open-uploads";
+  | "pool-full"
+  | "database-down"
+  | "uploads-full"
+  | "store-down"
+  | "provider-down"
+  | "stopping"
+  | "rate-limit"
+  | "open-uploads";
 
 /** A request that can be repeated later. */
 export class Refusal extends Error {
@@ -27,6 +34,7 @@ const PROBLEMS: Readonly<Record<RefusalReason, string>> = {
   "database-down": "the database does not answer",
   "uploads-full": "too many uploads are sent at the same time",
   "store-down": "the object store does not answer",
+  "provider-down": "the provider does not answer",
   stopping: "this server stops, and another one continues",
   "rate-limit": "too many requests",
   "open-uploads": "too many uploads are open: end or delete one",

@@ -13,6 +13,34 @@ interface ProviderFile {
 }
 
 /**
+ * Deletes a provider's copy of a file; that there is none is what is wanted.
+ *
+ * @throws Transient
+ * @throws ProviderError
+ */
+export async function deleteAtProvider(
+  provider: Provider,
+  { url, apiKey, timeoutSeconds }: ProviderSettings,
+  id: string,
+): Promise<void> {
+  if (apiKey === undefined) throw new ProviderError(`the setting ${provider.toUpperCase()}_API_KEY is missing`);
+  let response: Response;
+  try {
+    response = await fetch(`${url}/files/${encodeURIComponent(id)}`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${apiKey}` },
+      signal: AbortSignal.timeout(timeoutSeconds * 1000),
+    });
+    await response.body?.cancel();
+  } catch (error) {
+    throw new Transient(`${provider} does not answer`, undefined, { cause: error });
+  }
+  if (response.ok || response.status === 404) return;
+  const said = `${provider} answered ${String(response.status)} to the deletion of a file`;
+  throw isPassing(response.status) ? new Transient(said, retryAfterOf(response.headers)) : new ProviderError(said);
+}
+
+/**
  * Gives a provider a copy of a file: `POST <url>/files`, a form with the file and its purpose.
  *
  * @returns the provider's identifier of the file

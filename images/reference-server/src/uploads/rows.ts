@@ -29,6 +29,8 @@ export interface Upload {
   readonly sha256: string | null;
   readonly provider: Provider | null;
   readonly status: "open" | "completed" | "aborted";
+  /** The file that it became; null before that, and once the file was deleted. */
+  readonly file: string | null;
   /** Identifier in the store; null until the first part. */
   readonly storageUpload: string | null;
   readonly expiresAt: Date;
@@ -63,7 +65,7 @@ export class Overtaken extends Error {
 const STALE_SECONDS = 30;
 
 const COLUMNS = `id, name, media_type as "mediaType", size_bytes::float8 as size, received_bytes::float8 as received, sha256, provider,
-  status, storage_upload as "storageUpload", expires_at as "expiresAt", expires_at <= now() as expired`;
+  status, file_id as file, storage_upload as "storageUpload", expires_at as "expiresAt", expires_at <= now() as expired`;
 
 /** Where the bytes of an upload lie in the bucket: the owner's folder, as the tables require it. */
 export function pathOf(user: User, upload: Pick<Upload, "id">): string {
@@ -190,6 +192,15 @@ export class UploadRows {
     return this.#for(user, async ({ asServer }) => {
       const sql = "update public.uploads set status = 'aborted' where id = $1 and status = 'open' returning id";
       return (await asServer(sql, [id])).length > 0;
+    });
+  }
+
+  /** Removes a file whose bytes are deleted; what says that they are stays. */
+  async removeFile(user: User, file: string): Promise<void> {
+    await this.#for(user, async ({ asUser, asServer }) => {
+      await asServer("update public.storage_objects set deleted_at = now() where file_id = $1", [file]);
+      await asServer("update public.provider_file_uploads set status = 'deleted' where file_id = $1", [file]);
+      await asUser("delete from public.files where id = $1", [file]);
     });
   }
 

@@ -10,7 +10,7 @@ import { LARGEST_FILE, objection } from "./limits.ts";
 import { Cut } from "./parts.ts";
 import { Overtaken, type NewUpload, type Upload } from "./rows.ts";
 import { StoreRefusal } from "./store.ts";
-import { Gone, Mismatch, TooLong, type UploadState, type Uploads } from "./uploads.ts";
+import { Busy, Gone, Mismatch, TooLong, type UploadState, type Uploads } from "./uploads.ts";
 
 const VERSION = "1.0.0";
 
@@ -96,7 +96,7 @@ async function answerTo(
   }
   if (id === null) throw absent();
   if (method === "DELETE") {
-    if (!(await uploads.abort(user, id))) throw absent();
+    if (!(await uploads.remove(user, id))) throw absent();
     response.writeHead(204);
     return undefined;
   }
@@ -184,20 +184,26 @@ function absent(): Wrong {
 function described(state: UploadState | undefined): ApiAnswer {
   if (state === undefined) throw absent();
   const { upload, copy } = state;
-  const file = upload.status === "completed" ? { file: upload.id } : {};
   const { status, providerFile, error } = copy ?? {};
   const provider = copy === undefined ? {} : { copy: { provider: copy.provider, status, providerFile, error } };
-  return { status: 200, body: { ...shown(upload), ...file, ...provider } };
+  return { status: 200, body: { ...shown(upload), ...provider } };
 }
 
-function shown({ id, name, size, received, status, provider, expiresAt, expired }: Upload): Record<string, unknown> {
-  return { id, name, size, received, status: status === "open" && expired ? "expired" : status, provider, expiresAt };
+function shown(upload: Upload): Record<string, unknown> {
+  const { id, name, size, received, provider, file, expiresAt } = upload;
+  return { id, name, size, received, status: statusOf(upload), provider, file, expiresAt };
+}
+
+function statusOf({ status, expired, file }: Upload): string {
+  if (status === "open" && expired) return "expired";
+  return status === "completed" && file === null ? "deleted" : status;
 }
 
 /** What each error is answered with. 460 is tus' own status for bytes that are not those that were announced. */
 const KNOWN: readonly (readonly [(error: Error) => boolean, number, string])[] = [
   [(error) => error instanceof UnknownUser, 403, "account"],
   [(error) => error instanceof Overtaken, 409, "offset"],
+  [(error) => error instanceof Busy, 409, "busy"],
   [(error) => error instanceof Gone, 410, "gone"],
   [(error) => error instanceof TooLong, 413, "too-large"],
   [(error) => error instanceof StoreRefusal && error.status === 413, 413, "too-large"],

@@ -4,6 +4,7 @@ import { clock, Refusal } from "../database/unavailable.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import { Forwarder, type ForwarderParts } from "./forwarder.ts";
 import { parts, rest, sha256, verified, type Part } from "./parts.ts";
+import { deleteAtProvider } from "./provider-files.ts";
 import { retrying, Transient } from "./retry.ts";
 import { pathOf, type NewUpload, type ProviderCopy, type Upload } from "./rows.ts";
 import { StoreRefusal } from "./store.ts";
@@ -16,6 +17,11 @@ export class Gone extends Error {
 /** What the store has is not what the client said or sent. */
 export class Mismatch extends Error {
   override readonly name = "Mismatch";
+}
+
+/** The file is being sent to its provider. */
+export class Busy extends Error {
+  override readonly name = "Busy";
 }
 
 /** More bytes than the upload has. */
@@ -64,6 +70,7 @@ export class Uploads {
     const upload = await this.#parts.rows.find(user, id);
     if (upload === undefined) return undefined;
     if (upload.status === "aborted") throw new Gone("the upload was ended without a file");
+    if (upload.status === "completed" && upload.file === null) throw new Gone("the file was deleted");
     if (upload.status === "open" && upload.expired) throw new Gone("the upload has expired");
     // All has arrived, and the process ended before the file was made.
     if (upload.status === "open" && upload.received === upload.size) await this.#complete(user, upload);
@@ -114,11 +121,28 @@ export class Uploads {
     }
   }
 
-  /** Ends an upload without a file. @returns whether the user had such an open upload */
-  async abort(user: User, id: string): Promise<boolean> {
-    const { rows, store } = this.#parts;
+  /**
+   * Ends an upload without a file, or deletes the file that it became: at the provider, in the store, and then its row, so that a
+   * deletion that fails can be repeated.
+   *
+   * @returns whether the user had such an upload
+   * @throws Busy, Refusal
+   */
+  async remove(user: User, id: string): Promise<boolean> {
+    const { rows, store, providers, policy } = this.#parts;
     const upload = await rows.find(user, id);
-    if (upload === undefined || !(await rows.abort(user, id))) return false;
+    if (upload === undefined) return false;
+    if (upload.file !== null) {
+      const copy = await rows.copy(user, upload.file);
+      if (copy?.status === "pending" && !copy.stale) throw new Busy("the file is being sent to its provider");
+      const { provider, providerFile = null } = copy ?? {};
+      if (provider !== undefined && providerFile !== null)
+        await retrying(policy, () => deleteAtProvider(provider, providers[provider], providerFile)).catch(notDeleted);
+      await this.#stored(() => store.remove(pathOf(user, upload)));
+      await rows.removeFile(user, upload.file);
+      return true;
+    }
+    if (!(await rows.abort(user, id))) return false;
     const { storageUpload } = upload;
     if (storageUpload !== null) await this.#stored(() => store.abandon(storageUpload));
     return true;
@@ -191,4 +215,10 @@ export class Uploads {
       throw error;
     }
   }
+}
+
+/** A provider that does not take a deletion: the file stays until it does. */
+function notDeleted(error: unknown): never {
+  const again = error instanceof Transient ? (error.retryAfter ?? 2 + 3 * Math.random()) : 60;
+  throw new Refusal("provider-down", again, { cause: error });
 }
