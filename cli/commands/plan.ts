@@ -34,7 +34,8 @@ export const registerPlan: Register = (program, run) => {
     program
       .command("plan")
       .description("check what would run against the policies, without engine, credentials or state")
-      .argument("[stacks...]", "stacks to check (default: every stack file)"),
+      .argument("[stacks...]", "stacks to check (default: every stack file)")
+      .addHelpText("after", "\nWith SUPABASE_ACCESS_TOKEN the settings of the Supabase project are compared as well."),
   ).action(async (stacks: string[], flags: ReportOptions) => {
     await run(() => plan(stacks, flags));
   });

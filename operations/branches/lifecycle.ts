@@ -84,7 +84,7 @@ export async function* deleteBranch(branches: Branches, name: string): Operation
   return yield* changing(branches, "branch delete", async function* () {
     const started = performance.now();
     // A copy without a record was left by a command that was killed.
-    if (!(await branches.host.copies()).has(name)) branches.store.get(name);
+    if (!branches.store.has(name) && !(await branches.host.copies()).has(name)) branches.store.get(name);
     yield* timed("delete", `remove branch ${name}`, async () => {
       await branches.host.remove(name);
       branches.store.remove(name);

@@ -13,6 +13,8 @@ const passwordName = (name: string) => `branch-${name}`;
 export class DockerBranchHost implements BranchHost {
   readonly #stack: DockerStack;
   #container: Promise<BranchesContainer> | undefined;
+  /** Ports of the copies that this process has made. */
+  readonly #made = new Map<string, number>();
 
   constructor(stack: DockerStack) {
     this.#stack = stack;
@@ -29,10 +31,14 @@ export class DockerBranchHost implements BranchHost {
         fix`${command("branch list")}, then ${command("branch delete <name>")}`,
       );
     const words = ["create", name, String(port), ...(target === undefined ? [] : [target.kind, target.value])];
-    const { code, stdout, stderr } = await tryDocker(["exec", (await this.#opened()).id, "exai-branches", ...words]);
+    const { id } = await this.#opened();
+    const input = this.#stack.state.password(passwordName(name), 32);
+    const { code, stdout, stderr } = await tryDocker(["exec", "--interactive", id, "exai-branches", ...words], {
+      input,
+    });
     if (code !== 0) throw createError(name, target, stderr);
+    this.#made.set(name, port);
     const [source = "", lsn = "", asOf = ""] = stdout.trim().split("|");
-    await this.#exec(["password", name], this.#stack.state.password(passwordName(name), 32));
     return { source: source as CopySource, lsn, ...(asOf === "" ? {} : { asOf }) };
   }
 
@@ -41,6 +47,7 @@ export class DockerBranchHost implements BranchHost {
   }
 
   async remove(name: string): Promise<void> {
+    this.#made.delete(name);
     await this.#exec(["delete", name]);
     this.#stack.state.setPasswords({ [passwordName(name)]: undefined });
   }
@@ -50,9 +57,8 @@ export class DockerBranchHost implements BranchHost {
   }
 
   async url(name: string): Promise<string> {
-    const copy = (await this.#copies()).get(name);
-    const port = (await this.#opened()).ports.get(copy?.port ?? 0);
-    if (copy?.running !== true || port === undefined)
+    const port = (await this.#opened()).ports.get(this.#made.get(name) ?? (await this.#runningPort(name)) ?? 0);
+    if (port === undefined)
       throw new UserError(
         "state-conflict",
         `branch ${name}`,
@@ -61,6 +67,11 @@ export class DockerBranchHost implements BranchHost {
       );
     const password = this.#stack.state.known(passwordName(name)) ?? "";
     return `postgres://postgres:${password}@127.0.0.1:${String(port)}/postgres?sslmode=disable`;
+  }
+
+  async #runningPort(name: string): Promise<number | undefined> {
+    const copy = (await this.#copies()).get(name);
+    return copy?.running === true ? copy.port : undefined;
   }
 
   async #copies(): Promise<ReadonlyMap<string, RunningCopy & { readonly port: number }>> {
@@ -73,10 +84,8 @@ export class DockerBranchHost implements BranchHost {
     );
   }
 
-  async #exec(words: readonly string[], input?: string): Promise<string> {
-    const { id } = await this.#opened();
-    const interactive = input === undefined ? [] : ["--interactive"];
-    return docker(["exec", ...interactive, id, "exai-branches", ...words], input === undefined ? {} : { input });
+  async #exec(words: readonly string[]): Promise<string> {
+    return docker(["exec", (await this.#opened()).id, "exai-branches", ...words]);
   }
 
   #opened(): Promise<BranchesContainer> {

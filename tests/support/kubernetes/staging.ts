@@ -129,7 +129,7 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
   };
 }
 
-/** A volume for the backups, where the cluster makes none by itself: a folder of its only node, which is this machine. */
+/** A volume for the backups, where the cluster makes none: a folder of its only node, which is this machine. */
 async function provideVolume(api: KubernetesApi, namespace: string): Promise<{ remove(): Promise<void> }> {
   const classes = await api.send("GET", "/apis/storage.k8s.io/v1/storageclasses");
   if ((classes.body as { items: unknown[] }).items.length > 0) return { remove: () => Promise.resolve() };

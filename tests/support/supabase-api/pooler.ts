@@ -86,7 +86,7 @@ async function message(socket: Socket): Promise<Buffer> {
   return bytes;
 }
 
-/** A startup message with the role in the place of `role.project`; a request to cancel as it is. */
+/** A startup message with the role in the place of `role.project`; a request to cancel unchanged. */
 function withoutProject(hello: Buffer): Buffer {
   const words = hello.subarray(8).toString("utf8").split("\0");
   const at = words.findIndex((word, index) => index % 2 === 0 && word === "user") + 1;
