@@ -1,5 +1,5 @@
 import { command } from "../../contract/fix.ts";
-import type { ProjectComparison } from "../../contract/supabase-project.ts";
+import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import type { DeferredEntry, FindingEntry, StackReport } from "../../policies/report/model.ts";
 import {
   coverage,

@@ -5,7 +5,7 @@ import type {
   FailedCall,
   ProjectComparison,
   SettingSection,
-} from "../../contract/supabase-project.ts";
+} from "../../contract/supabase/project.ts";
 import { PUBLIC_ENDPOINT, readApi, type ManagementAccess } from "./api.ts";
 import { wantedProject, type ProjectPlace, type WantedSetting } from "./wanted.ts";
 

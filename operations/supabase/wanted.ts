@@ -1,5 +1,5 @@
 import { Secret, Unknown, type Inputs, type ResourceGraph, type Value } from "../../contract/graph.ts";
-import type { ComparedSetting, SettingSection } from "../../contract/supabase-project.ts";
+import type { ComparedSetting, SettingSection } from "../../contract/supabase/project.ts";
 
 /** Where a stack's project is. */
 export type ProjectPlace =

@@ -1,4 +1,4 @@
-import type { ProjectComparison } from "../../contract/supabase-project.ts";
+import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import type { FindingEntry, PlanReport, StackReport } from "./model.ts";
 import { coverage, exceptionText, headline, placeOf, plural, projectLine, projectRows, whereOf } from "./summary.ts";
 

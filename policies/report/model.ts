@@ -1,5 +1,5 @@
 import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
-import type { ProjectComparison } from "../../contract/supabase-project.ts";
+import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import type { Database } from "../database/facts.ts";
 import { environmentOf, type Environment } from "../model/environment.ts";
 import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";

@@ -1,5 +1,5 @@
 import type { Exception } from "../model/exceptions.ts";
-import type { ProjectComparison } from "../../contract/supabase-project.ts";
+import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import { KINDS_FILE } from "../model/kinds.ts";
 import type { Entry, StackReport } from "./model.ts";
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { plan, renderPlan } from "../../cli/commands/plan.ts";
 import { SupabaseDatabase, type SupabaseTarget } from "../../components/database/supabase.ts";
-import type { ProjectComparison } from "../../contract/supabase-project.ts";
+import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { compareProject } from "../../operations/supabase/compare.ts";
 import type { PlanReport } from "../../policies/report/model.ts";
