@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { runnerSpec } from "../../components/backups/docker.ts";
 import { backupSchedules, drillTimes } from "../../components/backups/schedules.ts";
 import type { ContainerSpec } from "../../components/core/container-spec.ts";
+import { POSTGRES_UID } from "../../components/database/paths.ts";
 import { postgresSpec } from "../../components/database/postgres.ts";
 import { PATHS } from "../../components/core/paths.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
@@ -61,8 +62,14 @@ export async function buildPostgresImage(): Promise<string> {
   return (await docker(["image", "inspect", "--format", "{{.Id}}", tag])).trim();
 }
 
-/** Starts the database and waits until it is healthy; the runner waits for {@link PostgresStack.startRunner}. */
-export async function startPostgresStack(): Promise<PostgresStack> {
+/**
+ * Starts the database and waits until it is healthy; the runner waits for {@link PostgresStack.startRunner}.
+ *
+ * @param options.repositoryMegabytes a repository in memory that can be filled; as large as the disk by default
+ */
+export async function startPostgresStack(
+  options: { readonly repositoryMegabytes?: number } = {},
+): Promise<PostgresStack> {
   const image = await buildPostgresImage();
   const name = `exai-dbtest-${randomBytes(3).toString("hex")}`;
   const home = await mkdtemp(join(tmpdir(), `${name}-`));
@@ -84,9 +91,12 @@ export async function startPostgresStack(): Promise<PostgresStack> {
     hourlyRetentionDays: 7,
     weeklyRetentionDays: 90,
   });
+  const { repositoryMegabytes: size } = options;
+  const mount = `o=size=${String(size)}m,uid=${String(POSTGRES_UID)},gid=${String(POSTGRES_UID)},mode=0700`;
+  const limit = size === undefined ? [] : ["--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", mount];
   await docker(["network", "create", "--label", name, name]);
   for (const volume of [...Object.values(volumes), scratch])
-    await docker(["volume", "create", "--label", name, volume]);
+    await docker(["volume", "create", "--label", name, ...(volume === volumes.repository ? limit : []), volume]);
 
   const stack: PostgresStack = {
     name,

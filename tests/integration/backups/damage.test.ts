@@ -11,7 +11,7 @@ import { runVerb as run } from "../../support/verbs.ts";
 let stack: PostgresStack;
 
 beforeAll(async () => {
-  stack = await startPostgresStack();
+  stack = await startPostgresStack({ repositoryMegabytes: 224 });
   await run(migrateApply(stack.url));
   await stack.startRunner();
   await firstBackup(stack);
@@ -71,11 +71,29 @@ describe("a verification", () => {
     }
   });
 
-  it("of the repaired repository is sound again, and finds one without room", async () => {
+  it("of the repaired repository is sound again, and finds one without room, which loses nothing once it has some", async () => {
     expect((await verified()).data.findings).toEqual([]);
     expect(await damaged()).toBe("0");
-    const found = await inRunner("VERIFY_FREE_MEGABYTES=999999999 exai-verify || true");
-    expect(found).toContain("repository-full\trepository");
+    await inRunner(`cat /dev/zero > ${REPOSITORY}/filler || true`);
+    const segment = await stack.sql(
+      "create table public.kept (); select pg_walfile_name(pg_switch_wal()); insert into public.kept default values",
+    );
+    await expect
+      .poll(() => stack.sql("select failed_count > 0 from pg_stat_archiver"), { timeout: 60_000 })
+      .toBe("t\n");
+    expect((await verified()).data.findings.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(["repository-full", "archive-failing"]),
+    );
+    expect(Number(await damaged())).toBeGreaterThan(0);
+    await inRunner(`rm ${REPOSITORY}/filler`);
+    await expect
+      .poll(() => stack.sql(`select last_archived_wal >= '${segment.trim()}' from pg_stat_archiver`), {
+        timeout: 90_000,
+      })
+      .toBe("t\n");
+    expect((await verified()).data.findings).toEqual([]);
+    expect(await damaged()).toBe("0");
+    expect(await stack.sql("select count(*) from public.kept")).toBe("1\n");
   });
 
   it("finds a runner that was killed in the midst of a backup, and loses nothing", async () => {
@@ -89,6 +107,7 @@ describe("a verification", () => {
     await expect
       .poll(async () => (await verified()).data.findings.map(({ code }) => code), { timeout: 60_000 })
       .toEqual(["runner-interrupted"]);
+    expect(Number(await damaged())).toBeGreaterThan(0);
     expect(await stack.sql("select count(*) from auth.users")).toBe("1\n");
   });
 });

@@ -582,6 +582,22 @@ describe("a database that is down", () => {
   });
 });
 
+describe("a database that was restored to an earlier time", () => {
+  it("gets the rows of sessions that still run", async () => {
+    const { client, call } = await connected(bearer(ALICE));
+    await stack.sql("delete from public.mcp_sessions; delete from public.sessions; delete from public.deployments");
+    const answer = await call("chat", { provider: "kimi", prompt: "still there?" });
+    expect(answer.isError).not.toBe(true);
+    await until(
+      "the call is recorded",
+      async () =>
+        (await stack.sql("select count(*) from public.tool_calls where mcp_session_id is not null")) === "1\n",
+    );
+    expect(await stack.sql("select count(*) from public.mcp_sessions")).toBe("1\n");
+    await client.close();
+  });
+});
+
 describe("through the server's own login", () => {
   it("no user, no anon and not the server itself reaches a row of another user, with any command on any table", async () => {
     await stack.sql(ROWS_OF_ALICE);

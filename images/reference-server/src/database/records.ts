@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Provider } from "../environment.ts";
 import type { Log } from "../log.ts";
-import type { Database, DatabaseState, User } from "./database.ts";
+import type { Database, DatabaseState, User, UserTransaction } from "./database.ts";
 import { takeToken, type LimitName } from "./rate-limits.ts";
 import { Refusal } from "./unavailable.ts";
 
@@ -25,6 +25,8 @@ export interface SessionRows {
   readonly session: string;
   /** Of `mcp_sessions`. */
   readonly mcpSession: string;
+  /** The identifier that its client sends. */
+  readonly mcpSessionId: string;
 }
 
 /** One request to a provider. */
@@ -121,15 +123,11 @@ export class Records {
 
   /** Begins an MCP session. @throws UnknownUser */
   async beginSession(user: User, mcpSessionId: string): Promise<SessionRows> {
-    const rows: SessionRows = { user, session: randomUUID(), mcpSession: randomUUID() };
+    const rows: SessionRows = { user, session: randomUUID(), mcpSession: randomUUID(), mcpSessionId };
     await knownUser(() =>
       this.#database.forUser(user, async (transaction) => {
         await takeToken(transaction, user.id, "requests");
-        await transaction.asUser("insert into public.sessions (id, user_id) values ($1, $2)", [rows.session, user.id]);
-        await transaction.asServer(
-          `insert into public.mcp_sessions (id, user_id, session_id, mcp_session_id, slot) values ($1, $2, $3, $4, $5)`,
-          [rows.mcpSession, user.id, rows.session, mcpSessionId, this.#writer.slot ?? null],
-        );
+        await this.#writeSession(transaction, rows);
         await transaction.asServer(
           `insert into public.audit_log (user_id, action, target_type, target_id, release, slot)
            values ($1, 'session.begin', 'mcp_session', $2, $3, $4)`,
@@ -166,7 +164,7 @@ export class Records {
 
   async toolCall(rows: SessionRows, tool: string, outcome: "ok" | "error", milliseconds: number): Promise<void> {
     await this.#tried("a call of a tool", () =>
-      this.#database.forUser(rows.user, async ({ asServer, asUser }) => {
+      this.#inSession(rows, async ({ asServer, asUser }) => {
         await asServer(
           `insert into public.tool_calls (id, user_id, mcp_session_id, tool, outcome, duration_ms) values ($1, $2, $3, $4, $5, $6)`,
           [randomUUID(), rows.user.id, rows.mcpSession, tool, outcome, Math.round(milliseconds)],
@@ -184,7 +182,7 @@ export class Records {
   async question(rows: SessionRows, prompt: string, conversation: string | undefined): Promise<string | undefined> {
     const { user, session } = rows;
     return knownUser(() =>
-      this.#database.forUser(user, async (transaction) => {
+      this.#inSession(rows, async (transaction) => {
         await takeToken(transaction, user.id, "chats");
         const { asUser } = transaction;
         const id = conversation ?? randomUUID();
@@ -281,22 +279,48 @@ export class Records {
   async #seen(): Promise<void> {
     const { release, version, slot = null } = this.#writer;
     try {
-      await this.#database.asServer(async (query) => {
-        if (this.#recorded)
-          await query("update public.deployments set last_seen_at = now() where id = $1", [this.#process]);
-        else
-          await query("insert into public.deployments (id, release, version, slot, host) values ($1, $2, $3, $4, $5)", [
-            this.#process,
-            release,
-            version,
-            slot,
-            hostname(),
-          ]);
-      });
+      await this.#database.asServer((query) =>
+        query(
+          `insert into public.deployments (id, release, version, slot, host) values ($1, $2, $3, $4, $5)
+           on conflict (id) do update set last_seen_at = now()`,
+          [this.#process, release, version, slot, hostname()],
+        ),
+      );
       this.#recorded = true;
     } catch (error) {
       this.#log.debug("the process is not recorded", { error: String(error) });
     }
+  }
+
+  /**
+   * A transaction of a session. A database that was restored to an earlier time lacks the rows of sessions that began later and still
+   * run: they are written again.
+   */
+  async #inSession<Result>(
+    rows: SessionRows,
+    work: (transaction: UserTransaction) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await this.#database.forUser(rows.user, work);
+    } catch (error) {
+      const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+      if (code !== "23503" || typeof constraint !== "string" || !/session(_id)?_fkey$/.test(constraint)) throw error;
+      await this.#database.forUser(rows.user, (transaction) => this.#writeSession(transaction, rows));
+      return this.#database.forUser(rows.user, work);
+    }
+  }
+
+  async #writeSession({ asUser, asServer }: UserTransaction, rows: SessionRows): Promise<void> {
+    const { user, session, mcpSession, mcpSessionId } = rows;
+    await asUser("insert into public.sessions (id, user_id) values ($1, $2) on conflict do nothing", [
+      session,
+      user.id,
+    ]);
+    await asServer(
+      `insert into public.mcp_sessions (id, user_id, session_id, mcp_session_id, slot) values ($1, $2, $3, $4, $5)
+       on conflict do nothing`,
+      [mcpSession, user.id, session, mcpSessionId, this.#writer.slot ?? null],
+    );
   }
 
   /** Repeats what must not fail the request, because its work is done; what cannot be written is logged. */
