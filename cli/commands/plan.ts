@@ -22,7 +22,7 @@ import { RULES } from "../../policies/rules/index.ts";
 import { loadProgram } from "../../synth/lazy.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { resultOf, type Verb } from "../events.ts";
-import { reportBlocks } from "../format/plan.ts";
+import { reportBlocks } from "../format/plan/plan.ts";
 import { writeOutput } from "../output-file.ts";
 import { blocksText } from "../render/blocks.ts";
 import type { PlanFormat, PlanResult } from "../results.ts";

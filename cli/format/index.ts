@@ -19,8 +19,8 @@ import { formatMigrateReconcile, formatMigrateVerify } from "./migrate/ledger.ts
 import { formatMigrateLint } from "./migrate/lint.ts";
 import { formatLog } from "./log.ts";
 import { formatMigrateApply, formatMigratePlan, formatMigrateTest } from "./migrate/migrate.ts";
-import { formatAudit, formatPlan } from "./plan.ts";
-import { formatPreview } from "./preview.ts";
+import { formatAudit, formatPlan } from "./plan/plan.ts";
+import { formatPreview } from "./plan/preview.ts";
 import { formatDown, formatEnvironment, formatStatus, formatSynth, formatUp } from "./stack.ts";
 import { formatRolloutChange } from "./rollout/change.ts";
 import { formatInPlace, formatRestoreAbort } from "./restore-in-place.ts";

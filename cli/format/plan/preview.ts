@@ -1,10 +1,10 @@
-import { command } from "../../contract/fix.ts";
-import type { ChangeReason } from "../../platforms/compose/apply.ts";
-import type { Change } from "../../platforms/pulumi/changes.ts";
-import type { ComposePreview, PreviewResult, ServicePreview } from "../../platforms/results.ts";
-import { heading, lines, next, type Block, type Formatter } from "./block.ts";
-import { leftText } from "./migrate/migrate.ts";
-import { count } from "./units.ts";
+import { command } from "../../../contract/fix.ts";
+import type { ChangeReason } from "../../../platforms/compose/apply.ts";
+import type { Change } from "../../../platforms/pulumi/changes.ts";
+import type { ComposePreview, PreviewResult, ServicePreview } from "../../../platforms/results.ts";
+import { heading, lines, next, type Block, type Formatter } from "../block.ts";
+import { leftText } from "../migrate/migrate.ts";
+import { count } from "../units.ts";
 
 /** `preview`. */
 export const formatPreview: Formatter<PreviewResult> = (result) => {

@@ -1,6 +1,6 @@
-import { command } from "../../contract/fix.ts";
-import type { ProjectComparison } from "../../contract/supabase/project.ts";
-import type { DeferredEntry, FindingEntry, StackReport } from "../../policies/report/model.ts";
+import { command } from "../../../contract/fix.ts";
+import type { ProjectComparison } from "../../../contract/supabase/project.ts";
+import type { DeferredEntry, FindingEntry, StackReport } from "../../../policies/report/model.ts";
 import {
   coverage,
   exceptionText,
@@ -10,9 +10,9 @@ import {
   projectLine,
   projectRows,
   whereOf,
-} from "../../policies/report/summary.ts";
-import type { PlanResult } from "../results.ts";
-import { heading, lines, next, type Block, type Text, type Tone } from "./block.ts";
+} from "../../../policies/report/summary.ts";
+import type { PlanResult } from "../../results.ts";
+import { heading, lines, next, type Block, type Text, type Tone } from "../block.ts";
 
 const TONES: Readonly<Record<StackReport["decision"], Tone>> = {
   clean: "good",
