@@ -1,9 +1,11 @@
 /**
  * Uploads through the server in a container of 512 MB, with a real PostgreSQL, the local object store, and a provider that speaks the used
  * part of Kimi's API: memory at 5 and 10 uploads at once, the share that arrives at the provider with and without retries when
- * store and provider fail, and 200 clients on a pool that a lock holds.
+ * store and provider fail, and 200 clients on a pool that a lock holds,
+ * with a short queue.
  *
- *   node bench/uploads.ts [--megabytes 64] [--faulty 60] [--failures 0.2] [--hold 5] [--json FILE]
+ *   node bench/uploads.ts [--megabytes 64] [--faulty 60] [--failures 0.2] [--hold 5] [--queue 20]
+ *     [--json FILE]
  */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -27,6 +29,7 @@ const { values: args } = parseArgs({
     faulty: { type: "string", default: "60" },
     failures: { type: "string", default: "0.2" },
     hold: { type: "string", default: "5" },
+    queue: { type: "string", default: "20" },
     json: { type: "string" },
   },
 });
@@ -132,7 +135,7 @@ try {
 
   /** @param interval seconds after which a refused client comes back; undefined: those of `retry-after` */
   async function measurePool(interval: number | undefined) {
-    const server = await start();
+    const server = await start({ EXAI_DATABASE_QUEUE: args.queue });
     const holder = new pg.Client({ connectionString: stack.url });
     await holder.connect();
     await new Uploader(server.url, user(0)).read();
@@ -146,7 +149,8 @@ try {
         const client = new Uploader(server.url, user(index));
         for (let request = 0; request < REQUESTS; request += 1) {
           const asked = performance.now();
-          tries += await client.readUntilAnswered(interval);
+          const more = await client.readUntilAnswered(interval);
+          tries += more;
           milliseconds.push(performance.now() - asked);
         }
       }),
