@@ -1,5 +1,5 @@
 export { absentFromCluster } from "./absent.ts";
-export { awaitSlots } from "./await-slots.ts";
+export { awaitGone, awaitSlots } from "./await-slots.ts";
 export { clusterLogs } from "./logs.ts";
 export { clusterStatus } from "./status.ts";
 export { clusterGuard } from "./release-guard.ts";

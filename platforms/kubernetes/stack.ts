@@ -44,7 +44,12 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       return yield* (await loadEngine()).enginePreview(clusterTarget(declared), signal, reach);
     },
     down: async function* (options) {
-      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options, { prepare: reach });
+      return yield* (await loadEngine()).engineDown(clusterTarget(declared), options, {
+        prepare: reach,
+        finish: async function* (settings) {
+          yield* (await loadKubernetes()).awaitGone(settings, options.signal);
+        },
+      });
     },
     status: async () => (await loadKubernetes()).clusterStatus(declared),
     logs: async function* (options) {

@@ -14,6 +14,8 @@ export interface DownSteps {
   readonly prepare?: Prepare;
   /** After the question: removes what uses the engine's resources and the engine does not know. */
   readonly confirmed?: () => Promise<void>;
+  /** After the deletion, whose end the engine does not wait for everywhere. */
+  readonly finish?: Prepare;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface DownSteps {
 export async function* engineDown(
   target: EngineTarget,
   { volumes, confirm, signal }: DownOptions,
-  { prepare, confirmed }: DownSteps = {},
+  { prepare, confirmed, finish }: DownSteps = {},
 ): Operation<EngineDown> {
   const { stack } = target;
   const { engine, settings } = yield* timed("open", `open stack ${stack}`, () => openEngine(target));
@@ -34,6 +36,7 @@ export async function* engineDown(
   const protectedUrns = async () => (await engine.resources()).filter(({ protect }) => protect).map(({ urn }) => urn);
   if (volumes) await engine.unprotect((await protectedUrns()).filter((urn) => !opensRemoteData(urn, settings)));
   const { counts } = yield* engine.destroy({ signal });
+  if (finish !== undefined) yield* finish(settings);
   const kept = (await protectedUrns()).map((urn) => nameOf(urn)).sort();
   const data = volumes ? "removed" : kept.length > 0 ? "kept" : "none";
   return { platform: "pulumi", local, stack, deleted: counts.delete ?? 0, counts, data, kept };

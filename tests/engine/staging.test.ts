@@ -23,7 +23,7 @@ describe.skipIf(!possible)(
 
     beforeAll(async () => {
       staging = await prepareStaging(kubeconfig);
-      await staging.checkout.init("staging");
+      await staging.init();
     }, 1_800_000);
 
     afterAll(async () => {

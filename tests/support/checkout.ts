@@ -53,10 +53,15 @@ export class Checkout {
     writeFileSync(file, stringify({ waivers: [...waivers, { ...exception, owner: "tests", expires }] }));
   }
 
-  /** Makes the stack in the backend. */
-  async init(stack: string): Promise<void> {
-    const ran = await this.pulumi(["stack", "init", stack]);
-    if (ran.code !== 0) throw new Error(`pulumi stack init ${stack}: ${ran.stderr}`);
+  /** Makes the stack in the backend, and puts secret settings into its file, encrypted. */
+  async init(stack: string, secrets: Readonly<Record<string, string>> = {}): Promise<void> {
+    const run = async (...words: readonly string[]) => {
+      const ran = await this.pulumi([...words]);
+      if (ran.code !== 0) throw new Error(`pulumi ${words.slice(0, 3).join(" ")}: ${ran.stderr}`);
+    };
+    await run("stack", "init", stack);
+    for (const [key, value] of Object.entries(secrets))
+      await run("config", "set", `exai:${key}`, value, "--secret", "--stack", stack);
   }
 
   /** Runs the CLI of the engine as it is typed. */

@@ -90,6 +90,25 @@ export class SlotObjects {
       await sleep(500, undefined, { signal });
     }
   }
+
+  /**
+   * Waits until a Deployment that is being deleted is gone, with its pods, which drain first.
+   *
+   * @throws UserError at the deadline
+   */
+  async gone(slot: Slot, signal: AbortSignal, seconds: number): Promise<void> {
+    const deadline = performance.now() + seconds * 1000;
+    while ((await this.deployment(slot))?.metadata.deletionTimestamp !== undefined) {
+      if (performance.now() > deadline)
+        throw new UserError(
+          "timeout",
+          `slot ${slot}`,
+          `is not gone after ${String(seconds)} s`,
+          `kubectl --namespace ${this.cluster.namespace} get pods --selector ${LABELS.slot}=${slot}`,
+        );
+      await sleep(500, undefined, { signal });
+    }
+  }
 }
 
 export function containerOf(pod: Pod): ContainerStatus | undefined {

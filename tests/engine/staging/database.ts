@@ -16,7 +16,10 @@ async function runJob(
   const { spec } = (cronJob?.spec as { jobTemplate: { spec: JobSpec } }).jobTemplate;
   const template = structuredClone(spec.template);
   Object.assign(template.spec.containers[0] ?? {}, container);
-  const metadata = { name, namespace };
+  // As kubectl makes it of the CronJob: its end is the Job's.
+  const uid = cronJob?.metadata.uid;
+  const owner = { apiVersion: "batch/v1", kind: "CronJob", name: "backup-daily", uid, controller: true };
+  const metadata = { name, namespace, ownerReferences: [owner] };
   await api.apply({ apiVersion: "batch/v1", kind: "Job", metadata, spec: { ...spec, template, backoffLimit: 0 } });
   const pod = await api.until(`the pod of ${name}`, 60, async () => {
     const [found] = await api.list("v1", "Pod", namespace, { "batch.kubernetes.io/job-name": name });

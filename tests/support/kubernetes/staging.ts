@@ -32,6 +32,8 @@ export interface StagingStack {
   readonly checkout: Checkout;
   /** Releases by digest, as the nodes know them: the first of the stack, and one that follows it. */
   readonly images: { readonly first: string; readonly second: string };
+  /** Makes the stack in the engine's backend, with its secrets. */
+  init(): Promise<void>;
   /** Makes the gateway's certificate, as its operator does once the namespace is there. */
   certify(): Promise<void>;
   /** Address of the gateway's Service. */
@@ -57,6 +59,12 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
   const volume = await provideVolume(api, namespace);
   supabase.world.addProject({ ref: PARENT, name: "exai", organization: "acme", region: "eu-central-1" });
   const checkout = new Checkout();
+  const init = () =>
+    checkout.init("staging", {
+      supabaseAccessToken: `sbp_${"0".repeat(40)}`,
+      kimiApiKey: "kimi-key-of-the-test",
+      glmApiKey: "glm-key-of-the-test",
+    });
   checkout.configure("staging", {
     image: images.first,
     backupImage: images.postgres,
@@ -74,9 +82,6 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     ...(gateway.image === undefined ? {} : { gatewayImage: gateway.image }),
     supabaseEndpoint: supabase.url,
     supabaseProjectRef: PARENT,
-    supabaseAccessToken: `sbp_${"0".repeat(40)}`,
-    kimiApiKey: "kimi-key-of-the-test",
-    glmApiKey: "glm-key-of-the-test",
     // The node of a test cluster is small, and other tests keep it busy.
     serverCpus: "0.6",
     serverMemory: "192",
@@ -101,6 +106,7 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     supabase,
     database,
     checkout,
+    init,
     images,
     certify: async () => {
       await cluster.apply(certificate(namespace, hostname), "exai-test");
