@@ -274,6 +274,16 @@ describe("limits", () => {
 });
 
 describe("uploads", () => {
+  // The tests look at an upload more often than a user may.
+  beforeAll(async () => {
+    await stack.sql(
+      `insert into public.rate_limits (user_id, name, per_minute, burst) values ('${ALICE}', 'requests', 60000, 10000)`,
+    );
+  });
+  afterAll(async () => {
+    await stack.sql("delete from public.rate_limits where user_id is not null");
+  });
+
   const TUS = { "tus-resumable": "1.0.0" };
   const metadata = (values: Readonly<Record<string, string>>) =>
     Object.entries(values)
@@ -491,7 +501,7 @@ describe("uploads", () => {
     expect(await reason(await begin(6, { filename: "a.txt" }))).toBe("429 rate-limit");
     // The empty bucket goes with its limit: the next uploads do not wait for it to fill.
     await stack.sql(
-      "delete from public.rate_limits where user_id is not null; delete from public.rate_limit_buckets where name = 'uploads'",
+      "delete from public.rate_limits where user_id is not null and name = 'uploads'; delete from public.rate_limit_buckets where name = 'uploads'",
     );
   });
 
