@@ -46,12 +46,14 @@ export function createStore(objects: Objects, secret: string): Server {
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const { code } = error as { code?: unknown };
   // A body that was cut has no one who waits for an answer.
-  if (response.headersSent || (request.destroyed && !request.complete)) {
+  const cut = code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ECONNRESET";
+  if (response.headersSent || cut || (request.destroyed && !request.complete)) {
     response.destroy();
     return;
   }
-  const full = (error as { code?: unknown }).code === "ENOSPC";
+  const full = code === "ENOSPC";
   const status = error instanceof StoreError ? error.status : full ? 507 : 500;
   if (status >= 500)
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
