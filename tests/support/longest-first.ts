@@ -19,6 +19,7 @@ export const LONG_FILES: readonly string[] = [
   "tests/integration/database/reconcile.test.ts",
   "tests/integration/local/up.test.ts",
   "tests/integration/rollout/cutover.test.ts",
+  "tests/integration/rollout/chaos-up.test.ts",
   "tests/integration/rollout/schema.test.ts",
   "tests/integration/docs/console.test.ts",
   "tests/integration/monitoring/promtool.test.ts",

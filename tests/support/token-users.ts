@@ -16,11 +16,11 @@ export interface IssuedToken {
 }
 
 /** Signs a token as an issuer does. */
-export function signToken(key: string, lifetimeSeconds: number): IssuedToken {
+export function signToken(key: string, lifetimeSeconds: number, sub = "test"): IssuedToken {
   const expires = Math.floor(Date.now() / 1000) + lifetimeSeconds;
   const kid = keyId(key);
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const body = `${part({ alg: "HS256", typ: "JWT", kid })}.${part({ sub: "test", exp: expires })}`;
+  const body = `${part({ alg: "HS256", typ: "JWT", kid })}.${part({ sub, exp: expires })}`;
   return { token: `${body}.${createHmac("sha256", key).update(body).digest("base64url")}`, expires, kid };
 }
 

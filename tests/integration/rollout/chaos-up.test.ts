@@ -1,20 +1,45 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
+import { SERVER_PATHS } from "../../../contract/server.ts";
+import { docker } from "../../../operations/docker/cli.ts";
+import { openStack } from "../../../platforms/stack.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { failures } from "../../support/load/http.ts";
 import { Load } from "../../support/load/load.ts";
+import { SignedInUsers } from "../../support/load/signed-in.ts";
 import { LocalInstance, BRIEF_GATES } from "../../support/local-instance.ts";
 import { until } from "../../support/rollout/stack.ts";
+import { signToken } from "../../support/token-users.ts";
 
 let instance: LocalInstance;
 let controller: ChildProcess | undefined;
+/** Answers as Kimi does, on this machine, which containers reach by the address of Docker's own bridge. */
+const provider = createServer((request, response) => {
+  request.resume();
+  const answer = { choices: [{ message: { content: "answer" } }], usage: { prompt_tokens: 1, completion_tokens: 1 } };
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+});
 beforeAll(async () => {
+  const [port, bridge] = await Promise.all([
+    freePort(),
+    docker(["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]),
+  ]);
+  provider.listen(port, bridge.trim());
+  await once(provider, "listening");
   instance = await LocalInstance.create("chaos");
-  await instance.events(["up"]);
+  const kimi = { kimiUrl: `http://${bridge.trim()}:${String(port)}/v1`, kimiApiKey: "key" };
+  await instance.events(["up"], { ...kimi, grafana: "false" });
 }, 300_000);
 afterAll(async () => {
   controller?.kill("SIGKILL");
+  provider.closeAllConnections();
+  provider.close();
   await instance.remove();
 }, 120_000);
 
@@ -68,4 +93,66 @@ it("`up` in the middle of a rollout is refused while a controller leads it, and 
     `chaos: up at 25 %: ${JSON.stringify({ requests: requests.length, failed, mcpFailed: mcp.failed.length, mcpWrongSlot: mcp.wrongSlot })}\n`,
   );
   expect({ failed, mcpFailed: mcp.failed, wrong: mcp.wrongSlot }).toEqual({ failed: 0, mcpFailed: [], wrong: 0 });
+}, 300_000);
+
+it("users with an account keep their questions through a cutover and a rollback, and are never refused", async () => {
+  const accounts = Array.from({ length: 4 }, (_, number) => `00000000-0000-4000-8000-00000000000${String(number)}`);
+  const secrets = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
+  const ids = { instance: instance.name, homeDirectory: join(".exai", instance.name) };
+  const ports = Object.entries(instance.ports).map(([key, value]) => [key, String(value)]);
+  const { main } = openStack("local", { ...ids, ...(Object.fromEntries(ports) as Record<string, string>) }).branches({
+    signal: new AbortController().signal,
+  });
+  const database = new pg.Client(main);
+  await database.connect();
+  const rows = async (sql: string) => (await database.query<Record<string, unknown>>(sql)).rows;
+  try {
+    for (const id of accounts)
+      await database.query(
+        `with account as (insert into auth.users (id) values ('${id}') returning id)
+         insert into public.rate_limits (user_id, name, per_minute, burst)
+           select id, name, 100000, 1000 from account, unnest(array['requests', 'chats']) as name`,
+      );
+    const router = `http://127.0.0.1:${String(instance.ports.httpPort)}`;
+    const tokens = accounts.map((id) => ({ id, token: signToken(secrets["generated-jwt"] ?? "", 3600, id).token }));
+    const users = new SignedInUsers(router, tokens);
+    const answers = () => accounts.map((id) => users.answered.get(id)?.length ?? 0);
+    const goOn = async (when: string) => {
+      const before = answers();
+      await until(when, 60, () =>
+        Promise.resolve(answers().every((count, number) => count > (before[number] ?? 0) + 6)),
+      );
+    };
+    try {
+      await goOn("answers");
+      const steps = ["--steps", "50,100", "--hold", "2s", "--bake", "2s"];
+      await instance.events(["cutover", "--image", LOCAL_IMAGES.referenceServer, ...steps, "--again"], BRIEF_GATES);
+      await goOn("answers after the cutover");
+      await instance.events(["rollback"]);
+      await goOn("answers after the rollback");
+    } finally {
+      await users.stop();
+    }
+    expect(users.failures).toEqual([]);
+    expect(
+      await rows(
+        `select slot, count(distinct t.user_id)::int as users from public.tool_calls as t
+           join public.mcp_sessions as s on s.id = t.mcp_session_id group by slot order by slot`,
+      ),
+    ).toEqual([
+      { slot: "blue", users: accounts.length },
+      { slot: "green", users: accounts.length },
+    ]);
+    // Each user's rows have that user's questions alone, and all that were answered.
+    for (const { id, token } of tokens) {
+      const kept = await rows(`select content from public.messages where user_id = '${id}' and role = 'user'`);
+      const contents = new Set(kept.map(({ content }) => content));
+      expect((users.answered.get(id) ?? []).filter((question) => !contents.has(question))).toEqual([]);
+      expect(kept.filter(({ content }) => !String(content).endsWith(id))).toEqual([]);
+      const read = await fetch(router + SERVER_PATHS.conversations, { headers: { authorization: `Bearer ${token}` } });
+      expect(read.status).toBe(200);
+    }
+  } finally {
+    await database.end();
+  }
 }, 300_000);
