@@ -105,7 +105,7 @@ export function rolloutTests(staging: () => StagingStack): void {
       expect(await applied()).toBe(EXPAND);
       const after = await objects();
       const changed = [...after].filter(([name, version]) => before.get(name) !== version).map(([name]) => name);
-      const own = changed.filter((name) => !name.includes("exai-rollout"));
+      const own = changed.filter((name) => !/exai-(rollout|audit)/.test(name));
       expect(own.sort()).toEqual([
         "Deployment server-green",
         `HTTPRoute ${ROUTING_NAMES.shared.http}`,
@@ -189,7 +189,7 @@ export function rolloutTests(staging: () => StagingStack): void {
       try {
         await begun("shift-50");
         const pods = await staging().pods("green");
-        const unlike = { backupTimeZone: "Europe/Berlin" };
+        const unlike = { backupTimeZone: "Asia/Tokyo" };
         checkout.configure("staging", unlike);
         const served = await underLoad(async () => {
           expect((await exai(["up", "staging", "--yes"])).at(-1)?.data?.changes).toBeGreaterThan(0);
