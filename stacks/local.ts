@@ -15,7 +15,7 @@ import { DockerServer } from "../components/server/docker.ts";
 import { hostRoutesDirectory } from "../contract/envoy/names.ts";
 import { BACKUPS_KEY, GENERATED, generatedName, ROTATED_KEY } from "../contract/engine/names.ts";
 import { LOCAL_IMAGES } from "../contract/images.ts";
-import { OBJECT_STORE } from "../contract/object-store.ts";
+import { OBJECT_STORE } from "../contract/storage/object-store.ts";
 import { alertTargets, watchedBackups } from "./monitoring.ts";
 import { handOver, refuseCompose } from "./hand-over.ts";
 import { accessKeysOf, serverEnvironment, slotSecrets } from "./server.ts";

@@ -7,7 +7,7 @@ import {
   type ServerSecrets,
   type SlotSecrets,
 } from "../components/server/environment.ts";
-import { OBJECT_STORE } from "../contract/object-store.ts";
+import { OBJECT_STORE } from "../contract/storage/object-store.ts";
 import { accessKeys, accessKeyText } from "../contract/envoy/access.ts";
 import type { Settings } from "./settings.ts";
 import { SETTINGS, type SettingKey } from "./settings/table.ts";

@@ -1,5 +1,5 @@
 import { slotHost } from "../../contract/envoy/names.ts";
-import { OBJECT_STORE } from "../../contract/object-store.ts";
+import { OBJECT_STORE } from "../../contract/storage/object-store.ts";
 import { SLOTS } from "../../contract/slots.ts";
 
 /** A component that opens connections to another one; an end outside of the stack is `HOST` or `INTERNET`. */

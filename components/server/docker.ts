@@ -2,7 +2,7 @@ import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { SLOTS, type Slot } from "../../contract/slots.ts";
 import { EGRESS_PORT } from "../../contract/envoy/names.ts";
-import { OBJECT_STORE } from "../../contract/object-store.ts";
+import { OBJECT_STORE } from "../../contract/storage/object-store.ts";
 import { SECRETS_DIRECTORY, SERVER_UID } from "../../contract/server.ts";
 import { ExaiComponent } from "../core/component.ts";
 import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { LABELS } from "../../contract/labels.ts";
-import { OBJECT_STORE, storageKey } from "../../contract/object-store.ts";
+import { OBJECT_STORE, storageKey } from "../../contract/storage/object-store.ts";
 import { ExaiComponent } from "../core/component.ts";
 import type { ContainerSpec, DockerPlatform } from "../core/container-spec.ts";
 import { hardenedContainer } from "../core/container.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { storageKey } from "../../../contract/object-store.ts";
+import { storageKey } from "../../../contract/storage/object-store.ts";
 import { createStore } from "../../../images/object-store/src/http.ts";
 import { Objects } from "../../../images/object-store/src/objects.ts";
 import { TOKEN_KEY } from "./client.ts";

@@ -1,4 +1,4 @@
-import { OBJECT_STORE } from "../../../contract/object-store.ts";
+import { OBJECT_STORE } from "../../../contract/storage/object-store.ts";
 
 // Probes the store of the same container. Exit code 0: the answer was 200.
 const { status } = await fetch(`http://127.0.0.1:${String(OBJECT_STORE.port)}/status`, {

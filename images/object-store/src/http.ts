@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { readMetadata, TUS_VERSION, wholeNumber } from "../../../contract/storage/tus.ts";
 import { Objects, StoreError } from "./objects.ts";
 import { roleOf } from "./token.ts";
 
 const RESUMABLE = "/storage/v1/upload/resumable";
 const OBJECT = "/storage/v1/object/";
-const VERSION = "1.0.0";
 
 type Answer = (request: IncomingMessage, response: ServerResponse, rest: string) => Promise<void>;
 
@@ -84,19 +84,16 @@ function createBucket(objects: Objects): Answer {
 function begin(objects: Objects): Answer {
   return async (request, response) => {
     const { headers } = request;
-    const metadata = new Map(
-      String(headers["upload-metadata"] ?? "")
-        .split(",")
-        .map((pair) => pair.trim().split(" "))
-        .map(([name = "", value = ""]) => [name, Buffer.from(value, "base64").toString("utf8")]),
-    );
-    const size = count(headers["upload-length"]);
+    const metadata = readMetadata(headers["upload-metadata"]);
+    const size = wholeNumber(headers["upload-length"]);
     const [bucket = "", name = ""] = ["bucketName", "objectName"].map((key) => metadata.get(key));
     if (size === undefined || bucket.includes("/") || bucket === "" || name === "" || /(^|\/)\.{1,2}(\/|$)/.test(name))
       throw new StoreError(400, "an upload needs a length, a bucket and a name");
     const contentType = metadata.get("contentType") ?? "application/octet-stream";
     const id = await objects.begin({ bucket, name, size, contentType }, headers["x-upsert"] === "true");
-    response.writeHead(201, { "tus-resumable": VERSION, location: `${RESUMABLE}/${id}`, "content-length": 0 }).end();
+    response
+      .writeHead(201, { "tus-resumable": TUS_VERSION, location: `${RESUMABLE}/${id}`, "content-length": 0 })
+      .end();
   };
 }
 
@@ -104,7 +101,7 @@ function progress(objects: Objects): Answer {
   return async (_request, response, rest) => {
     const { info, received } = await objects.progress(rest.slice(1));
     const headers = { "upload-offset": received, "upload-length": info.size, "cache-control": "no-store" };
-    response.writeHead(200, { "tus-resumable": VERSION, ...headers }).end();
+    response.writeHead(200, { "tus-resumable": TUS_VERSION, ...headers }).end();
   };
 }
 
@@ -112,17 +109,17 @@ function append(objects: Objects): Answer {
   return async (request, response, rest) => {
     if (request.headers["content-type"] !== "application/offset+octet-stream")
       throw new StoreError(415, "the content type is not that of a part");
-    const offset = count(request.headers["upload-offset"]);
+    const offset = wholeNumber(request.headers["upload-offset"]);
     if (offset === undefined) throw new StoreError(400, "a part needs an offset");
     const received = await objects.append(rest.slice(1), offset, request.iterator({ destroyOnReturn: false }));
-    response.writeHead(204, { "tus-resumable": VERSION, "upload-offset": received }).end();
+    response.writeHead(204, { "tus-resumable": TUS_VERSION, "upload-offset": received }).end();
   };
 }
 
 function abandon(objects: Objects): Answer {
   return async (_request, response, rest) => {
     await objects.abandon(rest.slice(1));
-    response.writeHead(204, { "tus-resumable": VERSION }).end();
+    response.writeHead(204, { "tus-resumable": TUS_VERSION }).end();
   };
 }
 
@@ -147,9 +144,4 @@ function remove(objects: Objects): Answer {
 function place(rest: string): [bucket: string, name: string] {
   const slash = rest.indexOf("/");
   return [rest.slice(0, slash), rest.slice(slash + 1)];
-}
-
-function count(text: string | string[] | undefined): number | undefined {
-  const value = typeof text === "string" && /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-  return Number.isSafeInteger(value) ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { OBJECT_STORE } from "../../../contract/object-store.ts";
+import { OBJECT_STORE } from "../../../contract/storage/object-store.ts";
 import { createStore } from "./http.ts";
 import { Objects } from "./objects.ts";
 

@@ -1,5 +1,5 @@
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { OBJECT_STORE } from "../../../contract/object-store.ts";
+import { OBJECT_STORE } from "../../../contract/storage/object-store.ts";
 import { SLOTS } from "../../../contract/slots.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { FileJournalStore } from "../../../operations/rollout/local/file-journal.ts";

@@ -10,7 +10,7 @@ import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scramVerifier } from "../../../components/secrets/scram.ts";
-import { storageKey } from "../../../contract/object-store.ts";
+import { storageKey } from "../../../contract/storage/object-store.ts";
 import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
 import { createStore } from "../../../images/object-store/src/http.ts";
 import { Objects } from "../../../images/object-store/src/objects.ts";

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
 import { MONITORING_PORTS } from "../../../components/monitoring/docker-jobs.ts";
 import { ADMIN_PORT, EGRESS_PORT, OBSERVE_PORT, slotHost } from "../../../contract/envoy/names.ts";
-import { OBJECT_STORE } from "../../../contract/object-store.ts";
+import { OBJECT_STORE } from "../../../contract/storage/object-store.ts";
 import { HTTP_PORT, SERVER_PATHS } from "../../../contract/server.ts";
 import { otherSlot, SLOTS } from "../../../contract/slots.ts";
 import { docker } from "../../../operations/docker/cli.ts";

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { storageKey } from "../../../contract/object-store.ts";
+import { storageKey } from "../../../contract/storage/object-store.ts";
 import { createStore } from "../../../images/object-store/src/http.ts";
 import { Objects } from "../../../images/object-store/src/objects.ts";
 import { LARGEST_FILE, objection } from "../../../images/reference-server/src/uploads/limits.ts";

@@ -1,3 +1,4 @@
+import { TUS_VERSION } from "../../../../contract/storage/tus.ts";
 import { isPassing, retryAfterOf, Transient } from "./retry.ts";
 import type { Part } from "./parts.ts";
 
@@ -26,7 +27,7 @@ export class StoreRefusal extends Error {
 /** Until the answer to one request must have begun, in milliseconds. */
 const ANSWER_MS = 30_000;
 
-const TUS = { "tus-resumable": "1.0.0" } as const;
+const TUS = { "tus-resumable": TUS_VERSION } as const;
 
 const RESUMABLE = "/storage/v1/upload/resumable";
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SERVER_PATHS } from "../../../../contract/server.ts";
+import { readMetadata, TUS_VERSION, wholeNumber } from "../../../../contract/storage/tus.ts";
 import type { User } from "../database/database.ts";
 import { UnknownUser } from "../database/records.ts";
 import { Refusal, retryAfterHeader } from "../database/unavailable.ts";
@@ -11,8 +12,6 @@ import { Cut } from "./parts.ts";
 import { Overtaken, type NewUpload, type Upload } from "./rows.ts";
 import { StoreRefusal } from "./store.ts";
 import { Busy, Gone, Mismatch, TooLong, type UploadState, type Uploads } from "./uploads.ts";
-
-const VERSION = "1.0.0";
 
 /** A request that cannot succeed unchanged. */
 class Wrong extends Error {
@@ -39,11 +38,11 @@ export async function handleUploads(
   { jwtKeys, providers }: Pick<Environment, "jwtKeys" | "providers">,
   uploads: Uploads | undefined,
 ): Promise<void> {
-  response.setHeader("tus-resumable", VERSION);
+  response.setHeader("tus-resumable", TUS_VERSION);
   try {
     if (uploads === undefined) throw new Wrong(404, "no-uploads", "this server has no database or no object store");
     if (request.method === "OPTIONS") {
-      response.setHeader("tus-version", VERSION).setHeader("tus-max-size", LARGEST_FILE);
+      response.setHeader("tus-version", TUS_VERSION).setHeader("tus-max-size", LARGEST_FILE);
       response.setHeader("tus-extension", "creation,expiration,termination").writeHead(204).end();
       return;
     }
@@ -79,9 +78,9 @@ async function answerTo(
     if (id === null) return { status: 200, body: { uploads: (await uploads.list(user)).map((each) => shown(each)) } };
     return described(await uploads.state(user, id));
   }
-  if (headers["tus-resumable"] !== VERSION) {
-    response.setHeader("tus-version", VERSION);
-    throw new Wrong(412, "tus-version", `the header tus-resumable must be ${VERSION}`);
+  if (headers["tus-resumable"] !== TUS_VERSION) {
+    response.setHeader("tus-version", TUS_VERSION);
+    throw new Wrong(412, "tus-version", `the header tus-resumable must be ${TUS_VERSION}`);
   }
   if (method === "POST") {
     if (id !== null) return described(await uploads.state(user, id, true));
@@ -160,21 +159,6 @@ function readProvider(name: string | undefined, providers: Environment["provider
       `${provider} gets no files: the setting ${provider.toUpperCase()}_API_KEY is missing`,
     );
   return provider;
-}
-
-/** `filename d29ybGQ=,is_final`: pairs of a name and a value in Base64, which may be absent. */
-function readMetadata(header: string | string[] | undefined): ReadonlyMap<string, string> {
-  const pairs = (typeof header === "string" ? header : "").split(",").map((pair) => pair.trim().split(/ +/));
-  return new Map(
-    pairs.flatMap(([name = "", value = ""]) =>
-      name === "" ? [] : [[name, Buffer.from(value, "base64").toString("utf8")] as const],
-    ),
-  );
-}
-
-function wholeNumber(text: string | string[] | undefined): number | undefined {
-  const value = typeof text === "string" && /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 function absent(): Wrong {
