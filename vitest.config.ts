@@ -9,7 +9,7 @@ const TIMING = ["tests/integration/reference-server/**/*.test.ts"];
  * Tests that use the cluster. They run one file after the other: its node has room for one stack, and one of the files
  * restarts the gateway.
  */
-const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/staging.test.ts"];
+const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/{prod,staging}.test.ts"];
 
 /**
  * Tests that start containers, and the Pulumi engine without a cluster. They run side by side: each file has its own stack,
@@ -18,7 +18,7 @@ const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/staging.test.ts"];
 const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{data,keys,lanes,local}.test.ts"];
 
 /** Files of {@link CONTAINERS} at the same time: a stack in a rollout waits more than it computes. */
-const SIDE_BY_SIDE = Math.min(3, 2 * availableParallelism());
+const SIDE_BY_SIDE = Math.min(4, 2 * availableParallelism());
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 
@@ -37,6 +37,7 @@ export default defineConfig({
           setupFiles: "tests/support/seed.ts",
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },

@@ -10,6 +10,7 @@ import { ENVOY_METRICS } from "../../contract/envoy/metrics.ts";
 import type { ClusterKind } from "../../contract/envoy/names.ts";
 import { sameTable } from "../../contract/envoy/routes.ts";
 import { GATEWAY_API, ROUTING_NAMES } from "../../contract/gateway.ts";
+import { HOOK_MOMENTS, hookDefinition } from "../../contract/hooks.ts";
 import { JOBS, RECORDS } from "../../contract/monitoring.ts";
 import { HEADERS } from "../../contract/server.ts";
 import { Cluster } from "../../operations/rollout/kubernetes/cluster.ts";
@@ -23,7 +24,10 @@ import { openDashboard, openSession, streamStatus } from "../support/kubernetes/
 import { ACCESS, accessKey } from "../../contract/envoy/access.ts";
 import { SlotAccess } from "../../operations/rollout/ports/access.ts";
 import { STAND_IN_ACCESS } from "../support/kubernetes/stand-ins.ts";
+import type { RolloutContext } from "../../operations/rollout/ports/context.ts";
+import { startReceiver } from "../support/receiver.ts";
 import { testerHeaders } from "../support/rollout/access.ts";
+import { testHooks } from "../support/rollout/hooks.ts";
 import { until } from "../support/rollout/stack.ts";
 import { runVerb } from "../support/verbs.ts";
 import { disturbedTests } from "./rollout/disturbed.ts";
@@ -147,12 +151,19 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(await Promise.all(SLOTS.map((slot) => long("plain", slot)))).toEqual(before);
   });
 
-  test("a cutover moves the users to the other slot without a failed request", async () => {
+  test("a cutover moves the users to the other slot without a failed request, and runs its hooks", async () => {
     const before = (await rollouts.state()).table;
+    const receiver = await startReceiver();
+    const hooks = HOOK_MOMENTS.map((when) => hookDefinition.parse({ name: when, when, url: receiver.url }));
     const users = await rollouts.underLoad(async () => {
       const request = { ...QUICK, image: rollouts.stack.image, reason: "test" };
-      expect(await rollouts.run((context) => cutover(context, request))).toBe(0);
+      const hooked = (context: RolloutContext) => ({ ...context, hooks: testHooks(hooks) });
+      expect(await rollouts.run((context) => cutover(hooked(context), request))).toBe(0);
     });
+    await receiver.close();
+    const called = receiver.received.map(({ body }) => (JSON.parse(body) as { data: { when: string } }).data.when);
+    const step = ["before-step", "after-step"];
+    expect(called).toEqual(["before-users", ...step, ...step, "before-completion", "after-completion"]);
     expect(before?.weights).toEqual({ blue: 100, green: 0 });
     expect(users.failed).toEqual([]);
     expect(users.requests.at(-1)?.servedBy).toBe("green");
@@ -163,6 +174,7 @@ describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)
     expect(users.requests.filter(({ servedBy }) => servedBy === "green").length).toBeGreaterThan(0);
     const labels = (await rollouts.context.journal.history()).map(({ label }) => label);
     expect(labels).toEqual(expect.arrayContaining(["shift 20 %", "shift 100 %", "bake", "standby"]));
+    expect(journal?.machine.hooks?.map(({ end }) => end?.answer)).toEqual(called.map(() => "ok"));
     const rule = `generation-${String(table?.generation)}-token-${String(table?.token)}`;
     expect(await ruleNames()).toEqual([`${rule}-stream`, rule]);
   });

@@ -1,28 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SLOTS } from "../../contract/slots.ts";
 import { GATEWAY_API } from "../../contract/gateway.ts";
-import { PARENT, prepareStaging, type StagingStack } from "../support/kubernetes/staging.ts";
-import { databaseTests, snapshots } from "./staging/database.ts";
-import { rotationTests } from "./staging/rotation.ts";
-import { rolloutTests } from "./staging/rollout.ts";
-import { engineMissing } from "./support.ts";
+import { PARENT, prepareEngineStack, type EngineStack } from "../support/kubernetes/engine-stack.ts";
+import { databaseTests } from "./cluster/database.ts";
+import { keepingTests } from "./cluster/keeping.ts";
+import { rotationTests } from "./cluster/rotation.ts";
+import { rolloutTests } from "./cluster/rollout.ts";
+import { clusterForEngine } from "./support.ts";
 
-/**
- * Staging as it is typed: by the real engine and the real providers, on the cluster of `EXAI_TEST_KUBECONFIG`, which gets
- * its images by `EXAI_TEST_LOAD_IMAGE`, a program that prints the reference by digest under which the nodes have an image
- * of the local Docker daemon. Supabase's provider speaks to a local server.
- */
-const kubeconfig = process.env.EXAI_TEST_KUBECONFIG ?? "";
-const possible = kubeconfig !== "" && (process.env.EXAI_TEST_LOAD_IMAGE ?? "") !== "" && !engineMissing();
+/** Staging as it is typed: by the real engine and the real providers. Supabase's provider speaks to a local server. */
+const kubeconfig = clusterForEngine();
 
-describe.skipIf(!possible)(
+describe.skipIf(kubeconfig === undefined)(
   "staging by the engine (EXAI_TEST_KUBECONFIG, EXAI_TEST_LOAD_IMAGE; pulumi)",
   { timeout: 600_000 },
   () => {
-    let staging: StagingStack;
+    let staging: EngineStack;
 
     beforeAll(async () => {
-      staging = await prepareStaging(kubeconfig);
+      staging = await prepareEngineStack(kubeconfig ?? "", "staging");
       await staging.init();
     }, 1_800_000);
 
@@ -121,32 +117,11 @@ describe.skipIf(!possible)(
       expect(after?.spec).toMatchObject({ hostnames: [hostname], rules });
     });
 
-    test("down keeps what holds data and the keys that open it, and the next up uses both", async () => {
-      const identity = async () => {
-        const secret = await object("v1", "Secret", "backup");
-        const volume = await object("v1", "PersistentVolumeClaim", "backup-repository");
-        return {
-          key: (secret?.data as Record<string, string> | undefined)?.["repository-password"],
-          volume: volume?.metadata.uid,
-          project: branch()?.project.ref,
-        };
-      };
-      const before = await identity();
-      const [backup] = await snapshots(staging, "look-before");
-      expect(Object.values(before)).not.toContain(undefined);
-      const data = (await exai("down", "staging", "--yes")).at(-1)?.data;
-      expect(data).toMatchObject({ data: "kept" });
-      expect(data?.kept).toEqual(
-        expect.arrayContaining(["backups-repository", "database-branch", "generated-backups"]),
-      );
-      expect(await object("apps/v1", "Deployment", "server-blue")).toBeUndefined();
-      expect(await identity()).toEqual({ ...before, key: undefined });
-      const destroyed = await staging.checkout.pulumi(["destroy", "--yes", "--stack", "staging"]);
-      expect([destroyed.code === 0, destroyed.stdout]).toEqual([false, expect.stringContaining("protected")]);
-      await exai("up", "staging", "--yes");
-      expect(await identity()).toEqual(before);
-      expect(await snapshots(staging, "look-after")).toEqual([backup]);
-    });
+    keepingTests(
+      () => staging,
+      () => branch()?.project.ref,
+      ["backups-repository", "database-branch", "generated-backups"],
+    );
 
     test("down with its volumes leaves nothing", async () => {
       const data = (await exai("down", "staging", "--volumes", "--yes")).at(-1)?.data;

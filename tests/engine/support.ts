@@ -11,6 +11,16 @@ export function engineMissing(): boolean {
 }
 
 /**
+ * Kubeconfig of a cluster that the engine can bring a stack up on, by the real providers: `EXAI_TEST_KUBECONFIG`. Its nodes get
+ * images by `EXAI_TEST_LOAD_IMAGE`, a program that prints the reference by digest under which they have an image of the local
+ * Docker daemon. Undefined without one of them, or without the engine.
+ */
+export function clusterForEngine(): string | undefined {
+  const { EXAI_TEST_KUBECONFIG: kubeconfig = "", EXAI_TEST_LOAD_IMAGE: load = "" } = process.env;
+  return kubeconfig !== "" && load !== "" && !engineMissing() ? kubeconfig : undefined;
+}
+
+/**
  * Hides the backend and the passphrase that the user may have: what runs from here on is logged in to nothing.
  *
  * @returns a folder for the test's own, and its removal

@@ -21,8 +21,15 @@ import { startSupabaseApi, type SupabaseApi } from "../supabase-api/server.ts";
 /** The project that staging is a branch of. */
 export const PARENT = "abcdefghijklmnopqrst";
 
-/** What staging needs to be brought up by the real engine on a real cluster, before anything is. */
-export interface StagingStack {
+/** The organization that prod makes its project in. */
+const ORGANIZATION = "acme";
+
+/** Stacks on a cluster. */
+export type ClusterStack = "staging" | "prod";
+
+/** What a stack needs to be brought up by the real engine on a real cluster, before anything is. */
+export interface EngineStack {
+  readonly stack: ClusterStack;
   readonly namespace: string;
   readonly hostname: string;
   readonly api: KubernetesApi;
@@ -46,7 +53,7 @@ export interface StagingStack {
 }
 
 /** Prepares images, a checkout with its stack file, and a local server in the place of Supabase's Management API. */
-export async function prepareStaging(kubeconfig: string): Promise<StagingStack> {
+export async function prepareEngineStack(kubeconfig: string, stack: ClusterStack): Promise<EngineStack> {
   const namespace = `exai-engine-${randomBytes(3).toString("hex")}`;
   const hostname = `${namespace}.exai.test`;
   const api = new KubernetesApi(kubeconfig);
@@ -57,15 +64,15 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
   const pooler = await startPooler(database.port);
   const supabase = await startSupabaseApi({ database: { host: pooler.host, password: database.password } });
   const volume = await provideVolume(api, namespace);
-  supabase.world.addProject({ ref: PARENT, name: "exai", organization: "acme", region: "eu-central-1" });
+  supabase.world.addProject({ ref: PARENT, name: "exai", organization: ORGANIZATION, region: "eu-central-1" });
   const checkout = new Checkout();
   const init = () =>
-    checkout.init("staging", {
+    checkout.init(stack, {
       supabaseAccessToken: `sbp_${"0".repeat(40)}`,
       kimiApiKey: "kimi-key-of-the-test",
       glmApiKey: "glm-key-of-the-test",
     });
-  checkout.configure("staging", {
+  checkout.configure(stack, {
     image: images.first,
     backupImage: images.postgres,
     prometheusImage: images.prometheus,
@@ -81,8 +88,9 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
     mcpSessionTags: String(gateway.lua),
     ...(gateway.image === undefined ? {} : { gatewayImage: gateway.image }),
     supabaseEndpoint: supabase.url,
-    supabaseProjectRef: PARENT,
+    ...(stack === "prod" ? { supabaseOrganization: ORGANIZATION } : { supabaseProjectRef: PARENT }),
     // The node of a test cluster is small, and other tests keep it busy.
+    replicas: "2",
     serverCpus: "0.6",
     serverMemory: "192",
     graceSeconds: "5",
@@ -94,12 +102,13 @@ export async function prepareStaging(kubeconfig: string): Promise<StagingStack> 
   if (gateway.image !== undefined)
     checkout.waive({
       policy: "image-digests",
-      stack: "staging",
+      stack,
       type: "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy",
       resource: "routing-proxy",
       reason: "The controller of the test cluster names the image of its proxies by a tag",
     });
   return {
+    stack,
     namespace,
     hostname,
     api,

@@ -7,14 +7,14 @@ import { keyId } from "../../../contract/jwt.ts";
 import { DEFAULT_WS_PORT } from "../../../contract/server.ts";
 import type { Rotation } from "../../../operations/secrets/rotation.ts";
 import { KubernetesUsers } from "../../support/kubernetes/users.ts";
-import type { StagingStack } from "../../support/kubernetes/staging.ts";
+import type { EngineStack } from "../../support/kubernetes/engine-stack.ts";
 import { roundTrip, signToken, TokenUsers } from "../../support/token-users.ts";
 
 /** Life of a token, seconds. */
 const LIFETIME = 10;
 
 /** The rotation of the key for tokens, whose cutovers give each slot its keys by the engine. */
-export function rotationTests(staging: () => StagingStack): void {
+export function rotationTests(staging: () => EngineStack): void {
   describe("a rotation of the key for tokens", () => {
     /** The keys that the slots have. */
     async function keys(): Promise<readonly string[]> {

@@ -9,7 +9,7 @@ import { migrationStatus } from "../../../operations/migrations/apply.ts";
 import { migrationFiles } from "../../../contract/sql/files.ts";
 import { KubernetesUsers } from "../../support/kubernetes/users.ts";
 import type { PrintedEvent } from "../../support/local-instance.ts";
-import type { StagingStack } from "../../support/kubernetes/staging.ts";
+import type { EngineStack } from "../../support/kubernetes/engine-stack.ts";
 
 const FIRST = migrationFiles(PROJECT_ROOT).at(-1)?.version ?? "";
 const EXPAND = "20991101090000";
@@ -30,7 +30,7 @@ const KINDS = [
 ] as const;
 
 /** Cutovers and rollbacks whose images the engine puts into the slots, and the schema that they are coupled to. */
-export function rolloutTests(staging: () => StagingStack): void {
+export function rolloutTests(staging: () => EngineStack): void {
   describe("rollouts", () => {
     const env = () => ({ EXAI_DATABASE_URL: staging().database.url });
 
