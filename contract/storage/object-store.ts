@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { signJwt } from "../hs256.ts";
 
 /** The local object store, which speaks the used part of Supabase's Storage API. */
 export const OBJECT_STORE = {
@@ -20,7 +20,5 @@ export const OBJECT_STORE = {
 
 /** A key of the Storage API as Supabase issues it: a token with a role, signed with HS256. It does not expire. */
 export function storageKey(secret: string, role: "anon" | "service_role"): string {
-  const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const body = `${encoded({ alg: "HS256", typ: "JWT" })}.${encoded({ iss: "exai", role })}`;
-  return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
+  return signJwt({ iss: "exai", role }, secret);
 }

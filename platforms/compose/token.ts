@@ -1,5 +1,5 @@
-import { createHmac } from "node:crypto";
 import { UserError } from "../../contract/errors.ts";
+import { signJwt } from "../../contract/hs256.ts";
 import { keyId } from "../../contract/jwt.ts";
 import { signingKey } from "../../operations/secrets/rotation.ts";
 import { readRotation } from "./jwt-keys.ts";
@@ -29,7 +29,5 @@ export function signToken({ settings, home, state, source }: DockerStack): strin
 /** A token that is valid for {@link LIFETIME_SECONDS}, signed with a key of the server. */
 export function smokeToken(key: string): string {
   const now = Math.floor(Date.now() / 1000);
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${part({ alg: "HS256", typ: "JWT", kid: keyId(key) })}.${part({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS })}`;
-  return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
+  return signJwt({ sub: "exai-smoke-test", iat: now, exp: now + LIFETIME_SECONDS }, key, { kid: keyId(key) });
 }

@@ -1,6 +1,6 @@
-import { createHmac } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
+import { signJwt } from "../../contract/hs256.ts";
 import { keyId } from "../../contract/jwt.ts";
 
 /** Seconds before its end from which a token is not used: a handshake on a busy machine takes some of them. */
@@ -19,9 +19,7 @@ export interface IssuedToken {
 export function signToken(key: string, lifetimeSeconds: number, sub = "test"): IssuedToken {
   const expires = Math.floor(Date.now() / 1000) + lifetimeSeconds;
   const kid = keyId(key);
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const body = `${part({ alg: "HS256", typ: "JWT", kid })}.${part({ sub, exp: expires })}`;
-  return { token: `${body}.${createHmac("sha256", key).update(body).digest("base64url")}`, expires, kid };
+  return { token: signJwt({ sub, exp: expires }, key, { kid }), expires, kid };
 }
 
 /** How a router is spoken to that has another name than its address. */

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { readJwt } from "../../../contract/hs256.ts";
 import { keyId } from "../../../contract/jwt.ts";
 import { JWT_KEY_VARIABLES } from "../../../contract/server.ts";
 
@@ -22,17 +22,6 @@ export type TokenVerdict =
 /** Tolerated clock skew, in seconds. */
 const CLOCK_SKEW_SECONDS = 5;
 
-function decodeJson(part: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether a claim that holds a time (RFC 7519 NumericDate) is absent or a number. */
 function isTimeOrAbsent(value: unknown): value is number | undefined {
   return value === undefined || (typeof value === "number" && Number.isFinite(value));
@@ -52,24 +41,16 @@ function inOrder(keys: readonly JwtKey[], kid: unknown): readonly JwtKey[] {
  * honoured; `nowSeconds` is the time since the epoch.
  */
 export function verifyToken(token: string, keys: readonly JwtKey[], nowSeconds: number): TokenVerdict {
-  const parts = token.split(".");
-  const [header = "", payload = "", signature = ""] = parts;
-  if (parts.length !== 3 || parts.some((part) => !/^[A-Za-z0-9_-]+$/.test(part)))
-    return { valid: false, reason: "the token is not a signed JWT" };
-  const { alg, crit, kid } = decodeJson(header) ?? {};
+  const jwt = readJwt(token);
+  if (jwt === undefined) return { valid: false, reason: "the token is not a signed JWT" };
+  const { alg, crit, kid } = jwt.header ?? {};
   if (alg !== "HS256" || crit !== undefined) return { valid: false, reason: "the token is not signed with HS256" };
-
-  const given = Buffer.from(signature, "base64url");
-  const match = inOrder(keys, kid).find(({ secret }) => {
-    const expected = createHmac("sha256", secret).update(`${header}.${payload}`).digest();
-    return given.length === expected.length && timingSafeEqual(given, expected);
-  });
+  const match = inOrder(keys, kid).find(({ secret }) => jwt.signedBy(secret));
   if (match === undefined) return { valid: false, reason: "the signature is wrong" };
 
   const key = match.role;
-  const claims = decodeJson(payload);
-  if (!claims) return { valid: false, key, reason: "the claims are not a JSON object" };
-  const { exp, nbf, sub } = claims;
+  if (!jwt.claims) return { valid: false, key, reason: "the claims are not a JSON object" };
+  const { exp, nbf, sub } = jwt.claims;
   if (!isTimeOrAbsent(exp) || !isTimeOrAbsent(nbf)) return { valid: false, key, reason: "exp or nbf is not a number" };
   if (exp !== undefined && exp + CLOCK_SKEW_SECONDS <= nowSeconds)
     return { valid: false, key, reason: "the token has expired" };
