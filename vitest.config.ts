@@ -59,6 +59,8 @@ export default defineConfig({
           ...LONG_TIMEOUTS,
           name: "cluster",
           include: CLUSTER,
+          // `./exai test` runs it beside the tests with containers, which have the blocks of ports before it.
+          env: { EXAI_TEST_FIRST_BLOCK: "8" },
           globalSetup: "tests/support/images.ts",
           fileParallelism: false,
           sequence: { groupOrder: 2 },

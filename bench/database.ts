@@ -22,6 +22,7 @@ import { docker, tryDocker } from "../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../operations/images/paths.ts";
 import { openStack } from "../platforms/stack.ts";
 import { MainWatch } from "../tests/support/database/main-wal.ts";
+import { conversations } from "../tests/support/database/workload.ts";
 import { LocalInstance } from "../tests/support/local-instance.ts";
 import { runOperation } from "../tests/support/verbs.ts";
 import { markdown, quantileOf } from "./support/figures.ts";
@@ -143,25 +144,7 @@ async function shadow(branches: Branches, name: string, main: pg.Client): Promis
   await main.query(`insert into auth.users (id) values ('${USER}')`);
   await runSql(await branches.host.url(name), `insert into auth.users (id) values ('${USER}')`);
   const workload = join(root, "workload.jsonl");
-  const lines = Array.from({ length: 2500 }, (_, index) =>
-    JSON.stringify({
-      role: "authenticated",
-      claims: { sub: USER, role: "authenticated" },
-      statements: [
-        {
-          sql: "insert into public.conversations (user_id, title) values ($1, $2) returning id, title",
-          values: [USER, index],
-        },
-        {
-          sql: "update public.conversations set title = $1 where user_id = $2",
-          values: [`title ${String(index)}`, USER],
-        },
-        { sql: "select title, count(*) from public.conversations group by title" },
-        { sql: "insert into public.conversations (user_id) values (gen_random_uuid())" },
-      ],
-    }),
-  );
-  writeFileSync(workload, lines.join("\n"));
+  writeFileSync(workload, conversations(USER, 2500).join("\n"));
   return (await runOperation(shadowBranch(branches, name, { workload }))).result;
 }
 

@@ -184,7 +184,10 @@ async function tool(
   const child = spawn(command, words, { cwd: PROJECT_ROOT, stdio: ["ignore", ...streams], signal });
   if (logged)
     for (const input of [child.stdout, child.stderr])
-      if (input !== null) createInterface({ input }).on("line", (line) => output({ type: "log", service, line }));
+      if (input !== null)
+        createInterface({ input }).on("line", (line) => {
+          output({ type: "log", service, line });
+        });
   const [code] = (await once(child, "close")) as [number | null];
   return code ?? 1;
 }

@@ -46,6 +46,8 @@ export interface PostgresStack {
   readonly runner: string;
   readonly network: string;
   startRunner(): Promise<void>;
+  /** Gives the owner another password. */
+  setPassword(password: string): Promise<void>;
   /** Runs SQL as the owner and returns unaligned rows. @param database default `postgres` */
   sql(statement: string, database?: string): Promise<string>;
   down(): Promise<void>;
@@ -98,14 +100,19 @@ export async function startPostgresStack(
   for (const volume of [...Object.values(volumes), scratch])
     await docker(["volume", "create", "--label", name, ...(volume === volumes.repository ? limit : []), volume]);
 
+  let owner = password;
   const stack: PostgresStack = {
     name,
     image,
-    password,
+    get password() {
+      return owner;
+    },
     monitorPassword,
     serverUrl: `postgres://exai_server:${serverPassword}@127.0.0.1:${port}/postgres?sslmode=disable`,
     passphrase,
-    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
+    get url() {
+      return `postgres://postgres:${owner}@127.0.0.1:${port}/postgres?sslmode=disable`;
+    },
     port,
     home,
     postgres: `${name}-postgres`,
@@ -114,8 +121,12 @@ export async function startPostgresStack(
     startRunner: async () => {
       await start(name, home, runnerSpec({ image, schedules, drill: drillTimes("UTC"), volumes, scratch, passphrase }));
     },
+    setPassword: async (next) => {
+      await stack.sql(`alter role postgres password '${next}'`);
+      owner = next;
+    },
     sql: (statement, database = "postgres") => {
-      const client = ["exec", "--interactive", "--env", `PGPASSWORD=${password}`, `${name}-postgres`];
+      const client = ["exec", "--interactive", "--env", `PGPASSWORD=${owner}`, `${name}-postgres`];
       return docker([...client, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", database], {
         input: statement,
       });

@@ -12,6 +12,7 @@ import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { MainWatch } from "../../support/database/main-wal.ts";
 import { numbered, PLANTED, PLANTED_TABLES } from "../../support/database/planted.ts";
+import { conversations, workloadLine } from "../../support/database/workload.ts";
 import { LocalInstance } from "../../support/local-instance.ts";
 import { until } from "../../support/rollout/stack.ts";
 import { runOperation } from "../../support/verbs.ts";
@@ -113,38 +114,20 @@ describe("a branch of the local database", { timeout: 600_000 }, () => {
 
   it("answers thousands of operations as main does, and each of 20 planted differences is found", async () => {
     const file = join(root, "workload.jsonl");
-    const claims = { sub: USER, role: "authenticated" };
-    const line = (...statements: readonly { sql: string; values?: readonly unknown[] }[]) =>
-      JSON.stringify({ role: "authenticated", claims, statements });
     const shadow = async (lines: readonly string[], code = 0) => {
       writeFileSync(file, lines.join("\n"));
       const [last] = (await stack.events(["branch", "shadow", "one", "--workload", file], {}, code)).slice(-1);
       return last?.data as unknown as Results["branch shadow"];
     };
-    const quiet = Array.from({ length: 600 }, (_, index) =>
-      line(
-        {
-          sql: "insert into public.conversations (user_id, title) values ($1, $2) returning id, title",
-          values: [USER, index],
-        },
-        {
-          sql: "update public.conversations set title = $1 where user_id = $2",
-          values: [`title ${String(index)}`, USER],
-        },
-        { sql: "select title, count(*) from public.conversations group by title" },
-        // Row-level security refuses it.
-        { sql: "insert into public.conversations (user_id) values (gen_random_uuid())" },
-      ),
-    );
-    const same = await shadow(quiet);
+    const same = await shadow(conversations(USER, 600));
     expect(same).toMatchObject({ operations: 2400, different: 0, unstable: [] });
     expect(await rows("select from public.conversations")).toEqual([]);
 
     await inBranch(PLANTED.map(({ change }, index) => numbered(change, index + 1)).join(";\n"));
     // Every second line is about a table that is the same in both.
     const planted = PLANTED.flatMap(({ statement }, index) => [
-      line({ sql: numbered(statement, index + 1) }),
-      line({ sql: numbered(statement, index + 21) }),
+      workloadLine(USER, { sql: numbered(statement, index + 1) }),
+      workloadLine(USER, { sql: numbered(statement, index + 21) }),
     ]);
     const found = await shadow(planted, 1);
     expect(found.differences.map((each) => each.line)).toEqual(PLANTED.map((_, index) => 2 * index + 1));
@@ -153,7 +136,7 @@ describe("a branch of the local database", { timeout: 600_000 }, () => {
       "create or replace function shadow.f40(n int) returns int language sql as 'select n + 1 from pg_sleep(0.02)'",
     );
     const { slower } = await shadow(
-      Array.from({ length: 20 }, () => line({ sql: "select shadow.f40(1)" })),
+      Array.from({ length: 20 }, () => workloadLine(USER, { sql: "select shadow.f40(1)" })),
       1,
     );
     expect(slower).toMatchObject([{ sql: "select shadow.f40(1)", runs: 20 }]);

@@ -62,7 +62,13 @@ export async function prepareEngineStack(kubeconfig: string, stack: ClusterStack
   const gateway = await gatewayOf(cluster);
   const database = await startPostgresStack();
   const pooler = await startPooler(database.port);
-  const supabase = await startSupabaseApi({ database: { host: pooler.host, password: database.password } });
+  const supabase = await startSupabaseApi({
+    database: {
+      host: pooler.host,
+      password: database.password,
+      setPassword: (password) => database.setPassword(password),
+    },
+  });
   const volume = await provideVolume(api, namespace);
   supabase.world.addProject({ ref: PARENT, name: "exai", organization: ORGANIZATION, region: "eu-central-1" });
   const checkout = new Checkout();

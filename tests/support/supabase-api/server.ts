@@ -36,7 +36,12 @@ export interface SupabaseApiOptions {
   readonly comingUp?: number;
   readonly port?: number;
   /** A real database behind every project: host of its pooler, and password of its owner. @default none */
-  readonly database?: { readonly host: string; readonly password: string };
+  readonly database?: {
+    readonly host: string;
+    readonly password: string;
+    /** Gives the owner the password of a project. */
+    readonly setPassword?: (password: string) => Promise<void>;
+  };
 }
 
 interface Call {
@@ -47,7 +52,7 @@ interface Call {
 }
 
 type Reply = readonly [status: number, body?: unknown];
-type Handler = (call: Call, ...parts: string[]) => Reply;
+type Handler = (call: Call, ...parts: string[]) => Reply | Promise<Reply>;
 
 /**
  * The part of Supabase's Management API that the Terraform provider 1.9 uses, kept in memory, over real HTTP: projects,
@@ -57,7 +62,7 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
   const world = new World(options.database);
   const requests: Recorded[] = [];
   const failures: { method: string; pathEnd: string; status: number }[] = [];
-  const table = routes(world, options.comingUp ?? 1, options.database?.host);
+  const table = routes(world, options.comingUp ?? 1, options.database);
 
   const answer = async (incoming: IncomingMessage): Promise<Reply> => {
     const body = await read(incoming);
@@ -99,10 +104,14 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
   };
 }
 
-function routes(world: World, comingUp: number, database?: string): readonly (readonly [string, RegExp, Handler])[] {
+function routes(
+  world: World,
+  comingUp: number,
+  database: SupabaseApiOptions["database"],
+): readonly (readonly [string, RegExp, Handler])[] {
   const missing: Reply = [404, { message: "Resource has been removed or does not exist" }];
   const inProject =
-    (handler: (project: ProjectState, call: Call, ...rest: string[]) => Reply): Handler =>
+    (handler: (project: ProjectState, call: Call, ...rest: string[]) => Reply | Promise<Reply>): Handler =>
     (call, ref = "", ...rest) => {
       const project = world.projects.get(ref);
       return project === undefined ? missing : handler(project, call, ...rest);
@@ -124,7 +133,7 @@ function routes(world: World, comingUp: number, database?: string): readonly (re
     [
       "POST",
       /^\/v1\/projects$/,
-      ({ json }) => {
+      async ({ json }) => {
         const region = (json.region_selection as { code?: string } | undefined)?.code ?? text(json.region);
         const project = world.addProject(
           {
@@ -136,6 +145,7 @@ function routes(world: World, comingUp: number, database?: string): readonly (re
           },
           comingUp,
         );
+        await database?.setPassword?.(project.password);
         return [201, describeProject(project, "COMING_UP")];
       },
     ],
@@ -172,8 +182,9 @@ function routes(world: World, comingUp: number, database?: string): readonly (re
     [
       "PATCH",
       of("/database/password"),
-      inProject((project, { json }) => {
+      inProject(async (project, { json }) => {
         project.password = text(json.password);
+        await database?.setPassword?.(project.password);
         return [200, { message: "Successfully updated password" }];
       }),
     ],
@@ -242,7 +253,7 @@ function routes(world: World, comingUp: number, database?: string): readonly (re
         return [201, restrictions(project)];
       }),
     ],
-    ["GET", of("/config/database/pooler"), inProject((project) => [200, [pooler(project, database)]])],
+    ["GET", of("/config/database/pooler"), inProject((project) => [200, [pooler(project, database?.host)]])],
     [
       "GET",
       of("/database/backups"),
