@@ -30,10 +30,13 @@ describe.skipIf(kubeconfig === undefined)(
         const deployment = await prod.api.get("apps/v1", "Deployment", prod.namespace, `server-${slot}`);
         expect(deployment?.status?.readyReplicas, slot).toBe(2);
       }
-      expect(projects()).toEqual([
-        expect.objectContaining({ organization: "acme", poolSize: expect.any(Number) as number }),
-      ]);
+      expect(projects()).toMatchObject([{ organization: "acme" }]);
       expect((await prod.checkout.events(["up", "prod", "--yes"])).at(-1)?.data).toMatchObject({ changes: 0 });
+    });
+
+    test("its database gets the schema, with the password of the project that was made", async () => {
+      await prod.checkout.events(["migrate", "apply", "prod"], { env: { EXAI_DATABASE_URL: prod.database.url } });
+      expect(new URL(prod.database.url).password).toBe(projects()[0]?.password);
     });
 
     databaseTests(() => prod);
