@@ -59,7 +59,7 @@ export default defineConfig({
           ...LONG_TIMEOUTS,
           name: "cluster",
           include: CLUSTER,
-          // `./exai test` runs it beside the tests with containers, which have the blocks of ports before it.
+          // `./exai test` runs it at the same time as the tests with containers, which have the earlier blocks of ports.
           env: { EXAI_TEST_FIRST_BLOCK: "8" },
           globalSetup: "tests/support/images.ts",
           fileParallelism: false,

@@ -11,7 +11,7 @@ export interface Hs256Jwt {
   signedBy(key: string | Uint8Array): boolean;
 }
 
-/** Signs claims with HS256. @param header parameters beside `alg` and `typ` */
+/** Signs claims with HS256. @param header parameters in addition to `alg` and `typ` */
 export function signJwt(claims: object, key: string | Uint8Array, header: object = {}): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT", ...header })}.${part(claims)}`;
