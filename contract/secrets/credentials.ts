@@ -57,7 +57,11 @@ function isObjectName(name: string, value: string): boolean {
 
 /** A name with its value in a longer text: of a shell, an option, an INI, YAML or JSON file, a connection string. */
 const ASSIGNMENT =
-  /(?:^|[\s"'`{,;&?([-])([A-Za-z_][\w.-]{2,60})["']?(?:\s*=\s*|:\s*|\s+(?=["']))("[^"\n\s]{4,}"|'[^'\n\s]{4,}'|[^\s"'`,;&(){}[\]<>|]{4,})(\(?)/g;
+  /(?<=^|[\s"'`{,;&?([/:-])([A-Za-z_][\w.-]{2,60})["']?(?:\s*=\s*|:\s*(?:[>|][+-]?\s*\n\s*)?|\s+(?=["']))(?=("[^"\n\s]{4,}"|'[^'\n\s]{4,}'|[^\s"'`,;&(){}[\]<>|]{4,})(\(?))/g;
+
+/** A name with its value in XML: `<password>…</password>`, `<add key="Password" value="…"/>`. */
+const ELEMENT =
+  /<([\w.:-]{3,60})>([^<>\s]{4,})<\/\1>|\b(?:key|name)\s*=\s*["']([\w.:-]{3,60})["']\s+value\s*=\s*["']([^"'\s]{4,})["']/gi;
 
 /** A line of YAML, of an INI file or of a file of variables that has nothing but a name and a word. */
 const LINE =
@@ -73,6 +77,11 @@ function assignedCredential(text: string): string | undefined {
     if (call === "(" || (!quoted && !/\d/.test(value)) || /^[\w$]+(?:\.[A-Za-z_$][\w$]*)+$/.test(value)) continue;
     if (isNamedCredential(name, value) && !/^[A-Z][A-Z_]*$/.test(value)) return name;
   }
+  if (text.includes("<"))
+    for (const [, tag, content, key, given] of text.matchAll(ELEMENT)) {
+      const [name = "", value = ""] = tag === undefined ? [key, given] : [tag, content];
+      if (isNamedCredential(name, value)) return name;
+    }
   if (text.includes("\n"))
     for (const [, name = "", value = ""] of text.matchAll(LINE))
       if (/pass|pwd/i.test(name) && isNamedCredential(name, value)) return name;

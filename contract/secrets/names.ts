@@ -1,7 +1,7 @@
 /** A name that a credential has: of a password, or of another credential, whose name other values may have, too. */
 export type CredentialName = "password" | "credential";
 
-const PASSWORD = /^(?:\w*passw(?:or)?d|pwd|passphrase|pass|passcode)s?$/;
+const PASSWORD = /^(?:\w*passw(?:or)?d|pwd|passphrase|(?:user|db|root|admin|require|login)?pass|passcode)s?$/;
 const CREDENTIAL = /^(?:\w*secret|\w*token|\w*apikey|credential|authorization|privatekey|secretkey|accesskey|pat)s?$/;
 
 /** Words before `key` that make it one that opens something, unlike a sort key, a routing key or a public key. */
@@ -40,6 +40,8 @@ export function isNamedCredential(name: string, value: string): boolean {
 /** The kind of credential that a name is of; undefined for another name. */
 function credentialName(name: string, value: string): CredentialName | undefined {
   if (HEADERS.test(name)) return "credential";
+  // The directory of a shell.
+  if (/^(?:OLD)?PWD$/.test(name) && /^\/[\w./-]*$/.test(value)) return undefined;
   const words = wordsOf(name);
   const at = words.findLastIndex(
     (word, index) =>

@@ -17,6 +17,7 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["an AWS access key", /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/],
   ["a Google OAuth secret", /\bGOCSPX-[\w-]{20,}|\bya29\.[\w-]{20,}/],
   ["an Azure key", /\b(?:Account|SharedAccess)Key=[A-Za-z0-9+/]{40,}/],
+  ["a signed URL", /[?&]X-(?:Amz|Goog)-Signature=[0-9a-f]{40,}/i],
   ["a signed Azure URL", /[?&]sig=[\w%+/-]{40,}/],
   ["a DigitalOcean token", /\bdo[oprt]_v1_[0-9a-f]{64}\b/],
   ["a Databricks token", /\bdapi[0-9a-f]{32}\b/],
@@ -54,6 +55,11 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a private key", /"kty"\s*:(?=[^{}]*"(?:d|k)"\s*:\s*"[\w-]{16,}")|"(?:d|k)"\s*:\s*"[\w-]{16,}"(?=[^{}]*"kty"\s*:)/],
   ["an age key", /\bAGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50,}/],
   ["a login for a registry", /"auth"\s*:\s*"[A-Za-z0-9+/]{8,}={0,2}"/],
+  ["a line of a pgpass file", /^[\w.*-]+:(?:\d{4,5}|\*):[\w*-]+:[\w-]+:[^\s:$]{4,}$/m],
+  [
+    "a hash of a password",
+    /\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}|\$argon2(?:id|i|d)\$v=|\$[156y]\$(?:rounds=\d+\$|j\w+\$)?[./A-Za-z0-9]{4,}\$[./A-Za-z0-9]{22,}|\bSCRAM-SHA-256\$\d+:/,
+  ],
   ["a login of a netrc file", /\bmachine\s+\S+\s+login\s+\S+\s+password\s+\S{3,}/],
   // Requests and commands
   ["a Bearer token", /\bBearer\s+(?=[^\s]*\d)[\w.~+/-]{16,}=*/i],

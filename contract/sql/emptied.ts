@@ -1,8 +1,8 @@
-import type { Node } from "libpg-query";
+import type { Node, SubLink } from "libpg-query";
 import { ranBy, visit, type Bodies } from "./ran.ts";
 
 // Names of the parser:
-// cspell:ignore boolop lexpr rexpr sval
+// cspell:ignore boolop lexpr nulltesttype rexpr subselect sval testexpr
 
 /** A table all rows of which a statement removes. */
 export interface Emptied {
@@ -13,26 +13,35 @@ export interface Emptied {
   readonly how: "truncate" | "delete";
 }
 
+/** Whether a column of a table, which is named with its schema, never is null. */
+export type Filled = (table: string, column: string) => boolean;
+
 /** The tables that a statement empties, wherever inside of it: lists, common table expressions, blocks and functions. */
-export function emptiedBy(node: Node, bodies?: Bodies): readonly Emptied[] {
-  return ranBy(node, bodies).nodes.flatMap(emptied);
+export function emptiedBy(node: Node, bodies?: Bodies, filled?: Filled): readonly Emptied[] {
+  return ranBy(node, bodies).nodes.flatMap((each) => emptied(each, filled));
 }
 
 /** The tables that one statement empties itself. */
-export function emptied(node: Node): readonly Emptied[] {
+export function emptied(node: Node, filled: Filled = () => false): readonly Emptied[] {
   if ("TruncateStmt" in node) {
     const cascade = node.TruncateStmt.behavior === "DROP_CASCADE";
     return (node.TruncateStmt.relations ?? []).map((table) => ({ ...named(table), cascade, how: "truncate" }));
   }
-  if ("DeleteStmt" in node && everyRow(node.DeleteStmt.whereClause))
-    return [{ ...named({ RangeVar: node.DeleteStmt.relation ?? {} }), cascade: false, how: "delete" }];
+  if ("DeleteStmt" in node) {
+    const target = named({ RangeVar: node.DeleteStmt.relation ?? {} });
+    const isFilled = (column: string) => filled(target.table, column);
+    return everyRow(node.DeleteStmt.whereClause, target.table, isFilled)
+      ? [{ ...target, cascade: false, how: "delete" }]
+      : [];
+  }
   if ("MergeStmt" in node) {
     const { relation, joinCondition, mergeWhenClauses: clauses = [] } = node.MergeStmt;
     const deletes = clauses.some(
       (each) => "MergeWhenClause" in each && each.MergeWhenClause.commandType === "CMD_DELETE",
     );
-    if (deletes && everyRow(joinCondition))
-      return [{ ...named({ RangeVar: relation ?? {} }), cascade: false, how: "delete" }];
+    const target = named({ RangeVar: relation ?? {} });
+    if (deletes && everyRow(joinCondition, target.table, (column) => filled(target.table, column)))
+      return [{ ...target, cascade: false, how: "delete" }];
   }
   return [];
 }
@@ -43,13 +52,16 @@ function named(node: Node): { readonly table: string } {
 }
 
 /** Whether a condition holds for every row, or is the same for all of them. */
-function everyRow(where: Node | undefined): boolean {
+function everyRow(where: Node | undefined, table: string, isFilled: (column: string) => boolean): boolean {
   if (where === undefined) return true;
   if ("BoolExpr" in where) {
     const { boolop, args = [] } = where.BoolExpr;
-    if (boolop === "OR_EXPR") return args.some(everyRow);
-    if (boolop === "AND_EXPR") return args.every(everyRow);
+    if (boolop === "OR_EXPR") return args.some((each) => everyRow(each, table, isFilled));
+    if (boolop === "AND_EXPR") return args.every((each) => everyRow(each, table, isFilled));
   }
+  if ("NullTest" in where && where.NullTest.nulltesttype === "IS_NOT_NULL" && isFilled(columnOf(where.NullTest.arg)))
+    return true;
+  if ("SubLink" in where && isItself(where.SubLink, table)) return true;
   if ("A_Expr" in where && where.A_Expr.lexpr !== undefined) {
     const { lexpr, rexpr, name = [] } = where.A_Expr;
     const equal = name.some((part) => "String" in part && ["=", ">=", "<="].includes(part.String.sval ?? ""));
@@ -57,10 +69,35 @@ function everyRow(where: Node | undefined): boolean {
   }
   let column = false;
   visit(where, (key) => {
-    column ||= key === "ColumnRef" || key === "CurrentOfExpr";
+    // Which rows a cursor has, its query says: WHERE CURRENT OF leaves none of them out.
+    column ||= key === "ColumnRef";
     return true;
   });
   return !column;
+}
+
+/** The name of a column; empty for another expression. */
+function columnOf(node: Node | undefined): string {
+  const [last] = node !== undefined && "ColumnRef" in node ? (node.ColumnRef.fields ?? []).slice(-1) : [];
+  return last !== undefined && "String" in last ? (last.String.sval ?? "") : "";
+}
+
+/** Whether it is `column in (select column from table)` for the same column of the same table, without a condition. */
+function isItself({ subLinkType, testexpr, subselect }: SubLink, table: string): boolean {
+  const select = subselect !== undefined && "SelectStmt" in subselect ? subselect.SelectStmt : undefined;
+  const [target, ...targets] = select?.targetList ?? [];
+  const [from, ...more] = select?.fromClause ?? [];
+  if (subLinkType !== "ANY_SUBLINK" || target === undefined || from === undefined) return false;
+  if (targets.length > 0 || more.length > 0 || select?.whereClause !== undefined || select?.limitCount !== undefined)
+    return false;
+  const column = columnOf(testexpr);
+  return (
+    "RangeVar" in from &&
+    named(from).table === table &&
+    "ResTarget" in target &&
+    column !== "" &&
+    columnOf(target.ResTarget.val) === column
+  );
 }
 
 /** A tree without the positions of its words. */

@@ -77,7 +77,8 @@ export function ranBy(node: Node, bodies: Bodies = new Map()): Ran {
     visit(root, (key, value) => {
       if (/^[A-Z]\w*Stmt$/.test(key)) nodes.push({ [key]: value } as unknown as Node);
       if (key === "DoStmt") block(`do ${quoted(argument(value, "as"))}`);
-      if (key === "FuncCall") call(value as FuncCall);
+      // CALL has no node around what it calls.
+      if (key === "FuncCall" || key === "funccall") call(value as FuncCall);
       return !STORING.has(key);
     });
   };

@@ -92,6 +92,15 @@ export async function apply(
   return { statements: run.statements, at: (xmin) => run.at(xmin), conditions: run.conditions };
 }
 
+const OF_SERVER = "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
+
+/** Whether a statement uses files or programs of the server. */
+function reachesServer({ node }: SqlStatement): boolean {
+  return ranBy(node).nodes.some(
+    (each) => "CopyStmt" in each && (each.CopyStmt.is_program === true || each.CopyStmt.filename !== undefined),
+  );
+}
+
 /** The roles and servers whose password a statement has. */
 function passwordsOf(node: Node): { readonly passwords?: readonly string[] } {
   const passwords = ranBy(node).nodes.flatMap((each) => {
@@ -215,10 +224,12 @@ class Run {
       const [first, second] = await parseStatements(sent.text);
       if (first === undefined) return undefined;
       const statement = { ...first, line: sent.line + first.line - 1 };
-      if (second === undefined) return statement;
-      this.#reject(this.#place(statement), first.plain, {
-        message: "the Supabase CLI sends this and the next statement as one, which PostgreSQL refuses",
-      });
+      if (second === undefined && !reachesServer(statement)) return statement;
+      if (second === undefined) this.#reject(this.#place(statement), first.plain, { message: OF_SERVER });
+      else
+        this.#reject(this.#place(statement), first.plain, {
+          message: "the Supabase CLI sends this and the next statement as one, which PostgreSQL refuses",
+        });
     } catch (error) {
       if (!(error instanceof SqlSyntaxError)) throw error;
       const place = { file: this.#file, line: sent.line + error.line - 1 };
@@ -364,7 +375,7 @@ class Run {
       });
     const asks = (index: number) => {
       const about = conditions[index]?.about;
-      return about === "surroundings" || (about === "catalog" && answer !== false);
+      return about === "surroundings" || (about !== "other" && about !== undefined && answer !== false);
     };
     if (!conditions.some((_, index) => asks(index))) return false;
     // A condition that is observed keeps its answer, and leaves it in a setting.

@@ -9,6 +9,9 @@ const DECLARED = [
 
 const RETENTION_DAYS = 14;
 
+/** The label of a full backup, as pgBackRest gives it. */
+const LABEL = "20260101-000000F";
+
 /** The schedules in a condition. */
 const NAMES = DECLARED.map(({ name }) => `'${name}'`).join(", ");
 
@@ -85,12 +88,18 @@ export class BackupQueue {
       if (typeof claimed === "string") return [`an enqueued backup cannot be claimed: ${claimed}`];
       if (claimed[0]?.n !== 1) problems.push("an enqueued backup is not handed out to the runner");
       else {
+        const expirable = await this.#try(
+          `select exai.backup_complete(id, '${LABEL}', '/backup', 1, 1, '{}', '{}') from public.backup_history where status = 'in_progress';
+           select count(*)::int as n from exai.backup_expirable() as e
+           where '${LABEL}' in (e.label, (select h.label from public.backup_history as h where h.id = e.id))`,
+        );
+        if (typeof expirable === "string") return [`a backup cannot be completed: ${expirable}`];
+        if (expirable[0]?.n !== 0) problems.push("a backup that was just made is expired");
         const completed = await this.#try(
-          `select exai.backup_complete(id, '20260101-000000F', '/backup', 1, 1, '{}', '{}') from public.backup_history where status = 'in_progress';
-           set local role exai_monitor;
+          `set local role exai_monitor;
            select count(*)::int as n from exai.backup_status where schedule in (${NAMES})`,
         );
-        if (typeof completed === "string") return [`a backup cannot be completed: ${completed}`];
+        if (typeof completed === "string") return [`the state of the schedules cannot be read: ${completed}`];
         if (completed[0]?.n !== DECLARED.length) problems.push("the state of the schedules leaves one out");
       }
     }

@@ -86,10 +86,10 @@ export function grantsTo(postgres: Postgres, grantees: string): Promise<readonly
   return postgres.run(
     `select object || ' ' || role || ' ' || privilege as id, * from (
        select 'r' || c.oid as object, c.oid::regclass::text as name, c.xmin::text as xmin, case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end as role, x.privilege_type as privilege
-       from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) x where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and ${USER_SCHEMAS} and x.grantee <> c.relowner
+       from pg_class c, aclexplode(c.relacl) x where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and x.grantee <> c.relowner
        union all
        select 'r' || c.oid, c.oid::regclass::text, a.xmin::text, case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end, x.privilege_type || ' (' || quote_ident(a.attname) || ')'
-       from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace, aclexplode(a.attacl) x where ${USER_SCHEMAS} and x.grantee <> c.relowner
+       from pg_attribute a join pg_class c on c.oid = a.attrelid, aclexplode(a.attacl) x where x.grantee <> c.relowner
        union all
        select 'f' || p.oid, 'function ' || p.oid::regprocedure, p.xmin::text, case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end, x.privilege_type
        from pg_proc p, aclexplode(p.proacl) x where x.grantee <> p.proowner

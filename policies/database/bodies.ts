@@ -1,4 +1,4 @@
-import type { Node } from "libpg-query";
+import type { Node, RangeVar } from "libpg-query";
 import type { SourcePosition } from "../../contract/graph.ts";
 import { nameOf, ranBy, visit, type Bodies, type Body } from "../../contract/sql/ran.ts";
 import { parseStatements } from "../../contract/sql/statements.ts";
@@ -28,9 +28,14 @@ const REACHING_CALL =
  * Triggers whose function runs with its owner's privileges and does more than to read and write what belongs to the row: `why`
  * says what. An insert of values of the row is understood, as in the usual function that makes a profile for a new user.
  */
-export async function definerTriggers(postgres: Postgres, baseline: Baseline): Promise<Row[]> {
+export async function definerTriggers(
+  postgres: Postgres,
+  baseline: Baseline,
+  apiRoles: readonly string[],
+): Promise<Row[]> {
   const rows = await postgres.run(
-    `select t.oid::text as oid, t.tgname as trigger, t.tgrelid::regclass::text as table, t.xmin::text as xmin, p.oid::text as function, p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body
+    `select t.oid::text as oid, t.tgname as trigger, t.tgrelid::regclass::text as table, t.xmin::text as xmin, p.oid::text as function, p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, n.nspname || '.' || c.relname as relation,
+       exists (select from unnest(array[${apiRoles.map(literal).join(", ")}]::text[]) r where has_table_privilege(r, c.oid, 'insert, update, delete') or has_any_column_privilege(r, c.oid, 'insert, update')) as writable
      from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
      where not t.tgisinternal and p.prosecdef and p.prokind in ('f', 'p') and ${USER_SCHEMAS} order by 2`,
   );
@@ -39,13 +44,57 @@ export async function definerTriggers(postgres: Postgres, baseline: Baseline): P
   );
   if (fresh.length === 0) return [];
   const bodies = await bodiesIn(postgres);
+  const keys = await keysIn(postgres);
   const found: Row[] = [];
   for (const row of fresh) {
     const [definition] = await parseStatements(text(row, "body"));
-    const why = definition === undefined ? "it cannot be read" : reaches(definition, bodies);
+    const why =
+      definition === undefined
+        ? "it cannot be read"
+        : reaches(definition, bodies, row.writable === true ? belongs(text(row, "relation"), keys) : () => true);
     if (why !== undefined) found.push({ ...row, why });
   }
   return found;
+}
+
+/** A column that refers to a column of another table. */
+interface Key {
+  readonly table: string;
+  readonly column: string;
+  readonly of: string;
+  readonly at: string;
+}
+
+async function keysIn(postgres: Postgres): Promise<readonly Key[]> {
+  const rows = await postgres.run(
+    `select k.conrelid::regclass::text as table, a.attname as column, k.confrelid::regclass::text as of, b.attname as at
+     from pg_constraint k, unnest(k.conkey, k.confkey) as pair (own, other), pg_attribute a, pg_attribute b
+     where k.contype = 'f' and a.attrelid = k.conrelid and a.attnum = pair.own and b.attrelid = k.confrelid and b.attnum = pair.other`,
+  );
+  return rows as unknown as readonly Key[];
+}
+
+/** Whether rows of a table whose column equals a field of the trigger's row are those that the writer of that row may name. */
+type Belongs = (tables: readonly string[], column: string, field: string) => boolean;
+
+/**
+ * A writer chooses the fields of its row. It may name its own rows of a table with an owner, and rows that a foreign key
+ * connects with it; by any other field, it names rows of everyone.
+ */
+function belongs(relation: string, keys: readonly Key[]): Belongs {
+  const isOwner = (table: string, column: string) =>
+    keys.some((key) => key.table === table && key.column === column && key.of === "auth.users");
+  const connects = (table: string, column: string, of: string, at: string) =>
+    keys.some((key) => key.table === table && key.column === column && key.of === of && key.at === at);
+  return (tables, column, field) =>
+    tables.length === 0 ||
+    tables.some(
+      (table) =>
+        !keys.some((key) => key.table === table && key.of === "auth.users") ||
+        isOwner(table, column) ||
+        connects(relation, field, table, column) ||
+        connects(table, column, relation, field),
+    );
 }
 
 /** The functions of the project that can be read, by name with schema. */
@@ -63,7 +112,7 @@ async function bodiesIn(postgres: Postgres): Promise<Map<string, Body>> {
 }
 
 /** What a function does beyond the row of its trigger; undefined if nothing. */
-function reaches(body: Body, bodies: Bodies): string | undefined {
+function reaches(body: Body, bodies: Bodies, isOwn: Belongs): string | undefined {
   const { node: definition } = body;
   if (!("CreateFunctionStmt" in definition)) return "it cannot be read";
   const name = nameOf(definition.CreateFunctionStmt.funcname);
@@ -80,33 +129,57 @@ function reaches(body: Body, bodies: Bodies): string | undefined {
     const [kind = ""] = Object.keys(node);
     if (kind === "CreateFunctionStmt") continue;
     if (!ROW_STATEMENTS.has(kind)) return `it has a statement of the kind ${kind.replace(/Stmt$/, "")}`;
-    if ("SelectStmt" in node && tablesIn(node.SelectStmt.fromClause) && !tied(node.SelectStmt.whereClause))
+    const keeps = (from: readonly Node[], where: Node | undefined) =>
+      tied(where, (column, field) => isOwn(tablesIn(from), column, field));
+    const target = (relation: RangeVar | undefined): Node[] => (relation === undefined ? [] : [{ RangeVar: relation }]);
+    if (
+      "SelectStmt" in node &&
+      tablesIn(node.SelectStmt.fromClause).length > 0 &&
+      !keeps(node.SelectStmt.fromClause ?? [], node.SelectStmt.whereClause)
+    )
       return "it reads rows that do not belong to the row of the trigger";
-    if ("UpdateStmt" in node && !tied(node.UpdateStmt.whereClause))
+    if ("UpdateStmt" in node && !keeps(target(node.UpdateStmt.relation), node.UpdateStmt.whereClause))
       return "it changes rows that do not belong to the row of the trigger";
-    if ("DeleteStmt" in node && !tied(node.DeleteStmt.whereClause))
+    if ("DeleteStmt" in node && !keeps(target(node.DeleteStmt.relation), node.DeleteStmt.whereClause))
       return "it deletes rows that do not belong to the row of the trigger";
   }
   return undefined;
 }
 
-function tablesIn(from: readonly Node[] | undefined): boolean {
-  let found = false;
-  visit(from ?? [], (key) => {
-    found ||= key === "RangeVar";
+function tablesIn(from: readonly Node[] | undefined): readonly string[] {
+  const found: string[] = [];
+  visit(from ?? [], (key, value) => {
+    if (key !== "RangeVar") return true;
+    const { schemaname, relname = "" } = value as RangeVar;
+    found.push(`${schemaname ?? "public"}.${relname}`);
     return true;
   });
   return found;
 }
 
 /** Whether a condition, or one that must hold with it, compares a column with the row of the trigger or with the caller. */
-function tied(where: Node | undefined): boolean {
+function tied(where: Node | undefined, isOwn: (column: string, field: string) => boolean): boolean {
   if (where === undefined) return false;
   if ("BoolExpr" in where)
-    return where.BoolExpr.boolop === "AND_EXPR" && (where.BoolExpr.args ?? []).some((each) => tied(each));
+    return where.BoolExpr.boolop === "AND_EXPR" && (where.BoolExpr.args ?? []).some((each) => tied(each, isOwn));
   if (!("A_Expr" in where) || where.A_Expr.kind !== "AEXPR_OP" || nameOf(where.A_Expr.name) !== "=") return false;
   const { lexpr, rexpr } = where.A_Expr;
-  return (isRow(lexpr) && isColumn(rexpr)) || (isRow(rexpr) && isColumn(lexpr));
+  return [
+    [lexpr, rexpr],
+    [rexpr, lexpr],
+  ].some(([row, column]) => {
+    if (!isRow(row) || !isColumn(column)) return false;
+    const field = lastField(row);
+    return field === undefined || isOwn(lastField(column) ?? "", field);
+  });
+}
+
+/** The last name of a column; undefined for a call. */
+function lastField(node: Node | undefined): string | undefined {
+  if (node === undefined) return undefined;
+  if ("TypeCast" in node) return lastField(node.TypeCast.arg);
+  const [last] = "ColumnRef" in node ? (node.ColumnRef.fields ?? []).slice(-1) : [];
+  return last !== undefined && "String" in last ? last.String.sval : undefined;
 }
 
 function isColumn(node: Node | undefined): boolean {
@@ -123,6 +196,17 @@ function isRow(node: Node | undefined): boolean {
     "String" in each ? each.String.sval : undefined,
   );
   return second !== undefined && (first === "new" || first === "old");
+}
+
+/** Whether a text assigns something that users write to what only the project writes. */
+function promotes(sql: string): boolean {
+  const variables = [
+    ...sql.matchAll(/(\w+)(?:\s+[\w.]+)?\s*:?=[^;=]*\braw_user_meta_data\b/gi),
+    ...sql.matchAll(/\braw_user_meta_data\b[^;]*?\binto\s+(?:strict\s+)?(\w+)/gi),
+  ].map(([, name = ""]) => name.toLowerCase());
+  return [...sql.matchAll(/\b(?:raw_app_meta_data|is_super_admin)\s*:?=([^;]*)/gi)].some(([, value = ""]) =>
+    (value.toLowerCase().match(/\w+/g) ?? []).some((word) => word === "raw_user_meta_data" || variables.includes(word)),
+  );
 }
 
 /** Settings that a function may set for itself. */
@@ -201,6 +285,7 @@ function writes(body: Body): string[] {
   const call = { FuncCall: { funcname } } as Node;
   const { nodes, unread } = ranBy(call, new Map([[nameOf(funcname), body]]));
   const found = unread.map((expression) => `executes a text that is not a constant (${expression})`);
+  if (promotes(body.text)) found.push("copies metadata of users into those of the project");
   for (const node of nodes) {
     if ("VariableSetStmt" in node && !OWN_SETTING.test(node.VariableSetStmt.name ?? ""))
       found.push(`sets ${node.VariableSetStmt.name ?? "a setting"}`);

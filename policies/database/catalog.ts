@@ -220,6 +220,20 @@ async function grantsOf(
     }));
 }
 
+/** Roles of Supabase that own its objects. */
+const THEIRS = [
+  "postgres",
+  "supabase_admin",
+  "supabase_auth_admin",
+  "supabase_storage_admin",
+  "supabase_realtime_admin",
+  "supabase_functions_admin",
+  "supabase_replication_admin",
+  "supabase_read_only_user",
+  "dashboard_user",
+  "pgbouncer",
+];
+
 /** Privileged roles that API roles, and roles of the migrations, can assume through memberships. */
 async function membershipsOf(
   postgres: Postgres,
@@ -233,10 +247,10 @@ async function membershipsOf(
        select r.start, m.roleid, r.path || pg_get_userbyid(m.roleid)::text from reach r join pg_auth_members m on m.member = r.role where not pg_get_userbyid(m.roleid)::text = any (r.path)
      )
      select pg_get_userbyid(r.start) as role, r.path, p.power, p.anyone from reach r join pg_roles g on g.oid = r.role,
-       lateral (values ('superuser', g.rolsuper, true), ('bypassrls', g.rolbypassrls, true), ('createrole', g.rolcreaterole, true), ('replication', g.rolreplication, true), ('login', g.rolcanlogin, false),
+       lateral (values (g.rolname, g.rolname = any (array[${THEIRS.map(literal).join(", ")}]::text[]), false), ('superuser', g.rolsuper, true), ('bypassrls', g.rolbypassrls, true), ('createrole', g.rolcreaterole, true), ('replication', g.rolreplication, true), ('login', g.rolcanlogin, false),
          (g.rolname, g.rolname in ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'), true),
          (g.rolname, g.rolname ~ '^pg_(read_all_data|write_all_data|maintain|signal_backend|signal_autovacuum_worker|create_subscription|read_all_settings|monitor|stat_scan_tables|checkpoint)$', false)) p(power, has, anyone)
-     where p.has order by 1, 2`,
+     where p.has and not (p.power = pg_get_userbyid(r.start) and cardinality(r.path) = 1) order by 1, 2`,
   );
   // A role of the back end may log in and read everything; a role of a request may not.
   return rows

@@ -6,7 +6,7 @@ import type { Opening, OpeningKind, Statement } from "./facts.ts";
 import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog:
-// cspell:ignore aclexplode attrelid classid conrelid datacl defaclacl defaclnamespace defaclobjtype defaclrole deptype evtname nspacl nspname nspowner objid objtype objtypes prosecdef proacl proowner puballtables pubname refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole
+// cspell:ignore paracl parname typnamespace typowner typtype aclexplode attrelid classid conrelid datacl defaclacl defaclnamespace defaclobjtype defaclrole deptype evtname nspacl nspname nspowner objid objtype objtypes prosecdef proacl proowner puballtables pubname refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole
 
 /** Settings that change no rights. */
 const HARMLESS_SETTING =
@@ -52,7 +52,7 @@ export async function readOpenings(
       `${text(row, "name")} runs with its owner's privileges, and ${text(row, "by")} calls it`,
       `alter function ${text(row, "name")} security invoker;`,
     );
-  for (const row of await definerTriggers(postgres, baseline))
+  for (const row of await definerTriggers(postgres, baseline, apiRoles))
     add(
       "trigger",
       row,
@@ -139,6 +139,7 @@ export async function readOpenings(
   for (const row of await postgres.run(
     `select 'relation' as kind, 'table ' || c.oid::regclass::text as name, c.xmin::text as xmin, pg_get_userbyid(c.relowner) as owner from pg_class c join pg_namespace n on n.oid = c.relnamespace where ${USER_SCHEMAS} and c.relkind in ('r', 'p', 'v', 'm', 'f') and pg_get_userbyid(c.relowner) = any (${roles})
      union all select 'function', 'function ' || p.oid::regprocedure::text, p.xmin::text, pg_get_userbyid(p.proowner) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${USER_SCHEMAS} and pg_get_userbyid(p.proowner) = any (${roles})
+     union all select 'type', 'type ' || t.oid::regtype::text, t.xmin::text, pg_get_userbyid(t.typowner) from pg_type t join pg_namespace n on n.oid = t.typnamespace where ${USER_SCHEMAS} and t.typtype in ('e', 'd') and pg_get_userbyid(t.typowner) = any (${roles})
      union all select 'schema', 'schema ' || quote_ident(n.nspname), n.xmin::text, pg_get_userbyid(n.nspowner) from pg_namespace n where ${USER_SCHEMAS} and pg_get_userbyid(n.nspowner) = any (${roles}) order by 2`,
   ))
     add(
@@ -158,6 +159,18 @@ export async function readOpenings(
         `${text(row, "role")} may create objects in ${text(row, "name")}`,
         `revoke create on ${text(row, "name")} from ${text(row, "role")};`,
       );
+  const [parameters] = await postgres.run("select to_regclass('pg_catalog.pg_parameter_acl') is not null as there");
+  if (parameters?.there === true)
+    for (const row of await postgres.run(
+      `select p.parname as name, p.xmin::text as xmin, case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end as role, lower(x.privilege_type) as privilege from pg_parameter_acl p, aclexplode(p.paracl) x order by 1, 3, 4`,
+    ))
+      if (["public", ...apiRoles].includes(text(row, "role")))
+        add(
+          "setting",
+          row,
+          `${text(row, "role")} may ${text(row, "privilege")} ${text(row, "name")}`,
+          `revoke ${text(row, "privilege")} on parameter ${text(row, "name")} from ${text(row, "role")};`,
+        );
   openings.push(...(await changedBaseline(postgres, baseline, grantees, at)));
   for (const { source, text: sql, passwords = [] } of statements)
     for (const of of passwords)

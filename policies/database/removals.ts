@@ -6,7 +6,7 @@ import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
 import { literal, type Postgres, type Row } from "./postgres.ts";
 
 /** The columns of the project's tables. No release reads what merges of branches have parked. */
-const COLUMNS = `select c.oid::text as id, n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type
+const COLUMNS = `select c.oid::text as id, n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type, a.attnotnull as filled
   from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_'
     and n.nspname <> ${literal(PARKED_SCHEMA)}`;
@@ -55,6 +55,8 @@ export class Removals {
   readonly earlierTables: ReadonlyMap<string, string>;
 
   readonly #names: ReadonlySet<string>;
+  /** Columns that are never null, as in {@link Removals.#earlier}. */
+  readonly #filled: ReadonlySet<string>;
   readonly #bodies: Map<string, Body>;
 
   private constructor(postgres: Postgres, rows: readonly Row[], bodies: Map<string, Body>) {
@@ -63,6 +65,7 @@ export class Removals {
     this.#earlier = columnsOf(rows);
     this.earlierTables = new Map(rows.map(({ id, table }) => [String(id), String(table)]));
     this.#names = new Set(this.earlierTables.values());
+    this.#filled = new Set(rows.flatMap((row) => (row.filled === true ? keyOf(row) : [])));
   }
 
   /** @param bodies functions of earlier statements, to which those of the file are added */
@@ -97,7 +100,7 @@ export class Removals {
 
   /** The tables that a statement empties, with those that refer to them if it cascades. */
   async #withReferring(node: Node): Promise<string[]> {
-    const emptied = emptiedBy(node, this.#bodies);
+    const emptied = emptiedBy(node, this.#bodies, (table, column) => this.#filled.has(`${table}\0${column}`));
     const names = emptied.map(({ table }) => table);
     const roots = emptied.filter(({ cascade }) => cascade).map(({ table }) => literal(table));
     if (roots.length === 0) return names;
@@ -112,7 +115,11 @@ export class Removals {
 }
 
 function columnsOf(rows: readonly Row[]): Map<string, string> {
-  return new Map(rows.map((row) => [`${String(row.table)}\0${String(row.column)}`, String(row.type)]));
+  return new Map(rows.map((row) => [keyOf(row), String(row.type)]));
+}
+
+function keyOf(row: Row): string {
+  return `${String(row.table)}\0${String(row.column)}`;
 }
 
 function tablesOf(columns: ReadonlyMap<string, string>): Set<string> {

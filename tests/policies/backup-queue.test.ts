@@ -58,6 +58,11 @@ it.each([
     "revoke execute on function exai.backup_claim() from exai_backup",
     /cannot be claimed/,
   ],
+  [
+    "lets every backup expire",
+    "create or replace function exai.backup_expirable() returns table (id uuid, label text) language sql stable set search_path = '' as 'select id, label from public.backup_history'",
+    /just made is expired/,
+  ],
   ["drops a policy of the runner", "drop policy backup_schedules_runner_select on public.backup_schedules", /gone/],
 ])("a migration that %s is found", async (_, text, problem) => {
   expect(await problemsAfter(text)).toContainEqual(expect.stringMatching(problem));

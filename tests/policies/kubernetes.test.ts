@@ -49,6 +49,7 @@ const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Val
   ["kubernetes-pod-fields", ["volumeDevices"], [{ name: "a", devicePath: "/dev/a" }]],
   ["kubernetes-pod-fields", ["volumeMounts"], [{ name: "a", mountPath: "/a", mountPropagation: "Bidirectional" }]],
   ["kubernetes-pod-fields", ["resources", "claims"], [{ name: "gpu" }]],
+  ["kubernetes-pod-fields", ["env"], [{ name: "A", valueFrom: { aSourceOfNextYear: { key: "a" } } }]],
 ];
 
 /** The same for fields that ephemeral containers cannot have. */
@@ -56,6 +57,7 @@ const LASTING_FAULTS: typeof CONTAINER_FAULTS = [
   ["kubernetes-resources", ["resources"], undefined],
   ["kubernetes-resources", ["resources", "limits", "memory"], undefined],
   ["kubernetes-resources", ["resources", "limits", "cpu"], "0"],
+  ["kubernetes-resources", ["resources", "limits", "memory"], "100m"],
   ["kubernetes-resources", ["resources", "requests", "cpu"], "much"],
 ];
 
@@ -75,6 +77,12 @@ const POD_FAULTS: typeof CONTAINER_FAULTS = [
   ["kubernetes-pod-fields", ["shareProcessNamespace"], true],
   ["kubernetes-pod-fields", ["hostAliases"], [{ ip: "10.0.0.1", hostnames: ["database"] }]],
   ["kubernetes-pod-fields", ["nodeName"], "control-plane"],
+  ["kubernetes-pod-fields", ["volumes"], [{ name: "a", csi: { driver: "hostpath.csi.k8s.io" } }]],
+  [
+    "kubernetes-pod-fields",
+    ["volumes"],
+    [{ name: "a", projected: { sources: [{ podCertificate: { signerName: "a/b" } }] } }],
+  ],
   ["kubernetes-pod-fields", ["dnsConfig", "nameservers"], ["10.0.0.1"]],
   ["kubernetes-pod-fields", ["runtimeClassName"], "runc-privileged"],
   ["kubernetes-pod-fields", ["priorityClassName"], "system-node-critical"],

@@ -35,6 +35,11 @@ describe("openings are compared as sets", () => {
     "fc00::/7",
     "::ffff:169.254.169.254/128",
     "64:ff9b::a9fe:a9fe/128",
+    "fd20:ce::254/128",
+    "100.100.100.192/27",
+    "168.63.129.16/32",
+    "192.0.0.192/32",
+    "fe80::a9fe:a9fe/128",
     "not a block",
     "10.0.0.1",
   ])("egress to %s reaches cloud metadata, or is malformed", (cidr) => {
@@ -43,6 +48,8 @@ describe("openings are compared as sets", () => {
 
   it.each([
     ["10.0.0.0/8", []],
+    ["100.64.0.0/10", []],
+    ["192.0.0.0/16", []],
     ["169.254.20.10/32", []],
     ["169.254.0.0/16", ["169.254.128.0/17"]],
     ["0.0.0.0/0", ["169.254.0.0/16"]],
@@ -83,6 +90,29 @@ describe("openings are compared as sets", () => {
     for (const port of [{ protocol: "TCP" }, { port: 1, endPort: 65535 }, { port: "http", endPort: 90 }])
       expect(egress(peer, port), JSON.stringify(port)).toEqual(["spec.egress[0].ports[0]"]);
     for (const port of [{ port: "http" }, { port: 8000, endPort: 8010 }]) expect(egress(peer, port)).toEqual([]);
+  });
+
+  it("entries are counted together, by their protocol", () => {
+    const rule = (...ports: readonly Value[]) =>
+      found("network-openings", policy({ podSelector: {}, egress: [{ to: [{ podSelector: {} }], ports }] }));
+    const ranges = Array.from({ length: 40 }, (_, index) => ({ port: 1 + index * 500, endPort: 500 + index * 500 }));
+    expect(rule(...ranges)).toEqual(["spec.egress[0].ports"]);
+    expect(rule(...ranges.map(() => ({ port: 8000, endPort: 8999 })))).toEqual([]);
+    expect(rule({ port: 8000, endPort: 8800 }, { port: 8000, endPort: 8800, protocol: "UDP" })).toEqual([]);
+  });
+
+  it("blocks that are small one by one are most of the internet together", () => {
+    const from = (...cidrs: readonly string[]) =>
+      found(
+        "network-openings",
+        policy({
+          podSelector: {},
+          ingress: [{ from: cidrs.map((cidr) => ({ ipBlock: { cidr } })), ports: [{ port: 8080 }] }],
+        }),
+      );
+    const eights = Array.from({ length: 32 }, (_, index) => `${index + 1}.0.0.0/8`);
+    expect(from(...eights)).toEqual(["spec.ingress[0].from"]);
+    expect(from(...eights.map(() => "10.0.0.0/8"), "172.16.0.0/12", "192.168.0.0/16", "2001:db8::/32")).toEqual([]);
   });
 
   it("ingress does not come from most of the internet", () => {
@@ -218,5 +248,27 @@ describe("what reaches the stack from outside", () => {
     expect(
       found("network-gateway-options", resource(`kubernetes:gateway.envoyproxy.io/v1alpha1:${kind}`, { spec })).length,
     ).toBeGreaterThan(0);
+  });
+});
+
+describe("what leads out of the cluster, or runs in the proxies of others", () => {
+  const service = (spec: Inputs) => found("network-public-services", resource("kubernetes:core/v1:Service", { spec }));
+  const ingressWith = (annotations: Inputs) =>
+    found(
+      "network-ingress-options",
+      resource("kubernetes:networking.k8s.io/v1:Ingress", { metadata: { name: "i", annotations } }),
+    );
+
+  it("is not a Service with the name of another server", () => {
+    expect(service({ type: "ExternalName", externalName: "metadata.google.internal" })).toEqual(["spec.type"]);
+    expect(service({ clusterIP: "None", selector: { app: "a" }, ports: [{ port: 80 }] })).toEqual([]);
+  });
+
+  it("is not an annotation of an Ingress that the rules do not understand", () => {
+    for (const name of ["server-snippet", "auth-url", "mirror-target", "a-new-option"])
+      expect(ingressWith({ [`nginx.ingress.kubernetes.io/${name}`]: "x" }), name).toHaveLength(1);
+    for (const name of ["force-ssl-redirect", "proxy-body-size", "limit-rps", "enable-cors"])
+      expect(ingressWith({ [`nginx.ingress.kubernetes.io/${name}`]: "x" }), name).toEqual([]);
+    expect(ingressWith({ "cert-manager.io/cluster-issuer": "public-issuer" })).toEqual([]);
   });
 });

@@ -31,6 +31,9 @@ begin
   return new;
 end $$;
 create trigger new_user after insert on auth.users for each row execute function closed.new_user();
+create function closed.noted() returns trigger language plpgsql security definer set search_path = '' as $$
+begin update public.profiles set name = new.title where user_id = new.user_id; return new; end $$;
+create trigger noted after insert on public.notes for each row execute function closed.noted();
 create function public.fold(state int, value int) returns int language sql immutable set search_path = '' as $$ select state + value $$;
 create aggregate public.folded(int) (sfunc = public.fold, stype = int);
 create rule nothing as on delete to public.profiles do instead nothing;
@@ -47,6 +50,17 @@ create function public.search() returns setof public.notes language sql stable s
 create function closed.copies() returns trigger language plpgsql security definer set search_path = '' as $$
 begin new.title := (select string_agg(n.title, ',') from public.notes as n); return new; end $$;
 create trigger copies before insert on public.notes for each row execute function closed.copies();
+create function closed.renames() returns trigger language plpgsql security definer set search_path = '' as $$
+begin update public.profiles set name = new.title where id = new.id; return new; end $$;
+create trigger renames after insert on public.notes for each row execute function closed.renames();
+create function closed.promotes() returns trigger language plpgsql set search_path = '' as $$
+declare given jsonb := new.raw_user_meta_data -> 'role';
+begin new.raw_app_meta_data := jsonb_set(new.raw_app_meta_data, '{role}', given); return new; end $$;
+create trigger promotes before insert on auth.users for each row execute function closed.promotes();
+create type public.mood as enum ('calm'); alter type public.mood owner to authenticated;
+grant set on parameter session_replication_role to authenticated;
+grant select on pg_authid to authenticated;
+grant supabase_auth_admin to authenticated;
 create rule emptied as on insert to public.notes do also delete from public.profiles;
 create function public.become(role text) returns void language plpgsql set search_path = '' as $$ begin perform set_config('role', role, true); end $$;
 create function public.run(query text) returns void language plpgsql set search_path = '' as $$ begin execute query; end $$;
@@ -91,18 +105,19 @@ describe("what acts with other rights", () => {
 
   it("is found wherever it is", () => {
     expect(of("rls-definer-functions")).toEqual(["closed.everything()"]);
-    expect(of("rls-triggers")).toEqual(["closed.copies()"]);
+    expect(of("rls-triggers")).toEqual(["closed.copies()", "closed.renames()"]);
     expect(of("rls-rewrite-rules")).toEqual(["emptied"]);
-    expect(of("rls-claim-writers")).toEqual(["public.become(text)", "public.run(text)"]);
+    expect(of("rls-claim-writers")).toEqual(["closed.promotes()", "public.become(text)", "public.run(text)"]);
     expect(of("rls-views")).toEqual(["closed.copied"]);
     expect(of("event-triggers")).toEqual(["watch"]);
     expect(of("rls-publications")).toEqual(["everything"]);
     expect(of("default-privileges")).toEqual(["tables"]);
-    expect(of("role-settings")).toEqual(["pgrst.db_schemas"]);
-    expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "table storage.objects"]);
-    expect(of("api-roles-own-nothing")).toEqual(["schema closed", "table public.profiles"]);
+    expect(of("role-settings")).toEqual(["pgrst.db_schemas", "session_replication_role"]);
+    expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "pg_authid", "table storage.objects"]);
+    expect(of("api-roles-own-nothing")).toEqual(["schema closed", "table public.profiles", "type public.mood"]);
     expect(of("role-passwords")).toEqual(["create role partner login password '…'"]);
     expect(of("roles-no-bypass")).toEqual(["role anon", "role authenticated", "role reader"]);
+    expect(found.map(({ message }) => message)).toContainEqual(expect.stringMatching(/member of supabase_auth_admin/));
     expect(of("rls-enabled")).toEqual(["public.remote"]);
     expect(of("function-search-paths")).toEqual(["public.total(integer)", "public.total(integer, integer)"]);
   });
@@ -110,7 +125,7 @@ describe("what acts with other rights", () => {
   it("is named with the line of its statement", () => {
     const lines = Object.fromEntries(found.map(({ rule, place }) => [rule, place.source?.line]));
     const line = (text: string) => OPEN.slice(0, OPEN.indexOf(text)).split("\n").length;
-    expect(lines["rls-triggers"]).toBe(line("create trigger copies"));
+    expect(lines["rls-triggers"]).toBe(line("create trigger renames"));
     expect(lines["rls-rewrite-rules"]).toBe(line("create rule emptied"));
   });
 
@@ -156,6 +171,26 @@ end $$;`,
       expect.stringMatching(/^rls-enabled .*public.notes, where current_setting\('server_version_num'\)::int < 160000/),
     ]);
     expect(database.alternatives.map(({ answer }) => answer)).toEqual([true]);
+  }, 120_000);
+
+  it("are run as if a database had rows, and a CASE is a condition as well", async () => {
+    const database = await read(
+      prelude,
+      files(
+        BASE,
+        `do $$ declare people int; begin
+  select count(*) into people from auth.users;
+  if people > 0 then execute 'alter table public.notes no force row level security'; end if;
+  case when exists (select from pg_roles where rolname = 'rds_superuser') then
+    execute 'alter table public.profiles no force row level security';
+  else null; end case;
+exception when undefined_table then null; when others then raise; end $$;`,
+      ),
+    );
+    expect(messages(database)).toEqual([
+      expect.stringMatching(/^rls-forced .*public.notes/),
+      expect.stringMatching(/^rls-forced .*public.profiles/),
+    ]);
   }, 120_000);
 
   it("are a finding where an answer cannot be tried", async () => {

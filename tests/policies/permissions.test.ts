@@ -30,6 +30,11 @@ describe("permissions", () => {
     ["rbac.authorization.k8s.io", ["rolebindings"], ["create"]],
     ["rbac.authorization.k8s.io", ["clusterroles"], ["escalate"]],
     ["networking.k8s.io", ["networkpolicies"], ["delete"]],
+    ["", ["pods/binding"], ["create"]],
+    ["", ["services"], ["patch"]],
+    ["argoproj.io", ["rollouts"], ["create"]],
+    ["gateway.envoyproxy.io", ["envoyproxies"], ["patch"]],
+    ["security.openshift.io", ["securitycontextconstraints"], ["use"]],
     ["", ["*/exec"], ["create"]],
     ["*", ["secrets"], ["get"]],
     ["", ["secrets"], ["*"]],
@@ -41,6 +46,8 @@ describe("permissions", () => {
     [{ apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] }],
     [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"], resourceNames: ["tls"] }],
     [{ apiGroups: ["example.com"], resources: ["secrets"], verbs: ["get"] }],
+    [{ apiGroups: ["argoproj.io"], resources: ["rollouts"], verbs: ["get"] }],
+    [{ apiGroups: ["gateway.envoyproxy.io"], resources: ["backendtrafficpolicies"], verbs: ["patch"] }],
     [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "update"] }],
   ])("%j give none", (rule) => {
     expect(found("kubernetes-rbac-powers", role(rule))).toEqual([]);

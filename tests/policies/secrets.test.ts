@@ -72,6 +72,17 @@ describe("a credential", () => {
     ["A", base64(Buffer.from("password='hunter2x'", "utf16le"))],
     ["A", base64("naïve\npassword: hunter2x\n")],
     ["A", "x8!Gk#2pQz$7Lm@4Rt&9Wv"],
+    ["DB_ROOTPASS", "admin:hunter2-x"],
+    ["A", "https://api.example.com/hook?access_token=hunter2hunter2"],
+    ["A", `https://b.s3.amazonaws.com/x?X-Amz-Expires=60&X-Amz-Signature=${HEX.repeat(2)}`],
+    ["A", '<add key="Password" value="hunter2-x"/>'],
+    ["A", "<client><secret>hunter2-x</secret></client>"],
+    [".pgpass", "db.example.com:5432:prod:admin:hunter2-x\n"],
+    [".npmrc", "//registry.npmjs.org/:_authToken=hunter2hunter2"],
+    ["config", "users:\n- name: a\n  user:\n    token: hunter2hunter2\n"],
+    ["A", "database:\n  password: >-\n    hunter2-x\n"],
+    ["users", `admin:$2y$10$${"abcdefghijABCDEFGHIJ0".repeat(3).slice(0, 53)}`],
+    ["requirepass", "hunter2-x"],
     ["A", randomBytes(32).toString("hex")],
     ["settings.toml", `[a]\nb = "${base64(randomBytes(30))}"`],
   ])("%s=%s is found", (name, value) => {
@@ -91,6 +102,11 @@ describe("a credential", () => {
     ["PASSWORD", "${DB_PASSWORD}"],
     ["PASSWORD", "<your password>"],
     ["BYPASS", "all-of-them"],
+    ["PWD", "/app"],
+    ["COMPASS", "north-by-north-west"],
+    ["PROXY", "server:8080:a:b"],
+    ["A", '<key name="token" value="12"/>'],
+    ["A", "https://example.com/?token_type=bearer&page=2"],
     ["RULE", 'sum by (le) (rate(exai_http_request_duration_seconds_bucket{job="server",token_kind="a"}[5m]))'],
     ["CODE", 'local token = headers:get("authorization")\nif token == nil then return end'],
     ["SQL", "update users set password = new.password where token_hash = old.token_hash"],
@@ -291,11 +307,44 @@ describe("the settings of the Supabase project", () => {
     ["auth", { site_url: "https://exai.example.com" }, 0],
     ["auth", { site_url: "http://exai.example.com", uri_allow_list: "https://*" }, 2],
     ["auth", { mailer_autoconfirm: true, password_min_length: 6, jwt_exp: 604_800 }, 3],
+    ["auth", { mailer_autoconfirm: "true" }, 1],
+    ["auth", { sms_autoconfirm: true, refresh_token_rotation_enabled: false }, 2],
+    ["auth", { uri_allow_list: "http://app.example.com/**" }, 1],
+    ["auth", { uri_allow_list: "https://app.example.com/**,exai://callback" }, 0],
+    ["auth", { hook_send_email_uri: "http://mail.example.com" }, 1],
+    ["auth", { hook_custom_access_token_uri: "pg-functions://postgres/public/hook" }, 0],
+    ["database", { session_replication_role: "replica" }, 1],
+    ["network", { dbAllowedCidrs: ["0.0.0.0/0"] }, 1],
+    ["network", { restrictions: ["::ffff:0:0/96"] }, 1],
     ["network", { restrictions: ["203.0.113.0/24"] }, 0],
     ["network", { restrictions: ["0.0.0.0/0"] }, 1],
     ["network", { restrictions: ["0.0.0.0/1", "128.0.0.0/1"] }, 1],
   ])("%s %j has %i findings", (section, content, findings) => {
     const settings = resource("supabase:index/settings:Settings", { [section]: JSON.stringify(content) });
     expect(found("supabase-settings", settings)).toHaveLength(findings);
+  });
+});
+
+describe("the options of Supabase's resources", () => {
+  const edge = (more: Inputs) =>
+    found(
+      "supabase-options",
+      resource("supabase:index/edgeFunction:EdgeFunction", {
+        slug: "hello",
+        projectRef: "abcdefghijklmnopqrst",
+        entrypoint: "supabase/functions/hello/index.ts",
+        ...more,
+      }),
+    );
+
+  it("are those that the rules understand", () => {
+    expect(edge({})).toEqual([]);
+    expect(edge({ entrypoint: "/home/me/project/supabase/functions/hello/index.ts", verifyJwt: true })).toEqual([]);
+    expect(edge({ verifyJwt: false })).toEqual(["verifyJwt"]);
+    expect(edge({ entrypoint: "https://example.com/index.ts" })).toEqual(["entrypoint"]);
+    expect(edge({ staticFiles: ["supabase/functions/../../.env"] })).toEqual(["staticFiles[0]"]);
+    expect(edge({ anOptionOfNextYear: true })).toEqual(["anOptionOfNextYear"]);
+    const provider = resource("pulumi:providers:supabase", { endpoint: "https://example.com" });
+    expect(found("supabase-options", provider)).toEqual(["endpoint"]);
   });
 });

@@ -18,7 +18,7 @@ export function imageName(reference: string): ImageName | undefined {
   const first = written.slice(0, Math.max(0, slash));
   // A host has a dot, a port or an upper-case letter, which no repository has, or is localhost.
   const isHost = /[.:A-Z]/.test(first) || first === "localhost";
-  const host = first.toLowerCase();
+  const host = first.toLowerCase().replace(/:443$/, ""); // The port that is used without one.
   const registry = !isHost || host === "index.docker.io" ? HUB : host;
   const path = isHost ? written.slice(slash + 1) : written;
   const repository = registry === HUB && !path.includes("/") ? `library/${path}` : path;

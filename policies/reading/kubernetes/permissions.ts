@@ -4,6 +4,7 @@ import { all, any, type Truth } from "../../model/truth.ts";
 /** Permissions with which a subject gains others, or reads what is not its own. */
 interface Power {
   readonly group: string;
+  /** `*` for all of the group. */
   readonly resources: readonly string[];
   /** Verbs that give it; all if absent. */
   readonly verbs?: readonly string[];
@@ -18,7 +19,39 @@ const RBAC = "rbac.authorization.k8s.io";
 const ADMISSION = "admissionregistration.k8s.io";
 const CERTIFICATES = "certificates.k8s.io";
 
+/** API groups of controllers that make pods, permissions, Secrets or routes of proxies of the resources that they get. */
+const CONTROLLERS: Readonly<Record<string, readonly string[]>> = {
+  "argoproj.io": ["*"],
+  "batch.volcano.sh": ["*"],
+  "external-secrets.io": ["*"],
+  "gateway.envoyproxy.io": ["envoyextensionpolicies", "envoypatchpolicies", "envoyproxies"],
+  "helm.toolkit.fluxcd.io": ["*"],
+  "jobset.x-k8s.io": ["*"],
+  "keda.sh": ["scaledjobs"],
+  "kubeflow.org": ["*"],
+  "kubevirt.io": ["*"],
+  "kustomize.toolkit.fluxcd.io": ["*"],
+  "kyverno.io": ["*"],
+  "monitoring.coreos.com": ["alertmanagers", "prometheuses", "prometheusagents", "thanosrulers"],
+  "ray.io": ["*"],
+  "serving.knative.dev": ["*"],
+  "source.toolkit.fluxcd.io": ["*"],
+  "tekton.dev": ["*"],
+};
+
 const POWERS: readonly Power[] = [
+  ...Object.entries(CONTROLLERS).map(([group, resources]) => ({
+    group,
+    resources,
+    verbs: WRITE,
+    gives: "lets a controller act for it, with the controller's permissions",
+  })),
+  {
+    group: "security.openshift.io",
+    resources: ["securitycontextconstraints"],
+    verbs: ["use", ...CHANGE],
+    gives: "runs privileged pods",
+  },
   { group: "", resources: ["secrets"], verbs: ["list", "watch"], gives: "reads all Secrets" },
   { group: "", resources: ["secrets"], verbs: ["get"], unlessNamed: true, gives: "reads any Secret" },
   {
@@ -31,6 +64,7 @@ const POWERS: readonly Power[] = [
   { group: "", resources: ["pods/portforward", "pods/proxy", "services/proxy"], gives: "passes network policies" },
   { group: "", resources: ["nodes/proxy"], gives: "runs programs in every pod of a node" },
   { group: "", resources: ["nodes", "nodes/status"], verbs: CHANGE, gives: "moves pods to nodes of its choice" },
+  { group: "", resources: ["bindings", "pods/binding"], verbs: ["create"], gives: "moves pods to nodes of its choice" },
   { group: "", resources: ["serviceaccounts/token"], verbs: ["create"], gives: "creates tokens of service accounts" },
   { group: "", resources: ["serviceaccounts", "users", "groups"], verbs: ["impersonate"], gives: "acts as others" },
   {
@@ -64,7 +98,12 @@ const POWERS: readonly Power[] = [
     verbs: CHANGE,
     gives: "removes the Pod Security of namespaces",
   },
-  { group: "", resources: ["endpoints"], verbs: WRITE, gives: "redirects the traffic of Services" },
+  {
+    group: "",
+    resources: ["endpoints", "services", "services/status"],
+    verbs: WRITE,
+    gives: "redirects the traffic of Services",
+  },
   {
     group: "discovery.k8s.io",
     resources: ["endpointslices"],
@@ -133,6 +172,7 @@ function has(list: Reader, item: string): Truth {
 
 /** `*` is every resource, and `*` before a slash every resource with that subresource. */
 function hasResource(list: Reader, resource: string): Truth {
+  if (resource === "*") return any(...list.each().map((one) => one.isPresent));
   const [, part] = resource.split("/");
   return part === undefined ? has(list, resource) : any(has(list, resource), list.includes(`*/${part}`));
 }

@@ -30,7 +30,10 @@ const CONTAINER: Options = {
   ...anyOf("name", "image", "imagePullPolicy", "command", "args", "workingDir", "restartPolicy"),
   ...anyOf("stdin", "stdinOnce", "tty", "terminationMessagePath", "terminationMessagePolicy"),
   ports: anyOf("name", "containerPort", "protocol", "hostPort", "hostIP"),
-  env: anyOf("name", "value", "valueFrom"),
+  env: {
+    ...anyOf("name", "value"),
+    valueFrom: anyOf("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"),
+  },
   envFrom: anyOf("prefix", "configMapRef", "secretRef"),
   resources: RESOURCES,
   resizePolicy: "any",
@@ -51,12 +54,23 @@ const CONTAINER: Options = {
   targetContainerName: "any", // Of an ephemeral container, which sees the processes of another one of its pod.
 };
 
+/** Drivers whose inline volumes have nothing of the node: secrets of a store, certificates, identities. */
+const INLINE_DRIVERS = /^(?:secrets-store\.csi\.k8s\.io|(?:spiffe\.)?csi\.cert-manager\.io|csi\.spiffe\.io)$/;
+
 /** What the rules understand of a pod: a field either has no effect on isolation, or a rule judges its value. */
 const POD: Options = {
   containers: CONTAINER,
   initContainers: CONTAINER,
   ephemeralContainers: CONTAINER,
-  ...anyOf("hostNetwork", "hostPID", "hostIPC", "hostUsers", "volumes", "os"),
+  ...anyOf("hostNetwork", "hostPID", "hostIPC", "hostUsers", "os"),
+  volumes: {
+    "*": "any", // Types of volumes are for another rule.
+    csi: { "*": "any", driver: matching(INLINE_DRIVERS) },
+    projected: {
+      defaultMode: "any",
+      sources: anyOf("clusterTrustBundle", "configMap", "downwardAPI", "secret", "serviceAccountToken"),
+    },
+  },
   ...anyOf("serviceAccountName", "serviceAccount", "automountServiceAccountToken", "imagePullSecrets"),
   ...anyOf("restartPolicy", "terminationGracePeriodSeconds", "activeDeadlineSeconds", "readinessGates"),
   ...anyOf("hostname", "subdomain", "setHostnameAsFQDN", "enableServiceLinks", "preemptionPolicy"),
@@ -90,7 +104,7 @@ export const podFields: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "A field that the rules do not understand is a finding, so that a new field of Kubernetes cannot weaken a pod unnoticed, and a wrong name does not pass as a right one. Not understood are, among others, `shareProcessNamespace`, `hostAliases`, `nodeName`, `overhead`, `resourceClaims`, `volumeDevices`, name servers of `dnsConfig`, another `mountPropagation` than `None`, other schedulers, the priority classes of the system, and other runtime classes than those of gVisor and Kata Containers. A field whose value is false, 0 or empty is not set. Annotations may not attach networks or devices of the node (Multus, Calico, CRI-O, CDI). Of custom kinds, only pod templates are tested; other parts that look like a pod may have other fields.",
+    "A field that the rules do not understand is a finding, so that a new field of Kubernetes cannot weaken a pod unnoticed, and a wrong name does not pass as a right one. Not understood are, among others, `shareProcessNamespace`, `hostAliases`, `nodeName`, `overhead`, `resourceClaims`, `volumeDevices`, name servers of `dnsConfig`, another `mountPropagation` than `None`, inline volumes of CSI drivers that may give a part of the node, projected credentials of a signer, other schedulers, the priority classes of the system, and other runtime classes than those of gVisor and Kata Containers. A field whose value is false, 0 or empty is not set. Annotations may not attach networks or devices of the node (Multus, Calico, CRI-O, CDI). Of custom kinds, only pod templates are tested; other parts that look like a pod may have other fields.",
   references: [
     { standard: "NSA/CISA Kubernetes Hardening", item: "Pod security" },
     { standard: "Requirement", item: "a closed world of resources" },

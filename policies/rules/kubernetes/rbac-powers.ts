@@ -13,7 +13,7 @@ export const rbacPowers: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Permissions are judged by their effect: reading Secrets, running programs in pods, creating pods or workloads (which run with any service account of the namespace), creating tokens, `nodes/proxy`, approving certificates, changing roles, bindings, webhooks, namespaces, network policies, endpoints, nodes, custom resource definitions and API services, impersonating. A single Secret may be named in `resourceNames` and read with `get`. A ClusterRole with an `aggregationRule` gets permissions that the stack does not declare, and one with a label `aggregate-to-…` gives its own to everyone who has the other role.",
+    "Permissions are judged by their effect: reading Secrets, running programs in pods, creating pods or workloads (which run with any service account of the namespace), creating tokens, `nodes/proxy`, writing resources of controllers that make pods of them (Argo, Tekton, Knative, Flux and others), approving certificates, changing roles, bindings, webhooks, namespaces, network policies, Services, endpoints, nodes, custom resource definitions and API services, impersonating. A single Secret may be named in `resourceNames` and read with `get`. A ClusterRole with an `aggregationRule` gets permissions that the stack does not declare, and one with a label `aggregate-to-…` gives its own to everyone who has the other role.",
   references: [
     { standard: "Kubernetes documentation", item: "RBAC good practices, privilege escalation risks" },
     { standard: "CIS Kubernetes 1.11", item: "5.1.2, 5.1.4, 5.1.8, 5.1.10-5.1.13" },

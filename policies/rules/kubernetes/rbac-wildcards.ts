@@ -11,7 +11,7 @@ export const rbacWildcards: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`*` also grants what later versions add, and `*/exec` and the like grant a part of every resource. `escalate`, `bind` and `impersonate` allow a subject to gain other permissions, and fail too. So do bindings to the ClusterRoles `admin` and `edit`.",
+    "`*` also grants what later versions add, and `*/exec` and the like grant a part of every resource. `/debug` and `/logs` of the API server show what it works on. `escalate`, `bind` and `impersonate` allow a subject to gain other permissions, and fail too. So do bindings to the ClusterRoles `admin` and `edit`.",
   references: [{ standard: "CIS Kubernetes 1.11", item: "5.1.1, 5.1.3, 5.1.8" }],
   notApplicable: () => "the stack creates no roles and no bindings",
   concerns: (resource) => ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"].includes(kindOf(resource) ?? ""),
@@ -38,7 +38,12 @@ export const rbacWildcards: ResourceRule = {
         const list = rule.at(key);
         const refused = key === "verbs" ? ["*", "escalate", "bind", "impersonate"] : ["*", "/*"];
         const holds = every(list.each(), (element) =>
-          all(element.isPresent, not(element.is(...refused)), not(element.matches(/^\*\//))),
+          all(
+            element.isPresent,
+            not(element.is(...refused)),
+            not(element.matches(/^\*\//)),
+            key !== "nonResourceURLs" || not(element.matches(/^\/(?:debug|logs)(?:\/|$)/)),
+          ),
         );
         yield judge(
           subject,

@@ -4,6 +4,8 @@ import { containerRule } from "../../reading/kubernetes/pod-rule.ts";
 
 /** More than any node has: cores, and bytes. A limit above is none. */
 const NO_LIMIT = { cpu: 1024, memory: 2 ** 46 } as const;
+/** No program runs with less memory, in bytes: `100m` is a tenth of a byte. */
+const LEAST_MEMORY = 2 ** 20;
 
 /** A container cannot exhaust the resources of its node. */
 export const resources = containerRule(
@@ -12,7 +14,7 @@ export const resources = containerRule(
     title: "Containers have requests and limits for CPU and memory",
     level: "mandatory",
     documentation:
-      "Quantities are read as Kubernetes reads them. Without requests, the scheduler does not know what a pod needs; without limits, one container can exhaust the resources of others. Ephemeral containers cannot have them and are not checked.",
+      "Quantities are read as Kubernetes reads them: `100m` of memory is a tenth of a byte, and a limit below 1 MiB stops every program. Without requests, the scheduler does not know what a pod needs; without limits, one container can exhaust the resources of others. Ephemeral containers cannot have them and are not checked.",
     references: [
       { standard: "Polaris", item: "cpuLimitsMissing, memoryLimitsMissing" },
       { standard: "Checkov", item: "CKV_K8S_10-13" },
@@ -25,12 +27,13 @@ export const resources = containerRule(
         const place = container.reader.at("resources", kind, resource);
         const holds = place.test((value) => {
           const amount = quantity(value);
-          return amount !== undefined && amount > 0 && amount < NO_LIMIT[resource];
+          const least = resource === "memory" && kind === "limits" ? LEAST_MEMORY : Number.MIN_VALUE;
+          return amount !== undefined && amount >= least && amount < NO_LIMIT[resource];
         });
         yield {
           at: place,
           holds,
-          message: `${container.label} has no ${resource} ${kind}`,
+          message: `${container.label} has no ${resource} ${kind} that a program can run with: ${place.shown}`,
           fix: `set resources.${kind}.${resource}`,
         };
       }

@@ -2,6 +2,7 @@ import type { Rule } from "../../model/rule.ts";
 import { defaultDeny } from "./default-deny.ts";
 import { gatewayOptions } from "./gateway-options.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
+import { ingressOptions } from "./ingress-options.ts";
 import { openings } from "./openings.ts";
 import { podSecurityLabels } from "./pod-security-labels.ts";
 import { publicServices } from "./public-services.ts";
@@ -15,5 +16,6 @@ export const NETWORK_RULES: readonly Rule[] = [
   publicServices,
   gatewayRoutes,
   gatewayOptions,
+  ingressOptions,
   tls,
 ];

@@ -1,12 +1,13 @@
 import { isObject } from "../../reading/kubernetes/objects.ts";
-import { isMostOfTheInternet, reachesMetadata } from "../../reading/metadata-addresses.ts";
+import { areMostOfTheInternet, isMostOfTheInternet, reachesMetadata } from "../../reading/metadata-addresses.ts";
+import { sizeOf } from "../../reading/ranges.ts";
 import { onlyOnKubernetes } from "../../reading/kubernetes/pods.ts";
 import { namesValues } from "../../reading/kubernetes/selectors.ts";
 import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule } from "../../model/rule.ts";
 import { all, any, not, UnknownTruth, type Truth } from "../../model/truth.ts";
 
-/** Ports that one entry of a rule may open. */
+/** Ports that the entries of a rule may open together, for one protocol. */
 const MOST_PORTS = 1000;
 
 /** Network policies list peers and ports. */
@@ -16,7 +17,7 @@ export const openings: ResourceRule = {
   level: "mandatory",
   scope: "resource",
   onUnknown: "defer",
-  documentation: `A rule without \`to\` or \`from\`, or with an empty peer, allows all peers; a rule without \`ports\`, or with an entry that has only a protocol, allows all ports, and a range of more than ${MOST_PORTS} nearly all. A \`namespaceSelector\` names the value of a label: an empty one selects every namespace of the cluster, and so do \`Exists\`, \`NotIn\` and \`DoesNotExist\`. Addresses are compared as sets: an \`ipBlock\` that contains 169.254.169.254, another address of cloud metadata or fd00:ec2::254 must exclude it, because a cloud serves credentials of the node there. Ingress names networks, so a block of IPv4 has at least 8 bits and one of IPv6 at least 16.`,
+  documentation: `A rule without \`to\` or \`from\`, or with an empty peer, allows all peers; a rule without \`ports\`, or with an entry that has only a protocol, allows all ports, and ranges of more than ${MOST_PORTS} together nearly all. A \`namespaceSelector\` names the value of a label: an empty one selects every namespace of the cluster, and so do \`Exists\`, \`NotIn\` and \`DoesNotExist\`. Addresses are compared as sets: an \`ipBlock\` that contains 169.254.169.254, another address of cloud metadata or fd00:ec2::254 must exclude it, because a cloud serves credentials of the node there. A block of at least 24 bits (IPv6: 112) does not contain the metadata addresses of Alibaba, Azure, Oracle and OpenStack either. Ingress names networks, so a block of IPv4 has at least 8 bits and one of IPv6 at least 16, and all blocks together have at most the size of sixteen of these.`,
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.3.2" },
     { standard: "Kubescape", item: "C-0052" },
@@ -59,6 +60,21 @@ export const openings: ResourceRule = {
             "the entry allows all ports of its protocol, or a range of nearly all",
             "set port, and endPort for a small range",
           );
+        yield judge(
+          subject,
+          ports,
+          ["TCP", "UDP", "SCTP"].every((protocol) => numberOfPorts(ports, protocol) <= MOST_PORTS),
+          "the entries together allow nearly all ports",
+          "list the ports that are needed",
+        );
+        if (list === "ingress")
+          yield judge(
+            subject,
+            named,
+            !areMostOfTheInternet(named.each().flatMap((peer) => peer.at("ipBlock", "cidr").text ?? [])),
+            "the blocks together include most of the internet",
+            "name the networks that send requests, or let the gateway receive them",
+          );
         for (const peer of named.each()) {
           const block = peer.at("ipBlock");
           if (block.isAbsent === true)
@@ -92,6 +108,19 @@ function isOnePort(port: Reader): Truth {
   const from = first.number;
   // A range needs numbers: a port that is known and is not a number does not start one.
   return from === undefined ? first.test(() => false) : last.within(from, from + MOST_PORTS - 1);
+}
+
+/** The known ports that the entries of one protocol open together. */
+function numberOfPorts(ports: Reader, protocol: string): number {
+  const ranges = ports.each().flatMap((port) => {
+    const from = port.at("port").number;
+    const own = port.at("protocol").text ?? "TCP";
+    // An entry that is too large alone has its own finding.
+    return from === undefined || own !== protocol || isOnePort(port) !== true
+      ? []
+      : [[BigInt(from), BigInt(port.at("endPort").number ?? from) + 1n] as const];
+  });
+  return Number(sizeOf(ranges));
 }
 
 /** Pods of the own namespace, or of namespaces that a value names. */

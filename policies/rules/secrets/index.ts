@@ -6,6 +6,7 @@ import { secretMarks } from "./marked.ts";
 import { secretPlaces } from "./places.ts";
 import { serviceRole } from "./service-role.ts";
 import { strength } from "./strength.ts";
+import { supabaseOptions } from "./supabase-options.ts";
 import { supabaseSettings } from "./supabase-settings.ts";
 
 /** Rules about secrets. In the order of reports. */
@@ -17,5 +18,6 @@ export const SECRET_RULES: readonly Rule[] = [
   strength,
   secretEnvironment,
   serviceRole,
+  supabaseOptions,
   supabaseSettings,
 ];

@@ -1,6 +1,7 @@
 import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule, type Subject, type Verdict } from "../../model/rule.ts";
 import { UnknownTruth, type Truth } from "../../model/truth.ts";
+import { isMostOfTheInternet } from "../../reading/metadata-addresses.ts";
 
 const SETTINGS = "supabase:index/settings:Settings";
 /** Schemas that the REST API may expose: the application's, and the one of pg_graphql. */
@@ -16,6 +17,7 @@ const names = (value: unknown): string[] =>
     .split(",")
     .map((name) => name.trim().replaceAll('"', ""))
     .filter((name) => name !== "");
+const isOff = (value: unknown) => value === undefined || value === false || value === "false";
 const within = (value: unknown, most: number) => value === undefined || (Number(value) > 0 && Number(value) <= most);
 
 const CHECKS: readonly Check[] = [
@@ -46,9 +48,10 @@ const CHECKS: readonly Check[] = [
   ],
   [
     "auth",
-    ({ uri_allow_list: list }) => list === undefined || !names(list).some((each) => /^(?:\*|https?:\/\/\*)/.test(each)),
-    "sign-in may redirect to any address, together with the tokens",
-    "list the addresses of the application in uri_allow_list",
+    ({ uri_allow_list: list }) =>
+      list === undefined || !names(list).some((each) => /^(?:\*|https?:\/\/\*|http:)/.test(each)),
+    "sign-in may redirect to any address, or to one without encryption, together with the tokens",
+    "list the https: addresses of the application in uri_allow_list",
   ],
   [
     "auth",
@@ -58,9 +61,22 @@ const CHECKS: readonly Check[] = [
   ],
   [
     "auth",
-    ({ mailer_autoconfirm: open }) => open !== true,
-    "anyone signs up with the address of another person",
-    "set mailer_autoconfirm to false",
+    ({ mailer_autoconfirm: mail, sms_autoconfirm: phone }) => isOff(mail) && isOff(phone),
+    "anyone signs up with the address or the number of another person",
+    "set mailer_autoconfirm and sms_autoconfirm to false",
+  ],
+  [
+    "auth",
+    ({ refresh_token_rotation_enabled: rotates }) => rotates === undefined || !isOff(rotates),
+    "a refresh token that was stolen stays valid",
+    "set refresh_token_rotation_enabled to true",
+  ],
+  [
+    "auth",
+    (section) =>
+      !Object.entries(section).some(([key, value]) => /^hook_\w+_uri$/.test(key) && /^http:/i.test(String(value))),
+    "a hook sends users and tokens without encryption",
+    "use an https: or pg-functions: address for the hook",
   ],
   [
     "auth",
@@ -70,11 +86,19 @@ const CHECKS: readonly Check[] = [
   ],
   [
     "network",
-    ({ restrictions: ranges }) =>
-      // Two halves of all addresses are all of them, too.
-      !Array.isArray(ranges) || !ranges.some((range) => typeof range === "string" && /\/[0-7]$/.test(range)),
+    // Two halves of all addresses are all of them, too.
+    (section) =>
+      !Object.values(section)
+        .flat()
+        .some((range) => typeof range === "string" && isMostOfTheInternet(range)),
     "every address may connect to the database",
     "list the address ranges of the stack, or remove the setting",
+  ],
+  [
+    "database",
+    ({ session_replication_role: role }) => role === undefined || role === "origin",
+    "no trigger and no foreign key is applied",
+    "remove session_replication_role",
   ],
 ];
 

@@ -60,6 +60,7 @@ describe("statements that a running release may not survive", () => {
     ["do $$ declare s text := 'x'; begin execute s; end $$", "executes what cannot be read: s"],
     ["do $$ begin if now() > '2027-01-01' then truncate public.files; end if; end $$", "empties public.files"],
     ["delete from public.files where true", "deletes every row of public.files"],
+    ["delete from public.files where id in (select f.id from public.files as f)", "deletes every row of public.files"],
     ["delete from public.files where id = id or false", "deletes every row of public.files"],
     ["with gone as (delete from public.files returning 1) select 1", "deletes every row of public.files"],
     ["create function f() returns void language sql as 'truncate public.files'; select f()", "empties public.files"],
