@@ -181,7 +181,9 @@ async function tool(
   const [command = "", ...words] = [...program, ...args];
   const logged = typeof output === "function";
   const streams = logged ? (["pipe", "pipe"] as const) : ([output, "inherit"] as const);
-  const child = spawn(command, words, { cwd: PROJECT_ROOT, stdio: ["ignore", ...streams], signal });
+  // The log shows control characters as text.
+  const env = logged ? { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined } : process.env;
+  const child = spawn(command, words, { cwd: PROJECT_ROOT, env, stdio: ["ignore", ...streams], signal });
   if (logged)
     for (const input of [child.stdout, child.stderr])
       if (input !== null)
