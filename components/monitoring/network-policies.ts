@@ -53,7 +53,7 @@ function apiServer(cidrs: readonly string[] | undefined): k8s.types.input.networ
   if (cidrs !== undefined) return cidrs.map((cidr) => ({ ipBlock: { cidr } }));
   return [
     { ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } },
-    { ipBlock: { cidr: "::/0", except: ["fd00:ec2::/32", "fe80::/10"] } },
+    { ipBlock: { cidr: "::/0", except: ["fd00:ec2::/32", "fd20:ce::/32", "fe80::/10"] } },
   ];
 }
 

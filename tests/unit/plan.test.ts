@@ -32,7 +32,11 @@ describe("plan", () => {
     const unused = RULES.filter((rule) =>
       reports.every((report) => report.rules.find((entry) => entry.policy === rule.name)?.evaluated === 0),
     );
-    expect(unused.map((rule) => rule.name)).toEqual(["kubernetes-admission-webhooks", "kubernetes-persistent-volumes"]);
+    expect(unused.map((rule) => rule.name)).toEqual([
+      "kubernetes-admission-webhooks",
+      "kubernetes-persistent-volumes",
+      "network-ingress-options",
+    ]);
 
     const schema = JSON.parse(
       readFileSync(new URL("../../policies/report/plan.schema.json", import.meta.url), "utf8"),
