@@ -2,6 +2,7 @@
 export const LOCAL_IMAGES = {
   referenceServer: "exai/reference-server:1.0.0",
   postgres: "exai/postgres:15",
+  pgbouncer: "exai/pgbouncer:1",
   objectStore: "exai/object-store:1",
   envoy: "envoyproxy/envoy:v1.40.0",
   prometheus: "prom/prometheus:v3.5.0",

@@ -3,7 +3,8 @@ import { DockerBackups } from "../components/backups/docker.ts";
 import { backupSchedules, drillTimes } from "../components/backups/schedules.ts";
 import type { DockerPlatform } from "../components/core/container-spec.ts";
 import { DockerImage } from "../components/core/image.ts";
-import { DockerPostgres } from "../components/database/postgres.ts";
+import { DockerPgBouncer } from "../components/pool/docker.ts";
+import { DockerPostgres, POSTGRES } from "../components/database/postgres.ts";
 import { DockerMonitoring } from "../components/monitoring/docker.ts";
 import { exporterQueries } from "../components/monitoring/exporter-queries.ts";
 import { MONITORING_HOSTS } from "../components/monitoring/docker-jobs.ts";
@@ -71,6 +72,13 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     { dependsOn: [postgres.container] },
   );
 
+  const pool = new DockerPgBouncer("pgbouncer", {
+    platform,
+    image: new DockerImage("pgbouncer", LOCAL_IMAGES.pgbouncer, {}).id,
+    database: { host: POSTGRES, port: 5432 },
+    serverPassword: generated.get("postgres-server"),
+    poolSize: settings.databasePoolSize,
+  });
   const store = new DockerObjectStore("object-store", {
     platform,
     image: new DockerImage("object-store", LOCAL_IMAGES.objectStore, {}).id,
@@ -87,7 +95,7 @@ export function local(settings: Settings, records: Records): Record<string, unkn
     },
     environment: serverEnvironment(settings, OBJECT_STORE.url),
     secrets: slotSecrets(settings, rotatedKey(records) ?? generated.get("jwt"), {
-      databaseUrl: postgres.serverUrl,
+      databaseUrl: pool.serverUrl,
       supabaseAnonKey: store.keys.anon,
       supabaseServiceRoleKey: store.keys.serviceRole,
     }),

@@ -29,6 +29,8 @@ export function serverEnvironment(settings: Settings, supabaseUrl?: pulumi.Input
     kimiUrl: settings.kimiUrl,
     glmUrl: settings.glmUrl,
     graceSeconds: settings.graceSeconds,
+    // One slot may use the whole pool while the other is idle.
+    databaseConnections: settings.environment === "local" ? settings.databasePoolSize : undefined,
     supabaseUrl,
   };
 }
@@ -101,6 +103,7 @@ const KEYS: Readonly<Record<string, SettingKey>> = {
   KIMI_TIMEOUT_SECS: "kimiTimeout",
   GLM_TIMEOUT_SECS: "glmTimeout",
   EXAI_GRACE_SECONDS: "graceSeconds",
+  EXAI_DATABASE_CONNECTIONS: "databasePoolSize",
 };
 
 /** Variables that the stack itself makes. */

@@ -23,9 +23,10 @@ export const PATHS: readonly Path[] = [
     { from: "router", to: slotHost(slot) },
     // The egress listener, which passes on what the settings allow.
     { from: slotHost(slot), to: "router" },
-    { from: slotHost(slot), to: "postgres", apart: true },
+    { from: slotHost(slot), to: "pgbouncer", apart: true },
     { from: slotHost(slot), to: OBJECT_STORE.host, apart: true },
   ]),
+  { from: "pgbouncer", to: "postgres", apart: true },
   { from: "prometheus", to: "router" },
   { from: "prometheus", to: "postgres-exporter" },
   { from: "prometheus", to: "alertmanager" },

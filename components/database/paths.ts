@@ -24,6 +24,15 @@ export const POSTGRES_PATHS = {
 /** The role that the server logs in as. */
 export const SERVER_ROLE = "exai_server";
 
+/** The pool of the local database: its name, port and process, and where it reads its configuration and its users' passwords. */
+export const PGBOUNCER = {
+  host: "pgbouncer",
+  port: 6432,
+  uid: 10003,
+  configuration: "/etc/pgbouncer/pgbouncer.ini",
+  users: `${SECRETS_DIRECTORY}/pgbouncer-users`,
+} as const;
+
 /** Ports of PostgreSQL and of Supabase's pooler, which has the transaction mode on the second. */
 export const DATABASE_PORTS = [5432, 6543] as const;
 

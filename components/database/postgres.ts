@@ -16,7 +16,7 @@ export interface DockerPostgresArgs {
   readonly password: pulumi.Input<string>;
   /** Password of `exai_monitor`, the role of Prometheus' exporter; set when the database is created. */
   readonly monitorPassword: pulumi.Input<string>;
-  /** Password of `exai_server`, the login of the slots; set when the database is created. */
+  /** Password of `exai_server`, the login of the pool for the slots; set when the database is created. */
   readonly serverPassword: pulumi.Input<string>;
   /** Passphrase of the encrypted repository that stores the WAL and the backups. */
   readonly backupPassphrase: pulumi.Input<string>;
@@ -47,8 +47,6 @@ export class DockerPostgres extends ExaiComponent {
   readonly volumes: PostgresVolumes;
   /** How the exporter connects, inside the instance's network. */
   readonly monitorUrl: pulumi.Output<string>;
-  /** How the slots connect, inside the instance's network. */
-  readonly serverUrl: pulumi.Output<string>;
 
   constructor(name: string, args: DockerPostgresArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
@@ -88,9 +86,6 @@ export class DockerPostgres extends ExaiComponent {
     );
     this.monitorUrl = pulumi.secret(
       pulumi.interpolate`postgres://exai_monitor:${args.monitorPassword}@${POSTGRES}:5432/postgres?sslmode=disable`,
-    );
-    this.serverUrl = pulumi.secret(
-      pulumi.interpolate`postgres://exai_server:${args.serverPassword}@${POSTGRES}:5432/postgres?sslmode=disable`,
     );
     this.registerOutputs({});
   }

@@ -41,8 +41,8 @@ export class DockerNetworks extends ExaiComponent {
   }
 }
 
-/** Networks of 8 addresses, seven for each instance. */
-const BLOCK = { size: 8, ofInstance: 7 };
+/** Networks of 8 addresses, eight for each instance. */
+const BLOCK = { size: 8, ofInstance: 8 };
 
 /** An internal network still reaches this machine by the bridge's own address, so that the bridge must not have one. */
 function isolation(instance: string, index: number) {

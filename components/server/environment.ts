@@ -19,6 +19,8 @@ export interface ServerEnvironment {
   readonly kimiUrl: string;
   readonly glmUrl: string;
   readonly graceSeconds: number;
+  /** Most connections of a process; the server's own default if absent. */
+  readonly databaseConnections?: number | undefined;
   /** Not set if there is no Supabase API, as on `local`. */
   readonly supabaseUrl?: pulumi.Input<string> | undefined;
 }
@@ -113,6 +115,9 @@ export function plainEnvironment(
     KIMI_API_URL: environment.kimiUrl,
     GLM_API_URL: environment.glmUrl,
     EXAI_GRACE_SECONDS: String(environment.graceSeconds),
+    ...(environment.databaseConnections === undefined
+      ? {}
+      : { EXAI_DATABASE_CONNECTIONS: String(environment.databaseConnections) }),
     ...(environment.supabaseUrl === undefined ? {} : { SUPABASE_URL: environment.supabaseUrl }),
     ...Object.fromEntries(
       secrets.map((secret) => [`${secret.variable}${SECRET_FILE_SUFFIX}`, `${SECRETS_DIRECTORY}/${secret.file}`]),

@@ -30,7 +30,12 @@ interface Job {
 type Emit = (event: ProgressEvent) => void;
 
 /** The stack's own images under their usual tags: they follow their sources. Other tags are builds of the user. */
-const FOLLOWED: readonly string[] = [LOCAL_IMAGES.referenceServer, LOCAL_IMAGES.postgres, LOCAL_IMAGES.objectStore];
+const FOLLOWED: readonly string[] = [
+  LOCAL_IMAGES.referenceServer,
+  LOCAL_IMAGES.postgres,
+  LOCAL_IMAGES.pgbouncer,
+  LOCAL_IMAGES.objectStore,
+];
 
 /** What there may be to do: images that are not here, and those that follow their sources, as stand-ins do too. */
 async function plan(references: readonly string[], signal: AbortSignal): Promise<Job[]> {

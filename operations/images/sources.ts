@@ -141,6 +141,7 @@ export function sourceOf(reference: string): ImageSource | undefined {
   if (repository === repositoryOf(LOCAL_IMAGES.referenceServer)) return referenceSource;
   if (repository === repositoryOf(LOCAL_IMAGES.objectStore)) return objectStoreSource;
   if (repository === repositoryOf(LOCAL_IMAGES.postgres)) return folderSource("postgres");
+  if (repository === repositoryOf(LOCAL_IMAGES.pgbouncer)) return folderSource("pgbouncer");
   if (repository === "envoyproxy/envoy") {
     const version = /^v(\d+\.\d+\.\d+)$/.exec(tag)?.[1];
     return version === undefined ? undefined : envoySource(version);

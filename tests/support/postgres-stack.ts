@@ -6,8 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { runnerSpec } from "../../components/backups/docker.ts";
 import { backupSchedules, drillTimes } from "../../components/backups/schedules.ts";
 import type { ContainerSpec } from "../../components/core/container-spec.ts";
-import { POSTGRES_UID } from "../../components/database/paths.ts";
-import { postgresSpec } from "../../components/database/postgres.ts";
+import { PGBOUNCER, POSTGRES_UID } from "../../components/database/paths.ts";
+import { postgresSpec, POSTGRES } from "../../components/database/postgres.ts";
+import { pgBouncerSpec, pgBouncerUsers } from "../../components/pool/docker.ts";
 import { PATHS } from "../../components/core/paths.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
@@ -48,17 +49,23 @@ export interface PostgresStack {
   startRunner(): Promise<void>;
   /** Gives the owner another password. */
   setPassword(password: string): Promise<void>;
+  /** Starts PgBouncer as the local stack has it. @returns URL of the server's login through it */
+  startPool(poolSize: number): Promise<string>;
   /** Runs SQL as the owner and returns unaligned rows. @param database default `postgres` */
   sql(statement: string, database?: string): Promise<string>;
   down(): Promise<void>;
 }
 
 /** Makes the image of images/postgres as it is now, under a tag of the tests' own. */
-export async function buildPostgresImage(): Promise<string> {
-  const tag = `${LOCAL_IMAGES.postgres}-test`;
+export function buildPostgresImage(): Promise<string> {
+  return buildOwn(LOCAL_IMAGES.postgres);
+}
+
+async function buildOwn(image: string): Promise<string> {
+  const tag = `${image}-test`;
   await ensureBase(BASE_IMAGE, new Registries());
-  const source = sourceOf(LOCAL_IMAGES.postgres);
-  if (source === undefined) throw new Error("nothing builds the image of the database");
+  const source = sourceOf(image);
+  if (source === undefined) throw new Error(`nothing builds ${image}`);
   await buildImage(await source.define(tag, BASE_IMAGE));
   // The image itself: another checkout may give the tag to its own.
   return (await docker(["image", "inspect", "--format", "{{.Id}}", tag])).trim();
@@ -124,6 +131,18 @@ export async function startPostgresStack(
     setPassword: async (next) => {
       await stack.sql(`alter role postgres password '${next}'`);
       owner = next;
+    },
+    startPool: async (poolSize) => {
+      const spec = pgBouncerSpec({
+        image: await buildOwn(LOCAL_IMAGES.pgbouncer),
+        database: { host: POSTGRES, port: 5432 },
+        users: pgBouncerUsers(serverPassword),
+        poolSize,
+      });
+      const external = await freePort();
+      await start(name, home, { ...spec, ports: [{ internal: PGBOUNCER.port, external }] });
+      await healthy(`${name}-${PGBOUNCER.host}`);
+      return stack.serverUrl.replace(`:${port}/`, `:${external}/`);
     },
     sql: (statement, database = "postgres") => {
       const client = ["exec", "--interactive", "--env", `PGPASSWORD=${owner}`, `${name}-postgres`];
@@ -200,6 +219,7 @@ async function start(name: string, home: string, spec: ContainerSpec): Promise<v
     ...Object.entries(spec.environment ?? {}).flatMap(([key, value]) => ["--env", `${key}=${value as string}`]),
     ...(spec.ports ?? []).flatMap((port) => ["--publish", `127.0.0.1:${port.external}:${port.internal}`]),
     ...["--health-cmd", healthCheck.test.slice(1).join(" "), "--health-interval", "1s", "--health-start-period", "60s"],
-    ...["--entrypoint", spec.entrypoint?.[0] ?? "", spec.image as string, ...(spec.command ?? [])],
+    ...(spec.entrypoint?.[0] === undefined ? [] : ["--entrypoint", spec.entrypoint[0]]),
+    ...[spec.image as string, ...(spec.command ?? [])],
   ]);
 }

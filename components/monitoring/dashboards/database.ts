@@ -1,4 +1,5 @@
 import { BACKUP_METRICS, JOBS } from "../../../contract/monitoring.ts";
+import { SERVER_METRICS } from "../../../contract/server.ts";
 import { board, curves, figure, heading, type ClassicDashboard } from "./panels.ts";
 
 /** Postgres, and how old its backups are. `walArchive`: whether the stack archives the log itself. */
@@ -50,6 +51,15 @@ export function databaseDashboard(walArchive: boolean): ClassicDashboard {
     );
   }
   return dashboard
+    .withPanel(
+      figure({
+        title: "Wait for a connection",
+        description: "Requests of users that the pool cannot serve yet.",
+        unit: "short",
+        limits: { warning: 1, bad: 20 },
+        lines: [{ expr: `sum(${SERVER_METRICS.databaseConnections}{state="waiting"})`, legend: "waiting" }],
+      }),
+    )
     .withPanel(
       figure({
         title: "Size",

@@ -12,6 +12,16 @@ export function serverLabels(slot: string): string {
   return `job="${JOBS.server}",instance="server-${slot}:${HTTP_PORT}",slot="${slot}"`;
 }
 
+/** Whether a slot's server reaches the database. */
+export function databaseUpSeries(slot: string): string {
+  return `${SERVER_METRICS.databaseUp}{${serverLabels(slot)}}`;
+}
+
+/** Requests of a slot that hold a connection to the database, or wait for one. */
+export function databaseConnectionsSeries(slot: string, state: "active" | "waiting"): string {
+  return `${SERVER_METRICS.databaseConnections}{${serverLabels(slot)},state="${state}"}`;
+}
+
 function routerLabels(slot: string): string {
   return `job="${JOBS.router}",instance="router:9901",slot="${slot}",kind="plain"`;
 }
@@ -73,6 +83,9 @@ export function healthyWorld(args: RulesArgs): Readonly<Record<string, Samples>>
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.1"}`] = growing(20);
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="0.25"}`] = growing(20);
     world[`${SERVER_METRICS.webSocketLatency}_bucket{${labels},le="+Inf"}`] = growing(20);
+    world[databaseUpSeries(slot)] = steady(1);
+    world[databaseConnectionsSeries(slot, "active")] = steady(2);
+    world[databaseConnectionsSeries(slot, "waiting")] = steady(0);
     world[sentSeries(slot)] = growing(150);
     world[answersSeries(slot, 2)] = growing(150);
     for (const le of ["50", "500", "1000", "2500", "+Inf"]) world[bucketSeries(slot, le)] = growing(150);

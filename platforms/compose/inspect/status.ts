@@ -15,7 +15,8 @@ import { shownOverrides } from "../recorded.ts";
  * Grafana is not in the list: a setting or a missing image leaves it out.
  */
 export const SERVICES: readonly string[] = [
-  ...["alertmanager", "backup-runner", OBJECT_STORE.host, "postgres", "postgres-exporter", "prometheus", "router"],
+  ...["alertmanager", "backup-runner", OBJECT_STORE.host, "pgbouncer", "postgres", "postgres-exporter", "prometheus"],
+  "router",
   ...SLOTS.map((slot) => serverName(slot)),
 ];
 

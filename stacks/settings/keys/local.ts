@@ -12,6 +12,13 @@ export const LOCAL_SETTINGS = {
   alertmanagerPort: localPort("Alertmanager", "9093"),
   grafanaPort: localPort("Grafana", "3000"),
   postgresPort: localPort("PostgreSQL", "5432"),
+  databasePoolSize: define({
+    // PostgreSQL accepts 100 connections; monitoring, backups, jobs and people need some.
+    check: check.integer(1, 80),
+    about: "Connections of PgBouncer to the database, which both slots share; local only",
+    fallback: "20",
+    example: "20",
+  }),
   grafana: define({
     check: check.boolean,
     about: "Whether Grafana runs; local omits it automatically if its image is not available",

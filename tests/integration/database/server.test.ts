@@ -9,12 +9,13 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PGBOUNCER } from "../../../components/database/paths.ts";
 import { scramVerifier } from "../../../components/secrets/scram.ts";
 import { storageKey } from "../../../contract/storage/object-store.ts";
 import { SERVER_METRICS, SERVER_PATHS } from "../../../contract/server.ts";
 import { createStore } from "../../../images/object-store/src/http.ts";
 import { Objects } from "../../../images/object-store/src/objects.ts";
-import { docker } from "../../../operations/docker/cli.ts";
+import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { applyMigrations } from "../../../operations/migrations/apply.ts";
 import { readForm } from "../../support/form.ts";
 import { freePort } from "../../support/free-ports.ts";
@@ -32,6 +33,9 @@ const servers = new Servers();
 let stack: PostgresStack;
 let server: TestServer;
 let environment: Record<string, string>;
+
+/** Connections of the pool, which all servers of this file share. */
+const POOL_SIZE = 4;
 
 /** Files that the provider has, and how many of the next ones it is too busy for. */
 const providerFiles: { purpose: string | undefined; name: string; sha256: string }[] = [];
@@ -146,7 +150,8 @@ beforeAll(async () => {
     EXAI_JWT_TOKEN: KEY,
     KIMI_API_KEY: "kimi-key",
     KIMI_API_URL: `http://127.0.0.1:${port}/v1`,
-    EXAI_SERVER_DATABASE_URL: stack.serverUrl,
+    EXAI_SERVER_DATABASE_URL: await stack.startPool(POOL_SIZE),
+    EXAI_DATABASE_CONNECTIONS: String(POOL_SIZE),
     SUPABASE_URL: `http://127.0.0.1:${storePort}`,
     SUPABASE_ANON_KEY: storageKey(KEY, "anon"),
     SUPABASE_SERVICE_ROLE_KEY: storageKey(KEY, "service_role"),
@@ -545,9 +550,58 @@ describe("a login that does not work", () => {
   });
 });
 
+describe("the pool, which the slots share", () => {
+  /** Statuses and reasons of requests to all of the slots at once; each refusal says when to come back. */
+  const ask = async (slots: readonly TestServer[], count: number) => {
+    const answers = await Promise.all(
+      Array.from({ length: count }, () => slots.map((slot) => read(ALICE, "", slot))).flat(),
+    );
+    const reasons = answers.map(async (answer) => {
+      if (answer.status !== 503) return String(answer.status);
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+      return `503 ${((await answer.json()) as { reason: string }).reason}`;
+    });
+    return [...new Set(await Promise.all(reasons))].sort();
+  };
+
+  it("bounds the connections of all servers, and refuses with a time while they are held", async () => {
+    await stack.sql(
+      `insert into public.rate_limits (user_id, name, per_minute, burst) values ('${ALICE}', 'requests', 60000, 10000)`,
+    );
+    const green = await servers.start({ ...environment, EXAI_SLOT: "green" });
+    await until("both work", async () => (await ask([server, green], 1)).join() === "200");
+    const owner = new pg.Client({ connectionString: stack.url });
+    await owner.connect();
+    await owner.query("begin; lock table public.rate_limit_buckets in access exclusive mode");
+    const answers = ask([server, green], 3 * POOL_SIZE);
+    const held = "select count(*) from pg_stat_activity where usename = 'exai_server' and state <> 'idle'";
+    await until("all connections are held", async () => (await stack.sql(held)) === `${POOL_SIZE}\n`);
+    const pool = `${stack.name}-${PGBOUNCER.host}`;
+    await until("it refuses", async () => (await tryDocker(["logs", pool])).stderr.includes("query_wait_timeout"));
+    expect(await stack.sql("select count(*) from pg_stat_activity where usename = 'exai_server'")).toBe(
+      `${POOL_SIZE}\n`,
+    );
+    await owner.query("commit");
+    await owner.end();
+    expect(await answers).toEqual(["200", "503 pool-full"]);
+    await until("there is room", async () => (await ask([server, green], POOL_SIZE)).join() === "200");
+    green.process.kill("SIGKILL");
+  });
+
+  it("is a 503 with a time while it is down, and is used again when it is back", async () => {
+    await docker(["stop", `${stack.name}-${PGBOUNCER.host}`]);
+    expect(await ask([server], 1)).toEqual(["503 database-down"]);
+    expect(await ready()).toEqual({ status: 200, database: "down" });
+    await docker(["start", `${stack.name}-${PGBOUNCER.host}`]);
+    await until("it is used again", async () => (await ask([server], 1)).join() === "200", 30);
+    await stack.sql("delete from public.rate_limits where user_id is not null");
+  });
+});
+
 describe("a login that does not work any more", () => {
   it("leaves the server ready, since it fails for both slots, and is used again when it works", async () => {
-    const server = await servers.start(environment);
+    // Without the pool, whose own login would fail for all servers.
+    const server = await servers.start({ ...environment, EXAI_SERVER_DATABASE_URL: stack.serverUrl });
     await until("it works", async () => (await ready(server)).database === "up");
     const metrics = async () => (await fetch(server.url + SERVER_PATHS.metrics)).text();
     expect(await metrics()).toContain(`${SERVER_METRICS.databaseUp} 1`);
@@ -614,7 +668,7 @@ describe("a database that was restored to an earlier time", () => {
 describe("through the server's own login", () => {
   it("no user, no anon and not the server itself reaches a row of another user, with any command on any table", async () => {
     await stack.sql(ROWS_OF_ALICE);
-    const client = new pg.Client({ connectionString: stack.serverUrl });
+    const client = new pg.Client({ connectionString: environment.EXAI_SERVER_DATABASE_URL });
     await client.connect();
     const tables = (
       await stack.sql("select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'")

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { madeByCompose } from "../../../platforms/compose/containers.ts";
+import { PGBOUNCER } from "../../../components/database/paths.ts";
 import { MONITORING_PORTS } from "../../../components/monitoring/docker-jobs.ts";
 import { ADMIN_PORT, EGRESS_PORT, OBSERVE_PORT, slotHost } from "../../../contract/envoy/names.ts";
 import { OBJECT_STORE } from "../../../contract/storage/object-store.ts";
@@ -25,6 +26,7 @@ const SERVICES = [
   "alertmanager",
   "backup-runner",
   "object-store",
+  "pgbouncer",
   "postgres",
   "postgres-exporter",
   "prometheus",
@@ -119,7 +121,7 @@ describe("./exai up on this machine", () => {
     expect((await query()).filter(({ value }) => value[1] !== "1")).toEqual([]);
   });
 
-  it("lets a slot reach the router's own ports for it, the database and the object store, and nothing else", async () => {
+  it("lets a slot reach the router's own ports for it, the pool of the database and the object store, and nothing else", async () => {
     const { containers, machine } = await addressesOf(instance.name);
     expect(Object.keys(containers).sort()).toEqual(SERVICES);
     expect(containers["backup-runner"]).toEqual({});
@@ -133,6 +135,7 @@ describe("./exai up on this machine", () => {
       alertmanager,
       postgresExporter,
       5432,
+      PGBOUNCER.port,
       OBJECT_STORE.port,
     ];
     const here = [22, Number(egressHosts.split(":")[1]), ...Object.values(instance.ports), ...inside];
@@ -140,10 +143,10 @@ describe("./exai up on this machine", () => {
       const network = `${instance.name}-${slotHost(slot)}`;
       const own = Object.values(containers[slotHost(slot)] ?? {});
       const router = containers.router?.[network] ?? "";
-      const database = containers.postgres?.[`${network}-postgres`] ?? "";
+      const pool = containers[PGBOUNCER.host]?.[`${network}-${PGBOUNCER.host}`] ?? "";
       const store = containers[OBJECT_STORE.host]?.[`${network}-${OBJECT_STORE.host}`] ?? "";
       expect(own).toHaveLength(3);
-      for (const address of [...own, router, database, store]) expect(address).toMatch(/^198\.1[89]\./);
+      for (const address of [...own, router, pool, store]) expect(address).toMatch(/^198\.1[89]\./);
       const foreign = Object.keys(containers[slotHost(otherSlot(slot))] ?? {});
       expect(foreign.filter((each) => each.startsWith(network))).toEqual([]);
       const others = Object.values(containers).flatMap((on) => Object.values(on).filter((each) => !own.includes(each)));
@@ -159,7 +162,9 @@ describe("./exai up on this machine", () => {
             .filter((port) => !open.includes(port) && port !== OBSERVE_PORT)
             .map((port) => [`${router}:${port}`, "refuses"]),
         ),
-        ...Object.fromEntries(inside.map((port) => [`${database}:${port}`, port === 5432 ? "closes" : "refuses"])),
+        ...Object.fromEntries(
+          inside.map((port) => [`${pool}:${port}`, port === PGBOUNCER.port ? "answers" : "refuses"]),
+        ),
         ...Object.fromEntries(
           inside.map((port) => [`${store}:${port}`, port === OBJECT_STORE.port ? "answers" : "refuses"]),
         ),

@@ -39,10 +39,10 @@ describe("the networks of the local stack", () => {
     expect(published.sort()).toEqual(PATHS.flatMap(({ from, to }) => (from === HOST ? [to] : [])).sort());
   });
 
-  it("give each slot the router, the database and the object store, each on a network of the two, without the internet and this machine", async () => {
+  it("give each slot the router, the pool of the database and the object store, each on a network of the two, without the internet and this machine", async () => {
     const { services, networks } = await document({ instance: "mine" });
     for (const slot of SLOTS) {
-      const names = ["", "-postgres", "-object-store"].map((end) => `mine-${slotHost(slot)}${end}`);
+      const names = ["", "-pgbouncer", "-object-store"].map((end) => `mine-${slotHost(slot)}${end}`);
       expect(Object.keys(services[slotHost(slot)]?.networks ?? {})).toEqual(names);
       for (const name of names)
         expect(networks[name]).toMatchObject({

@@ -103,7 +103,7 @@ describe("what is fetched from a package registry", () => {
       .split("\n")
       .map((file) => readFileSync(join(PROJECT_ROOT, file), "utf8"))
       .filter((text) => text.includes("apt-get"));
-    expect(installing).toHaveLength(2);
+    expect(installing).toHaveLength(3);
     for (const text of installing) {
       const guard = text.indexOf("apt of this base does not verify packages");
       expect(guard).toBeGreaterThan(0);

@@ -67,6 +67,11 @@ export class Admission {
     });
   }
 
+  /** A refusal with its time, for a request that has a place here and gets no connection: a pool that others share is full. */
+  refusal(): Refusal {
+    return new Refusal(this.#reason, this.#promise((this.#waiting.length + 1) / this.#rate()));
+  }
+
   /** Requests that the places serve in a second: by the median time that one was held, or by those that are held longer now. */
   #rate(): number {
     const now = this.#now();

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { clock, Refusal } from "./unavailable.ts";
 import { Admission } from "./admission.ts";
+import { failureOf, isDown, isPooler } from "./failure.ts";
 import type { DatabaseSettings } from "./settings.ts";
 import type { Log } from "../log.ts";
 
@@ -11,24 +12,21 @@ export interface User {
 
 /**
  * Begins a transaction with limits: no request may hold a connection or a lock for longer. In the transaction and not in the connection,
- * so that the pooler of a hosted project, which shares connections, can be in between.
+ * so that a pooler, which shares connections, can be in between.
  */
 const BEGIN = "begin; set local statement_timeout = '10s'; set local idle_in_transaction_session_timeout = '5s'";
 
 /** Until an attempt to connect is given up, in milliseconds. */
 const CONNECT_MS = 3000;
 
+/** Until the wait for a connection of a pooler is given up, in milliseconds; longer than PgBouncer's on `local`, which says why. */
+const BEGIN_MS = 6000;
+
 /** Until a query is given up, in milliseconds; longer than the server's own limit. */
 const QUERY_MS = 15_000;
 
 /** Pauses between attempts to connect while the database is down, in seconds: the first, and the longest. */
 const PAUSE = { first: 0.5, most: 10 };
-
-/** SQLSTATE classes and codes that say that the server, not the statement, is at fault: it starts, stops, or is full. */
-const DOWN = /^(08|57P|53)/;
-
-/** Those that say that this login cannot work: a wrong password, an unknown role or database, a missing right to connect. */
-const WRONG_LOGIN = /^(28|3D|42501)/;
 
 /** Whether it has ever worked, and whether it works now. */
 export type DatabaseState = "starting" | "up" | "down" | "wrong-login";
@@ -122,12 +120,10 @@ export class Database {
     const leave = await this.#admission.enter();
     let client: pg.PoolClient | undefined;
     try {
-      const opened = await this.#connect();
+      const opened = await this.#begin();
       client = opened;
-      opened.on("error", ignored);
       const query: Query = async (sql, values) =>
         (await opened.query<never>(sql, values === undefined ? undefined : [...values])).rows;
-      await query(BEGIN);
       const result = await work(query);
       await query("commit");
       opened.off("error", ignored);
@@ -153,6 +149,22 @@ export class Database {
     }
   }
 
+  /** A connection with a new transaction. A pooler has one to the database for it only now. */
+  async #begin(): Promise<pg.PoolClient> {
+    const client = await this.#connect();
+    client.on("error", ignored);
+    // The types leave out the time-out of one query.
+    const begin: pg.QueryConfig & { query_timeout: number } = { text: BEGIN, query_timeout: BEGIN_MS };
+    try {
+      await client.query(begin);
+      return client;
+    } catch (error) {
+      client.off("error", ignored);
+      client.release(true);
+      throw isPooler(error) ? this.#failed(error) : new Refusal("database-down", 1 + Math.random(), { cause: error });
+    }
+  }
+
   async #connect(): Promise<pg.PoolClient> {
     let client: pg.PoolClient;
     try {
@@ -175,18 +187,19 @@ export class Database {
     return client;
   }
 
+  /** The refusal of a request that got no connection. If the database is down, those after it are refused too. */
   #failed(error: unknown): Refusal {
+    const failure = error instanceof WrongRole ? "wrong-login" : failureOf(error);
+    if (failure === "pool-full") return this.#admission.refusal();
     this.#failures += 1;
     const pause = Math.min(PAUSE.most, PAUSE.first * 2 ** (this.#failures - 1));
     this.#downUntil = clock() + pause;
-    const code = (error as { code?: unknown }).code;
-    const wrong = error instanceof WrongRole || (typeof code === "string" && WRONG_LOGIN.test(code));
-    const state = wrong ? "wrong-login" : "down";
-    if (state !== this.#state)
-      this.#log.error(wrong ? "the login of the database does not work" : "the database does not answer", {
-        error: error instanceof Error ? error.message || String(code) : String(error),
-      });
-    this.#state = state;
+    if (failure !== this.#state)
+      this.#log.error(
+        failure === "wrong-login" ? "the login of the database does not work" : "the database does not answer",
+        { error: error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error) },
+      );
+    this.#state = failure;
     return new Refusal("database-down", pause + Math.random(), { cause: error });
   }
 }
@@ -209,11 +222,4 @@ async function requireBoundRole(client: pg.PoolClient): Promise<void> {
 /** A connection that breaks between two queries fails the next one; without a listener it would end the process. */
 function ignored(): void {
   // The next query reports it.
-}
-
-/** Whether the connection or the server is gone, and not only the statement refused. */
-function isDown(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (typeof code === "string" && (DOWN.test(code) || /^E[A-Z]+$/.test(code))) return true;
-  return typeof message === "string" && message.startsWith("Connection terminated");
 }
