@@ -35,17 +35,19 @@ export interface EngineYaml {
 /**
  * Reads a YAML file as the engine does.
  *
- * @throws UserError if it is not YAML, or has a key twice
+ * @throws UserError if it is not YAML, or has a key twice or several documents
  */
 export function readEngineYaml(file: string, text: string): EngineYaml {
   // All scalars are text; what they stand for is the engine's choice, not this parser's.
-  const document = parseDocument(text, { schema: "failsafe", merge: true, logLevel: "silent" });
+  const document = parseDocument(text, { schema: "failsafe", merge: true, logLevel: "error" });
   const fault = document.errors[0];
   if (fault !== undefined)
     throw new UserError(
       "invalid-file",
       `${file}:${fault.linePos?.[0].line ?? 1}`,
-      `is not YAML: ${fault.message.split("\n")[0] ?? ""}`,
+      fault.code === "MULTIPLE_DOCS"
+        ? "has a second document, which the engine ignores"
+        : `is not YAML: ${fault.message.split("\n")[0] ?? ""}`,
       `edit ${file}`,
     );
   resolveScalars(document);

@@ -113,6 +113,7 @@ describe("what a sound pod can be given from outside", () => {
   it("a Secret does not hold a token of a service account", () => {
     const secret = (type: string) => resource("kubernetes:core/v1:Secret", { metadata: { name: "s" }, type });
     expect(found("kubernetes-service-account-token", secret("kubernetes.io/service-account-token"))).toEqual(["type"]);
+    expect(found("kubernetes-service-account-token", secret("bootstrap.kubernetes.io/token"))).toEqual(["type"]);
     expect(found("kubernetes-service-account-token", secret("Opaque"))).toEqual([]);
   });
 

@@ -12,7 +12,7 @@ export const serviceAccountToken: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "`automountServiceAccountToken: false` must be set on every pod and on every ServiceAccount. A pod that uses the cluster's API gets its token from a projected volume, mounts it only in the container that needs it, and the token is valid for at most one hour. A Secret of type `kubernetes.io/service-account-token` holds one that does not expire.",
+    "`automountServiceAccountToken: false` must be set on every pod and on every ServiceAccount. A pod that uses the cluster's API gets its token from a projected volume, mounts it only in the container that needs it, and the token is valid for at most one hour. A Secret of type `kubernetes.io/service-account-token` holds one that does not expire, and one of type `bootstrap.kubernetes.io/token` opens the cluster for new nodes.",
   references: [
     { standard: "CIS Kubernetes 1.11", item: "5.1.5, 5.1.6" },
     { standard: "Checkov", item: "CKV_K8S_38" },
@@ -25,8 +25,10 @@ export const serviceAccountToken: ResourceRule = {
       yield judge(
         subject,
         type,
-        not(type.is("kubernetes.io/service-account-token")),
-        "the Secret gets a token of a service account that does not expire",
+        not(type.is("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")),
+        type.is("bootstrap.kubernetes.io/token") === true
+          ? "a program with the Secret can join the cluster as a node"
+          : "the Secret gets a token of a service account that does not expire",
         "remove the Secret, and mount a projected token",
       );
       return;

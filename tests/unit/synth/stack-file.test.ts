@@ -233,6 +233,7 @@ describe("stackFileSource", () => {
   it.each([
     ["a missing file", undefined, /does not exist/],
     ["broken YAML", "config: [", /is not YAML/],
+    ["two documents", "config:\n  exai:hostname: a.example.com\n---\nconfig: {}\n", /second document/],
     ["a configuration that is a list", "config: [1]", /not a mapping/],
     ["a file that is a list", "- config", /not a mapping/],
     ["a key that is there twice", "config:\n  exai:wsPort: 1\n  exai:wsPort: 2\n", /Map keys must be unique/],
