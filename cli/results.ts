@@ -9,6 +9,8 @@ import type { BranchTest } from "../operations/branches/test.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
 import type { BackupVerification } from "../operations/backups/verify.ts";
 import type { DrillResult } from "../operations/restore/drill.ts";
+import type { DumpRestored } from "../operations/dumps/scratch.ts";
+import type { HostedRestored } from "../operations/supabase/pitr.ts";
 import type { InPlaceResult, RestoreAborted } from "../operations/restore/in-place.ts";
 import type { RestoreResult } from "../operations/restore/restore.ts";
 import type { ScratchInfo } from "../operations/restore/scratch.ts";
@@ -84,7 +86,7 @@ export interface Results {
   "branch delete": BranchDeleted;
   "backup verify": BackupVerification;
   drill: DrillResult;
-  restore: RestoreResult | InPlaceResult;
+  restore: RestoreResult | InPlaceResult | DumpRestored | HostedRestored;
   "restore resume": InPlaceResult;
   "restore abort": RestoreAborted;
   "restore list": RestoreListData;
@@ -116,6 +118,10 @@ export interface PlanResult extends PlanReport {
 export interface BackupListData {
   /** Newest first. */
   readonly backups: readonly BackupRecord[];
+  /** Why the history could not be read: what the repository has is shown without it. */
+  readonly unreachable?: string;
+  /** Stack on a cluster; absent for `local`. */
+  readonly stack?: string;
 }
 
 /** `branch list`. */
@@ -137,6 +143,8 @@ export interface BranchStatusData {
 export interface RestoreListData {
   /** Oldest first. */
   readonly servers: readonly ScratchInfo[];
+  /** Stack on a cluster; absent for `local`. */
+  readonly stack?: string;
   /** A restore in place that was killed. */
   readonly unfinished?: Unfinished;
 }

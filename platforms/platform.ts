@@ -3,6 +3,8 @@ import type { Slot } from "../contract/slots.ts";
 import type { AuditStore } from "../operations/audit/log.ts";
 import type { LockWait } from "../operations/migrations/locks.ts";
 import type { Branches } from "../operations/branches/lifecycle.ts";
+import type { DumpPlace } from "../operations/dumps/job.ts";
+import type { HostedProject } from "../operations/supabase/pitr.ts";
 import type { RestorePlace } from "../operations/restore/scratch.ts";
 import type { RestoreSite } from "../operations/restore/site.ts";
 import type { RolloutContext } from "../operations/rollout/ports/context.ts";
@@ -48,6 +50,13 @@ export interface Stack {
   restores(): RestorePlace;
   /** The database, to be restored in place. @throws UserError as {@link restores} does */
   restoreSite(signal: AbortSignal): RestoreSite;
+  /** What restores a hosted database. Absent for one on this machine. */
+  readonly hosted?: {
+    /** The dumps that the stack's CronJobs make. */
+    dumps(): Promise<DumpPlace>;
+    /** The Supabase project. @throws UserError without credentials, or if it does not exist */
+    project(): Promise<HostedProject>;
+  };
   /** A command in a slot. @throws UserError if it does not run */
   exec(slot: Slot, options: ExecOptions): Promise<Session>;
   /** PostgreSQL's client as the owner of the database. @throws UserError as {@link database} does */

@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as supabase from "@pulumi/supabase";
 import { KubernetesBackups } from "../components/backups/kubernetes.ts";
-import { backupSchedules } from "../components/backups/schedules.ts";
+import { backupSchedules, drillTimes } from "../components/backups/schedules.ts";
 import { connectionUri, connectionUrl, type DatabaseAddress } from "../components/database/connection.ts";
 import { SupabaseDatabase, type DatabaseConnection, type SupabaseTarget } from "../components/database/supabase.ts";
 import { exporterQueries } from "../components/monitoring/exporter-queries.ts";
@@ -162,6 +162,7 @@ export function cluster(settings: Settings, records: Records, choices: Kubernete
       platform,
       image: settings.backupImage ?? "",
       schedules,
+      drill: drillTimes(settings.backupTimeZone),
       databaseUrl: ownerUrl,
       databaseCa: settings.databaseCa,
       repositoryPassword: generated.get(BACKUPS_KEY),

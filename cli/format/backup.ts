@@ -3,11 +3,11 @@ import type { BackupRecord } from "../../operations/backups/history.ts";
 import type { BackupResult } from "../../operations/backups/request.ts";
 import type { BackupVerification } from "../../operations/backups/verify.ts";
 import type { BackupListData } from "../results.ts";
-import type { Block } from "./block.ts";
+import { onStack, type Block } from "./block.ts";
 import { count, size, span, utc } from "./units.ts";
 
 /** `backup now`. */
-export function formatBackupNow({ outcome, backup, seconds }: BackupResult): readonly Block[] {
+export function formatBackupNow({ outcome, backup, seconds, stack }: BackupResult): readonly Block[] {
   const name = `backup ${backup.label ?? backup.id}`;
   const heading = (text: string, ...next: readonly string[]): readonly Block[] => [
     { type: "heading", text },
@@ -16,11 +16,14 @@ export function formatBackupNow({ outcome, backup, seconds }: BackupResult): rea
   switch (outcome) {
     case "completed":
       return heading(
-        `${name} is complete and verified: ${bytes(backup.storedBytes)} stored for a database of ${bytes(backup.sizeBytes)}`,
-        "backup list",
+        `${name} is complete and verified: ${bytes(backup.storedBytes)} stored for a ${stack === undefined ? "database" : "dump"} of ${bytes(backup.sizeBytes)}`,
+        onStack("backup list", stack),
       );
     case "failed":
-      return heading(`${name} failed: ${backup.error ?? "no reason was recorded"}`, "logs backup-runner");
+      return heading(
+        `${name} failed: ${backup.error ?? "no reason was recorded"}`,
+        stack === undefined ? "logs backup-runner" : `backup verify ${stack}`,
+      );
     case "verification-failed":
       return heading(
         `${name} was made, but the verification of the repository failed`,
@@ -39,8 +42,10 @@ export function formatBackupNow({ outcome, backup, seconds }: BackupResult): rea
 }
 
 /** `backup list`. */
-export function formatBackupList({ backups }: BackupListData): readonly Block[] {
-  const restorable = backups.filter(({ status, expiredAt }) => status === "completed" && expiredAt === null);
+export function formatBackupList({ backups, unreachable, stack }: BackupListData): readonly Block[] {
+  const restorable = backups.filter(
+    ({ status, expiredAt, stored }) => status === "completed" && expiredAt === null && stored !== false,
+  );
   const failed = backups.filter(({ status }) => status === "failed");
   return [
     {
@@ -59,7 +64,7 @@ export function formatBackupList({ backups }: BackupListData): readonly Block[] 
         utc(backup.requestedAt),
         backup.schedule ?? backup.trigger,
         backup.kind,
-        backup.expiredAt === null ? backup.status.replace("_", " ") : "expired",
+        backup.stored === false ? "missing" : backup.expiredAt === null ? backup.status.replace("_", " ") : "expired",
         backup.verification ?? "",
         took(backup),
         bytes(backup.storedBytes),
@@ -70,7 +75,17 @@ export function formatBackupList({ backups }: BackupListData): readonly Block[] 
       type: "heading",
       text: `${count(restorable.length, "backup")} can be restored, ${String(failed.length)} failed`,
     },
-    ...(backups.length === 0 ? [{ type: "next", commands: [command("backup now --kind full")] } as const] : []),
+    ...(unreachable === undefined
+      ? []
+      : [
+          {
+            type: "warning",
+            text: `only what the repository has: the history cannot be read: ${unreachable}`,
+          } as const,
+        ]),
+    ...(backups.length === 0
+      ? [{ type: "next", commands: [command(onStack("backup now --kind full", stack))] } as const]
+      : []),
   ];
 }
 
@@ -81,6 +96,7 @@ export function formatBackupVerify({
   sample,
   recorded,
   seconds,
+  stack,
 }: BackupVerification): readonly Block[] {
   const restored = sample === undefined ? "" : `; ${sample.label} was restored in ${span(sample.seconds)}`;
   const sound = outcome === "sound";
@@ -105,7 +121,12 @@ export function formatBackupVerify({
       : [{ type: "warning", text: "the database does not answer: the result is not recorded" } as const]),
     {
       type: "next",
-      commands: sound ? [command("backup list")] : [command("backup now --kind full"), command("logs backup-runner")],
+      commands: sound
+        ? [command(onStack("backup list", stack))]
+        : [
+            command(onStack("backup now --kind full", stack)),
+            command(stack === undefined ? "logs backup-runner" : `backup list ${stack}`),
+          ],
     },
   ];
 }

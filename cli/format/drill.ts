@@ -1,12 +1,12 @@
 import { command } from "../../contract/fix.ts";
 import type { DrillResult } from "../../operations/restore/drill.ts";
-import { heading, next, pairs, type Block } from "./block.ts";
+import { heading, next, onStack, pairs, type Block } from "./block.ts";
 import { count, span } from "./units.ts";
 
 /** `drill`. */
 export function formatDrill(result: DrillResult): readonly Block[] {
   const { outcome, error, checks, fetchSeconds, replaySeconds, proofSeconds } = result;
-  const { acknowledgedRows, restoredRows, rpoSeconds } = result;
+  const { acknowledgedRows, restoredRows, rpoSeconds, stack, recorded } = result;
   const parts = [fetchSeconds, replaySeconds, proofSeconds].map((part) => (part === null ? "-" : span(part)));
   const total = [fetchSeconds, replaySeconds, proofSeconds].reduce<number>((sum, part) => sum + (part ?? 0), 0);
   const lost = (acknowledgedRows ?? 0) - (restoredRows ?? 0);
@@ -25,11 +25,22 @@ export function formatDrill(result: DrillResult): readonly Block[] {
     ...(measured
       ? [
           pairs({
-            RTO: `${span(total)} (files ${parts[0] ?? ""}, replay ${parts[1] ?? ""}, proof ${parts[2] ?? ""})`,
-            RPO: `${span(rpoSeconds ?? 0)}: ${String(lost)} of ${count(acknowledgedRows ?? 0, "acknowledged row")} lost`,
+            RTO: `${span(total)} (files ${parts[0] ?? ""}, ${stack === undefined ? "replay" : "load"} ${parts[1] ?? ""}, proof ${parts[2] ?? ""})`,
+            RPO: `${span(rpoSeconds ?? 0)}: ${
+              acknowledgedRows === null
+                ? "the age of the newest dump"
+                : `${String(lost)} of ${count(acknowledgedRows, "acknowledged row")} lost`
+            }`,
           }),
         ]
       : []),
-    next(outcome === "passed" ? command("backup list") : command("logs backup-runner")),
+    ...(recorded === false
+      ? [{ type: "warning", text: "the database does not answer: the drill is not recorded" } as const]
+      : []),
+    next(
+      outcome === "passed"
+        ? command(onStack("backup list", stack))
+        : command(stack === undefined ? "logs backup-runner" : `backup verify ${stack}`),
+    ),
   ];
 }

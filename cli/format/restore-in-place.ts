@@ -4,6 +4,7 @@ import type { RestoreTarget } from "../../operations/restore/target.ts";
 import type { LossyStatement } from "../../operations/restore/statements.ts";
 import type { Unfinished } from "../../operations/restore/unfinished.ts";
 import type { Commit } from "../../operations/restore/wal.ts";
+import type { HostedRestored } from "../../operations/supabase/pitr.ts";
 import { heading, next, pairs, type Block, type NextCommand } from "./block.ts";
 import { count, span, utc } from "./units.ts";
 
@@ -89,6 +90,22 @@ export function inPlaceQuestion(target: RestoreTarget, withoutBackup: boolean): 
   return `This replaces the database, ${backup}, by its state at: ${state}. Users get 503 meanwhile, and what they wrote since is gone from it.`;
 }
 
+/** What `restore --in-place` of a hosted database asks before it begins. */
+export function hostedQuestion(project: string, at: Date): string {
+  return `This has Supabase replace the database of project ${project} by its state at: ${stamp(at)} UTC. The project does not serve meanwhile, and what users wrote since is gone from it.`;
+}
+
+/** Supabase has restored a project. */
+export function formatHosted({ project, at, seconds, stack }: HostedRestored): readonly Block[] {
+  return [
+    heading(`project ${project} is restored to ${utc(at)} UTC (${span(seconds)})`),
+    next(
+      { ...command(`migrate plan ${stack}`), comment: "lists the migrations that the restored state does not have" },
+      { ...command(`up ${stack}`), comment: "gives the roles their present passwords, if they were changed since" },
+    ),
+  ];
+}
+
 /** A restore in place that was killed. */
 export function formatUnfinished({ phase, startedAt }: Unfinished): readonly Block[] {
   const state = {
@@ -102,7 +119,8 @@ export function formatUnfinished({ phase, startedAt }: Unfinished): readonly Blo
   ];
 }
 
-function checks(all: RestoredInPlace["checks"]): Block {
+/** The checks of a proof. */
+export function checks(all: RestoredInPlace["checks"]): Block {
   return {
     type: "table",
     columns: [{ title: "CHECK" }, { title: "STATUS" }, { title: "DETAIL" }],

@@ -1,6 +1,7 @@
 import { basename } from "node:path/posix";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { RESTORE_DRILL } from "../../contract/backups.ts";
 import { ExaiComponent } from "../core/component.ts";
 import {
   internet,
@@ -11,12 +12,12 @@ import {
   tokenlessAccount,
   type KubernetesPlatform,
 } from "../core/kubernetes.ts";
-import { podTemplate, type PodSpec } from "../core/pod.ts";
+import { podTemplate, type PodSpec, type Resources } from "../core/pod.ts";
 import { transformed, type Transform } from "../core/transform.ts";
 import { SECRETS_DIRECTORY } from "../../contract/server.ts";
 import { DATABASE_CA_PATH, DATABASE_PORTS, POSTGRES_UID } from "../database/paths.ts";
 import { MountedSecret } from "../secrets/kubernetes.ts";
-import { BackupSchedule, type Schedule } from "./schedules.ts";
+import { BackupSchedule, DrillSchedule, type DrillTimes, type Schedule } from "./schedules.ts";
 
 /** Where the dumps are kept. */
 export type DumpRepository =
@@ -30,6 +31,7 @@ export interface KubernetesBackupsArgs {
   /** Built from images/postgres with tools at least as new as the database. */
   readonly image: pulumi.Input<string>;
   readonly schedules: readonly Schedule[];
+  readonly drill: DrillTimes;
   /** postgres:// URL of a role that may read everything and bypasses row-level security. */
   readonly databaseUrl: pulumi.Input<string>;
   /** CA certificates (PEM) that verify the database server; the URL names them as {@link DATABASE_CA_PATH}. */
@@ -63,6 +65,7 @@ export class KubernetesBackups extends ExaiComponent {
     const { platform, repository } = args;
     super("exai:backups:KubernetesBackups", name, { schedules: args.schedules.map((schedule) => schedule.name) }, opts);
     for (const schedule of args.schedules) new BackupSchedule(schedule, { parent: this });
+    new DrillSchedule(args.drill, { parent: this });
 
     const credentials = repository.kind === "remote" ? repository.credentials : undefined;
     const secret = new MountedSecret(
@@ -92,22 +95,18 @@ export class KubernetesBackups extends ExaiComponent {
           )
         : undefined;
 
-    this.cronJobs = args.schedules.map(
-      (schedule) =>
-        new k8s.batch.v1.CronJob(
-          ...transformed(
-            args.transform?.cronJob,
-            `${name}-${schedule.name}`,
-            cronJobArgs(schedule, args, {
-              account: account.metadata.name,
-              secret: secret.secretName,
-              hasCredentials: credentials !== undefined,
-              ...(claim === undefined ? {} : { claim: claim.metadata.name }),
-            }),
-            { parent: this },
-          ),
-        ),
-    );
+    const references: References = {
+      account: account.metadata.name,
+      secret: secret.secretName,
+      hasCredentials: credentials !== undefined,
+      ...(claim === undefined ? {} : { claim: claim.metadata.name }),
+    };
+    const cronJob = (part: string, job: k8s.batch.v1.CronJobArgs): k8s.batch.v1.CronJob =>
+      new k8s.batch.v1.CronJob(...transformed(args.transform?.cronJob, `${name}-${part}`, job, { parent: this }));
+    this.cronJobs = [
+      ...args.schedules.map((schedule) => cronJob(schedule.name, cronJobArgs(schedule, args, references))),
+      cronJob("drill", drillJobArgs(args, references)),
+    ];
     this.registerOutputs({});
   }
 }
@@ -146,18 +145,45 @@ interface References {
   readonly hasCredentials: boolean;
 }
 
+/** What is the same for all pods of the backups. */
+type PodArgs = Pick<KubernetesBackupsArgs, "image" | "repository" | "scratch">;
+
 /** The CronJob of one schedule; pure. */
 export function cronJobArgs(
   schedule: Schedule,
-  args: Pick<KubernetesBackupsArgs, "platform" | "image" | "repository" | "scratch">,
+  args: PodArgs & Pick<KubernetesBackupsArgs, "platform">,
   references: References,
 ): k8s.batch.v1.CronJobArgs {
-  const { platform } = args;
+  return cronJobOf(`backup-${schedule.name}`, schedule, args.platform, dumpPod(schedule, args, references), {
+    backoffLimit: 2,
+    activeDeadlineSeconds: schedule.frequency === "hourly" ? 3300 : 6 * 3600,
+  });
+}
+
+/** The CronJob of the restore drills; pure. */
+export function drillJobArgs(
+  args: PodArgs & Pick<KubernetesBackupsArgs, "platform" | "drill">,
+  references: References,
+): k8s.batch.v1.CronJobArgs {
+  return cronJobOf(RESTORE_DRILL, args.drill, args.platform, drillPod(args, references), {
+    // A drill that fails is a result.
+    backoffLimit: 0,
+    activeDeadlineSeconds: args.drill.deadlineMinutes * 60,
+  });
+}
+
+function cronJobOf(
+  name: string,
+  { cron, timeZone }: Pick<Schedule, "cron" | "timeZone">,
+  platform: KubernetesPlatform,
+  pod: PodSpec,
+  limits: { readonly backoffLimit: number; readonly activeDeadlineSeconds: number },
+): k8s.batch.v1.CronJobArgs {
   return {
-    metadata: metadata(platform, PART, `backup-${schedule.name}`),
+    metadata: metadata(platform, PART, name),
     spec: {
-      schedule: schedule.cron,
-      timeZone: schedule.timeZone,
+      schedule: cron,
+      timeZone,
       // A dump that takes longer than its period must not overlap the next one.
       concurrencyPolicy: "Forbid",
       // A controller that was unavailable for less than this starts the missed run.
@@ -167,11 +193,10 @@ export function cronJobArgs(
       jobTemplate: {
         metadata: { labels: partLabels(platform, PART) },
         spec: {
-          backoffLimit: 2,
-          activeDeadlineSeconds: schedule.frequency === "hourly" ? 3300 : 6 * 3600,
+          ...limits,
           // Manually created jobs are deleted too.
           ttlSecondsAfterFinished: 7 * 86_400,
-          template: podTemplate(dumpPod(schedule, args, references), platform),
+          template: podTemplate(pod, platform),
         },
       },
     },
@@ -179,21 +204,10 @@ export function cronJobArgs(
 }
 
 /** The pod of one run; pure. */
-export function dumpPod(
-  schedule: Schedule,
-  args: Pick<KubernetesBackupsArgs, "image" | "repository" | "scratch">,
-  references: References,
-): PodSpec {
-  const { repository } = args;
-  const scratch = args.scratch ?? "10Gi";
+export function dumpPod(schedule: Schedule, args: PodArgs, references: References): PodSpec {
+  const scratch = args.scratch ?? DUMP_SIZE;
   return {
-    ...PART,
-    uid: POSTGRES_UID,
-    serviceAccount: references.account,
-    restartPolicy: "Never",
-    graceSeconds: 60,
-    // The schedules share the repository's volume, and two of them may be due in the same hour.
-    together: references.claim !== undefined,
+    ...podOf(references),
     containers: [
       {
         name: "dump",
@@ -208,26 +222,81 @@ export function dumpPod(
           BACKUP_TIME_ZONE: schedule.timeZone,
           BACKUP_RETENTION_DAYS: String(schedule.retentionDays),
           BACKUP_SCRATCH: SCRATCH,
-          DATABASE_URL_FILE: `${SECRETS_DIRECTORY}/database-url`,
           HOME: "/tmp",
-          RESTIC_PASSWORD_FILE: `${SECRETS_DIRECTORY}/repository-password`,
-          RESTIC_REPOSITORY: repository.kind === "volume" ? REPOSITORY : repository.url,
-          ...(references.hasCredentials ? { AWS_SHARED_CREDENTIALS_FILE: `${SECRETS_DIRECTORY}/aws-credentials` } : {}),
+          ...DATABASE,
+          ...repositoryVariables(args.repository, references),
         },
-        mounts: [
-          { volume: "secrets", path: SECRETS_DIRECTORY },
-          ...(references.claim === undefined ? [] : [{ volume: "repository", path: REPOSITORY, readOnly: false }]),
-        ],
-        resources: {
-          cpuRequest: "100m",
-          cpuLimit: "1",
-          memoryRequest: "256Mi",
-          memoryLimit: "1Gi",
-          // The dump, restic's cache and the logs.
-          diskLimit: withMargin(scratch),
-        },
+        mounts: [SECRETS_MOUNT, ...repositoryMounts(references)],
+        resources: resourcesOf(scratch),
       },
     ],
+    scratch: { "/tmp": "1Gi", [SCRATCH]: scratch },
+  };
+}
+
+/**
+ * The pod of a drill; pure. The first container gets the newest dump, and alone has the repository. The second one loads the dump into a
+ * scratch server and proves it.
+ */
+export function drillPod(args: PodArgs & Pick<KubernetesBackupsArgs, "drill">, references: References): PodSpec {
+  const { image, drill } = args;
+  // The dump, and the database that it becomes.
+  const scratch = times(3, args.scratch ?? DUMP_SIZE);
+  const common = { image, command: ["exai-dumps"], resources: resourcesOf(scratch) };
+  return {
+    ...podOf(references),
+    initContainers: [
+      {
+        ...common,
+        name: "fetch",
+        args: ["fetch"],
+        environment: {
+          BACKUP_SCRATCH: SCRATCH,
+          HOME: "/tmp",
+          ...DATABASE,
+          ...repositoryVariables(args.repository, references),
+        },
+        mounts: [SECRETS_MOUNT, ...repositoryMounts(references)],
+      },
+    ],
+    containers: [
+      {
+        ...common,
+        name: "scratch",
+        args: ["drill"],
+        environment: {
+          BACKUP_SCRATCH: SCRATCH,
+          DRILL_NAME: drill.name,
+          DRILL_CRON: drill.cron,
+          DRILL_TIME_ZONE: drill.timeZone,
+          DRILL_DEADLINE_MINUTES: String(drill.deadlineMinutes),
+          HOME: "/tmp",
+          // For those who open the server.
+          PGHOST: "/tmp/exai-scratch",
+          PGUSER: "postgres",
+          PGDATABASE: "postgres",
+          ...DATABASE,
+        },
+        mounts: [SECRETS_MOUNT],
+      },
+    ],
+    scratch: { "/tmp": "1Gi", [SCRATCH]: scratch },
+  };
+}
+
+const DUMP_SIZE = "10Gi";
+const DATABASE = { DATABASE_URL_FILE: `${SECRETS_DIRECTORY}/database-url` };
+const SECRETS_MOUNT = { volume: "secrets", path: SECRETS_DIRECTORY };
+
+function podOf(references: References): Omit<PodSpec, "containers"> {
+  return {
+    ...PART,
+    uid: POSTGRES_UID,
+    serviceAccount: references.account,
+    restartPolicy: "Never",
+    graceSeconds: 60,
+    // The schedules share the repository's volume, and two of them may be due in the same hour.
+    together: references.claim !== undefined,
     volumes: [
       // Readable to the pod's group, which fsGroup makes the owner's.
       { name: "secrets", secret: { secretName: references.secret, defaultMode: 0o440 } },
@@ -235,8 +304,36 @@ export function dumpPod(
         ? []
         : [{ name: "repository", persistentVolumeClaim: { claimName: references.claim } }]),
     ],
-    scratch: { "/tmp": "1Gi", [SCRATCH]: scratch },
   };
+}
+
+function repositoryVariables(repository: DumpRepository, { hasCredentials }: References) {
+  return {
+    RESTIC_PASSWORD_FILE: `${SECRETS_DIRECTORY}/repository-password`,
+    RESTIC_REPOSITORY: repository.kind === "volume" ? REPOSITORY : repository.url,
+    ...(hasCredentials ? { AWS_SHARED_CREDENTIALS_FILE: `${SECRETS_DIRECTORY}/aws-credentials` } : {}),
+  };
+}
+
+function repositoryMounts({ claim }: References) {
+  return claim === undefined ? [] : [{ volume: "repository", path: REPOSITORY, readOnly: false }];
+}
+
+/** @param scratch what the container writes besides restic's cache and the logs */
+function resourcesOf(scratch: string): Resources {
+  return {
+    cpuRequest: "100m",
+    cpuLimit: "1",
+    memoryRequest: "256Mi",
+    memoryLimit: "1Gi",
+    diskLimit: withMargin(scratch),
+  };
+}
+
+/** A multiple of a size in Kubernetes' units. */
+function times(factor: number, size: string): string {
+  const [, number = "", unit = ""] = /^([0-9.]+)(.*)$/.exec(size) ?? [];
+  return `${factor * Number(number)}${unit}`;
 }
 
 /** A size in whole Gi plus 2 Gi; other units are not changed. */

@@ -20,6 +20,7 @@ import { dockerJobs, MONITORING_HOSTS, MONITORING_PORTS, type DockerTargets } fr
 import { renderPrometheus } from "./prometheus.ts";
 import { renderRules } from "./rules.ts";
 import type { RulesArgs, WatchedBackup } from "./rules/args.ts";
+import { DRILL_MAX_AGE_SECONDS } from "./rules/drills.ts";
 import { receiverFiles, type AlertTargets } from "./secrets.ts";
 
 export interface DockerMonitoringArgs {
@@ -139,8 +140,7 @@ export function localRules(args: Pick<DockerMonitoringArgs, "backups" | "walMaxA
     jobs: Object.values(JOBS),
     backups: args.backups,
     walArchive: { maxAgeSeconds: args.walMaxAgeSeconds ?? 900 },
-    // A monthly drill, and a week for the next run.
-    drills: { maxAgeSeconds: 38 * 86_400 },
+    drills: { maxAgeSeconds: DRILL_MAX_AGE_SECONDS },
   };
 }
 

@@ -24,6 +24,7 @@ import { MONITORING_HOSTS, MONITORING_PORTS } from "./docker-jobs.ts";
 import { renderPrometheus } from "./prometheus.ts";
 import { renderRules } from "./rules.ts";
 import type { WatchedBackup } from "./rules/args.ts";
+import { DRILL_MAX_AGE_SECONDS } from "./rules/drills.ts";
 import { receiverFiles, type AlertTargets } from "./secrets.ts";
 
 export interface KubernetesMonitoringArgs {
@@ -247,6 +248,11 @@ export function prometheusFiles(
     [baseName(CONFIG_PATHS.rules)]: renderRules({
       jobs: Object.values(JOBS),
       backups: args.backups,
+      drills: {
+        maxAgeSeconds: DRILL_MAX_AGE_SECONDS,
+        // The newest dump is as old as the most frequent schedule lets it become: the recovery point of the dumps alone.
+        recoveryPointSeconds: Math.min(...args.backups.map(({ maxAgeSeconds }) => maxAgeSeconds)),
+      },
       ...(args.runbooks === undefined ? {} : { runbooks: args.runbooks }),
     }),
   };

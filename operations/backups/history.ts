@@ -21,6 +21,8 @@ export interface BackupRecord {
   readonly expiredAt: Date | null;
   /** Null if it was not verified. */
   readonly verification: "passed" | "failed" | null;
+  /** Whether the repository lists a completed backup; absent if it was not read. */
+  readonly stored?: boolean;
 }
 
 /** Columns and joins of a {@link BackupRecord}. */

@@ -33,6 +33,8 @@ export interface BackupResult {
   readonly outcome: BackupOutcome;
   readonly backup: BackupRecord;
   readonly seconds: number;
+  /** Stack on a cluster; absent for `local`. */
+  readonly stack?: string;
 }
 
 /** Requests a backup as the owner of the database, and waits until the runner has made and verified it. */

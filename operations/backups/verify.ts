@@ -35,6 +35,8 @@ export interface BackupVerification {
   /** Whether the result is in `backup_verification`: the database may be down. */
   readonly recorded: boolean;
   readonly seconds: number;
+  /** Stack on a cluster; absent for `local`. */
+  readonly stack?: string;
 }
 
 /**

@@ -17,15 +17,19 @@ export interface DrillResult {
   readonly outcome: "passed" | "failed";
   readonly error: string | null;
   readonly checks: readonly DrillCheck[];
-  /** Seconds to restore the files, to replay the WAL and to prove the data; null if it did not come so far. */
+  /** Seconds to restore the files, to replay the WAL or load the dump, and to prove the data; null if it did not come so far. */
   readonly fetchSeconds: number | null;
   readonly replaySeconds: number | null;
   readonly proofSeconds: number | null;
   /** Rows that the server had acknowledged when the drill lost the volume, and those of them that were restored. */
   readonly acknowledgedRows: number | null;
   readonly restoredRows: number | null;
-  /** Age of the last restored row at that moment, if rows were lost. */
+  /** Age of the last restored row at that moment, if rows were lost; on a cluster the age of the newest dump. */
   readonly rpoSeconds: number | null;
+  /** Whether the result is in `restore_drills`, if the drill did not need the database for it. */
+  readonly recorded?: boolean;
+  /** Stack on a cluster; absent for `local`. */
+  readonly stack?: string;
 }
 
 export interface DrillRequest {
@@ -36,7 +40,7 @@ export interface DrillRequest {
   readonly pollSeconds?: number;
 }
 
-interface Row extends Omit<DrillResult, "outcome"> {
+interface Row extends Omit<DrillResult, "outcome" | "recorded" | "stack"> {
   readonly status: "pending" | "in_progress" | "passed" | "failed";
   readonly busy: boolean;
 }

@@ -200,7 +200,11 @@ function labelsOf({ instance, stack }: RestorePlace): readonly string[] {
 /** A scratch server that exists. */
 export interface ScratchInfo {
   readonly name: string;
+  /** On a cluster, its Job. */
   readonly container: string;
+  /** On a cluster; absent on this machine. */
+  readonly namespace?: string;
+  readonly stack?: string;
   readonly running: boolean;
   readonly createdAt: Date;
 }

@@ -12,19 +12,37 @@ export const PUBLIC_ENDPOINT = "https://api.supabase.com";
 /** Seconds that a call may take. */
 const SECONDS = 20;
 
+/** Reads from the Management API, as {@link callApi}. @throws UserError also for an answer that is not JSON */
+export async function readApi(path: string, access: ManagementAccess): Promise<unknown> {
+  const body = await callApi("GET", path, access);
+  if (body !== undefined) return body;
+  throw new UserError("unavailable", `GET /v1${path}`, "answered no JSON", fixOf(200));
+}
+
 /**
- * Reads from the Management API.
+ * Calls the Management API.
  *
  * @param path after `/v1`
+ * @returns undefined for an answer that is not JSON
  * @throws UserError `unavailable` that names the call, what the API said, and what to do; never the token
  */
-export async function readApi(path: string, { endpoint, token }: ManagementAccess): Promise<unknown> {
-  const call = `GET /v1${path}`;
+export async function callApi(
+  method: "GET" | "POST",
+  path: string,
+  { endpoint, token }: ManagementAccess,
+  content?: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
+  const call = `${method} /v1${path}`;
   let response: Response;
   let text: string;
   try {
     response = await fetch(`${endpoint}/v1${path}`, {
-      headers: { authorization: `Bearer ${token}`, accept: "application/json" },
+      method,
+      headers: {
+        ...{ authorization: `Bearer ${token}`, accept: "application/json" },
+        ...(content === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(content === undefined ? {} : { body: JSON.stringify(content) }),
       // The token is for this server alone.
       redirect: "error",
       signal: AbortSignal.timeout(SECONDS * 1000),
@@ -38,8 +56,8 @@ export async function readApi(path: string, { endpoint, token }: ManagementAcces
     });
   }
   const body = parsed(text);
-  if (response.ok && body !== undefined) return body;
-  const said = response.ok ? "no JSON" : (messageOf(body) ?? response.statusText);
+  if (response.ok) return body;
+  const said = messageOf(body) ?? response.statusText;
   const problem = `answered ${String(response.status)}${said === "" ? "" : `: ${said}`}`;
   throw new UserError("unavailable", call, problem, fixOf(response.status));
 }

@@ -7,7 +7,7 @@ import type {
   SettingSection,
 } from "../../contract/supabase/project.ts";
 import { PUBLIC_ENDPOINT, readApi, type ManagementAccess } from "./api.ts";
-import { wantedProject, type ProjectPlace, type WantedSetting } from "./wanted.ts";
+import { wantedProject, type ProjectPlace, type WantedProject, type WantedSetting } from "./wanted.ts";
 
 type Answer = Readonly<Record<string, unknown>>;
 
@@ -28,14 +28,8 @@ export async function compareProject(
 ): Promise<ProjectComparison | undefined> {
   const wanted = wantedProject(graph);
   if (wanted === undefined) return undefined;
-  const token = environment.SUPABASE_ACCESS_TOKEN ?? "";
-  if (token === "") return { outcome: "not-read", reason: "no-token" };
-  const given = environment.SUPABASE_API_ENDPOINT ?? "";
-  const endpoint = (given === "" ? PUBLIC_ENDPOINT : given).replace(/\/+$/, "");
-  // Otherwise a change of a stack file would send the token anywhere.
-  if (wanted.endpoint !== undefined && wanted.endpoint.replace(/\/+$/, "") !== endpoint)
-    return { outcome: "not-read", reason: "other-endpoint" };
-  const access: ManagementAccess = { endpoint, token };
+  const access = accessTo(wanted, environment);
+  if (typeof access === "string") return { outcome: "not-read", reason: access };
   let ref: string | undefined;
   let branch: Answer = {};
   try {
@@ -47,8 +41,22 @@ export async function compareProject(
   return { outcome: "compared", ref, ...(await compareSettings(ref, branch, wanted.settings, access)) };
 }
 
+/** The API that a stack declares, with the user's credentials; why it is not asked without them. */
+export function accessTo(
+  wanted: Pick<WantedProject, "endpoint">,
+  environment: SupabaseEnvironment,
+): ManagementAccess | "no-token" | "other-endpoint" {
+  const token = environment.SUPABASE_ACCESS_TOKEN ?? "";
+  if (token === "") return "no-token";
+  const given = environment.SUPABASE_API_ENDPOINT ?? "";
+  const endpoint = (given === "" ? PUBLIC_ENDPOINT : given).replace(/\/+$/, "");
+  // Otherwise a change of a stack file would send the token anywhere.
+  if (wanted.endpoint !== undefined && wanted.endpoint.replace(/\/+$/, "") !== endpoint) return "other-endpoint";
+  return { endpoint, token };
+}
+
 /** The project's reference and, for a branch, what the API says of it. */
-async function locate(
+export async function locate(
   place: ProjectPlace | undefined,
   access: ManagementAccess,
 ): Promise<readonly [ref: string | undefined, branch: Answer]> {

@@ -1,5 +1,6 @@
 export { absentFromCluster } from "./absent.ts";
 export { awaitGone, awaitSlots } from "./await-slots.ts";
+export { dumpPlace, hostedProject } from "./dumps.ts";
 export { clusterLogs } from "./logs.ts";
 export { clusterStatus } from "./status.ts";
 export { clusterGuard } from "./release-guard.ts";

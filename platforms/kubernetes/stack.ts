@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
+import { command, fix } from "../../contract/fix.ts";
 import type { NoteEvent, Operation } from "../../contract/events.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
@@ -78,8 +79,12 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
         "make the branch in Supabase's dashboard, or with supabase branches create; then use its URL with EXAI_DATABASE_URL",
       );
     },
-    restores: () => refuseRestore(declared),
-    restoreSite: () => refuseRestore(declared),
+    restores: () => refuseArchive(declared),
+    restoreSite: () => refuseArchive(declared),
+    hosted: {
+      dumps: async () => (await loadKubernetes()).dumpPlace(declared),
+      project: async () => (await loadKubernetes()).hostedProject(declared),
+    },
     exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),
     psql: async ({ args }) => psqlSession(await verifiedDatabase(declared), args),
     rotation: (signal, kind) => rotationOf(declared, signal, kind),
@@ -99,12 +104,12 @@ function* forThisRun({ name, environment, overrides }: DeclaredStack): Generator
 }
 
 /** @throws UserError always */
-function refuseRestore({ name, settings }: DeclaredStack): never {
+function refuseArchive({ name }: DeclaredStack): never {
   throw new UserError(
     "invalid-argument",
     `stack ${name}`,
-    "runs on a cluster, where this program cannot restore a database yet",
-    `restore a dump by hand with kubectl --namespace ${settings.instance}, or use Supabase's point-in-time recovery: docs/operations/restore.md, "On a cluster"`,
+    "has a hosted database, whose WAL archive is Supabase's",
+    fix`${command(`restore ${name}`)} restores a dump, and with --to TIME --in-place Supabase restores the project`,
   );
 }
 

@@ -1,5 +1,7 @@
-import { EXIT, UserError } from "../../../contract/errors.ts";
-import { requestDrill, type DrillRequest } from "../../../operations/restore/drill.ts";
+import { EXIT } from "../../../contract/errors.ts";
+import type { Operation } from "../../../contract/events.ts";
+import { drillDumps } from "../../../operations/dumps/commands.ts";
+import { requestDrill, type DrillRequest, type DrillResult } from "../../../operations/restore/drill.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { audited } from "../../audited.ts";
 import { resultOf, type Verb } from "../../events.ts";
@@ -8,13 +10,14 @@ import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } fr
 /** drill: a restore for real. */
 export const registerDrill: Register = (program, run) => {
   const drill = program.command("drill").description("restore for real, prove the data, and measure RTO and RPO");
-  withReason(onStack(drill, "local"))
+  withReason(onStack(drill))
     .option("--target <stack>", "the same as the argument")
     .addHelpText(
       "after",
       `
 The backup runner writes numbered rows, restores what the archive has at one moment into its scratch volume, and counts which
 acknowledged rows are lost. It checks tables and indexes (pg_amcheck), foreign keys, sequences, row counts, and a dump. The runner also runs one monthly.
+On a cluster a Job restores the newest dump into a scratch server; RPO is the age of the dump. A CronJob does so monthly.
 
 Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
     )
@@ -22,14 +25,9 @@ Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
       await run((signal) => {
         const opened = openStack(flags.target ?? named, flags.set);
         const work = async function* (): Verb {
-          if (opened.environment !== "local")
-            throw new UserError(
-              "invalid-argument",
-              `stack ${opened.name}`,
-              "runs on a cluster, where this program does not rehearse a restore yet",
-              "rehearse it by hand: docs/operations/disaster-recovery.md",
-            );
-          return yield* runDrill((await opened.database({ signal })).url, { signal });
+          return opened.hosted === undefined
+            ? yield* runDrill((await opened.database({ signal })).url, { signal })
+            : yield* drilled(drillDumps(await opened.hosted.dumps(), signal));
         };
         return audited(opened.audit, { verb: "drill", reason: flags.reason }, work(), signal);
       });
@@ -38,7 +36,9 @@ Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
 
 /** `drill`. */
 export function runDrill(url: string, request: DrillRequest = {}): Verb {
-  return resultOf("drill", requestDrill(url, request), ({ outcome }) =>
-    outcome === "passed" ? EXIT.ok : EXIT.violations,
-  );
+  return drilled(requestDrill(url, request));
+}
+
+function drilled(work: Operation<DrillResult>): Verb {
+  return resultOf("drill", work, ({ outcome }) => (outcome === "passed" ? EXIT.ok : EXIT.violations));
 }

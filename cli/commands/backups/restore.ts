@@ -1,3 +1,14 @@
+import type { LeaseStore } from "../../../operations/rollout/ports/lease.ts";
+import type { DumpPlace } from "../../../operations/dumps/job.ts";
+import {
+  dropDumpScratch,
+  listDumpScratch,
+  restoreDump,
+  type DumpRestored,
+  type DumpRestoreRequest,
+} from "../../../operations/dumps/scratch.ts";
+import { dumpTarget } from "../../../operations/dumps/snapshots.ts";
+import { checkPointInTime, restorePointInTime, type HostedProject } from "../../../operations/supabase/pitr.ts";
 import { EXIT, UserError, type ExitCode } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
 import {
@@ -17,7 +28,7 @@ import { openStack } from "../../../platforms/stack.ts";
 import { audited } from "../../audited.ts";
 import { confirmByName } from "../../confirm.ts";
 import { typed } from "../../format/block.ts";
-import { inPlaceQuestion } from "../../format/restore-in-place.ts";
+import { hostedQuestion, inPlaceQuestion } from "../../format/restore-in-place.ts";
 import { resultOf, type Verb } from "../../events.ts";
 import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
 
@@ -41,7 +52,7 @@ export const registerRestore: Register = (program, run) => {
   const restore = program
     .command("restore")
     .description("restore an earlier state of the database, into a scratch server or in place");
-  withReason(onStack(restore, "local"))
+  withReason(onStack(restore))
     .option("--to <time|lsn>", "all commits up to a time (UTC), or before a position in the WAL")
     .option("--backup <label>", "the end of one backup")
     .option("--before <time>", "before the statement that took rows away at about this time")
@@ -62,12 +73,16 @@ touches the database. A copied table is named t_restored_<time>.
 With --in-place the database is stopped and replaced. Users get 503 with a time to come back, and no other command may change the stack.
 A restore that fails, or is interrupted, goes back to the previous database. After a kill, "restore resume" or "restore abort" ends it.
 
+On a cluster a dump of the repository is loaded into a scratch server in a pod, and proved; without a time it is the newest. With
+--to and --in-place, Supabase restores the project to the time, if its point-in-time recovery is on.
+
 Exit codes: 0 restored, 1 a check failed, 2 failed, 3 several statements match --before, not confirmed, or refused.
 
 Examples:
   ./exai restore --to 14:30
   ./exai restore --before 14:30 --table public.files
-  ./exai restore --to 14:30 --in-place`,
+  ./exai restore --to 14:30 --in-place
+  ./exai restore prod --to 14:30 --table public.files`,
     )
     .action(async (stack: string, flags: RestoreFlags) => {
       await run((signal) => {
@@ -75,18 +90,23 @@ Examples:
         if (flags.inPlace) return inPlace(opened, flags, signal);
         const request = { ...requestOf(flags, new Date()), signal };
         const work = async function* (): Verb {
-          return yield* restoreInto(opened.restores(), request);
+          if (opened.hosted === undefined) return yield* restoreInto(opened.restores(), request);
+          const wanted = dumpRequest(request, opened.name);
+          return yield* restoreFromDump(await opened.hosted.dumps(), wanted);
         };
         const subject = [request.name, ...request.tables].join(" ");
         return audited(opened.audit, { verb: "restore", subject, reason: flags.reason }, work(), signal);
       });
     });
 
-  onStack(restore.command("list").description("list the scratch servers"), "local").action(
+  onStack(restore.command("list").description("list the scratch servers")).action(
     async (stack: string, flags: SetFlags) => {
       await run((signal) => {
-        const { instance, unfinished } = openStack(stack, flags.set).restoreSite(signal);
+        const opened = openStack(stack, flags.set);
+        const { hosted } = opened;
         const list = async () => {
+          if (hosted !== undefined) return { servers: await listDumpScratch(await hosted.dumps()), stack };
+          const { instance, unfinished } = opened.restoreSite(signal);
           const found = unfinished.read();
           return { servers: await listScratch(instance), ...(found === undefined ? {} : { unfinished: found }) };
         };
@@ -125,15 +145,19 @@ Examples:
       return resultOf("restore promote", promoteScratch(instance, name), () => EXIT.ok);
     });
   });
-  onStack(
-    restore.command("drop").description("remove a scratch server").argument("<name>", "its name"),
-    "local",
-  ).action(async (name: string, stack: string, flags: SetFlags) => {
-    await run(() => {
-      const { instance } = openStack(stack, flags.set).restores();
-      return resultOf("restore drop", dropScratch(instance, name), () => EXIT.ok);
-    });
-  });
+  onStack(restore.command("drop").description("remove a scratch server").argument("<name>", "its name")).action(
+    async (name: string, stack: string, flags: SetFlags) => {
+      await run(() => {
+        const opened = openStack(stack, flags.set);
+        const { hosted } = opened;
+        const drop = async () =>
+          hosted === undefined
+            ? dropScratch(opened.restores().instance, name)
+            : dropDumpScratch(await hosted.dumps(), name);
+        return resultOf("restore drop", drop(), () => EXIT.ok);
+      });
+    },
+  );
 };
 
 /** `restore`. */
@@ -141,6 +165,25 @@ export function restoreInto(place: RestorePlace, request: RestoreRequest): Verb 
   return resultOf("restore", restoreScratch(place, request), ({ outcome }) =>
     outcome === "restored" ? EXIT.ok : EXIT.refused,
   );
+}
+
+/** `restore` of a stack on a cluster. */
+function restoreFromDump(place: DumpPlace, request: DumpRestoreRequest): Verb {
+  return resultOf("restore", restoreDump(place, request), (result) =>
+    (result as DumpRestored).checks.every(({ status }) => status === "passed") ? EXIT.ok : EXIT.violations,
+  );
+}
+
+/** @throws UserError for what needs the WAL */
+function dumpRequest({ target, name, tables, pause, signal }: RestoreRequest, stack: string): DumpRestoreRequest {
+  if (pause)
+    throw new UserError(
+      "invalid-argument",
+      "--pause",
+      "keeps a server at a position in the WAL, and a dump has none",
+      "leave it out: the scratch server is yours alone",
+    );
+  return { target: dumpTarget(target, stack), name, tables, signal };
 }
 
 /** `restore --in-place`. */
@@ -180,18 +223,48 @@ function inPlace(opened: Stack, flags: RestoreFlags, signal: AbortSignal): Verb 
       "leave one out",
     );
   const target = targetOf(flags, new Date());
-  const work = async function* (): Verb {
-    const site = opened.restoreSite(signal);
+  const { hosted } = opened;
+  const confirm = async (question: string): Promise<void> => {
     const given = process.argv.slice(2).join(" ");
-    if (!flags.yes)
-      await confirmByName(
-        site.instance,
-        inPlaceQuestion(target, flags.withoutBackup),
-        typed(command(`${given} --yes`)),
-      );
+    if (!flags.yes) await confirmByName(opened.settings.instance, question, typed(command(`${given} --yes`)));
+  };
+  const work = async function* (): Verb {
+    if (hosted !== undefined) {
+      const at = hostedTime(flags, target, opened.name);
+      const project = await hosted.project();
+      await checkPointInTime(project, at);
+      await confirm(hostedQuestion(project.ref, at));
+      return yield* opened.rollout({}, signal, ({ leases }) => restoreHosted(project, at, leases, signal));
+    }
+    const site = opened.restoreSite(signal);
+    await confirm(inPlaceQuestion(target, flags.withoutBackup));
     return yield* restoreReplacing(site, { target, backup: !flags.withoutBackup, proof: !flags.withoutProof, signal });
   };
   return audited(opened.audit, { verb: "restore", subject: "--in-place", reason: flags.reason }, work(), signal);
+}
+
+/** `restore --in-place` of a hosted database. No rollout changes its schema meanwhile. */
+async function* restoreHosted(project: HostedProject, at: Date, leases: LeaseStore, signal: AbortSignal): Verb {
+  const lease = await leases.acquire("restore");
+  try {
+    return yield* resultOf("restore", restorePointInTime(project, at, { signal }), () => EXIT.ok);
+  } finally {
+    await lease.release();
+  }
+}
+
+/** The time that Supabase restores to. @throws UserError for what its point-in-time recovery does not have */
+function hostedTime(flags: RestoreFlags, target: RestoreTarget, stack: string): Date {
+  const option = flags.withoutBackup ? "--without-backup" : flags.withoutProof ? "--without-proof" : undefined;
+  if (option !== undefined)
+    throw new UserError("invalid-argument", option, "is for a database on this machine", "leave it out");
+  if (target.kind === "time") return target.at;
+  throw new UserError(
+    "invalid-argument",
+    "--in-place",
+    `needs --to with a time: Supabase restores the project of stack ${stack} to a time alone`,
+    fix`${command(`restore ${stack} --to 14:30 --in-place`)}, or without --in-place ${command(`restore ${stack} --backup LABEL`)}`,
+  );
 }
 
 function requestOf(flags: RestoreFlags, now: Date): Omit<RestoreRequest, "signal"> {

@@ -18,7 +18,11 @@ export interface RulesArgs {
   /** Watch over the WAL archive. Absent where the provider keeps it (hosted Supabase with PITR). */
   readonly walArchive?: { readonly maxAgeSeconds: number };
   /** Watch over the restore drills. Absent where none is declared. */
-  readonly drills?: { readonly maxAgeSeconds: number };
+  readonly drills?: {
+    readonly maxAgeSeconds: number;
+    /** Age from which what a drill restores is too old. @default that of {@link OBJECTIVES} */
+    readonly recoveryPointSeconds?: number;
+  };
   /** Where the runbooks can be read: a directory or a URL, without a final slash. @default "docs/runbooks" */
   readonly runbooks?: string;
 }

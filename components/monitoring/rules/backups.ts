@@ -13,7 +13,7 @@ export function backupAlerts(args: RulesArgs): RuleGroup {
     rules: [
       ...args.backups.map(backupStale),
       ...args.backups.slice(0, 1).map(backupFailed),
-      ...(args.drills === undefined ? [] : [repositoryDamaged(), ...drillAlerts(args.drills.maxAgeSeconds)]),
+      ...(args.drills === undefined ? [] : [repositoryDamaged(), ...drillAlerts(args.drills)]),
       ...(args.walArchive === undefined ? [] : [walArchiveStale(args.walArchive.maxAgeSeconds)]),
     ],
   };

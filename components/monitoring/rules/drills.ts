@@ -1,11 +1,15 @@
 import { BACKUP_METRICS } from "../../../contract/monitoring.ts";
 import { duration } from "../promql.ts";
+import type { RulesArgs } from "./args.ts";
 import { databaseSeries, DRILL_LABEL } from "./healthy.ts";
 import type { Alert } from "./rule.ts";
 import { steady } from "./samples.ts";
 
 /** Objectives of a recovery, in seconds. */
 export const OBJECTIVES = { rto: 3600, rpo: 900 } as const;
+
+/** A monthly drill, and a week for the next run. */
+export const DRILL_MAX_AGE_SECONDS = 38 * 86_400;
 
 /** A verification found damage: that of a backup, of the archive or of the whole repository. */
 export function repositoryDamaged(): Alert {
@@ -28,7 +32,10 @@ export function repositoryDamaged(): Alert {
 }
 
 /** The restore drills: their age, and what the last one measured. */
-export function drillAlerts(maxAgeSeconds: number): readonly Alert[] {
+export function drillAlerts({
+  maxAgeSeconds,
+  recoveryPointSeconds: rpo = OBJECTIVES.rpo,
+}: NonNullable<RulesArgs["drills"]>): readonly Alert[] {
   const age = BACKUP_METRICS.lastDrill;
   const late = { stepSeconds: 36_000, atSeconds: maxAgeSeconds + 200_000 };
   const stale: Alert = {
@@ -49,12 +56,7 @@ export function drillAlerts(maxAgeSeconds: number): readonly Alert[] {
   return [
     stale,
     objective("RestoreTooSlow", BACKUP_METRICS.drillRto, OBJECTIVES.rto, "The last restore drill took an hour or more"),
-    objective(
-      "RestoreLosesRows",
-      BACKUP_METRICS.drillRpo,
-      OBJECTIVES.rpo,
-      "The last restore drill lost 15 minutes or more",
-    ),
+    objective("RestoreLosesRows", BACKUP_METRICS.drillRpo, rpo, `The last restore drill lost ${duration(rpo)} or more`),
   ];
 }
 

@@ -3,6 +3,7 @@ import type {
   V1ContainerStatus,
   V1CronJob,
   V1Deployment,
+  V1Job,
   V1Lease,
   V1LeaseSpec,
   V1ObjectMeta,
@@ -36,6 +37,7 @@ export type ConfigMap = Plain<V1ConfigMap>;
 export type CronJob = Plain<V1CronJob>;
 export type ContainerStatus = Plain<V1ContainerStatus>;
 export type Deployment = Plain<V1Deployment>;
+export type Job = Plain<V1Job>;
 /** Outside of the metadata, the library does not parse times. */
 export type Lease = Omit<Plain<V1Lease>, "spec"> & {
   spec?: Omit<Plain<V1LeaseSpec>, "acquireTime" | "renewTime"> & { acquireTime?: string; renewTime?: string };

@@ -49,7 +49,9 @@ function* jobsOf(resource: Resource): Generator<BackupJob> {
       // An unknown label may be that of a backup, if the container has its variables.
       const takesBackups =
         labelled === true || (labelled !== false && job.environment("BACKUP_NAME").isPresent === true);
-      if (role === "container" && takesBackups) yield job;
+      // It reads dumps, and has no repository to write to.
+      const [program] = reader.at("command").each();
+      if (role === "container" && takesBackups && program?.is("exai-dumps") !== true) yield job;
     }
   }
 }

@@ -9,12 +9,11 @@ const MONTH_MINUTES = 31 * 1440;
 export const drills: StackRule = {
   name: "backup-restore-drills",
   title: "A restore is rehearsed monthly, with a deadline under one hour",
-  // On clusters no component rehearses a restore yet. Until one does, the rule reports and does not block.
-  level: "advisory",
+  level: "mandatory",
   scope: "stack",
   onUnknown: "fail",
   documentation:
-    "A schedule of kind `drill` that fires at least every 31 days, with `deadlineMinutes` below 60. Only rehearsals show how long a recovery takes. The local stack declares one. On clusters no component does yet, so the rule is advisory.",
+    "A schedule of kind `drill` that fires at least every 31 days, with `deadlineMinutes` below 60. Only rehearsals show how long a recovery takes.",
   references: [
     { standard: "Requirement", item: "RTO under one hour, restore drills" },
     { standard: "NIST SP 800-53", item: "CP-9(1), CP-10" },

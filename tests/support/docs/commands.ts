@@ -69,6 +69,8 @@ export function faultOf(program: Command, words: readonly string[]): string | un
     if (command.commands.length === 0 || !/^[a-z]/.test(word)) continue;
     for (const name of word.split("|")) {
       const next = command.commands.find((each) => each.name() === name);
+      // A verb with subcommands may have an argument itself, such as the stack.
+      if (next === undefined && command.registeredArguments.length > 0) break;
       if (next === undefined) return `${line}: no verb ${name} in ${command.name()}`;
       if (!word.includes("|")) command = next;
     }

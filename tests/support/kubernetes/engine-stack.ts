@@ -151,7 +151,10 @@ export async function prepareEngineStack(kubeconfig: string, stack: ClusterStack
 }
 
 /** A volume for the backups, where the cluster makes none: a folder of its only node, which is this machine. */
-async function provideVolume(api: KubernetesApi, namespace: string): Promise<{ remove(): Promise<void> }> {
+export async function provideVolume(
+  api: KubernetesApi,
+  namespace: string,
+): Promise<{ readonly folder?: string; remove(): Promise<void> }> {
   const classes = await api.send("GET", "/apis/storage.k8s.io/v1/storageclasses");
   if ((classes.body as { items: unknown[] }).items.length > 0) return { remove: () => Promise.resolve() };
   const folder = await mkdtemp(join(tmpdir(), `${namespace}-`));
@@ -170,6 +173,7 @@ async function provideVolume(api: KubernetesApi, namespace: string): Promise<{ r
     },
   });
   return {
+    folder,
     remove: async () => {
       await api.delete("v1", "PersistentVolume", undefined, namespace);
       await rm(folder, { recursive: true, force: true });
@@ -197,7 +201,7 @@ async function stagingImages() {
 }
 
 /** Gives an image to the cluster's nodes; the result is its reference by digest. */
-function load(image: string): string {
+export function load(image: string): string {
   const printed = loadImage(image);
   if (/@sha256:[0-9a-f]{64}$/.test(printed)) return printed;
   throw new Error(`EXAI_TEST_LOAD_IMAGE printed "${printed}" for ${image}, which is not a reference by digest`);

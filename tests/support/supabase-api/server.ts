@@ -158,7 +158,7 @@ function routes(
       "GET",
       of(""),
       inProject((project) => {
-        const status = project.comingUp > 0 ? "COMING_UP" : "ACTIVE_HEALTHY";
+        const status = project.comingUp > 0 ? "COMING_UP" : (project.states.shift() ?? "ACTIVE_HEALTHY");
         if (project.comingUp > 0) project.comingUp--;
         return [200, describeProject(project, status)];
       }),
@@ -261,11 +261,33 @@ function routes(
         200,
         {
           region: project.region,
+          walg_enabled: true,
           pitr_enabled: project.pointInTimeRecovery,
           backups: [],
-          physical_backup_data: {},
+          physical_backup_data:
+            project.physicalBackups === undefined
+              ? {}
+              : {
+                  earliest_physical_backup_date_unix: project.physicalBackups.earliest,
+                  latest_physical_backup_date_unix: project.physicalBackups.latest,
+                },
         },
       ]),
+    ],
+    [
+      "POST",
+      of("/database/backups/restore-pitr"),
+      inProject((project, { json }) => {
+        const at = json.recovery_time_target_unix;
+        const { earliest = Infinity, latest = 0 } = project.physicalBackups ?? {};
+        if (!project.pointInTimeRecovery) return [400, { message: "PITR is not enabled for this project" }];
+        if (typeof at !== "number" || !Number.isInteger(at) || at < earliest || at > latest)
+          return [400, { message: "recovery_time_target_unix is not available" }];
+        project.restoredTo.push(at);
+        // The first answers are from before the restore has begun.
+        project.states.push("ACTIVE_HEALTHY", "RESTORING", "RESTORING");
+        return [201];
+      }),
     ],
     [
       "GET",

@@ -25,6 +25,12 @@ export interface ProjectState {
   /** As set in the dashboard. */
   poolSize: number | undefined;
   pointInTimeRecovery: boolean;
+  /** Seconds since 1970 of the first and last moment that can be restored. */
+  physicalBackups: { earliest: number; latest: number } | undefined;
+  /** Moments that it was restored to, seconds since 1970. */
+  readonly restoredTo: number[];
+  /** States that the project reports next, one after the other, before it is healthy again. */
+  readonly states: string[];
   /** How many more times the project is reported as coming up. */
   comingUp: number;
   readonly api: Record<string, unknown>;
@@ -80,6 +86,9 @@ export class World {
       legacyKeys: true,
       poolSize: undefined,
       pointInTimeRecovery: false,
+      physicalBackups: undefined,
+      restoredTo: [],
+      states: [],
       comingUp,
       api: {
         db_schema: "public,graphql_public",

@@ -4,6 +4,7 @@ import { command, fix } from "../../../contract/fix.ts";
 import { BRANCH_SAMPLES } from "./branch-samples.ts";
 import type { HookRun } from "../../../contract/hooks.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
+import type { DumpRestored } from "../../../operations/dumps/scratch.ts";
 import type { RestoredInPlace } from "../../../operations/restore/in-place.ts";
 import type { RolloutSummary } from "../../../operations/rollout/commands/history.ts";
 import { DEFAULT_GATES } from "../../../operations/rollout/gates/settings.ts";
@@ -171,6 +172,13 @@ const IN_PLACE: RestoredInPlace = {
   ...{ outcome: "restored-in-place", backup: "20261129-131415F", before: null, after: null },
   ...{ fetchSeconds: 4.1, replaySeconds: 1.2, proofSeconds: 6.3, downSeconds: 14.2 },
   ...{ safety: "20261129-131415F_20261129-141415I", firstBackup: "20261129-151415F", kept: null },
+  checks: [{ name: "amcheck", status: "passed", detail: "tables and indexes" }],
+};
+
+const DUMP: DumpRestored = {
+  ...{ outcome: "restored-dump", stack: "staging", name: "files", namespace: "exai-staging" },
+  ...{ container: "restored-files", backup: "1a2b3c4d", at: new Date(AT), tables: [] },
+  ...{ fetchSeconds: 2.1, loadSeconds: 8.3, proofSeconds: 4 },
   checks: [{ name: "amcheck", status: "passed", detail: "tables and indexes" }],
 };
 
@@ -466,8 +474,18 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
       proof: [{ oracle: "catalogue", objects: 500, differences: [] }],
     },
   ],
-  "backup now": [{ outcome: "completed", backup: BACKUP, seconds: 12 }],
-  "backup list": [{ backups: [BACKUP, { ...BACKUP, status: "failed", error: "the disk is full" }] }, { backups: [] }],
+  "backup now": [
+    { outcome: "completed", backup: BACKUP, seconds: 12 },
+    {
+      ...{ outcome: "failed", seconds: 12, stack: "prod" },
+      backup: { ...BACKUP, status: "failed", label: null, error: "the database cannot be reached" },
+    },
+  ],
+  "backup list": [
+    { backups: [BACKUP, { ...BACKUP, status: "failed", error: "the disk is full" }] },
+    { backups: [] },
+    { backups: [{ ...BACKUP, stored: false }], unreachable: "connection refused", stack: "staging" },
+  ],
   ...BRANCH_SAMPLES,
   "backup verify": [
     {
@@ -477,6 +495,10 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     {
       ...{ outcome: "damaged", recorded: false, seconds: 6 },
       findings: [{ code: "file-missing", subject: "20261129-020000F", detail: "834 files are missing" }],
+    },
+    {
+      ...{ outcome: "damaged", recorded: true, seconds: 6, stack: "prod" },
+      findings: [{ code: "wrong-key", subject: "repository", detail: "wrong password or no key found" }],
     },
   ],
   drill: [
@@ -489,9 +511,22 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
       ...{ outcome: "failed", error: "the archive does not take the segment", checks: [], fetchSeconds: null },
       ...{ replaySeconds: null, proofSeconds: null, acknowledgedRows: null, restoredRows: null, rpoSeconds: null },
     },
+    {
+      ...{ outcome: "passed", error: null, fetchSeconds: 2.1, replaySeconds: 8.3, proofSeconds: 4, recorded: false },
+      ...{ acknowledgedRows: null, restoredRows: null, rpoSeconds: 1810, stack: "staging" },
+      checks: [{ name: "load", status: "passed", detail: "812 objects" }],
+    },
   ],
   restore: [
     IN_PLACE,
+    DUMP,
+    {
+      ...{ ...DUMP, tables: [{ table: "public.files", as: "public.files_restored_20261129t131415", rows: 12 }] },
+      checks: [{ name: "row-counts", status: "failed", detail: "public.files has 11 rows instead of 12" }],
+    },
+    {
+      ...{ outcome: "restored-hosted", stack: "prod", project: "abcdefghijklmnopqrst", at: new Date(AT), seconds: 310 },
+    },
     {
       ...{ outcome: "restored", name: "20261129t131415", container: "exai-restored-20261129t131415" },
       ...{ state: "read-only", backup: "20261129-020000F", tables: [], fetchSeconds: 12, replaySeconds: 3.2 },
@@ -531,9 +566,10 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     },
     { servers: [SCRATCH, { ...SCRATCH, running: false }] },
     { servers: [] },
+    { servers: [{ ...SCRATCH, namespace: "exai-staging" }], stack: "staging" },
   ],
   "restore promote": [SCRATCH],
-  "restore drop": [SCRATCH],
+  "restore drop": [SCRATCH, { ...SCRATCH, namespace: "exai-staging", stack: "staging" }],
   "image build": [{ tag: "exai/reference-server:bad", outcome: "built", faults: "errors=0.2" }],
   doctor: [
     {
