@@ -173,6 +173,14 @@ describe("rollout rules", () => {
       );
     expect(found("protected-data", claim(true))).toEqual([]);
     expect(found("protected-data", claim(false))).toEqual([""]);
+    const volume = resource(
+      "docker:index/volume:Volume",
+      {
+        labels: [{ label: "exai.component", value: "object-store" }],
+      },
+      { name: "object-store-data" },
+    );
+    expect(found("protected-data", volume)).toEqual([""]);
   });
 
   it("pods and service accounts do not mount a token automatically", () => {

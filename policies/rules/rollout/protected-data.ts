@@ -12,7 +12,7 @@ export const protectedData: ResourceRule = {
   scope: "resource",
   onUnknown: "fail",
   documentation:
-    "Supabase projects and branches, volume claims, buckets and, on Docker, PostgreSQL's volumes for data and backups have `protect: true`. Removing the protection is a separate, reviewed step.",
+    "Supabase projects and branches, volume claims, buckets and, on Docker, the volumes of PostgreSQL and of the object store for data and backups have `protect: true`. Removing the protection is a separate, reviewed step.",
   references: [
     { standard: "Pulumi", item: "resource option protect" },
     { standard: "NIST SP 800-53", item: "CP-9" },
@@ -43,6 +43,7 @@ export function holdsData(resource: Resource): boolean {
   )
     return true;
   if (resource.type !== "docker:index/volume:Volume") return false;
-  // A volume whose labels are unknown may belong to PostgreSQL.
-  return isFor(Reader.of(resource.inputs), "postgres") !== false && /(^|-)(data|backups?)$/.test(resource.name);
+  if (!/(^|-)(data|backups?)$/.test(resource.name)) return false;
+  // A volume whose labels are unknown may belong to one of them.
+  return ["postgres", "object-store"].some((component) => isFor(Reader.of(resource.inputs), component) !== false);
 }
