@@ -346,5 +346,8 @@ describe("the options of Supabase's resources", () => {
     expect(edge({ anOptionOfNextYear: true })).toEqual(["anOptionOfNextYear"]);
     const provider = resource("pulumi:providers:supabase", { endpoint: "https://example.com" });
     expect(found("supabase-options", provider)).toEqual(["endpoint"]);
+    const here = (endpoint: string) => found("supabase-options", resource("pulumi:providers:supabase", { endpoint }));
+    expect(here("http://127.0.0.1:8080")).toEqual([]);
+    expect(here("http://127.0.0.1.example.com")).toEqual(["endpoint"]);
   });
 });

@@ -41,7 +41,8 @@ const UNDERSTOOD: Readonly<Record<string, Readonly<Record<string, Options>>>> = 
   "pulumi:providers:supabase": {
     accessToken: "any",
     version: "any",
-    endpoint: matching(/^https:\/\/api\.supabase\.com$/),
+    // What listens on this machine gets nothing that the machine does not have.
+    endpoint: matching(/^(?:https:\/\/api\.supabase\.com|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?)$/),
   },
 };
 
@@ -53,7 +54,7 @@ export const supabaseOptions: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "An option that the rules do not understand is a finding, so that a new option of the provider cannot open a project unnoticed. Not understood are, among others, `legacyApiKeysEnabled`, an edge function that accepts requests without a token (`verifyJwt: false`), files of a function from outside of `supabase/functions`, and another `endpoint` of the provider, which would get the access token.",
+    "An option that the rules do not understand is a finding, so that a new option of the provider cannot open a project unnoticed. Not understood are, among others, `legacyApiKeysEnabled`, an edge function that accepts requests without a token (`verifyJwt: false`), files of a function from outside of `supabase/functions`, and another `endpoint` of the provider, which would get the access token, unless it is on this machine.",
   references: [{ standard: "Supabase documentation", item: "Edge Functions: Securing; API keys" }],
   notApplicable: ({ graph }) =>
     graph.resources.some(({ type }) => Object.hasOwn(UNDERSTOOD, type))
