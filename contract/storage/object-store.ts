@@ -1,4 +1,4 @@
-import { signJwt } from "../hs256.ts";
+import { signJwt } from "../jwt.ts";
 
 /** The local object store, which speaks the used part of Supabase's Storage API. */
 export const OBJECT_STORE = {

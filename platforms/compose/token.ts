@@ -1,6 +1,5 @@
 import { UserError } from "../../contract/errors.ts";
-import { signJwt } from "../../contract/hs256.ts";
-import { keyId } from "../../contract/jwt.ts";
+import { keyId, signJwt } from "../../contract/jwt.ts";
 import { signingKey } from "../../operations/secrets/rotation.ts";
 import { readRotation } from "./jwt-keys.ts";
 import type { DockerStack } from "./project.ts";

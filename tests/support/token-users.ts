@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
-import { signJwt } from "../../contract/hs256.ts";
-import { keyId } from "../../contract/jwt.ts";
+import { keyId, signJwt } from "../../contract/jwt.ts";
 
 /** Seconds before its end from which a token is not used: a handshake on a busy machine takes some of them. */
 const MARGIN_SECONDS = 8;

@@ -1,4 +1,4 @@
-import { readJwt } from "../../../contract/hs256.ts";
+import { readJwt } from "../../../contract/jwt.ts";
 
 /** Role of a token that is signed with HS256 and has not expired; undefined for every other token. */
 export function roleOf(token: string, secret: string, nowSeconds: number): string | undefined {

@@ -1,5 +1,4 @@
-import { readJwt } from "../../../contract/hs256.ts";
-import { keyId } from "../../../contract/jwt.ts";
+import { keyId, readJwt } from "../../../contract/jwt.ts";
 import { JWT_KEY_VARIABLES } from "../../../contract/server.ts";
 
 /** What a key is for; see {@link JWT_KEY_VARIABLES}. */
