@@ -149,7 +149,10 @@ describe("a rotation of the key for tokens", () => {
 
   it("leaves a stack that up finds as it should be", async () => {
     const events = await instance.events(["up"], SETTINGS);
-    expect(events.find(({ id }) => id === "start"), JSON.stringify(events)).toMatchObject({ status: "unchanged" });
+    expect(
+      events.find(({ id }) => id === "start"),
+      JSON.stringify(events),
+    ).toMatchObject({ status: "unchanged" });
     await open(issue().token);
   }, 120_000);
 });
