@@ -18,7 +18,7 @@ const CLUSTER = ["tests/cluster/**/*.test.ts", "tests/engine/{prod,staging}.test
 const CONTAINERS = ["tests/integration/**/*.test.ts", "tests/engine/{data,keys,lanes,local}.test.ts"];
 
 /** Files of {@link CONTAINERS} at the same time: a stack in a rollout waits more than it computes. */
-const SIDE_BY_SIDE = Math.min(4, 2 * availableParallelism());
+const SIDE_BY_SIDE = Math.min(3, 2 * availableParallelism());
 
 const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 
@@ -59,8 +59,6 @@ export default defineConfig({
           ...LONG_TIMEOUTS,
           name: "cluster",
           include: CLUSTER,
-          // `./exai test` runs it at the same time as the tests with containers, which have the earlier blocks of ports.
-          env: { EXAI_TEST_FIRST_BLOCK: "8" },
           globalSetup: "tests/support/images.ts",
           fileParallelism: false,
           sequence: { groupOrder: 2 },

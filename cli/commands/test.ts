@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { LogEvent, ProgressEvent } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
@@ -37,8 +36,8 @@ export const registerTest: Register = (program, run) => {
 
 type TestEvent = ProgressEvent | LogEvent;
 type Emit = (event: TestEvent) => void;
-/** Where the standard output of a tool goes: to ours, to a file descriptor, or line by line into the log. */
-type Output = "inherit" | 2 | Emit;
+/** Where the standard output of a tool goes: to ours, to a file descriptor, or back to the caller. */
+type Output = "inherit" | "pipe" | 2;
 
 /** Checks that are not tests; each counts as one. The longest is first. */
 const STATIC_CHECKS = [
@@ -72,34 +71,35 @@ async function* test(
   yield* prepareMachine("tests", signal);
   const all = chosen.length === 0;
   const folders = all ? everySuite().map((suite) => `tests/${suite}`) : chosen;
-  const tests =
-    (project: string, to: Output = output): Task<TestEvent> =>
-    async () => {
-      add(await vitest(project, folders, to, signal));
+  const meanwhile: Partial<Record<string, readonly Task<TestEvent>[]>> = all
+    ? { pure: [(emit) => images(emit, signal)], containers: checks(add, signal) }
+    : {};
+  for (const project of PROJECTS) {
+    const tests = async (): Promise<void> => {
+      add(await vitest(project, folders, output, signal));
     };
-  const stages: readonly (readonly Task<TestEvent>[])[] = [
-    [tests("pure"), ...(all ? [(emit: Emit) => images(emit, signal)] : [])],
-    // A stack in a rollout waits more than it computes, and so does the cluster, which has room for one stack.
-    [tests("containers"), (emit) => tests("cluster", emit)(emit), ...(all ? checks(add, signal) : [])],
-    [tests("timing")],
-  ];
-  for (const stage of stages) yield* merge(stage, new AbortController());
+    yield* merge([tests, ...(meanwhile[project] ?? [])], new AbortController());
+  }
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
   return total;
 }
+
+/** Projects of vitest.config.ts in their order. A busy machine would fail the cluster's tests, so they run alone. */
+const PROJECTS = ["pure", "containers", "cluster", "timing"] as const;
 
 /** Runs the files of a project below the folders, if there are any. */
 async function vitest(
   project: string,
   folders: readonly string[],
-  output: Output,
+  output: "inherit" | 2,
   signal: AbortSignal,
 ): Promise<Counts> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  return countsOf(report, await tool(project, [...command, ...reporters, ...folders], { output, signal }));
+  const { code } = await tool(project, [...command, ...reporters, ...folders], output, signal);
+  return countsOf(report, code);
 }
 
 /**
@@ -112,8 +112,8 @@ function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Ta
     const steps = timed(
       name,
       name,
-      () => tool(name, command, { output: emit, signal, nice: true }),
-      (code) => ({ status: code === 0 ? "done" : "failed" }),
+      () => tool(name, command, "pipe", signal),
+      ({ code }) => ({ status: code === 0 ? "done" : "failed" }),
     );
     for (;;) {
       const { done, value } = await steps.next();
@@ -121,8 +121,9 @@ function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Ta
         emit(value);
         continue;
       }
-      const ok = value === 0;
+      const ok = value.code === 0;
       add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
+      for (const line of value.lines) emit(line);
       return;
     }
   };
@@ -166,32 +167,23 @@ function folderOf(suite: string): string {
   );
 }
 
-/**
- * Runs a tool of node_modules.
- *
- * @param nice whether it yields to all other processes
- * @returns its exit code; 1 if a signal ended it
- */
+/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log, and it yields to all other processes. */
 async function tool(
   service: string,
   [name = "", ...args]: readonly string[],
-  { output, signal, nice = false }: { readonly output: Output; readonly signal: AbortSignal; readonly nice?: boolean },
-): Promise<number> {
-  const program = [...(nice ? ["nice", "-n", "19"] : []), join(PROJECT_ROOT, "node_modules", ".bin", name)];
-  const [command = "", ...words] = [...program, ...args];
-  const logged = typeof output === "function";
-  const streams = logged ? (["pipe", "pipe"] as const) : ([output, "inherit"] as const);
-  // The log shows control characters as text.
-  const env = logged ? { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined } : process.env;
-  const child = spawn(command, words, { cwd: PROJECT_ROOT, env, stdio: ["ignore", ...streams], signal });
-  if (logged)
-    for (const input of [child.stdout, child.stderr])
-      if (input !== null)
-        createInterface({ input }).on("line", (line) => {
-          output({ type: "log", service, line });
-        });
+  output: Output,
+  signal: AbortSignal,
+): Promise<{ readonly code: number; readonly lines: readonly LogEvent[] }> {
+  const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
+  const [command, more] = output === "pipe" ? ["nice", ["-n", "19", program]] : [program, []];
+  const errors = output === "pipe" ? output : "inherit";
+  const child = spawn(command, [...more, ...args], { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
+  const chunks: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, "close")) as [number | null];
-  return code ?? 1;
+  const text = Buffer.concat(chunks).toString().trimEnd();
+  const lines = text === "" ? [] : text.split("\n").map((line): LogEvent => ({ type: "log", service, line }));
+  return { code: code ?? 1, lines };
 }
 
 /** Reads vitest's report. A run without a report has failed, unless it had no files. */

@@ -9,11 +9,8 @@ const BLOCK = 1000;
 /** More workers than this share blocks. */
 const BLOCKS = 12;
 
-/**
- * The worker of the tests' runner that this process is, from 1; 0 outside of it. Two runners work at the same time, and vitest.config.ts
- * gives the second one later blocks.
- */
-const worker = Number(process.env.VITEST_POOL_ID ?? 0) + Number(process.env.EXAI_TEST_FIRST_BLOCK ?? 0);
+/** The worker of the tests' runner that this process is, from 1; 0 outside of it. */
+const worker = Number(process.env.VITEST_POOL_ID ?? 0);
 
 /** Begins anywhere in the block: another run on this machine has the same blocks. */
 let next = Math.floor(Math.random() * BLOCK);
