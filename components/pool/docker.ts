@@ -67,7 +67,7 @@ export function pgBouncerSpec(
     memoryMegabytes: 64,
     cpus: 1,
     pids: 32,
-    healthCheck: { test: ["CMD", "exai-pgbouncer-healthy"], intervalSeconds: 2, startPeriodSeconds: 15 },
+    healthCheck: { test: ["CMD", "exai-pgbouncer-healthy"], startPeriodSeconds: 15 },
   };
 }
 

@@ -84,6 +84,6 @@ export function objectStoreSpec(
     memoryMegabytes: 192,
     cpus: 0.5,
     pids: 64,
-    healthCheck: { test: ["CMD", "node", "/app/healthcheck.mjs"], intervalSeconds: 3, startPeriodSeconds: 15 },
+    healthCheck: { test: ["CMD", "node", "/app/healthcheck.mjs"], startPeriodSeconds: 15 },
   };
 }
