@@ -2,6 +2,7 @@ import { copyFile, link, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ImageBuild } from "./build.ts";
 import { nodeBinary, NODE_VERSION } from "./node.ts";
+import { PROJECT_ROOT } from "./paths.ts";
 
 /** A program of `images`, bundled into one file without dependencies. */
 export async function bundleProgram(entry: string): Promise<string> {
@@ -9,6 +10,8 @@ export async function bundleProgram(entry: string): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
     entryPoints: [entry],
+    // The bundle names its sources: from another folder it would be another image.
+    absWorkingDir: PROJECT_ROOT,
     bundle: true,
     platform: "node",
     format: "esm",
