@@ -141,6 +141,9 @@ function serverPage(slot: Slot, seconds: number, spelling: BoundSpelling): strin
       ),
     ]),
     `${metrics.providerRequests}{${labelled({ provider: "kimi", outcome: "error" })}} ${count / 10}`,
+    `${metrics.databaseUp} 1`,
+    `${metrics.databaseConnections}{state="active"} 2`,
+    `${metrics.databaseConnections}{state="waiting"} 0`,
     `${metrics.buildInfo}{${labelled({ version: "1.0.0", release: `r-${slot}` })}} 1`,
   ];
   return `${lines.join("\n")}\n`;
