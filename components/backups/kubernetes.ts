@@ -240,7 +240,7 @@ export function dumpPod(schedule: Schedule, args: PodArgs, references: Reference
  */
 export function drillPod(args: PodArgs & Pick<KubernetesBackupsArgs, "drill">, references: References): PodSpec {
   const { image, drill } = args;
-  // The dump, and the database that it becomes.
+  // Room for the dump and for the database that is loaded from it.
   const scratch = times(3, args.scratch ?? DUMP_SIZE);
   const common = { image, command: ["exai-dumps"], resources: resourcesOf(scratch) };
   return {

@@ -1,5 +1,5 @@
 import type { Node, SubLink } from "libpg-query";
-import { ranBy, visit, type Bodies } from "./ran.ts";
+import { columnOf, ranBy, relationOf, visit, type Bodies } from "./ran.ts";
 
 // Names of the parser:
 // cspell:ignore boolop lexpr nulltesttype rexpr subselect sval testexpr
@@ -25,42 +25,37 @@ export function emptiedBy(node: Node, bodies?: Bodies, filled?: Filled): readonl
 export function emptied(node: Node, filled: Filled = () => false): readonly Emptied[] {
   if ("TruncateStmt" in node) {
     const cascade = node.TruncateStmt.behavior === "DROP_CASCADE";
-    return (node.TruncateStmt.relations ?? []).map((table) => ({ ...named(table), cascade, how: "truncate" }));
+    return (node.TruncateStmt.relations ?? []).map((each) => {
+      return { table: relationOf("RangeVar" in each ? each.RangeVar : undefined), cascade, how: "truncate" };
+    });
   }
   if ("DeleteStmt" in node) {
-    const target = named({ RangeVar: node.DeleteStmt.relation ?? {} });
-    const isFilled = (column: string) => filled(target.table, column);
-    return everyRow(node.DeleteStmt.whereClause, target.table, isFilled)
-      ? [{ ...target, cascade: false, how: "delete" }]
-      : [];
+    const table = relationOf(node.DeleteStmt.relation);
+    return everyRow(node.DeleteStmt.whereClause, table, filled) ? [{ table, cascade: false, how: "delete" }] : [];
   }
   if ("MergeStmt" in node) {
     const { relation, joinCondition, mergeWhenClauses: clauses = [] } = node.MergeStmt;
     const deletes = clauses.some(
       (each) => "MergeWhenClause" in each && each.MergeWhenClause.commandType === "CMD_DELETE",
     );
-    const target = named({ RangeVar: relation ?? {} });
-    if (deletes && everyRow(joinCondition, target.table, (column) => filled(target.table, column)))
-      return [{ ...target, cascade: false, how: "delete" }];
+    const table = relationOf(relation);
+    if (deletes && everyRow(joinCondition, table, filled)) return [{ table, cascade: false, how: "delete" }];
   }
   return [];
 }
 
-function named(node: Node): { readonly table: string } {
-  const { schemaname = "public", relname = "" } = "RangeVar" in node ? node.RangeVar : {};
-  return { table: `${schemaname}.${relname}` };
-}
-
 /** Whether a condition holds for every row, or is the same for all of them. */
-function everyRow(where: Node | undefined, table: string, isFilled: (column: string) => boolean): boolean {
+function everyRow(where: Node | undefined, table: string, filled: Filled): boolean {
   if (where === undefined) return true;
   if ("BoolExpr" in where) {
     const { boolop, args = [] } = where.BoolExpr;
-    if (boolop === "OR_EXPR") return args.some((each) => everyRow(each, table, isFilled));
-    if (boolop === "AND_EXPR") return args.every((each) => everyRow(each, table, isFilled));
+    if (boolop === "OR_EXPR") return args.some((each) => everyRow(each, table, filled));
+    if (boolop === "AND_EXPR") return args.every((each) => everyRow(each, table, filled));
   }
-  if ("NullTest" in where && where.NullTest.nulltesttype === "IS_NOT_NULL" && isFilled(columnOf(where.NullTest.arg)))
-    return true;
+  if ("NullTest" in where && where.NullTest.nulltesttype === "IS_NOT_NULL") {
+    const tested = columnOf(where.NullTest.arg);
+    if (tested !== undefined && filled(table, tested)) return true;
+  }
   if ("SubLink" in where && isItself(where.SubLink, table)) return true;
   if ("A_Expr" in where && where.A_Expr.lexpr !== undefined) {
     const { lexpr, rexpr, name = [] } = where.A_Expr;
@@ -76,12 +71,6 @@ function everyRow(where: Node | undefined, table: string, isFilled: (column: str
   return !column;
 }
 
-/** The name of a column; empty for another expression. */
-function columnOf(node: Node | undefined): string {
-  const [last] = node !== undefined && "ColumnRef" in node ? (node.ColumnRef.fields ?? []).slice(-1) : [];
-  return last !== undefined && "String" in last ? (last.String.sval ?? "") : "";
-}
-
 /** Whether it is `column in (select column from table)` for the same column of the same table, without a condition. */
 function isItself({ subLinkType, testexpr, subselect }: SubLink, table: string): boolean {
   const select = subselect !== undefined && "SelectStmt" in subselect ? subselect.SelectStmt : undefined;
@@ -93,9 +82,9 @@ function isItself({ subLinkType, testexpr, subselect }: SubLink, table: string):
   const column = columnOf(testexpr);
   return (
     "RangeVar" in from &&
-    named(from).table === table &&
+    relationOf(from.RangeVar) === table &&
     "ResTarget" in target &&
-    column !== "" &&
+    column !== undefined &&
     columnOf(target.ResTarget.val) === column
   );
 }

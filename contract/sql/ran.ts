@@ -1,4 +1,4 @@
-import type { FuncCall, Node } from "libpg-query";
+import type { FuncCall, Node, RangeVar } from "libpg-query";
 import { parsed, parsedBody } from "./statements.ts";
 
 // Names of the parser:
@@ -77,7 +77,7 @@ export function ranBy(node: Node, bodies: Bodies = new Map()): Ran {
     visit(root, (key, value) => {
       if (/^[A-Z]\w*Stmt$/.test(key)) nodes.push({ [key]: value } as unknown as Node);
       if (key === "DoStmt") block(`do ${quoted(argument(value, "as"))}`);
-      // CALL has no node around what it calls.
+      // The parser gives what CALL calls as a field, without a FuncCall node.
       if (key === "FuncCall" || key === "funccall") call(value as FuncCall);
       return !STORING.has(key);
     });
@@ -136,6 +136,17 @@ export function quoted(text: string): string {
 /** A name with its schema, as it is written. */
 export function nameOf(parts: readonly Node[] | undefined): string {
   return (parts ?? []).map((part) => ("String" in part ? (part.String.sval ?? "") : "")).join(".");
+}
+
+/** The last name of a column, without its table; undefined for another expression. */
+export function columnOf(node: Node | undefined): string | undefined {
+  const last = node !== undefined && "ColumnRef" in node ? node.ColumnRef.fields?.at(-1) : undefined;
+  return last !== undefined && "String" in last ? last.String.sval : undefined;
+}
+
+/** A table with its schema; `public` if the statement names none. */
+export function relationOf({ schemaname = "public", relname = "" }: RangeVar = {}): string {
+  return `${schemaname}.${relname}`;
 }
 
 function expressionOf(part: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import type { Node, RangeVar } from "libpg-query";
 import type { SourcePosition } from "../../contract/graph.ts";
-import { nameOf, ranBy, visit, type Bodies, type Body } from "../../contract/sql/ran.ts";
+import { columnOf, nameOf, ranBy, relationOf, visit, type Bodies, type Body } from "../../contract/sql/ran.ts";
 import { parseStatements } from "../../contract/sql/statements.ts";
 import type { Baseline } from "./baseline.ts";
 import { list, text } from "./catalog.ts";
@@ -150,8 +150,7 @@ function tablesIn(from: readonly Node[] | undefined): readonly string[] {
   const found: string[] = [];
   visit(from ?? [], (key, value) => {
     if (key !== "RangeVar") return true;
-    const { schemaname, relname = "" } = value as RangeVar;
-    found.push(`${schemaname ?? "public"}.${relname}`);
+    found.push(relationOf(value as RangeVar));
     return true;
   });
   return found;
@@ -176,10 +175,7 @@ function tied(where: Node | undefined, isOwn: (column: string, field: string) =>
 
 /** The last name of a column; undefined for a call. */
 function lastField(node: Node | undefined): string | undefined {
-  if (node === undefined) return undefined;
-  if ("TypeCast" in node) return lastField(node.TypeCast.arg);
-  const [last] = "ColumnRef" in node ? (node.ColumnRef.fields ?? []).slice(-1) : [];
-  return last !== undefined && "String" in last ? last.String.sval : undefined;
+  return node !== undefined && "TypeCast" in node ? lastField(node.TypeCast.arg) : columnOf(node);
 }
 
 function isColumn(node: Node | undefined): boolean {

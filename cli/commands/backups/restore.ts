@@ -1,4 +1,5 @@
-import type { LeaseStore } from "../../../operations/rollout/ports/lease.ts";
+import { EXIT, UserError, type ExitCode } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import type { DumpPlace } from "../../../operations/dumps/job.ts";
 import {
   dropDumpScratch,
@@ -8,9 +9,6 @@ import {
   type DumpRestoreRequest,
 } from "../../../operations/dumps/scratch.ts";
 import { dumpTarget } from "../../../operations/dumps/snapshots.ts";
-import { checkPointInTime, restorePointInTime, type HostedProject } from "../../../operations/supabase/pitr.ts";
-import { EXIT, UserError, type ExitCode } from "../../../contract/errors.ts";
-import { command, fix } from "../../../contract/fix.ts";
 import {
   abortInPlace,
   restoreInPlace,
@@ -23,6 +21,8 @@ import type { RestoreSite } from "../../../operations/restore/site.ts";
 import { restoreScratch, type RestoreRequest } from "../../../operations/restore/restore.ts";
 import { dropScratch, listScratch, promoteScratch, type RestorePlace } from "../../../operations/restore/scratch.ts";
 import { timeOf, timeOrPosition, type RestoreTarget } from "../../../operations/restore/target.ts";
+import type { LeaseStore } from "../../../operations/rollout/ports/lease.ts";
+import { checkPointInTime, restorePointInTime, type HostedProject } from "../../../operations/supabase/pitr.ts";
 import type { Stack } from "../../../platforms/platform.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { audited } from "../../audited.ts";
