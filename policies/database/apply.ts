@@ -311,6 +311,7 @@ class Run {
   async #try(statement: SqlStatement, as = statement): Promise<unknown> {
     // SET TRANSACTION must come before any savepoint.
     const { node } = statement;
+    if (as === statement) await this.#removals?.try(statement);
     const block = conditionsOf(statement);
     if (block !== undefined && (await this.#tryBlock(statement, block))) return undefined;
     const saved = !("VariableSetStmt" in node && node.VariableSetStmt.kind === "VAR_SET_MULTI");

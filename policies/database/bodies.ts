@@ -98,7 +98,7 @@ function belongs(relation: string, keys: readonly Key[]): Belongs {
 }
 
 /** The functions of the project that can be read, by name with schema. */
-async function bodiesIn(postgres: Postgres): Promise<Map<string, Body>> {
+export async function bodiesIn(postgres: Postgres): Promise<Map<string, Body>> {
   const bodies = new Map<string, Body>();
   const rows = await postgres.run(
     `select n.nspname || '.' || p.proname as name, pg_get_functiondef(p.oid) as body from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
@@ -120,11 +120,8 @@ function reaches(body: Body, bodies: Bodies, isOwn: Belongs): string | undefined
   const { nodes, unread, calls } = ranBy(call, new Map([...bodies, [name, body]]));
   const [executed] = unread;
   if (executed !== undefined) return `it executes ${executed}`;
-  for (const called of calls) {
-    if (bodies.has(called) || called === name) continue;
-    if (REACHING_CALL.test(called) || (called.includes(".") && !HARMLESS_CALL.test(called)))
-      return `it calls ${called}`;
-  }
+  const called = callsOutside(calls, new Set([...bodies.keys(), name]));
+  if (called !== undefined) return `it calls ${called}`;
   for (const node of nodes) {
     const [kind = ""] = Object.keys(node);
     if (kind === "CreateFunctionStmt") continue;
@@ -143,6 +140,14 @@ function reaches(body: Body, bodies: Bodies, isOwn: Belongs): string | undefined
     if ("DeleteStmt" in node && !keeps(target(node.DeleteStmt.relation), node.DeleteStmt.whereClause))
       return "it deletes rows that do not belong to the row of the trigger";
   }
+  return undefined;
+}
+
+/** A function of others that may reach beyond the tables that are named. */
+export function callsOutside(calls: Iterable<string>, own: ReadonlySet<string>): string | undefined {
+  for (const called of calls)
+    if (!own.has(called) && (REACHING_CALL.test(called) || (called.includes(".") && !HARMLESS_CALL.test(called))))
+      return called;
   return undefined;
 }
 

@@ -20,7 +20,7 @@ export interface Database {
   readonly foreignKeys: readonly ForeignKey[];
   readonly probes: readonly Probe[];
   readonly proofs: readonly Proof[];
-  /** What the comments of tables declare to be open. */
+  /** What comments declare to be open. */
   readonly declarations: readonly DeclaredAccess[];
   readonly openings: readonly Opening[];
   readonly lostConstraints: readonly LostConstraint[];
@@ -191,7 +191,7 @@ export interface ProofFailure {
   readonly why: string;
 }
 
-/** A line of a table's comment, e.g. `readable by anyone when status = 'published'`. */
+/** A line of a table's comment, or of a migration for a table of Supabase, e.g. `readable by anyone when status = 'published'`. */
 export interface DeclaredAccess {
   readonly table: string;
   readonly source?: SourcePosition;
@@ -207,12 +207,13 @@ export interface DeclaredAccess {
 /** A constraint that held other columns of a table to the owner of the row, and is gone. */
 export interface LostConstraint extends Located {
   readonly message: string;
-  /** SQL where one statement brings it back. */
+  /** SQL that brings it back. */
   readonly fix: string;
 }
 
 /** How something gives rights that its caller does not have. */
 export type OpeningKind =
+  | "bucket"
   | "claims"
   | "default-privilege"
   | "definer"

@@ -2,11 +2,12 @@ import type { SourcePosition } from "../../contract/graph.ts";
 import { baselineState, grantsTo, type Baseline } from "./baseline.ts";
 import { list, qualified, text } from "./catalog.ts";
 import { definerTriggers, textFunctions } from "./bodies.ts";
+import { openingEventTriggers } from "./event-triggers.ts";
 import type { Opening, OpeningKind, Statement } from "./facts.ts";
 import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog:
-// cspell:ignore paracl parname typnamespace typowner typtype aclexplode attrelid classid conrelid datacl defaclacl defaclnamespace defaclobjtype defaclrole deptype evtname nspacl nspname nspowner objid objtype objtypes prosecdef proacl proowner puballtables pubname refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole
+// cspell:ignore paracl parname typnamespace typowner typtype aclexplode attrelid classid conrelid datacl defaclacl defaclnamespace defaclobjtype defaclrole deptype nspacl nspname nspowner objid objtype objtypes prosecdef proacl proowner puballtables pubname refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole
 
 /** Settings that change no rights. */
 const HARMLESS_SETTING =
@@ -70,14 +71,11 @@ export async function readOpenings(
       `rule ${text(row, "name")} of ${text(row, "table")} acts with the privileges of the table's owner`,
       `drop rule ${identifier(text(row, "name"))} on ${text(row, "table")};`,
     );
-  for (const row of await fresh(
-    "e",
-    "select oid::text as oid, evtname as name, xmin::text as xmin, evtfoid::regproc::text as function from pg_event_trigger order by 2",
-  ))
+  for (const row of await openingEventTriggers(postgres, baseline))
     add(
       "event-trigger",
       row,
-      `event trigger ${text(row, "name")} runs ${text(row, "function")} as the role that changes the schema`,
+      `event trigger ${text(row, "name")} runs ${text(row, "function")} as the role that changes the schema: ${text(row, "why")}`,
       `drop event trigger ${identifier(text(row, "name"))};`,
     );
   for (const row of await postgres.run(

@@ -4,10 +4,10 @@ import { loadParser, parseExpression } from "../proof/bodies.ts";
 import { nameIn, operatorOf } from "../proof/nodes.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { LostConstraint, Proof, Statement } from "./facts.ts";
-import { identifier, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
+import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog and the parser:
-// cspell:ignore conbin nulltesttype tgrelid adbin adnum adrelid attgenerated boolop conenforced conkey conrelid contype confrelid lexpr rexpr tgconstraint tgenabled
+// cspell:ignore indimmediate indpred indisunique indisvalid indkey indrelid conbin nulltesttype tgrelid adbin adnum adrelid attgenerated boolop conenforced confkey conkey conrelid contype confrelid lexpr rexpr tgconstraint tgenabled
 
 /**
  * What is in force of the check constraints, foreign keys and generated columns that read several columns. A foreign key whose
@@ -15,12 +15,13 @@ import { identifier, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts
  */
 const CONSTRAINTS = `select k.conrelid::regclass::text as relation, n.nspname || '.' || c.relname as table, k.contype as kind, k.conname as name, pg_get_constraintdef(k.oid) as definition,
     pg_get_expr(k.conbin, k.conrelid) as expression, k.confrelid::regclass::text as target,
+    array(select quote_ident(a.attname) from unnest(k.confkey) with ordinality u(n, i) join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.n order by u.i) as targets, null as type,
     array(select a.attname::text from unnest(k.conkey) u join pg_attribute a on a.attrelid = c.oid and a.attnum = u) as columns
   from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
   where k.contype in ('c', 'f') and cardinality(k.conkey) > 1 and k.conparentid = 0 and ${USER_SCHEMAS} and coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'
     and not exists (select from pg_trigger t where t.tgconstraint = k.oid and t.tgrelid = c.oid and t.tgenabled in ('D', 'R'))
   union all
-  select c.oid::regclass::text, n.nspname || '.' || c.relname, 'g', a.attname, pg_get_expr(d.adbin, c.oid), pg_get_expr(d.adbin, c.oid), null,
+  select c.oid::regclass::text, n.nspname || '.' || c.relname, 'g', a.attname, pg_get_expr(d.adbin, c.oid), pg_get_expr(d.adbin, c.oid), null, '{}', format_type(a.atttypid, a.atttypmod),
     array(select b.attname::text from pg_depend e join pg_attribute b on b.attrelid = c.oid and b.attnum = e.refobjsubid where e.classid = 'pg_attrdef'::regclass and e.objid = d.oid and e.refobjid = c.oid and e.refobjsubid > 0)
   from pg_attribute a join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
   where a.attgenerated <> '' and ${USER_SCHEMAS}`;
@@ -84,21 +85,39 @@ export class OwnerConstraints {
   ): Promise<LostConstraint[]> {
     for (const { table, owner } of proofs) if (owner !== undefined) this.#add(table, owner);
     const columns = new Set((await this.#postgres.run(COLUMNS)).map((row) => text(row, "name")));
-    return [...this.#watched.values()].flatMap(({ row, file }) => {
+    const lost: LostConstraint[] = [];
+    for (const { row, file } of this.#watched.values()) {
       const table = text(row, "table");
       const { owners, bound } = sidesOf(row, this.#users);
-      if (file === this.#file || owners.length === 0 || bound.length === 0 || !binds(row, owners, bound)) return [];
-      if ([...owners, ...bound].some((column) => !columns.has(`${table} ${column}`))) return [];
+      if (file === this.#file || owners.length === 0 || bound.length === 0 || !binds(row, owners, bound)) continue;
+      if ([...owners, ...bound].some((column) => !columns.has(`${table} ${column}`))) continue;
       const source = sourceOf(statements, files[file + 1], text(row, "name"));
-      return [
-        {
-          name: table,
-          message: `${text(row, "kind") === "g" ? "" : `${text(row, "name")} is gone or holds less: `}${bound.join(", ")} no longer follows ${owners.join(", ")}, which says whose the row is`,
-          fix: fixOf(row),
-          ...(source === undefined ? {} : { source }),
-        },
-      ];
-    });
+      lost.push({
+        name: table,
+        message: `${text(row, "kind") === "g" ? "" : `${text(row, "name")} is gone or holds less: `}${bound.join(", ")} no longer follows ${owners.join(", ")}, which says whose the row is`,
+        fix: await this.#fixOf(row),
+        ...(source === undefined ? {} : { source }),
+      });
+    }
+    return lost;
+  }
+
+  async #fixOf(row: Row): Promise<string> {
+    const table = qualified(text(row, "table"));
+    const [name, definition] = [identifier(text(row, "name")), text(row, "definition")];
+    if (text(row, "kind") === "g")
+      return `alter table ${table} drop column ${name}, add column ${name} ${text(row, "type")} generated always as (${definition}) stored;`;
+    const add = `alter table ${table} drop constraint if exists ${name}, add constraint ${name} ${definition};`;
+    if (text(row, "kind") !== "f") return add;
+    // A foreign key needs a unique index on the columns to which it refers, which may have gone with it.
+    const targets = list(row, "targets");
+    const [there] = await this.#postgres.run(
+      `select exists (select from pg_index i where i.indrelid = ${literal(text(row, "target"))}::regclass and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
+         and array(select quote_ident(a.attname) from pg_attribute a where a.attrelid = i.indrelid and a.attnum = any (i.indkey) order by 1) = array(select unnest(array[${targets.map(literal).join(", ")}]) order by 1)) as there`,
+    );
+    return there?.there === true
+      ? add
+      : `alter table ${text(row, "target")} add unique (${targets.join(", ")}); ${add}`;
   }
 }
 
@@ -124,13 +143,6 @@ function sourceOf(
 ): SourcePosition | undefined {
   const own = statements.filter(({ source }) => source.file === file);
   return (own.findLast((each) => each.text.includes(name)) ?? own.at(-1))?.source;
-}
-
-function fixOf(row: Row): string {
-  const table = qualified(text(row, "table"));
-  return text(row, "kind") === "g"
-    ? `make ${text(row, "name")} a generated column again: generated always as (${text(row, "definition")}) stored`
-    : `alter table ${table} add constraint ${identifier(text(row, "name"))} ${text(row, "definition")};`;
 }
 
 /** Whether a constraint makes other columns depend on the owner. */

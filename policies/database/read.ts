@@ -9,7 +9,9 @@ import { readMigrations } from "../../contract/sql/files.ts";
 import { apply, type OpenCondition, type SqlFile } from "./apply.ts";
 import { BackupQueue } from "./backup-queue.ts";
 import { baselineOf, noteExtensions } from "./baseline.ts";
+import { publicBuckets } from "./buckets.ts";
 import { readCatalog } from "./catalog.ts";
+import { disableEventTriggers } from "./event-triggers.ts";
 import { readOpenings } from "./openings.ts";
 import { OwnerConstraints } from "./owner-constraints.ts";
 import { shapeOf, shapes } from "./extensions.ts";
@@ -128,8 +130,10 @@ async function readOnce(
     const backupQueue = await queue.problems();
     const catalog = await readCatalog(postgres, baseline, applied.at);
     const openings = await readOpenings(postgres, baseline, catalog.apiRoles, applied.statements, applied.at);
+    await disableEventTriggers(postgres);
     const schema = await readSchema(postgres, catalog.apiRoles, applied.at, baseline);
-    const declarations = await readDeclarations(postgres, schema);
+    const declarations = await readDeclarations(postgres, schema, migrations);
+    const buckets = await publicBuckets(postgres, declarations, applied.at);
     const proofs = prove(
       schema,
       declarations.filter(({ error }) => error === undefined),
@@ -155,7 +159,7 @@ async function readOnce(
       probes: probed.probes,
       proofs,
       declarations,
-      openings,
+      openings: [...openings, ...buckets],
       lostConstraints,
       ...(backupQueue === undefined ? {} : { backupQueue }),
       apiRoles: catalog.apiRoles,

@@ -4,6 +4,7 @@ import { emptiedBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
 import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
 import { literal, type Postgres, type Row } from "./postgres.ts";
+import { emptiedInTrial } from "./trial.ts";
 
 /** The columns of the project's tables. No release reads what merges of branches have parked. */
 const COLUMNS = `select c.oid::text as id, n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type, a.attnotnull as filled
@@ -58,6 +59,8 @@ export class Removals {
   /** Columns that are never null, as in {@link Removals.#earlier}. */
   readonly #filled: ReadonlySet<string>;
   readonly #bodies: Map<string, Body>;
+  /** What the next statement empties by a condition that holds for every row. */
+  #tried: readonly string[] = [];
 
   private constructor(postgres: Postgres, rows: readonly Row[], bodies: Map<string, Body>) {
     this.#postgres = postgres;
@@ -73,11 +76,19 @@ export class Removals {
     return new Removals(postgres, await postgres.run(COLUMNS), bodies);
   }
 
+  /** To be called in a transaction before a statement runs: tries it on made-up rows. */
+  async try(statement: SqlStatement): Promise<void> {
+    this.#tried = keeps(statement.node)
+      ? []
+      : await emptiedInTrial(this.#postgres, statement, this.#bodies, this.#names);
+  }
+
   /** What a statement that just ran removed, e.g. `column public.files.name`. */
   async after(statement: SqlStatement): Promise<string[]> {
     for (const [name, body] of bodiesOf([statement])) this.#bodies.set(name, body);
     if (keeps(statement.node)) return [];
-    const emptied = await this.#withReferring(statement.node);
+    const emptied = [...(await this.#withReferring(statement.node)), ...this.#tried];
+    this.#tried = [];
     const removed = new Set(emptied.filter((table) => this.#names.has(table)).map((table) => `every row of ${table}`));
     const now = columnsOf(await this.#postgres.run(COLUMNS));
     const tables = tablesOf(now);

@@ -2,11 +2,15 @@ import type { SourcePosition } from "../../contract/graph.ts";
 import { loadParser } from "../proof/bodies.ts";
 import { declarationsIn } from "../proof/declarations.ts";
 import type { Clause, Relation, Routine, Schema } from "../proof/schema.ts";
+import type { SqlFile } from "./apply.ts";
 import { COMMANDS, qualified } from "./catalog.ts";
 import type { DeclaredAccess } from "./facts.ts";
 import { literal, type Postgres, USER_SCHEMAS } from "./postgres.ts";
 
 // cspell:ignore attidentity proconfig proisstrict sqlbody adbin adnum adrelid attrdef convalidated indexprs indimmediate lanname oprnamespace proallargtypes proargmodes proargnames prokind prolang pronargs proretset provolatile viewdef
+
+/** A declaration for a table of Supabase: `-- storage.objects: readable by anyone when bucket_id = 'avatars'`. */
+const SUPABASE_LINE = /^\s*--\s*((?:auth|realtime|storage)\.\w+):(.+)$/gm;
 
 type Located = (xmin: string) => SourcePosition | undefined;
 
@@ -85,14 +89,20 @@ export async function readSchema(
   }
 }
 
-/** The declarations in the comments of tables. PostgreSQL checks their conditions, and prints them as it prints policies. */
+/**
+ * The declarations in the comments of tables and, for tables of Supabase, on which a project may not comment, in lines of the
+ * migrations. PostgreSQL checks their conditions, and prints them as it prints policies.
+ */
 export async function readDeclarations(
   postgres: Postgres,
   { relations, apiRoles }: Schema,
+  migrations: readonly SqlFile[] = [],
 ): Promise<readonly DeclaredAccess[]> {
+  const lines = migrations.flatMap(({ text }) => [...text.matchAll(SUPABASE_LINE)]);
   const all: DeclaredAccess[] = [];
   for (const { name: table, comment } of relations) {
-    const { declarations, errors } = declarationsIn(table, comment ?? "", apiRoles);
+    const own = lines.flatMap(([, of = "", line = ""]) => (of === table ? [line.trim()] : []));
+    const { declarations, errors } = declarationsIn(table, [comment ?? "", ...new Set(own)].join("\n"), apiRoles);
     for (const text of errors)
       all.push({
         table,

@@ -3,7 +3,7 @@ import { parseExpression } from "./bodies.ts";
 import type { Declaration } from "./declarations.ts";
 import { alternativesOf, type Alternative } from "./normal-form.ts";
 import type { Clause, Relation, Schema } from "./schema.ts";
-import { and, FALSE, or, showAtom, test, TRUE, type Formula } from "./terms.ts";
+import { and, FALSE, or, ROW, showAtom, test, TRUE, type Atom, type Formula } from "./terms.ts";
 import { tieOf, type Tie } from "./ties.ts";
 import { Translator } from "./translate.ts";
 import { Links } from "./trust.ts";
@@ -119,25 +119,28 @@ class Prover {
     const persons = written.flatMap(({ policy, alternative, tie }) =>
       tie.how === "columns" && tie.person.length > 0 ? [{ policy, alternative, person: tie.person }] : [],
     );
-    const [first] = persons;
-    if (first === undefined) return [];
     const writable = (column: string) =>
       command === "insert" ||
       this.#relations
         .get(table)
         ?.columns.find(({ name }) => name === column)
         ?.update.includes(role) === true;
-    const common = first.person.filter((column) => persons.every(({ person }) => person.includes(column)));
-    if (common.length > 0 || !persons.some(({ person }) => person.some(writable))) return [];
-    const other = persons.find(({ person }) => !person.some((column) => first.person.includes(column))) ?? first;
-    return [
-      {
-        policy: other.policy.policy,
-        alternative: shown(other.alternative),
-        why: `${first.person.join(", ")} can be another person, although another alternative ties it`,
-        ...(other.policy.source === undefined ? {} : { source: other.policy.source }),
-      },
-    ];
+    for (const first of persons) {
+      // Rows of another kind, e.g. files of another bucket, are not taken for those of this one.
+      const alike = persons.filter(({ alternative }) => !excludes(first.alternative, alternative));
+      const isCommon = (column: string) => alike.every(({ person }) => person.includes(column));
+      if (first.person.some(isCommon) || !alike.some(({ person }) => person.some(writable))) continue;
+      const other = alike.find(({ person }) => !person.some((column) => first.person.includes(column))) ?? first;
+      return [
+        {
+          policy: other.policy.policy,
+          alternative: shown(other.alternative),
+          why: `${first.person.join(", ")} can be another person, although another alternative ties it`,
+          ...(other.policy.source === undefined ? {} : { source: other.policy.source }),
+        },
+      ];
+    }
+    return [];
   }
 
   #translator(role: string): Translator {
@@ -205,6 +208,25 @@ class Prover {
       return !weakened && wanted?.some((some) => some.every((atom) => facts.has(showAtom(atom)))) === true;
     });
   }
+}
+
+/** Whether no row can satisfy both alternatives: a column equals another constant in each. */
+function excludes(one: Alternative, other: Alternative): boolean {
+  const constants = new Map(one.flatMap((each) => constantOf(each) ?? []));
+  return other.some((each) => {
+    const [[column, value] = []] = constantOf(each) ?? [];
+    const known = column === undefined ? undefined : constants.get(column);
+    return known !== undefined && known !== value;
+  });
+}
+
+/** A column of the row that is judged and the constant that it equals. */
+function constantOf(fact: Atom): [readonly [string, string]] | undefined {
+  if (fact.kind !== "equal") return undefined;
+  const [column, constant] = fact.a.kind === "column" ? [fact.a, fact.b] : [fact.b, fact.a];
+  return column.kind === "column" && column.of === ROW && constant.kind === "constant"
+    ? [[column.name, constant.value]]
+    : undefined;
 }
 
 /** Realtime sets the topic of the channel that the caller joins, and delivers the messages of that topic alone. */

@@ -85,6 +85,12 @@ readable by anyone when status = ''published''';
 | after \`by\` | \`anyone\`, or API roles joined by \`and\`: \`anon\`, \`authenticated\` |
 | after \`when\` | a SQL condition on the row; without it, all rows are open |
 
+Only Supabase may comment on its own tables. For them, the line stands in a migration:
+
+\`\`\`sql
+-- storage.objects: readable by anyone when bucket_id = 'avatars'
+\`\`\`
+
 A policy may admit less than the declaration, not more: each alternative of the policy must contain all conditions of the
 declaration, as PostgreSQL prints them. The report lists all declarations. One for \`anon\` also declares the privilege.
 `;

@@ -10,7 +10,7 @@ export const destructive = databaseRule(
     level: "advisory",
     levelIn: { prod: "mandatory" },
     documentation:
-      "While two slots run, the previous release reads the previous schema. The rule compares tables, columns and types of earlier files before and after each statement; TRUNCATE and DELETE without WHERE count too. A file with the word `contract` in its name (`…_contract_drop_title.sql`) declares that no release needs the removed objects.",
+      "While two slots run, the previous release reads the previous schema. The rule compares tables, columns and types of earlier files before and after each statement; TRUNCATE counts too, and so does a deletion after which no row is left: each deletion is tried on made-up rows, since a condition may hold for all of them (`length(body) >= 0`, a date in the future, a join over a required key). A file with the word `contract` in its name (`…_contract_drop_title.sql`) declares that no release needs the removed objects.",
     references: [{ standard: "squawk", item: "ban-drop-column, ban-drop-table, changing-column-type" }],
   },
   function* (database) {

@@ -12,6 +12,7 @@ import { perRowCalls } from "./per-row-calls.ts";
 import { tablesWithPolicies } from "./policies-exist.ts";
 import { policyIndexes } from "./policy-indexes.ts";
 import { provedPolicies } from "./proved-policies.ts";
+import { publicBuckets } from "./public-buckets.ts";
 import { rowSecurityForced } from "./row-security-forced.ts";
 import { rowSecurity } from "./row-security.ts";
 import { supabaseObjects } from "./supabase-objects.ts";
@@ -34,6 +35,7 @@ export const DATABASE_RULES: readonly Rule[] = [
   userClaims,
   views,
   supabaseObjects,
+  publicBuckets,
   anonGrants,
   unfilteredGrants,
   tablesWithPolicies,

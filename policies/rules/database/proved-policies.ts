@@ -13,7 +13,7 @@ export const provedPolicies = databaseRule(
     title: "Every way in which a policy lets a row through ties the row to the caller, or is declared",
     level: "mandatory",
     documentation:
-      "The rule parses the policies of the final catalog, inlines SQL functions, simple PL/pgSQL functions and views, and brings the policies of each table, API role and command into disjunctive normal form. Each alternative must tie the row to the caller: a column, array or path equals `auth.uid()` or another claim that users cannot set; or rows of other tables lead from the row to the caller, and no user can write such a row for himself; or the caller works for the project, by `app_metadata` or by a table that users cannot write. `user_metadata`, `email`, `role`, `aal`, `is_anonymous` and request headers tie nothing. What is meant to be open is declared in the comment of the table, one line each: `readable by anyone when status = 'published'`. Verbs are readable, insertable, updatable, deletable and writable; after `by` come `anyone` or names of API roles; without `when`, all rows are open. The proof then holds the policy to the declaration, and the report lists all declarations.",
+      "The rule parses the policies of the final catalog, inlines SQL functions, simple PL/pgSQL functions and views, and brings the policies of each table, API role and command into disjunctive normal form. Each alternative must tie the row to the caller: a column, array or path equals `auth.uid()` or another claim that users cannot set; or rows of other tables lead from the row to the caller, and no user can write such a row for himself; or the caller works for the project, by `app_metadata` or by a table that users cannot write. `user_metadata`, `email`, `role`, `aal`, `is_anonymous` and request headers tie nothing. What is meant to be open is declared in the comment of the table, one line each: `readable by anyone when status = 'published'`. Verbs are readable, insertable, updatable, deletable and writable; after `by` come `anyone` or names of API roles; without `when`, all rows are open. For a table of Supabase, on which a project may not comment, the line stands in a migration: `-- storage.objects: readable by anyone when bucket_id = 'avatars'`. The proof then holds the policy to the declaration, and the report lists all declarations.",
     references: splinter("0024 permissive_rls_policy", "0015 rls_references_user_metadata"),
     notApplicable: () => "no policy applies to an API role",
   },
@@ -56,5 +56,12 @@ export function fixOf({ table, role, command, clause, owner }: Proof, { policy, 
   const isCondition = alternative !== "" && !/\ba row of |\b(query|rows|count|case)\(/.test(alternative);
   if (!isCondition || command !== "select") return closed;
   const declared = `${DECLARES[command]} by ${role}${alternative === "true" ? "" : ` when ${alternative}`}`;
-  return `${closed} -- or, if it is meant: comment on table ${qualified(table)} is ${literal(declared)};`;
+  return `${closed} -- or, if it is meant${declaration(table, declared)}`;
+}
+
+/** Only Supabase may comment on its own tables. */
+function declaration(table: string, declared: string): string {
+  return /^(auth|realtime|storage)\./.test(table)
+    ? `, the line: -- ${table}: ${declared}`
+    : `: comment on table ${qualified(table)} is ${literal(declared)};`;
 }
