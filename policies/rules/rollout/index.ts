@@ -1,6 +1,7 @@
 import type { Rule } from "../../model/rule.ts";
 import { disruption } from "./disruption.ts";
 import { graceful } from "./graceful.ts";
+import { ignoredChanges } from "./ignored-changes.ts";
 import { probes } from "./probes.ts";
 import { protectedData } from "./protected-data.ts";
 import { protectedKeys } from "./protected-keys.ts";
@@ -18,4 +19,5 @@ export const ROLLOUT_RULES: readonly Rule[] = [
   weights,
   protectedData,
   protectedKeys,
+  ignoredChanges,
 ];

@@ -4,6 +4,14 @@ import { digests } from "./digests.ts";
 import { registries } from "./registries.ts";
 import { signatures } from "./signatures.ts";
 import { tags } from "./tags.ts";
+import { visibleCommands } from "./visible-commands.ts";
 
 /** Rules about images. In the order of reports. */
-export const SUPPLY_CHAIN_RULES: readonly Rule[] = [digests, tags, registries, signatures, billsOfMaterials];
+export const SUPPLY_CHAIN_RULES: readonly Rule[] = [
+  digests,
+  tags,
+  registries,
+  signatures,
+  billsOfMaterials,
+  visibleCommands,
+];

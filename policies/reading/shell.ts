@@ -1,0 +1,201 @@
+import { commandsOf, type Command, type Part, type Word } from "./shell-script.ts";
+
+// Names of programs:
+// cspell:ignore nohup setsid gosu tini catatonit zcat fromhex
+
+/** A command of a shell script that is not understood, and why. */
+export interface ShellProblem {
+  readonly what: string;
+}
+
+/** Shells and other interpreters, by the option after which a program stands. */
+const SHELLS = /^(?:(?:ba|da|a|z|k)?sh|busybox)$/;
+const INTERPRETERS = /^(?:python[\d.]*|node|perl|ruby|php|lua)$/;
+/** Commands that run the rest of their line. */
+const RUNNERS =
+  /^(?:exec|env|nice|nohup|time|timeout|setsid|sudo|su-exec|gosu|command|xargs|tini|dumb-init|catatonit|!)$/;
+const KEYWORDS = /^(?:if|then|else|elif|fi|do|done|while|until|esac|\{|\}|time)$/;
+/** Words after which values stand. */
+const TESTS = /^(?:for|case|in|function|\[\[?|test)$/;
+/** Commands that only print, or change the spelling of, their input. */
+const SPELLING = /^(?:printf|echo|base64|base32|xxd|rev|tr|sed|cut|awk|openssl|gunzip|zcat|gzip)$/;
+const WRITABLE = /^(?:\/tmp\/|\/var\/tmp\/|\/dev\/shm\/)/;
+/** Calls with which a program in another language runs a text. */
+const RUNS_TEXT = /\b(?:exec|eval|compile|b64decode|fromhex|atob|unpack|__import__)\s*\(|Buffer\.from\(/;
+
+/** What a command line runs that its text does not show; `words` as the kernel gets them. Undefined words are unknown values. */
+export function hiddenCommands(words: readonly (string | undefined)[]): readonly ShellProblem[] {
+  const asWord = (word: string | undefined): Word => [
+    word === undefined ? { kind: "variable", name: "?" } : { kind: "text", text: word },
+  ];
+  return problemsOf({ words: words.map(asWord), input: undefined, writes: [] }, new Map(), new Set());
+}
+
+function problemsIn(script: string, known: Map<string, string>, written: Set<string>): readonly ShellProblem[] {
+  return commandsOf(script).flatMap((command) => problemsOf(command, known, written));
+}
+
+function problemsOf(command: Command, known: Map<string, string>, written: Set<string>): readonly ShellProblem[] {
+  const found: ShellProblem[] = [];
+  const words = [...command.words];
+  for (const word of words) {
+    const joined = word.find((part, at) => at > 0 && isConstant(part, known) && isConstant(word[at - 1], known));
+    if (joined !== undefined) found.push({ what: `${show(word)} is put together from constants` });
+    for (const part of word)
+      if (part.kind === "output") {
+        if (isSpelling(part.script)) found.push({ what: `$(${part.script}) hides a text` });
+        found.push(...problemsIn(part.script, known, written));
+      }
+  }
+  // Assignments before the command.
+  while (words.length > 0) {
+    const [first] = words[0] ?? [];
+    const assigned = first?.kind === "text" ? /^([A-Za-z_]\w*)=/.exec(first.text) : null;
+    if (assigned === null) break;
+    const value = textOf(
+      [
+        { kind: "text", text: (first?.kind === "text" ? first.text : "").slice(assigned[0].length) },
+        ...(words[0] ?? []).slice(1),
+      ],
+      known,
+    );
+    const [, name = ""] = assigned;
+    if (value === undefined) known.delete(name);
+    else known.set(name, value);
+    words.shift();
+  }
+  for (const word of command.writes) {
+    const path = textOf(word, known);
+    if (path !== undefined) written.add(path);
+  }
+  found.push(...run(words, command.input, known, written));
+  return found;
+}
+
+function run(
+  words: readonly Word[],
+  input: Command | undefined,
+  known: Map<string, string>,
+  written: Set<string>,
+): readonly ShellProblem[] {
+  const [head = [], ...rest] = words;
+  if (words.length === 0) return [];
+  const name = textOf(head, known);
+  const shown = show(head);
+  const base = name?.replace(/^.*\//, "") ?? baseOf(head);
+  if (
+    base === undefined ||
+    (name !== undefined && head.length > 1 && head.filter(({ kind }) => kind !== "text").length > 1)
+  )
+    return /^\$(?:@|\*|\{@\}|0)$/.test(shown) ? [] : [{ what: `the command ${shown} is put together when it runs` }];
+  if (TESTS.test(base)) return [];
+  if (KEYWORDS.test(base)) return run(rest, input, known, written);
+  const options = rest.find(
+    (word) => show(word).startsWith("-") && /^-{1,2}[^=]*\$/.test(show(word)) && !/^-{1,2}\w[\w-]*=/.test(show(word)),
+  );
+  const found: ShellProblem[] =
+    options === undefined || isNegation(options)
+      ? []
+      : [{ what: `the option ${show(options)} is put together when it runs` }];
+  if (RUNNERS.test(base)) {
+    const at = rest.findIndex((word) => !/^-|^\d|^\w+=/.test(show(word)));
+    return at < 0 ? found : [...found, ...run(rest.slice(at), input, known, written)];
+  }
+  if (base === "eval") {
+    const text = joined(rest, known);
+    return text === undefined ? [{ what: `eval runs ${rest.map(show).join(" ")}` }] : problemsIn(text, known, written);
+  }
+  if (base === "." || base === "source")
+    return rest[0] !== undefined && textOf(rest[0], known) === undefined && baseOf(rest[0]) === undefined
+      ? [{ what: `${base} reads ${show(rest[0])}` }]
+      : [];
+  if (SHELLS.test(base) || INTERPRETERS.test(base))
+    return [...found, ...interpreted(base, rest, input, known, written)];
+  if (base === "curl" || base === "wget")
+    rest.forEach((word, at) => {
+      const target = rest[at + 1];
+      if (/^-\w*[oO]$|^--output(-document)?$/.test(show(word)) && target !== undefined)
+        written.add(textOf(target, known) ?? "");
+    });
+  if (name !== undefined && (WRITABLE.test(name) || written.has(name)))
+    found.push({ what: `${name} is a file that is made when it runs` });
+  return found;
+}
+
+/** A shell or another interpreter: its program is an option, a file, or its input. */
+function interpreted(
+  base: string,
+  given: readonly Word[],
+  input: Command | undefined,
+  known: Map<string, string>,
+  written: Set<string>,
+): readonly ShellProblem[] {
+  const rest = base === "busybox" && SHELLS.test(show(given[0] ?? [])) ? given.slice(1) : given;
+  const inline = SHELLS.test(base) ? /^-[a-z]*c[a-z]*$/ : /^(?:-c|-e|--eval|-r|-p|-pe|-ne)$/;
+  const at = rest.findIndex((word) => inline.test(show(word)));
+  const program = at < 0 ? undefined : rest[at + 1];
+  if (program !== undefined) {
+    const text = textOf(program, known);
+    if (text === undefined) return [{ what: `${base} runs ${show(program)}` }];
+    if (SHELLS.test(base)) return problemsIn(text, new Map(known), written);
+    return RUNS_TEXT.test(text) ? [{ what: `${base} runs a text that its program makes` }] : [];
+  }
+  const file = rest.find((word) => !/^[-+]/.test(show(word)));
+  if (file === undefined || show(file) === "-")
+    return input === undefined || base === "busybox"
+      ? []
+      : [{ what: `${base} runs what ${show(input.words[0] ?? [])} prints` }];
+  const path = textOf(file, known);
+  if (path !== undefined && (WRITABLE.test(path) || written.has(path)))
+    return [{ what: `${path} is a file that is made when it runs` }];
+  return show(file).includes("<(") ? [{ what: `${base} runs what another command prints` }] : [];
+}
+
+/** Whether a script only spells a constant in another way. */
+function isSpelling(script: string): boolean {
+  const commands = commandsOf(script);
+  return (
+    commands.length > 0 &&
+    commands.every(
+      ({ words }) =>
+        SPELLING.test(show(words[0] ?? [])) &&
+        words.every((word) => word.every(({ kind }) => kind === "text")) &&
+        !words.slice(1).some((word) => show(word).startsWith("/")),
+    ) &&
+    /^(?:printf|echo)$/.test(show(commands[0]?.words[0] ?? []))
+  );
+}
+
+function isConstant(part: Part | undefined, known: ReadonlyMap<string, string>): boolean {
+  return part?.kind === "variable" && known.has(part.name);
+}
+
+function isNegation(word: Word): boolean {
+  return /^-\$|^-\d/.test(show(word)) && word.length === 2 && !/[a-z]/i.test(show(word).replace(/\$\{?\w+\}?/g, ""));
+}
+
+function joined(words: readonly Word[], known: ReadonlyMap<string, string>): string | undefined {
+  const texts = words.map((word) => textOf(word, known));
+  return texts.includes(undefined) ? undefined : texts.join(" ");
+}
+
+function textOf(word: Word, known: ReadonlyMap<string, string>): string | undefined {
+  const texts = word.map((part) =>
+    part.kind === "text" ? part.text : part.kind === "variable" ? known.get(part.name) : undefined,
+  );
+  return texts.includes(undefined) ? undefined : texts.join("");
+}
+
+/** The last name of a path that begins with a variable: `$JAVA_HOME/bin/java`. */
+function baseOf(word: Word): string | undefined {
+  const last = word.at(-1);
+  return last?.kind === "text" && last.text.includes("/") ? last.text.replace(/^.*\//, "") : undefined;
+}
+
+function show(word: Word): string {
+  return word
+    .map((part) =>
+      part.kind === "text" ? part.text : part.kind === "variable" ? `$${part.name}` : `$(${part.script})`,
+    )
+    .join("");
+}
