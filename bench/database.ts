@@ -52,10 +52,11 @@ let ended = NaN;
 let shadowed: BranchShadow | undefined;
 try {
   await stack.events(["up"], { grafana: "false" });
-  const main = new pg.Client(openBranches().main);
+  const { main: mainUrl } = await openBranches();
+  const main = new pg.Client(mainUrl);
   await main.connect();
   const watch = new MainWatch(main, stack.name);
-  await fill(openBranches().main, main);
+  await fill(mainUrl, main);
   await stack.events(["backup", "now", "--kind", "full"]);
 
   await timed("branch, first", "create", () => commanded("branch create", "first"));
@@ -73,10 +74,10 @@ try {
         ended = Number((await watch.sessions()).ended) - Number(known.ended);
       });
     await spareIsThere();
-    if (round === 0) shadowed = await shadow(openBranches(), name, main);
-    const url = await openBranches().host.url(name);
+    if (round === 0) shadowed = await shadow(await openBranches(), name, main);
+    const url = await (await openBranches()).host.url(name);
     await runSql(url, `alter table public.files add column bench_${String(round)} text`);
-    await timed("branch, warm spare", "merge", () => merge(openBranches(), name));
+    await timed("branch, warm spare", "merge", async () => merge(await openBranches(), name));
     await timed("branch, warm spare", "delete", () => commanded("branch delete", name));
 
     const template = "create database … template";
@@ -86,7 +87,7 @@ try {
     const dump = "pg_dump, pg_restore";
     await main.query("create database bench_copy");
     const pipe = "pg_dump --format=custom --compress=0 bench | pg_restore --dbname=bench_copy";
-    await timed(dump, "create", () => inPostgres(new URL(openBranches().main).password, pipe));
+    await timed(dump, "create", () => inPostgres(new URL(mainUrl).password, pipe));
     await timed(dump, "delete", () => main.query("drop database bench_copy"));
   }
   await main.end();
@@ -120,7 +121,7 @@ if (shadowed !== undefined) {
 if (args.json !== undefined)
   writeFileSync(args.json, JSON.stringify({ megabytes, times, steps, written, ended, shadowed }, undefined, 2));
 
-function openBranches(): Branches {
+function openBranches(): Promise<Branches> {
   const settings = { instance: stack.name, homeDirectory: join(".exai", stack.name), ...stack.ports };
   const texts = Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]));
   return openStack("local", texts).branches({ signal: new AbortController().signal });

@@ -2,7 +2,7 @@ import type { AuditLog } from "../operations/audit/log.ts";
 import type { BackupRecord } from "../operations/backups/history.ts";
 import type { BackupResult } from "../operations/backups/request.ts";
 import type { BranchDiff } from "../operations/branches/diff.ts";
-import type { BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
+import type { Branches, BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
 import type { SchemaChange } from "../operations/branches/merge/change.ts";
 import type { BranchShadow } from "../operations/branches/shadow/shadow.ts";
 import type { BranchTest } from "../operations/branches/test.ts";
@@ -125,17 +125,17 @@ export interface BackupListData {
 }
 
 /** `branch list`. */
-export interface BranchListData {
+export interface BranchListData extends Pick<Branches, "stack"> {
   /** In the order of their names. */
   readonly branches: readonly BranchStatus[];
 }
 
 /** `branch status`. */
-export interface BranchStatusData {
+export interface BranchStatusData extends Pick<Branches, "stack"> {
   readonly branch: BranchStatus;
   /** Connection string of the owner, with its password only if it was requested; absent if the branch does not run. */
   readonly url?: string;
-  /** File with the password, if the URL lacks it. */
+  /** File with the password, if the URL lacks it; absent for a hosted branch. */
   readonly passwords?: string;
 }
 

@@ -44,8 +44,8 @@ export interface Stack {
   rollout: RunsRollouts;
   /** @throws UserError if there is no database, or the connection would not be verified */
   database(options: DatabaseOptions): Promise<Database>;
-  /** The branches of the database. @throws UserError if the stack has none */
-  branches(options: DatabaseOptions): Branches;
+  /** The branches of the database. @throws UserError without the credentials of a hosted one */
+  branches(options: DatabaseOptions): Promise<Branches>;
   /** Where the database's backups are restored. @throws UserError on a platform where this program cannot */
   restores(): RestorePlace;
   /** The database, to be restored in place. @throws UserError as {@link restores} does */

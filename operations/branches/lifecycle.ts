@@ -1,19 +1,28 @@
 import { hostname } from "node:os";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation } from "../../contract/events.ts";
-import { command, fix } from "../../contract/fix.ts";
+import { fix } from "../../contract/fix.ts";
 import { userName } from "../../contract/machine/user.ts";
 import { timed } from "../../contract/timed.ts";
 import { applyMigrations, migrationStatus, type ApplyOptions } from "../migrations/apply.ts";
 import type { LockWait } from "../migrations/locks.ts";
 import { FileLeaseStore } from "../rollout/local/file-lease.ts";
 import { readFacts } from "../schema-facts/read.ts";
-import type { BranchHost } from "./host.ts";
-import { checkBranchName, type BranchRecord, type BranchStatus, type BranchTarget } from "./model.ts";
+import type { BranchHost, RunningCopy } from "./host.ts";
+import {
+  checkBranchName,
+  stackCommand,
+  type BranchRecord,
+  type BranchStatus,
+  type BranchTarget,
+  type CopyOptions,
+} from "./model.ts";
 import type { BranchStore } from "./store.ts";
 
 /** The branches of a stack. */
 export interface Branches {
+  /** Name of the stack; absent for `local`. */
+  readonly stack?: string;
   readonly store: BranchStore;
   readonly host: BranchHost;
   /** Changes of branches exclude each other. */
@@ -22,17 +31,21 @@ export interface Branches {
   readonly main: string;
   /** How migrations of a new branch wait for locks. */
   readonly locks: LockWait;
-  /** File with the passwords of the branches' owners, for people. */
-  readonly passwords: string;
+  /** File with the passwords of the branches' owners, for people. Those of hosted branches stay with Supabase. */
+  readonly passwords?: string;
 }
 
-export interface CreateOptions {
-  /** The moment to show. @default the present */
-  readonly target?: BranchTarget | undefined;
+export interface CreateOptions extends CopyOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface BranchCreated {
+/** How a verb that removes a branch asks before it does; without, it does not. */
+export interface RemovalOptions {
+  /** @throws if declined */
+  readonly confirm?: (() => Promise<void>) | undefined;
+}
+
+export interface BranchCreated extends Pick<Branches, "stack"> {
   readonly branch: BranchStatus;
   readonly seconds: number;
 }
@@ -49,13 +62,14 @@ export async function* createBranch(
   options: CreateOptions = {},
 ): Operation<BranchCreated> {
   checkBranchName(name);
+  await branches.host.check(options);
   return yield* changing(branches, "branch create", async function* () {
-    if (branches.store.has(name))
+    if (branches.store.has(name) || (await branches.host.copies()).get(name)?.record !== undefined)
       throw new UserError(
         "state-conflict",
         `branch ${name}`,
         "exists",
-        fix`${command(`branch reset ${name}`)} makes it again; ${command(`branch delete ${name}`)} removes it`,
+        fix`${stackCommand(branches, `branch reset ${name}`)} makes it again; ${stackCommand(branches, `branch delete ${name}`)} removes it`,
       );
     return yield* make(branches, name, options);
   });
@@ -65,48 +79,78 @@ export async function* createBranch(
 export async function* resetBranch(
   branches: Branches,
   name: string,
-  options: CreateOptions = {},
+  { confirm, ...options }: CreateOptions & RemovalOptions = {},
 ): Operation<BranchCreated> {
   return yield* changing(branches, "branch reset", async function* () {
-    branches.store.get(name);
+    const { withData, persistent } = await recordOf(branches, name);
+    const kept = { withData, persistent, ...options };
+    await branches.host.check(kept);
+    await confirm?.();
     yield* timed("delete", `remove branch ${name}`, () => branches.host.remove(name));
-    return yield* make(branches, name, options);
+    return yield* make(branches, name, kept);
   });
 }
 
-export interface BranchDeleted {
+export interface BranchDeleted extends Pick<Branches, "stack"> {
   readonly name: string;
   readonly seconds: number;
 }
 
 /** Removes a branch with its data. */
-export async function* deleteBranch(branches: Branches, name: string): Operation<BranchDeleted> {
+export async function* deleteBranch(
+  branches: Branches,
+  name: string,
+  { confirm }: RemovalOptions = {},
+): Operation<BranchDeleted> {
   return yield* changing(branches, "branch delete", async function* () {
     const started = performance.now();
     // A copy without a record was left by a command that was killed.
     if (!branches.store.has(name) && !(await branches.host.copies()).has(name)) branches.store.get(name);
+    await confirm?.();
     yield* timed("delete", `remove branch ${name}`, async () => {
       await branches.host.remove(name);
       branches.store.remove(name);
     });
-    return { name, seconds: (performance.now() - started) / 1000 };
+    return { name, ...stackOf(branches), seconds: (performance.now() - started) / 1000 };
   });
 }
 
-/** The branches, in the order of their names. */
+/** The branches, in the order of their names; hosted ones also if another machine made them. */
 export async function listBranches({ store, host }: Branches): Promise<readonly BranchStatus[]> {
   const copies = await host.copies();
-  return store.list().map((record) => {
-    const copy = copies.get(record.name);
-    if (copy === undefined) return { ...record, server: "absent" };
-    return { ...record, server: copy.running ? "running" : "stopped", sizeBytes: copy.sizeBytes };
-  });
+  const elsewhere = [...copies.values()].flatMap(({ record }) =>
+    record === undefined || store.has(record.name) ? [] : [record],
+  );
+  return [...store.list(), ...elsewhere]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((record) => statusOf(record, copies.get(record.name)));
 }
 
 /** One branch. @throws UserError `not-found` */
 export async function branchStatus(branches: Branches, name: string): Promise<BranchStatus> {
-  const record = branches.store.get(name);
-  return (await listBranches(branches)).find((branch) => branch.name === name) ?? { ...record, server: "absent" };
+  const copy = (await branches.host.copies()).get(name);
+  return statusOf(await recordOf(branches, name, copy), copy);
+}
+
+function statusOf(record: BranchRecord, copy: RunningCopy | undefined): BranchStatus {
+  const ageSeconds = Math.max(0, Math.round((Date.now() - Date.parse(record.createdAt)) / 1000));
+  if (copy === undefined) return { ...record, ageSeconds, server: "absent" };
+  const { running, sizeBytes } = copy;
+  return {
+    ...{ ...record, ageSeconds, server: running ? "running" : "stopped" },
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+  };
+}
+
+/** What is recorded about a branch, here or by its host. @throws UserError `not-found` */
+export async function recordOf({ store, host }: Branches, name: string, copy?: RunningCopy): Promise<BranchRecord> {
+  if (store.has(name)) return store.get(name);
+  return (copy ?? (await host.copies()).get(name))?.record ?? store.get(name);
+}
+
+/** The stack of branches, as results have it. */
+export function stackOf({ stack }: Pick<Branches, "stack">): Pick<Branches, "stack"> {
+  return stack === undefined ? {} : { stack };
 }
 
 /** Runs work that changes branches; two at the same time exclude each other. */
@@ -123,8 +167,9 @@ export async function* changing<Result>(
   }
 }
 
-async function* make(branches: Branches, name: string, { target, signal }: CreateOptions): Operation<BranchCreated> {
+async function* make(branches: Branches, name: string, options: CreateOptions): Operation<BranchCreated> {
   const { store, host, locks } = branches;
+  const { target, signal } = options;
   const started = performance.now();
   let record: BranchRecord = {
     ...{ name, state: "CREATING_PROJECT", createdAt: new Date().toISOString(), by: `${userName()}@${hostname()}` },
@@ -135,29 +180,29 @@ async function* make(branches: Branches, name: string, { target, signal }: Creat
     store.put(record);
   };
   become({});
+  let copied = false;
   try {
-    const { lsn, asOf, source } = yield* timed(
-      "copy",
-      "copy main",
-      () => host.create(name, target),
-      (copy) => ({
-        detail: `${copy.source === "spare" ? "from the spare" : copy.source === "copy" ? "from the base" : "restored"}, up to ${copy.lsn}`,
-      }),
-    );
-    become({ lsn, source, ...(asOf === undefined ? {} : { asOf }) });
+    const { failed, ...copy } = yield* host.create(name, options);
+    copied = true;
+    become(copy);
     const url = await host.url(name);
     yield* timed("facts", "read the schema", async () => store.putBase(name, await readFacts(url)));
-    yield* migrate(url, target, become, { locks, signal });
+    if (failed === undefined) yield* migrate(url, target, become, { locks, signal });
+    else become({ state: "MIGRATIONS_FAILED", reason: failed });
   } catch (error) {
     // Without its base a branch could not be merged.
     if (record.state === "CREATING_PROJECT") {
       store.remove(name);
-      await host.remove(name).catch(() => undefined);
+      if (copied) await host.remove(name).catch(() => undefined);
     }
     throw error;
   }
   await host.prepareSpare();
-  return { branch: await branchStatus(branches, name), seconds: (performance.now() - started) / 1000 };
+  return {
+    branch: await branchStatus(branches, name),
+    ...stackOf(branches),
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** Applies the pending migrations of the files, as Supabase does in a new branch. One that fails ends it. */

@@ -1,7 +1,14 @@
 import { UserError } from "../../contract/errors.ts";
+import { command, type Command } from "../../contract/fix.ts";
 
-/** State of a branch, in Supabase's words for its own. */
-export type BranchState = "CREATING_PROJECT" | "RUNNING_MIGRATIONS" | "MIGRATIONS_PASSED" | "MIGRATIONS_FAILED";
+/** State of a branch, in Supabase's words for its own. A branch that another program made may have those of its functions. */
+export type BranchState =
+  | "CREATING_PROJECT"
+  | "RUNNING_MIGRATIONS"
+  | "MIGRATIONS_PASSED"
+  | "MIGRATIONS_FAILED"
+  | "FUNCTIONS_DEPLOYED"
+  | "FUNCTIONS_FAILED";
 
 /** The moment that a branch shows: a time, or a position in the WAL. */
 export interface BranchTarget {
@@ -9,17 +16,36 @@ export interface BranchTarget {
   readonly value: string;
 }
 
-/** How a copy was made: from the spare, from the base, or by a restore of a backup for an earlier moment. */
-export type CopySource = "spare" | "copy" | "restored";
+/**
+ * How a copy was made: from the spare, from the base, by a restore of a backup, or, without main's rows, by the migrations that main's
+ * ledger has.
+ */
+export type CopySource = "spare" | "copy" | "restored" | "ledger";
+
+/** What the copy of a branch is to be. */
+export interface CopyOptions {
+  /** The moment to show. @default the present */
+  readonly target?: BranchTarget | undefined;
+  /** Whether a hosted branch has main's rows. @default false; a local one always has */
+  readonly withData?: boolean | undefined;
+  /** Whether a hosted branch stays when Supabase would pause or delete it. @default false */
+  readonly persistent?: boolean | undefined;
+}
 
 /** What is recorded about a branch. */
 export interface BranchRecord {
   readonly name: string;
+  /** Reference of the Supabase project of a hosted branch. */
+  readonly project?: string;
+  /** Of a hosted branch: whether it was made with main's rows. */
+  readonly withData?: boolean;
+  /** Of a hosted branch. */
+  readonly persistent?: boolean;
   readonly state: BranchState;
   /** ISO 8601. */
   readonly createdAt: string;
-  /** user@host. */
-  readonly by: string;
+  /** user@host; absent for a branch that this machine did not make. */
+  readonly by?: string;
   /** The moment that was requested; absent for the present. */
   readonly target?: BranchTarget;
   /** Position up to which the branch has what main wrote. */
@@ -47,8 +73,14 @@ export interface MergeRecord {
 /** A branch and its server. */
 export interface BranchStatus extends BranchRecord {
   readonly server: "running" | "stopped" | "absent";
+  readonly ageSeconds: number;
   /** Bytes of its files. */
   readonly sizeBytes?: number;
+}
+
+/** A command of this CLI on the stack of branches, which is `local` if it has no name. */
+export function stackCommand({ stack }: { readonly stack?: string }, line: string): Command {
+  return command(stack === undefined ? line : `${line} ${stack}`);
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,30}$/;

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
-import { command, fix, type Fix } from "../../contract/fix.ts";
+import { fix, type Fix } from "../../contract/fix.ts";
 import { errorCode, writeDurably } from "../rollout/host/durable-files.ts";
 import type { SchemaFacts } from "../schema-facts/read.ts";
 import { parseFacts, serializeFacts } from "../schema-facts/snapshot.ts";
-import type { BranchRecord, MergeRecord } from "./model.ts";
+import { stackCommand, type BranchRecord, type MergeRecord } from "./model.ts";
 
 /**
  * What is known about the branches of a stack, as files: `<name>.json`, and `<name>.base.json` with the facts of main's schema
@@ -14,9 +14,12 @@ import type { BranchRecord, MergeRecord } from "./model.ts";
  */
 export class BranchStore {
   readonly folder: string;
+  /** Absent for `local`. */
+  readonly stack?: string;
 
-  constructor(folder: string) {
+  constructor(folder: string, stack?: string) {
     this.folder = folder;
+    if (stack !== undefined) this.stack = stack;
   }
 
   list(): readonly BranchRecord[] {
@@ -31,7 +34,7 @@ export class BranchStore {
       "not-found",
       `branch ${name}`,
       known.length === 0 ? "does not exist, and there is no other" : `does not exist; there are ${known.join(", ")}`,
-      fix`${command("branch list")}`,
+      fix`${stackCommand(this, "branch list")}`,
     );
   }
 
@@ -45,12 +48,13 @@ export class BranchStore {
   }
 
   async putBase(name: string, facts: SchemaFacts): Promise<void> {
+    mkdirSync(this.folder, { recursive: true });
     writeDurably(this.#basePath(name), await serializeFacts(facts), 0o600);
   }
 
   /** The schema that the branch began with. @throws UserError `invalid-file` if it cannot be read */
   async base(name: string): Promise<SchemaFacts> {
-    const remedy = fix`${command(`branch reset ${name}`)}`;
+    const remedy = fix`${stackCommand(this, `branch reset ${name}`)}`;
     return readSnapshot(this.#basePath(name), "the schema that the branch began with is not known", remedy);
   }
 
@@ -69,7 +73,12 @@ export class BranchStore {
   merge(name: string): MergeRecord {
     const path = this.#mergePath(name);
     if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as MergeRecord;
-    throw new UserError("not-found", `branch ${name}`, "has not been merged", fix`${command(`branch merge ${name}`)}`);
+    throw new UserError(
+      "not-found",
+      `branch ${name}`,
+      "has not been merged",
+      fix`${stackCommand(this, `branch merge ${name}`)}`,
+    );
   }
 
   /** The schemas of the last merge. @throws UserError `invalid-file` if one cannot be read */
@@ -104,7 +113,7 @@ export class BranchStore {
         "invalid-file",
         this.#path(name),
         "cannot be read",
-        fix`${command(`branch delete ${name}`)}`,
+        fix`${stackCommand(this, `branch delete ${name}`)}`,
         { cause },
       );
     }

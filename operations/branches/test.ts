@@ -5,7 +5,7 @@ import { runPgtap, type PgtapResult } from "../migrations/pgtap.ts";
 import { databaseUrl } from "../migrations/url.ts";
 import { compareFacts } from "../schema-facts/compare.ts";
 import { readFacts } from "../schema-facts/read.ts";
-import { changing, type Branches } from "./lifecycle.ts";
+import { changing, recordOf, type Branches } from "./lifecycle.ts";
 import { mergeSchemas } from "./merge/three-way.ts";
 
 /** A table that the tests make in the branch. */
@@ -25,12 +25,14 @@ export async function* testBranch(
   options: { readonly root?: string; readonly signal?: AbortSignal } = {},
 ): Operation<BranchTest> {
   return yield* changing(branches, "branch test", async function* () {
-    branches.store.get(name);
+    const { withData = branches.host.kind === "local" } = await recordOf(branches, name);
     const url = await branches.host.url(name);
     const before = await readFacts(branches.main);
     await run(url, `drop table if exists ${PROBE}`);
     const merge = await tryMerge(url);
     const settings = async () => ({
+      "exai.host": branches.host.kind,
+      "exai.data": String(withData),
       "exai.merge": JSON.stringify(merge),
       "exai.main": JSON.stringify({
         ...(await withClient(databaseUrl(branches.main), mainState)),
@@ -98,7 +100,8 @@ async function mainState(client: Client): Promise<Readonly<Record<string, unknow
   const { rows } = await client.query<Record<string, unknown>>(
     `select ${sizes("r", "pg_table_size")} as tables, ${sizes("i", "pg_relation_size")} as indexes,
        (select jsonb_agg(extname) from pg_extension where extname <> 'pgtap') as extensions,
-       pg_postmaster_start_time()::text as started, to_regclass('${PROBE}') is not null as probe`,
+       pg_postmaster_start_time()::text as started,
+       (select concat_ws(' ', system_identifier, inet_server_addr(), inet_server_port()) from pg_control_system()) as server, to_regclass('${PROBE}') is not null as probe`,
   );
   return rows[0] ?? {};
 }

@@ -77,14 +77,15 @@ export function composeStack(declared: DeclaredStack): Stack {
     engineState: async () => (await (await loadEngine()).openEngine(engineTarget(stack))).engine.state(),
     rollout: runsRollouts(stack),
     database: (options) => Promise.resolve(databaseOf(stack, options)),
-    branches: (options) => ({
-      store: new BranchStore(join(home, "branches")),
-      host: new DockerBranchHost(stack),
-      leases: new FileLeaseStore(join(home, "branches", "leases")),
-      main: databaseOf(stack, options).url,
-      locks: lockWaitOf(settings),
-      passwords: join(home, "secrets.json"),
-    }),
+    branches: (options) =>
+      Promise.resolve({
+        store: new BranchStore(join(home, "branches")),
+        host: new DockerBranchHost(stack),
+        leases: new FileLeaseStore(join(home, "branches", "leases")),
+        main: databaseOf(stack, options).url,
+        locks: lockWaitOf(settings),
+        passwords: join(home, "secrets.json"),
+      }),
     restores: () => restorePlaceOf(stack),
     restoreSite: (signal) => restoreSiteOf(stack, signal),
     exec: (slot, options) => composeExec(stack, slot, options),

@@ -20,14 +20,8 @@ export function declaredDatabase({ source }: DeclaredStack): boolean {
  * @throws UserError if there is none, or the connection would not be verified
  */
 export async function verifiedDatabase(declared: DeclaredStack, given?: string): Promise<string> {
-  const { name, source } = declared;
-  const read = async (key: string): Promise<string | undefined> => {
-    const value = source.get(key);
-    if (typeof value !== "symbol") return value === "" ? undefined : value;
-    const { openEngine } = await loadEngine();
-    return (await openEngine(clusterTarget(declared))).config[key];
-  };
-  const url = given ?? environmentUrl() ?? (await read("databaseUrl"));
+  const { name } = declared;
+  const url = given ?? environmentUrl() ?? (await readSetting(declared, "databaseUrl"));
   if (url === undefined)
     throw new UserError(
       "invalid-setting",
@@ -35,7 +29,21 @@ export async function verifiedDatabase(declared: DeclaredStack, given?: string):
       `is not set, and the database of stack ${name} is not part of the stack`,
       `pulumi config set --secret --stack ${name} exai:databaseUrl   # asks for it; or ${DATABASE_URL_VARIABLE}, or --url`,
     );
-  return verifiedUrl(url, certificatesFile(name, await read("databaseCa")));
+  return (await verifierOf(declared))(url);
+}
+
+/** Makes a connection string of the stack's project verify the server, as {@link verifiedDatabase} does. */
+export async function verifierOf(declared: DeclaredStack): Promise<(url: string) => string> {
+  const file = certificatesFile(declared.name, await readSetting(declared, "databaseCa"));
+  return (url) => verifiedUrl(url, file);
+}
+
+/** A setting, by the engine if it is encrypted. */
+async function readSetting(declared: DeclaredStack, key: string): Promise<string | undefined> {
+  const value = declared.source.get(key);
+  if (typeof value !== "symbol") return value === "" ? undefined : value;
+  const { openEngine } = await loadEngine();
+  return (await openEngine(clusterTarget(declared))).config[key];
 }
 
 /** Writes the certificate authorities to a file, as PostgreSQL's client and the Supabase CLI expect them. */

@@ -71,14 +71,7 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       // The engine's own lock is for its resources; contract migrations take the rollout's lease.
       exclusively: (_verb, work) => work(),
     }),
-    branches: () => {
-      throw new UserError(
-        "invalid-argument",
-        `stack ${declared.name}`,
-        "has a hosted database, whose branches this command does not make",
-        "make the branch in Supabase's dashboard, or with supabase branches create; then use its URL with EXAI_DATABASE_URL",
-      );
-    },
+    branches: async ({ signal }) => (await loadKubernetes()).hostedBranches(declared, signal),
     restores: () => refuseArchive(declared),
     restoreSite: () => refuseArchive(declared),
     hosted: {

@@ -1,13 +1,16 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { EXIT, type ExitCode } from "../../../contract/errors.ts";
-import type { ChangeOutcome } from "../../../operations/branches/merge/change.ts";
+import type { ChangeOutcome, SchemaChange } from "../../../operations/branches/merge/change.ts";
 import { mergeBranch } from "../../../operations/branches/merge/merge.ts";
 import { readResolutions, writeResolutions } from "../../../operations/branches/merge/resolutions.ts";
 import { revertBranch } from "../../../operations/branches/merge/revert.ts";
 import type { Side } from "../../../operations/branches/merge/three-way.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { audited } from "../../audited.ts";
+import { confirmByName } from "../../confirm.ts";
+import { changeQuestion } from "../../format/branch/hosted.ts";
 import { resultOf, type Verb } from "../../events.ts";
+import { againWithYes, YES, type YesFlag } from "./confirm.ts";
 import { onStack, withReason, type ReasonFlag, type Run, type SetFlags } from "../command.ts";
 
 const CODES: Readonly<Record<ChangeOutcome, ExitCode>> = {
@@ -23,7 +26,7 @@ interface ChangeFlags {
 }
 
 const EXIT_CODES =
-  "Exit codes: 0 done, or nothing to do, 1 conflicts, or not proved, 2 failed, 3 steps would remove data, or refused.";
+  "Exit codes: 0 done, or nothing to do, 1 conflicts, or not proved, 2 failed, 3 steps would remove data, not confirmed, or refused.";
 
 /** branch merge, branch revert: the schema of a branch goes into main, and comes out of it. */
 export function addMergeVerbs(branch: Command, run: Run): void {
@@ -33,7 +36,7 @@ export function addMergeVerbs(branch: Command, run: Run): void {
     other: "branch",
     help: `
 The rows of the branch are not merged. The migration is tried on a copy of main with its data, then applied, and kept in
-supabase/migrations. Values that it takes away are parked in the schema exai_parked.`,
+supabase/migrations. For a hosted database Supabase makes the copy, with data if its point-in-time recovery is on. Values that it takes away are parked in the schema exai_parked.`,
     // Not the function itself: help does not load it.
     operation: (...given) => mergeBranch(...given),
   });
@@ -59,7 +62,7 @@ interface ChangeVerb {
 
 function register(branch: Command, run: Run, { verb, description, other, help, operation }: ChangeVerb): void {
   const name = verb.split(" ")[1] ?? "";
-  withReason(onStack(branch.command(name).description(description).argument("<name>", "branch"), "local"))
+  withReason(onStack(branch.command(name).description(description).argument("<name>", "branch")))
     .option("--dry-run", "show and prove it, and change nothing", false)
     .option("--allow-destructive", "also run steps that remove data which cannot be parked", false)
     .option(
@@ -68,16 +71,21 @@ function register(branch: Command, run: Run, { verb, description, other, help, o
       collectSides(other),
     )
     .option("--resolutions <file>", "decide conflicts by a file; those that it lacks are written to it")
+    .option(...YES)
     .addHelpText("after", `${help}\n\n${EXIT_CODES}`)
-    .action(async (subject: string, stack: string, flags: SetFlags & ReasonFlag & ChangeFlags) => {
+    .action(async (subject: string, stack: string, flags: SetFlags & ReasonFlag & ChangeFlags & YesFlag) => {
       const { dryRun, allowDestructive, take = [], resolutions: file } = flags;
       const decided = new Map([...(file === undefined ? [] : readResolutions(file, other)), ...take]);
       await run((signal) => {
         const opened = openStack(stack, flags.set);
         const work = async function* (): Verb {
-          const branches = opened.branches({ signal });
+          const branches = await opened.branches({ signal });
           const { guard, locks, exclusively } = await opened.database({ signal });
-          const options = { dryRun, allowDestructive, signal, guard, locks, resolutions: decided };
+          const asks = branches.host.kind === "hosted" && !flags.yes;
+          const confirm = asks
+            ? (planned: SchemaChange) => confirmByName(opened.name, changeQuestion(planned), againWithYes())
+            : undefined;
+          const options = { dryRun, allowDestructive, confirm, signal, guard, locks, resolutions: decided };
           return yield* exclusively(verb, () =>
             resultOf(verb, operation(branches, subject, options), ({ outcome, conflicts }) => {
               if (file !== undefined && outcome === "conflicts") writeResolutions(file, other, decided, conflicts);

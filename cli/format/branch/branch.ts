@@ -4,21 +4,21 @@ import type { BranchCreated, BranchDeleted } from "../../../operations/branches/
 import type { BranchStatus } from "../../../operations/branches/model.ts";
 import type { SchemaDifference } from "../../../operations/schema-facts/compare.ts";
 import type { BranchListData, BranchStatusData } from "../../results.ts";
-import { heading, lines, next, pairs, type Block } from "../block.ts";
+import { heading, lines, next, onStack, pairs, type Block } from "../block.ts";
 import { count, size, span, utc } from "../units.ts";
 
 /** `branch create` and `branch reset`. */
-export function formatBranchCreate({ branch, seconds }: BranchCreated): readonly Block[] {
+export function formatBranchCreate({ branch, seconds, stack }: BranchCreated): readonly Block[] {
   const { name, state, reason } = branch;
   if (state === "MIGRATIONS_FAILED")
     return [
       lines(reason ?? ""),
-      heading(`branch ${name} is made (${span(seconds)}), but a pending migration failed in it`, "bad"),
-      next(command(`branch status ${name}`), command(`branch delete ${name}`)),
+      heading(`branch ${name} is made (${span(seconds)}), but a migration failed in it`, "bad"),
+      next(command(onStack(`branch status ${name}`, stack)), command(onStack(`branch delete ${name}`, stack))),
     ];
   return [
     heading(`branch ${name} is made (${span(seconds)})`),
-    next(command(`branch status ${name}`), command(`branch diff ${name}`)),
+    next(command(onStack(`branch status ${name}`, stack)), command(onStack(`branch diff ${name}`, stack))),
   ];
 }
 
@@ -28,16 +28,22 @@ export function formatBranchDelete({ name, seconds }: BranchDeleted): readonly B
 }
 
 /** `branch list`. */
-export function formatBranchList({ branches }: BranchListData): readonly Block[] {
-  const rows = branches.map(({ name, state, server, createdAt, by, lsn, sizeBytes }) => [
-    ...[name, state, server, utc(new Date(createdAt)), by, lsn ?? ""],
+export function formatBranchList({ branches, stack }: BranchListData): readonly Block[] {
+  const rows = branches.map(({ name, state, server, ageSeconds, createdAt, by, lsn, sizeBytes }) => [
+    ...[name, state, server, span(ageSeconds), utc(new Date(createdAt)), by ?? "", lsn ?? ""],
     sizeBytes === undefined ? "" : size(sizeBytes),
   ]);
   return [
     {
       type: "table",
       columns: [
-        ...[{ title: "NAME" }, { title: "STATE" }, { title: "SERVER" }, { title: "MADE (UTC)", priority: 1 }],
+        ...[
+          { title: "NAME" },
+          { title: "STATE" },
+          { title: "SERVER" },
+          { title: "AGE" },
+          { title: "MADE (UTC)", priority: 1 },
+        ],
         ...[
           { title: "BY", priority: 3 },
           { title: "LSN", priority: 4 },
@@ -46,36 +52,46 @@ export function formatBranchList({ branches }: BranchListData): readonly Block[]
       ],
       rows,
     },
-    heading(branches.length === 1 ? "1 branch" : `${String(branches.length)} branches`),
-    ...(branches.length === 0 ? [next(command("branch create <name>"))] : []),
+    heading(
+      `${branches.length === 1 ? "1 branch" : `${String(branches.length)} branches`}${stack === undefined || branches.length === 0 ? "" : ", each costs money until it is deleted"}`,
+    ),
+    ...(branches.length === 0 ? [next(command(onStack("branch create <name>", stack)))] : []),
   ];
 }
 
 /** `branch status`. */
-export function formatBranchStatus({ branch, url, passwords }: BranchStatusData): readonly Block[] {
+export function formatBranchStatus({ branch, url, passwords, stack }: BranchStatusData): readonly Block[] {
   return [
     pairs({
       state: branch.state,
       server: branch.server,
-      made: `${utc(new Date(branch.createdAt))} UTC by ${branch.by}`,
+      made: `${utc(new Date(branch.createdAt))} UTC${branch.by === undefined ? "" : ` by ${branch.by}`}`,
       shows: momentOf(branch),
+      ...(branch.project === undefined ? {} : { project: projectOf(branch) }),
       ...(branch.sizeBytes === undefined ? {} : { size: size(branch.sizeBytes) }),
       ...(branch.reason === undefined ? {} : { reason: branch.reason }),
       ...(url === undefined ? {} : { url }),
       ...(passwords === undefined ? {} : { password: `branch-${branch.name} in ${passwords}` }),
     }),
     heading(`branch ${branch.name}`),
-    next(command(`branch diff ${branch.name}`)),
+    next(command(onStack(`branch diff ${branch.name}`, stack))),
   ];
 }
 
-function momentOf({ target, lsn, asOf }: BranchStatus): string {
-  const moment = target === undefined ? "main when it was made" : `main at ${target.value}`;
+function projectOf({ project = "", persistent = false }: BranchStatus): string {
+  return `${project}${persistent ? ", persistent" : ""}`;
+}
+
+function momentOf({ target, lsn, asOf, withData }: BranchStatus): string {
+  const moment =
+    target === undefined
+      ? `main when it was made${withData === false ? ", without its rows" : ""}`
+      : `main at ${target.value}`;
   return `${moment}${lsn === undefined ? "" : `, LSN ${lsn}`}${asOf === undefined ? "" : `, last transaction ${asOf}`}`;
 }
 
 /** `branch diff`. */
-export function formatBranchDiff({ name, branch, main, between }: BranchDiff): readonly Block[] {
+export function formatBranchDiff({ name, branch, main, between, stack }: BranchDiff): readonly Block[] {
   return [
     ...differences(`changed in ${name} since it was made`, branch),
     ...differences("changed in main since then", main),
@@ -84,7 +100,7 @@ export function formatBranchDiff({ name, branch, main, between }: BranchDiff): r
         ? `${name} and main have the same schema`
         : `${count(between.length, "object")} of ${name} differ from main's`,
     ),
-    ...(branch.length === 0 ? [] : [next(command(`branch merge ${name} --dry-run`))]),
+    ...(branch.length === 0 ? [] : [next(command(onStack(`branch merge ${name} --dry-run`, stack)))]),
   ];
 }
 

@@ -2,7 +2,7 @@ import { command } from "../../../contract/fix.ts";
 import type { SchemaChange } from "../../../operations/branches/merge/change.ts";
 import type { ParkedValues } from "../../../operations/branches/merge/planned.ts";
 import type { MergeConflict } from "../../../operations/branches/merge/three-way.ts";
-import { heading, lines, next, type Block } from "../block.ts";
+import { heading, lines, next, onStack, type Block } from "../block.ts";
 import { count, span } from "../units.ts";
 
 /** How the two verbs say it. */
@@ -26,9 +26,9 @@ export function formatBranchRevert(change: SchemaChange): readonly Block[] {
 }
 
 function formatChange(change: SchemaChange, words: Words): readonly Block[] {
-  const { name, outcome, conflicts, steps, files, proof, seconds } = change;
+  const { name, outcome, conflicts, steps, files, proof, seconds, stack } = change;
   const { verb, subject, done, side } = words;
-  const again = `branch ${verb} ${name}`;
+  const again = onStack(`branch ${verb} ${name}`, stack);
   switch (outcome) {
     case "applied":
       return [
@@ -36,7 +36,7 @@ function formatChange(change: SchemaChange, words: Words): readonly Block[] {
         heading(`${subject} is ${done} (${span(seconds)}): ${files.join(", ")}`, "good"),
         next(
           { shell: `git add ${files.join(" ")}` },
-          command(verb === "merge" ? "migrate test" : `branch merge ${name}`),
+          command(onStack(verb === "merge" ? "migrate test" : `branch merge ${name}`, stack)),
         ),
       ];
     case "planned":
@@ -62,7 +62,7 @@ function formatChange(change: SchemaChange, words: Words): readonly Block[] {
           `${subject} is not ${done}: on a copy of main, ${proof?.order === "branch-first" ? "in the other order" : "with its data"}, ${proof?.problem ?? ""}`,
           "bad",
         ),
-        next(command(`branch diff ${name}`)),
+        next(command(onStack(`branch diff ${name}`, stack))),
       ];
     case "conflicts":
       return [

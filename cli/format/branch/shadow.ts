@@ -1,12 +1,12 @@
 import { command } from "../../../contract/fix.ts";
 import type { Latency } from "../../../operations/branches/shadow/latency.ts";
 import type { BranchShadow } from "../../../operations/branches/shadow/shadow.ts";
-import { heading, lines, next, pairs, type Block } from "../block.ts";
+import { heading, lines, next, onStack, pairs, type Block } from "../block.ts";
 import { count, span } from "../units.ts";
 
 /** `branch shadow`. */
 export function formatBranchShadow(shadow: BranchShadow): readonly Block[] {
-  const { name, operations, different, differences, slower, volatile, unstable, main, branch, seconds } = shadow;
+  const { name, operations, different, differences, slower, volatile, unstable, main, branch, seconds, stack } = shadow;
   const findings = different + slower.length + unstable.length;
   return [
     ...differences.map(({ line, sql, kind, main: ours, branch: theirs }) =>
@@ -52,7 +52,7 @@ export function formatBranchShadow(shadow: BranchShadow): readonly Block[] {
         : `${name} answers otherwise than main: ${count(different, "difference")} in ${count(operations, "operation")}, ${count(slower.length, "slower statement")} (${span(seconds)})`,
       findings === 0 ? "good" : "bad",
     ),
-    ...(findings === 0 ? [] : [next(command(`branch diff ${name}`))]),
+    ...(findings === 0 ? [] : [next(command(onStack(`branch diff ${name}`, stack)))]),
   ];
 }
 

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../../contract/events.ts";
-import { command, fix } from "../../../contract/fix.ts";
+import { fix } from "../../../contract/fix.ts";
 import { migrationLabel, supabaseDirectory } from "../../../contract/sql/files.ts";
 import { timed } from "../../../contract/timed.ts";
 import { PROJECT_ROOT } from "../../images/paths.ts";
@@ -11,7 +11,8 @@ import { nextVersion } from "../../reconcile/plan.ts";
 import { applyPending, type ApplyPendingOptions } from "../../schema/apply.ts";
 import { managedFacts, readFacts, type SchemaFacts } from "../../schema-facts/read.ts";
 import type { SchemaStep } from "../../schema-facts/steps.ts";
-import type { Branches } from "../lifecycle.ts";
+import { stackOf, type Branches } from "../lifecycle.ts";
+import { stackCommand } from "../model.ts";
 import { madeMigrations, type MadeMigration } from "./migration.ts";
 import { readParked } from "./parked.ts";
 import { planChange, type ParkedValues } from "./planned.ts";
@@ -21,6 +22,8 @@ import { mergeSchemas, type MergeConflict, type Resolutions } from "./three-way.
 export interface ChangeOptions extends Pick<ApplyPendingOptions, "guard" | "locks"> {
   /** Which side wins where both changed an object. */
   readonly resolutions?: Resolutions;
+  /** Asks before main is changed. Absent: does not ask. @throws if declined */
+  readonly confirm?: ((planned: SchemaChange) => Promise<void>) | undefined;
   /** Shows and proves the change, and makes none. @default false */
   readonly dryRun?: boolean;
   /** Allows steps that remove data which cannot be parked. @default false */
@@ -42,7 +45,7 @@ export interface ChangeOptions extends Pick<ApplyPendingOptions, "guard" | "lock
 export type ChangeOutcome = "applied" | "planned" | "nothing" | "conflicts" | "destructive" | "not-proved";
 
 /** A change of main's schema, as `branch merge` and `branch revert` make it. */
-export interface SchemaChange {
+export interface SchemaChange extends Pick<Branches, "stack"> {
   readonly name: string;
   readonly outcome: ChangeOutcome;
   readonly conflicts: readonly MergeConflict[];
@@ -80,12 +83,13 @@ export interface MadeChange {
  * supabase/migrations.
  */
 export async function* changeMain(
-  { host, main: url }: Branches,
+  branches: Branches,
   name: string,
   { base, theirs, migration, title }: ChangeSource,
   options: ChangeOptions,
 ): Operation<MadeChange> {
   const started = performance.now();
+  const { main: url } = branches;
   const { dryRun = false, allowDestructive = false, resolutions = new Map() } = options;
   const [before, parked, known] = yield* timed("facts", "read main's schema", () =>
     Promise.all([readFacts(url), readParked(url), migrationStatus(url, options)]),
@@ -96,7 +100,7 @@ export async function* changeMain(
       "invalid-argument",
       "--take or --resolutions",
       `no conflict is about ${unused.join(", ")}`,
-      fix`${command(`${migration.startsWith("revert") ? "branch revert" : "branch merge"} ${name} --dry-run`)} lists the conflicts`,
+      fix`${stackCommand(branches, `${migration.startsWith("revert") ? "branch revert" : "branch merge"} ${name} --dry-run`)} lists the conflicts`,
     );
   const after: SchemaFacts = { ...before, all, managed: await managedFacts(all) };
   const version = nextVersion(new Date(), known.at(-1)?.version ?? "", undefined);
@@ -104,25 +108,21 @@ export async function* changeMain(
     conflicts.length > 0 ? { steps: [], parked: [], putBack: [] } : await planChange(before, after, parked, version);
   const made = (outcome: ChangeOutcome, more: Partial<SchemaChange> = {}): MadeChange => {
     const seconds = (performance.now() - started) / 1000;
-    return { change: { name, outcome, conflicts, ...plan, files: [], seconds, ...more }, before, after };
+    return {
+      change: { name, ...stackOf(branches), outcome, conflicts, ...plan, files: [], seconds, ...more },
+      before,
+      after,
+    };
   };
   if (conflicts.length > 0) return made("conflicts");
   if (plan.steps.length === 0) return made("nothing");
   const migrations = await madeMigrations(migration, title, plan.steps, version);
-  const proof = yield* timed(
-    "proof",
-    "try it on a copy of main, in both orders",
-    () =>
-      proveMerge(
-        host,
-        migrations.map(({ sql }) => sql),
-        { main: before, merged: after, theirs },
-      ),
-    (failed) => (failed === undefined ? {} : { status: "failed" }),
-  );
+  const statements = migrations.map(({ sql }) => sql);
+  const proof = yield* proveMerge(branches, statements, { main: before, merged: after, theirs });
   if (proof !== undefined) return made("not-proved", { proof });
   if (dryRun) return made("planned");
   if (!allowDestructive && plan.steps.some(({ destructive }) => destructive)) return made("destructive");
+  await options.confirm?.(made("planned").change);
   yield* keep(url, migrations, options);
   return made("applied", { files: migrations.map(({ file }) => join("supabase/migrations", file)) });
 }
@@ -158,13 +158,13 @@ async function isApplied(url: string, file: string, options: ChangeOptions): Pro
 }
 
 /** @throws UserError `state-conflict`, since a migration of a merge would be older than what is applied after it */
-export async function refusePending(main: string, options: ChangeOptions): Promise<void> {
-  const pending = (await migrationStatus(main, options)).filter(({ applied }) => !applied);
+export async function refusePending(branches: Branches, options: ChangeOptions): Promise<void> {
+  const pending = (await migrationStatus(branches.main, options)).filter(({ applied }) => !applied);
   if (pending.length === 0) return;
   throw new UserError(
     "state-conflict",
     "main",
     `has pending migrations: ${pending.map(migrationLabel).join(", ")}`,
-    fix`${command("migrate apply")}, then merge`,
+    fix`${stackCommand(branches, "migrate apply")}, then merge`,
   );
 }

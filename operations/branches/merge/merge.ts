@@ -1,11 +1,12 @@
 import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
-import { command, fix } from "../../../contract/fix.ts";
+import { fix } from "../../../contract/fix.ts";
 import { migrationLabel } from "../../../contract/sql/files.ts";
 import { timed } from "../../../contract/timed.ts";
 import { migrationStatus } from "../../migrations/apply.ts";
 import { readFacts } from "../../schema-facts/read.ts";
-import { changing, type Branches } from "../lifecycle.ts";
+import { changing, recordOf, type Branches } from "../lifecycle.ts";
+import { stackCommand } from "../model.ts";
 import { changeMain, refusePending, type ChangeOptions, type SchemaChange } from "./change.ts";
 
 /**
@@ -19,11 +20,11 @@ export async function* mergeBranch(
   options: ChangeOptions = {},
 ): Operation<SchemaChange> {
   return yield* changing(branches, "branch merge", async function* () {
-    const { store, host, main } = branches;
-    const { createdAt } = store.get(name);
+    const { store, host } = branches;
+    const { createdAt } = await recordOf(branches, name);
     const url = await host.url(name);
-    await refusePending(main, options);
-    await refuseUnmerged(name, main, url, options);
+    await refusePending(branches, options);
+    await refuseUnmerged(branches, name, url, options);
     const [base, theirs] = yield* timed("branch-facts", "read the branch's schema", () =>
       Promise.all([store.base(name), readFacts(url)]),
     );
@@ -40,8 +41,8 @@ export async function* mergeBranch(
 }
 
 /** @throws UserError if the merge would take a migration's place */
-async function refuseUnmerged(name: string, main: string, branch: string, options: ChangeOptions): Promise<void> {
-  const [ours, theirs] = await Promise.all([migrationStatus(main, options), migrationStatus(branch, options)]);
+async function refuseUnmerged(branches: Branches, name: string, branch: string, options: ChangeOptions): Promise<void> {
+  const [ours, theirs] = await Promise.all([migrationStatus(branches.main, options), migrationStatus(branch, options)]);
   const known = new Set(ours.map(({ version }) => version));
   const unknown = theirs.filter(({ version, applied }) => applied && !known.has(version));
   if (unknown.length > 0)
@@ -49,6 +50,6 @@ async function refuseUnmerged(name: string, main: string, branch: string, option
       "state-conflict",
       `branch ${name}`,
       `has migrations that main and supabase/migrations lack: ${unknown.map(migrationLabel).join(", ")}`,
-      fix`add their files, then ${command("migrate apply")}`,
+      fix`add their files, then ${stackCommand(branches, "migrate apply")}`,
     );
 }

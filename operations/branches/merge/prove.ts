@@ -1,15 +1,15 @@
 import { UserError } from "../../../contract/errors.ts";
-import { command, fix } from "../../../contract/fix.ts";
+import type { Operation } from "../../../contract/events.ts";
+import { fix } from "../../../contract/fix.ts";
+import { timed } from "../../../contract/timed.ts";
 import { withClient } from "../../migrations/client.ts";
 import { databaseUrl } from "../../migrations/url.ts";
 import { compareFacts } from "../../schema-facts/compare.ts";
 import { readFacts, type SchemaFacts } from "../../schema-facts/read.ts";
-import type { BranchHost } from "../host.ts";
+import type { Branches } from "../lifecycle.ts";
+import { stackCommand } from "../model.ts";
 import { readParked } from "./parked.ts";
 import { planChange, transactionsOf } from "./planned.ts";
-
-/** Name of the copy that a merge is tried on. No branch can have it. */
-const COPY = "_proof";
 
 /** Why a merge was not proved. */
 export interface FailedProof {
@@ -19,47 +19,82 @@ export interface FailedProof {
   readonly problem: string;
 }
 
+/** The schemas of a merge. */
+interface Schemas {
+  readonly main: SchemaFacts;
+  readonly merged: SchemaFacts;
+  /** The branch's. */
+  readonly theirs: SchemaFacts;
+}
+
 /**
- * Tries migrations on a copy of main with its data, in both orders: the branch's changes after main's, and main's after the
- * branch's. Both must give the merged schema.
+ * Tries migrations on a copy of main, with its data where the host can copy it, in both orders: the branch's changes after main's, and
+ * main's after the branch's. Both must give the merged schema.
  *
- * @param theirs the branch's schema
- * @throws UserError `state-conflict` if main's schema has changed since it was read
+ * @throws UserError `state-conflict` if the copy has another schema than main had when it was read
  */
-export async function proveMerge(
-  host: BranchHost,
+export async function* proveMerge(
+  branches: Pick<Branches, "host" | "stack">,
   migrations: readonly string[],
-  { main, merged, theirs }: { readonly main: SchemaFacts; readonly merged: SchemaFacts; readonly theirs: SchemaFacts },
-): Promise<FailedProof | undefined> {
-  await host.remove(COPY);
+  schemas: Schemas,
+): Operation<FailedProof | undefined> {
+  const { host } = branches;
+  const { name, options } = await host.proofCopy();
+  await host.remove(name);
   try {
-    await host.create(COPY);
-    const url = await host.url(COPY);
-    if ((await compareFacts(main, await readFacts(url))).length > 0)
-      throw new UserError(
-        "state-conflict",
-        "main",
-        "was changed while the branch was merged",
-        fix`${command("branch list")}, then run the merge again`,
-      );
-    const first = await reaches(url, migrations, merged);
-    if (first !== undefined) return { order: "main-first", problem: first };
-    // The copy becomes what the branch is; what only main has comes after it. Its rows keep their values meanwhile.
-    const becomes = async (from: SchemaFacts, to: SchemaFacts) => {
-      const { steps } = await planChange(from, to, await readParked(url), COPY);
-      const parts = transactionsOf(steps).map((part) => part.map(({ sql }) => sql).join(";\n"));
-      return reaches(
-        url,
-        parts.map((sql) => `set check_function_bodies = off;\n${sql}`),
-        to,
-      );
-    };
-    const second = (await becomes(merged, theirs)) ?? (await becomes(theirs, merged));
-    return second === undefined ? undefined : { order: "branch-first", problem: second };
+    const { failed } = yield* host.create(name, options);
+    const url = await host.url(name);
+    const other =
+      failed ?? (await compareFacts(schemas.main, await readFacts(url))).map(({ object }) => object).join(", ");
+    if (other !== "") throw otherThanMain(branches, other);
+    return yield* timed(
+      "proof",
+      "try it on the copy, in both orders",
+      () => inBothOrders(url, name, migrations, schemas),
+      (failure) => (failure === undefined ? {} : { status: "failed" }),
+    );
   } finally {
-    await host.remove(COPY);
+    await host.remove(name);
     await host.prepareSpare();
   }
+}
+
+function otherThanMain(branches: Pick<Branches, "host" | "stack">, other: string): UserError {
+  if (branches.host.kind === "local")
+    return new UserError(
+      "state-conflict",
+      "main",
+      `was changed while the branch was merged: ${other}`,
+      fix`${stackCommand(branches, "branch list")}, then run the merge again`,
+    );
+  return new UserError(
+    "state-conflict",
+    "main",
+    `is not what its migrations make, so nothing can be proved on a copy: ${other}`,
+    fix`${stackCommand(branches, "migrate verify")}; if main was only changed meanwhile, run the merge again`,
+  );
+}
+
+async function inBothOrders(
+  url: string,
+  copy: string,
+  migrations: readonly string[],
+  { merged, theirs }: Schemas,
+): Promise<FailedProof | undefined> {
+  const first = await reaches(url, migrations, merged);
+  if (first !== undefined) return { order: "main-first", problem: first };
+  // The copy becomes what the branch is; what only main has comes after it. Its rows keep their values meanwhile.
+  const becomes = async (from: SchemaFacts, to: SchemaFacts) => {
+    const { steps } = await planChange(from, to, await readParked(url), copy);
+    const parts = transactionsOf(steps).map((part) => part.map(({ sql }) => sql).join(";\n"));
+    return reaches(
+      url,
+      parts.map((sql) => `set check_function_bodies = off;\n${sql}`),
+      to,
+    );
+  };
+  const second = (await becomes(merged, theirs)) ?? (await becomes(theirs, merged));
+  return second === undefined ? undefined : { order: "branch-first", problem: second };
 }
 
 /** Runs each text in a transaction; returns why the schema is not the wanted one after them. */

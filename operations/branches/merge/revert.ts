@@ -1,8 +1,9 @@
 import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
-import { command, fix } from "../../../contract/fix.ts";
+import { fix } from "../../../contract/fix.ts";
 import { timed } from "../../../contract/timed.ts";
 import { changing, type Branches } from "../lifecycle.ts";
+import { stackCommand } from "../model.ts";
 import { changeMain, refusePending, type ChangeOptions, type SchemaChange } from "./change.ts";
 
 /**
@@ -17,16 +18,16 @@ export async function* revertBranch(
   options: ChangeOptions = {},
 ): Operation<SchemaChange> {
   return yield* changing(branches, "branch revert", async function* () {
-    const { store, main } = branches;
+    const { store } = branches;
     const record = store.merge(name);
     if (record.revertedBy !== undefined)
       throw new UserError(
         "state-conflict",
         `branch ${name}`,
         `its merge is reverted already, by ${record.revertedBy.join(", ")}`,
-        fix`${command(`branch merge ${name}`)} merges it again`,
+        fix`${stackCommand(branches, `branch merge ${name}`)} merges it again`,
       );
-    await refusePending(main, options);
+    await refusePending(branches, options);
     const { base, before, after } = yield* timed("merge-facts", "read the merge", () => store.mergeFacts(name));
     const source = {
       base: after,

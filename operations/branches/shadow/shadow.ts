@@ -1,6 +1,9 @@
+import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
+import { fix } from "../../../contract/fix.ts";
 import { clientOptions, databaseUrl } from "../../migrations/url.ts";
-import { changing, type Branches } from "../lifecycle.ts";
+import { changing, recordOf, stackOf, type Branches } from "../lifecycle.ts";
+import { stackCommand } from "../model.ts";
 import { compareOutcomes, volatileColumns, type StatementDifference } from "./compare.ts";
 import { LatencyBook, type Latency, type SlowerStatement } from "./latency.ts";
 import { ReplaySession, type Outcome } from "./replay.ts";
@@ -21,7 +24,7 @@ export interface ShadowDifference extends StatementDifference {
   readonly sql: string;
 }
 
-export interface BranchShadow {
+export interface BranchShadow extends Pick<Branches, "stack"> {
   readonly name: string;
   readonly transactions: number;
   /** Statements that both sides ran. */
@@ -58,7 +61,14 @@ const MET: readonly string[] = ["40001", "40P01", "55P03"];
 export async function* shadowBranch(branches: Branches, name: string, options: ShadowOptions): Operation<BranchShadow> {
   return yield* changing(branches, "branch shadow", async function* () {
     const { workload, slowerFactor = 3, signal } = options;
-    branches.store.get(name);
+    const { withData = branches.host.kind === "local" } = await recordOf(branches, name);
+    if (!withData)
+      throw new UserError(
+        "state-conflict",
+        `branch ${name}`,
+        "was made without main's rows, so every answer would differ",
+        fix`${stackCommand(branches, `branch create <name> --with-data`)}`,
+      );
     const url = await branches.host.url(name);
     const transactions = await readWorkload(workload);
     const started = performance.now();
@@ -86,6 +96,7 @@ export async function* shadowBranch(branches: Branches, name: string, options: S
     yield { ...step, status: "done", detail: `${String(replay.operations)} operations`, seconds };
     const differences = replay.differences.toSorted((a, b) => a.line - b.line);
     return {
+      ...stackOf(branches),
       ...{ name, transactions: transactions.length, operations: replay.operations, different: differences.length },
       differences: differences.slice(0, SHOWN),
       slower: replay.latency.slower(slowerFactor),

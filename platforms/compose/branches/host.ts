@@ -1,16 +1,23 @@
 import { UserError } from "../../../contract/errors.ts";
+import type { Operation } from "../../../contract/events.ts";
 import { command, fix } from "../../../contract/fix.ts";
+import { timed } from "../../../contract/timed.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import type { BranchHost, CreatedCopy, RunningCopy } from "../../../operations/branches/host.ts";
-import type { BranchTarget, CopySource } from "../../../operations/branches/model.ts";
+import type { BranchTarget, CopyOptions, CopySource } from "../../../operations/branches/model.ts";
 import type { DockerStack } from "../project.ts";
 import { BRANCH_PORTS, branchesContainer, type BranchesContainer } from "./container.ts";
 
 /** Name of the password of a branch's owner among the stack's generated ones. */
 const passwordName = (name: string) => `branch-${name}`;
 
+const SOURCES: Readonly<Record<CopySource, string>> = {
+  ...{ spare: "from the spare", copy: "from the base", restored: "restored", ledger: "from the ledger" },
+};
+
 /** The branches of a local stack: servers in one container, which its script `exai-branches` makes. */
 export class DockerBranchHost implements BranchHost {
+  readonly kind = "local";
   readonly #stack: DockerStack;
   #container: Promise<BranchesContainer> | undefined;
   /** Ports of the copies that this process has made. */
@@ -20,7 +27,35 @@ export class DockerBranchHost implements BranchHost {
     this.#stack = stack;
   }
 
-  async create(name: string, target?: BranchTarget): Promise<CreatedCopy> {
+  check({ withData, persistent }: CopyOptions): Promise<void> {
+    const option = withData === true ? "--with-data" : persistent === true ? "--persistent" : undefined;
+    if (option === undefined) return Promise.resolve();
+    throw new UserError(
+      "invalid-argument",
+      option,
+      "is for hosted branches: a local one has main's data, and stays",
+      "leave it out",
+    );
+  }
+
+  proofCopy() {
+    return Promise.resolve({ name: "_proof", options: {} });
+  }
+
+  async *create(name: string, { target }: CopyOptions = {}): Operation<CreatedCopy> {
+    return yield* timed(
+      "copy",
+      "copy main",
+      () =>
+        this.#create(name, target).catch(async (error: unknown) => {
+          await this.remove(name).catch(() => undefined);
+          throw error;
+        }),
+      ({ source, lsn = "" }) => ({ detail: `${SOURCES[source]}, up to ${lsn}` }),
+    );
+  }
+
+  async #create(name: string, target?: BranchTarget): Promise<CreatedCopy> {
     const taken = [...(await this.#copies()).values()].map(({ port }) => port);
     const port = BRANCH_PORTS.find((each) => !taken.includes(each));
     if (port === undefined)

@@ -30,7 +30,7 @@ const { signal } = new AbortController();
 beforeAll(async () => {
   stack = await LocalInstance.create("branches");
   await stack.events(["up"], { grafana: "false" });
-  main = new pg.Client(opened().main);
+  main = new pg.Client((await opened()).main);
   await main.connect();
   root = mkdtempSync(join(tmpdir(), "exai-branches-"));
   cpSync(join(PROJECT_ROOT, "supabase"), join(root, "supabase"), { recursive: true });
@@ -54,10 +54,10 @@ async function result<Verb extends BranchVerb>(verb: Verb, ...words: readonly st
 }
 
 const merge = async (options: ChangeOptions = {}) =>
-  (await runOperation(mergeBranch(opened(), "one", { root, signal, ...options }))).result;
+  (await runOperation(mergeBranch(await opened(), "one", { root, signal, ...options }))).result;
 
 const revert = async (options: ChangeOptions = {}) =>
-  (await runOperation(revertBranch(opened(), "one", { root, signal, ...options }))).result;
+  (await runOperation(revertBranch(await opened(), "one", { root, signal, ...options }))).result;
 
 async function rows(sql: string, values: readonly unknown[] = []): Promise<readonly Record<string, unknown>[]> {
   return (await main.query<Record<string, unknown>>(sql, [...values])).rows;
@@ -67,7 +67,7 @@ const returns = async (sql: string) => (await rows(sql)).length > 0;
 
 /** Runs SQL on the branch. */
 async function inBranch(sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client(await opened().host.url("one"));
+  const client = new pg.Client(await (await opened()).host.url("one"));
   await client.connect();
   try {
     return (await client.query<Record<string, unknown>>(sql)).rows;
@@ -93,7 +93,7 @@ describe("a branch of the local database", { timeout: 600_000 }, () => {
       expect(await watch.sessions()).toEqual(known);
       expect(await watch.writtenAfter(before)).toEqual([]);
       const { url } = await result("branch status", "one", "--with-password");
-      expect(url).toBe(await opened().host.url("one"));
+      expect(url).toBe(await (await opened()).host.url("one"));
       expect(await inBranch("select id from auth.users")).toEqual([{ id: USER }]);
       // The next one takes the spare, which the first has made.
       await result("branch create", "two");

@@ -100,9 +100,8 @@ it("users with an account keep their questions through a cutover and a rollback,
   const secrets = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
   const ids = { instance: instance.name, homeDirectory: join(".exai", instance.name) };
   const ports = Object.entries(instance.ports).map(([key, value]) => [key, String(value)]);
-  const { main } = openStack("local", { ...ids, ...(Object.fromEntries(ports) as Record<string, string>) }).branches({
-    signal: new AbortController().signal,
-  });
+  const opened = openStack("local", { ...ids, ...(Object.fromEntries(ports) as Record<string, string>) });
+  const { main } = await opened.branches({ signal: new AbortController().signal });
   const database = new pg.Client(main);
   await database.connect();
   const rows = async (sql: string) => (await database.query<Record<string, unknown>>(sql)).rows;

@@ -61,9 +61,10 @@ export function describeBranch(branch: BranchState): Record<string, unknown> {
     project_ref: branch.project.ref,
     parent_project_ref: branch.parent,
     is_default: branch.isDefault,
-    persistent: false,
-    with_data: false,
-    status: "FUNCTIONS_DEPLOYED",
+    persistent: branch.persistent,
+    with_data: branch.withData,
+    status: branch.status,
+    preview_project_status: branch.status === "CREATING_PROJECT" ? "COMING_UP" : "ACTIVE_HEALTHY",
     created_at: at,
     updated_at: at,
     ...(branch.gitBranch === undefined ? {} : { git_branch: branch.gitBranch }),
@@ -81,7 +82,7 @@ export function branchDatabase(branch: BranchState): Record<string, unknown> {
     postgres_version: "15.8.1.085",
     postgres_engine: "15",
     release_channel: "ga",
-    status: "ACTIVE_HEALTHY",
+    status: branch.status === "CREATING_PROJECT" ? "COMING_UP" : "ACTIVE_HEALTHY",
   };
 }
 

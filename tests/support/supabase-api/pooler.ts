@@ -16,6 +16,8 @@ const GSS_REQUEST = 80877104;
 export interface Pooler {
   /** Address of this machine that pods of a cluster on it reach. */
   readonly host: string;
+  /** Its certificate, which vouches for itself. */
+  readonly certificate: string;
   close(): Promise<void>;
 }
 
@@ -23,9 +25,10 @@ export interface Pooler {
  * Takes connections on the pooler's own ports, by TLS alone, from users that are named `role.project`, as Supabase's does, and passes
  * each on to the PostgreSQL on a port of this machine. It shares no connection.
  *
+ * @param upstream port of a project's PostgreSQL, or of all
  * @throws Error if one of the ports is taken
  */
-export async function startPooler(upstream: number): Promise<Pooler> {
+export async function startPooler(upstream: number | ((project: string) => number)): Promise<Pooler> {
   const host = address();
   const identity = await selfSigned(host);
   const sockets = new Set<Socket>();
@@ -33,11 +36,13 @@ export async function startPooler(upstream: number): Promise<Pooler> {
     sockets.add(client);
     client.on("error", () => client.destroy());
     client.on("close", () => sockets.delete(client));
-    void greet(client, identity, upstream).catch(() => client.destroy());
+    const portOf = typeof upstream === "number" ? () => upstream : upstream;
+    void greet(client, identity, portOf).catch(() => client.destroy());
   };
   const servers = await Promise.all(PORTS.map((port) => listening(createServer(serve), host, port)));
   return {
     host,
+    certificate: identity.cert.toString(),
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
@@ -45,7 +50,11 @@ export async function startPooler(upstream: number): Promise<Pooler> {
   };
 }
 
-async function greet(client: Socket, identity: { key: Buffer; cert: Buffer }, upstream: number): Promise<void> {
+async function greet(
+  client: Socket,
+  identity: { key: Buffer; cert: Buffer },
+  portOf: (project: string) => number,
+): Promise<void> {
   let code = (await message(client)).readInt32BE(4);
   if (code === GSS_REQUEST) {
     client.write("N");
@@ -56,10 +65,11 @@ async function greet(client: Socket, identity: { key: Buffer; cert: Buffer }, up
   const secure = new TLSSocket(client, { isServer: true, ...identity });
   secure.on("error", () => secure.destroy());
   const hello = await message(secure);
-  const server = connect(upstream, "127.0.0.1");
+  const [startup, project] = withoutProject(hello);
+  const server = connect(portOf(project), "127.0.0.1");
   server.on("error", () => secure.destroy());
   secure.on("close", () => server.destroy());
-  server.write(withoutProject(hello));
+  server.write(startup);
   server.pipe(secure).pipe(server);
 }
 
@@ -86,16 +96,17 @@ async function message(socket: Socket): Promise<Buffer> {
   return bytes;
 }
 
-/** A startup message with the role in the place of `role.project`; a request to cancel unchanged. */
-function withoutProject(hello: Buffer): Buffer {
+/** A startup message with the role in the place of `role.project`, and the project; a request to cancel unchanged. */
+function withoutProject(hello: Buffer): readonly [message: Buffer, project: string] {
   const words = hello.subarray(8).toString("utf8").split("\0");
   const at = words.findIndex((word, index) => index % 2 === 0 && word === "user") + 1;
-  if (at === 0) return hello;
-  words[at] = (words[at] ?? "").replace(/\.[^.]*$/, "");
+  if (at === 0) return [hello, ""];
+  const [, role = "", project = ""] = /^(.*)\.([^.]*)$/.exec(words[at] ?? "") ?? [];
+  words[at] = role;
   const rest = Buffer.from(words.join("\0"));
   const head = Buffer.from(hello.subarray(0, 8));
   head.writeInt32BE(8 + rest.length, 0);
-  return Buffer.concat([head, rest]);
+  return [Buffer.concat([head, rest]), project];
 }
 
 function listening(server: Server, host: string, port: number): Promise<Server> {

@@ -10,7 +10,7 @@ import {
   pooler,
   restrictions,
 } from "./answers.ts";
-import { sha256, World, type BranchState, type ProjectState } from "./world.ts";
+import { sha256, World, type BranchDatabases, type BranchState, type ProjectState } from "./world.ts";
 
 /** One request that the server took. */
 export interface Recorded {
@@ -24,8 +24,8 @@ export interface SupabaseApi {
   readonly url: string;
   readonly world: World;
   readonly requests: readonly Recorded[];
-  /** Makes the next request of a method to a path that ends so answer with a status. */
-  failNext(method: string, pathEnd: string, status: number): void;
+  /** Makes the next request of a method to a path that ends so answer with a status, and with headers. */
+  failNext(method: string, pathEnd: string, status: number, headers?: Readonly<Record<string, string>>): void;
   close(): Promise<void>;
 }
 
@@ -35,6 +35,8 @@ export interface SupabaseApiOptions {
   /** How many times a new project says that it is still coming up. @default 1 */
   readonly comingUp?: number;
   readonly port?: number;
+  /** The real databases behind branches. @default none */
+  readonly branches?: BranchDatabases;
   /** A real database behind every project: host of its pooler, and password of its owner. @default none */
   readonly database?: {
     readonly host: string;
@@ -51,7 +53,7 @@ interface Call {
   readonly json: Record<string, unknown>;
 }
 
-type Reply = readonly [status: number, body?: unknown];
+type Reply = readonly [status: number, body?: unknown, headers?: Readonly<Record<string, string>>];
 type Handler = (call: Call, ...parts: string[]) => Reply | Promise<Reply>;
 
 /**
@@ -61,8 +63,8 @@ type Handler = (call: Call, ...parts: string[]) => Reply | Promise<Reply>;
 export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promise<SupabaseApi> {
   const world = new World(options.database);
   const requests: Recorded[] = [];
-  const failures: { method: string; pathEnd: string; status: number }[] = [];
-  const table = routes(world, options.comingUp ?? 1, options.database);
+  const failures: { method: string; pathEnd: string; status: number; headers: Readonly<Record<string, string>> }[] = [];
+  const table = routes(world, options);
 
   const answer = async (incoming: IncomingMessage): Promise<Reply> => {
     const body = await read(incoming);
@@ -73,7 +75,8 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
     if (options.token === undefined ? !token.startsWith("sbp_") : token !== options.token)
       return [401, { message: "Unauthorized" }];
     const planned = failures.findIndex((item) => item.method === method && url.pathname.endsWith(item.pathEnd));
-    if (planned >= 0) return [failures.splice(planned, 1)[0]?.status ?? 500, { message: "made to fail" }];
+    const [failure] = planned < 0 ? [] : failures.splice(planned, 1);
+    if (failure !== undefined) return [failure.status, { message: "made to fail" }, failure.headers];
 
     for (const [verb, pattern, handler] of table) {
       const match = verb === method ? pattern.exec(url.pathname) : null;
@@ -88,9 +91,10 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
   const server = createServer((incoming, outgoing) => {
     answer(incoming)
       .catch((error: unknown): Reply => [500, { message: String(error) }])
-      .then(([status, content]) => {
-        outgoing.writeHead(status, { "content-type": "application/json" });
-        outgoing.end(content === undefined ? "" : JSON.stringify(content));
+      .then(([status, content, headers]) => {
+        const isText = typeof content === "string";
+        outgoing.writeHead(status, { "content-type": isText ? "text/plain" : "application/json", ...headers });
+        outgoing.end(isText ? content : content === undefined ? "" : JSON.stringify(content));
       })
       .catch((error: unknown) => outgoing.destroy(error instanceof Error ? error : undefined));
   });
@@ -99,15 +103,14 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     world,
     requests,
-    failNext: (method, pathEnd, status) => failures.push({ method, pathEnd, status }),
+    failNext: (method, pathEnd, status, headers = {}) => failures.push({ method, pathEnd, status, headers }),
     close: () => closed(server),
   };
 }
 
 function routes(
   world: World,
-  comingUp: number,
-  database: SupabaseApiOptions["database"],
+  { comingUp = 1, database, branches: databases }: SupabaseApiOptions,
 ): readonly (readonly [string, RegExp, Handler])[] {
   const missing: Reply = [404, { message: "Resource has been removed or does not exist" }];
   const inProject =
@@ -117,7 +120,7 @@ function routes(
       return project === undefined ? missing : handler(project, call, ...rest);
     };
   const inBranch =
-    (handler: (branch: BranchState, call: Call) => Reply): Handler =>
+    (handler: (branch: BranchState, call: Call) => Reply | Promise<Reply>): Handler =>
     (call, id = "") => {
       const branch = world.branches.get(id);
       return branch === undefined ? missing : handler(branch, call);
@@ -306,10 +309,30 @@ function routes(
       inProject((project, { json }) => {
         const git = typeof json.git_branch === "string" ? json.git_branch : undefined;
         const region = typeof json.region === "string" ? json.region : undefined;
-        if (world.branchesOf(project.ref).some(({ gitBranch }) => git !== undefined && gitBranch === git))
+        const [all, name] = [world.branchesOf(project.ref), text(json.branch_name)];
+        if (!project.branching) return [402, { message: "Branching is not included in the organization's plan" }];
+        if (all.some((branch) => (git !== undefined && branch.gitBranch === git) || branch.name === name))
           return [409, { message: "A branch of this name exists" }];
-        return [201, describeBranch(world.addBranch(project, text(json.branch_name), git, region))];
+        if (json.is_default !== false) return [201, describeBranch(world.addBranch(project, name, git, region))];
+        if (json.with_data === true && !project.pointInTimeRecovery)
+          return [422, { message: "Data branching requires PITR" }];
+        // The first branch makes the project itself the default one.
+        if (all.length === 0) world.addBranch(project, "main", undefined, region, { isDefault: true });
+        const options = { persistent: json.persistent === true, withData: json.with_data === true, isDefault: false };
+        const branch = world.addBranch(project, name, git, region, options);
+        if (databases !== undefined) void setUp(branch, databases);
+        return [201, describeBranch(branch)];
       }),
+    ],
+    [
+      "GET",
+      of("/actions"),
+      inProject(() => [200, [{ id: "run", run_steps: [{ name: "migrate", status: "EXITED" }] }]]),
+    ],
+    [
+      "GET",
+      of("/actions/run/logs"),
+      inProject((project) => [200, [...world.branches.values()].find((each) => each.project === project)?.log ?? ""]),
     ],
     ["GET", /^\/v1\/branches\/([0-9a-f-]+)$/, inBranch((branch) => [200, branchDatabase(branch)])],
     [
@@ -318,14 +341,17 @@ function routes(
       inBranch((branch, { json }) => {
         if (typeof json.branch_name === "string") branch.name = json.branch_name;
         if (typeof json.git_branch === "string") branch.gitBranch = json.git_branch;
+        if (json.persistent === false) branch.persistent = false;
         return [200, describeBranch(branch)];
       }),
     ],
     [
       "DELETE",
       /^\/v1\/branches\/([0-9a-f-]+)$/,
-      inBranch((branch) => {
+      inBranch(async (branch) => {
+        if (branch.persistent) return [422, { message: "A persistent branch cannot be deleted" }];
         world.removeBranch(branch);
+        await databases?.remove(branch);
         return [200, { message: "ok" }];
       }),
     ],
@@ -372,6 +398,14 @@ function routes(
       }),
     ],
   ];
+}
+
+/** Brings a branch up, as Supabase does after it has answered. */
+async function setUp(branch: BranchState, databases: BranchDatabases): Promise<void> {
+  branch.status = "CREATING_PROJECT";
+  const failure = await databases.create(branch).catch((error: unknown) => String(error));
+  branch.log = failure === undefined ? "Finished" : `Applying migrations...\n${failure}\n`;
+  branch.status = failure === undefined ? "FUNCTIONS_DEPLOYED" : "MIGRATIONS_FAILED";
 }
 
 function text(value: unknown): string {

@@ -25,6 +25,8 @@ export interface ProjectState {
   /** As set in the dashboard. */
   poolSize: number | undefined;
   pointInTimeRecovery: boolean;
+  /** Whether the plan of its organization has branches. */
+  branching: boolean;
   /** Seconds since 1970 of the first and last moment that can be restored. */
   physicalBackups: { earliest: number; latest: number } | undefined;
   /** Moments that it was restored to, seconds since 1970. */
@@ -50,6 +52,18 @@ export interface BranchState {
   gitBranch: string | undefined;
   readonly isDefault: boolean;
   readonly project: ProjectState;
+  persistent: boolean;
+  readonly withData: boolean;
+  status: string;
+  /** What its setup has logged. */
+  log: string;
+}
+
+/** The real databases behind branches. */
+export interface BranchDatabases {
+  /** Makes that of a new branch. @returns why a migration of its parent failed */
+  create(branch: BranchState): Promise<string | undefined>;
+  remove(branch: BranchState): Promise<void>;
 }
 
 /** Everything that exists in the account. */
@@ -86,6 +100,7 @@ export class World {
       legacyKeys: true,
       poolSize: undefined,
       pointInTimeRecovery: false,
+      branching: true,
       physicalBackups: undefined,
       restoredTo: [],
       states: [],
@@ -117,12 +132,25 @@ export class World {
     name: string,
     gitBranch: string | undefined,
     region: string | undefined,
+    options: { readonly persistent?: boolean; readonly withData?: boolean; readonly isDefault?: boolean } = {},
   ): BranchState {
-    const isDefault = this.branchesOf(parent.ref).length === 0 && gitBranch === undefined;
+    const { persistent = false, withData = false } = options;
+    const isDefault = options.isDefault ?? (this.branchesOf(parent.ref).length === 0 && gitBranch === undefined);
     const project = isDefault
       ? parent
       : this.addProject({ name, organization: parent.organization, region: region ?? parent.region });
-    const branch: BranchState = { id: randomUUID(), parent: parent.ref, name, gitBranch, isDefault, project };
+    const branch: BranchState = {
+      id: randomUUID(),
+      parent: parent.ref,
+      name,
+      gitBranch,
+      isDefault,
+      project,
+      persistent,
+      withData,
+      status: "FUNCTIONS_DEPLOYED",
+      log: "",
+    };
     this.branches.set(branch.id, branch);
     return branch;
   }

@@ -8,10 +8,10 @@ const AT = "2026-11-29T09:00:00.000Z";
 
 const BRANCH: Results["branch status"]["branch"] = {
   ...{ name: "new-search-of-the-support-team", state: "MIGRATIONS_PASSED", createdAt: AT, lsn: "0/5000028", asOf: AT },
-  ...{ by: "ann@workstation.example.com", source: "spare", server: "running", sizeBytes: 2e9 },
+  ...{ ageSeconds: 7_200, by: "ann@workstation.example.com", source: "spare", server: "running", sizeBytes: 2e9 },
 };
 const FAILED: Results["branch status"]["branch"] = {
-  ...{ name: "b2", state: "MIGRATIONS_FAILED", createdAt: AT, by: "ann@w", server: "stopped" },
+  ...{ name: "b2", state: "MIGRATIONS_FAILED", createdAt: AT, by: "ann@w", server: "stopped", ageSeconds: 60 },
   ...{ target: { kind: "time", value: AT }, reason: 'supabase/migrations/1_a.sql: relation "a" exists' },
 };
 const DIFFERENCES: readonly SchemaDifference[] = [
