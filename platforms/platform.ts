@@ -96,6 +96,8 @@ export interface ExecOptions {
 }
 
 export interface PsqlOptions {
+  /** Name of a branch. @default the database itself */
+  readonly branch?: string | undefined;
   /** Arguments of psql. */
   readonly args: readonly string[];
   /** Whether it gets a terminal. */

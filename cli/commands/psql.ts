@@ -12,6 +12,7 @@ export const registerPsql: Register = (program) => {
       .argument("[stack]", "local, staging or prod (default: local)")
       .argument("[args...]", "arguments of psql, after --"),
   )
+    .option("--branch <name>", "a branch of the database")
     .addHelpText(
       "after",
       `
@@ -22,15 +23,23 @@ Exit codes: those of psql, which are 1 and 2 if it fails and 3 if a script fails
 
 Examples:
   ./exai psql
+  ./exai psql prod --branch new-search
   ./exai psql prod -- --csv --command 'table exai.backup_status'`,
     )
-    .action(async (_stack: string | undefined, _args: string[], flags: SetFlags, { args }: { args: string[] }) => {
-      const [stack, words] = stackAndRest(args, process.argv);
-      const { signal } = new AbortController();
-      await session(program.opts<RenderOptions>(), (terminal) =>
-        openStack(stack, flags.set).psql({ args: words, terminal, signal }),
-      );
-    });
+    .action(
+      async (
+        _stack: string | undefined,
+        _args: string[],
+        flags: SetFlags & { branch?: string },
+        { args }: { args: string[] },
+      ) => {
+        const [stack, words] = stackAndRest(args, process.argv);
+        const { signal } = new AbortController();
+        await session(program.opts<RenderOptions>(), (terminal) =>
+          openStack(stack, flags.set).psql({ args: words, branch: flags.branch, terminal, signal }),
+        );
+      },
+    );
 };
 
 /** The stack, and what follows `--`: commander does not say which operands do. */

@@ -79,7 +79,11 @@ export function kubernetesStack(declared: DeclaredStack): Stack {
       project: async () => (await loadKubernetes()).hostedProject(declared),
     },
     exec: (slot, options) => Promise.resolve(kubectlExec(declared.settings, slot, options)),
-    psql: async ({ args }) => psqlSession(await verifiedDatabase(declared), args),
+    psql: async ({ args, branch, signal }) => {
+      if (branch === undefined) return psqlSession(await verifiedDatabase(declared), args);
+      const { host } = await (await loadKubernetes()).hostedBranches(declared, signal);
+      return psqlSession(await host.url(branch), args);
+    },
     rotation: (signal, kind) => rotationOf(declared, signal, kind),
   };
 }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { EXIT, UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { diffBranch } from "../../../operations/branches/diff.ts";
 import {
   branchStatus,
@@ -88,7 +89,7 @@ export const registerBranch: Register = (program, run) => {
     .action(async (name: string, stack: string, flags: SetFlags & { withPassword: boolean }) => {
       await run(async function* (signal) {
         const branches = await openStack(stack, flags.set).branches({ signal });
-        if (flags.withPassword && branches.passwords === undefined) throw keptBySupabase(name);
+        if (flags.withPassword && branches.passwords === undefined) throw keptBySupabase(name, stack);
         const status = async () => {
           const found = { branch: await branchStatus(branches, name), ...stackOf(branches) };
           if (found.branch.server !== "running") return found;
@@ -194,12 +195,12 @@ function confirmOf(branches: Branches, { yes }: YesFlag, name: string): (() => P
   return () => confirmByName(name, removalQuestion(name), againWithYes());
 }
 
-function keptBySupabase(name: string): UserError {
+function keptBySupabase(name: string, stack: string): UserError {
   return new UserError(
     "invalid-argument",
     "--with-password",
     `is for branches on this machine: Supabase keeps the password of ${name}`,
-    `supabase branches get ${name} --project-ref <project> shows it to the project's members`,
+    fix`${command(`psql ${stack} --branch ${name}`)} connects; supabase branches get ${name} shows the password`,
   );
 }
 

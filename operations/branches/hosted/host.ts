@@ -128,7 +128,8 @@ export class HostedBranchHost implements BranchHost {
   async #failure(branch: HostedBranch): Promise<string | undefined> {
     const { api, main } = this.#given;
     const url = await this.#answering(branch.name);
-    if (branch.status === "MIGRATIONS_FAILED") return (await api.lastLogLine(branch)) ?? "a migration of main failed";
+    if (branch.status === "MIGRATIONS_FAILED")
+      return (await api.lastLogLine(branch).catch(() => undefined)) ?? "a migration of main failed";
     return catchUp(main, url);
   }
 

@@ -9,6 +9,7 @@ import { PROJECT_ROOT } from "../../images/paths.ts";
 import { migrationStatus } from "../../migrations/apply.ts";
 import { nextVersion } from "../../reconcile/plan.ts";
 import { applyPending, type ApplyPendingOptions } from "../../schema/apply.ts";
+import { compareFacts } from "../../schema-facts/compare.ts";
 import { managedFacts, readFacts, type SchemaFacts } from "../../schema-facts/read.ts";
 import type { SchemaStep } from "../../schema-facts/steps.ts";
 import { stackOf, type Branches } from "../lifecycle.ts";
@@ -16,7 +17,7 @@ import { stackCommand } from "../model.ts";
 import { madeMigrations, type MadeMigration } from "./migration.ts";
 import { readParked } from "./parked.ts";
 import { planChange, type ParkedValues } from "./planned.ts";
-import { proveMerge, type FailedProof } from "./prove.ts";
+import { changedMeanwhile, proveMerge, type FailedProof } from "./prove.ts";
 import { mergeSchemas, type MergeConflict, type Resolutions } from "./three-way.ts";
 
 export interface ChangeOptions extends Pick<ApplyPendingOptions, "guard" | "locks"> {
@@ -122,7 +123,12 @@ export async function* changeMain(
   if (proof !== undefined) return made("not-proved", { proof });
   if (dryRun) return made("planned");
   if (!allowDestructive && plan.steps.some(({ destructive }) => destructive)) return made("destructive");
-  await options.confirm?.(made("planned").change);
+  if (options.confirm !== undefined) {
+    await options.confirm(made("planned").change);
+    // A question may be open for long.
+    const changed = await compareFacts(before, await readFacts(url));
+    if (changed.length > 0) throw changedMeanwhile(branches, changed.map(({ object }) => object).join(", "));
+  }
   yield* keep(url, migrations, options);
   return made("applied", { files: migrations.map(({ file }) => join("supabase/migrations", file)) });
 }

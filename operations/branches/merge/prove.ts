@@ -60,18 +60,22 @@ export async function* proveMerge(
 }
 
 function otherThanMain(branches: Pick<Branches, "host" | "stack">, other: string): UserError {
-  if (branches.host.kind === "local")
-    return new UserError(
-      "state-conflict",
-      "main",
-      `was changed while the branch was merged: ${other}`,
-      fix`${stackCommand(branches, "branch list")}, then run the merge again`,
-    );
+  if (branches.host.kind === "local") return changedMeanwhile(branches, other);
   return new UserError(
     "state-conflict",
     "main",
     `is not what its migrations make, so nothing can be proved on a copy: ${other}`,
     fix`${stackCommand(branches, "migrate verify")}; if main was only changed meanwhile, run the merge again`,
+  );
+}
+
+/** Main is not what a merge was made for. */
+export function changedMeanwhile(branches: Pick<Branches, "stack">, objects: string): UserError {
+  return new UserError(
+    "state-conflict",
+    "main",
+    `was changed while the branch was merged: ${objects}`,
+    fix`${stackCommand(branches, "branch list")}, then run the merge again`,
   );
 }
 

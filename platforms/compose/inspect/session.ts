@@ -1,6 +1,8 @@
 import type { Slot } from "../../../contract/slots.ts";
 import { UserError } from "../../../contract/errors.ts";
 import { command, fix } from "../../../contract/fix.ts";
+import { BRANCHES } from "../../../contract/labels.ts";
+import { checkBranchName } from "../../../operations/branches/model.ts";
 import type { Session } from "../../../operations/session.ts";
 import { serverName } from "../../../stacks/settings.ts";
 import { environmentUrl } from "../../database-url.ts";
@@ -9,6 +11,11 @@ import { psqlSession } from "../../psql.ts";
 import { databaseOf } from "../database.ts";
 import { containersOf } from "../containers.ts";
 import { POSTGRES_PASSWORD, type DockerStack } from "../project.ts";
+
+const BRANCH_PSQL = `directory=/var/lib/exai-branches/branch-$0
+[ -d "$directory" ] || { echo "psql: branch $0 does not exist" >&2; exit 2; }
+export PSQL_HISTORY=/dev/null
+exec psql --host="/tmp/branches/branch-$0" --port="$(cat "$directory/port")" --username=postgres --dbname=postgres "$@"`;
 
 /** A command in the container of a slot. */
 export async function composeExec(stack: DockerStack, slot: Slot, options: ExecOptions): Promise<Session> {
@@ -19,7 +26,15 @@ export async function composeExec(stack: DockerStack, slot: Slot, options: ExecO
  * psql in the container of PostgreSQL, as the owner; this machine needs none. Docker takes the password from the environment of
  * its client. A database that EXAI_DATABASE_URL names gets this machine's psql.
  */
-export async function composePsql(stack: DockerStack, { args, terminal, signal }: PsqlOptions): Promise<Session> {
+export async function composePsql(
+  stack: DockerStack,
+  { args, branch, terminal, signal }: PsqlOptions,
+): Promise<Session> {
+  if (branch !== undefined) {
+    // Its socket is in the container alone, and needs no password.
+    const container = await running(stack, BRANCHES);
+    return inContainer(container, ["sh", "-c", BRANCH_PSQL, checkBranchName(branch), ...args], terminal);
+  }
   if (environmentUrl() !== undefined) return psqlSession(databaseOf(stack, { signal }).url, args);
   const container = await running(stack, "postgres");
   const words = ["psql", "--username=postgres", "--dbname=postgres", ...args];

@@ -8,6 +8,7 @@ import type { ChangeOptions } from "../../../operations/branches/merge/change.ts
 import { mergeBranch } from "../../../operations/branches/merge/merge.ts";
 import { readResolutions } from "../../../operations/branches/merge/resolutions.ts";
 import { revertBranch } from "../../../operations/branches/merge/revert.ts";
+import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { MainWatch } from "../../support/database/main-wal.ts";
@@ -94,7 +95,10 @@ describe("a branch of the local database", { timeout: 600_000 }, () => {
       expect(await watch.writtenAfter(before)).toEqual([]);
       const { url } = await result("branch status", "one", "--with-password");
       expect(url).toBe(await (await opened()).host.url("one"));
-      expect(await inBranch("select id from auth.users")).toEqual([{ id: USER }]);
+      const identity = ["--set", `instance=${stack.name}`, "--set", `homeDirectory=${join(".exai", stack.name)}`];
+      const words = ["psql", "--branch", "one", ...identity, "--", "-XqAt", "-c", "select id from auth.users"];
+      const ran = await runProgram(join(PROJECT_ROOT, "cli/start/run"), words, { cwd: PROJECT_ROOT });
+      expect(ran).toMatchObject({ code: 0, stdout: `${USER}\n` });
       // The next one takes the spare, which the first has made.
       await result("branch create", "two");
       const listed = (await result("branch list")).branches;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Results } from "../../../cli/results.ts";
+import { runProgram } from "../../../operations/docker/process.ts";
 import { applyMigrations } from "../../../operations/migrations/apply.ts";
 import { serializeFacts } from "../../../operations/schema-facts/snapshot.ts";
 import { readFacts } from "../../../operations/schema-facts/read.ts";
@@ -135,7 +136,10 @@ describe("a branch of a hosted database", () => {
   });
 
   it("is merged after a question, and main is as before until it is answered", async () => {
-    await inBranch("create index files_by_name on public.files (name)");
+    const index = "create index files_by_name on public.files (name)";
+    const words = ["psql", "staging", "--branch", "one", "--", "--command", index];
+    const made = await runProgram(join(checkout.root, "cli/start/run"), words, { env: environment() });
+    expect(made).toMatchObject({ code: 0, stdout: "CREATE INDEX\n" });
     const { branch } = await result("branch diff", ["one", "staging"]);
     expect(branch.map(({ object }) => object)).toEqual(["index public.files_by_name"]);
     const before = [await mainState(), files()];

@@ -14,6 +14,10 @@ const FAILED: Results["branch status"]["branch"] = {
   ...{ name: "b2", state: "MIGRATIONS_FAILED", createdAt: AT, by: "ann@w", server: "stopped", ageSeconds: 60 },
   ...{ target: { kind: "time", value: AT }, reason: 'supabase/migrations/1_a.sql: relation "a" exists' },
 };
+const HOSTED: Results["branch status"]["branch"] = {
+  ...{ name: "hosted", state: "FUNCTIONS_DEPLOYED", createdAt: AT, server: "running", ageSeconds: 200_000 },
+  ...{ project: "abcdefghijklmnopqrst", withData: false, persistent: true },
+};
 const DIFFERENCES: readonly SchemaDifference[] = [
   { kind: "table", object: "table public.searches", change: "added", attributes: [] },
   ...(["id", "words"] as const).map((name): SchemaDifference => ({
@@ -74,13 +78,15 @@ export const BRANCH_SAMPLES: {
   readonly [Verb in BranchVerb]: readonly [Results[Verb], ...Results[Verb][]];
 } = {
   "branch create": [
+    { branch: HOSTED, seconds: 140, stack: "prod" },
     { branch: BRANCH, seconds: 0.9 },
     { branch: FAILED, seconds: 14 },
   ],
-  "branch list": [{ branches: [BRANCH, FAILED] }, { branches: [] }],
+  "branch list": [{ branches: [BRANCH, FAILED] }, { branches: [] }, { branches: [HOSTED], stack: "prod" }],
   "branch status": [
     { branch: BRANCH, url: "postgres://postgres@127.0.0.1:54400/postgres", passwords: "/x/.exai/local/secrets.json" },
     { branch: FAILED },
+    { branch: HOSTED, url: "postgres://postgres.abcdefghijklmnopqrst@pooler.example.com:5432/postgres", stack: "prod" },
   ],
   "branch diff": [
     { name: BRANCH.name, branch: DIFFERENCES, main: [], between: DIFFERENCES },
