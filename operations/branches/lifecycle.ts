@@ -64,7 +64,7 @@ export async function* createBranch(
   checkBranchName(name);
   await branches.host.check(options);
   return yield* changing(branches, "branch create", async function* () {
-    if (branches.store.has(name) || (await branches.host.copies()).get(name)?.record !== undefined)
+    if ((await branches.store.has(name)) || (await branches.host.copies()).get(name)?.record !== undefined)
       throw new UserError(
         "state-conflict",
         `branch ${name}`,
@@ -105,11 +105,11 @@ export async function* deleteBranch(
   return yield* changing(branches, "branch delete", async function* () {
     const started = performance.now();
     // A copy without a record was left by a command that was killed.
-    if (!branches.store.has(name) && !(await branches.host.copies()).has(name)) branches.store.get(name);
+    if (!(await branches.store.has(name)) && !(await branches.host.copies()).has(name)) await branches.store.get(name);
     await confirm?.();
     yield* timed("delete", `remove branch ${name}`, async () => {
       await branches.host.remove(name);
-      branches.store.remove(name);
+      await branches.store.remove(name);
     });
     return { name, ...stackOf(branches), seconds: (performance.now() - started) / 1000 };
   });
@@ -117,11 +117,11 @@ export async function* deleteBranch(
 
 /** The branches, in the order of their names; hosted ones also if another machine made them. */
 export async function listBranches({ store, host }: Branches): Promise<readonly BranchStatus[]> {
-  const copies = await host.copies();
+  const [copies, known] = await Promise.all([host.copies(), store.list()]);
   const elsewhere = [...copies.values()].flatMap(({ record }) =>
-    record === undefined || store.has(record.name) ? [] : [record],
+    record === undefined || known.some(({ name }) => name === record.name) ? [] : [record],
   );
-  return [...store.list(), ...elsewhere]
+  return [...known, ...elsewhere]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((record) => statusOf(record, copies.get(record.name)));
 }
@@ -144,8 +144,8 @@ function statusOf(record: BranchRecord, copy: RunningCopy | undefined): BranchSt
 
 /** What is recorded about a branch, here or by its host. @throws UserError `not-found` */
 export async function recordOf({ store, host }: Branches, name: string, copy?: RunningCopy): Promise<BranchRecord> {
-  if (store.has(name)) return store.get(name);
-  return (copy ?? (await host.copies()).get(name))?.record ?? store.get(name);
+  const known = await store.find(name);
+  return known ?? (copy ?? (await host.copies()).get(name))?.record ?? (await store.get(name));
 }
 
 /** The stack of branches, as results have it. */
@@ -175,24 +175,24 @@ async function* make(branches: Branches, name: string, options: CreateOptions): 
     ...{ name, state: "CREATING_PROJECT", createdAt: new Date().toISOString(), by: `${userName()}@${hostname()}` },
     ...(target === undefined ? {} : { target }),
   };
-  const become = (changes: Partial<BranchRecord>) => {
+  const become = async (changes: Partial<BranchRecord>) => {
     record = { ...record, ...changes };
-    store.put(record);
+    await store.put(record);
   };
-  become({});
+  await become({});
   let copied = false;
   try {
     const { failed, ...copy } = yield* host.create(name, options);
     copied = true;
-    become(copy);
+    await become(copy);
     const url = await host.url(name);
     yield* timed("facts", "read the schema", async () => store.putBase(name, await readFacts(url)));
     if (failed === undefined) yield* migrate(url, target, become, { locks, signal });
-    else become({ state: "MIGRATIONS_FAILED", reason: failed });
+    else await become({ state: "MIGRATIONS_FAILED", reason: failed });
   } catch (error) {
     // Without its base a branch could not be merged.
     if (record.state === "CREATING_PROJECT") {
-      store.remove(name);
+      await store.remove(name);
       if (copied) await host.remove(name).catch(() => undefined);
     }
     throw error;
@@ -209,19 +209,19 @@ async function* make(branches: Branches, name: string, options: CreateOptions): 
 async function* migrate(
   url: string,
   target: BranchTarget | undefined,
-  become: (changes: Partial<BranchRecord>) => void,
+  become: (changes: Partial<BranchRecord>) => Promise<void>,
   options: Pick<ApplyOptions, "locks" | "signal">,
 ): Operation<void> {
   const pending = target === undefined && (await migrationStatus(url)).some(({ applied }) => !applied);
   if (pending) {
-    become({ state: "RUNNING_MIGRATIONS" });
+    await become({ state: "RUNNING_MIGRATIONS" });
     try {
       yield* applyMigrations(url, options);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      become({ state: "MIGRATIONS_FAILED", reason: `${error.where}: ${error.message}` });
+      await become({ state: "MIGRATIONS_FAILED", reason: `${error.where}: ${error.message}` });
       return;
     }
   }
-  become({ state: "MIGRATIONS_PASSED" });
+  await become({ state: "MIGRATIONS_PASSED" });
 }

@@ -1,35 +1,35 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { fix, type Fix } from "../../contract/fix.ts";
-import { errorCode, writeDurably } from "../rollout/host/durable-files.ts";
 import type { SchemaFacts } from "../schema-facts/read.ts";
 import { parseFacts, serializeFacts } from "../schema-facts/snapshot.ts";
 import { stackCommand, type BranchRecord, type MergeRecord } from "./model.ts";
+import type { BranchRecords } from "./records.ts";
 
 /**
- * What is known about the branches of a stack, as files: `<name>.json`, and `<name>.base.json` with the facts of main's schema
+ * What is known about the branches of a stack, as records: `<name>.json`, and `<name>.base.json` with the facts of main's schema
  * at the moment that the branch shows. A merge compares main and the branch with them. `<name>.merge*.json` are its last merge, which
  * outlives the branch.
  */
 export class BranchStore {
-  readonly folder: string;
+  readonly #records: BranchRecords;
   /** Absent for `local`. */
   readonly stack?: string;
 
-  constructor(folder: string, stack?: string) {
-    this.folder = folder;
+  constructor(records: BranchRecords, stack?: string) {
+    this.#records = records;
     if (stack !== undefined) this.stack = stack;
   }
 
-  list(): readonly BranchRecord[] {
-    return this.#names().map((name) => this.#read(name));
+  async list(): Promise<readonly BranchRecord[]> {
+    const found = await Promise.all((await this.#names()).map((name) => this.find(name)));
+    return found.filter((record) => record !== undefined);
   }
 
   /** @throws UserError `not-found` */
-  get(name: string): BranchRecord {
-    if (this.has(name)) return this.#read(name);
-    const known = this.#names();
+  async get(name: string): Promise<BranchRecord> {
+    const record = await this.find(name);
+    if (record !== undefined) return record;
+    const known = await this.#names();
     throw new UserError(
       "not-found",
       `branch ${name}`,
@@ -38,80 +38,16 @@ export class BranchStore {
     );
   }
 
-  has(name: string): boolean {
-    return existsSync(this.#path(name));
-  }
-
-  put(record: BranchRecord): void {
-    mkdirSync(this.folder, { recursive: true });
-    writeDurably(this.#path(record.name), `${JSON.stringify(record, null, 2)}\n`, 0o600);
-  }
-
-  async putBase(name: string, facts: SchemaFacts): Promise<void> {
-    mkdirSync(this.folder, { recursive: true });
-    writeDurably(this.#basePath(name), await serializeFacts(facts), 0o600);
-  }
-
-  /** The schema that the branch began with. @throws UserError `invalid-file` if it cannot be read */
-  async base(name: string): Promise<SchemaFacts> {
-    const remedy = fix`${stackCommand(this, `branch reset ${name}`)}`;
-    return readSnapshot(this.#basePath(name), "the schema that the branch began with is not known", remedy);
-  }
-
-  /** Records the last merge of a branch: the record at last, so that it has its facts. */
-  async putMerge(record: MergeRecord, facts: Readonly<Record<MergeFacts, SchemaFacts>>): Promise<void> {
-    for (const part of MERGE_FACTS)
-      writeDurably(this.#mergePath(record.name, part), await serializeFacts(facts[part]), 0o600);
-    this.putMergeRecord(record);
-  }
-
-  putMergeRecord(record: MergeRecord): void {
-    writeDurably(this.#mergePath(record.name), `${JSON.stringify(record, null, 2)}\n`, 0o600);
-  }
-
-  /** The last merge of a branch. @throws UserError `not-found` */
-  merge(name: string): MergeRecord {
-    const path = this.#mergePath(name);
-    if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as MergeRecord;
-    throw new UserError(
-      "not-found",
-      `branch ${name}`,
-      "has not been merged",
-      fix`${stackCommand(this, `branch merge ${name}`)}`,
-    );
-  }
-
-  /** The schemas of the last merge. @throws UserError `invalid-file` if one cannot be read */
-  async mergeFacts(name: string): Promise<Readonly<Record<MergeFacts, SchemaFacts>>> {
-    const read = async (part: MergeFacts) =>
-      readSnapshot(
-        this.#mergePath(name, part),
-        "the schema of the merge is not known",
-        "write a migration that removes what the merge made",
-      );
-    const [base, before, after] = await Promise.all([read("base"), read("before"), read("after")]);
-    return { base, before, after };
-  }
-
-  remove(name: string): void {
-    rmSync(this.#basePath(name), { force: true });
-    rmSync(this.#path(name), { force: true });
-  }
-
-  #names(): readonly string[] {
-    if (!existsSync(this.folder)) return [];
-    return readdirSync(this.folder)
-      .flatMap((file) => /^([a-z][a-z0-9-]*)\.json$/.exec(file)?.[1] ?? [])
-      .sort();
-  }
-
-  #read(name: string): BranchRecord {
+  /** @throws UserError `invalid-file` if it cannot be read */
+  async find(name: string): Promise<BranchRecord | undefined> {
+    const text = await this.#records.read(recordName(name));
+    if (text === undefined) return undefined;
     try {
-      return JSON.parse(readFileSync(this.#path(name), "utf8")) as BranchRecord;
+      return JSON.parse(text) as BranchRecord;
     } catch (cause) {
       throw new UserError(
         "invalid-file",
-        this.#path(name),
+        this.#records.placeOf(recordName(name)),
         "cannot be read",
         fix`${stackCommand(this, `branch delete ${name}`)}`,
         { cause },
@@ -119,16 +55,69 @@ export class BranchStore {
     }
   }
 
-  #path(name: string): string {
-    return join(this.folder, `${name}.json`);
+  async has(name: string): Promise<boolean> {
+    return (await this.#records.read(recordName(name))) !== undefined;
   }
 
-  #basePath(name: string): string {
-    return join(this.folder, `${name}.base.json`);
+  async put(record: BranchRecord): Promise<void> {
+    await this.#records.write(recordName(record.name), `${JSON.stringify(record, null, 2)}\n`);
   }
 
-  #mergePath(name: string, part?: MergeFacts): string {
-    return join(this.folder, `${name}.merge${part === undefined ? "" : `.${part}`}.json`);
+  async putBase(name: string, facts: SchemaFacts): Promise<void> {
+    await this.#records.write(baseName(name), await serializeFacts(facts));
+  }
+
+  /** The schema that the branch began with. @throws UserError `invalid-file` if it cannot be read */
+  async base(name: string): Promise<SchemaFacts> {
+    const remedy = fix`${stackCommand(this, `branch reset ${name}`)}`;
+    return this.#snapshot(baseName(name), "the schema that the branch began with is not known", remedy);
+  }
+
+  /** Records the last merge of a branch: the record at last, so that it has its facts. */
+  async putMerge(record: MergeRecord, facts: Readonly<Record<MergeFacts, SchemaFacts>>): Promise<void> {
+    for (const part of MERGE_FACTS)
+      await this.#records.write(mergeName(record.name, part), await serializeFacts(facts[part]));
+    await this.putMergeRecord(record);
+  }
+
+  async putMergeRecord(record: MergeRecord): Promise<void> {
+    await this.#records.write(mergeName(record.name), `${JSON.stringify(record, null, 2)}\n`);
+  }
+
+  /** The last merge of a branch. @throws UserError `not-found` */
+  async merge(name: string): Promise<MergeRecord> {
+    const text = await this.#records.read(mergeName(name));
+    if (text !== undefined) return JSON.parse(text) as MergeRecord;
+    const remedy = fix`${stackCommand(this, `branch merge ${name}`)}`;
+    throw new UserError("not-found", `branch ${name}`, "has not been merged", remedy);
+  }
+
+  /** The schemas of the last merge. @throws UserError `invalid-file` if one cannot be read */
+  async mergeFacts(name: string): Promise<Readonly<Record<MergeFacts, SchemaFacts>>> {
+    const read = async (part: MergeFacts) =>
+      this.#snapshot(
+        mergeName(name, part),
+        "the schema of the merge is not known",
+        "write a migration that removes what the merge made",
+      );
+    const [base, before, after] = await Promise.all([read("base"), read("before"), read("after")]);
+    return { base, before, after };
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#records.remove(baseName(name));
+    await this.#records.remove(recordName(name));
+  }
+
+  async #names(): Promise<readonly string[]> {
+    return (await this.#records.names()).flatMap((file) => /^([a-z][a-z0-9-]*)\.json$/.exec(file)?.[1] ?? []).sort();
+  }
+
+  async #snapshot(record: string, missing: string, remedy: string | Fix): Promise<SchemaFacts> {
+    const place = this.#records.placeOf(record);
+    const text = await this.#records.read(record);
+    if (text === undefined) throw new UserError("invalid-file", place, `is missing: ${missing}`, remedy);
+    return parseFacts(text, place, remedy);
   }
 }
 
@@ -137,11 +126,6 @@ type MergeFacts = "base" | "before" | "after";
 
 const MERGE_FACTS: readonly MergeFacts[] = ["base", "before", "after"];
 
-async function readSnapshot(path: string, missing: string, remedy: string | Fix): Promise<SchemaFacts> {
-  try {
-    return await parseFacts(readFileSync(path, "utf8"), path, remedy);
-  } catch (cause) {
-    if (errorCode(cause) !== "ENOENT" || cause instanceof UserError) throw cause;
-    throw new UserError("invalid-file", path, `is missing: ${missing}`, remedy, { cause });
-  }
-}
+const recordName = (name: string) => `${name}.json`;
+const baseName = (name: string) => `${name}.base.json`;
+const mergeName = (name: string, part?: MergeFacts) => `${name}.merge${part === undefined ? "" : `.${part}`}.json`;

@@ -9,6 +9,7 @@ import { declaredStack, type DeclaredStack } from "../declared.ts";
 import type { RunsRollouts, Stack } from "../platform.ts";
 import type { UpResult } from "../results.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
+import { FolderRecords } from "../../operations/branches/records.ts";
 import { BranchStore } from "../../operations/branches/store.ts";
 import { absentFromDocker } from "./absent.ts";
 import { FileAuditStore } from "./audit-file.ts";
@@ -79,7 +80,7 @@ export function composeStack(declared: DeclaredStack): Stack {
     database: (options) => Promise.resolve(databaseOf(stack, options)),
     branches: (options) =>
       Promise.resolve({
-        store: new BranchStore(join(home, "branches")),
+        store: new BranchStore(new FolderRecords(join(home, "branches"))),
         host: new DockerBranchHost(stack),
         leases: new FileLeaseStore(join(home, "branches", "leases")),
         main: databaseOf(stack, options).url,

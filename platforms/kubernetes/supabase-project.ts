@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { BranchApi } from "../../operations/branches/hosted/api.ts";
+import { ClusterRecords } from "../../operations/branches/hosted/cluster-records.ts";
 import { HostedBranchHost } from "../../operations/branches/hosted/host.ts";
 import type { Branches } from "../../operations/branches/lifecycle.ts";
 import { BranchStore } from "../../operations/branches/store.ts";
@@ -14,6 +15,7 @@ import { wantedProject, type ProjectPlace, type WantedProject } from "../../oper
 import { loadProgram } from "../../synth/lazy.ts";
 import type { DeclaredStack } from "../declared.ts";
 import { verifiedDatabase, verifierOf } from "./database-url.ts";
+import { clusterOf } from "./rollout.ts";
 
 /** The Supabase project of a stack. @throws UserError without credentials, or if it does not exist */
 export async function hostedProject(declared: DeclaredStack): Promise<HostedProject> {
@@ -29,12 +31,11 @@ export async function hostedBranches(declared: DeclaredStack, signal: AbortSigna
   // Supabase makes branches of a production project alone.
   const mainIsBranch = place?.kind === "branch";
   const api = new BranchApi(mainIsBranch ? place.parent : ref, { ...access, signal });
-  const folder = join(PROJECT_ROOT, ".exai", stack, "branches");
   return {
     stack,
-    store: new BranchStore(folder, stack),
+    store: new BranchStore(new ClusterRecords(clusterOf(settings)), stack),
     host: new HostedBranchHost({ stack, api, main, mainIsBranch, verify, signal }),
-    leases: new FileLeaseStore(join(folder, "leases")),
+    leases: new FileLeaseStore(join(PROJECT_ROOT, ".exai", stack, "branches", "leases")),
     main,
     locks: lockWaitOf(settings),
   };

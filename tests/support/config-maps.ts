@@ -48,9 +48,14 @@ export async function startConfigMaps(): Promise<ConfigMaps> {
     }
     const [, namespace = "", name = ""] =
       /^\/api\/v1\/namespaces\/([^/]+)\/configmaps(?:\/([^/]+))?$/.exec(pathname) ?? [];
-    const given = body === "" ? undefined : (JSON.parse(body) as Stored);
+    const given = body === "" || request.method === "DELETE" ? undefined : (JSON.parse(body) as Stored);
     const key = `${namespace}/${given?.metadata.name ?? name}`;
     const present = stored.get(key);
+    if (request.method === "DELETE") {
+      if (stored.delete(key)) say(200, { kind: "Status", apiVersion: "v1", status: "Success" });
+      else refuse(404, "not found");
+      return;
+    }
     if (given === undefined) {
       if (present === undefined) refuse(404, "not found");
       else say(200, { apiVersion: "v1", kind: "ConfigMap", ...present });

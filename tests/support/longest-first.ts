@@ -17,6 +17,7 @@ export const LONG_FILES: readonly string[] = [
   "tests/integration/rollout/gates.test.ts",
   "tests/integration/rollout/steering.test.ts",
   "tests/integration/rollout/cutover.test.ts",
+  "tests/integration/database/hosted-branches.test.ts",
   "tests/integration/rollout/chaos-controller.test.ts",
   "tests/integration/monitoring/promtool.test.ts",
   "tests/integration/rollout/emptied.test.ts",

@@ -19,7 +19,7 @@ export async function* revertBranch(
 ): Operation<SchemaChange> {
   return yield* changing(branches, "branch revert", async function* () {
     const { store } = branches;
-    const record = store.merge(name);
+    const record = await store.merge(name);
     if (record.revertedBy !== undefined)
       throw new UserError(
         "state-conflict",
@@ -39,8 +39,8 @@ export async function* revertBranch(
     // A revert that was killed may have been applied.
     if (change.outcome === "applied" || change.outcome === "nothing") {
       // The branch's changes are changes again, unless it was made again meanwhile.
-      if (store.has(name) && store.get(name).createdAt === record.createdAt) await store.putBase(name, base);
-      store.putMergeRecord({ ...record, revertedBy: change.files });
+      if ((await store.find(name))?.createdAt === record.createdAt) await store.putBase(name, base);
+      await store.putMergeRecord({ ...record, revertedBy: change.files });
     }
     return change;
   });

@@ -9,6 +9,7 @@ import { serializeFacts } from "../../../operations/schema-facts/snapshot.ts";
 import { readFacts } from "../../../operations/schema-facts/read.ts";
 import { Checkout } from "../../support/checkout.ts";
 import { startConfigMaps, type ConfigMaps } from "../../support/config-maps.ts";
+import { conversations } from "../../support/database/workload.ts";
 import { startProjectDatabases, type ProjectDatabases } from "../../support/supabase-api/databases.ts";
 import { startPooler, type Pooler } from "../../support/supabase-api/pooler.ts";
 import { startSupabaseApi, type SupabaseApi } from "../../support/supabase-api/server.ts";
@@ -17,6 +18,7 @@ import { runOperation } from "../../support/verbs.ts";
 
 type BranchVerb = Extract<keyof Results, `branch ${string}`>;
 
+const USER = "00000000-0000-4000-8000-000000000001";
 const TOKEN = `sbp_${"1".repeat(40)}`;
 
 let databases: ProjectDatabases;
@@ -200,12 +202,16 @@ describe("a branch of a hosted database", () => {
     await inMain("delete from supabase_migrations.schema_migrations where version = '20260101000000'");
   });
 
-  it("has main's rows with --with-data, if point-in-time recovery is on", async () => {
+  it("has main's rows with --with-data, and answers a workload as main does", async () => {
     parent.pointInTimeRecovery = true;
-    await inMain("insert into auth.users (id) values ('00000000-0000-4000-8000-000000000001')");
+    await inMain(`insert into auth.users (id) values ('${USER}')`);
     const { branch } = await result("branch create", ["rows", "prod", "--with-data"]);
     expect(branch).toMatchObject({ source: "restored", withData: true });
     expect(await inBranch("select from auth.users")).toHaveLength(1);
+    const workload = join(checkout.root, "workload.jsonl");
+    writeFileSync(workload, conversations(USER, 10).join("\n"));
+    const answers = await result("branch shadow", ["rows", "prod", "--workload", workload]);
+    expect(answers).toMatchObject({ operations: 40, different: 0, unstable: [] });
     await result("branch delete", ["rows", "prod", "--yes"]);
   });
 
@@ -214,5 +220,10 @@ describe("a branch of a hosted database", () => {
       .map((data) => JSON.stringify(data))
       .join("");
     for (const verb of ["create", "merge", "revert", "reset", "delete"]) expect(log).toContain(`branch ${verb}`);
+    // What is left of the branches is the last merge, which could be merged again after its revert.
+    expect(Object.keys(cluster.data["hosted/exai-branches"] ?? {})).toEqual(["one.merge.json"]);
+    expect(Object.keys(cluster.data["hosted/exai-branch-one"] ?? {})).toHaveLength(3);
+    expect(JSON.stringify(cluster.data).length).toBeLessThan(500_000);
+    expect(cluster.data).not.toHaveProperty("hosted/exai-branch-two");
   });
 });

@@ -6,6 +6,7 @@ import { BranchApi } from "../../../operations/branches/hosted/api.ts";
 import { HostedBranchHost } from "../../../operations/branches/hosted/host.ts";
 import { createBranch, deleteBranch, listBranches, type Branches } from "../../../operations/branches/lifecycle.ts";
 import type { CopyOptions } from "../../../operations/branches/model.ts";
+import { FolderRecords } from "../../../operations/branches/records.ts";
 import { BranchStore } from "../../../operations/branches/store.ts";
 import { LOCK_WAIT } from "../../../operations/migrations/locks.ts";
 import { FileLeaseStore } from "../../../operations/rollout/local/file-lease.ts";
@@ -35,7 +36,7 @@ function branches(options: { readonly mainIsBranch?: boolean; readonly signal?: 
   const access = { endpoint: api.url, token: TOKEN, signal };
   return {
     stack: "prod",
-    store: new BranchStore(folder, "prod"),
+    store: new BranchStore(new FolderRecords(folder), "prod"),
     host: new HostedBranchHost({
       ...{ stack: "prod", api: new BranchApi(project.ref, access), main: NOWHERE, mainIsBranch, signal },
       verify: (url) => url,
