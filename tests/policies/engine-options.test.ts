@@ -21,7 +21,7 @@ const kubeconfig = (cluster: Inputs, user: Inputs = { token: "x" }) =>
 
 it("a kubeconfig verifies the cluster, and runs the program of a cloud alone", () => {
   const server = "https://10.0.0.1:6443";
-  const of = (...given: Parameters<typeof kubeconfig>) => messages("kubernetes-provider", kubeconfig(...given));
+  const of = (...given: Parameters<typeof kubeconfig>) => messages("provider-options", kubeconfig(...given));
   expect(of({ server, "certificate-authority-data": "eA==" })).toEqual([]);
   expect(of({ server }, { exec: { command: "gke-gcloud-auth-plugin" } })).toEqual([]);
   expect(of({ server: "http://10.0.0.1:8080" })).toEqual(["the kubeconfig has a cluster without https"]);
@@ -29,7 +29,7 @@ it("a kubeconfig verifies the cluster, and runs the program of a cloud alone", (
   expect(of({ server }, { exec: { command: "/bin/sh" } })).toEqual([expect.stringContaining("/bin/sh")]);
   expect(of({ server }, { username: "admin", password: "x" })).toEqual([expect.stringContaining("password")]);
   const path = resource("pulumi:providers:kubernetes", { kubeconfig: "~/.kube/config", context: "a" });
-  expect(messages("kubernetes-provider", path)).toEqual([]);
+  expect(messages("provider-options", path)).toEqual([]);
 });
 
 it("the engine may ignore what others change, and nothing that the rules judge", () => {

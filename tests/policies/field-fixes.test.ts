@@ -54,8 +54,8 @@ const FAULTS: readonly (readonly [rule: string, faulty: Resource])[] = [
     "docker-options",
     resource("docker:index/volume:Volume", { name: "data", driverOpts: { device: "/", o: "bind", type: "none" } }),
   ],
-  ["kubernetes-provider", resource("pulumi:providers:kubernetes", { renderYamlToDirectory: "rendered" })],
-  ["kubernetes-provider", resource("pulumi:providers:kubernetes", { deleteUnreachable: true, context: "a" })],
+  ["provider-options", resource("pulumi:providers:kubernetes", { renderYamlToDirectory: "rendered" })],
+  ["provider-options", resource("pulumi:providers:kubernetes", { deleteUnreachable: true, context: "a" })],
   [
     "network-gateway-options",
     resource("kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy", {

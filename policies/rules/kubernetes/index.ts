@@ -10,7 +10,6 @@ import { hostPorts } from "./host-ports.ts";
 import { hostProbes } from "./host-probes.ts";
 import { hostProcess } from "./host-process.ts";
 import { kubernetesPrivileged } from "./privileged.ts";
-import { providerOptions } from "./provider-options.ts";
 import { podFields } from "./pod-fields.ts";
 import { procMount } from "./proc-mount.ts";
 import { persistentVolumes } from "./persistent-volumes.ts";
@@ -55,5 +54,4 @@ export const KUBERNETES_RULES: readonly Rule[] = [
   persistentVolumes,
   highUserId,
   defaultNamespace,
-  providerOptions,
 ];

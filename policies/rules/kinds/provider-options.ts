@@ -37,7 +37,7 @@ const LOGIN =
 
 /** The objects of the stack reach the cluster, over a verified connection. */
 export const providerOptions: ResourceRule = {
-  name: "kubernetes-provider",
+  name: "provider-options",
   title: "The rules understand every option of the Kubernetes provider, and it verifies the cluster",
   level: "mandatory",
   scope: "resource",
