@@ -83,7 +83,7 @@ export function stackCommand({ stack }: { readonly stack?: string }, line: strin
   return command(stack === undefined ? line : `${line} ${stack}`);
 }
 
-const NAME = /^[a-z][a-z0-9-]{0,30}$/;
+const NAME = /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/;
 
 /** @throws UserError `invalid-argument` if it cannot be the name of a branch */
 export function checkBranchName(name: string): string {
@@ -91,7 +91,7 @@ export function checkBranchName(name: string): string {
   throw new UserError(
     "invalid-argument",
     `branch "${name}"`,
-    "is not a name: up to 31 lower-case letters, digits and hyphens, first a letter, and not main",
+    "is not a name: up to 31 lower-case letters, digits and hyphens, first a letter, last no hyphen, and not main",
     "for example: new-search",
   );
 }

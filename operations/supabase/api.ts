@@ -122,7 +122,7 @@ function fixOf(status: number): string {
     case 401:
       return "make an access token at https://supabase.com/dashboard/account/tokens and set SUPABASE_ACCESS_TOKEN";
     case 403:
-      return "use the access token of a member who may read the project's settings";
+      return "use an access token with the permissions for this call, of a member who has them";
     case 404:
       return "compare exai:supabaseProjectRef with the project's page in Supabase's dashboard";
     case 429:
@@ -140,10 +140,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The API's message, on one line and not too long. */
+/** The API's message, on one line and not too long, with the permissions that a scoped token lacks. */
 function messageOf(body: unknown): string | undefined {
-  const message = typeof body === "object" && body !== null && "message" in body ? body.message : undefined;
-  return typeof message === "string" ? message.replaceAll(/\s+/g, " ").slice(0, 200) : undefined;
+  const { message, missing_permissions: missing } = (body ?? {}) as Readonly<Record<string, unknown>>;
+  const lacks = Array.isArray(missing) ? `; the token lacks ${missing.join(", ")}` : "";
+  return typeof message === "string" ? `${message}${lacks}`.replaceAll(/\s+/g, " ").slice(0, 300) : undefined;
 }
 
 function reasonOf(cause: unknown): string {

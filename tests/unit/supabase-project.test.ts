@@ -111,7 +111,7 @@ describe("the settings of a Supabase project", () => {
       {
         call: `GET /v1/projects/${project.ref}/config/auth`,
         problem: "answered 403: made to fail",
-        fix: "use the access token of a member who may read the project's settings",
+        fix: "use an access token with the permissions for this call, of a member who has them",
       },
       {
         call: `GET /v1/projects/${project.ref}/network-restrictions`,

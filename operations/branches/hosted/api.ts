@@ -114,9 +114,12 @@ export class BranchApi {
   }
 
   /** The last line that the setup of a branch has logged; undefined if there is none. */
-  async lastLogLine({ project_ref: ref }: HostedBranch): Promise<string | undefined> {
-    const runs = z.array(z.object({ id: z.string() })).parse(await readApi(`/projects/${ref}/actions`, this.#access));
-    if (runs[0] === undefined) return undefined;
-    return (await readText(`/projects/${ref}/actions/${runs[0].id}/logs`, this.#access)).trim().split("\n").at(-1);
+  async lastLogLine({ id, project_ref: ref }: HostedBranch): Promise<string | undefined> {
+    const runs = z
+      .array(z.object({ id: z.string(), branch_id: z.string() }))
+      .parse(await readApi(`/projects/${ref}/actions`, this.#access));
+    const run = runs.find((each) => each.branch_id === id) ?? runs[0];
+    if (run === undefined) return undefined;
+    return (await readText(`/projects/${ref}/actions/${run.id}/logs`, this.#access)).trim().split("\n").at(-1);
   }
 }

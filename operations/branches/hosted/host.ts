@@ -40,7 +40,7 @@ const LOST = ["INIT_FAILED", "REMOVED", "RESTORE_FAILED", "PAUSE_FAILED"];
 export class HostedBranchHost implements BranchHost {
   readonly kind = "hosted";
   readonly #given: HostedBranchSettings;
-  readonly #urls = new Map<string, Promise<string>>();
+  readonly #urls = new Map<string, string>();
 
   constructor(given: HostedBranchSettings) {
     this.#given = given;
@@ -167,10 +167,10 @@ export class HostedBranchHost implements BranchHost {
     return new Map(all.map((branch) => [branch.name, runningCopy(branch)]));
   }
 
-  url(name: string): Promise<string> {
-    const known = this.#urls.get(name) ?? this.#url(name);
-    this.#urls.set(name, known);
-    return known;
+  async url(name: string): Promise<string> {
+    const url = this.#urls.get(name) ?? (await this.#url(name));
+    this.#urls.set(name, url);
+    return url;
   }
 
   async #url(name: string): Promise<string> {
@@ -204,14 +204,15 @@ export class HostedBranchHost implements BranchHost {
 
   /** The URL of a new branch, once its pooler knows it. */
   async #answering(name: string): Promise<string> {
-    const url = await this.url(name);
     const until = performance.now() + POOLER_SECONDS * 1000;
     for (const pauses = this.#pauses(this.#given.signal); ; await pauses.next()) {
       try {
+        const url = await this.url(name);
         await withClient(databaseUrl(url), (client) => client.query("select"));
         return url;
       } catch (error) {
-        if (performance.now() > until) throw error;
+        const isFinal = error instanceof UserError && error.code === "permission-denied";
+        if (isFinal || performance.now() > until) throw error;
       }
     }
   }

@@ -24,8 +24,14 @@ export interface SupabaseApi {
   readonly url: string;
   readonly world: World;
   readonly requests: readonly Recorded[];
-  /** Makes the next request of a method to a path that ends so answer with a status, and with headers. */
-  failNext(method: string, pathEnd: string, status: number, headers?: Readonly<Record<string, string>>): void;
+  /** Makes the next request of a method to a path that ends so answer with a status, headers and a body. */
+  failNext(
+    method: string,
+    pathEnd: string,
+    status: number,
+    headers?: Readonly<Record<string, string>>,
+    body?: unknown,
+  ): void;
   close(): Promise<void>;
 }
 
@@ -63,7 +69,7 @@ type Handler = (call: Call, ...parts: string[]) => Reply | Promise<Reply>;
 export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promise<SupabaseApi> {
   const world = new World(options.database);
   const requests: Recorded[] = [];
-  const failures: { method: string; pathEnd: string; status: number; headers: Readonly<Record<string, string>> }[] = [];
+  const failures: { readonly method: string; readonly pathEnd: string; readonly reply: Reply }[] = [];
   const table = routes(world, options);
 
   const answer = async (incoming: IncomingMessage): Promise<Reply> => {
@@ -76,7 +82,7 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
       return [401, { message: "Unauthorized" }];
     const planned = failures.findIndex((item) => item.method === method && url.pathname.endsWith(item.pathEnd));
     const [failure] = planned < 0 ? [] : failures.splice(planned, 1);
-    if (failure !== undefined) return [failure.status, { message: "made to fail" }, failure.headers];
+    if (failure !== undefined) return failure.reply;
 
     for (const [verb, pattern, handler] of table) {
       const match = verb === method ? pattern.exec(url.pathname) : null;
@@ -103,7 +109,8 @@ export async function startSupabaseApi(options: SupabaseApiOptions = {}): Promis
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     world,
     requests,
-    failNext: (method, pathEnd, status, headers = {}) => failures.push({ method, pathEnd, status, headers }),
+    failNext: (method, pathEnd, status, headers = {}, body = { message: "made to fail" }) =>
+      failures.push({ method, pathEnd, reply: [status, body, headers] }),
     close: () => closed(server),
   };
 }
@@ -327,7 +334,10 @@ function routes(
     [
       "GET",
       of("/actions"),
-      inProject(() => [200, [{ id: "run", run_steps: [{ name: "migrate", status: "EXITED" }] }]]),
+      inProject((project) => {
+        const branch = [...world.branches.values()].find((each) => each.project === project);
+        return [200, [{ id: "run", branch_id: branch?.id ?? "", run_steps: [{ name: "migrate", status: "EXITED" }] }]];
+      }),
     ],
     [
       "GET",

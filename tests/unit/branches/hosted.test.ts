@@ -128,6 +128,11 @@ describe("a branch at Supabase", () => {
     expect(writes()).toEqual([]);
   });
 
+  it("is refused with the permissions that a scoped token lacks", async () => {
+    api.failNext("GET", "/branches", 403, {}, { message: "Forbidden", missing_permissions: ["environment_read"] });
+    await expect(listBranches(branches())).rejects.toThrow("answered 403: Forbidden; the token lacks environment_read");
+  });
+
   it("that does not run has no URL", async () => {
     add("one").status = "CREATING_PROJECT";
     await expect(branches().host.url("one")).rejects.toMatchObject({
