@@ -7,7 +7,8 @@ import { timed } from "../../contract/timed.ts";
 import { applyMigrations, migrationStatus, type ApplyOptions } from "../migrations/apply.ts";
 import type { LockWait } from "../migrations/locks.ts";
 import { FileLeaseStore } from "../rollout/local/file-lease.ts";
-import { readFacts } from "../schema-facts/read.ts";
+import { compareFacts } from "../schema-facts/compare.ts";
+import { readFacts, type SchemaFacts } from "../schema-facts/read.ts";
 import type { BranchHost, RunningCopy } from "./host.ts";
 import {
   checkBranchName,
@@ -186,7 +187,12 @@ async function* make(branches: Branches, name: string, options: CreateOptions): 
     copied = true;
     await become(copy);
     const url = await host.url(name);
-    yield* timed("facts", "read the schema", async () => store.putBase(name, await readFacts(url)));
+    const base = yield* timed("facts", "read the schema", async () => {
+      const facts = await readFacts(url);
+      await store.putBase(name, facts);
+      return facts;
+    });
+    if (copy.source === "ledger" && failed === undefined) yield* noteDrift(branches, name, base);
     if (failed === undefined) yield* migrate(url, target, become, { locks, signal });
     else await become({ state: "MIGRATIONS_FAILED", reason: failed });
   } catch (error) {
@@ -202,6 +208,18 @@ async function* make(branches: Branches, name: string, options: CreateOptions): 
     branch: await branchStatus(branches, name),
     ...stackOf(branches),
     seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** Says where main is not what its migrations make: a merge could not be proved on a copy. */
+async function* noteDrift(branches: Branches, name: string, base: SchemaFacts): Operation<void> {
+  const drift = await compareFacts(base, await readFacts(branches.main));
+  if (drift.length === 0) return;
+  yield {
+    type: "note",
+    level: "warning",
+    message: `main is not what its migrations make, so ${name} differs from it: ${drift.map(({ object }) => object).join(", ")}`,
+    fix: fix`${stackCommand(branches, "migrate verify")}`,
   };
 }
 

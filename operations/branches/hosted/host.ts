@@ -5,8 +5,6 @@ import type { Operation, StepEvent } from "../../../contract/events.ts";
 import { fix } from "../../../contract/fix.ts";
 import { withClient } from "../../migrations/client.ts";
 import { databaseUrl } from "../../migrations/url.ts";
-import { compareFacts } from "../../schema-facts/compare.ts";
-import { readFacts } from "../../schema-facts/read.ts";
 import type { BranchHost, CreatedCopy, RunningCopy } from "../host.ts";
 import { stackCommand, type CopyOptions } from "../model.ts";
 import type { BranchApi, HostedBranch } from "./api.ts";
@@ -91,7 +89,6 @@ export class HostedBranchHost implements BranchHost {
       made = yield* this.#made(made, withData ? DATA_SECONDS : EMPTY_SECONDS, step);
       const failed = await this.#failure(made);
       yield { ...step, status: failed === undefined ? "done" : "failed", seconds: seconds() };
-      if (failed === undefined && !withData) yield* this.#drift(name);
       return {
         ...{ source: withData ? "restored" : "ledger", project: made.project_ref, withData, persistent },
         ...(failed === undefined ? {} : { failed }),
@@ -131,19 +128,6 @@ export class HostedBranchHost implements BranchHost {
     if (branch.status === "MIGRATIONS_FAILED")
       return (await api.lastLogLine(branch).catch(() => undefined)) ?? "a migration of main failed";
     return catchUp(main, url);
-  }
-
-  /** Says where main is not what its migrations make: a merge could not be proved. */
-  async *#drift(name: string): Operation<void> {
-    const { main, stack } = this.#given;
-    const drift = await compareFacts(await readFacts(await this.url(name)), await readFacts(main));
-    if (drift.length === 0) return;
-    yield {
-      type: "note",
-      level: "warning",
-      message: `main is not what its migrations make, so ${name} differs from it: ${drift.map(({ object }) => object).join(", ")}`,
-      fix: fix`${stackCommand({ stack }, "migrate verify")}`,
-    };
   }
 
   prepareSpare(): Promise<void> {
