@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../../contract/errors.ts";
+import { command, fix } from "../../../contract/fix.ts";
 import { ApiError, callApi, readApi, readText, type ManagementAccess } from "../../supabase/api.ts";
 
 /** A branch as Supabase's Management API has it. */
@@ -50,9 +51,12 @@ export class BranchApi {
 
   /** The branches, without the project itself and without those of Git branches, which a stack or an integration of Git makes and removes. */
   async list(): Promise<readonly HostedBranch[]> {
+    return (await this.#all()).filter((branch) => !branch.is_default && (branch.git_branch ?? "") === "");
+  }
+
+  async #all(): Promise<readonly HostedBranch[]> {
     try {
-      const all = z.array(BRANCH).parse(await readApi(`/projects/${this.parent}/branches`, this.#access));
-      return all.filter((branch) => !branch.is_default && (branch.git_branch ?? "") === "");
+      return z.array(BRANCH).parse(await readApi(`/projects/${this.parent}/branches`, this.#access));
     } catch (error) {
       if (error instanceof ApiError && OFF.test(error.message)) return [];
       throw error;
@@ -65,16 +69,19 @@ export class BranchApi {
 
   /** @throws UserError `state-conflict` if the organization's plan has no branches, or no more of them */
   async create(name: string, withData: boolean, persistent: boolean): Promise<HostedBranch> {
-    const body = { branch_name: name, is_default: false, with_data: withData, persistent };
+    const post = (body: Readonly<Record<string, unknown>>) =>
+      callApi("POST", `/projects/${this.parent}/branches`, this.#access, body);
     try {
-      return BRANCH.parse(await callApi("POST", `/projects/${this.parent}/branches`, this.#access, body));
+      // Branching is off until the project itself is its default branch, by the name that Supabase's provider gives it.
+      if ((await this.#all()).length === 0) await post({ branch_name: "Production", is_default: true });
+      return BRANCH.parse(await post({ branch_name: name, is_default: false, with_data: withData, persistent }));
     } catch (error) {
       if (!(error instanceof ApiError) || (error.status !== 402 && !OFF.test(error.message))) throw error;
       throw new UserError(
         "state-conflict",
         `project ${this.parent}`,
         `cannot have this branch on its organization's plan: ${error.message}`,
-        "see https://supabase.com/dashboard/org/_/billing, or make the branch on this machine: exai branch create",
+        fix`see https://supabase.com/dashboard/org/_/billing, or make the branch on this machine: ${command("branch create")}`,
         { cause: error },
       );
     }

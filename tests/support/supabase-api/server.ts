@@ -323,8 +323,7 @@ function routes(
         if (json.is_default !== false) return [201, describeBranch(world.addBranch(project, name, git, region))];
         if (json.with_data === true && !project.pointInTimeRecovery)
           return [422, { message: "Data branching requires PITR" }];
-        // The first branch makes the project itself the default one.
-        if (all.length === 0) world.addBranch(project, "main", undefined, region, { isDefault: true });
+        if (all.length === 0) return [422, { message: "Preview branching is not enabled for this project." }];
         const options = { persistent: json.persistent === true, withData: json.with_data === true, isDefault: false };
         const branch = world.addBranch(project, name, git, region, options);
         if (databases !== undefined) void setUp(branch, databases);

@@ -91,8 +91,9 @@ describe("a branch at Supabase", () => {
       aborted.abort();
     }, 700);
     await expect(making).rejects.toThrow(/abort/i);
-    expect(writes().map(([method]) => method)).toEqual(["POST", "POST", "DELETE"]);
-    expect([...api.world.branches.values()].map(({ name }) => name)).toEqual(["main"]);
+    // The first one makes the project itself the default branch, and is tried twice.
+    expect(writes().map(([method]) => method)).toEqual(["POST", "POST", "POST", "DELETE"]);
+    expect([...api.world.branches.values()].map(({ isDefault }) => isDefault)).toEqual([true]);
   });
 
   it("is not waited for if the rate limit asks for too long", async () => {
