@@ -12,10 +12,15 @@ const DIRECTORY = "/pglite/share/postgresql/extension";
 /** Control files of those that prescribe a schema or may not be moved to another one. */
 const CONTROL: Readonly<Record<string, string>> = {
   pg_cron: "schema = pg_catalog\n",
-  pg_graphql: "",
+  pg_graphql: "schema = graphql\n",
   pg_net: "",
+  pgmq: "schema = pgmq\n",
+  pgsodium: "schema = pgsodium\n",
   supabase_vault: "schema = vault\n",
 };
+
+/** Schemas that a project of Supabase has before these extensions are created. */
+export const SCHEMAS_OF_SHAPES: Readonly<Record<string, string>> = { pg_graphql: "graphql", pgsodium: "pgsodium" };
 
 /** Names of the extensions whose shape the project has, for PGlite, which lacks them. */
 export function shapes(): readonly string[] {

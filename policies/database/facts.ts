@@ -178,6 +178,8 @@ export interface Proof {
   /** `using` judges rows that are there, `check` rows that are written. */
   readonly clause: "using" | "check";
   readonly failures: readonly ProofFailure[];
+  /** Values of columns that say of a person that he works for the project. */
+  readonly marks: readonly { readonly table: string; readonly column: string; readonly value: string }[];
   /** A column of the table that policies compare with the caller's identifier. */
   readonly owner?: string;
 }

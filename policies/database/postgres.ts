@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Extension } from "@electric-sql/pglite";
-import { shapedExtension, shapes } from "./extensions.ts";
+import { SCHEMAS_OF_SHAPES, shapedExtension, shapes } from "./extensions.ts";
 
 /** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -49,6 +49,10 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
     run: async (sql) => ((await database.exec(sql)).at(-1)?.rows as readonly Row[] | undefined) ?? [],
     close: () => database.close(),
   };
+  for (const extension of extensions) {
+    const schema = SCHEMAS_OF_SHAPES[extension];
+    if (schema !== undefined) await postgres.run(`create schema if not exists ${schema}`);
+  }
   return { ...postgres, name: `PGlite (PostgreSQL ${await versionOf(postgres)})` };
 }
 

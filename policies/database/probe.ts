@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { qualified, text } from "./catalog.ts";
 import { identifier, literal, sqlState, type Postgres } from "./postgres.ts";
-import type { Command, DeclaredAccess, Evaluation, Policy, Probe, Table } from "./facts.ts";
+import type { Command, DeclaredAccess, Evaluation, Policy, Probe, Proof, Table } from "./facts.ts";
 import { become, claim, comparedWords, tokensOf } from "./tokens.ts";
-import { fillables, harmlessChange, insertOf, RowMaker, type Fillable } from "./rows.ts";
+import { harmlessChange, insertOf, RowMaker, type Fillable } from "./rows/row-maker.ts";
+import { fillables } from "./rows/fillables.ts";
 
 /** The results of probing. */
 export interface Probed {
@@ -27,12 +28,13 @@ export async function probe(
   policies: readonly Policy[],
   apiRoles: readonly string[],
   declarations: readonly DeclaredAccess[] = [],
+  marks: Proof["marks"] = [],
 ): Promise<Probed> {
   const fillable = await fillables(postgres, tables, policies);
   const [asking, other] = [randomUUID(), randomUUID()];
   await makeUsers(postgres, [asking, other]);
   const theirs = await fill(postgres, fillable, new RowMaker(other));
-  const own = await fill(postgres, fillable, new RowMaker(asking));
+  const own = await fill(postgres, fillable, new RowMaker(asking, marks));
   const errors = new Map([...theirs.errors, ...own.errors]);
 
   const words = comparedWords(policies);
@@ -116,10 +118,13 @@ async function evaluate(
     if (condition === undefined) continue;
     const table = qualified(policy.table);
     const open = declaredFor(declarations, policy.table, role, policy.commands);
-    const schema = identifier(policy.table.slice(0, policy.table.indexOf(".")));
+    // A policy calls functions by their identifiers, without a privilege on their schemas.
+    const schemas = new Set(
+      [policy.table, ...policy.calls].map((name) => identifier(name.slice(0, name.indexOf(".")))),
+    );
     try {
       await postgres.run(
-        `begin; alter table ${table} disable row level security; grant usage on schema ${schema} to ${identifier(role)}; grant select on ${table} to ${identifier(role)}; ${become(role, user)}`,
+        `begin; alter table ${table} disable row level security; grant usage on schema ${[...schemas].join(", ")} to ${identifier(role)}; grant select on ${table} to ${identifier(role)}; ${become(role, user)}`,
       );
       let [rows, passed] = [0, 0];
       for (const token of tokensOf(role, user, words)) {

@@ -141,7 +141,14 @@ async function readOnce(
     const lostConstraints = await constraints.lost(files, applied.statements, proofs);
     const probed =
       answer === undefined
-        ? await probe(postgres, catalog.tables, catalog.policies, catalog.apiRoles, declarations)
+        ? await probe(
+            postgres,
+            catalog.tables,
+            catalog.policies,
+            catalog.apiRoles,
+            declarations,
+            proofs.flatMap(({ marks }) => marks),
+          )
         : { policies: catalog.policies, probes: [] };
     const database: Database = {
       server: postgres.name,
@@ -197,7 +204,7 @@ function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): s
     hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
   const here = fileURLToPath(new URL(".", import.meta.url));
-  const folders = [here, join(here, "../proof"), join(here, "../../contract/sql")];
+  const folders = [here, join(here, "rows"), join(here, "../proof"), join(here, "../../contract/sql")];
   for (const folder of folders)
     for (const name of readdirSync(folder).sort())
       if (name.endsWith(".ts")) add(name, readFileSync(join(folder, name)));

@@ -4,7 +4,7 @@ import { emptiedBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
 import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
 import { literal, type Postgres, type Row } from "./postgres.ts";
-import { emptiedInTrial } from "./trial.ts";
+import { emptiedInTrial } from "./rows/trial.ts";
 
 /** The columns of the project's tables. No release reads what merges of branches have parked. */
 const COLUMNS = `select c.oid::text as id, n.nspname || '.' || c.relname as table, a.attname as column, a.atttypid::regtype::text as type, a.attnotnull as filled

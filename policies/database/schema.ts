@@ -7,7 +7,7 @@ import { COMMANDS, qualified } from "./catalog.ts";
 import type { DeclaredAccess } from "./facts.ts";
 import { literal, type Postgres, USER_SCHEMAS } from "./postgres.ts";
 
-// cspell:ignore attidentity proconfig proisstrict sqlbody adbin adnum adrelid attrdef convalidated indexprs indimmediate lanname oprnamespace proallargtypes proargmodes proargnames prokind prolang pronargs proretset provolatile viewdef
+// cspell:ignore attidentity proconfig proisstrict sqlbody adbin adnum adrelid attrdef convalidated indexprs indimmediate lanname oprnamespace oprleft oprright castmethod castsource casttarget proallargtypes proargmodes proargnames prokind prolang pronargs proretset provolatile viewdef
 
 /** A declaration for a table of Supabase: `-- storage.objects: readable by anyone when bucket_id = 'avatars'`. */
 const SUPABASE_LINE = /^\s*--\s*((?:auth|realtime|storage)\.\w+):(.+)$/gm;
@@ -67,8 +67,9 @@ export async function readSchema(
            select proname, case when bool_and(provolatile = 'i' and not proretset) then 'immutable' when bool_or(provolatile = 'v') then 'volatile' else 'stable' end as volatility
            from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1) f) as "builtIn",
          array(select distinct proname from pg_proc where prokind = 'a') as aggregates,
-         exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
-           or exists (select from pg_cast k where k.oid >= 16384 and not exists (select from pg_depend e where e.classid = 'pg_cast'::regclass and e.objid = k.oid and e.deptype in ('e', 'i'))) as "ownOperators"`,
+         exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and not exists (select from pg_type t where t.oid in (o.oprleft, o.oprright) and t.oid >= 16384 and t.typtype <> 'd')
+             and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
+           or exists (select from pg_cast k where k.oid >= 16384 and k.castmethod = 'f' and k.castsource < 16384 and k.casttarget < 16384) as "ownOperators"`,
     );
     return {
       apiRoles,

@@ -97,6 +97,7 @@ class Prover {
       command,
       clause,
       failures: unique(failures),
+      marks: written.flatMap(({ tie }) => (tie.how === "staff" ? (tie.mark ?? []) : [])),
       ...this.#owner(table, written),
     };
   }

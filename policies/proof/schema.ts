@@ -10,7 +10,7 @@ export interface Schema {
   /** Functions of pg_catalog by name, with the worst volatility of all that have the name. */
   readonly builtIn: readonly { readonly name: string; readonly volatility: "immutable" | "stable" | "volatile" }[];
   readonly aggregates: readonly string[];
-  /** Whether there are operators or casts that pg_catalog does not have; names in bodies may then mean those. */
+  /** Whether there are operators or casts of the types of pg_catalog that it does not have; names in bodies may then mean those. */
   readonly ownOperators: boolean;
 }
 

@@ -10,8 +10,15 @@ export type Tie =
   | { readonly how: "never" }
   /** `person`: columns of the row that equal `auth.uid()`. */
   | { readonly how: "columns"; readonly columns: readonly string[]; readonly person: readonly string[] }
-  /** The caller works for the project, by a claim or a table that users cannot write. */
-  | { readonly how: "staff" };
+  /** The caller works for the project, by a claim or, in `mark`, by a table that users cannot write. */
+  | { readonly how: "staff"; readonly mark?: StaffMark };
+
+/** A value of a column that says of a person that he works for the project. */
+export interface StaffMark {
+  readonly table: string;
+  readonly column: string;
+  readonly value: string;
+}
 
 /** A way from the caller over a table: a row with `user` of the caller and `key` of the judged row. */
 export interface Link {
@@ -56,6 +63,7 @@ class Ties {
   /** Arrays and paths that name the caller. */
   readonly #naming: Term[] = [];
   #staff = false;
+  #mark: StaffMark | undefined;
 
   constructor(facts: Facts, table: string, relations: ReadonlyMap<string, Relation>, trusted: Trust) {
     this.#facts = facts;
@@ -69,7 +77,7 @@ class Ties {
     for (const [name, terms] of this.#classes) this.#start(name, terms);
     this.#members();
     while (this.#step()) this.#members();
-    if (this.#staff) return { how: "staff" };
+    if (this.#staff) return { how: "staff", ...(this.#mark === undefined ? {} : { mark: this.#mark }) };
     const fits = (columns: readonly string[]) => columns.every((column) => allowed?.has(column) !== false);
     const owned = [...this.#owned.keys()].flatMap((name) =>
       this.#columns(this.#classes.get(name) ?? this.#single(name)),
@@ -172,12 +180,15 @@ class Ties {
 
   /** One row per person says that the person works for the project, e.g. `profiles.role = 'admin'`. */
   #isStaffRow(relation: Relation, user: readonly string[], constants: ReadonlyMap<string, string>): boolean {
-    return [...constants].some(
+    const { name: table } = relation;
+    const mark = [...constants].find(
       ([column, value]) =>
         isStaff(column, value) &&
         relation.unique.some((key) => key.every((each) => user.includes(each) || constants.has(each))) &&
-        this.#trusted({ table: relation.name, key: [column], user, constants, taken: false, staff: true }),
+        this.#trusted({ table, key: [column], user, constants, taken: false, staff: true }),
     );
+    if (mark !== undefined) this.#mark = { table, column: mark[0], value: mark[1] };
+    return mark !== undefined;
   }
 
   /** Whether a column is a unique key that a row of the same class refers to by a foreign key. */

@@ -1,3 +1,5 @@
+import type { Function, Policy } from "../../database/facts.ts";
+import { identifier } from "../../database/postgres.ts";
 import { about, databaseRule, splinter } from "../../model/database-rule.ts";
 
 /** Functions do not bypass the policies. */
@@ -20,9 +22,19 @@ export const definerFunctions = databaseRule(
         made,
         !made.definer || made.trigger || made.callers.length === 0,
         `${made.name} runs with its owner's privileges and can be called by ${made.callers.join(", ")}`,
-        `revoke execute on function ${made.signature} from public, ${made.callers.join(", ")};`,
+        fixOf(made, database.policies),
       );
     for (const opening of database.openings)
       if (opening.kind === "definer") yield about(opening, false, opening.message, opening.fix);
   },
 );
+
+/** A policy calls it with the privileges of the caller, and needs no privilege on its schema. */
+function fixOf({ name, signature, callers }: Function, policies: readonly Policy[]): string {
+  const schema = name.slice(0, name.indexOf("."));
+  if (!policies.some(({ calls }) => calls.includes(name)))
+    return `revoke execute on function ${signature} from public, ${callers.join(", ")};`;
+  return schema === "public"
+    ? `create schema if not exists private; alter function ${signature} set schema private;`
+    : `revoke usage on schema ${identifier(schema)} from public, ${callers.join(", ")};`;
+}

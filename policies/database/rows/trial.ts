@@ -1,8 +1,8 @@
 import type { RangeVar } from "libpg-query";
-import { ranBy, relationOf, type Bodies } from "../../contract/sql/ran.ts";
-import type { SqlStatement } from "../../contract/sql/statements.ts";
-import { qualified, text } from "./catalog.ts";
-import { literal, type Postgres } from "./postgres.ts";
+import { ranBy, relationOf, type Bodies } from "../../../contract/sql/ran.ts";
+import type { SqlStatement } from "../../../contract/sql/statements.ts";
+import { qualified, text } from "../catalog.ts";
+import { literal, type Postgres } from "../postgres.ts";
 import { TrialRows } from "./trial-rows.ts";
 
 /**

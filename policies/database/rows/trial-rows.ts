@@ -1,5 +1,5 @@
-import { list, qualified, text } from "./catalog.ts";
-import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
+import { list, qualified, text } from "../catalog.ts";
+import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "../postgres.ts";
 
 // Names of the catalog:
 // cspell:ignore adbin adnum adrelid attidentity confkey conkey conrelid contype confrelid indkey indrelid

@@ -1,49 +1,14 @@
-import { randomUUID } from "node:crypto";
-import type { Postgres, Row } from "./postgres.ts";
-import { identifier, literal, USER_SCHEMAS } from "./postgres.ts";
-import { list, qualified, text } from "./catalog.ts";
-import type { Policy, Table } from "./facts.ts";
+import type { Postgres, Row } from "../postgres.ts";
+import { identifier, literal, USER_SCHEMAS } from "../postgres.ts";
+import { list, qualified, text } from "../catalog.ts";
+import type { Policy, Table } from "../facts.ts";
+import { USERS, value, type Column, type Fillable, type Key } from "./row-maker.ts";
 
-// cspell:ignore contypid inhparent inhrelid inhseqno partrelid partstrat typnotnull typtypmod
-
-/** What is needed to create a value for a column. */
-interface Column {
-  readonly name: string;
-  /** Name of the base type, e.g. `uuid`, `int8`. */
-  readonly type: string;
-  readonly category: string;
-  readonly length: number | undefined;
-  readonly nullable: boolean;
-  readonly labels: readonly string[];
-  /** Strings with which a constraint or a policy compares the column. */
-  readonly words: readonly string[];
-  /** Whether it identifies the owner of the row. */
-  readonly owner: boolean;
-}
-
-interface Key {
-  readonly table: string;
-  readonly columns: readonly string[];
-  readonly target: string;
-  readonly targetColumns: readonly string[];
-}
-
-/** Values of one row, as SQL literals by column. */
-type Values = Readonly<Record<string, string>>;
-
-/** A table into which test rows can be inserted. */
-export interface Fillable {
-  readonly table: string;
-  readonly columns: readonly Column[];
-  readonly keys: readonly Key[];
-}
+// cspell:ignore indnkeyatts indpred contypid inhparent inhrelid inhseqno partrelid partstrat typnotnull typtypmod
 
 /** Names of owner columns without a foreign key to the users. */
 const OWNER_NAME =
   /^(user|owner|author|creator|account|profile|member|created_by|reported_by|uploaded_by|owned_by)(_?(id|uid|uuid))?$/i;
-const USERS = "auth.users";
-/** Maximum number of rows per table and owner; they differ in their words and in which columns are null. */
-const MOST_ROWS = 8;
 
 /** Reads what is needed to create rows, then drops the constraints that test rows would violate. */
 export async function fillables(
@@ -71,7 +36,7 @@ export async function fillables(
   }));
   const rows = await postgres.run(
     `select n.nspname || '.' || c.relname as table, a.attname as name, b.typname as type, b.typcategory as category, case when b.typname in ('varchar', 'bpchar') and greatest(a.atttypmod, t.typtypmod) > 4 then greatest(a.atttypmod, t.typtypmod) - 4 end as length,
-       not a.attnotnull as nullable, array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
+       not a.attnotnull as nullable, exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum) as unique, exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey)) as primary, array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
        coalesce((select string_agg(pg_get_constraintdef(k.oid), ' ') from pg_constraint k where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum]), '') as checks
      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = a.atttypid
        join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
@@ -113,6 +78,8 @@ function columnOf(row: Row, keys: readonly Key[], expressions: string): Column {
     nullable: row.nullable === true,
     labels: list(row, "labels"),
     words: category === "S" ? [...new Set(words)] : [],
+    unique: row.unique === true,
+    primary: row.primary === true,
     owner: refersToUser || (OWNER_NAME.test(name) && ["uuid", "text", "varchar"].includes(text(row, "type"))),
   };
 }
@@ -178,124 +145,4 @@ async function makeNullable(postgres: Postgres, table: string, column: string): 
   } catch {
     // It is part of the primary key: the insertion says so.
   }
-}
-
-/** Creates the rows of one owner; foreign keys refer to parent rows of the same owner. */
-export class RowMaker {
-  readonly #made = new Map<string, Values[]>();
-  readonly owner: string;
-  static #counter = 1000;
-
-  constructor(owner: string) {
-    this.owner = owner;
-  }
-
-  /** Creates the rows of a table, and records them for its children. */
-  rows(table: Fillable): readonly Values[] {
-    const count = Math.min(
-      MOST_ROWS,
-      2 * Math.max(1, ...table.columns.map((column) => Math.max(column.words.length, column.labels.length))),
-    );
-    const rows = Array.from({ length: Math.max(2, count) }, (_, index) => this.#row(table, index));
-    this.#made.set(table.table, rows);
-    return rows;
-  }
-
-  #row(table: Fillable, index: number): Values {
-    // Of two consecutive rows with the same words, the second one is null in all nullable columns.
-    const sparse = index % 2 === 1;
-    const values: Record<string, string> = {};
-    for (const column of table.columns)
-      values[column.name] = column.owner
-        ? this.#ownerValue(column)
-        : sparse && column.nullable
-          ? "null"
-          : value(column, index >> 1);
-    for (const key of table.keys) {
-      const parents = key.target === USERS ? [{ id: `${literal(this.owner)}::uuid` }] : this.#made.get(key.target);
-      const parent = parents?.[index % parents.length];
-      key.columns.forEach((column, position) => {
-        const target = key.targetColumns[position] ?? "";
-        const parentValue = parent?.[target];
-        const nullable = table.columns.find((candidate) => candidate.name === column)?.nullable === true;
-        const owner = table.columns.find((candidate) => candidate.name === column)?.owner === true;
-        if (parentValue !== undefined && !(sparse && nullable && !owner)) values[column] = parentValue;
-      });
-    }
-    return values;
-  }
-
-  #ownerValue(column: Column): string {
-    return column.type === "uuid" ? `${literal(this.owner)}::uuid` : literal(this.owner);
-  }
-
-  static next(): number {
-    RowMaker.#counter += 1;
-    return RowMaker.#counter;
-  }
-}
-
-/** A value of a column's type as a SQL literal. */
-function value(column: Column, variant: number): string {
-  const pick = (words: readonly string[]) => literal(words[variant % words.length] ?? "");
-  if (column.labels.length > 0) return pick(column.labels);
-  switch (column.category) {
-    case "B":
-      return variant % 2 === 0 ? "true" : "false";
-    case "N":
-      // Zero fits every precision; only integers are likely to be keys.
-      return column.type.startsWith("int")
-        ? String(column.type === "int2" ? RowMaker.next() % 32_000 : RowMaker.next())
-        : "0";
-    case "S": {
-      if (column.words.length > 0) return pick(column.words);
-      const word = RowMaker.next().toString(36);
-      return literal(column.length === undefined ? `word-${word}` : word.slice(-column.length));
-    }
-    case "D":
-      return column.type === "time" || column.type === "timetz" ? "'12:00'" : "'2027-01-01 12:00:00'";
-    case "T":
-      return "'1 hour'";
-    case "A":
-      return "'{}'";
-    case "R":
-      return "'empty'";
-    case "I":
-      return "'192.0.2.1'";
-  }
-  switch (column.type) {
-    case "uuid":
-      return `${literal(randomUUID())}::uuid`;
-    case "json":
-    case "jsonb":
-      return "'{}'";
-    case "bytea":
-      return "'\\x00'";
-    case "tsvector":
-    case "xml":
-      return "''";
-    default:
-      return "null";
-  }
-}
-
-/** An `insert` statement for rows. */
-export function insertOf(table: Fillable, rows: readonly Values[]): string {
-  const columns = table.columns.map((column) => column.name);
-  const tuples = rows.map((row) => `(${columns.map((column) => row[column] ?? "null").join(", ")})`);
-  return `insert into ${qualified(table.table)} (${columns.map(identifier).join(", ")}) overriding system value values ${tuples.join(", ")}`;
-}
-
-/**
- * A change for trying an update: of a column that is not a key, since all rows get the same value; without one, the owner
- * becomes `user`. Undefined for a table that has neither column.
- */
-export function harmlessChange(table: Fillable, user: string): { column: string; value: string } | undefined {
-  const keys = new Set(table.keys.flatMap((key) => key.columns));
-  const plain = table.columns.find(
-    (column) => !column.owner && !keys.has(column.name) && column.type !== "uuid" && !column.type.startsWith("int"),
-  );
-  if (plain !== undefined) return { column: plain.name, value: value(plain, 0) };
-  const owner = table.columns.find((column) => column.owner);
-  return owner === undefined ? undefined : { column: owner.name, value: literal(user) };
 }
