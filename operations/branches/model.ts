@@ -85,14 +85,17 @@ export function stackCommand({ stack }: { readonly stack?: string }, line: strin
 
 const NAME = /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/;
 
+/** Main, and the stacks: a command that names only the stack does not make a branch of `local`. */
+const RESERVED = ["main", "local", "staging", "prod"];
+
 /** @throws UserError `invalid-argument` if it cannot be the name of a branch */
 export function checkBranchName(name: string): string {
-  if (NAME.test(name) && name !== "main") return name;
+  if (NAME.test(name) && !RESERVED.includes(name)) return name;
   throw new UserError(
     "invalid-argument",
     `branch "${name}"`,
-    "is not a name: up to 31 lower-case letters, digits and hyphens, first a letter, last no hyphen, and not main",
-    "for example: new-search",
+    `is not a name: up to 31 lower-case letters, digits and hyphens, first a letter, last no hyphen, and not ${RESERVED.join(", ")}`,
+    "for example new-search; the stack follows the name, or --stack has it",
   );
 }
 

@@ -52,9 +52,10 @@ export function formatBranchList({ branches, stack }: BranchListData): readonly 
       ],
       rows,
     },
-    heading(
-      `${branches.length === 1 ? "1 branch" : `${String(branches.length)} branches`}${stack === undefined || branches.length === 0 ? "" : ", each costs money until it is deleted"}`,
-    ),
+    heading(branches.length === 1 ? "1 branch" : `${String(branches.length)} branches`),
+    ...(stack === undefined || branches.length === 0
+      ? []
+      : [{ type: "lines", lines: ["a hosted branch costs money until it is deleted"] } as const]),
     ...(branches.length === 0 ? [next(command(onStack("branch create <name>", stack)))] : []),
   ];
 }

@@ -123,6 +123,13 @@ describe("a branch at Supabase", () => {
     expect(writes()).toEqual([]);
   });
 
+  it.each(["prod", "main", "new-", "New"])("cannot have the name %s", async (name) => {
+    await expect(runOperation(createBranch(branches(), name))).rejects.toMatchObject({
+      code: "invalid-argument",
+      fix: fixSaying(/the stack follows the name/),
+    });
+  });
+
   it("that exists is not made again", async () => {
     add("one");
     await expect(create()).rejects.toMatchObject({ code: "state-conflict", fix: fixSaying(/branch reset one prod/) });
