@@ -67,6 +67,9 @@ const ELEMENT =
 const LINE =
   /^[ \t]*(?:- |export )?([A-Za-z_][\w.-]{2,60})(?::[ \t]+|[ \t]*=[ \t]*)([^\s"'`,;&(){}[\]<>|#]{4,})[ \t]*$/gm;
 
+/** A password in the environment of a command: `PGPASSWORD=word psql`. */
+const ENVIRONMENT = /(?<=^|[\s;&])([A-Z][A-Z\d_]*)=([^\s"'$`;&|(){}<>]{4,})(?=[\s;&]|$)/g;
+
 /** The name of a credential that a text sets to a literal value. */
 function assignedCredential(text: string): string | undefined {
   if (!/pass|pwd|secret|token|key|credential|authorization/i.test(text)) return undefined;
@@ -77,6 +80,8 @@ function assignedCredential(text: string): string | undefined {
     if (call === "(" || (!quoted && !/\d/.test(value)) || /^[\w$]+(?:\.[A-Za-z_$][\w$]*)+$/.test(value)) continue;
     if (isNamedCredential(name, value) && !/^[A-Z][A-Z_]*$/.test(value)) return name;
   }
+  for (const [, name = "", value = ""] of text.matchAll(ENVIRONMENT))
+    if (/PASS|PWD/.test(name) && isNamedCredential(name, value)) return name;
   if (text.includes("<"))
     for (const [, tag, content, key, given] of text.matchAll(ELEMENT)) {
       const [name = "", value = ""] = tag === undefined ? [key, given] : [tag, content];

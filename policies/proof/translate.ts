@@ -138,6 +138,8 @@ export class Translator implements Expressions {
       const column = this.relations.get(term.table)?.columns.find(({ name }) => name === term.name);
       if (column?.notNull === true) return isNull ? FALSE : TRUE;
     }
+    // A value of a query comes from one of its rows.
+    if (term.kind === "query" && !isNull) return someRow(term.query, (target) => this.isNull(target, false));
     return test(`${show(term)} is ${isNull ? "" : "not "}null`);
   }
 

@@ -58,6 +58,7 @@ const LASTING_FAULTS: typeof CONTAINER_FAULTS = [
   ["kubernetes-resources", ["resources", "limits", "memory"], undefined],
   ["kubernetes-resources", ["resources", "limits", "cpu"], "0"],
   ["kubernetes-resources", ["resources", "limits", "memory"], "100m"],
+  ["kubernetes-resources", ["resources", "requests", "memory"], "64m"],
   ["kubernetes-resources", ["resources", "requests", "cpu"], "much"],
 ];
 

@@ -114,6 +114,7 @@ alter table public.papers drop constraint papers_path, alter column place drop e
 alter table public.folders drop constraint folders_id_user_id_key cascade;
 alter table public.papers add constraint papers_other foreign key (other_id) references public.folders (id);
 with made as (insert into storage.buckets (id, name, public) values ('open', 'open', true) returning id) select * from made;
+create policy changes on public.papers for update to authenticated using ((select auth.uid()) = user_id);
 create function closed.makes() returns void language sql set search_path = '' as $$ update storage.buckets set public = id <> 'hidden' $$;
 `;
 
@@ -143,6 +144,7 @@ describe("what acts with other rights", () => {
     expect(of("default-privileges")).toEqual(["tables"]);
     expect(of("role-settings")).toEqual(["pgrst.db_schemas", "session_replication_role"]);
     expect(of("storage-public-buckets")).toEqual(["bucket open", "function closed.makes"]);
+    expect(of("rls-write-checks")).toEqual(["public.papers policy changes"]);
     expect(of("owner-constraints")).toEqual(["public.papers"]);
     expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "pg_authid", "table storage.objects"]);
     expect(of("api-roles-own-nothing")).toEqual(["schema closed", "table public.profiles", "type public.mood"]);
@@ -179,9 +181,11 @@ describe("what acts with other rights", () => {
     const fixed = new Set(fixes);
     const left = rest.map(({ fix }) => fix.replace(/ -- .*$/, ""));
     expect(left.filter((fix) => fixed.has(fix))).toEqual([]);
-    expect(rest.filter(({ rule }) => /^(owner-constraints|storage-public-buckets|event-triggers)$/.test(rule))).toEqual(
-      [],
-    );
+    expect(
+      rest.filter(({ rule }) =>
+        /^(owner-constraints|storage-public-buckets|event-triggers|rls-write-checks)$/.test(rule),
+      ),
+    ).toEqual([]);
   }, 120_000);
 
   it("is not seen in what is sound", async () => {

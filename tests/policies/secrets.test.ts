@@ -51,6 +51,7 @@ describe("a credential", () => {
     ["A", JSON.stringify(JSON.stringify({ password: "hunter2" }))],
     ["A", `line\npassword: hunter2-prod\nother: 1\n`],
     ["A", "PGPASSWORD=hunter2 psql"],
+    ["A", "PGPASSWORD=swordfish psql"],
     ["A", "host=db user=app password='s3cret'"],
     ["A", "--api-key=abc123def"],
     ["A", `Bearer ${TOKEN}`],

@@ -1,3 +1,5 @@
+import { qualified } from "../../database/catalog.ts";
+import { identifier } from "../../database/postgres.ts";
 import { about, databaseRule } from "../../model/database-rule.ts";
 
 /** Policies check the rows that are written. */
@@ -22,7 +24,9 @@ export const writeChecks = databaseRule(
         policy,
         policy.check !== undefined,
         "it allows writing without WITH CHECK",
-        "add with check (…)",
+        policy.using === undefined
+          ? "add with check (…)"
+          : `alter policy ${identifier(policy.name)} on ${qualified(policy.table)} with check (${policy.using});`,
         `${policy.table} policy ${policy.name}`,
       );
     }

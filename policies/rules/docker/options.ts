@@ -53,6 +53,7 @@ const UNDERSTOOD: Readonly<Record<string, Options>> = {
     },
     // Limits only make a container weaker.
     memoryReservation: "any",
+    shmSize: "any", // It counts as memory.
     cpuShares: "any",
     cpuSet: "any",
     ulimits: { name: matching(/^(nproc|nofile|core|fsize|stack|as|cpu|data)$/), soft: "any", hard: "any" },

@@ -27,7 +27,7 @@ export const resources = containerRule(
         const place = container.reader.at("resources", kind, resource);
         const holds = place.test((value) => {
           const amount = quantity(value);
-          const least = resource === "memory" && kind === "limits" ? LEAST_MEMORY : Number.MIN_VALUE;
+          const least = resource === "cpu" ? Number.MIN_VALUE : kind === "limits" ? LEAST_MEMORY : 1;
           return amount !== undefined && amount >= least && amount < NO_LIMIT[resource];
         });
         yield {

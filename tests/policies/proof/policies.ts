@@ -99,6 +99,8 @@ export const SOUND: Readonly<Record<string, string>> = {
   any_of: "auth.uid() = any (array[user_id, maybe_id])",
   is_true: "(user_id = auth.uid()) is true",
   coalesced: "coalesce(user_id = auth.uid(), false)",
+  some_role:
+    "(select m.user_id from public.members m where m.team_id = some_role.team_id and m.user_id = auth.uid()) is not null",
   narrowed: "user_id = auth.uid() and (status = 'open' or not is_private)",
   by_case: "case when is_private then user_id = auth.uid() else maybe_id = auth.uid() end",
   coalesced_owner: "coalesce(maybe_id, user_id) = auth.uid()",
@@ -175,6 +177,8 @@ export const UNSOUND: Readonly<Record<string, string>> = {
   always: "true",
   equal_constants: "1 = 1",
   signed_in: "auth.uid() is not null",
+  any_count:
+    "(select count(*) from public.members m where m.team_id = any_count.team_id and m.user_id = auth.uid()) is not null",
   caller_is_caller: "auth.uid() = auth.uid()",
   column_is_column: "user_id = user_id",
   not_null_owner: "user_id is not null",
