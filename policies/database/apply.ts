@@ -1,13 +1,14 @@
-import type { Node } from "libpg-query";
 import { batchesOf } from "../../contract/sql/batches.ts";
-import { conditionsOf, type ConditionalBlock } from "../../contract/sql/conditions.ts";
-import { ranBy, type Body } from "../../contract/sql/ran.ts";
+import { conditionsOf } from "../../contract/sql/conditions.ts";
+import type { Body } from "../../contract/sql/ran.ts";
 import type { SentStatement } from "../../contract/sql/split.ts";
 import { parseStatements, SqlSyntaxError, type SqlStatement } from "../../contract/sql/statements.ts";
 import type { SourcePosition } from "../../contract/graph.ts";
 import type { Statement } from "./facts.ts";
-import { identifier, type Postgres, type Row, sqlState } from "./postgres.ts";
+import { identifier, messageOf, type Postgres, type Row, sqlState } from "./postgres.ts";
+import { ConditionalBlocks, type OpenCondition } from "./conditional-blocks.ts";
 import { Removals } from "./removals.ts";
+import { OF_SERVER, passwordsOf, reachesServer } from "./statement-facts.ts";
 
 /** A SQL file of the project. */
 export interface SqlFile {
@@ -31,18 +32,6 @@ export interface Watch {
   readonly file?: () => Promise<void>;
   /** After a statement that creates or drops an extension. */
   readonly extensions?: () => Promise<void>;
-}
-
-/** A condition of a DO block that decides what a migration does. */
-export interface OpenCondition {
-  readonly source: SourcePosition;
-  readonly text: string;
-  /** The answer that it had not, and may have elsewhere. */
-  readonly other: boolean;
-  /** Why the block cannot be run with the other answer. */
-  readonly error?: string;
-  /** @default to write the statements without the condition */
-  readonly fix?: string;
 }
 
 /** SQLSTATE of what cannot run in a transaction. */
@@ -92,28 +81,6 @@ export async function apply(
   return { statements: run.statements, at: (xmin) => run.at(xmin), conditions: run.conditions };
 }
 
-const OF_SERVER = "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
-
-/** Whether a statement uses files or programs of the server. */
-function reachesServer({ node }: SqlStatement): boolean {
-  return ranBy(node).nodes.some(
-    (each) => "CopyStmt" in each && (each.CopyStmt.is_program === true || each.CopyStmt.filename !== undefined),
-  );
-}
-
-/** The roles and servers whose password a statement has. */
-function passwordsOf(node: Node): { readonly passwords?: readonly string[] } {
-  const passwords = ranBy(node).nodes.flatMap((each) => {
-    const [statement = {}] = Object.values(each) as unknown as readonly Readonly<Record<string, unknown>>[];
-    const has = /"defname":"password","arg":\{"String":\{"sval":"[^"]/.test(JSON.stringify(statement));
-    if (!has) return [];
-    const role = statement.role ?? statement.user;
-    const name = (role as { readonly rolename?: string } | undefined)?.rolename ?? statement.servername;
-    return [typeof name === "string" ? name : "a role"];
-  });
-  return passwords.length === 0 ? {} : { passwords };
-}
-
 class Run {
   readonly #postgres: Postgres;
   readonly statements: Statement[] = [];
@@ -130,16 +97,19 @@ class Run {
   /** Whether its next statement has a lock time-out; undefined if that is to be asked. */
   #limited: boolean | undefined;
 
-  readonly #answer: boolean | undefined;
-  readonly conditions: OpenCondition[] = [];
+  readonly #blocks: ConditionalBlocks;
 
   readonly #watch: Watch;
   #extensions: unknown;
 
   constructor(postgres: Postgres, answer: boolean | undefined, watch: Watch) {
     this.#postgres = postgres;
-    this.#answer = answer;
+    this.#blocks = new ConditionalBlocks(postgres, answer);
     this.#watch = watch;
+  }
+
+  get conditions(): readonly OpenCondition[] {
+    return this.#blocks.open;
   }
 
   at(xmin: string): SourcePosition | undefined {
@@ -193,7 +163,7 @@ class Run {
       if (source === undefined) continue;
       this.#file = source.file;
       const fail = (error: unknown) =>
-        this.conditions.push({
+        this.#blocks.open.push({
           source,
           text: `the job ${String(name)}`,
           other: true,
@@ -313,7 +283,8 @@ class Run {
     const { node } = statement;
     if (as === statement) await this.#removals?.try(statement);
     const block = conditionsOf(statement);
-    if (block !== undefined && (await this.#tryBlock(statement, block))) return undefined;
+    const changed = (text: string) => this.#try({ ...statement, text, node: { VariableShowStmt: {} } }, statement);
+    if (block !== undefined && (await this.#blocks.run(block, this.#place(statement), changed))) return undefined;
     const saved = !("VariableSetStmt" in node && node.VariableSetStmt.kind === "VAR_SET_MULTI");
     const limited = await this.#hasLockTimeout();
     let state: Row | undefined;
@@ -362,51 +333,6 @@ class Run {
       : text;
   }
 
-  /** Runs a block with its conditions answered or observed. Whether that succeeded. */
-  async #tryBlock(statement: SqlStatement, block: ConditionalBlock): Promise<boolean> {
-    const answer = this.#answer;
-    const { conditions, elsewhere } = block;
-    const source = this.#place(statement);
-    if (answer === undefined && elsewhere !== undefined)
-      this.conditions.push({
-        source,
-        text: elsewhere,
-        other: true,
-        error: "it stands outside of a condition of an IF",
-      });
-    const asks = (index: number) => {
-      const about = conditions[index]?.about;
-      return about === "surroundings" || (about !== "other" && about !== undefined && answer !== false);
-    };
-    if (!conditions.some((_, index) => asks(index))) return false;
-    // A condition that is observed keeps its answer, and leaves it in a setting.
-    const text = block.with((condition, index) =>
-      !asks(index)
-        ? condition
-        : answer === undefined
-          ? `(case when (${condition}) then set_config('exai.answer_${index}', 'true', false) = 'true' else set_config('exai.answer_${index}', 'false', false) = 'true' end)`
-          : String(answer),
-    );
-    const error = await this.#try({ ...statement, text, node: { VariableShowStmt: {} } }, statement);
-    if (error !== undefined) {
-      const [first] = conditions.filter(({ about }) => about === "surroundings");
-      // A block that raises an exception lets the migration fail, which opens nothing.
-      if (answer !== undefined && first !== undefined && sqlState(error) !== "P0001")
-        this.conditions.push({ source, text: first.text, other: answer, error: messageOf(error) });
-      return false;
-    }
-    if (answer !== undefined) return true;
-    for (const [index, { text: condition, about }] of conditions.entries()) {
-      if (!asks(index)) continue;
-      const [row] = await this.#postgres.run(
-        `select current_setting('exai.answer_${index}', true) as answer, set_config('exai.answer_${index}', '', false)`,
-      );
-      const natural = row?.answer === "true";
-      if (about === "surroundings" || !natural) this.conditions.push({ source, text: condition, other: !natural });
-    }
-    return true;
-  }
-
   async #record(statement: SqlStatement, lockTimeout: boolean, locks: readonly string[]): Promise<void> {
     const removed = (await this.#removals?.after(statement)) ?? [];
     this.statements.push({
@@ -431,8 +357,4 @@ class Run {
   #reject(source: SourcePosition, text: string, error: unknown): void {
     this.statements.push({ source, text, lockTimeout: true, locks: [], removed: [], error: messageOf(error) });
   }
-}
-
-function messageOf(error: unknown): string {
-  return (error as { readonly message: string }).message;
 }

@@ -115,3 +115,8 @@ export function identifier(name: string): string {
 export function sqlState(error: unknown): string | undefined {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : undefined;
 }
+
+/** The message of an error of the database. */
+export function messageOf(error: unknown): string {
+  return (error as { readonly message: string }).message;
+}

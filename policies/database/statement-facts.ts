@@ -1,0 +1,27 @@
+import type { Node } from "libpg-query";
+import { ranBy } from "../../contract/sql/ran.ts";
+import type { SqlStatement } from "../../contract/sql/statements.ts";
+
+/** Why a statement that uses files or programs of the server is refused. */
+export const OF_SERVER =
+  "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
+
+/** Whether a statement uses files or programs of the server. */
+export function reachesServer({ node }: SqlStatement): boolean {
+  return ranBy(node).nodes.some(
+    (each) => "CopyStmt" in each && (each.CopyStmt.is_program === true || each.CopyStmt.filename !== undefined),
+  );
+}
+
+/** The roles and servers whose password a statement has. */
+export function passwordsOf(node: Node): { readonly passwords?: readonly string[] } {
+  const passwords = ranBy(node).nodes.flatMap((each) => {
+    const [statement = {}] = Object.values(each) as unknown as readonly Readonly<Record<string, unknown>>[];
+    const has = /"defname":"password","arg":\{"String":\{"sval":"[^"]/.test(JSON.stringify(statement));
+    if (!has) return [];
+    const role = statement.role ?? statement.user;
+    const name = (role as { readonly rolename?: string } | undefined)?.rolename ?? statement.servername;
+    return [typeof name === "string" ? name : "a role"];
+  });
+  return passwords.length === 0 ? {} : { passwords };
+}
