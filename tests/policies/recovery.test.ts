@@ -199,3 +199,49 @@ it("replicas are spread with constraints that can be satisfied", () => {
   expect(found("workload-spread", deployment(apart))).toEqual([]);
   expect(found("workload-spread", deployment(apart, 3, { rollingUpdate: { maxUnavailable: 0 } }))).toEqual(["server"]);
 });
+
+it("a CronJob runs the declared drill, with the repository", () => {
+  const declared = { name: "monthly", kind: "drill", schedule: "0 4 1 * *", timeZone: "UTC", deadlineMinutes: 45 };
+  const variable = (name: string) => ({ name, value: "x" });
+  const judge = (spec: Inputs, pod: Inputs = {}) =>
+    found(
+      "backup-drills-run",
+      resource("exai:backups:DrillSchedule", declared, { name: "drill" }),
+      resource("kubernetes:batch/v1:CronJob", {
+        spec: {
+          schedule: "0 4 1 * *",
+          timeZone: "UTC",
+          concurrencyPolicy: "Forbid",
+          jobTemplate: {
+            spec: {
+              template: {
+                spec: {
+                  initContainers: [
+                    {
+                      command: ["exai-dumps"],
+                      args: ["fetch"],
+                      env: [variable("RESTIC_REPOSITORY"), variable("RESTIC_PASSWORD_FILE")],
+                    },
+                  ],
+                  containers: [
+                    { command: ["exai-dumps"], args: ["drill"], env: [{ name: "DRILL_NAME", value: "monthly" }] },
+                  ],
+                  ...pod,
+                },
+              },
+            },
+          },
+          ...spec,
+        },
+      }),
+    );
+  expect(judge({})).toEqual([]);
+  expect(judge({ schedule: "0 5 1 * *" })).toEqual(["drill"]);
+  expect(judge({ timeZone: null })).toEqual(["drill"]);
+  expect(judge({ suspend: true })).toEqual(["drill"]);
+  expect(judge({ concurrencyPolicy: "Allow" })).toEqual(["drill"]);
+  expect(judge({}, { containers: [{ command: ["true"] }] })).toEqual(["drill"]);
+  expect(
+    judge({}, { initContainers: [{ command: ["exai-dumps"], args: ["fetch"], env: [variable("HOME")] }] }),
+  ).toEqual(["drill"]);
+});

@@ -1,4 +1,5 @@
 import type { Rule } from "../../model/rule.ts";
+import { drillJobs } from "./drill-jobs.ts";
 import { drills } from "./drills.ts";
 import { encryption } from "./encryption.ts";
 import { failureDomain } from "./failure-domain.ts";
@@ -23,6 +24,7 @@ export const BACKUP_RULES: readonly Rule[] = [
   retention,
   recoveryPoint,
   drills,
+  drillJobs,
   failureDomain,
   encryption,
   backedUpVolumes,
