@@ -6,7 +6,7 @@ import { userName } from "../../contract/machine/user.ts";
 import { timed } from "../../contract/timed.ts";
 import { applyMigrations, migrationStatus, type ApplyOptions } from "../migrations/apply.ts";
 import type { LockWait } from "../migrations/locks.ts";
-import { FileLeaseStore } from "../rollout/local/file-lease.ts";
+import type { LeaseStore } from "../rollout/ports/lease.ts";
 import { compareFacts } from "../schema-facts/compare.ts";
 import { readFacts, type SchemaFacts } from "../schema-facts/read.ts";
 import type { BranchHost, RunningCopy } from "./host.ts";
@@ -27,7 +27,7 @@ export interface Branches {
   readonly store: BranchStore;
   readonly host: BranchHost;
   /** Changes of branches exclude each other. */
-  readonly leases: FileLeaseStore;
+  readonly leases: LeaseStore;
   /** Connection string of main's owner. */
   readonly main: string;
   /** How migrations of a new branch wait for locks. */

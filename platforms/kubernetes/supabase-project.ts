@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { BranchApi } from "../../operations/branches/hosted/api.ts";
@@ -6,9 +5,8 @@ import { ClusterRecords } from "../../operations/branches/hosted/cluster-records
 import { HostedBranchHost } from "../../operations/branches/hosted/host.ts";
 import type { Branches } from "../../operations/branches/lifecycle.ts";
 import { BranchStore } from "../../operations/branches/store.ts";
-import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { lockWaitOf } from "../../operations/migrations/locks.ts";
-import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
+import { BRANCHES_LEASE, KubernetesLeaseStore } from "../../operations/rollout/kubernetes/lease.ts";
 import { accessTo, locate } from "../../operations/supabase/compare.ts";
 import type { HostedProject } from "../../operations/supabase/pitr.ts";
 import { wantedProject, type ProjectPlace, type WantedProject } from "../../operations/supabase/wanted.ts";
@@ -30,12 +28,13 @@ export async function hostedBranches(declared: DeclaredStack, signal: AbortSigna
   const [main, verify] = await Promise.all([verifiedDatabase(declared), verifierOf(declared)]);
   // Supabase makes branches of a production project alone.
   const mainIsBranch = place?.kind === "branch";
+  const cluster = clusterOf(settings);
   const api = new BranchApi(mainIsBranch ? place.parent : ref, { ...access, signal });
   return {
     stack,
-    store: new BranchStore(new ClusterRecords(clusterOf(settings)), stack),
+    store: new BranchStore(new ClusterRecords(cluster), stack),
     host: new HostedBranchHost({ stack, api, main, mainIsBranch, verify, signal }),
-    leases: new FileLeaseStore(join(PROJECT_ROOT, ".exai", stack, "branches", "leases")),
+    leases: new KubernetesLeaseStore(cluster, { name: BRANCHES_LEASE }),
     main,
     locks: lockWaitOf(settings),
   };

@@ -5,11 +5,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** As far as an API server is asked about ConfigMaps: versions, conflicts, and answers that do not come. */
+/** As far as an API server is asked about ConfigMaps and Leases: versions, conflicts, and answers that do not come. */
 export interface ConfigMaps {
   /** Path of a kubeconfig whose only context is `test`. */
   readonly kubeconfig: string;
-  /** The data of each, by `<namespace>/<name>`. */
+  /** The data of each ConfigMap, by `<namespace>/<name>`. */
   readonly data: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** How often a write met a newer version. */
   readonly conflicts: number;
@@ -20,8 +20,16 @@ export interface ConfigMaps {
 
 interface Stored {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly resourceVersion: string };
-  readonly data: Record<string, string>;
+  /** Of a ConfigMap. */
+  readonly data?: Record<string, string>;
 }
+
+/** Kinds by the path of their API. */
+const KINDS: Readonly<Record<string, { readonly groupVersion: string; readonly name: string; readonly kind: string }>> =
+  {
+    "/api/v1": { groupVersion: "v1", name: "configmaps", kind: "ConfigMap" },
+    "/apis/coordination.k8s.io/v1": { groupVersion: "coordination.k8s.io/v1", name: "leases", kind: "Lease" },
+  };
 
 export async function startConfigMaps(): Promise<ConfigMaps> {
   const stored = new Map<string, Stored>();
@@ -36,9 +44,10 @@ export async function startConfigMaps(): Promise<ConfigMaps> {
       say(code, { kind: "Status", apiVersion: "v1", status: "Failure", code, message });
     };
     const { pathname } = new URL(request.url ?? "/", "http://api");
-    if (pathname === "/api/v1") {
-      const resources = [{ name: "configmaps", kind: "ConfigMap", namespaced: true, verbs: [] }];
-      say(200, { kind: "APIResourceList", groupVersion: "v1", resources });
+    const asked = KINDS[pathname];
+    if (asked !== undefined) {
+      const { groupVersion, ...resource } = asked;
+      say(200, { kind: "APIResourceList", groupVersion, resources: [{ ...resource, namespaced: true, verbs: [] }] });
       return;
     }
     if (state.mood === "is silent") return;
@@ -46,10 +55,11 @@ export async function startConfigMaps(): Promise<ConfigMaps> {
       refuse(403, "configmaps is forbidden");
       return;
     }
-    const [, namespace = "", name = ""] =
-      /^\/api\/v1\/namespaces\/([^/]+)\/configmaps(?:\/([^/]+))?$/.exec(pathname) ?? [];
+    const [, path = "", namespace = "", plural = "", name = ""] =
+      /^(.+)\/namespaces\/([^/]+)\/(configmaps|leases)(?:\/([^/]+))?$/.exec(pathname) ?? [];
+    const type = { apiVersion: KINDS[path]?.groupVersion, kind: KINDS[path]?.kind };
     const given = body === "" || request.method === "DELETE" ? undefined : (JSON.parse(body) as Stored);
-    const key = `${namespace}/${given?.metadata.name ?? name}`;
+    const key = `${plural}/${namespace}/${given?.metadata.name ?? name}`;
     const present = stored.get(key);
     if (request.method === "DELETE") {
       if (stored.delete(key)) say(200, { kind: "Status", apiVersion: "v1", status: "Success" });
@@ -58,7 +68,7 @@ export async function startConfigMaps(): Promise<ConfigMaps> {
     }
     if (given === undefined) {
       if (present === undefined) refuse(404, "not found");
-      else say(200, { apiVersion: "v1", kind: "ConfigMap", ...present });
+      else say(200, { ...present, ...type });
       return;
     }
     const fits =
@@ -72,7 +82,7 @@ export async function startConfigMaps(): Promise<ConfigMaps> {
     }
     version += 1;
     stored.set(key, { ...given, metadata: { ...given.metadata, namespace, resourceVersion: String(version) } });
-    say(200, { apiVersion: "v1", kind: "ConfigMap", ...stored.get(key) });
+    say(200, { ...stored.get(key), ...type });
   }
 
   const server = createServer((request, response) => {
@@ -97,7 +107,14 @@ export async function startConfigMaps(): Promise<ConfigMaps> {
   writeFileSync(kubeconfig, JSON.stringify(content));
   return Object.defineProperties(state as unknown as ConfigMaps, {
     kubeconfig: { value: kubeconfig },
-    data: { get: () => Object.fromEntries([...stored].map(([key, { data }]) => [key, data])) },
+    data: {
+      get: () =>
+        Object.fromEntries(
+          [...stored].flatMap(([key, { data }]) =>
+            data === undefined ? [] : [[key.replace("configmaps/", ""), data]],
+          ),
+        ),
+    },
     close: {
       value: async () => {
         server.closeAllConnections();

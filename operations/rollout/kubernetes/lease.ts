@@ -6,8 +6,11 @@ import { currentUser, isGone, ownIdentity, type ProcessIdentity } from "../host/
 import { ConflictError, type Cluster } from "./cluster.ts";
 import type { Found, Lease as LeaseObject } from "./api-types.ts";
 
-/** Name of the Lease, in the stack's namespace. */
+/** Name of the rollout's Lease, in the stack's namespace. */
 export const LEASE_NAME = "exai-rollout";
+
+/** Name of the Lease of what changes branches of the stack's database. */
+export const BRANCHES_LEASE = "exai-branches";
 
 /** Seconds after its last renewal at which a lease expires; Kubernetes' controllers use the same. */
 const LEASE_SECONDS = 15;
@@ -21,10 +24,12 @@ const API = "coordination.k8s.io/v1";
 const HOLDER = "exai.holder";
 
 export interface KubernetesLeaseOptions {
+  /** Name of the Lease. @default that of the rollout */
+  readonly name?: string;
   /** @default 15 */
   readonly seconds?: number;
-  /** The highest token that has written journal or routes: a Lease that was deleted must not start below it. */
-  readonly floor: () => Promise<number>;
+  /** The highest token that has written journal or routes: a Lease that was deleted must not start below it. @default 0 */
+  readonly floor?: () => Promise<number>;
 }
 
 /**
@@ -36,13 +41,15 @@ export interface KubernetesLeaseOptions {
  */
 export class KubernetesLeaseStore implements LeaseStore {
   readonly #cluster: Cluster;
+  readonly #name: string;
   readonly #seconds: number;
   readonly #floor: () => Promise<number>;
 
-  constructor(cluster: Cluster, options: KubernetesLeaseOptions) {
+  constructor(cluster: Cluster, options: KubernetesLeaseOptions = {}) {
     this.#cluster = cluster;
+    this.#name = options.name ?? LEASE_NAME;
     this.#seconds = options.seconds ?? LEASE_SECONDS;
-    this.#floor = options.floor;
+    this.#floor = options.floor ?? (() => Promise.resolve(0));
   }
 
   async acquire(verb: string): Promise<Lease> {
@@ -76,7 +83,7 @@ export class KubernetesLeaseStore implements LeaseStore {
         apiVersion: API,
         kind: "Lease",
         metadata: {
-          ...(current?.metadata ?? { name: LEASE_NAME, namespace: this.#cluster.namespace }),
+          ...(current?.metadata ?? { name: this.#name, namespace: this.#cluster.namespace }),
           annotations: { ...current?.metadata.annotations, [HOLDER]: JSON.stringify(mark) },
         },
         spec: {
@@ -158,7 +165,7 @@ export class KubernetesLeaseStore implements LeaseStore {
   }
 
   async #read(): Promise<Found<LeaseObject> | undefined> {
-    return this.#cluster.read<LeaseObject>({ apiVersion: API, kind: "Lease", name: LEASE_NAME });
+    return this.#cluster.read<LeaseObject>({ apiVersion: API, kind: "Lease", name: this.#name });
   }
 }
 
@@ -192,10 +199,12 @@ function holderOf(lease: Found<LeaseObject>): Holder & ProcessIdentity {
 
 function refused(lease: Found<LeaseObject>): UserError {
   const { who, verb, pid } = holderOf(lease);
+  const ofRollout = lease.metadata.name === LEASE_NAME;
+  const expires = `or end that process; the lease expires ${String(durationOf(lease))} s after its last renewal`;
   return new UserError(
     "lock-held",
-    "rollout lease",
+    ofRollout ? "rollout lease" : `lease ${lease.metadata.name}`,
     `${who} holds it: \`${verb}\`, process ${String(pid)}, token ${String(lease.spec?.leaseTransitions)}`,
-    fix`wait until it ends (${command("rollout status")}), or end that process; the lease expires ${durationOf(lease)} s after its last renewal`,
+    ofRollout ? fix`wait until it ends (${command("rollout status")}), ${expires}` : `wait until it ends, ${expires}`,
   );
 }

@@ -4,6 +4,8 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Results } from "../../../cli/results.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
+import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
+import { BRANCHES_LEASE, KubernetesLeaseStore } from "../../../operations/rollout/kubernetes/lease.ts";
 import { applyMigrations } from "../../../operations/migrations/apply.ts";
 import { serializeFacts } from "../../../operations/schema-facts/snapshot.ts";
 import { readFacts } from "../../../operations/schema-facts/read.ts";
@@ -131,6 +133,14 @@ describe("a branch of a hosted database", () => {
     expect(branches).toMatchObject([{ name: "one", withData: false, ageSeconds: expect.any(Number) as number }]);
     const { url } = await result("branch status", ["one", "staging"]);
     expect(url).toContain(`postgres.${project ?? ""}@${pooler.host}:5432/postgres?sslmode=verify-full`);
+  });
+
+  it("is changed by one command at a time, of all machines", async () => {
+    const namespace = Cluster.open({ kubeconfig: cluster.kubeconfig, context: "test", namespace: "hosted" });
+    const lease = await new KubernetesLeaseStore(namespace, { name: BRANCHES_LEASE }).acquire("branch merge");
+    const refused = await last(["delete", "one", "staging", "--yes"], 3);
+    expect(refused).toMatchObject({ code: "lock-held", where: "lease exai-branches" });
+    await lease.release();
   });
 
   it("passes the 22 tests", async () => {
