@@ -12,6 +12,7 @@ const PINS: Readonly<Record<string, readonly string[]>> = {
     "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
   ],
   // As in go.sum.
+  "github.com/prometheus/alertmanager@v0.25.0": ["h1:vbXKUR6PYRiZPRIKfmXaG+dmCKG52RtPL4Btl8hQGvg="],
   "github.com/prometheus/prometheus@v0.305.0": ["h1:UO/LsM32/E9yBDtvQj8tN+WwhbyWKR10lO35vmFLx0U="],
 };
 

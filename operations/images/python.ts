@@ -36,6 +36,21 @@ export async function pipDownload(
   );
 }
 
+/** Fetches a file, by the proxy of the environment if there is one. Throws a `UserError` when it cannot. */
+export async function download(
+  url: string,
+  file: string,
+  what: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const program = `import sys, urllib.request, shutil
+with urllib.request.urlopen(sys.argv[1], timeout=60) as answer, open(sys.argv[2], "wb") as file: shutil.copyfileobj(answer, file)`;
+  const ran = await python(["-c", program, url, file], what, signal);
+  if (ran.code === 0) return;
+  const reason = ran.stderr.trim().split("\n").at(-1) ?? "";
+  throw new UserError("unavailable", what, `cannot be fetched: ${reason}`, `check 'curl --location ${url}'`);
+}
+
 /** Unpacks a zip file, or one member of it, into a folder. Throws a `UserError` when it cannot. */
 export async function unzip(
   archive: string,

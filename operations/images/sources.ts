@@ -1,6 +1,7 @@
 import { chmod, cp, readdir, readFile, rename } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { KUBERNETES_PROMETHEUS, IMAGE_LABELS, LOCAL_IMAGES } from "../../contract/images.ts";
+import { ALERTMANAGER_MODULE, alertmanagerPages } from "./alertmanager.ts";
 import type { ImageBuild } from "./build.ts";
 import { objectStore } from "./object-store.ts";
 import { PROJECT_ROOT } from "./paths.ts";
@@ -37,7 +38,20 @@ function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {};
 }
 
-function debianSource(target: string, debianPackage: string): ImageSource {
+/** What a stand-in from Debian has besides the package's files. */
+interface Extra {
+  /** Decides its content. */
+  readonly content: string;
+  stage(directory: string, signal?: AbortSignal): Promise<void>;
+}
+
+/** The web pages, which Debian's package does not have. */
+const ALERTMANAGER_PAGES: Extra = {
+  content: ALERTMANAGER_MODULE,
+  stage: (directory, signal) => alertmanagerPages(join(directory, "pages"), signal),
+};
+
+function debianSource(target: string, debianPackage: string, extra?: Extra): ImageSource {
   const standIn = `debian:${debianPackage}`;
   const directory = join(STAND_INS, "debian");
   return {
@@ -48,8 +62,11 @@ function debianSource(target: string, debianPackage: string): ImageSource {
       target,
       buildArgs: { BASE: base },
       labels: { [IMAGE_LABELS.standIn]: standIn },
-      content: await contentOf(directory),
-      stage: (stage) => cp(directory, stage, { recursive: true }),
+      content: [...(await contentOf(directory)), ...(extra === undefined ? [] : [extra.content])],
+      stage: async (stage) => {
+        await cp(directory, stage, { recursive: true });
+        await extra?.stage(stage, signal);
+      },
       network: true,
       ...signalOf(signal),
     }),
@@ -151,7 +168,8 @@ export function sourceOf(reference: string): ImageSource | undefined {
     return moduleVersion(release) === undefined ? undefined : prometheusSource(release);
   }
   if (repository === "prom/prometheus") return debianSource("prometheus", "prometheus");
-  if (repository === "prom/alertmanager") return debianSource("alertmanager", "prometheus-alertmanager");
+  if (repository === "prom/alertmanager")
+    return debianSource("alertmanager", "prometheus-alertmanager", ALERTMANAGER_PAGES);
   if (repository.endsWith("/postgres-exporter"))
     return debianSource("postgres-exporter", "prometheus-postgres-exporter");
   return undefined;

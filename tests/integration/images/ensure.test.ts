@@ -149,7 +149,17 @@ describe("monitoring images", () => {
         await docker(["exec", name, ...tool]);
         const page = (path: string) =>
           docker(["exec", name, "wget", "-q", "-O", "-", `http://127.0.0.1:${port}${path}`]);
-        for (const [, path = ""] of (await page("/")).matchAll(/(?:src|href)="(\/[^"]*)"/g)) await page(path);
+        const first = await page("/");
+        expect(first).not.toMatch(/does not include a web\s+application/);
+        const parts = [...first.matchAll(/(?:src|href)="(?![a-z]+:)([^"#]+)"/g)];
+        const paths = parts.map(([, part = ""]) => new URL(part, "http://pages").pathname);
+        expect(paths).toContainEqual(expect.stringMatching(/\.js$/));
+        for (const path of paths) {
+          const content = await page(path);
+          // Alertmanager's script asks for the styles.
+          if (path === "/script.js")
+            for (const [style] of content.matchAll(/lib\/[\w./-]+\.css/g)) await page(`/${style}`);
+        }
       } finally {
         await docker(["rm", "--force", "--volumes", name]);
         await tryDocker(["volume", "rm", "--force", name]);
