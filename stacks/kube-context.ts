@@ -3,39 +3,80 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../contract/errors.ts";
+import { suggestion } from "../contract/nearest.ts";
 import type { Settings } from "./settings.ts";
 
 /**
  * Checks that the kubeconfig has the context of a stack. Without it the provider of the engine previews a new stack, and an `up` makes
  * the part of it that is not on the cluster.
  *
- * @throws UserError
+ * @throws UserError if a file cannot be read, or there is none, or it does not have the context
  */
 export function requireContext({ environment, kubeconfig, kubeContext = "" }: Settings): void {
   if (environment === "local") return;
-  const contexts = contextsOf(kubeconfig);
-  if (contexts.includes(kubeContext)) return;
-  throw new UserError(
-    "invalid-setting",
-    `exai:kubeContext ${kubeContext}`,
-    `the kubeconfig has no such context; it has: ${contexts.length === 0 ? "none" : contexts.join(", ")}`,
-    "export KUBECONFIG=<path of the kubeconfig that has it>",
+  const files = kubeconfigFiles(kubeconfig);
+  if (files.length === 0) throw noKubeconfig();
+  const contexts = files.flatMap(contextsOf);
+  if (!contexts.includes(kubeContext)) throw noContext(kubeContext, files, contexts);
+}
+
+/** The files of a kubeconfig: the given one, those of KUBECONFIG, or `~/.kube/config`; empty if there is none of the home. */
+export function kubeconfigFiles(path: string | undefined): readonly string[] {
+  if (path !== undefined) return [path.replace(/^~(?=\/)/, homedir())];
+  const named = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
+  // Of several files, kubectl leaves out those that do not exist.
+  const present = named.filter((file) => existsSync(file));
+  if (named.length > 0) return present.length > 0 ? present : named;
+  const usual = join(homedir(), ".kube/config");
+  return existsSync(usual) ? [usual] : [];
+}
+
+export function noKubeconfig(): UserError {
+  return new UserError(
+    "not-found",
+    join(homedir(), ".kube/config"),
+    "does not exist, and neither KUBECONFIG nor exai:kubeconfig names another kubeconfig",
+    "export KUBECONFIG=<path of the kubeconfig>",
   );
 }
 
-/** Names of the contexts, in the order in which kubectl looks for the file. */
-function contextsOf(kubeconfig: string | undefined): readonly string[] {
-  const home = (path: string) => path.replace(/^~(?=\/)/, homedir());
-  const variable = process.env.KUBECONFIG ?? "";
-  const paths =
-    kubeconfig === undefined
-      ? variable === ""
-        ? [join(homedir(), ".kube/config")]
-        : variable.split(delimiter).filter((path) => path !== "")
-      : [home(kubeconfig)];
-  return paths.flatMap((path) => {
-    if (!existsSync(path)) return [];
-    const file = parse(readFileSync(path, "utf8")) as { contexts?: readonly { name?: unknown }[] } | null;
-    return (file?.contexts ?? []).map(({ name }) => String(name));
-  });
+/** The error of files that do not have a context. */
+export function noContext(context: string, files: readonly string[], known: readonly string[]): UserError {
+  return new UserError(
+    "invalid-setting",
+    `exai:kubeContext ${context}`,
+    `${files.join(", ")} has no such context${suggestion(context, known)}; it has: ${known.join(", ") || "none"}`,
+    "kubectl config get-contexts; then set exai:kubeContext to one of them, or export KUBECONFIG=<file that has it>",
+  );
+}
+
+/** The error of a file that cannot be read as a kubeconfig. */
+export function unreadableKubeconfig(file: string, cause: unknown): UserError {
+  const [code, problem, fix] = faultOf(file, cause as Partial<NodeJS.ErrnoException>);
+  return new UserError(code, file, problem, fix, { cause });
+}
+
+function faultOf(file: string, { code, message = "" }: Partial<NodeJS.ErrnoException>) {
+  switch (code) {
+    case "ENOENT":
+      return ["not-found", "there is no such kubeconfig", "export KUBECONFIG=<path of the kubeconfig>"] as const;
+    case "EACCES":
+      return ["permission-denied", "this user cannot read the kubeconfig", `sudo chown "$USER" ${file}`] as const;
+    default: {
+      const why = message.split("\n")[0] ?? "";
+      return ["invalid-file", `is not a kubeconfig (${why})`, `kubectl --kubeconfig ${file} config view`] as const;
+    }
+  }
+}
+
+/** Names of the contexts of a file. */
+function contextsOf(file: string): readonly string[] {
+  try {
+    const { contexts } = (parse(readFileSync(file, "utf8")) ?? {}) as { contexts?: unknown };
+    const list = contexts ?? [];
+    if (!Array.isArray(list)) throw new Error("contexts is not a list");
+    return list.map((each: { name?: unknown }) => String(each.name));
+  } catch (cause) {
+    throw unreadableKubeconfig(file, cause);
+  }
 }

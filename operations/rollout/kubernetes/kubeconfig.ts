@@ -1,10 +1,6 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
-import { UserError } from "../../../contract/errors.ts";
-import { suggestion } from "../../../contract/nearest.ts";
-import { errorCode } from "../host/durable-files.ts";
+import { kubeconfigFiles, noContext, noKubeconfig, unreadableKubeconfig } from "../../../stacks/kube-context.ts";
 
 /** Kubernetes puts it into every pod that has an account. */
 const POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -18,7 +14,7 @@ const POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
  */
 export function kubeConfig(path: string | undefined, context: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  const files = filesOf(path);
+  const files = kubeconfigFiles(path);
   const [first, ...others] = files;
   if (first !== undefined) {
     load(config, first);
@@ -32,33 +28,14 @@ export function kubeConfig(path: string | undefined, context: string | undefined
       config.mergeConfig(next, config.getCurrentContext() !== "");
     }
   } else if (existsSync(POD_TOKEN)) config.loadFromCluster();
-  else
-    throw new UserError(
-      "not-found",
-      join(homedir(), ".kube/config"),
-      "does not exist, and neither KUBECONFIG nor exai:kubeconfig names another kubeconfig",
-      "export KUBECONFIG=<path of the kubeconfig>",
-    );
+  else throw noKubeconfig();
   if (context === undefined) return config;
   if (config.getContextObject(context) === null) {
     const known = config.contexts.map(({ name }) => name);
-    throw new UserError(
-      "invalid-setting",
-      `exai:kubeContext ${context}`,
-      `${files.join(", ")} has no such context${suggestion(context, known)}; it has: ${known.join(", ") || "none"}`,
-      "kubectl config get-contexts; then set exai:kubeContext to one of them, or export KUBECONFIG=<file that has it>",
-    );
+    throw noContext(context, files, known);
   }
   config.setCurrentContext(context);
   return config;
-}
-
-function filesOf(path: string | undefined): readonly string[] {
-  if (path !== undefined) return [path.replace(/^~(?=\/)/, homedir())];
-  const named = (process.env.KUBECONFIG ?? "").split(delimiter).filter(Boolean);
-  if (named.length > 0) return named;
-  const usual = join(homedir(), ".kube/config");
-  return existsSync(usual) ? [usual] : [];
 }
 
 function load(config: KubeConfig, file: string): void {
@@ -66,20 +43,6 @@ function load(config: KubeConfig, file: string): void {
     accessSync(file, constants.R_OK);
     config.loadFromFile(file);
   } catch (cause) {
-    const [code, problem, fix] = faultOf(file, cause);
-    throw new UserError(code, file, problem, fix, { cause });
-  }
-}
-
-function faultOf(file: string, cause: unknown): readonly [UserError["code"], string, string] {
-  switch (errorCode(cause)) {
-    case "ENOENT":
-      return ["not-found", "there is no such kubeconfig", "export KUBECONFIG=<path of the kubeconfig>"];
-    case "EACCES":
-      return ["permission-denied", "this user cannot read the kubeconfig", `sudo chown "$USER" ${file}`];
-    default: {
-      const why = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-      return ["invalid-file", `is not a kubeconfig (${why})`, `kubectl --kubeconfig ${file} config view`];
-    }
+    throw unreadableKubeconfig(file, cause);
   }
 }

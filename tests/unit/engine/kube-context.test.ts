@@ -1,7 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+// cspell:ignore regid reuid setpriv
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { runProgram } from "../../../operations/docker/process.ts";
+import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { requireContext } from "../../../stacks/kube-context.ts";
 import { parseSettings } from "../../../stacks/settings.ts";
 import { plainSource } from "../../../stacks/settings/source.ts";
@@ -37,10 +40,68 @@ test("the context of a stack is one of the file that the settings or the environ
   }).toThrow(/has no such context; it has: two/);
 });
 
-test("no file, or no context in it, is refused; a local stack needs none", () => {
-  vi.stubEnv("KUBECONFIG", join(folder, "missing"));
-  expect(() => {
-    check("one");
-  }).toThrow(/has no such context; it has: none/);
+/** The error of a kubeconfig, with its place, message and fix. */
+const refusal = (kubeconfig?: string): unknown => {
+  try {
+    check("one", kubeconfig === undefined ? {} : { kubeconfig });
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+test.each([
+  ["of KUBECONFIG", true],
+  ["of the settings", false],
+])("a file %s that does not exist is named, with the fix", (_, byVariable) => {
+  const path = join(folder, "missing");
+  vi.stubEnv("KUBECONFIG", byVariable ? path : join(folder, "one"));
+  expect(refusal(byVariable ? undefined : path)).toMatchObject({
+    ...{ code: "not-found", where: path, message: "there is no such kubeconfig" },
+    fix: { parts: ["export KUBECONFIG=<path of the kubeconfig>"] },
+  });
+});
+
+test("without a file in the home, that place is named", () => {
+  vi.stubEnv("KUBECONFIG", "");
+  vi.stubEnv("HOME", folder);
+  expect(refusal()).toMatchObject({ code: "not-found", where: join(folder, ".kube/config") });
+});
+
+test.each([
+  ["a folder", undefined, /EISDIR/],
+  ["broken YAML", "contexts: [", /is not a kubeconfig \(.+\)/],
+  ["contexts that are no list", "contexts: 1", /contexts is not a list/],
+])("what is no kubeconfig is named, with the problem: %s", (_, text, problem) => {
+  const path = join(folder, "broken");
+  if (text === undefined) mkdirSync(path);
+  else writeFileSync(path, text);
+  expect(refusal(path)).toMatchObject({
+    ...{ code: "invalid-file", where: path, message: expect.stringMatching(problem) as string },
+    fix: { parts: [`kubectl --kubeconfig ${path} config view`] },
+  });
+});
+
+/** Root reads every file, so the program runs as a user that owns nothing. */
+test.runIf(process.getuid?.() === 0)("a file that another user owns is named, with the fix", async () => {
+  const path = join(folder, "one");
+  chmodSync(folder, 0o755);
+  chmodSync(path, 0o600);
+  const module = join(PROJECT_ROOT, "stacks/kube-context.ts");
+  const script = `const { requireContext } = await import(${JSON.stringify(module)});
+    try { requireContext({ environment: "prod", kubeconfig: ${JSON.stringify(path)}, kubeContext: "one" }); }
+    catch ({ code, where, fix }) { console.log(JSON.stringify({ code, where, fix })); }`;
+  const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+  const ran = await runProgram("setpriv", [...user, process.execPath, "--input-type=module", "-e", script]);
+  expect(JSON.parse(ran.stdout)).toEqual({
+    ...{ code: "permission-denied", where: path, fix: [`sudo chown "$USER" ${path}`] },
+  });
+});
+
+test("a file without contexts is named; a local stack needs none", () => {
+  const path = join(folder, "empty");
+  writeFileSync(path, "");
+  vi.stubEnv("KUBECONFIG", path);
+  expect(refusal()).toMatchObject({ message: `${path} has no such context; it has: none` });
   requireContext(parseSettings("local", plainSource({})));
 });
