@@ -12,12 +12,12 @@ import { RULES } from "../../policies/rules/index.ts";
 import type { Overrides } from "../../platforms/declared.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { resultOf, type Verb } from "../events.ts";
-import { withOverrides, type Register, type SetFlags } from "./command.ts";
+import { stacksOf, withOverrides, withStackOption, type Register, type SetFlags } from "./command.ts";
 import { EXIT_OF, projectExceptions, reported, withReport, type ReportOptions } from "./plan.ts";
 
 /** audit: whether the policies allow what is deployed. */
 export const registerAudit: Register = (program, run) => {
-  withReport(
+  const audits = withStackOption(
     withOverrides(
       program
         .command("audit")
@@ -25,7 +25,9 @@ export const registerAudit: Register = (program, run) => {
         .argument("[stack]", "stack whose state is read from the engine")
         .option("--state <file>", "read the state from a file of pulumi stack export instead"),
     ),
-  ).action(async (stack: string | undefined, flags: AuditOptions & SetFlags) => {
+  );
+  withReport(audits).action(async (_typed: string | undefined, flags: AuditOptions & SetFlags & { stack?: string }) => {
+    const [stack] = stacksOf(audits, audits.args, flags.stack);
     await run(() => audit(stack, flags.set ?? {}, flags));
   });
 };

@@ -22,13 +22,14 @@ export function withOverrides(command: Command): Command {
 
 /** Adds what names the stack, `local` by default, and `--set`: an argument, or the `--stack` that every verb has. */
 export function onStack(command: Command, stacks = "local, staging or prod"): Command {
-  return withOverrides(command.argument("[stack]", stacks, "local"))
-    .option("--stack <stack>", "the same as the argument")
-    .hook("preAction", (declaring, action) => {
+  return withStackOption(withOverrides(command.argument("[stack]", stacks, "local"))).hook(
+    "preAction",
+    (declaring, action) => {
       takeFrom(declaring, action);
       const { stack } = action.opts<{ stack?: string }>();
       if (stack !== undefined) action.processedArgs = [...namedBy(action, stack)];
-    });
+    },
+  );
 }
 
 /** Gives a subcommand the options of the same name that its parent, which is a verb as well, has read in its place. */
@@ -40,6 +41,21 @@ function takeFrom(parent: Command, action: Command): void {
   }
 }
 
+/** Adds the `--stack` of a verb whose stack {@link stacksOf} finds. */
+export function withStackOption(command: Command): Command {
+  return command.option("--stack <stack>", "the same as the argument");
+}
+
+/** The stacks that were typed as arguments, or the one that `--stack` names. */
+export function stacksOf(action: Command, typed: readonly string[], stack: string | undefined): readonly string[] {
+  if (stack === undefined) return typed;
+  return typed.length === 0 || (typed.length === 1 && typed[0] === stack) ? [stack] : namedTwice(action, typed, stack);
+}
+
+function namedTwice(action: Command, typed: readonly string[], stack: string): never {
+  return action.error(`error: the stack is named twice: ${typed.join(" ")}, and --stack ${stack}`);
+}
+
 /** The arguments of a verb whose stack `--stack` names: the stack in its place among those that were typed. */
 function namedBy(action: Command, stack: string): readonly string[] {
   const { args, registeredArguments } = action;
@@ -48,7 +64,7 @@ function namedBy(action: Command, stack: string): readonly string[] {
     return args.toSpliced(at, 0, stack);
   }
   if (args.includes(stack)) return args;
-  return action.error(`error: the stack is named twice: ${args.join(" ")}, and --stack ${stack}`);
+  return namedTwice(action, args, stack);
 }
 
 /** Adds `--reason`, which every verb that changes a stack has. */

@@ -26,17 +26,19 @@ import { reportBlocks } from "../format/plan/plan.ts";
 import { writeOutput } from "../output-file.ts";
 import { blocksText } from "../render/blocks.ts";
 import type { PlanFormat, PlanResult } from "../results.ts";
-import type { Register } from "./command.ts";
+import { stacksOf, withStackOption, type Register } from "./command.ts";
 
 /** plan: what would run, and whether the policies allow it. */
 export const registerPlan: Register = (program, run) => {
-  withReport(
+  const plans = withStackOption(
     program
       .command("plan")
       .description("check what would run against the policies, without engine, credentials or state")
       .argument("[stacks...]", "stacks to check (default: every stack file)")
       .addHelpText("after", "\nWith SUPABASE_ACCESS_TOKEN the settings of the Supabase project are compared as well."),
-  ).action(async (stacks: string[], flags: ReportOptions) => {
+  );
+  withReport(plans).action(async (typed: string[], flags: ReportOptions & { stack?: string }) => {
+    const stacks = stacksOf(plans, typed, flags.stack);
     await run(() => plan(stacks, flags));
   });
 };

@@ -1,17 +1,16 @@
 import { openStack } from "../../platforms/stack.ts";
 import type { RenderOptions } from "../run.ts";
 import { session } from "../session.ts";
-import { withOverrides, type Register, type SetFlags } from "./command.ts";
+import { stacksOf, withOverrides, withStackOption, type Register, type SetFlags } from "./command.ts";
 
 /** psql: PostgreSQL's client on the database of a stack. */
 export const registerPsql: Register = (program) => {
-  withOverrides(
-    program
-      .command("psql")
-      .description("open psql on the database of a stack, as its owner")
-      .argument("[stack]", "local, staging or prod (default: local)")
-      .argument("[args...]", "arguments of psql, after --"),
-  )
+  const psql = program
+    .command("psql")
+    .description("open psql on the database of a stack, as its owner")
+    .argument("[stack]", "local, staging or prod (default: local)")
+    .argument("[args...]", "arguments of psql, after --");
+  withStackOption(withOverrides(psql))
     .option("--branch <name>", "a branch of the database")
     .addHelpText(
       "after",
@@ -27,13 +26,10 @@ Examples:
   ./exai psql prod -- --csv --command 'table exai.backup_status'`,
     )
     .action(
-      async (
-        _stack: string | undefined,
-        _args: string[],
-        flags: SetFlags & { branch?: string },
-        { args }: { args: string[] },
-      ) => {
-        const [stack, words] = stackAndRest(args, process.argv);
+      async (_stack: string | undefined, _args: string[], flags: SetFlags & { branch?: string; stack?: string }) => {
+        const [typed, given] = aroundDashes(psql.args, process.argv);
+        const [stack = "local", ...more] = stacksOf(psql, typed, flags.stack);
+        const words = [...more, ...given];
         const { signal } = new AbortController();
         await session(program.opts<RenderOptions>(), (terminal) =>
           openStack(stack, flags.set).psql({ args: words, branch: flags.branch, terminal, signal }),
@@ -42,10 +38,12 @@ Examples:
     );
 };
 
-/** The stack, and what follows `--`: commander does not say which operands do. */
-export function stackAndRest(operands: readonly string[], argv: readonly string[]): [string, readonly string[]] {
+/** What was typed before `--` and after it: commander does not say which operands were. */
+export function aroundDashes(
+  operands: readonly string[],
+  argv: readonly string[],
+): readonly [before: readonly string[], after: readonly string[]] {
   const dashes = argv.indexOf("--");
   const before = dashes === -1 ? operands.length : operands.length - (argv.length - dashes - 1);
-  const [stack = "local", ...more] = operands.slice(0, before);
-  return [stack, [...more, ...operands.slice(before)]];
+  return [operands.slice(0, before), operands.slice(before)];
 }

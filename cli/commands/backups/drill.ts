@@ -11,7 +11,6 @@ import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } fr
 export const registerDrill: Register = (program, run) => {
   const drill = program.command("drill").description("restore for real, prove the data, and measure RTO and RPO");
   withReason(onStack(drill))
-    .option("--target <stack>", "the same as the argument")
     .addHelpText(
       "after",
       `
@@ -21,9 +20,9 @@ On a cluster a Job restores the newest dump into a scratch server; RPO is the ag
 
 Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
     )
-    .action(async (named: string, flags: SetFlags & ReasonFlag & { target?: string }) => {
+    .action(async (stack: string, flags: SetFlags & ReasonFlag) => {
       await run((signal) => {
-        const opened = openStack(flags.target ?? named, flags.set);
+        const opened = openStack(stack, flags.set);
         const work = async function* (): Verb {
           return opened.hosted === undefined
             ? yield* runDrill((await opened.database({ signal })).url, { signal })

@@ -3,16 +3,8 @@ import { UserError } from "../../../contract/errors.ts";
 import { cutover } from "../../../operations/rollout/commands/cutover.ts";
 import { resultOf } from "../../events.ts";
 import { rolloutExit } from "../../exit-codes.ts";
-import type { Register } from "../command.ts";
-import {
-  requestOf,
-  runOnRollout,
-  withCutover,
-  withStack,
-  type CutoverOptions,
-  type RolloutFlags,
-  type RolloutWork,
-} from "./options.ts";
+import { onStack, type Register, type SetFlags } from "../command.ts";
+import { requestOf, runOnRollout, withCutover, type CutoverOptions, type RolloutWork } from "./options.ts";
 
 /** cutover: moves the traffic to a new release. */
 export const registerCutover: Register = (program, run) => {
@@ -21,7 +13,7 @@ export const registerCutover: Register = (program, run) => {
     .description("deploy an image into the idle slot and move the traffic to it, step by step")
     .requiredOption("--image <image>", "the release")
     .option("--id-file <file>", "write the rollout's identifier to this file before anything is changed");
-  withStack(withCutover(cutover))
+  onStack(withCutover(cutover))
     .addHelpText(
       "after",
       `
@@ -35,9 +27,9 @@ Examples:
   ./exai rollout plan --image exai/reference-server:1.1.0
   ./exai cutover --image exai/reference-server:1.1.0 --steps 10,50,100 --hold 30s --reason "release 1.1.0"`,
     )
-    .action(async (flags: RolloutFlags & CutoverFlags) => {
+    .action(async (stack: string, flags: SetFlags & CutoverFlags) => {
       const change = { verb: "cutover", subject: flags.image, reason: flags.reason } as const;
-      await runOnRollout(run, flags, () => cutoverWork(flags), { deploys: true }, change);
+      await runOnRollout(run, { ...flags, stack }, () => cutoverWork(flags), { deploys: true }, change);
     });
 };
 

@@ -8,7 +8,7 @@ import type { RolloutKind } from "../../../platforms/platform.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import type { Verb } from "../../events.ts";
 import { audited, type Change } from "../../audited.ts";
-import { withOverrides, withReason, type Run, type SetFlags } from "../command.ts";
+import { withReason, type Run, type SetFlags } from "../command.ts";
 
 /** The options of every verb on a rollout. */
 export interface RolloutFlags extends SetFlags {
@@ -47,11 +47,6 @@ export function withCutover(command: Command): Command {
       .option("--skip-hooks", "run none of the hooks of exai:rolloutHooks")
       .option("--approve", "wait for ./exai rollout promote before the release gets all users"),
   );
-}
-
-/** Adds `--stack` and `--set`. */
-export function withStack(command: Command): Command {
-  return withOverrides(command.option("--stack <stack>", "local, staging or prod", "local"));
 }
 
 /** What is done on a rollout, with its options already checked. */

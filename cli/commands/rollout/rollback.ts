@@ -6,8 +6,8 @@ import { rollback, type RollbackRequest } from "../../../operations/rollout/comm
 import type { RolloutContext } from "../../../operations/rollout/ports/context.ts";
 import { resultOf } from "../../events.ts";
 import { rolloutExit } from "../../exit-codes.ts";
-import { withReason, type Register } from "../command.ts";
-import { runOnRollout, withStack, type RolloutFlags, type RolloutWork } from "./options.ts";
+import { onStack, withReason, type Register, type SetFlags } from "../command.ts";
+import { runOnRollout, type RolloutWork } from "./options.ts";
 
 /** rollback: moves the traffic back to the previous release. */
 export const registerRollback: Register = (program, run) => {
@@ -17,7 +17,7 @@ export const registerRollback: Register = (program, run) => {
     .option("--to <release>", "a release of ./exai releases: its image, tag, digest or rollout")
     .option("--keep-sessions", "keep MCP sessions and connections on the slot that loses its users", false)
     .option("--accept-schema", "roll back although the schema is newer than the old release declares", false);
-  withStack(withReason(command))
+  onStack(withReason(command))
     .addHelpText(
       "after",
       `
@@ -32,11 +32,11 @@ Examples:
   ./exai rollback --reason "orders fail"
   ./exai rollback --to 1.0.0 --reason "invoices are wrong since 1.1.0"`,
     )
-    .action(async (flags: RolloutFlags & RollbackFlags) => {
+    .action(async (stack: string, flags: SetFlags & RollbackFlags) => {
       const work: RolloutWork = (context) => resultOf("rollback", rollbackTo(context, flags), rolloutExit);
       const kind = flags.to === undefined ? { urgent: true } : { deploys: true };
       const change = { verb: "rollback", subject: flags.to, reason: flags.reason } as const;
-      await runOnRollout(run, flags, () => work, kind, change);
+      await runOnRollout(run, { ...flags, stack }, () => work, kind, change);
     });
 };
 

@@ -21,14 +21,13 @@ import { resultOf, type CliEvent } from "../../events.ts";
 import { planExit, rolloutExit, statusExit, watchExit } from "../../exit-codes.ts";
 import type { RolloutKind } from "../../../platforms/platform.ts";
 import { CHANGING, type Change } from "../../audited.ts";
-import { countOf, withReason, type Register } from "../command.ts";
+import { countOf, onStack, withOverrides, withReason, type Register } from "../command.ts";
 import { isSlot } from "../../../contract/slots.ts";
 import { testerLink } from "../../../operations/rollout/commands/tester-link.ts";
 import {
   requestOf,
   runOnRollout,
   withCutover,
-  withStack,
   type CutoverOptions,
   type RolloutFlags,
   type RolloutWork,
@@ -164,11 +163,13 @@ export const registerRollout: Register = (program, run) => {
   for (const [name, action] of Object.entries(ACTIONS) as [RolloutAction, Action][]) {
     const each = rollout.command(name).description(action.description);
     action.options?.(each);
-    withStack(each)
+    // The argument of `history` is a rollout.
+    const named = name !== "history";
+    (named ? onStack(each) : withOverrides(each.option("--stack <stack>", "local, staging or prod", "local")))
       .addHelpText("after", action.help)
       .action(async () => {
-        const options = each.opts<RolloutFlags & RolloutOptions>();
-        const flags = { ...options, rollout: each.args[0] ?? options.rollout };
+        const [argument] = each.processedArgs as readonly (string | undefined)[];
+        const flags = { ...each.opts<RolloutFlags & RolloutOptions>(), [named ? "stack" : "rollout"]: argument };
         await runOnRollout(run, flags, () => rolloutWork(name, flags), action.kind, changeOf(name, flags));
       });
   }

@@ -1,6 +1,11 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
-import { kubeconfigFiles, noContext, noKubeconfig, unreadableKubeconfig } from "../../../stacks/kube-context.ts";
+import {
+  kubeconfigFiles,
+  noContext,
+  noKubeconfig,
+  unreadableKubeconfig,
+} from "../../../contract/machine/kubeconfig.ts";
 
 /** Kubernetes puts it into every pod that has an account. */
 const POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";

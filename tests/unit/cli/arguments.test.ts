@@ -45,7 +45,8 @@ describe("a wrong argument", () => {
     [["rollout", "status", "--every", "1ms", ...local], /--every: "1ms" is too often/],
     [["rollout", "history", "--last", "0", ...local], /--last: "0" is not a number/],
     [["rollout", "finish", "--drain", "x", ...local], /--drain: "x"/],
-    [["rollback", "now", ...local], /too many arguments/],
+    [["rollback", "now", ...local], /Pulumi\.now\.yaml: does not exist/],
+    [["rollout", "pause", "local", "more", ...local], /too many arguments/],
     [["secrets", "rotate", "password", ...local], /"password" cannot be rotated/],
     [["secrets", "rotate", "jwt", "--steps", "1", ...local], /--steps: "1"/],
     [["backup", "now", "--kind", "huge", ...local], /Allowed choices/],
@@ -54,6 +55,24 @@ describe("a wrong argument", () => {
     [["image", "build", "--schema-min", "x"], /not a migration version/],
     [["plan", "--format", "pdf"], /Allowed choices/],
     [["audit", "prod", "--state", "file"], /cannot be combined/],
+    ...[
+      ["up", "local"],
+      ["rollback", "local"],
+      ["cutover", "local", "--image", "a:1"],
+      ["rollout", "pause", "local"],
+      ["logs", "local", "router"],
+      ["psql", "local"],
+      ["plan", "local", "prod"],
+      ["audit", "local"],
+    ].map(
+      (words) => [[...words, "--stack", "staging"], /the stack is named twice: local.*, and --stack staging/] as const,
+    ),
+    ...["up", "rollback", "rollout pause", "releases", "psql", "plan", "audit"].map(
+      (verb) => [[...verb.split(" "), "nosuch", "--stack", "nosuch"], /Pulumi\.nosuch\.yaml: does not exist/] as const,
+    ),
+    ...["exec blue", "rollout history", "rollout plan", "releases", "psql", "plan", "audit", "log"].map(
+      (verb) => [[...verb.split(" "), "--stack", "nosuch"], /Pulumi\.nosuch\.yaml: does not exist/] as const,
+    ),
     [["doctor", "please"], /too many arguments/],
     [["nosuch"], /unknown command/],
   ];

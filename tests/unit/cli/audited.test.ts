@@ -179,6 +179,23 @@ describe("the verbs of the program", () => {
     }
   });
 
+  it("have --stack, and take the stack as an argument where no other comes first", async () => {
+    const leaves = (command: Command): Command[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+    const nameOf = (command: Command): string =>
+      command.parent === null ? "" : `${nameOf(command.parent)} ${command.name()}`.trim();
+    const program = await commandTree();
+    const verbs = [...leaves(program), ...program.commands.filter((each) => each.registeredArguments.length > 0)];
+    const without = (has: (verb: Command) => boolean) => [...new Set(verbs.filter((each) => !has(each)).map(nameOf))];
+    const noStack = ["complete", "doctor", "image build", "test"];
+    const option = without(({ options }) => options.some(({ long }) => long === "--stack"));
+    expect(option.toSorted()).toEqual(noStack);
+    const argument = without(({ registeredArguments }) =>
+      registeredArguments.some((each) => /^stacks?$/.test(each.name())),
+    );
+    expect(argument.toSorted()).toEqual([...noStack, "exec", "rollout history"].toSorted());
+  });
+
   it("change nothing if they are not among those that are recorded", async () => {
     const leaves = (command: Command, path: readonly string[]): string[] =>
       command.commands.length === 0

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { stackAndRest } from "../../../cli/commands/psql.ts";
+import { aroundDashes } from "../../../cli/commands/psql.ts";
 import { fix } from "../../../contract/fix.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { runSession } from "../../../operations/session.ts";
@@ -59,13 +59,13 @@ describe("psql on another machine", () => {
 
 it("takes what follows two dashes as arguments of psql, and not as the stack", () => {
   const words = (...given: string[]) =>
-    stackAndRest(
+    aroundDashes(
       given.filter((word) => word !== "--"),
       ["node", "exai", ...given],
     );
-  expect(words()).toEqual(["local", []]);
-  expect(words("--", "-c", "select 1")).toEqual(["local", ["-c", "select 1"]]);
-  expect(words("prod", "--", "--csv")).toEqual(["prod", ["--csv"]]);
+  expect(words()).toEqual([[], []]);
+  expect(words("--", "-c", "select 1")).toEqual([[], ["-c", "select 1"]]);
+  expect(words("prod", "--", "--csv")).toEqual([["prod"], ["--csv"]]);
 });
 
 it("runs a command in a slot of a cluster by kubectl, in the stack's namespace", () => {

@@ -71,8 +71,8 @@ test("without a file in the home, that place is named", () => {
 test.each([
   ["a folder", undefined, /EISDIR/],
   ["broken YAML", "contexts: [", /is not a kubeconfig \(.+\)/],
-  ["contexts that are no list", "contexts: 1", /contexts is not a list/],
-])("what is no kubeconfig is named, with the problem: %s", (_, text, problem) => {
+  ["contexts that are not a list", "contexts: 1", /contexts is not a list/],
+])("a file that is not a kubeconfig is named, with the problem: %s", (_, text, problem) => {
   const path = join(folder, "broken");
   if (text === undefined) mkdirSync(path);
   else writeFileSync(path, text);
