@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { storageKey } from "../../../contract/storage/object-store.ts";
 import { createStore } from "../../../images/object-store/src/http.ts";
 import { Objects } from "../../../images/object-store/src/objects.ts";
+import { cutAfter } from "../../../tests/support/uploads/cut-after.ts";
 import { TOKEN_KEY } from "./client.ts";
 
 /** The object store and the provider of a bench. */
@@ -74,14 +75,4 @@ export async function startPeers(directory: string): Promise<Peers> {
       }
     },
   };
-}
-
-/** Cuts a request once its connection has brought some bytes. A listener for its data would take them from the handler. */
-function cutAfter(request: IncomingMessage, bytes: number): void {
-  const { socket } = request;
-  const from = socket.bytesRead;
-  const watch = setInterval(() => {
-    if (socket.bytesRead - from > bytes) request.destroy();
-    if (socket.destroyed || request.complete) clearInterval(watch);
-  }, 1);
 }

@@ -23,7 +23,7 @@ import { sendToProvider } from "../../../images/reference-server/src/uploads/pro
 import { pauseBefore, retryAfterOf, retrying, Transient } from "../../../images/reference-server/src/uploads/retry.ts";
 import { BUCKET, ObjectStore, StoreRefusal } from "../../../images/reference-server/src/uploads/store.ts";
 import { readNew } from "../../../images/reference-server/src/uploads/tus.ts";
-import { readForm } from "../../support/form.ts";
+import { readForm } from "../../support/uploads/form.ts";
 
 const SECRET = "a key for the store of at least thirty-two bytes";
 const bytesOf = (length: number) => Buffer.from(Array.from({ length }, (_, index) => (index * 7) % 251));
