@@ -40,7 +40,8 @@ export interface Output {
 
 /** Seconds until the first container of a pod must run: its node may have to pull the image and attach the volume. */
 const START_SECONDS = 300;
-const POLL_MS = 500;
+/** Pauses between two looks: the first, and the longest, for a Job of hours. */
+const POLL_MS = { first: 500, longest: 10_000 };
 /** Last lines of a log that are read. */
 const LINES = 2000;
 
@@ -131,7 +132,7 @@ export class DumpJob {
   ): AsyncGenerator<StepEvent, Output, void> {
     const deadline = performance.now() + START_SECONDS * 1000;
     let said = "";
-    for (;;) {
+    for (let pause = POLL_MS.first; ; pause = Math.min(pause * 1.1, POLL_MS.longest)) {
       const pod = await this.#pod();
       const status = statusesOf(pod).find(({ name }) => name === container);
       const code = status?.state?.terminated?.exitCode;
@@ -142,7 +143,7 @@ export class DumpJob {
         if (detail !== said) yield { ...step, status: "progress", detail };
         said = detail;
       } else await this.#refuseStuck(pod, performance.now() > deadline);
-      await sleep(POLL_MS, undefined, { signal });
+      await sleep(pause, undefined, { signal });
     }
   }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { EngineStack } from "../../support/kubernetes/engine-stack.ts";
-import { snapshots } from "./database.ts";
+import { storedBackups } from "./database.ts";
 
 /**
  * What `down` keeps of a stack whose backup exists: the data, and the keys that open it.
@@ -25,8 +25,8 @@ export function keepingTests(
       };
     };
     const before = await identity();
-    const [backup] = await snapshots(made(), "look-before");
-    expect(Object.values(before)).not.toContain(undefined);
+    const [backup] = await storedBackups(made());
+    expect([...Object.values(before), backup]).not.toContain(undefined);
     const data = (await checkout.events(["down", stack, "--yes"])).at(-1)?.data;
     expect(data).toMatchObject({ data: "kept" });
     expect(data?.kept).toEqual(expect.arrayContaining([...kept]));
@@ -36,6 +36,6 @@ export function keepingTests(
     expect([destroyed.code === 0, destroyed.stdout]).toEqual([false, expect.stringContaining("protected")]);
     await checkout.events(["up", stack, "--yes"]);
     expect(await identity()).toEqual(before);
-    expect(await snapshots(made(), "look-after")).toEqual([backup]);
+    expect(await storedBackups(made())).toEqual([backup]);
   });
 }
