@@ -114,34 +114,30 @@ export function local(settings: Settings, records: Records): Record<string, unkn
   });
 
   const image = (role: string, reference: string) => new DockerImage(role, reference, {}).id;
-  const monitoring = new DockerMonitoring(
-    "monitoring",
-    {
-      platform,
-      images: {
-        prometheus: image("prometheus", LOCAL_IMAGES.prometheus),
-        alertmanager: image("alertmanager", LOCAL_IMAGES.alertmanager),
-        postgresExporter: image("postgres-exporter", LOCAL_IMAGES.postgresExporter),
-        ...(settings.grafana ? { grafana: image("grafana", LOCAL_IMAGES.grafana) } : {}),
-      },
-      ports: {
-        prometheus: settings.prometheusPort,
-        alertmanager: settings.alertmanagerPort,
-        grafana: settings.grafanaPort,
-      },
-      retentionDays: settings.metricsRetentionDays,
-      database: {
-        uri: "postgres:5432/postgres?sslmode=disable",
-        user: "exai_monitor",
-        password: generated.get("postgres-monitor"),
-        queries: exporterQueries(),
-      },
-      grafanaPassword: generated.get("grafana"),
-      backups: watchedBackups(schedules, "queue"),
-      alerts: alertTargets(settings),
+  const monitoring = new DockerMonitoring("monitoring", {
+    platform,
+    images: {
+      prometheus: image("prometheus", LOCAL_IMAGES.prometheus),
+      alertmanager: image("alertmanager", LOCAL_IMAGES.alertmanager),
+      postgresExporter: image("postgres-exporter", LOCAL_IMAGES.postgresExporter),
+      ...(settings.grafana ? { grafana: image("grafana", LOCAL_IMAGES.grafana) } : {}),
     },
-    { dependsOn: [postgres.container] },
-  );
+    ports: {
+      prometheus: settings.prometheusPort,
+      alertmanager: settings.alertmanagerPort,
+      grafana: settings.grafanaPort,
+    },
+    retentionDays: settings.metricsRetentionDays,
+    database: {
+      uri: "postgres:5432/postgres?sslmode=disable",
+      user: "exai_monitor",
+      password: generated.get("postgres-monitor"),
+      queries: exporterQueries(),
+    },
+    grafanaPassword: generated.get("grafana"),
+    backups: watchedBackups(schedules, "queue"),
+    alerts: alertTargets(settings),
+  });
 
   return {
     urls: { server: router.url, webSocket: router.webSocketUrl, observe: router.observeUrl, ...monitoring.urls },

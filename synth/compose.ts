@@ -202,9 +202,7 @@ function service(container: Resource, serviceOf: ReadonlyMap<string, string>) {
     ports: inputs.ports.map((port) => `${port.ip}:${port.external}:${port.internal}/tcp`),
     volumes: [...files.map((file) => `./${file.path}:${inContainer(file, name)}:ro`), ...inputs.volumes.flatMap(mount)],
     ...networkOf(inputs),
-    ...(dependencies.length === 0
-      ? {}
-      : { depends_on: Object.fromEntries(dependencies.map((other) => [other, { condition: "service_healthy" }])) }),
+    ...(dependencies.length === 0 ? {} : { depends_on: dependencies }),
     labels,
   };
   const hash = createHash("sha256")

@@ -30,11 +30,11 @@ export interface PublishedPort {
 export interface HealthCheck {
   /** Docker's form: `["CMD", program, …]` or `["CMD-SHELL", script]`. */
   readonly test: readonly string[];
-  /** Seconds between two checks. @default 5 */
+  /** Seconds between two checks, and until the first. Each starts a process in the container. @default 15 */
   readonly intervalSeconds?: number;
   /** Seconds until a check counts as failed. @default 3 */
   readonly timeoutSeconds?: number;
-  /** Failures in a row until the container counts as unhealthy. @default 5 */
+  /** Failures in a row until the container counts as unhealthy. @default 3 */
   readonly retries?: number;
   /** Seconds after the start in which failures do not count. @default 30 */
   readonly startPeriodSeconds?: number;

@@ -39,9 +39,9 @@ export function containerArgs(
   files?: MountedFiles,
 ): docker.ContainerArgs {
   const {
-    intervalSeconds: interval = 5,
+    intervalSeconds: interval = 15,
     timeoutSeconds: timeout = 3,
-    retries = 5,
+    retries = 3,
     startPeriodSeconds: startPeriod = 30,
     ...check
   } = spec.healthCheck;

@@ -135,7 +135,7 @@ export function postgresSpec(
     // During the first start the server listens only on a private socket, so this fails until the set-up is complete.
     healthCheck: {
       test: ["CMD", "pg_isready", "--quiet", `--host=${POSTGRES_PATHS.socket}`],
-      intervalSeconds: 2,
+      intervalSeconds: 5,
       startPeriodSeconds: 60,
     },
     graceSeconds: 30,

@@ -9,7 +9,7 @@ import { BRANCHES } from "../../contract/labels.ts";
 import { docker } from "../../operations/docker/cli.ts";
 import { runProgram } from "../../operations/docker/process.ts";
 import type { ComposeFile, ComposeService } from "../../synth/compose.ts";
-import { containersOf, imageIds, type RunningContainer } from "./containers.ts";
+import { containersOf, imageIds, settled, type RunningContainer } from "./containers.ts";
 import { refuseTakenPorts } from "./ports.ts";
 import type { DockerProject } from "./project.ts";
 import { writeDurably } from "../../operations/rollout/host/durable-files.ts";
@@ -152,9 +152,13 @@ async function* healthy(
     // Read before the containers: a container that does not exist when Compose ends will not be made.
     const { ended } = composing;
     const running = await containersOf(project.settings.instance);
-    for (const name of [...waiting].sort()) {
-      const found = running.get(name);
-      const container = isNew(name, found) ? found : undefined;
+    const asked = await Promise.all(
+      [...waiting].sort().map(async (name) => {
+        const found = running.get(name);
+        return [name, found !== undefined && isNew(name, found) ? await settled(found) : undefined] as const;
+      }),
+    );
+    for (const [name, container] of asked) {
       const seconds = (Date.now() - started) / 1000;
       if (container?.health === "healthy") {
         waiting.delete(name);
@@ -181,7 +185,7 @@ async function* healthy(
       return `${name} ${container === undefined ? "waiting" : isNew(name, container) ? container.health : "being replaced"}`;
     });
     yield { type: "step", id: "health", title: "wait for health", status: "progress", detail: states.join(", ") };
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     signal.throwIfAborted();
   }
 }

@@ -11,8 +11,10 @@ export interface RunningContainer {
   readonly imageId: string;
   /** `running`, `restarting`, `exited`, … */
   readonly state: string;
-  /** `healthy`, `unhealthy`, `starting`, or empty if there is no check. */
+  /** `healthy`, `unhealthy`, `starting`, or empty if there is no check. Docker says `starting` until its first check: see {@link settled}. */
   readonly health: string;
+  /** Program and arguments of its health check; empty if there is none. */
+  readonly check: readonly string[];
   /** Hash of the definition that Compose made it from; empty if the Pulumi engine made it. */
   readonly hash: string;
   /** Compose file that it was made from; empty if the Pulumi engine made it. */
@@ -31,23 +33,32 @@ interface Inspected {
   Name: string;
   Image: string;
   RestartCount: number;
-  Config: { Image: string; Labels: Record<string, string> | null };
+  Config: { Image: string; Labels: Record<string, string> | null; Healthcheck?: { Test?: string[] | null } };
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: string } };
   HostConfig: { PortBindings: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
 }
 
-/** Identifiers of all containers of an instance, stopped ones too, youngest first. */
-export async function containerIds(instance: string): Promise<readonly string[]> {
-  return (await docker(["ps", "-aq", "--filter", `label=${LABELS.instance}=${instance}`])).split(/\s+/).filter(Boolean);
+/** Identifiers of the containers of an instance, or of one component, stopped ones too, youngest first. */
+export async function containerIds(instance: string, component?: string): Promise<readonly string[]> {
+  return (await docker(["ps", "--all", "--quiet", ...filters(instance, component)])).split(/\s+/).filter(Boolean);
+}
+
+function filters(instance: string, component?: string): readonly string[] {
+  const labels = [`${LABELS.instance}=${instance}`];
+  if (component !== undefined) labels.push(`${LABELS.component}=${component}`);
+  return labels.flatMap((label) => ["--filter", `label=${label}`]);
 }
 
 /**
- * The containers of an instance, stopped ones too, by component. Of two, the younger counts: if Compose is killed while it
- * replaces a container, the old one remains. Carriers of files are left out: they never run.
+ * The containers of an instance, or that of one component, stopped ones too, by component. Of two, the younger counts: if
+ * Compose is killed while it replaces a container, the old one remains. Carriers of files are left out: they never run.
  */
-export async function containersOf(instance: string): Promise<ReadonlyMap<string, RunningContainer>> {
+export async function containersOf(
+  instance: string,
+  component?: string,
+): Promise<ReadonlyMap<string, RunningContainer>> {
   for (;;) {
-    const ids = await containerIds(instance);
+    const ids = await containerIds(instance, component);
     if (ids.length === 0) return new Map();
     const ran = await tryDocker(["inspect", ...ids]);
     // A container was removed between the two commands: list them again.
@@ -69,11 +80,8 @@ export async function containersOf(instance: string): Promise<ReadonlyMap<string
  * a rollback may wait for it.
  */
 export async function madeByCompose(instance: string, component: string): Promise<boolean | undefined> {
-  const filters = [`${LABELS.instance}=${instance}`, `${LABELS.component}=${component}`].flatMap((label) => [
-    "--filter",
-    `label=${label}`,
-  ]);
-  const hashes = await docker(["ps", "--all", ...filters, "--format", `hash={{.Label "${LABELS.configHash}"}}`]);
+  const format = `hash={{.Label "${LABELS.configHash}"}}`;
+  const hashes = await docker(["ps", "--all", ...filters(instance, component), "--format", format]);
   const [youngest] = hashes.split("\n").filter(Boolean);
   return youngest === undefined ? undefined : youngest !== "hash=";
 }
@@ -88,6 +96,7 @@ function containerOf(raw: Inspected): RunningContainer {
     imageId: raw.Image,
     state: raw.State.Status,
     health: raw.State.Health?.Status ?? "",
+    check: checkOf(raw.Config.Healthcheck?.Test ?? []),
     hash: labels[LABELS.configHash] ?? "",
     composeFile: labels["com.docker.compose.project.config_files"] ?? "",
     restarts: raw.RestartCount,
@@ -97,6 +106,24 @@ function containerOf(raw: Inspected): RunningContainer {
       (outside ?? []).map((port) => `${port.HostIp}:${port.HostPort}->${inside.replace("/tcp", "")}`),
     ),
   };
+}
+
+/** A health check in Docker's form as the program to run. */
+function checkOf([form, ...words]: readonly string[]): readonly string[] {
+  return form === "CMD-SHELL" ? ["/bin/sh", "-c", ...words] : form === "CMD" ? words : [];
+}
+
+/** How long one may take, in milliseconds; as long as Docker waits for it. */
+const CHECK_MS = 3000;
+
+/**
+ * A container with the health that it has now. Docker checks it for the first time a whole interval after its start; until then
+ * this runs the same check.
+ */
+export async function settled(container: RunningContainer): Promise<RunningContainer> {
+  if (container.state !== "running" || container.health !== "starting") return container;
+  const { code } = await tryDocker(["exec", container.id, ...container.check], { timeoutMs: CHECK_MS });
+  return code === 0 ? { ...container, health: "healthy" } : container;
 }
 
 /** Docker gives a time that has not been yet as the first second of year 1. */

@@ -12,7 +12,7 @@ import { volumesOf } from "../../operations/restore/scratch.ts";
 import type { RestoreSite } from "../../operations/restore/site.ts";
 import { apply } from "./apply.ts";
 import { branchesVolume } from "./branches/container.ts";
-import { containersOf } from "./containers.ts";
+import { containersOf, settled } from "./containers.ts";
 import { restorePlaceOf } from "./database.ts";
 import { madeByEngine } from "./maker.ts";
 import { dockerProject, placeOf, type DockerStack } from "./project.ts";
@@ -83,7 +83,7 @@ export function restoreSiteOf(stack: DockerStack, signal: AbortSignal): RestoreS
 /** Starts a service and waits until it is healthy. Compose makes a container that was removed. */
 async function start(stack: DockerStack, service: (typeof SERVICES)[number], signal: AbortSignal): Promise<void> {
   const { instance } = stack.settings;
-  const found = (await containersOf(instance)).get(service);
+  const found = (await containersOf(instance, service)).get(service);
   if (found === undefined) {
     if (await madeByEngine(instance))
       throw new UserError(
@@ -101,7 +101,8 @@ async function start(stack: DockerStack, service: (typeof SERVICES)[number], sig
   await docker(["start", found.id]);
   const deadline = performance.now() + HEALTHY_SECONDS * 1000;
   for (;;) {
-    const container = (await containersOf(instance)).get(service);
+    const present = (await containersOf(instance, service)).get(service);
+    const container = present && (await settled(present));
     if (container?.state === "running" && container.health === "healthy") return;
     if (container?.state === "exited" || performance.now() > deadline)
       throw new UserError(

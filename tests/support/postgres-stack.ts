@@ -186,13 +186,14 @@ export async function firstBackup(stack: PostgresStack, seconds = 120): Promise<
   }
 }
 
-/** Waits for Docker's health check. */
+/** Waits until a container's health check passes. Docker would run it only after an interval. */
 export async function healthy(container: string, seconds = 90): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
-    const state = await docker(["inspect", "--format", "{{.State.Status}} {{.State.Health.Status}}", container]);
-    if (state.trim() === "running healthy") return;
-    if (Date.now() > deadline || state.startsWith("exited")) throw new Error(`${container} is ${state.trim()}`);
+    const format = "{{.State.Status}} {{index .Config.Healthcheck.Test 1}}";
+    const [state = "", ...check] = (await docker(["inspect", "--format", format, container])).trim().split(" ");
+    if ((await tryDocker(["exec", container, "sh", "-c", check.join(" ")])).code === 0) return;
+    if (Date.now() > deadline || state === "exited") throw new Error(`${container} is ${state} and not healthy`);
     await sleep(300);
   }
 }
@@ -218,7 +219,7 @@ async function start(name: string, home: string, spec: ContainerSpec): Promise<v
     ...Object.entries(spec.tmpfs ?? {}).flatMap(([path, options]) => ["--tmpfs", `${path}:${options}`]),
     ...Object.entries(spec.environment ?? {}).flatMap(([key, value]) => ["--env", `${key}=${value as string}`]),
     ...(spec.ports ?? []).flatMap((port) => ["--publish", `127.0.0.1:${port.external}:${port.internal}`]),
-    ...["--health-cmd", healthCheck.test.slice(1).join(" "), "--health-interval", "1s", "--health-start-period", "60s"],
+    ...["--health-cmd", healthCheck.test.slice(1).join(" "), "--health-interval", "1m"],
     ...(spec.entrypoint?.[0] === undefined ? [] : ["--entrypoint", spec.entrypoint[0]]),
     ...[spec.image as string, ...(spec.command ?? [])],
   ]);

@@ -12,7 +12,7 @@ import { errorCode } from "../../../operations/rollout/host/durable-files.ts";
 import { planMigrations } from "../../../operations/schema/plan.ts";
 import type { ComposePreview, MigrationsPreview, ServicePreview } from "../../results.ts";
 import { difference, type ServiceChange } from "../apply.ts";
-import { containersOf } from "../containers.ts";
+import { containersOf, settled } from "../containers.ts";
 import { ownedVolumes } from "../down.ts";
 import { refuseTakenPorts } from "../ports.ts";
 import {
@@ -111,8 +111,8 @@ function differs(path: string, content: string): boolean {
 /** The migrations that the database lacks; undefined if that is not known. */
 async function pendingMigrations(project: DockerProject, signal: AbortSignal): Promise<MigrationsPreview | undefined> {
   const { settings, state, compose } = project;
-  const postgres = (await containersOf(settings.instance)).get("postgres");
-  if (postgres?.health === "healthy" && state.known(POSTGRES_PASSWORD) !== undefined) {
+  const postgres = (await containersOf(settings.instance, "postgres")).get("postgres");
+  if (postgres && (await settled(postgres)).health === "healthy" && state.known(POSTGRES_PASSWORD) !== undefined) {
     const plan = await planMigrations(localDatabaseUrl(project), { guard: localGuard(project, signal) });
     const pending = plan.migrations.filter(({ applied }) => !applied);
     return { pending: pending.map(nameOf), ...(plan.refusal === undefined ? {} : { refusal: plan.refusal }) };

@@ -50,7 +50,7 @@ function inContainer(id: string, words: readonly string[], terminal: boolean, en
 
 /** Identifier of the running container of a component. @throws UserError if it does not run */
 async function running({ settings, declared }: DockerStack, component: string): Promise<string> {
-  const container = (await containersOf(settings.instance)).get(component);
+  const container = (await containersOf(settings.instance, component)).get(component);
   if (container?.state === "running") return container.id;
   const state = container === undefined ? "has no container" : `is ${container.state}`;
   throw new UserError("not-found", `${component} of stack ${declared.name}`, state, fix`${command("up")}`);

@@ -6,7 +6,7 @@ import { FileJournalStore } from "../../../operations/rollout/local/file-journal
 import { rolloutDirectory } from "../../../operations/rollout/local/context.ts";
 import { serverName } from "../../../stacks/settings.ts";
 import type { ServiceStatus, StackStatus } from "../../results.ts";
-import { containersOf, type RunningContainer } from "../containers.ts";
+import { containersOf, settled, type RunningContainer } from "../containers.ts";
 import type { DockerStack } from "../project.ts";
 import { shownOverrides } from "../recorded.ts";
 
@@ -26,7 +26,12 @@ export async function composeStatus(stack: DockerStack): Promise<StackStatus> {
   const names = [...new Set([...SERVICES, ...running.keys()])].sort();
   const used = [...Object.values(LOCAL_IMAGES), ...Object.values(stack.state.slots())];
   const images = await imageNames(running.values(), used);
-  const services = names.map((name) => statusOf(name, running.get(name), drained, images));
+  const services = await Promise.all(
+    names.map(async (name) => {
+      const container = running.get(name);
+      return statusOf(name, container && (await settled(container)), drained, images);
+    }),
+  );
   return {
     stack: stack.declared.name,
     services,

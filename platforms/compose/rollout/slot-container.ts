@@ -11,7 +11,7 @@ import { containersOf, type RunningContainer } from "../containers.ts";
 
 /** The container of an instance's slot; undefined if there is none. */
 export async function slotContainer(instance: string, slot: Slot): Promise<RunningContainer | undefined> {
-  return (await containersOf(instance)).get(serverName(slot));
+  return (await containersOf(instance, serverName(slot))).get(serverName(slot));
 }
 
 /**
