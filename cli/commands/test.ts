@@ -52,7 +52,7 @@ const STATIC_CHECKS = [
 /**
  * Runs the tests and, if all are wanted, the static checks. Installs first what the machine lacks, if it can (root on Debian
  * and Ubuntu). What mostly waits runs at the same time as what computes: Debian's archive is waited for during the tests that
- * need only Node, and the checks run during the tests with containers.
+ * need only Node; the tests of the cluster and the checks run during the tests with containers.
  *
  * @param chosen folders and files below the project; empty: all of them, and the static checks
  * @param output where the output of vitest goes
@@ -74,32 +74,39 @@ async function* test(
   const meanwhile: Partial<Record<string, readonly Task<TestEvent>[]>> = all
     ? { pure: [(emit) => images(emit, signal)], containers: checks(add, signal) }
     : {};
-  for (const project of PROJECTS) {
+  for (const [first, ...beside] of STAGES) {
     const tests = async (): Promise<void> => {
-      add(await vitest(project, folders, output, signal));
+      add((await vitest(first, folders, output, signal)).counts);
     };
-    yield* merge([tests, ...(meanwhile[project] ?? [])], new AbortController());
+    const others = beside.map((project) => async (emit: Emit): Promise<void> => {
+      const { counts, lines } = await vitest(project, folders, "pipe", signal);
+      add(counts);
+      for (const line of lines) emit(line);
+    });
+    yield* merge([tests, ...others, ...(meanwhile[first] ?? [])], new AbortController());
   }
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
   return total;
 }
 
-/** Projects of vitest.config.ts in their order. A busy machine would fail the cluster's tests, so they run alone. */
-const PROJECTS = ["pure", "containers", "cluster", "timing"] as const;
+type Project = "pure" | "containers" | "cluster" | "timing";
+
+/** Projects of vitest.config.ts that run at the same time. The output of all but the first is shown when they end. */
+const STAGES: readonly (readonly [Project, ...Project[]])[] = [["pure"], ["containers", "cluster"], ["timing"]];
 
 /** Runs the files of a project below the folders, if there are any. */
 async function vitest(
-  project: string,
+  project: Project,
   folders: readonly string[],
-  output: "inherit" | 2,
+  output: Output,
   signal: AbortSignal,
-): Promise<Counts> {
+): Promise<{ readonly counts: Counts; readonly lines: readonly LogEvent[] }> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { code } = await tool(project, [...command, ...reporters, ...folders], output, signal);
-  return countsOf(report, code);
+  const { code, lines } = await tool(project, [...command, ...reporters, ...folders], output, signal);
+  return { counts: countsOf(report, code), lines };
 }
 
 /**
@@ -112,7 +119,7 @@ function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Ta
     const steps = timed(
       name,
       name,
-      () => tool(name, command, "pipe", signal),
+      () => tool(name, command, "pipe", signal, ["nice", "-n", "19"]),
       ({ code }) => ({ status: code === 0 ? "done" : "failed" }),
     );
     for (;;) {
@@ -167,17 +174,21 @@ function folderOf(suite: string): string {
   );
 }
 
-/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log, and it yields to all other processes. */
+/**
+ * Runs a tool of node_modules. With `pipe` its output comes back as lines of the log.
+ *
+ * @param by a program that runs it
+ */
 async function tool(
   service: string,
   [name = "", ...args]: readonly string[],
   output: Output,
   signal: AbortSignal,
+  by: readonly string[] = [],
 ): Promise<{ readonly code: number; readonly lines: readonly LogEvent[] }> {
-  const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
-  const [command, more] = output === "pipe" ? ["nice", ["-n", "19", program]] : [program, []];
+  const [program = "", ...words] = [...by, join(PROJECT_ROOT, "node_modules", ".bin", name), ...args];
   const errors = output === "pipe" ? output : "inherit";
-  const child = spawn(command, [...more, ...args], { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
+  const child = spawn(program, words, { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, "close")) as [number | null];
