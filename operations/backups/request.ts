@@ -76,7 +76,7 @@ export async function* requestBackup(url: string, request: BackupRequest): Opera
     }
   } catch (error) {
     if (request.signal?.aborted !== true || id === undefined) throw error;
-    throw await interrupted(client, id);
+    throw await interruptedBackup(client, id);
   } finally {
     // A request that is not waited for must not start a backup much later; a running backup continues.
     if (id !== undefined)
@@ -88,13 +88,16 @@ export async function* requestBackup(url: string, request: BackupRequest): Opera
 }
 
 /** What becomes of a backup that is no longer waited for. */
-async function interrupted(client: pg.Client, id: string): Promise<Interrupted> {
+export async function interruptedBackup(client: Pick<pg.Client, "query">, id: string): Promise<Interrupted> {
   const list = fix`${command("backup list")} shows how it ends`;
   const withdrawn = await client
-    .query("delete from public.backup_history where id = $1 and status = 'pending' and trigger = 'manual'", [id])
+    .query<{ id: string }>(
+      "delete from public.backup_history where id = $1 and status = 'pending' and trigger = 'manual' returning id",
+      [id],
+    )
     .catch(() => undefined);
   if (withdrawn === undefined) return new Interrupted(`it is unknown whether the runner makes backup ${id}`, list);
-  if (withdrawn.rowCount === 1)
+  if (withdrawn.rows.length === 1)
     return new Interrupted("the request was withdrawn; no backup is made", fix`${command("backup now")}`);
   const { status } = await read(client, id).catch(() => ({ status: "in_progress" as const }));
   const end = status === "in_progress" ? "the runner continues it" : `it is ${status}`;
@@ -133,7 +136,7 @@ async function enqueue(client: pg.Client, kind: ManualKind): Promise<string> {
   return id;
 }
 
-async function read(client: pg.Client, id: string): Promise<BackupRecord> {
+async function read(client: Pick<pg.Client, "query">, id: string): Promise<BackupRecord> {
   const { rows } = await client.query<BackupRecord>(`${RECORD_QUERY} where h.id = $1`, [id]);
   const record = rows[0];
   if (record === undefined)

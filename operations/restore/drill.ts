@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Operation } from "../../contract/events.ts";
+import type pg from "pg";
+import { command, fix } from "../../contract/fix.ts";
+import { Interrupted } from "../../contract/interrupted.ts";
 import { connectHistory } from "../backups/connection.ts";
 
 /** One thing that a drill proved, or could not. */
@@ -59,10 +62,11 @@ export async function* requestDrill(url: string, request: DrillRequest = {}): Op
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   const step = { type: "step", id: "drill", title: "restore for real, and prove the data" } as const;
+  let id: string | undefined;
   try {
     yield { ...step, status: "started" };
     const { rows } = await client.query<{ id: string }>("select exai.drill_request() as id");
-    const id = rows[0]?.id;
+    id = rows[0]?.id;
     for (let from = 0; ;) {
       const { rows: found } = await client.query<Row>(QUERY, [id]);
       const [row] = found;
@@ -76,9 +80,28 @@ export async function* requestDrill(url: string, request: DrillRequest = {}): Op
         await client.query("select exai.drill_fail($1, 'no runner took the drill')", [id]);
       await sleep(pollSeconds * 1000, undefined, { signal });
     }
+  } catch (error) {
+    if (signal?.aborted !== true || id === undefined) throw error;
+    throw await interruptedDrill(client, id);
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** Withdraws a drill that is no longer waited for, if no runner has it, and says what becomes of it. */
+export async function interruptedDrill(client: Pick<pg.Client, "query">, id: string): Promise<Interrupted> {
+  const shown = fix`${command("psql")}, then: select status, error from public.restore_drills where id = '${id}'`;
+  try {
+    const { rows } = await client.query<{ id: string }>(
+      "delete from public.restore_drills where id = $1 and status = 'pending' returning id",
+      [id],
+    );
+    if (rows.length > 0)
+      return new Interrupted("the request was withdrawn; no drill is run", fix`${command("drill")} requests another`);
+  } catch (cause) {
+    return new Interrupted(`it is unknown whether the runner runs drill ${id}`, shown, { cause });
+  }
+  return new Interrupted(`drill ${id} had begun, and the runner continues it in its scratch volume`, shown);
 }
 
 function resultOf(row: Row): DrillResult {

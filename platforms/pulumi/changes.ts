@@ -46,15 +46,21 @@ export class EngineStream {
   /** Operations by name, as the engine counts them. */
   counts: Readonly<Record<string, number>> = {};
   readonly #started = new Map<string, number>();
-  readonly #preview: boolean;
+  /** Whether no resource is changed. */
+  readonly preview: boolean;
 
   constructor(options: { readonly preview: boolean }) {
-    this.#preview = options.preview;
+    this.preview = options.preview;
   }
 
   /** Resources that were, or will be, changed. */
   get changed(): number {
     return Object.entries(this.counts).reduce((sum, [op, count]) => (op === "same" ? sum : sum + count), 0);
+  }
+
+  /** Operations that have begun and have not ended, such as `create Container server-blue`. */
+  get unfinished(): readonly string[] {
+    return this.changes.filter(({ verb, urn }) => this.#started.has(`${verb}:${urn}`)).map(titleOf);
   }
 
   /** Resources that do not change. */
@@ -125,7 +131,7 @@ export class EngineStream {
     const change = changeOf(metadata);
     if (change === undefined) return;
     this.changes.push(change);
-    if (this.#preview) return;
+    if (this.preview) return;
     const id = `${change.verb}:${change.urn}`;
     this.#started.set(id, timestamp);
     const keys = change.keys.length === 0 ? {} : { detail: change.keys.join(", ") };
@@ -134,9 +140,10 @@ export class EngineStream {
 
   *#ends(metadata: StepEventMetadata, timestamp: number, status: "done" | "failed"): Generator<ProgressEvent> {
     const change = changeOf(metadata);
-    if (change === undefined || this.#preview) return;
+    if (change === undefined || this.preview) return;
     const id = `${change.verb}:${change.urn}`;
     const seconds = timestamp - (this.#started.get(id) ?? timestamp);
+    this.#started.delete(id);
     yield { type: "step", id, title: titleOf(change), status, seconds };
   }
 }

@@ -8,6 +8,7 @@ import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
 import { EngineStream } from "./changes.ts";
 import { pulumiCli } from "./cli.ts";
 import { explain } from "./explain.ts";
+import { interruptedEngine } from "./interrupted.ts";
 import type { EngineTarget } from "./target.ts";
 import { effectiveStackFile, type EffectiveStackFile } from "./stack-file.ts";
 
@@ -256,7 +257,10 @@ export class Engine {
       });
     }
     await running;
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted === true) {
+      const { stack, ownBackend } = this.#request;
+      throw interruptedEngine({ verb, stack, local: ownBackend !== undefined, failure: state.failure }, stream);
+    }
     if (state.failure !== undefined) throw explain(state.failure, this.#request.stack, verb, stream);
   }
 }
