@@ -12,7 +12,7 @@ import { runProgram } from "../../operations/docker/process.ts";
 import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { StackReport } from "../../policies/report/model.ts";
-import { LocalInstance, PATIENT_GATES } from "../support/local-instance.ts";
+import { BRIEF_GATES, LocalInstance, PATIENT_GATES } from "../support/local-instance.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 
 const FIXTURE = join(import.meta.dirname, "fixtures/privileged");
@@ -194,8 +194,8 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     expect((await ask()).headers.get(HEADERS.release)).toBe("engine-test");
   });
 
-  test("a slot that a rollout has stopped stays so, also if the engine reads it again", async () => {
-    await instance.events(["rollout", "finish", "--drain", "0s"], { grafana: "false" });
+  /** Neither `up` nor the engine, which reads the container again, would start it. */
+  const blueStaysStopped = async () => {
     const blue = async () =>
       (await docker(["inspect", "--format", "{{.State.Status}}", `${instance.name}-server-blue`])).trim();
     expect(await blue()).toBe("exited");
@@ -204,6 +204,21 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     const ran = await pulumi(PROJECT_ROOT, "preview", "--refresh", "--expect-no-changes");
     expect(ran.code, `${ran.stdout}\n${ran.stderr}`).toBe(0);
     expect(await blue()).toBe("exited");
+  };
+
+  test("a slot that a rollout has stopped stays so, also if the engine reads it again", async () => {
+    await instance.events(["rollout", "finish", "--drain", "0s"], { grafana: "false" });
+    await blueStaysStopped();
+  });
+
+  test("a slot that a rollback has stopped stays so, also if the engine reads it again", async () => {
+    const { referenceServer: image } = LOCAL_IMAGES;
+    const settings = { ...BRIEF_GATES, grafana: "false" };
+    await instance.events(["cutover", "--image", image, "--steps", "100", "--bake", "1s"], settings);
+    expect((await ask()).headers.get(HEADERS.servedBy)).toBe("blue");
+    await instance.events(["rollback"], { grafana: "false" });
+    expect((await ask()).headers.get(HEADERS.release)).toBe("engine-test");
+    await blueStaysStopped();
   });
 
   test("what the policies forbid is refused by the program itself, without the pack", async () => {

@@ -3,7 +3,7 @@ import { SLOTS } from "../../contract/slots.ts";
 import { GATEWAY_API } from "../../contract/gateway.ts";
 import { PARENT, prepareEngineStack, type EngineStack } from "../support/kubernetes/engine-stack.ts";
 import { databaseTests } from "./cluster/database.ts";
-import { keepingTests } from "./cluster/keeping.ts";
+import { engineKeepingTest, keepingTests } from "./cluster/keeping.ts";
 import { rotationTests } from "./cluster/rotation.ts";
 import { rolloutTests } from "./cluster/rollout.ts";
 import { clusterForEngine } from "./support.ts";
@@ -121,6 +121,10 @@ describe.skipIf(kubeconfig === undefined)(
       () => staging,
       () => branch()?.project.ref,
       ["backups-repository", "database-branch", "generated-backups"],
+    );
+    engineKeepingTest(
+      () => staging,
+      () => branch()?.project.ref,
     );
 
     test("down with its volumes leaves nothing", async () => {

@@ -29,8 +29,13 @@ async function reached(): Promise<number> {
   ].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
+const WAYS = Object.entries(WAYS_IN);
+
+/** Ways that the router refuses to testers as well: the request is not valid, or has a second token that is not. */
+const REFUSED_TO_ALL = ["a tunnel to the slot", "a smuggled request", "a cookie", "an empty cookie"];
+
 describe("an idle slot", () => {
-  it.each(Object.entries(WAYS_IN))("is not reached by an outsider with %s", async (_, attempt) => {
+  it.each(WAYS)("is not reached by an outsider with %s", async (_, attempt) => {
     const before = await reached();
     const answer = await attempt(stack);
     if (answer instanceof Response) expect(answer.headers.get(HEADERS.servedBy)).not.toBe("green");
@@ -39,6 +44,19 @@ describe("an idle slot", () => {
   });
 
   describe("is reached by a tester with a link", () => {
+    it.each(WAYS.filter(([name]) => !REFUSED_TO_ALL.includes(name)))("with %s", async (_, attempt) => {
+      const before = await reached();
+      const answer = await attempt({ ...stack, headers: await testerHeaders("green") });
+      if (answer instanceof Response) expect(answer.headers.get(HEADERS.servedBy)).toBe("green");
+      expect(await reached()).toBeGreaterThan(before);
+    });
+
+    it.each(WAYS.filter(([name]) => REFUSED_TO_ALL.includes(name)))("but not with %s", async (_, attempt) => {
+      const before = await reached();
+      await attempt({ ...stack, headers: await testerHeaders("green") });
+      expect(await reached()).toBe(before);
+    });
+
     it.each(["GET", "HEAD", "POST", "PUT", "DELETE"])("by %s", async (method) => {
       const headers = await testerHeaders("green");
       for (const path of ["/", SERVER_PATHS.health, SERVER_PATHS.apiMetrics, "/none"]) {

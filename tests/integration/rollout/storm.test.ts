@@ -2,14 +2,20 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { buildReferenceServer } from "../../../operations/images/reference.ts";
 import { storm, type Storm } from "../../support/load/storm.ts";
-import { startRolloutStack, type RolloutStack } from "../../support/rollout/stack.ts";
+import { QUICK_CUTOVER, QUICK_GATES, startRolloutStack, type RolloutStack } from "../../support/rollout/stack.ts";
+import { cutover, rollback } from "../../support/rollout/verbs.ts";
+import { runVerb } from "../../support/verbs.ts";
 
 /** More connections than Node's default backlog of 511, and several seconds of work for the server. */
 const USERS = 400;
 
+/** Users of a release that is rolled back. */
+const RETURNING = 300;
+
+const image = "exai/reference-server:test-connection-cpu";
+
 let stack: RolloutStack;
 beforeAll(async () => {
-  const image = "exai/reference-server:test-connection-cpu";
   await buildReferenceServer({ tag: image, faults: "connection-cpu=5ms" });
   stack = await startRolloutStack({ image });
 }, 180_000);
@@ -20,16 +26,32 @@ afterAll(async () => {
 describe("the router, before a server that needs 5 ms of CPU for each connection", () => {
   let users: Storm;
 
-  it("answers all users who come at once", async () => {
+  /** So many users at once, all of whom are answered. */
+  async function answered(count: number): Promise<Storm> {
     const { hostname: host, port } = new URL(stack.routerUrl);
-    users = await storm({
-      ...{ host, port: Number(port), users: USERS, patienceSeconds: 100 },
+    const all = await storm({
+      ...{ host, port: Number(port), users: count, patienceSeconds: 100 },
       ...{ webSocketPath: SERVER_PATHS.dashboardWebSocket, path: SERVER_PATHS.health },
     });
-    expect({ ...users.webSockets.lost, ...users.requests.lost }).toEqual({});
-    expect(users.webSockets.answered).toBe(USERS);
-    expect(users.requests.answered).toBe(USERS);
+    expect({ ...all.webSockets.lost, ...all.requests.lost }).toEqual({});
+    expect(all.webSockets.answered).toBe(count);
+    expect(all.requests.answered).toBe(count);
+    return all;
+  }
+
+  it("answers all users who come at once", async () => {
+    users = await answered(USERS);
   }, 120_000);
+
+  it("answers all users who come back at once when a rollback has closed their connections", async () => {
+    const context = stack.context({ gates: QUICK_GATES });
+    expect((await runVerb(cutover(context, { ...QUICK_CUTOVER, image }))).code).toBe(0);
+    const before = await answered(RETURNING);
+    const rolledBack = runVerb(rollback(context, {}));
+    expect(await before.closed).toEqual({ "1012": RETURNING });
+    (await answered(RETURNING)).end();
+    expect((await rolledBack).code).toBe(0);
+  }, 180_000);
 
   it("passes the server's closing code 1012 on to all of them", async () => {
     await stack.deployer.drain("blue", 10, AbortSignal.timeout(30_000));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { WebSocket } from "ws";
+import { WebSocket, type ClientOptions } from "ws";
 import { ACCESS, accessHeaders, accessKey, accessToken } from "../../../contract/envoy/access.ts";
 import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import { rawRequest, sendRaw } from "./raw-http.ts";
@@ -7,6 +7,12 @@ import type { StackFacts } from "./stack.ts";
 
 /** Whom an outsider attacks: the slot that is the candidate, or idle. */
 const SLOT = "green";
+
+/** Where an attempt goes. */
+export type Target = StackFacts & {
+  /** Those of a tester; an outsider has none. */
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 /** One attempt; it may take as long as it likes until the signal. */
 export type Attack = (stack: StackFacts, signal: AbortSignal) => Promise<unknown>;
@@ -19,9 +25,12 @@ const INITIALIZE = JSON.stringify({
 });
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json, text/event-stream" };
 
-async function get(stack: StackFacts, path: string, headers: Record<string, string> = {}, method = "GET") {
+async function get(stack: Target, path: string, headers: Record<string, string> = {}, method = "GET") {
   const signal = AbortSignal.timeout(10_000);
-  const response = await fetch(new URL(path, stack.routerUrl), { method, headers, signal, redirect: "manual" });
+  const response = await fetch(new URL(path, stack.routerUrl), {
+    ...{ method, signal, redirect: "manual" },
+    headers: { ...headers, ...stack.headers },
+  });
   await response.arrayBuffer();
   return response;
 }
@@ -36,8 +45,12 @@ async function session(stack: StackFacts): Promise<string | undefined> {
 }
 
 /** Opens a WebSocket, and uses it if the slot answers. */
-async function onSlot(stack: StackFacts, use: (socket: WebSocket) => void, options: object = {}): Promise<void> {
-  const socket = new WebSocket(stack.webSocketUrl, options);
+async function onSlot(
+  stack: Target,
+  use: (socket: WebSocket) => void,
+  { headers, ...options }: ClientOptions = {},
+): Promise<void> {
+  const socket = new WebSocket(stack.webSocketUrl, { ...options, headers: { ...headers, ...stack.headers } });
   let slot: unknown;
   socket.on("upgrade", (response) => (slot = response.headers[HEADERS.servedBy]));
   socket.on("error", () => undefined);
@@ -125,20 +138,26 @@ export const FLOODS: Readonly<Record<string, Attack>> = {
     onSlot(stack, () => undefined, { headers: { authorization: "Bearer none" } }),
 };
 
+/** Sends a request as text, with the headers of the target after its first line. */
+async function raw(stack: Target, text: string): Promise<string> {
+  const own = Object.entries(stack.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`);
+  return sendRaw(stack.routerUrl, text.replace("\r\n", `\r\n${own.join("")}`));
+}
+
 /** Ways into an idle slot: what is sent, to which listener. */
-export const WAYS_IN: Readonly<Record<string, (stack: StackFacts) => Promise<unknown>>> = {
+export const WAYS_IN: Readonly<Record<string, (stack: Target) => Promise<unknown>>> = {
   ...Object.fromEntries(
     [SLOT, `${SLOT}-tester`, `${SLOT}-probe`].map((value) => [
       `the internal header with ${value}`,
-      (stack: StackFacts) => get(stack, "/", { [HEADERS.pinned]: value, [HEADERS.sessionSlot]: SLOT }),
+      (stack: Target) => get(stack, "/", { [HEADERS.pinned]: value, [HEADERS.sessionSlot]: SLOT }),
     ]),
   ),
   "the internal header twice": (stack) =>
-    sendRaw(stack.routerUrl, rawRequest("GET / HTTP/1.1", ["x-exai-slot: a", `X-EXAI-SLOT: ${SLOT}-tester`])),
+    raw(stack, rawRequest("GET / HTTP/1.1", ["x-exai-slot: a", `X-EXAI-SLOT: ${SLOT}-tester`])),
   "the internal header with an underscore": (stack) => get(stack, "/", { x_exai_slot: `${SLOT}-tester` }),
   "the internal header in a trailer": (stack) =>
-    sendRaw(
-      stack.routerUrl,
+    raw(
+      stack,
       rawRequest("POST /mcp HTTP/1.1", ["Transfer-Encoding: chunked"], `0\r\nx-exai-slot: ${SLOT}-tester\r\n\r\n`),
     ),
   "the internal header on the WebSocket port": (stack) =>
@@ -147,7 +166,7 @@ export const WAYS_IN: Readonly<Record<string, (stack: StackFacts) => Promise<unk
   "a session to begin one": (stack) =>
     fetch(new URL(SERVER_PATHS.mcp, stack.routerUrl), {
       method: "POST",
-      headers: { ...JSON_HEADERS, [HEADERS.mcpSessionId]: `${SLOT}.none` },
+      headers: { ...JSON_HEADERS, [HEADERS.mcpSessionId]: `${SLOT}.none`, ...stack.headers },
       body: INITIALIZE,
     }),
   "a session's event stream": (stack) =>
@@ -161,16 +180,14 @@ export const WAYS_IN: Readonly<Record<string, (stack: StackFacts) => Promise<unk
   "a bearer token": (stack) => get(stack, "/", { authorization: `Bearer ${unsigned("none")}` }),
   "a cookie": (stack) => get(stack, "/", { cookie: `${ACCESS.cookie}=${unsigned("none")}` }),
   "an empty cookie": (stack) => get(stack, "/", { cookie: `${ACCESS.cookie}=` }),
-  "the slot as the host": (stack) => sendRaw(stack.routerUrl, "GET / HTTP/1.1\r\nHost: server-green:8080\r\n\r\n"),
-  "the slot as an absolute target": (stack) =>
-    sendRaw(stack.routerUrl, rawRequest("GET http://server-green:8080/ HTTP/1.1")),
+  "the slot as the host": (stack) => raw(stack, "GET / HTTP/1.1\r\nHost: server-green:8080\r\n\r\n"),
+  "the slot as an absolute target": (stack) => raw(stack, rawRequest("GET http://server-green:8080/ HTTP/1.1")),
   "a tunnel to the slot": (stack) =>
-    sendRaw(stack.routerUrl, "CONNECT server-green:8080 HTTP/1.1\r\nHost: server-green:8080\r\n\r\n"),
-  "another path to the same": (stack) =>
-    sendRaw(stack.routerUrl, rawRequest("GET //server-green/..%2f%2e%2e/ HTTP/1.1")),
+    raw(stack, "CONNECT server-green:8080 HTTP/1.1\r\nHost: server-green:8080\r\n\r\n"),
+  "another path to the same": (stack) => raw(stack, rawRequest("GET //server-green/..%2f%2e%2e/ HTTP/1.1")),
   "a smuggled request": (stack) =>
-    sendRaw(
-      stack.routerUrl,
+    raw(
+      stack,
       rawRequest(
         "POST / HTTP/1.1",
         ["Content-Length: 6", "Transfer-Encoding: chunked"],
@@ -178,8 +195,8 @@ export const WAYS_IN: Readonly<Record<string, (stack: StackFacts) => Promise<unk
       ),
     ),
   "a clear-text upgrade to HTTP/2": (stack) =>
-    sendRaw(
-      stack.routerUrl,
+    raw(
+      stack,
       rawRequest("GET / HTTP/1.1", [
         "Upgrade: h2c",
         "Connection: Upgrade, HTTP2-Settings",
