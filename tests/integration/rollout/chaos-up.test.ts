@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LOCAL_IMAGES } from "../../../contract/images.ts";
-import { SERVER_PATHS } from "../../../contract/server.ts";
+import { HEADERS, SERVER_PATHS } from "../../../contract/server.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { openStack } from "../../../platforms/stack.ts";
 import { freePort } from "../../support/free-ports.ts";
@@ -153,5 +153,38 @@ it("users with an account keep their questions through a cutover and a rollback,
     }
   } finally {
     await database.end();
+  }
+}, 300_000);
+
+it("`rollback --to` deploys the first release again, moves the users to it and records it", async () => {
+  const second = `exai/reference-server:second-${String(process.pid)}`;
+  const released = async () =>
+    (await fetch(`http://127.0.0.1:${String(instance.ports.httpPort)}${SERVER_PATHS.ready}`)).headers.get(
+      HEADERS.release,
+    );
+  const first = await released();
+  await docker(["build", "--tag", second, "-"], {
+    input: `FROM ${LOCAL_IMAGES.referenceServer}\nENV RELEASE=second\n`,
+  });
+  try {
+    await instance.events(["cutover", "--image", second, "--steps", "100", "--bake", "1s"], BRIEF_GATES);
+    expect(await released()).toBe("second");
+    // The first release is no longer warm.
+    await instance.events(["rollout", "finish", "--drain", "0s"]);
+    const result = (await instance.events(["rollback", "--to", LOCAL_IMAGES.referenceServer], BRIEF_GATES)).at(-1);
+    expect(result).toMatchObject({ type: "result", data: { outcome: "completed" } });
+    expect(await released()).toBe(first);
+    const history = (await instance.events(["rollout", "history"])).at(-1)?.data as { rollouts: object[] };
+    expect(history.rollouts.at(-1)).toMatchObject({
+      ...{ image: LOCAL_IMAGES.referenceServer, outcome: "completed", who: expect.any(String) as string },
+      reason: `rollback to ${LOCAL_IMAGES.referenceServer}`,
+    });
+    const { releases } = (await instance.events(["releases"])).at(-1)?.data as { releases: object[] };
+    expect(releases.slice(0, 2)).toMatchObject([
+      { image: LOCAL_IMAGES.referenceServer, state: "serving" },
+      { image: second, state: "warm" },
+    ]);
+  } finally {
+    await docker(["image", "rm", "--force", second]);
   }
 }, 300_000);
