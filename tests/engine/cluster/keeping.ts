@@ -23,8 +23,8 @@ async function keeps(
 ): Promise<void> {
   const { database, namespace, api } = stack;
   const row = `${road.name} ${namespace}`;
-  await database.sql("create table if not exists public.kept_rows (row text)");
-  await database.sql(`insert into public.kept_rows values ('${row}')`);
+  await database.sql("create schema kept create table stacks (name text)");
+  await database.sql(`insert into kept.stacks values ('${row}')`);
   const before = await identity(stack, project);
   const [backup] = await storedBackups(stack);
   expect([...Object.values(before), backup]).not.toContain(undefined);
@@ -34,9 +34,9 @@ async function keeps(
   await road.up();
   expect(await identity(stack, project)).toEqual(before);
   expect(await storedBackups(stack)).toEqual([backup]);
-  const found = await database.sql(`delete from public.kept_rows where row = '${row}' returning row`);
+  const found = await database.sql(`delete from kept.stacks where name = '${row}' returning name`);
   expect(found).toContain(row);
-  await database.sql("drop table public.kept_rows");
+  await database.sql("drop schema kept cascade");
 }
 
 /**
