@@ -204,6 +204,14 @@ describe("commands", () => {
     expect(() => consoleBlocks(read(page))).not.toThrow();
   });
 
+  // tests/integration/docs runs the README and the pages of docs.
+  const run = PAGES.filter((page) => !page.startsWith("images/"));
+  it.each(run)("are in no block of %s that no test runs", (page) => {
+    const blocks = [...read(page).matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)];
+    const others = blocks.filter(([, language = ""]) => !/^(?:console|sh|bash|shell)$/.test(language));
+    expect(others.flatMap(([, , text = ""]) => text.match(/^(?:\$ |\.\/exai).*$/gm) ?? [])).toEqual([]);
+  });
+
   // A `console` block is run by tests/integration/docs; a script needs credentials, or is a test itself.
   it.each(PAGES)("of the scripts of %s need what a test does not have", (page) => {
     const scripts = [...read(page).matchAll(/^```(?:sh|bash|shell)\n([\s\S]*?)^```$/gm)].map(

@@ -225,6 +225,27 @@ describe("an approval", () => {
     expect(own[base]?.env).toEqual({ BASE: "${{ github.event.pull_request.base.sha }}" });
     expect(base).toBeLessThan(own.findIndex(({ run }) => run?.includes("./exai plan") === true));
     expect(base).toBeGreaterThan(0);
+    // The reviewer sees the changed rules, compared before the base branch's take their place.
+    const lines = own[base]?.run?.split("\n").map((line) => line.trim()) ?? [];
+    const compared = lines.indexOf('git diff "$BASE" -- policies > plan/rules.diff');
+    const shown = lines.findIndex(
+      (line) => line.includes("plan/rules.diff; }") && line.includes('>> "$GITHUB_STEP_SUMMARY"'),
+    );
+    expect(compared).toBeGreaterThanOrEqual(0);
+    expect(compared).toBeLessThan(lines.indexOf("rm -rf policies"));
+    expect(shown).toBeGreaterThan(compared);
+  });
+
+  test("is not needed by previews, so the docs give their environment credentials that read only", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/deploy.md"), "utf8");
+    const row = page.split("\n").find((line) => line.startsWith("| `<stack>-preview` "));
+    const [reviewers, , credentials] =
+      row
+        ?.split("|")
+        .slice(2)
+        .map((cell) => cell.trim()) ?? [];
+    expect(reviewers).toBe("none");
+    expect(credentials).toMatch(/^read: .*read-only role.*may only `select`$/);
   });
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accessError } from "../../../cli/access.ts";
+import { claimHome } from "../../../contract/machine/stack-home.ts";
 import { forbidden } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
@@ -63,6 +64,32 @@ describe.runIf(process.getuid?.() === 0)("every verb as another user", () => {
     rmSync(folder, { recursive: true });
   });
 
+  const asNobody = (words: readonly string[]) =>
+    runProgram("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", ...words], {
+      cwd: PROJECT_ROOT,
+      env: { PATH: `${folder}:${dirname(process.execPath)}:/usr/bin:/bin`, HOME: folder },
+    });
+
+  it("runs the sources without a word if the bundle cannot be built here", async () => {
+    const closed = join(folder, "closed");
+    mkdirSync(closed, { mode: 0o755 });
+    const ran = await asNobody([process.execPath, join(PROJECT_ROOT, "cli/start/build.ts"), join(closed, "bundle")]);
+    expect(ran).toMatchObject({ code: 1, stdout: "", stderr: "" });
+  });
+
+  it("does not advise to delete data for a secrets.json that belongs to another user", async () => {
+    const home = join(folder, "owned");
+    claimHome(home, "exai-access");
+    chmodSync(home, 0o755);
+    writeFileSync(join(home, "secrets.json"), "{}", { mode: 0o600 });
+    const settings = ["--set", `homeDirectory=${home}`, "--set", "instance=exai-access"];
+    const ran = await asNobody([join(PROJECT_ROOT, "cli/start/run"), "--plain", "status", ...settings]);
+    const text = `${ran.stdout}${ran.stderr}`;
+    expect(text).toContain(`fix: run the command as the owner of the file: ls -l ${home}/secrets.json`);
+    expect(text).not.toMatch(/\n {4}at |rm |--volumes/);
+    expect(ran.code).toBe(2);
+  });
+
   const VERBS = [
     ["up"],
     ["down"],
@@ -83,10 +110,7 @@ describe.runIf(process.getuid?.() === 0)("every verb as another user", () => {
     async (_title, words) => {
       const home = words[0] === "image" ? [] : ["--set", `homeDirectory=${join(folder, "state/local")}`];
       const exai = [join(PROJECT_ROOT, "cli/start/run"), "--plain", ...words, ...home];
-      const ran = await runProgram("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", ...exai], {
-        cwd: PROJECT_ROOT,
-        env: { PATH: `${folder}:${dirname(process.execPath)}:/usr/bin:/bin`, HOME: folder },
-      });
+      const ran = await asNobody(exai);
       const text = `${ran.stdout}${ran.stderr}`;
       expect(text).toMatch(
         /cannot be used for the state of the stack \(EACCES\)|permission denied \(\w+\); \w+ runs this, and .* belongs to root|no access to Docker's socket/,

@@ -39,6 +39,18 @@ describe.each([...results, ...views])("%s", (_, event) => {
   });
 });
 
+it("names the keys that down keeps with the data that they open", () => {
+  const kept = SAMPLES.down.filter((sample) => sample.platform === "pulumi" && sample.kept.length > 0);
+  expect(kept).not.toEqual([]);
+  for (const data of kept)
+    expect(blocksOf({ type: "result", verb: "down", data })).toContainEqual({
+      type: "lines",
+      lines: [
+        "kept, with the keys that open it: generated-backups, generated-postgres, postgres-backups, postgres-data",
+      ],
+    });
+});
+
 describe("next commands", () => {
   it.each(["cutover", "rollout promote"] as const)("do not begin with a rollback after a completed %s", (verb) => {
     const [completed] = SAMPLES[verb];
