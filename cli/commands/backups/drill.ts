@@ -11,6 +11,7 @@ import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } fr
 export const registerDrill: Register = (program, run) => {
   const drill = program.command("drill").description("restore for real, prove the data, and measure RTO and RPO");
   withReason(onStack(drill))
+    .option("--target <stack>", "the same as --stack")
     .addHelpText(
       "after",
       `
@@ -20,9 +21,9 @@ On a cluster a Job restores the newest dump into a scratch server; RPO is the ag
 
 Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
     )
-    .action(async (stack: string, flags: SetFlags & ReasonFlag) => {
+    .action(async (stack: string, flags: SetFlags & ReasonFlag & { target?: string }) => {
       await run((signal) => {
-        const opened = openStack(stack, flags.set);
+        const opened = openStack(flags.target ?? stack, flags.set);
         const work = async function* (): Verb {
           return opened.hosted === undefined
             ? yield* runDrill((await opened.database({ signal })).url, { signal })
