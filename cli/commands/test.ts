@@ -52,7 +52,7 @@ const STATIC_CHECKS = [
 /**
  * Runs the tests and, if all are wanted, the static checks. Installs first what the machine lacks, if it can (root on Debian
  * and Ubuntu). What mostly waits runs at the same time as what computes: Debian's archive is waited for during the tests that
- * need only Node; the tests of the cluster and the checks run during the tests with containers.
+ * need only Node, and the checks run during the tests with containers.
  *
  * @param chosen folders and files below the project; empty: all of them, and the static checks
  * @param output where the output of vitest goes
@@ -74,39 +74,32 @@ async function* test(
   const meanwhile: Partial<Record<string, readonly Task<TestEvent>[]>> = all
     ? { pure: [(emit) => images(emit, signal)], containers: checks(add, signal) }
     : {};
-  for (const [first, ...beside] of STAGES) {
+  for (const project of PROJECTS) {
     const tests = async (): Promise<void> => {
-      add((await vitest(first, folders, output, signal)).counts);
+      add(await vitest(project, folders, output, signal));
     };
-    const others = beside.map((project) => async (emit: Emit): Promise<void> => {
-      const { counts, lines } = await vitest(project, folders, "pipe", signal);
-      add(counts);
-      for (const line of lines) emit(line);
-    });
-    yield* merge([tests, ...others, ...(meanwhile[first] ?? [])], new AbortController());
+    yield* merge([tests, ...(meanwhile[project] ?? [])], new AbortController());
   }
   if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
   return total;
 }
 
-type Project = "pure" | "containers" | "cluster" | "timing";
-
-/** Projects of vitest.config.ts that run at the same time. The output of all but the first is shown when they end. */
-const STAGES: readonly (readonly [Project, ...Project[]])[] = [["pure"], ["containers", "cluster"], ["timing"]];
+/** Projects of vitest.config.ts in their order. A busy machine would fail the cluster's tests, so they run alone. */
+const PROJECTS = ["pure", "containers", "cluster", "timing"] as const;
 
 /** Runs the files of a project below the folders, if there are any. */
 async function vitest(
-  project: Project,
+  project: string,
   folders: readonly string[],
-  output: Output,
+  output: "inherit" | 2,
   signal: AbortSignal,
-): Promise<{ readonly counts: Counts; readonly lines: readonly LogEvent[] }> {
+): Promise<Counts> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { code, lines } = await tool(project, [...command, ...reporters, ...folders], output, signal);
-  return { counts: countsOf(report, code), lines };
+  const { code } = await tool(project, [...command, ...reporters, ...folders], output, signal);
+  return countsOf(report, code);
 }
 
 /**
@@ -119,7 +112,7 @@ function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Ta
     const steps = timed(
       name,
       name,
-      () => tool(name, command, "pipe", signal, ["nice", "-n", "19"]),
+      () => tool(name, command, "pipe", signal),
       ({ code }) => ({ status: code === 0 ? "done" : "failed" }),
     );
     for (;;) {
@@ -174,21 +167,17 @@ function folderOf(suite: string): string {
   );
 }
 
-/**
- * Runs a tool of node_modules. With `pipe` its output comes back as lines of the log.
- *
- * @param by a program that runs it
- */
+/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log, and it yields to all other processes. */
 async function tool(
   service: string,
   [name = "", ...args]: readonly string[],
   output: Output,
   signal: AbortSignal,
-  by: readonly string[] = [],
 ): Promise<{ readonly code: number; readonly lines: readonly LogEvent[] }> {
-  const [program = "", ...words] = [...by, join(PROJECT_ROOT, "node_modules", ".bin", name), ...args];
+  const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
+  const [command, more] = output === "pipe" ? ["nice", ["-n", "19", program]] : [program, []];
   const errors = output === "pipe" ? output : "inherit";
-  const child = spawn(program, words, { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
+  const child = spawn(command, [...more, ...args], { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, "close")) as [number | null];
