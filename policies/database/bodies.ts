@@ -32,6 +32,7 @@ export async function definerTriggers(
   postgres: Postgres,
   baseline: Baseline,
   apiRoles: readonly string[],
+  bodies: Bodies,
 ): Promise<Row[]> {
   const rows = await postgres.run(
     `select t.oid::text as oid, t.tgname as trigger, t.tgrelid::regclass::text as table, t.xmin::text as xmin, p.oid::text as function, p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as body, n.nspname || '.' || c.relname as relation,
@@ -43,7 +44,6 @@ export async function definerTriggers(
     (row) => !baseline.has(`t${text(row, "oid")}`) || !baseline.has(`f${text(row, "function")}`),
   );
   if (fresh.length === 0) return [];
-  const bodies = await bodiesIn(postgres);
   const keys = await keysIn(postgres);
   const found: Row[] = [];
   for (const row of fresh) {

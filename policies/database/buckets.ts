@@ -1,7 +1,6 @@
 import type { Node } from "libpg-query";
 import type { SourcePosition } from "../../contract/graph.ts";
-import { ranBy, relationOf } from "../../contract/sql/ran.ts";
-import { bodiesIn } from "./bodies.ts";
+import { ranBy, relationOf, type Bodies } from "../../contract/sql/ran.ts";
 import { text } from "./catalog.ts";
 import type { DeclaredAccess, Opening } from "./facts.ts";
 import { literal, type Postgres } from "./postgres.ts";
@@ -12,6 +11,7 @@ import { literal, type Postgres } from "./postgres.ts";
 export async function publicBuckets(
   postgres: Postgres,
   declarations: readonly DeclaredAccess[],
+  bodies: Bodies,
   at: (xmin: string) => SourcePosition | undefined,
 ): Promise<readonly Opening[]> {
   const [there] = await postgres.run("select to_regclass('storage.buckets') is not null as there");
@@ -29,7 +29,6 @@ export async function publicBuckets(
       ...(source === undefined ? {} : { source }),
     });
   }
-  const bodies = await bodiesIn(postgres);
   for (const [name, { node }] of bodies) {
     if (!("CreateFunctionStmt" in node)) continue;
     const { nodes } = ranBy({ FuncCall: { funcname: node.CreateFunctionStmt.funcname ?? [] } }, bodies);

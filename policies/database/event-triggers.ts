@@ -1,8 +1,8 @@
 import type { Node } from "libpg-query";
-import { nameOf, ranBy, type Body } from "../../contract/sql/ran.ts";
+import { nameOf, ranBy, type Bodies, type Body } from "../../contract/sql/ran.ts";
 import { parseStatements } from "../../contract/sql/statements.ts";
 import type { Baseline } from "./baseline.ts";
-import { bodiesIn, callsOutside } from "./bodies.ts";
+import { callsOutside } from "./bodies.ts";
 import { text } from "./catalog.ts";
 import type { Postgres, Row } from "./postgres.ts";
 
@@ -23,14 +23,13 @@ const CLOSING: ReadonlySet<string> = new Set([
 const CHANGED_OBJECT = /\b\w+\.object_identity\b(?:::text)?/g;
 
 /** Event triggers whose function does more than to report the change, or to close what it made: `why` says what. */
-export async function openingEventTriggers(postgres: Postgres, baseline: Baseline): Promise<Row[]> {
+export async function openingEventTriggers(postgres: Postgres, baseline: Baseline, bodies: Bodies): Promise<Row[]> {
   const rows = await postgres.run(
     `select e.oid::text as oid, e.evtname as name, e.xmin::text as xmin, e.evtfoid::regproc::text as function, l.lanname as language, pg_get_functiondef(p.oid) as body
      from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid join pg_language l on l.oid = p.prolang where e.evtenabled <> 'D' order by 2`,
   );
   const fresh = rows.filter((row) => !baseline.has(`e${text(row, "oid")}`));
   if (fresh.length === 0) return [];
-  const bodies = await bodiesIn(postgres);
   const found: Row[] = [];
   for (const row of fresh) {
     const [body] =
@@ -52,7 +51,7 @@ export async function disableEventTriggers(postgres: Postgres): Promise<void> {
     await postgres.run(text(row, "sql"));
 }
 
-function opens(body: Body, bodies: ReadonlyMap<string, Body>): string | undefined {
+function opens(body: Body, bodies: Bodies): string | undefined {
   const { node: definition } = body;
   if (!("CreateFunctionStmt" in definition)) return "it cannot be read";
   const { funcname = [] } = definition.CreateFunctionStmt;

@@ -178,10 +178,16 @@ export interface Proof {
   /** `using` judges rows that are there, `check` rows that are written. */
   readonly clause: "using" | "check";
   readonly failures: readonly ProofFailure[];
-  /** Values of columns that say of a person that he works for the project. */
-  readonly marks: readonly { readonly table: string; readonly column: string; readonly value: string }[];
+  readonly marks: readonly StaffMark[];
   /** A column of the table that policies compare with the caller's identifier. */
   readonly owner?: string;
+}
+
+/** A value of a column that says of a person that he works for the project. */
+export interface StaffMark {
+  readonly table: string;
+  readonly column: string;
+  readonly value: string;
 }
 
 /** A way in which a policy lets rows through that is not proved to be right. */

@@ -1,4 +1,5 @@
 import type { SourcePosition } from "../../contract/graph.ts";
+import type { Bodies } from "../../contract/sql/ran.ts";
 import { baselineState, grantsTo, type Baseline } from "./baseline.ts";
 import { list, qualified, text } from "./catalog.ts";
 import { definerTriggers, textFunctions } from "./bodies.ts";
@@ -22,12 +23,12 @@ export async function readOpenings(
   postgres: Postgres,
   baseline: Baseline,
   apiRoles: readonly string[],
+  bodies: Bodies,
   statements: readonly Statement[],
   at: (xmin: string) => SourcePosition | undefined,
 ): Promise<Opening[]> {
   const roles = `array[${apiRoles.map(literal).join(", ")}]::text[]`;
   const grantees = `array[${["public", ...apiRoles].map(literal).join(", ")}]::text[]`;
-  await postgres.run("set search_path = ''");
   const openings: Opening[] = [];
   const add = (kind: OpeningKind, row: Row, message: string, fix: string) => {
     const source = at(text(row, "xmin"));
@@ -53,7 +54,7 @@ export async function readOpenings(
       `${text(row, "name")} runs with its owner's privileges, and ${text(row, "by")} calls it`,
       `alter function ${text(row, "name")} security invoker;`,
     );
-  for (const row of await definerTriggers(postgres, baseline, apiRoles))
+  for (const row of await definerTriggers(postgres, baseline, apiRoles, bodies))
     add(
       "trigger",
       row,
@@ -71,7 +72,7 @@ export async function readOpenings(
       `rule ${text(row, "name")} of ${text(row, "table")} acts with the privileges of the table's owner`,
       `drop rule ${identifier(text(row, "name"))} on ${text(row, "table")};`,
     );
-  for (const row of await openingEventTriggers(postgres, baseline))
+  for (const row of await openingEventTriggers(postgres, baseline, bodies))
     add(
       "event-trigger",
       row,
@@ -179,7 +180,6 @@ export async function readOpenings(
         fix: "remove it, and set it in the database: \\password",
         source,
       });
-  await postgres.run("reset search_path");
   return openings;
 }
 

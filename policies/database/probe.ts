@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { qualified, text } from "./catalog.ts";
 import { identifier, literal, sqlState, type Postgres } from "./postgres.ts";
-import type { Command, DeclaredAccess, Evaluation, Policy, Probe, Proof, Table } from "./facts.ts";
+import type { Command, DeclaredAccess, Evaluation, Policy, Probe, StaffMark, Table } from "./facts.ts";
 import { become, claim, comparedWords, tokensOf } from "./tokens.ts";
 import { harmlessChange, insertOf, RowMaker, type Fillable } from "./rows/row-maker.ts";
 import { fillables } from "./rows/fillables.ts";
@@ -28,7 +28,7 @@ export async function probe(
   policies: readonly Policy[],
   apiRoles: readonly string[],
   declarations: readonly DeclaredAccess[] = [],
-  marks: Proof["marks"] = [],
+  marks: readonly StaffMark[] = [],
 ): Promise<Probed> {
   const fillable = await fillables(postgres, tables, policies);
   const [asking, other] = [randomUUID(), randomUUID()];

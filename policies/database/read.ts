@@ -9,6 +9,7 @@ import { readMigrations } from "../../contract/sql/files.ts";
 import { apply, type SqlFile } from "./apply.ts";
 import { BackupQueue } from "./backup-queue.ts";
 import { baselineOf, noteExtensions } from "./baseline.ts";
+import { bodiesIn } from "./bodies.ts";
 import { publicBuckets } from "./buckets.ts";
 import type { OpenCondition } from "./conditional-blocks.ts";
 import { readCatalog } from "./catalog.ts";
@@ -130,11 +131,15 @@ async function readOnce(
     await postgres.run("reset session authorization; reset role");
     const backupQueue = await queue.problems();
     const catalog = await readCatalog(postgres, baseline, applied.at);
-    const openings = await readOpenings(postgres, baseline, catalog.apiRoles, applied.statements, applied.at);
+    // PostgreSQL then prints names with their schemas.
+    await postgres.run("set search_path = ''");
+    const bodies = await bodiesIn(postgres);
+    const openings = await readOpenings(postgres, baseline, catalog.apiRoles, bodies, applied.statements, applied.at);
+    await postgres.run("reset search_path");
     await disableEventTriggers(postgres);
     const schema = await readSchema(postgres, catalog.apiRoles, applied.at, baseline);
     const declarations = await readDeclarations(postgres, schema, migrations);
-    const buckets = await publicBuckets(postgres, declarations, applied.at);
+    const buckets = await publicBuckets(postgres, declarations, bodies, applied.at);
     const proofs = prove(
       schema,
       declarations.filter(({ error }) => error === undefined),

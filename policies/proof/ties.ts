@@ -1,3 +1,4 @@
+import type { StaffMark } from "../database/facts.ts";
 import { binds, isStaff } from "./claims.ts";
 import { Facts } from "./facts.ts";
 import type { Alternative } from "./normal-form.ts";
@@ -12,13 +13,6 @@ export type Tie =
   | { readonly how: "columns"; readonly columns: readonly string[]; readonly person: readonly string[] }
   /** The caller works for the project, by a claim or, in `mark`, by a table that users cannot write. */
   | { readonly how: "staff"; readonly mark?: StaffMark };
-
-/** A value of a column that says of a person that he works for the project. */
-export interface StaffMark {
-  readonly table: string;
-  readonly column: string;
-  readonly value: string;
-}
 
 /** A way from the caller over a table: a row with `user` of the caller and `key` of the judged row. */
 export interface Link {

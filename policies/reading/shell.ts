@@ -3,12 +3,7 @@ import { commandsOf, type Command, type Part, type Word } from "./shell-script.t
 // Names of programs:
 // cspell:ignore nohup setsid gosu tini catatonit zcat fromhex
 
-/** A command of a shell script that is not understood, and why. */
-export interface ShellProblem {
-  readonly what: string;
-}
-
-/** Shells and other interpreters, by the option after which a program stands. */
+/** Programs that run a script. */
 const SHELLS = /^(?:(?:ba|da|a|z|k)?sh|busybox)$/;
 const INTERPRETERS = /^(?:python[\d.]*|node|perl|ruby|php|lua)$/;
 /** Commands that run the rest of their line. */
@@ -24,26 +19,26 @@ const WRITABLE = /^(?:\/tmp\/|\/var\/tmp\/|\/dev\/shm\/)/;
 const RUNS_TEXT = /\b(?:exec|eval|compile|b64decode|fromhex|atob|unpack|__import__)\s*\(|Buffer\.from\(/;
 
 /** What a command line runs that its text does not show; `words` as the kernel gets them. Undefined words are unknown values. */
-export function hiddenCommands(words: readonly (string | undefined)[]): readonly ShellProblem[] {
+export function hiddenCommands(words: readonly (string | undefined)[]): readonly string[] {
   const asWord = (word: string | undefined): Word => [
     word === undefined ? { kind: "variable", name: "?" } : { kind: "text", text: word },
   ];
   return problemsOf({ words: words.map(asWord), input: undefined, writes: [] }, new Map(), new Set());
 }
 
-function problemsIn(script: string, known: Map<string, string>, written: Set<string>): readonly ShellProblem[] {
+function problemsIn(script: string, known: Map<string, string>, written: Set<string>): readonly string[] {
   return commandsOf(script).flatMap((command) => problemsOf(command, known, written));
 }
 
-function problemsOf(command: Command, known: Map<string, string>, written: Set<string>): readonly ShellProblem[] {
-  const found: ShellProblem[] = [];
+function problemsOf(command: Command, known: Map<string, string>, written: Set<string>): readonly string[] {
+  const found: string[] = [];
   const words = [...command.words];
   for (const word of words) {
     const joined = word.find((part, at) => at > 0 && isConstant(part, known) && isConstant(word[at - 1], known));
-    if (joined !== undefined) found.push({ what: `${show(word)} is put together from constants` });
+    if (joined !== undefined) found.push(`${show(word)} is put together from constants`);
     for (const part of word)
       if (part.kind === "output") {
-        if (isSpelling(part.script)) found.push({ what: `$(${part.script}) hides a text` });
+        if (isSpelling(part.script)) found.push(`$(${part.script}) hides a text`);
         found.push(...problemsIn(part.script, known, written));
       }
   }
@@ -77,7 +72,7 @@ function run(
   input: Command | undefined,
   known: Map<string, string>,
   written: Set<string>,
-): readonly ShellProblem[] {
+): readonly string[] {
   const [head = [], ...rest] = words;
   if (words.length === 0) return [];
   const name = textOf(head, known);
@@ -87,27 +82,25 @@ function run(
     base === undefined ||
     (name !== undefined && head.length > 1 && head.filter(({ kind }) => kind !== "text").length > 1)
   )
-    return /^\$(?:@|\*|\{@\}|0)$/.test(shown) ? [] : [{ what: `the command ${shown} is put together when it runs` }];
+    return /^\$(?:@|\*|\{@\}|0)$/.test(shown) ? [] : [`the command ${shown} is put together when it runs`];
   if (TESTS.test(base)) return [];
   if (KEYWORDS.test(base)) return run(rest, input, known, written);
   const options = rest.find(
     (word) => show(word).startsWith("-") && /^-{1,2}[^=]*\$/.test(show(word)) && !/^-{1,2}\w[\w-]*=/.test(show(word)),
   );
-  const found: ShellProblem[] =
-    options === undefined || isNegation(options)
-      ? []
-      : [{ what: `the option ${show(options)} is put together when it runs` }];
+  const found: string[] =
+    options === undefined || isNegation(options) ? [] : [`the option ${show(options)} is put together when it runs`];
   if (RUNNERS.test(base)) {
     const at = rest.findIndex((word) => !/^-|^\d|^\w+=/.test(show(word)));
     return at < 0 ? found : [...found, ...run(rest.slice(at), input, known, written)];
   }
   if (base === "eval") {
     const text = joined(rest, known);
-    return text === undefined ? [{ what: `eval runs ${rest.map(show).join(" ")}` }] : problemsIn(text, known, written);
+    return text === undefined ? [`eval runs ${rest.map(show).join(" ")}`] : problemsIn(text, known, written);
   }
   if (base === "." || base === "source")
     return rest[0] !== undefined && textOf(rest[0], known) === undefined && baseOf(rest[0]) === undefined
-      ? [{ what: `${base} reads ${show(rest[0])}` }]
+      ? [`${base} reads ${show(rest[0])}`]
       : [];
   if (SHELLS.test(base) || INTERPRETERS.test(base))
     return [...found, ...interpreted(base, rest, input, known, written)];
@@ -118,7 +111,7 @@ function run(
         written.add(textOf(target, known) ?? "");
     });
   if (name !== undefined && (WRITABLE.test(name) || written.has(name)))
-    found.push({ what: `${name} is a file that is made when it runs` });
+    found.push(`${name} is a file that is made when it runs`);
   return found;
 }
 
@@ -129,26 +122,24 @@ function interpreted(
   input: Command | undefined,
   known: Map<string, string>,
   written: Set<string>,
-): readonly ShellProblem[] {
+): readonly string[] {
   const rest = base === "busybox" && SHELLS.test(show(given[0] ?? [])) ? given.slice(1) : given;
   const inline = SHELLS.test(base) ? /^-[a-z]*c[a-z]*$/ : /^(?:-c|-e|--eval|-r|-p|-pe|-ne)$/;
   const at = rest.findIndex((word) => inline.test(show(word)));
   const program = at < 0 ? undefined : rest[at + 1];
   if (program !== undefined) {
     const text = textOf(program, known);
-    if (text === undefined) return [{ what: `${base} runs ${show(program)}` }];
+    if (text === undefined) return [`${base} runs ${show(program)}`];
     if (SHELLS.test(base)) return problemsIn(text, new Map(known), written);
-    return RUNS_TEXT.test(text) ? [{ what: `${base} runs a text that its program makes` }] : [];
+    return RUNS_TEXT.test(text) ? [`${base} runs a text that its program makes`] : [];
   }
   const file = rest.find((word) => !/^[-+]/.test(show(word)));
   if (file === undefined || show(file) === "-")
-    return input === undefined || base === "busybox"
-      ? []
-      : [{ what: `${base} runs what ${show(input.words[0] ?? [])} prints` }];
+    return input === undefined || base === "busybox" ? [] : [`${base} runs what ${show(input.words[0] ?? [])} prints`];
   const path = textOf(file, known);
   if (path !== undefined && (WRITABLE.test(path) || written.has(path)))
-    return [{ what: `${path} is a file that is made when it runs` }];
-  return show(file).includes("<(") ? [{ what: `${base} runs what another command prints` }] : [];
+    return [`${path} is a file that is made when it runs`];
+  return show(file).includes("<(") ? [`${base} runs what another command prints`] : [];
 }
 
 /** Whether a script only spells a constant in another way. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { qualified } from "../catalog.ts";
-import type { Proof } from "../facts.ts";
+import type { StaffMark } from "../facts.ts";
 import { identifier, literal } from "../postgres.ts";
 
 export const USERS = "auth.users";
@@ -54,7 +54,7 @@ export class RowMaker {
   static #counter = 1000;
 
   /** @param without marks of people who work for the project; the owner is a usual user, with one account */
-  constructor(owner: string, without?: Proof["marks"]) {
+  constructor(owner: string, without?: readonly StaffMark[]) {
     this.owner = owner;
     this.#without = without && new Set(without.map(({ table, column, value }) => `${table} ${column} ${value}`));
   }

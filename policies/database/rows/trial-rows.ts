@@ -60,9 +60,7 @@ export class TrialRows {
   /** Makes rows of tables, and of those to which they refer. Returns all of them. */
   async fill(named: Iterable<string> = this.#tables.keys()): Promise<readonly string[]> {
     const tables = this.#withParents(named);
-    const inserts = tables.flatMap((table) =>
-      Array.from({ length: ROWS }, (_, row) => this.#insert(table, row)).flatMap((insert) => insert),
-    );
+    const inserts = tables.flatMap((table) => Array.from({ length: ROWS }, (_, row) => this.#insert(table, row)));
     // A row that a constraint refuses is left out.
     const each = inserts.map((insert) => `begin ${insert} exception when others then null; end;`);
     await this.#postgres.run(`do $exai_trial$ begin ${each.join("\n")} end $exai_trial$`);

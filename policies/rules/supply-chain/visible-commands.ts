@@ -30,7 +30,7 @@ export const visibleCommands: ResourceRule = {
         subject,
         at,
         open ? new UnknownTruth(unknown.map(({ path }) => path)) : problem === undefined,
-        problem?.what ?? "the command is not known",
+        problem ?? "the command is not known",
         "write the command as it runs, or put it into the image",
       );
     }
