@@ -8,6 +8,11 @@ export function command(line: string): Command {
   return { command: line };
 }
 
+/** The line of a command on a stack; undefined stands for `local`, which a line need not name. */
+export function onStack(line: string, stack: string | undefined): string {
+  return stack === undefined ? line : `${line} ${stack}`;
+}
+
 /** What corrects an error: text, with the commands of this CLI kept apart from it. */
 export class Fix {
   readonly parts: readonly (string | Command)[];

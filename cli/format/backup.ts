@@ -1,9 +1,9 @@
-import { command } from "../../contract/fix.ts";
+import { command, onStack } from "../../contract/fix.ts";
 import type { BackupRecord } from "../../operations/backups/history.ts";
 import type { BackupResult } from "../../operations/backups/request.ts";
 import type { BackupVerification } from "../../operations/backups/verify.ts";
 import type { BackupListData } from "../results.ts";
-import { onStack, type Block } from "./block.ts";
+import type { Block } from "./block.ts";
 import { count, size, span, utc } from "./units.ts";
 
 /** `backup now`. */

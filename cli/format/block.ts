@@ -62,11 +62,6 @@ export function typed({ command }: Command): string {
   return `./exai ${command}`;
 }
 
-/** A command's line, with the stack if it is not `local`. */
-export function onStack(line: string, stack: string | undefined): string {
-  return stack === undefined ? line : `${line} ${stack}`;
-}
-
 /** A heading. */
 export function heading(text: string, tone?: Tone): Block {
   return { type: "heading", text: tone === undefined ? text : { text, tone } };

@@ -1,6 +1,6 @@
-import { command } from "../../contract/fix.ts";
+import { command, onStack } from "../../contract/fix.ts";
 import type { DrillResult } from "../../operations/restore/drill.ts";
-import { heading, next, onStack, pairs, type Block } from "./block.ts";
+import { heading, next, pairs, type Block } from "./block.ts";
 import { count, span } from "./units.ts";
 
 /** `drill`. */

@@ -1,4 +1,4 @@
-import { command } from "../../contract/fix.ts";
+import { command, onStack } from "../../contract/fix.ts";
 import type { DumpRestored } from "../../operations/dumps/scratch.ts";
 import type { InPlaceResult } from "../../operations/restore/in-place.ts";
 import type { RestoreResult } from "../../operations/restore/restore.ts";
@@ -7,7 +7,7 @@ import type { LossyStatement } from "../../operations/restore/statements.ts";
 import type { HostedRestored } from "../../operations/supabase/pitr.ts";
 import type { RestoreListData } from "../results.ts";
 import { checks, committed, formatHosted, formatInPlace, formatUnfinished, stamp, what } from "./restore-in-place.ts";
-import { heading, next, onStack, pairs, type Block, type NextCommand } from "./block.ts";
+import { heading, next, pairs, type Block, type NextCommand } from "./block.ts";
 import { count, span, utc } from "./units.ts";
 
 /** `restore`. */

@@ -1,5 +1,5 @@
 import { UserError } from "../../contract/errors.ts";
-import { command, type Command } from "../../contract/fix.ts";
+import { command, onStack, type Command } from "../../contract/fix.ts";
 
 /** State of a branch, in Supabase's words for its own. A branch that another program made may have those of its functions. */
 export type BranchState =
@@ -80,7 +80,7 @@ export interface BranchStatus extends BranchRecord {
 
 /** A command of this CLI on the stack of branches, which is `local` if it has no name. */
 export function stackCommand({ stack }: { readonly stack?: string }, line: string): Command {
-  return command(stack === undefined ? line : `${line} ${stack}`);
+  return command(onStack(line, stack));
 }
 
 const NAME = /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/;

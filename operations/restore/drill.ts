@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Operation } from "../../contract/events.ts";
 import type pg from "pg";
+import type { Operation } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { Interrupted } from "../../contract/interrupted.ts";
 import { connectHistory } from "../backups/connection.ts";

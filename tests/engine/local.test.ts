@@ -12,7 +12,7 @@ import { runProgram } from "../../operations/docker/process.ts";
 import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import type { StackReport } from "../../policies/report/model.ts";
-import { BRIEF_GATES, LocalInstance, PATIENT_GATES, type PrintedEvent } from "../support/local-instance.ts";
+import { BRIEF_GATES, eventsIn, LocalInstance, PATIENT_GATES } from "../support/local-instance.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 
 const FIXTURE = join(import.meta.dirname, "fixtures/privileged");
@@ -81,10 +81,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { time
     const known = [before, await passwords()].flatMap((text) => [...text.matchAll(/: "([^"]{12,})"/g)]);
     expect(known.length).toBeGreaterThan(words[0] === "preview" ? -1 : 5);
     for (const [, password = ""] of known) expect(stdout + stderr).not.toContain(password);
-    return stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as PrintedEvent);
+    return eventsIn(stdout);
   };
 
   test("preview lists what would be created, and creates nothing", async () => {

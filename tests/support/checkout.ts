@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { parse, stringify } from "yaml";
 import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
-import type { PrintedEvent } from "./local-instance.ts";
+import { eventsIn, type PrintedEvent } from "./local-instance.ts";
 
 /** What a checkout leaves out, and what it shares with this one. */
 const LEFT_OUT = [".git", ".exai", "node_modules"];
@@ -82,10 +82,7 @@ export class Checkout {
     const ran = await this.exai(words, options.env);
     if (ran.code !== (options.code ?? 0))
       throw new Error(`exai ${words.join(" ")} ended with ${ran.code ?? "a signal"}:\n${ran.stdout}\n${ran.stderr}`);
-    return ran.stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as PrintedEvent);
+    return eventsIn(ran.stdout);
   }
 
   /** Starts `./exai <words>`, whose events come on its standard output. */

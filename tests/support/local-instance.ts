@@ -17,6 +17,14 @@ export interface PrintedEvent {
   readonly data?: Record<string, unknown>;
 }
 
+/** The events that a command with `--json` has printed. */
+export function eventsIn(stdout: string): readonly PrintedEvent[] {
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as PrintedEvent);
+}
+
 /** Gates that do not judge the speed of a busy machine, for tests of something else than the gates. */
 export const PATIENT_GATES = { gateP95: "60000", gateP99: "60000", gateWebSocket: "30000" } as const;
 
@@ -91,10 +99,7 @@ export class LocalInstance {
     const ran = await this.exai(words, settings);
     if (ran.code !== code)
       throw new Error(`exai ${words.join(" ")} ended with ${ran.code ?? "a signal"}:\n${ran.stdout}\n${ran.stderr}`);
-    return ran.stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as PrintedEvent);
+    return eventsIn(ran.stdout);
   }
 
   /** Removes everything, in any state. */

@@ -36,7 +36,8 @@ export function addMergeVerbs(branch: Command, run: Run): void {
     other: "branch",
     help: `
 The rows of the branch are not merged. The migration is tried on a copy of main with its data, then applied, and kept in
-supabase/migrations. For a hosted database Supabase makes the copy, with data if its point-in-time recovery is on. Values that it takes away are parked in the schema exai_parked.`,
+supabase/migrations. Values that it takes away are parked in the schema exai_parked. For a hosted database Supabase makes
+the copy. Without point-in-time recovery, this copy has no rows.`,
     // Not the function itself: help does not load it.
     operation: (...given) => mergeBranch(...given),
   });

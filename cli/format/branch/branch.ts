@@ -1,10 +1,10 @@
-import { command } from "../../../contract/fix.ts";
+import { command, onStack } from "../../../contract/fix.ts";
 import type { BranchDiff } from "../../../operations/branches/diff.ts";
 import type { BranchCreated, BranchDeleted } from "../../../operations/branches/lifecycle.ts";
 import type { BranchStatus } from "../../../operations/branches/model.ts";
 import type { SchemaDifference } from "../../../operations/schema-facts/compare.ts";
 import type { BranchListData, BranchStatusData } from "../../results.ts";
-import { heading, lines, next, onStack, pairs, type Block } from "../block.ts";
+import { heading, lines, next, pairs, type Block } from "../block.ts";
 import { count, size, span, utc } from "../units.ts";
 
 /** `branch create` and `branch reset`. */

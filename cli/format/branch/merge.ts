@@ -1,8 +1,8 @@
-import { command } from "../../../contract/fix.ts";
+import { command, onStack } from "../../../contract/fix.ts";
 import type { SchemaChange } from "../../../operations/branches/merge/change.ts";
 import type { ParkedValues } from "../../../operations/branches/merge/planned.ts";
 import type { MergeConflict } from "../../../operations/branches/merge/three-way.ts";
-import { heading, lines, next, onStack, type Block } from "../block.ts";
+import { heading, lines, next, type Block } from "../block.ts";
 import { count, span } from "../units.ts";
 
 /** How the two verbs say it. */

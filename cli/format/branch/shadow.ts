@@ -1,7 +1,7 @@
-import { command } from "../../../contract/fix.ts";
+import { command, onStack } from "../../../contract/fix.ts";
 import type { Latency } from "../../../operations/branches/shadow/latency.ts";
 import type { BranchShadow } from "../../../operations/branches/shadow/shadow.ts";
-import { heading, lines, next, onStack, pairs, type Block } from "../block.ts";
+import { heading, lines, next, pairs, type Block } from "../block.ts";
 import { count, span } from "../units.ts";
 
 /** `branch shadow`. */
