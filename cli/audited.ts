@@ -17,6 +17,7 @@ export const CHANGING = [
     "branch revert",
     "branch reset",
     "branch delete",
+    "branch record",
     "backup verify",
     "drill",
     "restore",

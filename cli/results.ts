@@ -4,6 +4,7 @@ import type { BackupResult } from "../operations/backups/request.ts";
 import type { BranchDiff } from "../operations/branches/diff.ts";
 import type { Branches, BranchCreated, BranchDeleted } from "../operations/branches/lifecycle.ts";
 import type { SchemaChange } from "../operations/branches/merge/change.ts";
+import type { WorkloadRecorded } from "../operations/branches/record/record.ts";
 import type { BranchShadow } from "../operations/branches/shadow/shadow.ts";
 import type { BranchTest } from "../operations/branches/test.ts";
 import type { BranchStatus } from "../operations/branches/model.ts";
@@ -80,6 +81,7 @@ export interface Results {
   "branch diff": BranchDiff;
   "branch merge": SchemaChange;
   "branch revert": SchemaChange;
+  "branch record": WorkloadRecorded;
   "branch shadow": BranchShadow;
   "branch test": BranchTest;
   "branch reset": BranchCreated;

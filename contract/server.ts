@@ -114,6 +114,20 @@ export const JWT_KEY_VARIABLES = {
   next: "EXAI_JWT_TOKEN_NEXT",
 } as const;
 
+/**
+ * Recordings of what a server asks its database, for `./exai branch shadow`; a server need not offer them. The program runs in the
+ * server's container with two arguments: seconds, and the share of the transactions. It first writes the line `{"recording":true}`, then a
+ * line for each transaction, and at its end `{"dropped":N}` with the number that its reader was too slow for. It ends when the time
+ * is over or its standard input closes, so a reader that is killed leaves nothing behind.
+ */
+export const RECORDING = {
+  program: "/app/record-workload",
+  /** Where the reference server's process serves the program; its directory is in memory. */
+  socket: "/tmp/exai-recording.sock",
+  /** Longest recording, seconds. */
+  longestSeconds: 3600,
+} as const;
+
 /** Suffix of the variables that name a secret's file. */
 export const SECRET_FILE_SUFFIX = "_FILE";
 

@@ -8,6 +8,7 @@ import {
   formatBranchStatus,
 } from "./branch/branch.ts";
 import { formatBranchMerge, formatBranchRevert } from "./branch/merge.ts";
+import { formatBranchRecord } from "./branch/record.ts";
 import { formatBranchShadow } from "./branch/shadow.ts";
 import type { Block, Formatter, ViewFormatter } from "./block.ts";
 import { formatCutoverPlan } from "./rollout/plan.ts";
@@ -72,6 +73,7 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch diff": formatBranchDiff,
   "branch merge": formatBranchMerge,
   "branch revert": formatBranchRevert,
+  "branch record": formatBranchRecord,
   "branch shadow": formatBranchShadow,
   "branch test": formatMigrateTest,
   "branch reset": formatBranchCreate,

@@ -37,7 +37,7 @@ export function nodePrograms(
       const written = Object.entries({ ...files, Dockerfile: dockerfile }).map(async ([name, text]) => {
         const path = join(directory, name);
         await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, text);
+        await writeFile(path, text, { mode: text.startsWith("#!") ? 0o755 : 0o644 });
       });
       await Promise.all([linkOrCopy(await nodeBinary(signal), join(directory, "node")), ...written]);
     },

@@ -32,11 +32,16 @@ export interface ImageBuildResult {
   readonly faults: string;
 }
 
-/** The two programs of the image, each bundled into one file without dependencies. */
-export async function bundleReferenceServer(): Promise<{ server: string; healthcheck: string }> {
+/** The programs of the image, each bundled into one file without dependencies. */
+export async function bundleReferenceServer(): Promise<{ server: string; healthcheck: string; record: string }> {
   const bundle = (entry: string) => bundleProgram(join(SOURCE, "src", entry));
-  const [server, healthcheck] = await Promise.all([bundle("main.ts"), bundle("healthcheck.ts")]);
-  return { server, healthcheck };
+  const [server, healthcheck, record] = await Promise.all([
+    bundle("main.ts"),
+    bundle("healthcheck.ts"),
+    bundle("record-workload.ts"),
+  ]);
+  // It is called by its path, as that of a server in another language would be.
+  return { server, healthcheck, record: `#!/usr/local/bin/node\n${record}` };
 }
 
 /** The tag's version: `exai/reference-server:1.2.0` is release `1.2.0`. */
@@ -65,7 +70,7 @@ export async function referenceServer(options: ReferenceServerOptions): Promise<
         `'${value}' is not a migration version`,
         "give the digits of a migration's file name",
       );
-  const [dockerfile, { server, healthcheck }] = await Promise.all([
+  const [dockerfile, { server, healthcheck, record }] = await Promise.all([
     readFile(join(SOURCE, "Dockerfile"), "utf8"),
     bundleReferenceServer(),
   ]);
@@ -79,6 +84,10 @@ export async function referenceServer(options: ReferenceServerOptions): Promise<
       ...(base === undefined ? {} : { BASE: base }),
     },
     labels: { [IMAGE_LABELS.schemaMin]: schemaMin, [IMAGE_LABELS.schemaMax]: schemaMax },
-    ...nodePrograms(dockerfile, { "server.mjs": server, "healthcheck.mjs": healthcheck }, options.signal),
+    ...nodePrograms(
+      dockerfile,
+      { "server.mjs": server, "healthcheck.mjs": healthcheck, "record-workload": record },
+      options.signal,
+    ),
   };
 }

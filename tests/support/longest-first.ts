@@ -24,6 +24,7 @@ export const LONG_FILES: readonly string[] = [
   "tests/integration/rollout/schema.test.ts",
   "tests/integration/rollout/chaos-up.test.ts",
   "tests/integration/database/migrations.test.ts",
+  "tests/integration/database/record.test.ts",
 ];
 
 /** The order of test files: {@link LONG_FILES} first. */

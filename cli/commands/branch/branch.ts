@@ -21,6 +21,7 @@ import { removalQuestion } from "../../format/branch/hosted.ts";
 import { resultOf, type Verb } from "../../events.ts";
 import { againWithYes, YES, type YesFlag } from "./confirm.ts";
 import { addMergeVerbs } from "./merge.ts";
+import { addRecordVerb } from "./record.ts";
 import { onStack, withReason, type ReasonFlag, type Register, type Run, type SetFlags } from "../command.ts";
 
 interface AtFlag {
@@ -124,13 +125,15 @@ export const registerBranch: Register = (program, run) => {
       });
     });
 
+  addRecordVerb(branch, run);
+
   onStack(
     branch
       .command("shadow")
       .description("replay a recorded workload on main and on a branch, and compare the answers")
       .argument("<name>", "branch"),
   )
-    .requiredOption("--workload <file>", "transactions as JSON lines: role, claims, and statements with sql and values")
+    .requiredOption("--workload <file>", "the file of a recording (branch record)")
     .option(
       "--slower <factor>",
       "report a statement whose median is more than this factor above main's",

@@ -206,9 +206,11 @@ function readDatabase(reader: Reader): DatabaseSettings | undefined {
   const certificates = reader.text("EXAI_DATABASE_CA");
   const connections = reader.number("EXAI_DATABASE_CONNECTIONS", 10, 1, 1000, "connections");
   const queue = reader.number("EXAI_DATABASE_QUEUE", 1000, 0, 100_000, "requests");
+  const recordingSocket = reader.text("EXAI_RECORDING_SOCKET");
   if (url === undefined) return undefined;
   try {
-    return { connection: readUrl(url, certificates), connections, queue };
+    const recorded = recordingSocket === undefined ? {} : { recordingSocket };
+    return { connection: readUrl(url, certificates), connections, queue, ...recorded };
   } catch (error) {
     if (!(error instanceof UrlProblem)) throw error;
     const fix = `set ${name} to postgres://exai_server:<password>@<host>:<port>/<database>?sslmode=verify-full`;

@@ -6,6 +6,7 @@ import { UserError } from "../../../contract/errors.ts";
 import { LISTEN_BACKLOG } from "../../../contract/server.ts";
 import { Dashboard } from "./dashboard.ts";
 import { Database } from "./database/database.ts";
+import { Recorder } from "./database/recorder.ts";
 import { Records } from "./database/records.ts";
 import type { Environment } from "./environment.ts";
 import { createFaultInjector } from "./fault-injector.ts";
@@ -69,7 +70,8 @@ export async function startServer(
   const metrics = createMetrics({ version, release: environment.release, slot: environment.slot });
   const validator = new AjvJsonSchemaValidator();
   const { database, release, slot, jwtKeys } = environment;
-  const pool = database && new Database(database, log);
+  const recorder = database?.recordingSocket === undefined ? undefined : new Recorder(database.recordingSocket, log);
+  const pool = database && new Database(database, log, recorder);
   const records = pool && new Records(pool, { release, version, slot }, log);
   if (records) metrics.database(() => ({ state: records.state, ...records.load }));
   const sessions = new McpSessions(

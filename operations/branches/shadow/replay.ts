@@ -1,4 +1,5 @@
 import pg from "pg";
+import { UserError } from "../../../contract/errors.ts";
 import type { WorkloadTransaction } from "./workload.ts";
 
 /** What a statement gave on one side. */
@@ -33,13 +34,17 @@ export class ReplaySession {
   async run({ role, claims, statements }: WorkloadTransaction): Promise<readonly Outcome[]> {
     const claim = claims === undefined ? "" : JSON.stringify(claims);
     // The time-outs keep what it waits for, and what waits for it, short.
-    await this.#client.query(
+    await this.#as(
+      role,
       `begin; set local lock_timeout = '1s'; set local statement_timeout = '30s';
        select set_config('request.jwt.claims', ${pg.escapeLiteral(claim)}, true); set local role ${pg.escapeIdentifier(role)}`,
     );
     const outcomes: Outcome[] = [];
+    let current = role;
     try {
-      for (const { sql, values } of statements) {
+      for (const { sql, values, role: wanted = role } of statements) {
+        if (wanted !== current) await this.#as(wanted, `set local role ${pg.escapeIdentifier(wanted)}`);
+        current = wanted;
         const outcome = await this.#statement(sql, values);
         outcomes.push(outcome);
         if (outcome.error !== undefined) break;
@@ -53,6 +58,19 @@ export class ReplaySession {
 
   async close(): Promise<void> {
     await this.#client.end().catch(() => undefined);
+  }
+
+  /** Changes to a role. @throws UserError if the owner of the database cannot, as on a hosted one that has not granted it the role */
+  async #as(role: string, sql: string): Promise<void> {
+    try {
+      await this.#client.query(sql);
+    } catch (cause) {
+      if (!(cause instanceof pg.DatabaseError) || !["42501", "22023"].includes(cause.code ?? "")) throw cause;
+      const grant = `grant ${pg.escapeIdentifier(role)} to current_user, by psql on main, and a new branch`;
+      throw new UserError("permission-denied", `role ${role}`, `cannot be acted as: ${cause.message}`, grant, {
+        cause,
+      });
+    }
   }
 
   async #statement(text: string, values: readonly unknown[]): Promise<Outcome> {

@@ -9,6 +9,8 @@ export interface WorkloadStatement {
   readonly sql: string;
   /** Values of `$1` and so on. */
   readonly values: readonly unknown[];
+  /** Absent: the transaction's. */
+  readonly role?: string;
 }
 
 /** Statements that ran in one transaction, as a role and with the claims of a request. */
@@ -31,12 +33,11 @@ export async function readWorkload(path: string): Promise<readonly WorkloadTrans
     text.trim() === "" ? [] : [transactionOf(path, text, index + 1)],
   );
   if (transactions.length === 0) throw invalid(path, 1, "has no transaction");
-  const checked = new Set<string>();
+  const check = new StatementCheck();
   for (const { line, statements } of transactions)
     for (const { sql } of statements) {
-      if (checked.has(sql)) continue;
-      await check(path, line, sql);
-      checked.add(sql);
+      const problem = await check.problem(sql);
+      if (problem !== undefined) throw invalid(path, line, problem);
     }
   return transactions;
 }
@@ -50,7 +51,8 @@ function lines(path: string): readonly string[] {
   }
 }
 
-function transactionOf(path: string, text: string, line: number): WorkloadTransaction {
+/** A transaction of a line. @throws UserError `invalid-file` */
+export function transactionOf(path: string, text: string, line: number): WorkloadTransaction {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -64,10 +66,12 @@ function transactionOf(path: string, text: string, line: number): WorkloadTransa
   return {
     ...{ line, role, ...(claims === undefined ? {} : { claims }) },
     statements: statements.map((each: unknown) => {
-      const { sql, values = [] } = record(each);
+      const { sql, values = [], role: own } = record(each);
       if (typeof sql !== "string" || !Array.isArray(values))
         throw invalid(path, line, "has a statement without sql, or with values that are not a list");
-      return { sql, values: values as readonly unknown[] };
+      if (own !== undefined && (typeof own !== "string" || own === ""))
+        throw invalid(path, line, "has a statement with a role that is not a name");
+      return { sql, values: values as readonly unknown[], ...(own === undefined ? {} : { role: own }) };
     }),
   };
 }
@@ -75,22 +79,28 @@ function transactionOf(path: string, text: string, line: number): WorkloadTransa
 /** Statements whose effects end with their transaction. */
 const ALLOWED: readonly string[] = ["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"];
 
-/** @throws UserError for a statement that could end the transaction which is rolled back on main, or change its role */
-async function check(path: string, line: number, sql: string): Promise<void> {
+/** Which statements are replayed. Each text is parsed once. */
+export class StatementCheck {
+  readonly #problems = new Map<string, string | undefined>();
+
+  /** Why a statement is not replayed: it could end the transaction which is rolled back on main, or change its role. */
+  async problem(sql: string): Promise<string | undefined> {
+    if (!this.#problems.has(sql)) this.#problems.set(sql, await problemOf(sql));
+    return this.#problems.get(sql);
+  }
+}
+
+async function problemOf(sql: string): Promise<string | undefined> {
   let nodes: readonly Node[];
   try {
     nodes = (await parseStatements(sql)).map(({ node }) => node);
   } catch (cause) {
-    throw invalid(
-      path,
-      line,
-      `has a statement that is not SQL: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    return `has a statement that is not SQL: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
   const [node] = nodes;
-  if (nodes.length !== 1 || node === undefined) throw invalid(path, line, "has several statements in one text");
+  if (nodes.length !== 1 || node === undefined) return "has several statements in one text";
   const kind = Object.keys(node)[0] ?? "";
-  if (!ALLOWED.includes(kind)) throw invalid(path, line, `has a statement that is not replayed: ${sql.slice(0, 60)}`);
+  return ALLOWED.includes(kind) ? undefined : `has a statement that is not replayed: ${sql.slice(0, 60)}`;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -241,6 +241,7 @@ describe("the verbs of the program", () => {
     const words: Partial<Record<string, readonly string[]>> = {
       "secrets rotate": ["jwt"],
       ...Object.fromEntries(["create", "merge", "revert", "reset", "delete"].map((each) => [`branch ${each}`, ["a"]])),
+      "branch record": ["--out", join(home, "workload.jsonl")],
       cutover: ["--image", "exai/reference-server:2"],
     };
     const env = { DOCKER_HOST: `unix://${folder}/none.sock` };

@@ -94,6 +94,27 @@ export const BRANCH_SAMPLES: {
   ],
   "branch merge": CHANGES,
   "branch revert": CHANGES,
+  "branch record": [
+    {
+      ...{ file: "/x/workload.jsonl", slots: ["blue"], transactions: 1200, statements: 4100, users: 17 },
+      ...{ leftOut: 0, dropped: 0, ended: "time", seconds: 300 },
+    },
+    {
+      ...{
+        stack: "prod",
+        file: "/x/workload.jsonl",
+        slots: ["blue", "green"],
+        transactions: 1,
+        statements: 1,
+        users: 1,
+      },
+      ...{ leftOut: 2, dropped: 1, ended: "interrupted", seconds: 12.4 },
+    },
+    {
+      ...{ file: "/x/workload.jsonl", slots: ["blue"], transactions: 100, statements: 300, users: 1 },
+      ...{ leftOut: 0, dropped: 0, ended: "limit", seconds: 2 },
+    },
+  ],
   "branch shadow": [
     { ...SHADOW, different: 0, differences: [], slower: [], volatile: [], unstable: [] },
     {

@@ -2,6 +2,7 @@ import pg from "pg";
 import { clock, Refusal } from "./unavailable.ts";
 import { Admission } from "./admission.ts";
 import { failureOf, isDown, isPooler } from "./failure.ts";
+import type { RecordedTransaction, Recorder } from "./recorder.ts";
 import type { DatabaseSettings } from "./settings.ts";
 import type { Log } from "../log.ts";
 
@@ -47,13 +48,16 @@ export class Database {
   readonly #pool: pg.Pool;
   readonly #admission: Admission;
   readonly #log: Log;
+  readonly #recorder: Recorder | undefined;
   #hasWorked = false;
   #state: DatabaseState = "starting";
   #failures = 0;
   #downUntil = 0;
 
-  constructor(settings: DatabaseSettings, log: Log) {
+  /** @param recorder records what is asked, while someone reads it */
+  constructor(settings: DatabaseSettings, log: Log, recorder?: Recorder) {
     this.#log = log;
+    this.#recorder = recorder;
     this.#admission = new Admission(settings.connections, settings.queue);
     this.#pool = new pg.Pool({
       ...settings.connection,
@@ -87,6 +91,9 @@ export class Database {
 
   /** Runs work in a transaction for a user. @throws Refusal if there is no connection for it */
   async forUser<Result>({ id }: User, work: (transaction: UserTransaction) => Promise<Result>): Promise<Result> {
+    // Only what was verified, and only what the policies read: a token cannot choose its role.
+    const claims = { sub: id, role: "authenticated" };
+    const recorded = this.#recorder?.begin(claims);
     return this.#transaction(async (query) => {
       let role = "exai_server";
       const as =
@@ -94,25 +101,35 @@ export class Database {
         async (sql, values) => {
           if (role !== wanted) await query(`set local role ${wanted}`);
           role = wanted;
+          recorded?.add(wanted, sql, values);
           return query(sql, values);
         };
-      // Only what was verified, and only what the policies read: a token cannot choose its role.
-      const claims = JSON.stringify({ sub: id, role: "authenticated" });
-      await query("select set_config('request.jwt.claims', $1, true)", [claims]);
+      await query("select set_config('request.jwt.claims', $1, true)", [JSON.stringify(claims)]);
       return work({ asUser: as("authenticated"), asServer: as("exai_server") });
-    });
+    }, recorded);
   }
 
   /** Runs work in a transaction for no user. @throws Refusal */
   async asServer<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
-    return this.#transaction(work);
+    const recorded = this.#recorder?.begin();
+    return this.#transaction((query) => {
+      const kept: Query = async (sql, values) => {
+        recorded?.add("exai_server", sql, values);
+        return query(sql, values);
+      };
+      return work(kept);
+    }, recorded);
   }
 
   async close(): Promise<void> {
+    this.#recorder?.close();
     await this.#pool.end();
   }
 
-  async #transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
+  async #transaction<Result>(
+    work: (query: Query) => Promise<Result>,
+    recorded: RecordedTransaction | undefined,
+  ): Promise<Result> {
     const now = clock();
     if (now < this.#downUntil) throw new Refusal("database-down", this.#downUntil - now + Math.random());
     // One request at a time finds out whether the database is back.
@@ -126,6 +143,7 @@ export class Database {
         (await opened.query<never>(sql, values === undefined ? undefined : [...values])).rows;
       const result = await work(query);
       await query("commit");
+      recorded?.end();
       opened.off("error", ignored);
       opened.release();
       return result;
@@ -139,6 +157,7 @@ export class Database {
             () => true,
             () => false,
           );
+      if (clean) recorded?.end();
       client.off("error", ignored);
       client.release(!clean);
       // One connection that broke does not mean that the database is down: the next attempt to connect shows it.

@@ -8,6 +8,8 @@ export interface DatabaseSettings {
   readonly connections: number;
   /** Most requests that wait for a connection. */
   readonly queue: number;
+  /** Socket over which a program of the same container records what is asked; absent: nothing can be recorded. */
+  readonly recordingSocket?: string;
 }
 
 /** What is wrong with a URL; the message does not repeat it, because it has a password. */
