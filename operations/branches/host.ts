@@ -12,7 +12,7 @@ export interface BranchHost {
    * @throws UserError if there is nothing to start from, such as a backup from before the target
    */
   create(name: string, options?: CopyOptions): Operation<CreatedCopy>;
-  /** What a merge is tried on: a name that no branch has, and how it is made. */
+  /** What a merge is tried on: a name that no branch has, and how it is made. It replaces one that a killed command has left. */
   proofCopy(): Promise<{ readonly name: string; readonly options: CopyOptions }>;
   /** Makes the copy that the next branch takes, where the host can; does not wait for it. */
   prepareSpare(): Promise<void>;
@@ -26,6 +26,8 @@ export interface BranchHost {
 
 export interface CreatedCopy extends Pick<BranchRecord, "lsn" | "asOf" | "project" | "withData" | "persistent"> {
   readonly source: CopySource;
+  /** The copy as it runs, where the host knows it without another look. */
+  readonly copy?: RunningCopy;
   /** Why a migration of main failed in it. */
   readonly failed?: string;
 }

@@ -8,6 +8,7 @@ import { applyMigrations, migrationStatus, type ApplyOptions } from "../migratio
 import type { LockWait } from "../migrations/locks.ts";
 import type { LeaseStore } from "../rollout/ports/lease.ts";
 import { compareFacts } from "../schema-facts/compare.ts";
+import { loadPgDelta } from "../schema-facts/pg-delta.ts";
 import { readFacts, type SchemaFacts } from "../schema-facts/read.ts";
 import type { BranchHost, RunningCopy } from "./host.ts";
 import {
@@ -65,7 +66,7 @@ export async function* createBranch(
   checkBranchName(name);
   await branches.host.check(options);
   return yield* changing(branches, "branch create", async function* () {
-    if ((await branches.store.has(name)) || (await branches.host.copies()).get(name)?.record !== undefined)
+    if ((await branches.store.has(name)) || (await recordedByHost(branches, name)))
       throw new UserError(
         "state-conflict",
         `branch ${name}`,
@@ -74,6 +75,11 @@ export async function* createBranch(
       );
     return yield* make(branches, name, options);
   });
+}
+
+/** Whether a host that keeps records, for all machines, has one of a branch. */
+async function recordedByHost({ host }: Branches, name: string): Promise<boolean> {
+  return host.kind === "hosted" && (await host.copies()).get(name)?.record !== undefined;
 }
 
 /** Makes a branch again from main as it is now. What was done in it is lost. */
@@ -181,10 +187,12 @@ async function* make(branches: Branches, name: string, options: CreateOptions): 
     await store.put(record);
   };
   await become({});
-  let copied = false;
+  let running: RunningCopy | undefined;
+  // While the copy is made, so that reading its schema does not wait for the library; if it fails, that says why.
+  void loadPgDelta().catch(() => undefined);
   try {
-    const { failed, ...copy } = yield* host.create(name, options);
-    copied = true;
+    const { failed, copy: copied, ...copy } = yield* host.create(name, options);
+    running = copied ?? { running: true };
     await become(copy);
     const url = await host.url(name);
     const base = yield* timed("facts", "read the schema", async () => {
@@ -199,13 +207,13 @@ async function* make(branches: Branches, name: string, options: CreateOptions): 
     // Without its base a branch could not be merged.
     if (record.state === "CREATING_PROJECT") {
       await store.remove(name);
-      if (copied) await host.remove(name).catch(() => undefined);
+      if (running !== undefined) await host.remove(name).catch(() => undefined);
     }
     throw error;
   }
   await host.prepareSpare();
   return {
-    branch: await branchStatus(branches, name),
+    branch: running.sizeBytes === undefined ? await branchStatus(branches, name) : statusOf(record, running),
     ...stackOf(branches),
     seconds: (performance.now() - started) / 1000,
   };

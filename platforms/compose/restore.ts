@@ -4,7 +4,7 @@ import { UserError } from "../../contract/errors.ts";
 import { generatedName } from "../../contract/engine/names.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
-import { LABELS } from "../../contract/labels.ts";
+import { BRANCHES, LABELS } from "../../contract/labels.ts";
 import { docker, tryDocker } from "../../operations/docker/cli.ts";
 import { rolloutDirectory } from "../../operations/rollout/local/context.ts";
 import { FileLeaseStore } from "../../operations/rollout/local/file-lease.ts";
@@ -70,6 +70,12 @@ export function restoreSiteOf(stack: DockerStack, signal: AbortSignal): RestoreS
     startRunner: () => start(stack, "backup-runner", signal),
     forgetBranchBase: async () => {
       const volume = branchesVolume(instance);
+      // Its servers follow the database as it was.
+      const present = (await containersOf(instance, BRANCHES)).get(BRANCHES);
+      if (present?.state === "running") {
+        await docker(["exec", present.id, "exai-branches", "forget"]);
+        return;
+      }
       if ((await tryDocker(["volume", "inspect", volume])).code !== 0) return;
       await docker([
         ...["run", "--rm", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"],

@@ -119,18 +119,23 @@ export async function* changeMain(
   if (plan.steps.length === 0) return made("nothing");
   const migrations = await madeMigrations(migration, title, plan.steps, version);
   const statements = migrations.map(({ sql }) => sql);
-  const proof = yield* proveMerge(branches, statements, { main: before, merged: after, theirs });
-  if (proof !== undefined) return made("not-proved", { proof });
-  if (dryRun) return made("planned");
-  if (!allowDestructive && plan.steps.some(({ destructive }) => destructive)) return made("destructive");
-  if (options.confirm !== undefined) {
-    await options.confirm(made("planned").change);
-    // A question may be open for long.
-    const changed = await compareFacts(before, await readFacts(url));
-    if (changed.length > 0) throw changedMeanwhile(branches, changed.map(({ object }) => object).join(", "));
+  try {
+    const proof = yield* proveMerge(branches, statements, { main: before, merged: after, theirs });
+    if (proof !== undefined) return made("not-proved", { proof });
+    if (dryRun) return made("planned");
+    if (!allowDestructive && plan.steps.some(({ destructive }) => destructive)) return made("destructive");
+    if (options.confirm !== undefined) {
+      await options.confirm(made("planned").change);
+      // A question may be open for long.
+      const changed = await compareFacts(before, await readFacts(url));
+      if (changed.length > 0) throw changedMeanwhile(branches, changed.map(({ object }) => object).join(", "));
+    }
+    yield* keep(url, migrations, options);
+    return made("applied", { files: migrations.map(({ file }) => join("supabase/migrations", file)) });
+  } finally {
+    // The copy that it was tried on was the spare. The next one is made after the merge, which it would slow down.
+    await branches.host.prepareSpare();
   }
-  yield* keep(url, migrations, options);
-  return made("applied", { files: migrations.map(({ file }) => join("supabase/migrations", file)) });
 }
 
 /** Writes the migrations and applies them; files of those that PostgreSQL refuses go. */

@@ -23,8 +23,7 @@ export async function* mergeBranch(
     const { store, host } = branches;
     const { createdAt } = await recordOf(branches, name);
     const url = await host.url(name);
-    await refusePending(branches, options);
-    await refuseUnmerged(branches, name, url, options);
+    await Promise.all([refusePending(branches, options), refuseUnmerged(branches, name, url, options)]);
     const [base, theirs] = yield* timed("branch-facts", "read the branch's schema", () =>
       Promise.all([store.base(name), readFacts(url)]),
     );

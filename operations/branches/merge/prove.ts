@@ -40,7 +40,6 @@ export async function* proveMerge(
 ): Operation<FailedProof | undefined> {
   const { host } = branches;
   const { name, options } = await host.proofCopy();
-  await host.remove(name);
   try {
     const { failed } = yield* host.create(name, options);
     const url = await host.url(name);
@@ -55,7 +54,6 @@ export async function* proveMerge(
     );
   } finally {
     await host.remove(name);
-    await host.prepareSpare();
   }
 }
 

@@ -5,8 +5,8 @@ import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { nextFree } from "../../machine/listeners.ts";
 import { containersOf } from "../containers.ts";
 
-/** Ports inside the container, one for each branch that may run. */
-export const BRANCH_PORTS: readonly number[] = [6001, 6002, 6003, 6004, 6005, 6006, 6007, 6008];
+/** Ports inside the container: of eight branches, of the spare, and of the copy that a merge is tried on. */
+const BRANCH_PORTS: readonly number[] = [6001, 6002, 6003, 6004, 6005, 6006, 6007, 6008, 6009, 6010];
 
 /** The first port on the host that is tried. */
 const FIRST_PORT = 54_400;
@@ -73,6 +73,7 @@ async function start(
     // The data, the repository and the passphrase of the runner, without the right to write to them.
     ...["--volumes-from", `${runner.id}:ro`, "--volume", `${branchesVolume(instance)}:/var/lib/exai-branches`],
     ...["--env", "BACKUP_PASSPHRASE_FILE=/run/secrets/exai/backup-passphrase"],
+    ...["--env", `BRANCH_PORTS=${BRANCH_PORTS.join(" ")}`],
     ...BRANCH_PORTS.flatMap((inside, index) => ["--publish", `127.0.0.1:${String(ports[index])}:${String(inside)}`]),
     ...["--entrypoint", "exai-postgres", runner.imageId, BRANCHES],
   ]);

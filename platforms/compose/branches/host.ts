@@ -6,7 +6,7 @@ import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import type { BranchHost, CreatedCopy, RunningCopy } from "../../../operations/branches/host.ts";
 import type { BranchTarget, CopyOptions, CopySource } from "../../../operations/branches/model.ts";
 import type { DockerStack } from "../project.ts";
-import { BRANCH_PORTS, branchesContainer, type BranchesContainer } from "./container.ts";
+import { branchesContainer, type BranchesContainer } from "./container.ts";
 
 /** Name of the password of a branch's owner among the stack's generated ones. */
 const passwordName = (name: string) => `branch-${name}`;
@@ -56,25 +56,17 @@ export class DockerBranchHost implements BranchHost {
   }
 
   async #create(name: string, target?: BranchTarget): Promise<CreatedCopy> {
-    const taken = [...(await this.#copies()).values()].map(({ port }) => port);
-    const port = BRANCH_PORTS.find((each) => !taken.includes(each));
-    if (port === undefined)
-      throw new UserError(
-        "state-conflict",
-        `branch ${name}`,
-        `there are ${String(taken.length)} branches already`,
-        fix`${command("branch list")}, then ${command("branch delete <name>")}`,
-      );
-    const words = ["create", name, String(port), ...(target === undefined ? [] : [target.kind, target.value])];
+    const words = ["create", name, ...(target === undefined ? [] : [target.kind, target.value])];
     const { id } = await this.#opened();
     const input = this.#stack.state.password(passwordName(name), 32);
     const { code, stdout, stderr } = await tryDocker(["exec", "--interactive", id, "exai-branches", ...words], {
       input,
     });
-    if (code !== 0) throw createError(name, target, stderr);
-    this.#made.set(name, port);
-    const [source = "", lsn = "", asOf = ""] = stdout.trim().split("|");
-    return { source: source as CopySource, lsn, ...(asOf === "" ? {} : { asOf }) };
+    if (code !== 0) throw createError(name, target, code, stderr);
+    const [source = "", lsn = "", asOf = "", port, bytes] = stdout.trim().split("|");
+    this.#made.set(name, Number(port));
+    const copy = { running: true, sizeBytes: Number(bytes) };
+    return { source: source as CopySource, lsn, ...(asOf === "" ? {} : { asOf }), copy };
   }
 
   async prepareSpare(): Promise<void> {
@@ -129,8 +121,23 @@ export class DockerBranchHost implements BranchHost {
   }
 }
 
-function createError(name: string, target: BranchTarget | undefined, stderr: string): UserError {
+/** Exit code of `exai-branches create` if there are as many branches as there may be. */
+const FULL = 5;
+
+function createError(
+  name: string,
+  target: BranchTarget | undefined,
+  code: number | null,
+  stderr: string,
+): UserError {
   const reason = stderr.trim().split("\n").slice(-3).join("; ").replace("ERROR: ", "");
+  if (code === FULL)
+    return new UserError(
+      "state-conflict",
+      `branch ${name}`,
+      reason.replace("exai-branches: ", ""),
+      fix`${command("branch list")}, then ${command("branch delete <name>")}`,
+    );
   if (/no backup set|unable to find backup set|no backup sets to restore|FileMissingError|backup\.info/i.test(reason))
     return new UserError(
       "not-found",

@@ -15,7 +15,7 @@ import { POSTGRES_PASSWORD, type DockerStack } from "../project.ts";
 const BRANCH_PSQL = `directory=/var/lib/exai-branches/branch-$0
 [ -d "$directory" ] || { echo "psql: branch $0 does not exist" >&2; exit 2; }
 export PSQL_HISTORY=/dev/null
-exec psql --host="/tmp/branches/branch-$0" --port="$(cat "$directory/port")" --username=postgres --dbname=postgres "$@"`;
+exec psql --host=/tmp/branches --port="$(cat "$directory/port")" --username=postgres --dbname=postgres "$@"`;
 
 /** A command in the container of a slot. */
 export async function composeExec(stack: DockerStack, slot: Slot, options: ExecOptions): Promise<Session> {
