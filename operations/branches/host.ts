@@ -26,7 +26,7 @@ export interface BranchHost {
 
 export interface CreatedCopy extends Pick<BranchRecord, "lsn" | "asOf" | "project" | "withData" | "persistent"> {
   readonly source: CopySource;
-  /** The copy as it runs, where the host knows it without another look. */
+  /** State of the copy, if the host reports it with its creation. */
   readonly copy?: RunningCopy;
   /** Why a migration of main failed in it. */
   readonly failed?: string;

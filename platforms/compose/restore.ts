@@ -70,7 +70,7 @@ export function restoreSiteOf(stack: DockerStack, signal: AbortSignal): RestoreS
     startRunner: () => start(stack, "backup-runner", signal),
     forgetBranchBase: async () => {
       const volume = branchesVolume(instance);
-      // Its servers follow the database as it was.
+      // A spare that runs follows the database, and is stopped first.
       const present = (await containersOf(instance, BRANCHES)).get(BRANCHES);
       if (present?.state === "running") {
         await docker(["exec", present.id, "exai-branches", "forget"]);

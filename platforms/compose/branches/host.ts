@@ -124,12 +124,7 @@ export class DockerBranchHost implements BranchHost {
 /** Exit code of `exai-branches create` if there are as many branches as there may be. */
 const FULL = 5;
 
-function createError(
-  name: string,
-  target: BranchTarget | undefined,
-  code: number | null,
-  stderr: string,
-): UserError {
+function createError(name: string, target: BranchTarget | undefined, code: number | null, stderr: string): UserError {
   const reason = stderr.trim().split("\n").slice(-3).join("; ").replace("ERROR: ", "");
   if (code === FULL)
     return new UserError(
