@@ -61,7 +61,7 @@ try {
 
   await timed("branch, first", "create", () => commanded("branch create", "first"));
   for (let round = 0; round < rounds; round += 1) {
-    await spareIsThere();
+    await spareFollows(main);
     const name = `round-${String(round)}`;
     const create = () => timed("branch, warm spare", "create", () => commanded("branch create", name));
     if (round > 0) await create();
@@ -69,11 +69,11 @@ try {
       await watch.whileQuiet(async () => {
         const [from, known] = [await watch.position(), await watch.sessions()];
         await create();
-        await spareIsThere();
+        await spareFollows(main);
         written = (await watch.writtenAfter(from)).length;
         ended = Number((await watch.sessions()).ended) - Number(known.ended);
       });
-    await spareIsThere();
+    await spareFollows(main);
     if (round === 0) shadowed = await shadow(await openBranches(), name, main);
     const url = await (await openBranches()).host.url(name);
     await runSql(url, `alter table public.files add column bench_${String(round)} text`);
@@ -191,9 +191,13 @@ async function fill(url: string, main: pg.Client): Promise<void> {
   await client.end();
 }
 
-async function spareIsThere(): Promise<void> {
-  const test = ["exec", `${stack.name}-branches`, "test", "-e", "/var/lib/exai-branches/spare/pgdata/PG_VERSION"];
-  while ((await tryDocker(test)).code !== 0) await sleep(200);
+/** Waits for a spare that has all of main: the other ways have just written gigabytes, which it replays while it follows. */
+async function spareFollows(main: pg.Client): Promise<void> {
+  const { rows } = await main.query<{ at: string }>("select pg_current_wal_flush_lsn() as at");
+  const asked = `select pg_last_wal_replay_lsn() >= '${rows[0]?.at ?? ""}'`;
+  const psql = `psql -XqAt -h /tmp/branches -p "$(cat /var/lib/exai-branches/spare/port)" postgres -c "$0"`;
+  const test = ["exec", `${stack.name}-branches`, "sh", "-c", psql, asked];
+  while ((await tryDocker(test)).stdout.trim() !== "t") await sleep(1000);
 }
 
 /** The password is in the environment of the shell alone. */
