@@ -60,10 +60,13 @@ try {
   await firstBackup(stack);
   await stack.sql(`
     create table public.bench_rows (writer uuid, number bigint, at timestamptz default clock_timestamp());
-    create table public.bench_filler (id bigint generated always as identity primary key, text text);
-    alter table public.bench_filler alter column text set storage external;
-    insert into public.bench_filler (text)
-      select string_agg(md5(random()::text), '') from generate_series(1, ${megabytes} * 32) as row, generate_series(1, 1024) group by row`);
+    create schema bench;
+    create extension pgcrypto schema bench;
+    create table public.bench_filler (id bigint generated always as identity primary key, bytes bytea);
+    alter table public.bench_filler alter column bytes set storage external;
+    insert into public.bench_filler (bytes)
+      select string_agg(bench.gen_random_bytes(1024), '') from generate_series(1, ${megabytes} * 32) as row, generate_series(1, 32) group by row;
+    drop schema bench cascade`);
   await ended(requestBackup(stack.url, { kind: "full" }));
   const size = await stack.sql("select pg_database_size('postgres') / 1048576");
   console.error(`a database of ${size.trim()} MiB`);
