@@ -24,6 +24,8 @@ export const CHANGING = [
     "restore resume",
     "restore abort",
     "secrets rotate",
+    "api-key create",
+    "api-key revoke",
     "cutover",
     "rollback",
   ] as const),

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { registerApiKey } from "./commands/api-key.ts";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBackup } from "./commands/backups/backup.ts";
 import { registerBranch } from "./commands/branch/branch.ts";
@@ -98,6 +99,7 @@ for (const register of [
   registerRestore,
   registerDrill,
   registerSecrets,
+  registerApiKey,
   registerImage,
   registerDoctor,
   registerTest,

@@ -1,3 +1,4 @@
+import type { ApiKeyCreated, ApiKeyList, ApiKeyRevoked } from "../operations/api-keys/keys.ts";
 import type { AuditLog } from "../operations/audit/log.ts";
 import type { BackupRecord } from "../operations/backups/history.ts";
 import type { BackupResult } from "../operations/backups/request.ts";
@@ -81,6 +82,9 @@ export interface Results {
   "branch diff": BranchDiff;
   "branch merge": SchemaChange;
   "branch revert": SchemaChange;
+  "api-key create": ApiKeyCreated;
+  "api-key list": ApiKeyList;
+  "api-key revoke": ApiKeyRevoked;
   "branch record": WorkloadRecorded;
   "branch shadow": BranchShadow;
   "branch test": BranchTest;

@@ -1,4 +1,5 @@
 import type { Results, Views } from "../results.ts";
+import { formatApiKeyCreate, formatApiKeyList, formatApiKeyRevoke } from "./api-key.ts";
 import { formatBackupList, formatBackupNow, formatBackupVerify } from "./backup.ts";
 import {
   formatBranchCreate,
@@ -73,6 +74,9 @@ export const FORMATTERS: { readonly [Verb in keyof Results]: Formatter<Results[V
   "branch diff": formatBranchDiff,
   "branch merge": formatBranchMerge,
   "branch revert": formatBranchRevert,
+  "api-key create": formatApiKeyCreate,
+  "api-key list": formatApiKeyList,
+  "api-key revoke": formatApiKeyRevoke,
   "branch record": formatBranchRecord,
   "branch shadow": formatBranchShadow,
   "branch test": formatMigrateTest,

@@ -8,7 +8,7 @@ set local search_path = public, extensions;
 -- and with a policy. anon may do nothing anywhere.
 create temporary table expected (name text primary key, authenticated text, service_role text, exai_server text, exai_backup text, exai_monitor text);
 insert into expected values
-  ('api_keys',               'su',   'siud', '',    '',    ''),
+  ('api_keys',               'su',   'siud', 'su',  '',    ''),
   ('audit_log',              's',    'si',   'i',   '',    ''),
   ('auditor_observations',   '',     'siud', '',    '',    ''),
   ('backup_history',         '',     'siud', '',    'siu', 's'),

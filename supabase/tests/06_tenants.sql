@@ -44,7 +44,7 @@ insert into probe (tab, made, by_user, by_server, user_can, server_can, user_col
     'siu', 'siu', 'metadata', 'status'),
   ('user_profiles', 'insert into public.user_profiles (user_id) values (%1$L)',
     'insert into public.user_profiles (user_id) values (%1$L)', null, 'siud', '', 'display_name', null),
-  ('api_keys', 'insert into public.api_keys (user_id, name, prefix, key_hash) values (%1$L, ''x'', ''exai'', md5(%1$L) || md5(%1$L))', null, null, 'su', '', 'name', null),
+  ('api_keys', 'insert into public.api_keys (user_id, name, prefix, key_hash) values (%1$L, ''x'', ''exai'', md5(%1$L) || md5(%1$L))', null, null, 'su', 'su', 'name', 'last_used_at'),
   ('rate_limits', 'insert into public.rate_limits (user_id, name, per_minute, burst) values (%1$L, ''requests'', 1, 1)', null, null, 's', 's', null, null),
   ('rate_limit_buckets', 'insert into public.rate_limit_buckets (user_id, name, tokens) values (%1$L, ''requests'', 1)', null,
     'insert into public.rate_limit_buckets (user_id, name, tokens) values (%1$L, ''chats'', 1)', 's', 'siu', null, 'tokens'),
@@ -91,6 +91,8 @@ begin
     when 'anon' then '{"role": "anon"}'
     else ''
   end, true);
+  -- A request of a's with an API key.
+  perform set_config('request.api_key_hash', case actor when 'server' then repeat(md5(pg_temp.person('a')::text), 2) else '' end, true);
   perform set_config('role', case actor when 'user' then 'authenticated' when 'anon' then 'anon' else 'exai_server' end, true);
   begin
     execute statement;

@@ -6,7 +6,7 @@ set local search_path = public, extensions;
 do $$ begin execute format('grant exai_server, exai_monitor to %I', current_user); end $$;
 grant usage on schema extensions to exai_server, exai_monitor;
 
-select plan(26);
+select plan(36);
 
 -- The role.
 select is(
@@ -60,6 +60,23 @@ select is(pg_temp.as_server('insert into public.deployments (id, release, versio
 select is(pg_temp.as_server('update public.deployments set stopped_at = now()'), '1', 'and its end');
 select is(pg_temp.as_server('update public.deployments set stopped_at = null'), '0', 'which stays');
 select is(pg_temp.as_server('select exai.prune()'), 'refused', 'it prunes nothing');
+
+-- API keys: by the hash of a key, and of that key alone.
+insert into public.api_keys (user_id, name, prefix, key_hash, created_at, expires_at, revoked_at)
+select '00000000-0000-4000-8000-00000000000a', n, 'exai_test', repeat(md5(n), 2), now() - interval '2 days', now() + e, r
+from (values ('valid', interval '1 day', null), ('expired', interval '-1 day', null), ('revoked', interval '1 day', now())) as x(n, e, r);
+create function pg_temp.by_key(named text, statement text) returns text language plpgsql as $$
+begin
+  perform set_config('request.api_key_hash', coalesce(repeat(md5(named), 2), ''), true);
+  return pg_temp.as_server(statement);
+end
+$$;
+select is(pg_temp.by_key(n, 'select id, user_id, key_hash, scopes, last_used_at, expires_at, revoked_at from public.api_keys'), e, format('with %s it sees %s key', coalesce('the key ' || n, 'no key'), e))
+from (values ('valid', '1'), ('expired', '1'), ('revoked', '1'), ('unknown', '0'), (null, '0')) as x(n, e);
+select is(pg_temp.by_key(n, 'update public.api_keys set last_used_at = now()'), e, format('it dates the use of a key that is %s: %s', n, e))
+from (values ('valid', '1'), ('expired', '0'), ('revoked', '0')) as x(n, e);
+select is(pg_temp.by_key('valid', 'update public.api_keys set expires_at = now() + interval ''9 years'''), 'refused', 'it makes no key last longer');
+select is(pg_temp.by_key('valid', 'select name from public.api_keys'), 'refused', 'it does not read what users call a key');
 
 -- Retention.
 select is_empty(

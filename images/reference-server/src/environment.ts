@@ -58,6 +58,8 @@ export interface Environment {
   readonly lameDuckSeconds: number;
   /** Time between two pings of a WebSocket. */
   readonly pingSeconds: number;
+  /** Time after which the API key of an open stream or WebSocket is looked up again. */
+  readonly keyCheckSeconds: number;
   readonly release: string;
   readonly slot?: string;
   readonly faults: Faults;
@@ -306,6 +308,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     graceSeconds,
     lameDuckSeconds,
     pingSeconds: reader.number("EXAI_WS_PING_SECONDS", 5, 0.1, 3600, "seconds"),
+    keyCheckSeconds: reader.number("EXAI_KEY_CHECK_SECONDS", 60, 1, 3600, "seconds"),
     release: reader.text("RELEASE") ?? "unreleased",
     ...(slot === undefined ? {} : { slot }),
     faults: reader.attempt(() => parseFaults(reader.text("EXAI_FAULTS") ?? ""), {}),

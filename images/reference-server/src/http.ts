@@ -11,6 +11,7 @@ import type { Log } from "./log.ts";
 import type { McpSessions } from "./mcp.ts";
 import type { Metrics } from "./metrics.ts";
 import { isSameSite } from "./origin.ts";
+import type { Callers } from "./users/caller.ts";
 import { handleUploads } from "./uploads/tus.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 import { refuseUpgrade } from "./websocket.ts";
@@ -33,6 +34,7 @@ export interface HttpParts {
   readonly sessions: McpSessions;
   readonly dashboard: Dashboard;
   readonly log: Log;
+  readonly callers: Callers;
   /** Absent without a database. */
   readonly records?: Records | undefined;
   /** Absent without a database or an object store. */
@@ -66,6 +68,7 @@ function createRoutes({
   lifecycle,
   metrics,
   sessions,
+  callers,
   records,
   uploads,
 }: HttpParts): ReadonlyMap<string, Handler> {
@@ -110,10 +113,10 @@ function createRoutes({
     [
       SERVER_PATHS.conversations,
       reading(async (request, response) => {
-        sendAnswer(response, await conversations(request, environment.jwtKeys, records));
+        sendAnswer(response, await conversations(request, callers, records));
       }),
     ],
-    [SERVER_PATHS.uploads, (request, response) => handleUploads(request, response, environment, uploads)],
+    [SERVER_PATHS.uploads, (request, response) => handleUploads(request, response, environment, callers, uploads)],
     [
       SERVER_PATHS.dashboard,
       monitored((_request, response) => {

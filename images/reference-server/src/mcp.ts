@@ -4,11 +4,10 @@ import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Gauge } from "prom-client";
 import { HEADERS } from "../../../contract/server.ts";
-import { callerOf, sameUser } from "./users/caller.ts";
+import { sameUser, type Caller, type Callers } from "./users/caller.ts";
 import type { User } from "./database/database.ts";
 import { UnknownUser, type Records, type SessionRows } from "./database/records.ts";
 import { Refusal, retryAfterHeader } from "./database/unavailable.ts";
-import type { JwtKey } from "./jwt.ts";
 import { retryAfter, spread } from "./lifecycle.ts";
 import type { Recording } from "./tools.ts";
 
@@ -26,6 +25,8 @@ interface Session {
   readonly transport: StreamableHTTPServerTransport;
   /** The only one who may use it; undefined if it began without a user. */
   readonly user: User | undefined;
+  /** Hash of the API key that its event stream was opened with. */
+  streamKey?: string | undefined;
   /** Requests that are being answered, open event streams among them. */
   open: number;
   /** Clock of `performance.now()`. */
@@ -48,26 +49,30 @@ function refuse(
 export class McpSessions {
   readonly #sessions = new Map<string, Session>();
   readonly #createServer: (recording: Recording | undefined) => McpServer;
-  readonly #keys: readonly JwtKey[];
+  readonly #callers: Callers | undefined;
   readonly #records: Records | undefined;
   /** Sessions whose end is being recorded. */
   readonly #ending = new Set<Promise<void>>();
   readonly #gauge: Gauge;
 
-  /** @param records where sessions of users are kept; without them, no token is looked at */
+  /** @param records where sessions of users are kept; without them and callers, no token is looked at */
   constructor(
     createServer: (recording: Recording | undefined) => McpServer,
     gauge: Gauge,
-    keys: readonly JwtKey[] = [],
+    callers?: Callers,
     records?: Records,
   ) {
     this.#createServer = createServer;
-    this.#keys = records === undefined ? [] : keys;
+    this.#callers = callers;
     this.#records = records;
     this.#gauge = gauge;
     setInterval(() => {
       this.#endIdle();
     }, 60_000).unref();
+    if (callers?.takesKeys === true)
+      setInterval(() => {
+        void this.#endRevoked();
+      }, callers.checkMs).unref();
   }
 
   /** Answers POST, GET or DELETE. `accepting` says whether a new session may begin. */
@@ -78,19 +83,26 @@ export class McpSessions {
       refuse(response, 405, SERVER_ERROR, "Method not allowed");
       return;
     }
-    const caller = callerOf(request, this.#keys);
+    await this.#recorded(response, () => this.#handle(request, response, accepting));
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, accepting: boolean): Promise<void> {
+    const { method } = request;
+    const caller: Caller = (await this.#callers?.of(request, "chat")) ?? { kind: "anonymous" };
     if (caller.kind === "refused") {
-      const challenge = { "www-authenticate": 'Bearer realm="exai", error="invalid_token"' };
-      refuse(response, 401, SERVER_ERROR, `Unauthorized: ${caller.reason}`, challenge);
+      const [title, error] =
+        caller.status === 401 ? ["Unauthorized", "invalid_token"] : ["Forbidden", "insufficient_scope"];
+      const challenge = { "www-authenticate": `Bearer realm="exai", error="${error}"` };
+      refuse(response, caller.status, SERVER_ERROR, `${title}: ${caller.reason}`, challenge);
       return;
     }
-    const user = caller.kind === "user" ? caller.user : undefined;
+    const { user, keyHash }: Partial<Extract<Caller, { kind: "user" }>> = caller.kind === "user" ? caller : {};
     const id = request.headers[HEADERS.mcpSessionId];
     if (id === undefined) {
       if (method !== "POST") refuse(response, 400, SERVER_ERROR, "Bad Request: Mcp-Session-Id header is required");
       else if (!accepting) refuse(response, 503, SERVER_ERROR, "Server is shutting down");
       else if (this.#sessions.size >= SESSIONS_MAX) refuse(response, 503, SERVER_ERROR, "Too many sessions");
-      else await this.#recorded(response, () => this.#begin(request, response, user));
+      else await this.#begin(request, response, user);
       return;
     }
     const session = typeof id === "string" ? this.#sessions.get(id) : undefined;
@@ -99,10 +111,9 @@ export class McpSessions {
       refuse(response, 404, SESSION_NOT_FOUND, "Session not found");
       return;
     }
-    await this.#recorded(response, async () => {
-      if (user !== undefined && method === "POST") await this.#records?.admit(user, "requests");
-      await this.#pass(session, request, response);
-    });
+    if (method === "GET") session.streamKey = keyHash;
+    if (user !== undefined && method === "POST") await this.#records?.admit(user, "requests");
+    await this.#pass(session, request, response);
   }
 
   /** Answers what the database cannot take now, or not for this user. */
@@ -175,6 +186,13 @@ export class McpSessions {
     await this.#pass(session, request, response);
     // The request opened no session: the SDK has answered 400.
     if (transport.sessionId === undefined) await server.close();
+  }
+
+  /** Ends event streams whose key is not valid any more: they ask for nothing, and would go on. */
+  async #endRevoked(): Promise<void> {
+    for (const { streamKey, transport } of [...this.#sessions.values()])
+      if (streamKey !== undefined && (await this.#callers?.isValid(streamKey, "chat")) === false)
+        transport.closeStandaloneSSEStream();
   }
 
   #endIdle(): void {

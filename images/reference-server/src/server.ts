@@ -16,6 +16,8 @@ import type { Log } from "./log.ts";
 import { McpSessions } from "./mcp.ts";
 import { createMetrics } from "./metrics.ts";
 import { createMcpServer } from "./tools.ts";
+import { ApiKeys } from "./users/api-keys.ts";
+import { Callers } from "./users/caller.ts";
 import { UploadRows } from "./uploads/rows.ts";
 import { ObjectStore } from "./uploads/store.ts";
 import { Uploads } from "./uploads/uploads.ts";
@@ -74,10 +76,11 @@ export async function startServer(
   const pool = database && new Database(database, log, recorder);
   const records = pool && new Records(pool, { release, version, slot }, log);
   if (records) metrics.database(() => ({ state: records.state, ...records.load }));
+  const callers = new Callers(jwtKeys, environment.keyCheckSeconds * 1000, pool && new ApiKeys(pool, database));
   const sessions = new McpSessions(
     (recording) => createMcpServer(environment, version, metrics, validator, recording),
     metrics.mcpSessions,
-    jwtKeys,
+    records && callers,
     records,
   );
   const { store, providers } = environment;
@@ -92,7 +95,7 @@ export async function startServer(
       ...{ providers, metrics, log, lifecycle, atOnce },
     });
   const dashboard = new Dashboard(environment, faults, lifecycle, metrics, log);
-  const webSockets = new EchoWebSockets(environment, faults, lifecycle, metrics, log);
+  const webSockets = new EchoWebSockets({ environment, faults, lifecycle, metrics, log, callers });
   const http = createHttpServer({
     environment,
     faults,
@@ -101,6 +104,7 @@ export async function startServer(
     sessions,
     dashboard,
     log,
+    callers,
     records,
     uploads,
   });

@@ -1,7 +1,9 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import { isApiKey } from "../../../contract/secrets/api-key.ts";
 import { CLOSE_SERVICE_RESTART, HEADERS } from "../../../contract/server.ts";
+import { Refusal } from "./database/unavailable.ts";
 import type { Environment } from "./environment.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import { verifyToken } from "./jwt.ts";
@@ -9,12 +11,16 @@ import { retryAfter, spread, type Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { isProductionBrowser } from "./origin.ts";
+import { bearerOf, type Callers } from "./users/caller.ts";
 
 /** Largest accepted message, in bytes. */
 const MESSAGE_MAX_BYTES = 1024 * 1024;
 
 /** Unanswered pings, one per interval, after which the client is disconnected. */
 const MISSED_PINGS_MAX = 2;
+
+/** WebSocket close code "policy violation" (RFC 6455): the client does not connect again with the same key. */
+const CLOSE_POLICY = 1008;
 
 /** Route label of upgrades in the metrics. */
 const ROUTE = "websocket";
@@ -36,7 +42,7 @@ export function refuseUpgrade(socket: Duplex, status: string, reason: string, re
 
 /** Token of an upgrade: `Authorization: Bearer`, or the query parameter `token`, since browsers can set no header. */
 export function tokenOf(request: Pick<IncomingMessage, "headers" | "url">): string | undefined {
-  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+  const bearer = bearerOf(request);
   if (bearer !== undefined) return bearer;
   const query = request.url?.split("?", 2)[1];
   return (query === undefined ? null : new URLSearchParams(query).get("token")) ?? undefined;
@@ -59,6 +65,19 @@ export function closeForRestart(client: WebSocket): void {
   client.close(CLOSE_SERVICE_RESTART, "service restart");
 }
 
+/** What {@link EchoWebSockets} is made of. */
+export interface WebSocketParts {
+  readonly environment: Environment;
+  readonly faults: FaultInjector;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly callers: Callers;
+}
+
+/** Status line and reason of a refused upgrade. */
+type Refused = readonly [status: string, reason: string];
+
 /** The WebSocket server of EXAI_WS_PORT: takes JSON objects and sends each back with release and slot. */
 export class EchoWebSockets {
   readonly server: Server;
@@ -68,8 +87,10 @@ export class EchoWebSockets {
   readonly #lifecycle: Lifecycle;
   readonly #metrics: Metrics;
   readonly #log: Log;
+  readonly #callers: Callers;
 
-  constructor(environment: Environment, faults: FaultInjector, lifecycle: Lifecycle, metrics: Metrics, log: Log) {
+  constructor({ environment, faults, lifecycle, metrics, log, callers }: WebSocketParts) {
+    this.#callers = callers;
     this.#environment = environment;
     this.#faults = faults;
     this.#lifecycle = lifecycle;
@@ -101,8 +122,8 @@ export class EchoWebSockets {
     for (const client of this.#webSockets.clients) client.terminate();
   }
 
-  /** Why an upgrade is refused, as status line and reason; undefined when it is not. */
-  #refusal(request: IncomingMessage): readonly [status: string, reason: string] | undefined {
+  /** Why an upgrade is refused; undefined when it is not, or its API key says it. */
+  #refusal(request: IncomingMessage): Refused | undefined {
     const { browserSecurity, productionOrigin, jwtKeys } = this.#environment;
     if (!this.#lifecycle.accepting) return ["503 Service Unavailable", "the server is shutting down"];
     const status = this.#faults.refusesWebSocket();
@@ -113,23 +134,73 @@ export class EchoWebSockets {
     if (jwtKeys.length === 0) return undefined;
     const token = tokenOf(request);
     if (token === undefined) return ["401 Unauthorized", "a token is required"];
+    if (this.#takesKey(request)) return undefined;
     const verdict = verifyToken(token, jwtKeys, Date.now() / 1000);
     this.#metrics.token(verdict.key ?? "none");
     return verdict.valid ? undefined : ["401 Unauthorized", verdict.reason];
   }
 
+  /** Whether an upgrade has an API key. Only in the header: routers write addresses into their logs. */
+  #takesKey(request: IncomingMessage): boolean {
+    return this.#callers.takesKeys && isApiKey(bearerOf(request) ?? "");
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.#refusal(request);
-    if (refusal) {
-      const [status, reason] = refusal;
-      this.#metrics.request("GET", ROUTE, Number.parseInt(status), undefined);
-      this.#log.debug("WebSocket refused", { status, reason });
-      refuseUpgrade(socket, status, reason, this.#environment.release);
-      return;
+    if (refusal) this.#refuse(socket, refusal);
+    else if (this.#environment.jwtKeys.length > 0 && this.#takesKey(request))
+      void this.#upgradeByKey(request, socket, head);
+    else this.#accept(request, socket, head);
+  }
+
+  async #upgradeByKey(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const broken = (): void => void socket.destroy();
+    socket.once("error", broken);
+    const refusal = await this.#keyRefusal(request);
+    socket.off("error", broken);
+    if (socket.destroyed) return;
+    if ("keyHash" in refusal) this.#accept(request, socket, head, refusal.keyHash);
+    else this.#refuse(socket, refusal.refused);
+  }
+
+  async #keyRefusal(request: IncomingMessage): Promise<{ readonly keyHash: string } | { readonly refused: Refused }> {
+    try {
+      const caller = await this.#callers.of(request, "chat");
+      if (caller.kind === "user" && caller.keyHash !== undefined) return { keyHash: caller.keyHash };
+      const { status, reason } = caller.kind === "refused" ? caller : { status: 401, reason: "an API key is required" };
+      return { refused: [`${String(status)} ${STATUS_CODES[status] ?? "Refused"}`, reason] };
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        this.#log.error("an API key cannot be checked", { error: String(error) });
+        return { refused: ["500 Internal Server Error", "internal error"] };
+      }
+      return { refused: [`${String(error.status)} ${STATUS_CODES[error.status] ?? "Refused"}`, error.message] };
     }
+  }
+
+  #refuse(socket: Duplex, [status, reason]: Refused): void {
+    this.#metrics.request("GET", ROUTE, Number.parseInt(status), undefined);
+    this.#log.debug("WebSocket refused", { status, reason });
+    refuseUpgrade(socket, status, reason, this.#environment.release);
+  }
+
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, keyHash?: string): void {
     this.#webSockets.handleUpgrade(request, socket, head, (client) => {
       this.#metrics.request("GET", ROUTE, 101, undefined);
       this.#serve(client);
+      if (keyHash !== undefined) this.#watchKey(client, keyHash);
+    });
+  }
+
+  /** Closes a WebSocket soon after its key is not valid any more. */
+  #watchKey(client: WebSocket, keyHash: string): void {
+    const timer = setInterval(() => {
+      void this.#callers.isValid(keyHash, "chat").then((valid) => {
+        if (!valid) client.close(CLOSE_POLICY, "the API key is not valid any more");
+      });
+    }, this.#callers.checkMs);
+    client.once("close", () => {
+      clearInterval(timer);
     });
   }
 

@@ -4,6 +4,7 @@ import { scramVerifier } from "../../../components/secrets/scram.ts";
 import { SERVER_PATHS } from "../../../contract/server.ts";
 import { docker } from "../../../operations/docker/cli.ts";
 import { signToken, until } from "../reference-server/harness.ts";
+import { keyTests } from "./server/keys.ts";
 import { outageTests } from "./server/outages.ts";
 import { uploadTests } from "./server/uploads.ts";
 import { ALICE, bearer, BOB, KEY, NOBODY, ServerWorld } from "./server/world.ts";
@@ -141,6 +142,7 @@ describe("limits", () => {
 });
 
 uploadTests(world);
+keyTests(world);
 outageTests(world);
 
 describe("through the server's own login", () => {

@@ -207,6 +207,7 @@ describe("the verbs of the program", () => {
     // servers of `restore` a part of one.
     expect(others.toSorted()).toEqual([
       ...[
+        "api-key list",
         "audit",
         "backup list",
         "branch diff",
@@ -241,6 +242,8 @@ describe("the verbs of the program", () => {
     const words: Partial<Record<string, readonly string[]>> = {
       "secrets rotate": ["jwt"],
       ...Object.fromEntries(["create", "merge", "revert", "reset", "delete"].map((each) => [`branch ${each}`, ["a"]])),
+      "api-key create": ["a", "--user", "00000000-0000-4000-8000-000000000001"],
+      "api-key revoke": ["exai_abcdefgh"],
       "branch record": ["--out", join(home, "workload.jsonl")],
       cutover: ["--image", "exai/reference-server:2"],
     };

@@ -4,6 +4,7 @@ import { command, fix } from "../../../contract/fix.ts";
 import { BRANCH_SAMPLES } from "./branch-samples.ts";
 import type { HookRun } from "../../../contract/hooks.ts";
 import type { Verdict } from "../../../contract/verdict.ts";
+import type { ApiKey } from "../../../operations/api-keys/keys.ts";
 import type { DumpRestored } from "../../../operations/dumps/scratch.ts";
 import type { RestoredInPlace } from "../../../operations/restore/in-place.ts";
 import type { RolloutSummary } from "../../../operations/rollout/commands/history.ts";
@@ -22,6 +23,13 @@ const PLAN: RolloutPlan = {
   ...{ approval: false, reason: "release 1.1.0 with the new search, after the review of the support team" },
   ...{ by: "ann@workstation.example.com", startedAt: AT },
 };
+
+const API_KEY: ApiKey = {
+  ...{ id: "00000000-0000-4000-8000-0000000000c1", prefix: "exai_aB3dE6gH", name: "nightly import of the reports" },
+  ...{ user: "00000000-0000-4000-8000-000000000001", scopes: ["files"], state: "valid" },
+  ...{ createdAt: AT, expiresAt: "2027-11-29T09:00:00.000Z" },
+};
+const USED_API_KEY: ApiKey = { ...API_KEY, state: "revoked", lastUsedAt: AT, revokedAt: AT };
 
 const trials = { candidate: { trials: 400, bad: 4 }, stable: { trials: 400, bad: 1 }, needed: 200 };
 const VERDICTS: readonly Verdict[] = [
@@ -405,6 +413,16 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
   "secrets status": [{ state: "none" }, { state: "ended", rotation: ROTATION }],
   plan: [REPORT, { ...REPORT, report: { format: "sarif", path: "/x/report.sarif" } }],
   audit: [REPORT],
+  "api-key create": [
+    { key: `exai_${"aB3dE6gH".repeat(5)}aB3`, apiKey: API_KEY },
+    { key: `exai_${"aB3dE6gH".repeat(5)}aB3`, apiKey: { ...API_KEY, scopes: ["chat", "files"] }, stack: "prod" },
+  ],
+  "api-key list": [{ apiKeys: [API_KEY, USED_API_KEY] }, { apiKeys: [], stack: "prod" }],
+  "api-key revoke": [
+    { apiKey: USED_API_KEY, unchanged: false },
+    { apiKey: USED_API_KEY, unchanged: true, stack: "prod" },
+    { apiKey: { ...API_KEY, state: "expired" }, unchanged: true },
+  ],
   "migrate plan": [
     {
       migrations: [

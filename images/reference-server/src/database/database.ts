@@ -121,6 +121,14 @@ export class Database {
     }, recorded);
   }
 
+  /** Runs work in a transaction for no user that sees the row of one API key. A recording has none of it. @throws Refusal */
+  async forKey<Result>(hash: string, work: (query: Query) => Promise<Result>): Promise<Result> {
+    return this.#transaction(async (query) => {
+      await query("select set_config('request.api_key_hash', $1, true)", [hash]);
+      return work(query);
+    }, undefined);
+  }
+
   async close(): Promise<void> {
     this.#recorder?.close();
     await this.#pool.end();

@@ -5,7 +5,7 @@ import type { User } from "../database/database.ts";
 import { UnknownUser } from "../database/records.ts";
 import { Refusal, retryAfterHeader } from "../database/unavailable.ts";
 import { PROVIDERS, type Environment, type Provider } from "../environment.ts";
-import { callerOf } from "../users/caller.ts";
+import type { Callers } from "../users/caller.ts";
 import { sendAnswer, type ApiAnswer } from "../users/conversations.ts";
 import { LARGEST_FILE, objection } from "./limits.ts";
 import { Cut } from "./parts.ts";
@@ -35,7 +35,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export async function handleUploads(
   request: IncomingMessage,
   response: ServerResponse,
-  { jwtKeys, providers }: Pick<Environment, "jwtKeys" | "providers">,
+  { providers }: Pick<Environment, "providers">,
+  callers: Callers,
   uploads: Uploads | undefined,
 ): Promise<void> {
   response.setHeader("tus-resumable", TUS_VERSION);
@@ -46,11 +47,11 @@ export async function handleUploads(
       response.setHeader("tus-extension", "creation,expiration,termination").writeHead(204).end();
       return;
     }
-    const caller = callerOf(request, jwtKeys);
+    const caller = await callers.of(request, "files");
     if (caller.kind !== "user") {
       response.setHeader("www-authenticate", 'Bearer realm="exai"');
-      const problem = caller.kind === "refused" ? caller.reason : "a token whose subject is an account is required";
-      throw new Wrong(401, "token", problem);
+      if (caller.kind === "refused") throw new Wrong(caller.status, "token", caller.reason);
+      throw new Wrong(401, "token", "a token whose subject is an account, or an API key, is required");
     }
     const answer = await answerTo(request, response, caller.user, providers, uploads);
     if (answer === undefined) response.end();

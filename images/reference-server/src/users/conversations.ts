@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { callerOf } from "./caller.ts";
+import type { Callers } from "./caller.ts";
 import { UnknownUser, type Records } from "../database/records.ts";
 import { Refusal, retryAfterHeader } from "../database/unavailable.ts";
-import type { JwtKey } from "../jwt.ts";
 
 /** Answers of the API for users, before they are sent. */
 export interface ApiAnswer {
@@ -15,21 +14,24 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * GET `/api/conversations`: the caller's conversations; with `?id=…` the messages of one. 401 without a user, 403 for one without an
- * account, 429 and 503 with `retry-after`.
+ * account, or with an API key for other things, 429 and 503 with `retry-after`.
  */
 export async function conversations(
   request: IncomingMessage,
-  keys: readonly JwtKey[],
+  callers: Callers,
   records: Records | undefined,
 ): Promise<ApiAnswer> {
   if (records === undefined) return { status: 404, body: { error: "this server has no database" } };
-  const caller = callerOf(request, keys);
-  if (caller.kind !== "user") {
-    const reason = caller.kind === "refused" ? caller.reason : "a token whose subject is an account is required";
-    return { status: 401, headers: { "www-authenticate": 'Bearer realm="exai"' }, body: { error: reason } };
-  }
   const id = new URLSearchParams(request.url?.split("?", 2)[1]).get("id");
   try {
+    const caller = await callers.of(request, "chat");
+    if (caller.kind !== "user") {
+      const { status, reason } =
+        caller.kind === "refused"
+          ? caller
+          : ({ status: 401, reason: "a token whose subject is an account, or an API key, is required" } as const);
+      return { status, headers: { "www-authenticate": 'Bearer realm="exai"' }, body: { error: reason } };
+    }
     if (id === null) return { status: 200, body: { conversations: await records.conversations(caller.user) } };
     const messages = UUID.test(id) ? await records.messages(caller.user, id) : undefined;
     if (messages === undefined) return { status: 404, body: { error: "there is no such conversation" } };
