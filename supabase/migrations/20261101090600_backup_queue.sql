@@ -35,33 +35,41 @@ begin
 end
 $$;
 
--- Whether a cron expression of five fields names this minute. Day of month and day of week are alternatives where both
--- are restricted, as cron has it; Sunday is 0 or 7.
-create function exai.cron_matches(expression text, minute timestamp) returns boolean
+-- Whether the date fields of a cron expression name this day. Day of month and day of week are alternatives where both are
+-- restricted, as cron has it; Sunday is 0 or 7.
+create function exai.cron_matches_day(expression text, day date) returns boolean
   language plpgsql immutable strict
   security invoker
   set search_path = ''
 as $$
 declare
   fields constant text[] := string_to_array(expression, ' ');
-  weekday constant integer := extract(dow from minute);
+  weekday constant integer := extract(dow from day);
   on_day boolean;
   on_weekday boolean;
 begin
   if cardinality(fields) <> 5 then
     raise exception 'cron expression % has not five fields', expression using errcode = 'invalid_parameter_value';
   end if;
-  on_day := exai.cron_field_matches(fields[3], extract(day from minute)::integer, 1, 31);
+  on_day := exai.cron_field_matches(fields[3], extract(day from day)::integer, 1, 31);
   on_weekday := exai.cron_field_matches(fields[5], weekday, 0, 7)
     or (weekday = 0 and exai.cron_field_matches(fields[5], 7, 0, 7));
-  return exai.cron_field_matches(fields[1], extract(minute from minute)::integer, 0, 59)
-    and exai.cron_field_matches(fields[2], extract(hour from minute)::integer, 0, 23)
-    and exai.cron_field_matches(fields[4], extract(month from minute)::integer, 1, 12)
+  return exai.cron_field_matches(fields[4], extract(month from day)::integer, 1, 12)
     and case when fields[3] <> '*' and fields[5] <> '*' then on_day or on_weekday else on_day and on_weekday end;
 end
 $$;
 
--- Whether a schedule became due in the interval (after, until].
+-- Whether the time fields of a cron expression name this minute of a day.
+create function exai.cron_matches_time(expression text, minute timestamp) returns boolean
+  language sql immutable strict
+  security invoker
+  set search_path = ''
+as $$
+  select exai.cron_field_matches(split_part(expression, ' ', 1), extract(minute from minute)::integer, 0, 59)
+    and exai.cron_field_matches(split_part(expression, ' ', 2), extract(hour from minute)::integer, 0, 23)
+$$;
+
+-- Whether a schedule became due in the interval (after, until]. Minutes are looked at only on days that the schedule names.
 --
 -- A schedule with a fixed hour is looked up on the wall clock, so a night that skips 02:00 still has its backup and one
 -- that has 02:00 twice does not take it twice. A schedule of every hour follows real time.
@@ -70,18 +78,26 @@ create function exai.cron_due(expression text, zone text, after timestamptz, unt
   security invoker
   set search_path = ''
 as $$
+declare
+  minute constant interval := '1 minute';
+  wall_from constant timestamp := date_trunc('minute', after at time zone zone) + minute;
+  wall_until constant timestamp := until at time zone zone;
+  first constant timestamptz := date_trunc('minute', after) + minute;
 begin
   if split_part(expression, ' ', 2) = '*' then
     return exists (
-      select from generate_series(date_trunc('minute', after) + interval '1 minute', until, interval '1 minute') as at
-      where exai.cron_matches(expression, at at time zone zone)
+      -- A night that sets the clock back can end on an earlier wall time than it began with.
+      select from generate_series(date_trunc('day', least(wall_from, wall_until)), greatest(wall_from, wall_until), '1 day') as day
+      cross join lateral generate_series(
+        greatest(first, day at time zone zone), least(until, (day + interval '1 day') at time zone zone - minute), minute
+      ) as at
+      where exai.cron_matches_day(expression, day::date) and exai.cron_matches_time(expression, at at time zone zone)
     );
   end if;
   return exists (
-    select from generate_series(
-      date_trunc('minute', after at time zone zone) + interval '1 minute', until at time zone zone, interval '1 minute'
-    ) as at
-    where exai.cron_matches(expression, at)
+    select from generate_series(date_trunc('day', wall_from), wall_until, '1 day') as day
+    cross join lateral generate_series(greatest(wall_from, day), least(wall_until, day + interval '1 day' - minute), minute) as at
+    where exai.cron_matches_day(expression, day::date) and exai.cron_matches_time(expression, at)
   );
 end
 $$;

@@ -3,7 +3,7 @@ begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 
-select plan(38);
+select plan(41);
 
 select is_empty(
   $$ select relname from pg_class as c where relnamespace = 'public'::regnamespace and relkind = 'r' and not exists (select from pg_constraint where conrelid = c.oid and contype = 'p') $$,
@@ -110,6 +110,9 @@ select results_eq(
 );
 select ok(exai.cron_due('30 2 * * *', 'Europe/Berlin', '2026-03-29 00:59Z', '2026-03-29 01:00Z'), 'a night without 02:30 has its backup');
 select ok(not exai.cron_due('0 2 * * *', 'Europe/Berlin', '2026-10-25 00:00Z', '2026-10-25 01:00Z'), 'a night with 02:00 twice has one');
+select ok(exai.cron_due('0 * * * *', 'Europe/Berlin', '2026-10-25 00:59Z', '2026-10-25 01:00Z'), 'every hour falls due in both hours that are 02:00');
+select ok(exai.cron_due('0 * 25 10 *', 'Europe/Berlin', '2026-10-24 21:59Z', '2026-10-24 22:00Z'), 'a day begins at midnight of the time zone');
+select ok(not exai.cron_due('0 * 25 10 *', 'Europe/Berlin', '2026-10-25 22:59Z', '2026-10-25 23:00Z'), 'a day with 25 hours ends at midnight');
 
 select * from finish();
 rollback;
