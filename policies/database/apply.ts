@@ -8,7 +8,7 @@ import type { Statement } from "./facts.ts";
 import { identifier, messageOf, type Postgres, type Row, sqlState } from "./postgres.ts";
 import { ConditionalBlocks, type OpenCondition } from "./conditional-blocks.ts";
 import { Removals } from "./removals.ts";
-import { OF_SERVER, passwordsOf, reachesServer } from "./statement-facts.ts";
+import { passwordsOf, refusalOf } from "./statement-facts.ts";
 
 /** A SQL file of the project. */
 export interface SqlFile {
@@ -194,8 +194,9 @@ class Run {
       const [first, second] = await parseStatements(sent.text);
       if (first === undefined) return undefined;
       const statement = { ...first, line: sent.line + first.line - 1 };
-      if (second === undefined && !reachesServer(statement)) return statement;
-      if (second === undefined) this.#reject(this.#place(statement), first.plain, { message: OF_SERVER });
+      const refusal = refusalOf(statement);
+      if (second === undefined && refusal === undefined) return statement;
+      if (second === undefined) this.#reject(this.#place(statement), first.plain, { message: refusal });
       else
         this.#reject(this.#place(statement), first.plain, {
           message: "the Supabase CLI sends this and the next statement as one, which PostgreSQL refuses",

@@ -10,6 +10,8 @@ import { literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 export class Baseline extends Map<string, string> {
   /** The extension of an object that came with one, by the same key. */
   readonly extensions = new Map<string, string>();
+  /** The extensions that are there. */
+  noted: ReadonlySet<string> = new Set();
 
   /** Who brings an object, in messages. */
   originOf(id: string): string {
@@ -23,7 +25,10 @@ export async function baselineOf(postgres: Postgres): Promise<Baseline> {
   return new Baseline(await currentObjects(postgres));
 }
 
-/** To be called when the extensions of the database have changed: what they bring is not the project's. */
+/**
+ * To be called when the extensions of the database have changed: what a new one brings is not the project's. What the project has since
+ * given away of an earlier one is.
+ */
 export async function noteExtensions(postgres: Postgres, baseline: Baseline): Promise<void> {
   const members = await postgres.run(
     `select case d.classid when 'pg_class'::regclass then 'r' when 'pg_proc'::regclass then 'f' when 'pg_namespace'::regclass then 'n' else 'p' end || d.objid as id, e.extname as extension
@@ -33,7 +38,9 @@ export async function noteExtensions(postgres: Postgres, baseline: Baseline): Pr
   );
   const extensions = new Map(members.map((row) => [String(row.id), String(row.extension)]));
   const now = new Map(await currentObjects(postgres));
-  const there = new Set(extensions.values());
+  const there = new Set((await postgres.run("select extname as name from pg_extension")).map((row) => String(row.name)));
+  const earlier = baseline.noted;
+  baseline.noted = there;
   for (const [id, extension] of baseline.extensions)
     if (!there.has(extension)) {
       baseline.delete(id);
@@ -42,7 +49,7 @@ export async function noteExtensions(postgres: Postgres, baseline: Baseline): Pr
   for (const [id, state] of now) {
     // The key of a privilege begins with that of its object.
     const extension = extensions.get(id.split(" ")[0] ?? "");
-    if (extension === undefined || baseline.has(id)) continue;
+    if (extension === undefined || earlier.has(extension) || baseline.has(id)) continue;
     baseline.set(id, state);
     baseline.extensions.set(id, extension);
   }

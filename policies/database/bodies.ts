@@ -236,7 +236,7 @@ export async function textFunctions(
        array(select r from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')) as callers
      from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
      where p.prokind in ('f', 'p') and ${USER_SCHEMAS} and (p.prorettype = 'trigger'::regtype or exists (select from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')))
-       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')) order by 2`,
+       and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'i') order by 2`,
   );
   for (const row of rows) {
     if (baseline.has(`f${text(row, "oid")}`)) continue;

@@ -16,11 +16,15 @@ const CONTROL: Readonly<Record<string, string>> = {
   pg_net: "",
   pgmq: "schema = pgmq\n",
   pgsodium: "schema = pgsodium\n",
+  postgis: "",
   supabase_vault: "schema = vault\n",
 };
 
 /** Schemas that a project of Supabase has before these extensions are created. */
 export const SCHEMAS_OF_SHAPES: Readonly<Record<string, string>> = { pg_graphql: "graphql", pgsodium: "pgsodium" };
+
+/** Contrib modules the functions of which these shapes use. */
+export const MODULES_OF_SHAPES: Readonly<Record<string, readonly string[]>> = { postgis: ["btree_gist"] };
 
 /** Names of the extensions whose shape the project has, for PGlite, which lacks them. */
 export function shapes(): readonly string[] {

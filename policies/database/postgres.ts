@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Extension } from "@electric-sql/pglite";
-import { SCHEMAS_OF_SHAPES, shapedExtension, shapes } from "./extensions.ts";
+import { MODULES_OF_SHAPES, SCHEMAS_OF_SHAPES, shapedExtension, shapes } from "./extensions.ts";
 
 /** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
   const { PGlite } = await import("@electric-sql/pglite");
   const loaded: Record<string, Extension> = {};
   const shaped = new Set(shapes());
-  for (const name of extensions) {
+  for (const name of [...extensions, ...extensions.flatMap((extension) => MODULES_OF_SHAPES[extension] ?? [])]) {
     const module = name.replaceAll("-", "_");
     if (shaped.has(name)) loaded[module] = shapedExtension(name);
     else if (SPI.has(name)) loaded.spi = { name: "spi", setup: () => Promise.resolve({ bundlePath: spiBundle() }) };

@@ -2,15 +2,18 @@ import type { Node } from "libpg-query";
 import { ranBy } from "../../contract/sql/ran.ts";
 import type { SqlStatement } from "../../contract/sql/statements.ts";
 
-/** Why a statement that uses files or programs of the server is refused. */
-export const OF_SERVER =
-  "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
-
-/** Whether a statement uses files or programs of the server. */
-export function reachesServer({ node }: SqlStatement): boolean {
-  return ranBy(node).nodes.some(
-    (each) => "CopyStmt" in each && (each.CopyStmt.is_program === true || each.CopyStmt.filename !== undefined),
-  );
+/** Why a statement is not run, although PostgreSQL would accept it from a superuser; undefined for others. */
+export function refusalOf({ node }: SqlStatement): string | undefined {
+  const { nodes } = ranBy(node);
+  if (
+    nodes.some(
+      (each) => "CopyStmt" in each && (each.CopyStmt.is_program === true || each.CopyStmt.filename !== undefined),
+    )
+  )
+    return "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
+  if (nodes.some((each) => "AlterExtensionContentsStmt" in each))
+    return "it changes which objects belong to an extension, and so hides whose they are";
+  return undefined;
 }
 
 /** The roles and servers whose password a statement has. */

@@ -125,6 +125,21 @@ create function closed.status() returns int language sql volatile set search_pat
 revoke all on function closed.token(), closed.status() from public;
 `;
 
+/** Places of PostGIS: columns with a kind and a system of coordinates, indexes, functions for clients, and a column that is computed. */
+const PLACES = `create extension if not exists postgis with schema extensions;
+create table public.visits (id uuid primary key default gen_random_uuid(), user_id uuid not null references auth.users (id), at extensions.geography(Point, 4326) not null, area extensions.geometry(Polygon, 3857), longitude double precision not null, latitude double precision not null, spot extensions.geometry generated always as (extensions.st_setsrid(extensions.st_makepoint(longitude, latitude), 4326)) stored);
+create index on public.visits (user_id); create index on public.visits using gist (at); create index on public.visits using gist (area, spot);
+alter table public.visits enable row level security; alter table public.visits force row level security;
+revoke all on public.visits from anon, authenticated; grant select, insert on public.visits to authenticated;
+create policy own on public.visits for select to authenticated using ((select auth.uid()) = user_id);
+create policy near on public.visits for insert to authenticated with check ((select auth.uid()) = user_id and extensions.st_dwithin(at, extensions.st_point(13.4, 52.5)::extensions.geography, 1000));
+create function public.nearby(lat double precision, long double precision) returns table (id uuid, lat double precision, long double precision, metres double precision) language sql stable set search_path = '' as $$
+  select id, extensions.st_y(at::extensions.geometry), extensions.st_x(at::extensions.geometry), extensions.st_distance(at, extensions.st_point(long, lat)::extensions.geography)
+  from public.visits where at operator(extensions.&&) extensions.st_buffer(extensions.st_point(long, lat)::extensions.geography, 500) order by at operator(extensions.<->) extensions.st_point(long, lat)::extensions.geography $$;
+revoke all on function public.nearby(double precision, double precision) from public; grant execute on function public.nearby(double precision, double precision) to authenticated;
+insert into public.visits (user_id, at, longitude, latitude) select id, extensions.st_geogfromtext('point(1 2)'), 1, 2 from auth.users;
+`;
+
 /** Roles by a table that users cannot write, one account per person, and an operator of a type of the project. */
 const ROLES = `create type public.app_role as enum ('admin', 'agent');
 create table public.user_roles (id uuid primary key default gen_random_uuid(), user_id uuid not null references auth.users (id), role public.app_role not null, unique (user_id, role));
@@ -180,7 +195,7 @@ do $$ declare t text; begin
 `;
 
 it("what projects usually write is not a finding", async () => {
-  expect(await findings(NOTES, EXTENSIONS, TYPES, SUPABASE, DUMP, ROLES, PARTITIONS)).toEqual({});
+  expect(await findings(NOTES, EXTENSIONS, TYPES, SUPABASE, DUMP, PLACES, ROLES, PARTITIONS)).toEqual({});
 }, 180_000);
 
 it("children, jobs and objects of extensions are judged as what they are", async () => {
@@ -205,12 +220,28 @@ grant usage on schema cron to authenticated;
 grant select, insert on cron.job to authenticated;
 grant select on net._http_response to anon;
 alter table cron.job disable row level security;
+create extension if not exists postgis with schema extensions;
+create table public.bad_place (id bigint primary key, user_id uuid not null references auth.users (id), at extensions.geography(Point, 4326) not null);
+create index on public.bad_place (user_id);
+alter table public.bad_place enable row level security; alter table public.bad_place force row level security;
+revoke all on public.bad_place from anon, authenticated; grant select on public.bad_place to authenticated;
+create policy near on public.bad_place for select to authenticated using (extensions.st_dwithin(at, extensions.st_point(13.4, 52.5)::extensions.geography, 1000));
+grant update on extensions.spatial_ref_sys to anon;
+create function public.bad_member() returns setof public.notes language sql security definer set search_path = '' as 'select * from public.notes';
+grant execute on function public.bad_member() to anon;
+alter extension postgis add function public.bad_member();
+do $$ begin execute 'alter extension postgis add function ' || 'public.bad_member()'; end $$;
+create extension if not exists citext with schema extensions;
 `,
   );
   const all = Object.entries(found).flatMap(([rule, messages]) => messages.map((message) => `${rule} ${message}`));
   for (const wanted of [
     /^rls-isolation public.bad_child: authenticated reads rows/,
     /^rls-isolation public.bad_list_b: authenticated reads rows/,
+    /^rls-isolation public.bad_place: authenticated reads rows/,
+    /^supabase-objects extensions.spatial_ref_sys: anon gets update/,
+    /^migration-applies alter extension postgis add function .* hides whose they are/,
+    /^\S+ public.bad_member/,
     /^rls-enabled public.notes: /,
     /^grants-anon public.notes to anon: /,
     /^migration-surroundings .*the job unknown \(function public.no_such\(\) does not exist\)/,

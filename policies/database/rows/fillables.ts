@@ -10,6 +10,9 @@ import { USERS, value, type Column, type Fillable, type Key } from "./row-maker.
 const OWNER_NAME =
   /^(user|owner|author|creator|account|profile|member|created_by|reported_by|uploaded_by|owned_by)(_?(id|uid|uuid))?$/i;
 
+/** A column's type; none for a column that takes one kind of shape alone in the real PostGIS. The shape of PostGIS has 1 as the modifier. */
+const TYPE = "case when b.typname in ('geometry', 'geography') and a.atttypmod > 1 then '' else b.typname end";
+
 /** Reads what is needed to create rows, then drops the constraints that test rows would violate. */
 export async function fillables(
   postgres: Postgres,
@@ -35,7 +38,7 @@ export async function fillables(
     targetColumns: list(row, "targets"),
   }));
   const rows = await postgres.run(
-    `select n.nspname || '.' || c.relname as table, a.attname as name, b.typname as type, b.typcategory as category, case when b.typname in ('varchar', 'bpchar') and greatest(a.atttypmod, t.typtypmod) > 4 then greatest(a.atttypmod, t.typtypmod) - 4 end as length,
+    `select n.nspname || '.' || c.relname as table, a.attname as name, ${TYPE} as type, b.typcategory as category, case when b.typname in ('varchar', 'bpchar') and greatest(a.atttypmod, t.typtypmod) > 4 then greatest(a.atttypmod, t.typtypmod) - 4 end as length,
        not a.attnotnull as nullable, exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum) as unique, exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and a.attnum = any (i.indkey)) as primary, array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
        coalesce((select string_agg(pg_get_constraintdef(k.oid), ' ') from pg_constraint k where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum]), '') as checks
      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = a.atttypid
@@ -138,7 +141,7 @@ async function dropObstacles(postgres: Postgres, array: string): Promise<void> {
   await postgres.run("set session_replication_role = 'replica'");
 }
 
-/** A type for which there is no value here, such as a geometric one: the column stays empty. */
+/** A type for which there is no value here, such as a string of bits: the column stays empty. */
 async function makeNullable(postgres: Postgres, table: string, column: string): Promise<void> {
   try {
     await postgres.run(`alter table ${qualified(table)} alter column ${identifier(column)} drop not null`);

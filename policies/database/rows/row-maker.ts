@@ -165,6 +165,21 @@ export function value(column: Column, variant: number): string {
     case "tsvector":
     case "xml":
       return "''";
+    case "point":
+      return "'(0, 0)'";
+    case "box":
+    case "lseg":
+    case "path":
+      return "'((0, 0), (1, 1))'";
+    case "polygon":
+      return "'((0, 0), (0, 1), (1, 1))'";
+    case "circle":
+      return "'((0, 0), 1)'";
+    case "macaddr":
+      return "'02:00:00:00:00:01'";
+    case "geometry":
+    case "geography":
+      return "'POINT(0 0)'";
     default:
       return "null";
   }

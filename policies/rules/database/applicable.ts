@@ -7,7 +7,7 @@ export const applicable = databaseRule(
     title: "The Supabase CLI applies every file, and PostgreSQL accepts every statement",
     level: "mandatory",
     documentation:
-      "The files are applied as the Supabase CLI applies them: in the order of their versions as text, split by its tokenizer, each file in one transaction except for what the CLI runs outside of it (`create index concurrently`, `vacuum`, a file with its own `begin` and `commit`). A file that the CLI skips or misreads is a finding, and so is a statement that is not accepted. The other rules judge the database without it. PGlite, which is used without `EXAI_POSTGRES_URL`, has the contrib modules of PostgreSQL; `vector`, `pg_cron`, `pg_net`, `pg_graphql`, `pg_jsonschema`, `pgjwt`, `pgmq`, `pgsodium`, `http` and `supabase_vault` have the shape of the real ones there, and other extensions are missing.",
+      "The files are applied as the Supabase CLI applies them: in the order of their versions as text, split by its tokenizer, each file in one transaction except for what the CLI runs outside of it (`create index concurrently`, `vacuum`, a file with its own `begin` and `commit`). A file that the CLI skips or misreads is a finding, and so is a statement that is not accepted. The other rules judge the database without it. PGlite, which is used without `EXAI_POSTGRES_URL`, has the contrib modules of PostgreSQL; `vector`, `pg_cron`, `pg_net`, `pg_graphql`, `pg_jsonschema`, `pgjwt`, `pgmq`, `pgsodium`, `postgis`, `http` and `supabase_vault` have the shape of the real ones there, and other extensions are missing.",
     references: [{ standard: "Supabase CLI", item: "db push" }],
   },
   function* (database) {
