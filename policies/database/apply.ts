@@ -28,6 +28,8 @@ export interface Applied {
 
 /** What else happens to the database meanwhile. */
 export interface Watch {
+  /** Before each statement. */
+  readonly statement?: (source: SourcePosition) => void;
   /** After each file. */
   readonly file?: () => Promise<void>;
   /** After a statement that creates or drops an extension. */
@@ -270,6 +272,7 @@ class Run {
   /** Runs a statement without a transaction around it. */
   async #bare(statement: SqlStatement): Promise<void> {
     try {
+      this.#watch.statement?.(this.#place(statement));
       const limited = await this.#hasLockTimeout();
       await this.#run(statement);
       await this.#record(statement, limited, []);
@@ -280,6 +283,7 @@ class Run {
 
   /** Runs a statement inside of the open transaction. Returns PostgreSQL's error. */
   async #try(statement: SqlStatement, as = statement): Promise<unknown> {
+    this.#watch.statement?.(this.#place(statement));
     // SET TRANSACTION must come before any savepoint.
     const { node } = statement;
     if (as === statement) await this.#removals?.try(statement);

@@ -38,7 +38,9 @@ export async function noteExtensions(postgres: Postgres, baseline: Baseline): Pr
   );
   const extensions = new Map(members.map((row) => [String(row.id), String(row.extension)]));
   const now = new Map(await currentObjects(postgres));
-  const there = new Set((await postgres.run("select extname as name from pg_extension")).map((row) => String(row.name)));
+  const there = new Set(
+    (await postgres.run("select extname as name from pg_extension")).map((row) => String(row.name)),
+  );
   const earlier = baseline.noted;
   baseline.noted = there;
   for (const [id, extension] of baseline.extensions)

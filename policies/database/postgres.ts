@@ -70,8 +70,12 @@ async function preparedCluster(): Promise<Blob> {
   return dataDir();
 }
 
-/** A new database on a server, dropped by `close`. `url` is a superuser's; roles that the migrations create remain. */
-export async function openServer(url: string): Promise<Postgres> {
+/**
+ * A new database on a server, dropped by `close`. `url` is a superuser's; roles that the migrations create remain.
+ *
+ * @param limit milliseconds after which the server ends a statement. @default never
+ */
+export async function openServer(url: string, limit = 0): Promise<Postgres> {
   const { default: pg } = await import("pg");
   const name = `exai_plan_${randomBytes(6).toString("hex")}`;
   const admin = new pg.Client({ connectionString: url });
@@ -79,7 +83,7 @@ export async function openServer(url: string): Promise<Postgres> {
   await admin.query(`create database ${name} template template0`);
   const target = new URL(url);
   target.pathname = `/${name}`;
-  const client = new pg.Client({ connectionString: target.href });
+  const client = new pg.Client({ connectionString: target.href, statement_timeout: limit });
   await client.connect();
   const postgres: Postgres = {
     name: "",

@@ -29,6 +29,7 @@ export async function probe(
   apiRoles: readonly string[],
   declarations: readonly DeclaredAccess[] = [],
   marks: readonly StaffMark[] = [],
+  step?: (step: string) => void,
 ): Promise<Probed> {
   const fillable = await fillables(postgres, tables, policies);
   const [asking, other] = [randomUUID(), randomUUID()];
@@ -40,6 +41,7 @@ export async function probe(
   const words = comparedWords(policies);
   const evaluated: Policy[] = [];
   for (const policy of policies) {
+    step?.(`policy ${policy.name} of ${policy.table}`);
     const evaluations: Evaluation[] = [];
     if (policy.permissive && theirs.places.has(policy.table))
       for (const role of apiRoles)
@@ -50,7 +52,8 @@ export async function probe(
 
   const probes: Probe[] = [];
   const sources = new Map(tables.map((table) => [table.name, table.source]));
-  for (const table of fillable)
+  for (const table of fillable) {
+    step?.(`a probe of ${table.table}`);
     for (const role of apiRoles) {
       const source = sources.get(table.table);
       const base = { table: table.table, role, ...(source === undefined ? {} : { source }) };
@@ -69,6 +72,7 @@ export async function probe(
       }))
         probes.push({ ...base, ...result });
     }
+  }
   return { policies: evaluated, probes };
 }
 

@@ -28,7 +28,12 @@ export interface ReadOptions {
   readonly url?: string | undefined;
   /** Directory of earlier results; false for none. @default `.exai/cache/plan` under the root */
   readonly cache?: string | false;
+  /** Milliseconds that a statement may run, or the probes of a table. @default two minutes */
+  readonly limit?: number;
 }
+
+/** Far more than a statement takes on a database without rows, also on a busy machine. */
+const STEP_LIMIT = 120_000;
 
 const MIGRATIONS = "supabase/migrations";
 const PRELUDE = "supabase/prelude.sql";
@@ -50,7 +55,7 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
     const file = directory === undefined ? undefined : join(directory, `database-${hashOf(prelude, migrations)}.json`);
     const earlier = file === undefined ? undefined : cachedFacts(file);
     if (earlier !== undefined) return { ...earlier, problems, cached: true };
-    const facts = await readInThread({ prelude, migrations, url });
+    const facts = await readInThread({ prelude, migrations, url, limit: options.limit ?? STEP_LIMIT });
     if (file !== undefined) cacheFacts(file, facts);
     return { ...facts, problems };
   } catch (error) {
@@ -64,20 +69,48 @@ export interface ReadTask {
   readonly prelude: SqlFile | undefined;
   readonly migrations: readonly SqlFile[];
   readonly url: string | undefined;
+  /** Milliseconds that a step may take. */
+  readonly limit: number;
 }
+
+/** What the thread says: the step that it begins, such as a place of a migration, or in the end the facts. */
+export type ReadMessage = { readonly step: string } | { readonly facts: Database };
 
 /** {@link read} in a separate thread: PGlite needs seconds of CPU time, while the program runs. */
 function readInThread(task: ReadTask): Promise<Database> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
-    worker.once("message", (facts: Database) => {
-      resolve(facts);
+    let watch: NodeJS.Timeout | undefined;
+    worker.on("message", (message: ReadMessage) => {
+      clearTimeout(watch);
+      if ("facts" in message) resolve(message.facts);
+      else
+        watch = setTimeout(() => {
+          reject(new Error(`${message.step} does not end within ${task.limit / 1000} s: it waits, or loops`));
+          void worker.terminate();
+        }, limitOfThread(task));
     });
     worker.once("error", reject);
     worker.once("exit", (code) => {
+      clearTimeout(watch);
       reject(new Error(`the thread that reads the database exited with code ${code}`));
     });
   });
+}
+
+/** A server ends a statement by its own time-out, so that no statement goes on there. */
+function limitOfThread({ limit, url }: ReadTask): number {
+  return url === undefined ? limit : 2 * limit;
+}
+
+/** How the facts are read. */
+export interface ReadSettings {
+  /** Superuser's URL of a server. @default PGlite */
+  readonly url?: string | undefined;
+  /** Milliseconds after which a server ends a statement. @default never */
+  readonly limit?: number;
+  /** Called before each step. */
+  readonly step?: (step: string) => void;
 }
 
 /**
@@ -87,15 +120,15 @@ function readInThread(task: ReadTask): Promise<Database> {
 export async function read(
   prelude: SqlFile | undefined,
   migrations: readonly SqlFile[],
-  url?: string,
+  settings: ReadSettings = {},
 ): Promise<Database> {
-  const { database, conditions } = await readOnce(prelude, migrations, url);
+  const { database, conditions } = await readOnce(prelude, migrations, settings);
   const untried = conditions.flatMap(({ error, ...rest }) => (error === undefined ? [] : [{ ...rest, error }]));
   const alternatives: Alternative[] = [];
   for (const answer of [true, false]) {
     const differ = conditions.filter(({ other, error }) => error === undefined && other === answer);
     if (differ.length === 0) continue;
-    const elsewhere = await readOnce(prelude, migrations, url, answer);
+    const elsewhere = await readOnce(prelude, migrations, settings, answer);
     untried.push(
       ...elsewhere.conditions.flatMap(({ error, ...rest }) => (error === undefined ? [] : [{ ...rest, error }])),
     );
@@ -107,13 +140,13 @@ export async function read(
 async function readOnce(
   prelude: SqlFile | undefined,
   migrations: readonly SqlFile[],
-  url: string | undefined,
+  { url, limit, step }: ReadSettings,
   answer?: boolean,
 ): Promise<{ database: Database; conditions: readonly OpenCondition[] }> {
   const postgres: Postgres =
     url === undefined
       ? await openPglite(extensionsOf([...(prelude === undefined ? [] : [prelude]), ...migrations]))
-      : await openServer(url);
+      : await openServer(url, limit);
   try {
     if (prelude !== undefined) await postgres.run(prelude.text);
     const baseline = await baselineOf(postgres);
@@ -121,12 +154,14 @@ async function readOnce(
     const queue = new BackupQueue(postgres);
     const constraints = new OwnerConstraints(postgres);
     const applied = await apply(postgres, migrations, answer, {
+      statement: ({ file, line }) => step?.(`${file}:${line}`),
       file: async () => {
         await queue.declare();
         await constraints.note();
       },
       extensions: () => noteExtensions(postgres, baseline),
     });
+    step?.("the reading of the catalog");
     // The last file may leave the connection with another role.
     await postgres.run("reset session authorization; reset role");
     const backupQueue = await queue.problems();
@@ -154,6 +189,7 @@ async function readOnce(
             catalog.apiRoles,
             declarations,
             proofs.flatMap(({ marks }) => marks),
+            step,
           )
         : { policies: catalog.policies, probes: [] };
     const database: Database = {

@@ -83,7 +83,7 @@ function verdicts(database: Database): string[] {
 describe("the database of EXAI_POSTGRES_URL", () => {
   it("is judged as PGlite is: the same places, and the same findings with their lines", async () => {
     const files = [...migrations, weaker];
-    const [server, embedded] = [await read(prelude, files, url), await read(prelude, files)];
+    const [server, embedded] = [await read(prelude, files, { url }), await read(prelude, files)];
     expect(server.server).toMatch(/^PostgreSQL \d+/);
     expect(embedded.server).toMatch(/^PGlite/);
     expect(verdicts(server)).toEqual(verdicts(embedded));
@@ -91,7 +91,7 @@ describe("the database of EXAI_POSTGRES_URL", () => {
   });
 
   it("is a new one each time, and dropped", async () => {
-    await read(prelude, migrations, url);
+    await read(prelude, migrations, { url });
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     const { rows } = await client.query("select datname from pg_database where datname like 'exai_plan_%'");
@@ -104,7 +104,7 @@ describe("the database of EXAI_POSTGRES_URL", () => {
       file: "supabase/migrations/99999999999999_broken.sql",
       text: "select 1;\nselect nothing;",
     };
-    const { statements } = await read(prelude, [...migrations, broken], url);
+    const { statements } = await read(prelude, [...migrations, broken], { url });
     expect(statements.filter(({ error }) => error !== undefined).map(({ source }) => source)).toEqual([
       { file: broken.file, line: 2 },
     ]);
