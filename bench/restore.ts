@@ -96,7 +96,9 @@ async function lose(loss: Loss["loss"]): Promise<Loss> {
   );
   const kept = [...acknowledged].flatMap(([row, at]) => (restored.has(row) ? [at] : []));
   const lost = acknowledged.size - kept.length;
-  const rpo = lost === 0 ? 0 : (lostAt - Math.max(...kept)) / 1000;
+  // If none is there, at least all since the first.
+  const last = kept.length === 0 ? Math.min(...acknowledged.values()) : Math.max(...kept);
+  const rpo = lost === 0 ? 0 : (lostAt - last) / 1000;
   const { servedAt, ...rest } = split;
   return { loss, acknowledged: acknowledged.size, lost, rpo, rto: (servedAt - clock) / 1000, ...rest };
 }

@@ -219,6 +219,21 @@ describe("a branch of the local database", { timeout: 600_000 }, () => {
     expect(await rows("insert into public.notes (entry) values (1) returning id::int")).toEqual([{ id: 10_001 }]);
   });
 
+  it("is made of an earlier moment as well, without what came later", async () => {
+    await main.query("create table public.later (id int primary key); insert into public.later values (1)");
+    const [{ at } = {}] = await rows("select pg_current_wal_insert_lsn()::text as at");
+    await main.query("insert into public.later values (2)");
+    await main.query("select pg_switch_wal()");
+    const { branch } = await result("branch create", "earlier", "--at", String(at));
+    expect(branch).toMatchObject({ source: "restored", server: "running" });
+    const client = new pg.Client(await (await opened()).host.url("earlier"));
+    await client.connect();
+    expect((await client.query("select id from public.later")).rows).toEqual([{ id: 1 }]);
+    await client.end();
+    await result("branch delete", "earlier");
+    await main.query("drop table public.later");
+  });
+
   it("is made again from main, and removed with its data", async () => {
     await inBranch("create table public.lost (id int primary key)");
     expect((await result("branch reset", "one")).branch.state).toBe("MIGRATIONS_PASSED");
