@@ -51,10 +51,12 @@ done`);
 
 it("does not start a branch whose files another kernel has not written, nor keep a copy without a link", async () => {
   const said = await amongEight(`mkdir copies/9 copies/gone-1
-touch copies/1/runs; echo another > copies/1/unwritten
+touch copies/{1,2}/runs; echo another > copies/1/unwritten; cat /proc/sys/kernel/random/boot_id > copies/2/unwritten
 exai-branches serve & until test -e /tmp/ready; do sleep 0.1; done
 until [ ! -e copies/9 ] && [ ! -e copies/gone-1 ]; do sleep 0.1; done
 exai-branches list | head -1`);
   expect(said).toMatch(/branch-b1 was made in the seconds before the machine stopped, and is not complete\n/);
+  // It has no files of PostgreSQL here.
+  expect(said).toMatch(/branch-b2 did not start: /);
   expect(said).toMatch(/^b1\|stopped\|6001\|/m);
 });
