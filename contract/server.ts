@@ -115,7 +115,7 @@ export const JWT_KEY_VARIABLES = {
 } as const;
 
 /**
- * Recordings of what a server asks its database, for `./exai branch shadow`; a server need not offer them. The program runs in the
+ * Recordings of what a server asks its database, for `branch shadow`; a server need not offer them. The program runs in the
  * server's container with two arguments: seconds, and the share of the transactions. It first writes the line `{"recording":true}`, then a
  * line for each transaction, and at its end `{"dropped":N}` with the number that its reader was too slow for. It ends when the time
  * is over or its standard input closes, so a reader that is killed leaves nothing behind.

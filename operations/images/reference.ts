@@ -38,7 +38,7 @@ export async function bundleReferenceServer(): Promise<{ server: string; healthc
   const [server, healthcheck, record] = await Promise.all([
     bundle("main.ts"),
     bundle("healthcheck.ts"),
-    bundle("record-workload.ts"),
+    bundle("database/record-workload.ts"),
   ]);
   // It is called by its path, as that of a server in another language would be.
   return { server, healthcheck, record: `#!/usr/local/bin/node\n${record}` };

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { LABELS } from "../../contract/labels.ts";
 import { docker } from "../../operations/docker/cli.ts";
 
@@ -24,6 +25,17 @@ Promise.all(ends).then((all) => console.log(JSON.stringify(Object.fromEntries(al
 /** Connects from inside a container to every target, `address:port`. */
 export async function reach(container: string, targets: readonly string[]): Promise<Record<string, Reached>> {
   return JSON.parse(await docker(["exec", container, "node", "-e", PROBE, ...targets])) as Record<string, Reached>;
+}
+
+/** The address of this machine on the bridge that Docker has by itself. */
+export async function bridgeAddress(): Promise<string> {
+  // An engine that was never started again does not say the gateway of this network.
+  const bridge = (
+    await docker(["network", "inspect", "bridge", "--format", '{{index .Options "com.docker.network.bridge.name"}}'])
+  ).trim();
+  const found = networkInterfaces()[bridge]?.find(({ family }) => family === "IPv4");
+  if (found === undefined) throw new Error(`the bridge ${bridge} of Docker has no IPv4 address`);
+  return found.address;
 }
 
 interface Inspected {
@@ -54,6 +66,6 @@ export async function addressesOf(instance: string): Promise<{
         ),
       ]),
     ),
-    machine: [...new Set(gateways.split("\n").filter(Boolean))],
+    machine: [...new Set([await bridgeAddress(), ...gateways.split("\n").filter(Boolean)])],
   };
 }

@@ -19,7 +19,7 @@ import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { EXAI, LocalInstance, type PrintedEvent } from "../../support/local-instance.ts";
-import { addressesOf, reach } from "../../support/reach.ts";
+import { addressesOf, bridgeAddress, reach } from "../../support/reach.ts";
 import { signToken } from "../reference-server/harness.ts";
 
 const SERVICES = [
@@ -56,8 +56,7 @@ describe("./exai up on this machine", () => {
     instance = await LocalInstance.create("up");
     provider.listen(0, "0.0.0.0");
     await once(provider, "listening");
-    const machine = await docker(["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
-    egressHosts = `${machine.trim()}:${(provider.address() as AddressInfo).port}`;
+    egressHosts = `${await bridgeAddress()}:${(provider.address() as AddressInfo).port}`;
     first = await instance.events(["up"], { grafana: "false", egressHosts });
   });
   afterAll(async () => {

@@ -14,6 +14,7 @@ import { failures } from "../../support/load/http.ts";
 import { Load } from "../../support/load/load.ts";
 import { SignedInUsers } from "../../support/load/signed-in.ts";
 import { LocalInstance, BRIEF_GATES } from "../../support/local-instance.ts";
+import { bridgeAddress } from "../../support/reach.ts";
 import { until } from "../../support/rollout/stack.ts";
 import { signToken } from "../../support/token-users.ts";
 
@@ -26,14 +27,11 @@ const provider = createServer((request, response) => {
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
 });
 beforeAll(async () => {
-  const [port, bridge] = await Promise.all([
-    freePort(),
-    docker(["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]),
-  ]);
-  provider.listen(port, bridge.trim());
+  const [port, bridge] = await Promise.all([freePort(), bridgeAddress()]);
+  provider.listen(port, bridge);
   await once(provider, "listening");
   instance = await LocalInstance.create("chaos");
-  const kimi = { kimiUrl: `http://${bridge.trim()}:${String(port)}/v1`, kimiApiKey: "key" };
+  const kimi = { kimiUrl: `http://${bridge}:${String(port)}/v1`, kimiApiKey: "key" };
   await instance.events(["up"], { ...kimi, grafana: "false" });
 }, 300_000);
 afterAll(async () => {

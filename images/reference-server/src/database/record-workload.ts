@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { RECORDING } from "../../../contract/server.ts";
+import { RECORDING } from "../../../../contract/server.ts";
 
 // Writes what the server of the same container asks its database to standard output: see RECORDING. Exit code 0: it has ended as asked;
 // 1: it was refused, or there is nothing to record.
