@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { Address4 } from "ip-address";
 import { LABELS } from "../../contract/labels.ts";
 import { docker } from "../../operations/docker/cli.ts";
 
@@ -29,13 +29,10 @@ export async function reach(container: string, targets: readonly string[]): Prom
 
 /** The address of this machine on the bridge that Docker has by itself. */
 export async function bridgeAddress(): Promise<string> {
-  // An engine that was never started again does not say the gateway of this network.
-  const bridge = (
-    await docker(["network", "inspect", "bridge", "--format", '{{index .Options "com.docker.network.bridge.name"}}'])
-  ).trim();
-  const found = networkInterfaces()[bridge]?.find(({ family }) => family === "IPv4");
-  if (found === undefined) throw new Error(`the bridge ${bridge} of Docker has no IPv4 address`);
-  return found.address;
+  const config = await docker(["network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]);
+  const { Gateway, Subnet } = JSON.parse(config) as { readonly Gateway?: string; readonly Subnet: string };
+  // An engine that has made this network and was not started again since does not say its gateway, which is the first address.
+  return Gateway ?? new Address4(Subnet).startAddressExclusive().address;
 }
 
 interface Inspected {
