@@ -27,7 +27,7 @@ export async function reach(container: string, targets: readonly string[]): Prom
   return JSON.parse(await docker(["exec", container, "node", "-e", PROBE, ...targets])) as Record<string, Reached>;
 }
 
-/** The address of this machine on the bridge that Docker has by itself. */
+/** The address of this machine on the default bridge of Docker. */
 export async function bridgeAddress(): Promise<string> {
   const config = await docker(["network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]);
   const { Gateway, Subnet } = JSON.parse(config) as { readonly Gateway?: string; readonly Subnet: string };
