@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { EXIT } from "../../contract/errors.ts";
-import type { ApiKeyScope } from "../../contract/secrets/api-key.ts";
+import { API_KEY_SCOPES, apiKeyPrefix, type ApiKeyScope } from "../../contract/secrets/api-key.ts";
 import { createApiKey, listApiKeys, revokeApiKey, type KeyDatabase } from "../../operations/api-keys/keys.ts";
 import { openStack } from "../../platforms/stack.ts";
 import { audited } from "../audited.ts";
@@ -16,8 +16,6 @@ interface CreateFlags {
   readonly scopes: readonly ApiKeyScope[];
   readonly expiresIn: number;
 }
-
-const SCOPES = ["chat", "files", "admin"] as const satisfies readonly ApiKeyScope[];
 
 const DAY = 86_400;
 
@@ -87,7 +85,7 @@ Example:
         return yield* resultOf("api-key revoke", revokeApiKey(database, key), () => EXIT.ok);
       };
       // No record has a whole key.
-      const subject = key.startsWith("exai_") ? key.slice(0, 13) : key;
+      const subject = key.startsWith("exai_") ? apiKeyPrefix(key) : key;
       return audited(opened.audit, { verb: "api-key revoke", subject, reason: flags.reason }, verb(), signal);
     });
   });
@@ -105,9 +103,9 @@ function parseUser(text: string): string {
 }
 
 function parseScopes(text: string): readonly ApiKeyScope[] {
-  const scopes = text.split(",").map((each) => SCOPES.find((scope) => scope === each.trim()));
+  const scopes = text.split(",").map((each) => API_KEY_SCOPES.find((scope) => scope === each.trim()));
   const known = scopes.filter((each) => each !== undefined);
-  if (known.length < scopes.length) throw new InvalidArgumentError(`Expected some of ${SCOPES.join(", ")}.`);
+  if (known.length < scopes.length) throw new InvalidArgumentError(`Expected some of ${API_KEY_SCOPES.join(", ")}.`);
   return [...new Set(known)];
 }
 
