@@ -8,6 +8,7 @@ import type { ChangeOptions } from "../../../operations/branches/merge/change.ts
 import { mergeBranch } from "../../../operations/branches/merge/merge.ts";
 import { readResolutions } from "../../../operations/branches/merge/resolutions.ts";
 import { revertBranch } from "../../../operations/branches/merge/revert.ts";
+import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { runProgram } from "../../../operations/docker/process.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
 import { openStack } from "../../../platforms/stack.ts";
@@ -217,6 +218,32 @@ describe("a branch of the local database", { timeout: 600_000 }, () => {
       await returns("select from pg_class where relnamespace = 'exai_parked'::regnamespace and relkind = 'r'"),
     ).toBe(false);
     expect(await rows("insert into public.notes (entry) values (1) returning id::int")).toEqual([{ id: 10_001 }]);
+  });
+
+  it("is there again after the container of the branches was killed, and so is the spare, which follows main", async () => {
+    await inBranch("create table public.kept (id int primary key); insert into public.kept values (1)");
+    const container = `${stack.name}-branches`;
+    const spare = `psql -XqAt -h /tmp/branches -p "$(cat /var/lib/exai-branches/spare/port)" postgres -c "$0"`;
+    const inSpare = (sql: string) => tryDocker(["exec", container, "sh", "-c", spare, sql]);
+    const isThere = () =>
+      until("the spare", 120, async () => (await inSpare("select pg_is_in_recovery()")).stdout === "t\n");
+    await isThere();
+    await docker(["kill", container]);
+    await docker(["start", container]);
+    await isThere();
+    expect(await inBranch("select id from public.kept")).toEqual([{ id: 1 }]);
+    await main.query("create table public.followed (id int primary key)");
+    // It looks every 30 s.
+    await until("main's table in the spare", 60, async () => {
+      const { stdout } = await inSpare("select to_regclass('public.followed') is not null");
+      return stdout === "t\n";
+    });
+    // Only the owner, over a socket of the container, may connect to it.
+    const port = (await docker(["exec", container, "cat", "/var/lib/exai-branches/spare/port"])).trim();
+    const published = (await docker(["port", container, port])).trim();
+    const client = new pg.Client({ connectionString: `postgres://postgres:x@${published}/postgres?sslmode=disable` });
+    await expect(client.connect()).rejects.toThrow(/no pg_hba.conf entry/);
+    await main.query("drop table public.followed");
   });
 
   it("is made of an earlier moment as well, without what came later", async () => {
