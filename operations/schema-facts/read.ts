@@ -9,7 +9,10 @@ import { loadPgDelta, type ExtensionHandler, type FactBase, type StableId } from
 export interface SchemaFacts {
   /** Facts of everything, for {@link planSteps}. */
   readonly all: FactBase;
-  /** Facts of what the project manages: without the objects and roles that Supabase itself brings. */
+  /**
+   * Facts of what the project manages: without the objects and roles that Supabase itself brings. They are sorted out at the first use,
+   * which takes a quarter of a second for a schema of some thousand objects.
+   */
   readonly managed: FactBase;
   /** Such as `15.18`. */
   readonly serverVersion: string;
@@ -64,7 +67,7 @@ export async function factsOf(pool: pg.Pool, where: string): Promise<SchemaFacts
       `has objects of a kind that cannot be compared: ${unknown.map(({ message }) => message).join("; ")}`,
       "drop them, or keep them in an extension",
     );
-  return { all: factBase, managed: await managedFacts(factBase), serverVersion: pgVersion };
+  return schemaFacts(factBase, pgVersion);
 }
 
 /** What merges and reverts of branches keep is not part of a schema. */
@@ -102,8 +105,15 @@ function withoutOwnJobs(handler: ExtensionHandler): ExtensionHandler {
   };
 }
 
-/** The facts of what the project manages. */
-export async function managedFacts(all: FactBase): Promise<FactBase> {
+/** A schema from the facts of everything. */
+export async function schemaFacts(all: FactBase, serverVersion: string): Promise<SchemaFacts> {
   const { resolveView, supabasePolicy } = await loadPgDelta();
-  return resolveView(all, supabasePolicy);
+  let managed: FactBase | undefined;
+  return {
+    all,
+    get managed() {
+      return (managed ??= resolveView(all, supabasePolicy));
+    },
+    serverVersion,
+  };
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Fix } from "../../contract/fix.ts";
 import { loadPgDelta } from "./pg-delta.ts";
-import { managedFacts, type SchemaFacts } from "./read.ts";
+import { schemaFacts, type SchemaFacts } from "./read.ts";
 
 /** Facts as the text of a file. */
 export async function serializeFacts({ all, serverVersion }: SchemaFacts): Promise<string> {
@@ -14,7 +14,7 @@ export async function parseFacts(text: string, where: string, fix: string | Fix)
   const { deserializeSnapshot } = await loadPgDelta();
   try {
     const { factBase, pgVersion } = deserializeSnapshot(text);
-    return { all: factBase, managed: await managedFacts(factBase), serverVersion: pgVersion };
+    return await schemaFacts(factBase, pgVersion);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UserError("invalid-file", where, `is not a schema: ${reason}`, fix, { cause });

@@ -10,7 +10,7 @@ import { migrationStatus } from "../../migrations/apply.ts";
 import { nextVersion } from "../../reconcile/plan.ts";
 import { applyPending, type ApplyPendingOptions } from "../../schema/apply.ts";
 import { compareFacts } from "../../schema-facts/compare.ts";
-import { managedFacts, readFacts, type SchemaFacts } from "../../schema-facts/read.ts";
+import { readFacts, schemaFacts, type SchemaFacts } from "../../schema-facts/read.ts";
 import type { SchemaStep } from "../../schema-facts/steps.ts";
 import { stackOf, type Branches } from "../lifecycle.ts";
 import { stackCommand } from "../model.ts";
@@ -61,19 +61,24 @@ export interface SchemaChange extends Pick<Branches, "stack"> {
   readonly seconds: number;
 }
 
-/** What is merged into main. */
-export interface ChangeSource {
+/** The schemas that a merge into main needs beside main's own. */
+export interface MergedSchemas {
   /** The schema that both sides come from. */
   readonly base: SchemaFacts;
   /** The other side. */
   readonly theirs: SchemaFacts;
+}
+
+/** What is merged into main. */
+export interface ChangeSource {
+  readonly read: () => Promise<MergedSchemas>;
   /** Name of the migration, and the line that it begins with. */
   readonly migration: string;
   readonly title: string;
 }
 
-/** A change, and main's schema before and after it. */
-export interface MadeChange {
+/** A change with its schemas, and main's before and after it. */
+export interface MadeChange extends MergedSchemas {
   readonly change: SchemaChange;
   readonly before: SchemaFacts;
   readonly after: SchemaFacts;
@@ -86,14 +91,14 @@ export interface MadeChange {
 export async function* changeMain(
   branches: Branches,
   name: string,
-  { base, theirs, migration, title }: ChangeSource,
+  { read, migration, title }: ChangeSource,
   options: ChangeOptions,
 ): Operation<MadeChange> {
   const started = performance.now();
   const { main: url } = branches;
   const { dryRun = false, allowDestructive = false, resolutions = new Map() } = options;
-  const [before, parked, known] = yield* timed("facts", "read main's schema", () =>
-    Promise.all([readFacts(url), readParked(url), migrationStatus(url, options)]),
+  const [{ base, theirs }, before, parked, known] = yield* timed("facts", "read the schemas", () =>
+    Promise.all([read(), readFacts(url), readParked(url), migrationStatus(url, options)]),
   );
   const { merged: all, conflicts, unused } = await mergeSchemas(base, before, theirs, resolutions);
   if (unused.length > 0)
@@ -103,7 +108,7 @@ export async function* changeMain(
       `no conflict is about ${unused.join(", ")}`,
       fix`${stackCommand(branches, `${migration.startsWith("revert") ? "branch revert" : "branch merge"} ${name} --dry-run`)} lists the conflicts`,
     );
-  const after: SchemaFacts = { ...before, all, managed: await managedFacts(all) };
+  const after = await schemaFacts(all, before.serverVersion);
   const version = nextVersion(new Date(), known.at(-1)?.version ?? "", undefined);
   const plan =
     conflicts.length > 0 ? { steps: [], parked: [], putBack: [] } : await planChange(before, after, parked, version);
@@ -111,8 +116,7 @@ export async function* changeMain(
     const seconds = (performance.now() - started) / 1000;
     return {
       change: { name, ...stackOf(branches), outcome, conflicts, ...plan, files: [], seconds, ...more },
-      before,
-      after,
+      ...{ base, theirs, before, after },
     };
   };
   if (conflicts.length > 0) return made("conflicts");

@@ -2,7 +2,6 @@ import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
 import { fix } from "../../../contract/fix.ts";
 import { migrationLabel } from "../../../contract/sql/files.ts";
-import { timed } from "../../../contract/timed.ts";
 import { migrationStatus } from "../../migrations/apply.ts";
 import { readFacts } from "../../schema-facts/read.ts";
 import { changing, recordOf, type Branches } from "../lifecycle.ts";
@@ -24,11 +23,12 @@ export async function* mergeBranch(
     const { createdAt } = await recordOf(branches, name);
     const url = await host.url(name);
     await Promise.all([refusePending(branches, options), refuseUnmerged(branches, name, url, options)]);
-    const [base, theirs] = yield* timed("branch-facts", "read the branch's schema", () =>
-      Promise.all([store.base(name), readFacts(url)]),
-    );
-    const source = { base, theirs, migration: `merge_${name}`, title: `Merge of branch ${name}` };
-    const { change, before, after } = yield* changeMain(branches, name, source, options);
+    const read = async () => {
+      const [base, theirs] = await Promise.all([store.base(name), readFacts(url)]);
+      return { base, theirs };
+    };
+    const source = { read, migration: `merge_${name}`, title: `Merge of branch ${name}` };
+    const { change, base, theirs, before, after } = yield* changeMain(branches, name, source, options);
     if (change.outcome === "applied") {
       const record = { name, createdAt, mergedAt: new Date().toISOString(), files: change.files };
       await store.putMerge(record, { base, before, after });

@@ -1,7 +1,6 @@
 import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
 import { fix } from "../../../contract/fix.ts";
-import { timed } from "../../../contract/timed.ts";
 import { changing, type Branches } from "../lifecycle.ts";
 import { stackCommand } from "../model.ts";
 import { changeMain, refusePending, type ChangeOptions, type SchemaChange } from "./change.ts";
@@ -28,10 +27,9 @@ export async function* revertBranch(
         fix`${stackCommand(branches, `branch merge ${name}`)} merges it again`,
       );
     await refusePending(branches, options);
-    const { base, before, after } = yield* timed("merge-facts", "read the merge", () => store.mergeFacts(name));
+    const merge = await store.mergeFacts(name);
     const source = {
-      base: after,
-      theirs: before,
+      read: () => Promise.resolve({ base: merge.after, theirs: merge.before }),
       migration: `revert_${name}`,
       title: `Revert of the merge of branch ${name}`,
     };
@@ -39,7 +37,7 @@ export async function* revertBranch(
     // A revert that was killed may have been applied.
     if (change.outcome === "applied" || change.outcome === "nothing") {
       // The branch's changes are changes again, unless it was made again meanwhile.
-      if ((await store.find(name))?.createdAt === record.createdAt) await store.putBase(name, base);
+      if ((await store.find(name))?.createdAt === record.createdAt) await store.putBase(name, merge.base);
       await store.putMergeRecord({ ...record, revertedBy: change.files });
     }
     return change;

@@ -2,7 +2,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mergeSchemas, type ThreeWayMerge } from "../../../operations/branches/merge/three-way.ts";
 import { compareFacts } from "../../../operations/schema-facts/compare.ts";
-import { factsOf, managedFacts, type SchemaFacts } from "../../../operations/schema-facts/read.ts";
+import { factsOf, schemaFacts, type SchemaFacts } from "../../../operations/schema-facts/read.ts";
 import { planSteps } from "../../../operations/schema-facts/steps.ts";
 import { pglitePool } from "../../support/database/pglite-pool.ts";
 
@@ -147,7 +147,7 @@ describe.each([
       expect(taken).toMatchObject({ conflicts: [], unused: [] });
       return;
     }
-    const merged: SchemaFacts = { ...main, all: merge.merged, managed: await managedFacts(merge.merged) };
+    const merged = await schemaFacts(merge.merged, main.serverVersion);
     for (const [first, start] of [
       [main, 0],
       [branch, 1],
