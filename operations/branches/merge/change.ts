@@ -61,7 +61,7 @@ export interface SchemaChange extends Pick<Branches, "stack"> {
   readonly seconds: number;
 }
 
-/** The schemas that a merge into main needs beside main's own. */
+/** The schemas that are merged into main, in addition to its own. */
 export interface MergedSchemas {
   /** The schema that both sides come from. */
   readonly base: SchemaFacts;
