@@ -5,7 +5,7 @@ import type { SentStatement } from "../../contract/sql/split.ts";
 import { parseStatements, SqlSyntaxError, type SqlStatement } from "../../contract/sql/statements.ts";
 import type { SourcePosition } from "../../contract/graph.ts";
 import type { Statement } from "./facts.ts";
-import { identifier, messageOf, type Postgres, type Row, sqlState } from "./postgres.ts";
+import { identifier, messageOf, type Postgres, type Row, sqlState, USUAL_PATH } from "./postgres.ts";
 import { ConditionalBlocks, type OpenCondition } from "./conditional-blocks.ts";
 import { Removals } from "./removals.ts";
 import { passwordsOf, refusalOf } from "./statement-facts.ts";
@@ -130,6 +130,7 @@ class Run {
   async file(file: string, text: string): Promise<void> {
     this.#file = file;
     // A file may lock and drop what it creates: no release uses it yet.
+    await this.#postgres.run(USUAL_PATH);
     this.#removals = await Removals.before(this.#postgres, this.#bodies);
     for (const { mode, statements } of batchesOf(text)) {
       for (const [index, sent] of statements.entries()) {
@@ -153,7 +154,7 @@ class Run {
 
   /** Runs the commands of the active jobs of pg_cron, as their roles and at the places that schedule them. */
   async jobs(): Promise<void> {
-    await this.#postgres.run("reset session authorization; reset role");
+    await this.#postgres.run(`reset session authorization; reset role; ${USUAL_PATH}`);
     const [there] = await this.#postgres.run("select to_regclass('cron.job') is not null as there");
     if (there?.there !== true) return;
     this.#removals = await Removals.before(this.#postgres, this.#bodies);

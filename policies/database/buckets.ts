@@ -1,5 +1,6 @@
 import type { Node } from "libpg-query";
 import type { SourcePosition } from "../../contract/graph.ts";
+import type { SeededBucket } from "../reading/supabase/config.ts";
 import { ranBy, relationOf, type Bodies } from "../../contract/sql/ran.ts";
 import { text } from "./catalog.ts";
 import type { DeclaredAccess, Opening } from "./facts.ts";
@@ -7,12 +8,13 @@ import { literal, type Postgres } from "./postgres.ts";
 
 // cspell:ignore boolval
 
-/** Buckets that are public without a declaration, and functions that make buckets public. */
+/** Buckets that are public without a declaration, by SQL or by the settings of the CLI, and functions that make buckets public. */
 export async function publicBuckets(
   postgres: Postgres,
   declarations: readonly DeclaredAccess[],
   bodies: Bodies,
   at: (xmin: string) => SourcePosition | undefined,
+  seeded: readonly SeededBucket[] = [],
 ): Promise<readonly Opening[]> {
   const [there] = await postgres.run("select to_regclass('storage.buckets') is not null as there");
   if (there?.there !== true) return [];
@@ -29,6 +31,16 @@ export async function publicBuckets(
       ...(source === undefined ? {} : { source }),
     });
   }
+  for (const { name, source } of seeded)
+    if (!(await isDeclared(postgres, name, declarations)))
+      found.push({
+        kind: "bucket",
+        name: `bucket ${name}`,
+        message:
+          "the Supabase CLI makes it public: everyone reads its files by their URL, past the policies of storage.objects",
+        fix: `set public = false in [storage.buckets.${JSON.stringify(name)}]; or, if it is meant, the line in a migration: -- storage.objects: readable by anyone when bucket_id = ${literal(name)}`,
+        source,
+      });
   for (const [name, { node }] of bodies) {
     if (!("CreateFunctionStmt" in node)) continue;
     const { nodes } = ranBy({ FuncCall: { funcname: node.CreateFunctionStmt.funcname ?? [] } }, bodies);

@@ -23,6 +23,22 @@ const CONTROL: Readonly<Record<string, string>> = {
 /** Schemas that a project of Supabase has before these extensions are created. */
 export const SCHEMAS_OF_SHAPES: Readonly<Record<string, string>> = { pg_graphql: "graphql", pgsodium: "pgsodium" };
 
+/** What a project of Supabase has in the schema `extensions` from the start, with the functions by which files need it. */
+const PREINSTALLED: Readonly<Record<string, RegExp>> = {
+  "uuid-ossp": /\buuid_(?:generate_v\d|nil|ns_\w+)\s*\(/i,
+  pgcrypto: /\b(?:crypt|gen_salt|gen_random_bytes|digest|hmac|encrypt|decrypt|armor|dearmor|pgp_\w+)\s*\(/i,
+  pg_stat_statements: /\bpg_stat_statements/i,
+};
+
+/** The extensions that files use and do not create, and a project of Supabase has. */
+export function preinstalledFor(text: string): readonly string[] {
+  return Object.entries(PREINSTALLED).flatMap(([name, use]) =>
+    use.test(text) && !new RegExp(`create\\s+extension\\s+(?!if\\s+not\\s+exists)"?${name}\\b`, "i").test(text)
+      ? [name]
+      : [],
+  );
+}
+
 /** Contrib modules the functions of which these shapes use. */
 export const MODULES_OF_SHAPES: Readonly<Record<string, readonly string[]>> = { postgis: ["btree_gist"] };
 

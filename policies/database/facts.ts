@@ -1,4 +1,5 @@
 import type { SourcePosition } from "../../contract/graph.ts";
+import type { SupabaseConfig } from "../reading/supabase/config.ts";
 
 /** The database after all migrations, read from the catalog of a real PostgreSQL, and the results of probing it. */
 export interface Database {
@@ -10,6 +11,8 @@ export interface Database {
   readonly migrations: readonly string[];
   /** Files that the Supabase CLI would not apply as they are meant. */
   readonly problems: readonly FileProblem[];
+  /** The settings of the Supabase CLI; absent if the project has none. */
+  readonly config?: SupabaseConfig;
   readonly statements: readonly Statement[];
   readonly tables: readonly Table[];
   readonly policies: readonly Policy[];

@@ -8,6 +8,9 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Excludes PostgreSQL's own schemas, in a query with pg_namespace as `n`. */
 export const USER_SCHEMAS = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
 
+/** The search path of every session of a project of Supabase. */
+export const USUAL_PATH = `set search_path = "$user", public, extensions`;
+
 /** A scratch database, which is dropped after use. */
 export interface Postgres {
   /** E.g. `PGlite (PostgreSQL 18.6)`. */

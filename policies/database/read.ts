@@ -16,12 +16,13 @@ import { readCatalog } from "./catalog.ts";
 import { disableEventTriggers } from "./event-triggers.ts";
 import { readOpenings } from "./openings.ts";
 import { OwnerConstraints } from "./owner-constraints.ts";
-import { shapeOf, shapes } from "./extensions.ts";
-import { openPglite, openServer, type Postgres } from "./postgres.ts";
+import { preinstalledFor, shapeOf, shapes } from "./extensions.ts";
+import { identifier, openPglite, openServer, USUAL_PATH, type Postgres } from "./postgres.ts";
 import type { Alternative, Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
 import { readDeclarations, readSchema } from "./schema.ts";
 import { prove } from "../proof/prove.ts";
+import { publicBucketsOf, readConfig, seedFilesOf, type SeededBucket } from "../reading/supabase/config.ts";
 
 export interface ReadOptions {
   /** Superuser's URL of a PostgreSQL server to use instead of PGlite. @default EXAI_POSTGRES_URL */
@@ -50,14 +51,21 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
   try {
     const url = options.url ?? process.env.EXAI_POSTGRES_URL;
     const { prelude, migrations, problems } = filesOf(root);
+    const config = readConfig(root);
+    const seeds = seedFilesOf(root, config);
+    const buckets = publicBucketsOf(config);
+    const now = { problems, ...(config === undefined ? {} : { config }) };
     const directory =
       options.cache === false || url !== undefined ? undefined : (options.cache ?? join(root, ".exai/cache/plan"));
-    const file = directory === undefined ? undefined : join(directory, `database-${hashOf(prelude, migrations)}.json`);
+    const file =
+      directory === undefined
+        ? undefined
+        : join(directory, `database-${hashOf(prelude, migrations, seeds, buckets)}.json`);
     const earlier = file === undefined ? undefined : cachedFacts(file);
-    if (earlier !== undefined) return { ...earlier, problems, cached: true };
-    const facts = await readInThread({ prelude, migrations, url, limit: options.limit ?? STEP_LIMIT });
+    if (earlier !== undefined) return { ...earlier, ...now, cached: true };
+    const facts = await readInThread({ prelude, migrations, seeds, buckets, url, limit: options.limit ?? STEP_LIMIT });
     if (file !== undefined) cacheFacts(file, facts);
-    return { ...facts, problems };
+    return { ...facts, ...now };
   } catch (error) {
     if (error instanceof UserError) return new Error(`${relative(root, error.where)} ${error.message}`);
     return error instanceof Error ? error : new Error(String(error));
@@ -68,6 +76,10 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
 export interface ReadTask {
   readonly prelude: SqlFile | undefined;
   readonly migrations: readonly SqlFile[];
+  /** What the CLI runs after the migrations. */
+  readonly seeds: readonly SqlFile[];
+  /** Buckets that the CLI makes public. */
+  readonly buckets: readonly SeededBucket[];
   readonly url: string | undefined;
   /** Milliseconds that a step may take. */
   readonly limit: number;
@@ -109,6 +121,10 @@ export interface ReadSettings {
   readonly url?: string | undefined;
   /** Milliseconds after which a server ends a statement. @default never */
   readonly limit?: number;
+  /** Files that run after the migrations. @default none */
+  readonly seeds?: readonly SqlFile[];
+  /** Buckets that the settings of the CLI make public. @default none */
+  readonly buckets?: readonly SeededBucket[];
   /** Called before each step. */
   readonly step?: (step: string) => void;
 }
@@ -140,20 +156,23 @@ export async function read(
 async function readOnce(
   prelude: SqlFile | undefined,
   migrations: readonly SqlFile[],
-  { url, limit, step }: ReadSettings,
+  { url, limit, step, seeds = [], buckets: seeded = [] }: ReadSettings,
   answer?: boolean,
 ): Promise<{ database: Database; conditions: readonly OpenCondition[] }> {
+  const texts = [...(prelude === undefined ? [] : [prelude]), ...migrations, ...seeds];
+  // Only what the prelude describes is a project of Supabase.
+  const preinstalled = prelude === undefined ? [] : preinstalledFor(texts.map(({ text }) => text).join("\n"));
   const postgres: Postgres =
-    url === undefined
-      ? await openPglite(extensionsOf([...(prelude === undefined ? [] : [prelude]), ...migrations]))
-      : await openServer(url, limit);
+    url === undefined ? await openPglite([...extensionsOf(texts), ...preinstalled]) : await openServer(url, limit);
   try {
     if (prelude !== undefined) await postgres.run(prelude.text);
+    for (const name of preinstalled)
+      await postgres.run(`create extension if not exists ${identifier(name)} with schema extensions`);
     const baseline = await baselineOf(postgres);
     const files = migrations.map(({ file }) => file);
     const queue = new BackupQueue(postgres);
     const constraints = new OwnerConstraints(postgres);
-    const applied = await apply(postgres, migrations, answer, {
+    const applied = await apply(postgres, [...migrations, ...seeds], answer, {
       statement: ({ file, line }) => step?.(`${file}:${line}`),
       file: async () => {
         await queue.declare();
@@ -174,11 +193,12 @@ async function readOnce(
     await disableEventTriggers(postgres);
     const schema = await readSchema(postgres, catalog.apiRoles, applied.at, baseline);
     const declarations = await readDeclarations(postgres, schema, migrations);
-    const buckets = await publicBuckets(postgres, declarations, bodies, applied.at);
+    const buckets = await publicBuckets(postgres, declarations, bodies, applied.at, seeded);
     const proofs = prove(
       schema,
       declarations.filter(({ error }) => error === undefined),
     );
+    await postgres.run(USUAL_PATH);
     const lostConstraints = await constraints.lost(files, applied.statements, proofs);
     const probed =
       answer === undefined
@@ -240,11 +260,17 @@ function filesOf(root: string): {
   };
 }
 
-function hashOf(prelude: SqlFile | undefined, migrations: readonly SqlFile[]): string {
+function hashOf(
+  prelude: SqlFile | undefined,
+  migrations: readonly SqlFile[],
+  seeds: readonly SqlFile[],
+  buckets: readonly SeededBucket[],
+): string {
   const hash = createHash("sha256");
   const add = (name: string, content: string | Buffer) =>
     hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
+  add("seeds", JSON.stringify([seeds, buckets]));
   const here = fileURLToPath(new URL(".", import.meta.url));
   const folders = [here, join(here, "rows"), join(here, "../proof"), join(here, "../../contract/sql")];
   for (const folder of folders)

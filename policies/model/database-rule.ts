@@ -1,6 +1,6 @@
 import type { DatabaseRule, Place, Reference, Verdict } from "./rule.ts";
 import { judgeAt } from "./rule.ts";
-import type { Located, OpeningKind } from "../database/facts.ts";
+import type { Database, Located, OpeningKind, Statement } from "../database/facts.ts";
 
 type Text = Pick<DatabaseRule, "name" | "title" | "documentation" | "references" | "level"> &
   Partial<Pick<DatabaseRule, "levelIn" | "notApplicable">>;
@@ -34,6 +34,11 @@ export function openingRule(kind: OpeningKind, text: Text): DatabaseRule {
     for (const opening of openings)
       if (opening.kind === kind) yield about(opening, false, opening.message, opening.fix);
   });
+}
+
+/** The statements that run on a database with users; files of `[db.seed]` run on a new one. */
+export function statementsOfMigrations({ migrations, statements }: Database): readonly Statement[] {
+  return statements.filter(({ source }) => migrations.includes(source.file));
 }
 
 /** The place of a table, policy, view or function: the statement that created it. */

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { migrationKind } from "../../../contract/sql/migration.ts";
-import { about, databaseRule } from "../../model/database-rule.ts";
+import { about, databaseRule, statementsOfMigrations } from "../../model/database-rule.ts";
 
 /** Migrations do not remove what a running release may read. */
 export const destructive = databaseRule(
@@ -14,7 +14,7 @@ export const destructive = databaseRule(
     references: [{ standard: "squawk", item: "ban-drop-column, ban-drop-table, changing-column-type" }],
   },
   function* (database) {
-    for (const statement of database.statements)
+    for (const statement of statementsOfMigrations(database))
       yield about(
         { name: statement.text.slice(0, 60), source: statement.source },
         statement.removed.length === 0 || migrationKind(basename(statement.source.file)) === "contract",

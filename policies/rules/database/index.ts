@@ -15,6 +15,7 @@ import { provedPolicies } from "./proved-policies.ts";
 import { publicBuckets } from "./public-buckets.ts";
 import { rowSecurityForced } from "./row-security-forced.ts";
 import { rowSecurity } from "./row-security.ts";
+import { supabaseConfig } from "./supabase-config.ts";
 import { supabaseObjects } from "./supabase-objects.ts";
 import { surroundings } from "./surroundings.ts";
 import { unfilteredGrants } from "./unfiltered-grants.ts";
@@ -36,6 +37,7 @@ export const DATABASE_RULES: readonly Rule[] = [
   views,
   supabaseObjects,
   publicBuckets,
+  supabaseConfig,
   anonGrants,
   unfilteredGrants,
   tablesWithPolicies,

@@ -1,4 +1,4 @@
-import { about, databaseRule } from "../../model/database-rule.ts";
+import { about, databaseRule, statementsOfMigrations } from "../../model/database-rule.ts";
 
 /** Migrations do not block users while they wait for a lock. */
 export const migrationLocks = databaseRule(
@@ -12,7 +12,7 @@ export const migrationLocks = databaseRule(
     levelIn: { prod: "mandatory" },
   },
   function* (database) {
-    for (const statement of database.statements)
+    for (const statement of statementsOfMigrations(database))
       yield about(
         { name: statement.text.slice(0, 60), source: statement.source },
         statement.locks.length === 0 || statement.lockTimeout,

@@ -2,12 +2,9 @@ import type { Reader } from "../../model/reader.ts";
 import { judge, type ResourceRule, type Subject, type Verdict } from "../../model/rule.ts";
 import { UnknownTruth, type Truth } from "../../model/truth.ts";
 import { isMostOfTheInternet } from "../../reading/metadata-addresses.ts";
+import { EXPOSED, SEARCHED } from "../../reading/supabase/api-schemas.ts";
 
 const SETTINGS = "supabase:index/settings:Settings";
-/** Schemas that the REST API may expose: the application's, and the one of pg_graphql. */
-const EXPOSED = ["public", "graphql_public"];
-/** Schemas whose functions and types a request may use without their prefix. */
-const SEARCHED = [...EXPOSED, "extensions"];
 
 type Section = Readonly<Record<string, unknown>>;
 type Check = readonly [section: string, holds: (section: Section) => boolean, message: string, fix: string];
