@@ -2,6 +2,7 @@ import { beforeAll, expect, it } from "vitest";
 import { tryDocker } from "../../../operations/docker/cli.ts";
 import { buildPostgresImage } from "../../support/postgres-stack.ts";
 
+// cspell:ignore PGSQL
 let image: string;
 beforeAll(async () => {
   image = await buildPostgresImage();
