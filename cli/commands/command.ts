@@ -46,14 +46,20 @@ export function withStackOption(command: Command): Command {
   return command.option("--stack <stack>", "the same as the argument");
 }
 
-/** The stacks that were typed as arguments, or the one that `--stack` names. */
-export function stacksOf(action: Command, typed: readonly string[], stack: string | undefined): readonly string[] {
+/** The stacks that were typed as arguments, or the one that an option names. */
+export function stacksOf(
+  action: Command,
+  typed: readonly string[],
+  stack: string | undefined,
+  option = "--stack",
+): readonly string[] {
   if (stack === undefined) return typed;
-  return typed.length === 0 || (typed.length === 1 && typed[0] === stack) ? [stack] : namedTwice(action, typed, stack);
+  if (typed.length === 0 || (typed.length === 1 && typed[0] === stack)) return [stack];
+  return namedTwice(action, typed, `${option} ${stack}`);
 }
 
-function namedTwice(action: Command, typed: readonly string[], stack: string): never {
-  return action.error(`error: the stack is named twice: ${typed.join(" ")}, and --stack ${stack}`);
+function namedTwice(action: Command, typed: readonly string[], option: string): never {
+  return action.error(`error: the stack is named twice: ${typed.join(" ")}, and ${option}`);
 }
 
 /** The arguments of a verb whose stack `--stack` names: the stack in its place among those that were typed. */
@@ -64,7 +70,7 @@ function namedBy(action: Command, stack: string): readonly string[] {
     return args.toSpliced(at, 0, stack);
   }
   if (args.includes(stack)) return args;
-  return namedTwice(action, args, stack);
+  return namedTwice(action, args, `--stack ${stack}`);
 }
 
 /** Adds `--reason`, which every verb that changes a stack has. */

@@ -7,7 +7,7 @@ import { runProgram, type Ran } from "../../operations/docker/process.ts";
 import { backendEnvironment, type EngineEnvironment } from "./backend.ts";
 import { EngineStream } from "./changes.ts";
 import { pulumiCli } from "./cli.ts";
-import { explain } from "./explain.ts";
+import { explain, type EngineOperation } from "./explain.ts";
 import { interruptedEngine } from "./interrupted.ts";
 import type { EngineTarget } from "./target.ts";
 import { effectiveStackFile, type EffectiveStackFile } from "./stack-file.ts";
@@ -81,7 +81,7 @@ export class Engine {
     const workspace = await workspaceOf(request.root, environment);
 
     const explained = (error: unknown) => {
-      throw explain(error, request.stack, "preview");
+      throw explain(error, operationOf(request, "preview"));
     };
     const known = (await workspace.listStacks().catch(explained)).some(
       ({ name }) => name.split("/").at(-1) === request.stack,
@@ -151,7 +151,7 @@ export class Engine {
   async unprotect(urns: readonly string[]): Promise<void> {
     if (urns.length === 0) return;
     const ran = await this.#run(["state", "unprotect", ...urns, "--yes", "--stack", this.#request.stack]);
-    if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "down");
+    if (ran.code !== 0) throw explain(new Error(ran.stderr), operationOf(this.#request, "down"));
   }
 
   /** The state as `pulumi stack export --show-secrets` writes it: it holds secrets in plain text. */
@@ -180,7 +180,7 @@ export class Engine {
       this.#file.path,
     ];
     const ran = await this.#run(args);
-    if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
+    if (ran.code !== 0) throw explain(new Error(ran.stderr), operationOf(this.#request, "preview"));
     const values = JSON.parse(ran.stdout) as Record<string, { value?: string }>;
     return Object.fromEntries(
       Object.entries(values).flatMap(([key, { value }]) =>
@@ -199,7 +199,7 @@ export class Engine {
   ): Promise<void> {
     const write = async (verb: string, args: readonly string[], input?: string): Promise<void> => {
       const ran = await this.#run(["config", verb, "--stack", this.#request.stack, ...args], input);
-      if (ran.code !== 0) throw explain(new Error(ran.stderr), this.#request.stack, "preview");
+      if (ran.code !== 0) throw explain(new Error(ran.stderr), operationOf(this.#request, "preview"));
     };
     const plain: string[] = [];
     const removed: string[] = [];
@@ -257,12 +257,14 @@ export class Engine {
       });
     }
     await running;
-    if (options.signal?.aborted === true) {
-      const { stack, ownBackend } = this.#request;
-      throw interruptedEngine({ verb, stack, local: ownBackend !== undefined, failure: state.failure }, stream);
-    }
-    if (state.failure !== undefined) throw explain(state.failure, this.#request.stack, verb, stream);
+    const operation = operationOf(this.#request, verb);
+    if (options.signal?.aborted === true) throw interruptedEngine({ ...operation, failure: state.failure }, stream);
+    if (state.failure !== undefined) throw explain(state.failure, operation, stream);
   }
+}
+
+function operationOf({ stack, ownBackend }: EngineRequest, verb: EngineOperation["verb"]): EngineOperation {
+  return { verb, stack, local: ownBackend !== undefined };
 }
 
 /** Copies the present stack file, with the values of this run. */

@@ -1,15 +1,28 @@
 import { UserError } from "../../contract/errors.ts";
-import { command, fix } from "../../contract/fix.ts";
+import { command, fix, type Command } from "../../contract/fix.ts";
 import { EngineStream } from "./changes.ts";
+
+/** What was requested of the engine. */
+export interface EngineOperation {
+  readonly verb: "preview" | "up" | "down";
+  readonly stack: string;
+  /** Whether the stack is this machine's own, for which the engine has to be asked for. */
+  readonly local: boolean;
+}
+
+/** The command of an operation. */
+export function engineCommand({ verb, stack, local }: EngineOperation): Command {
+  return command(`${verb} ${stack}${local && verb !== "down" ? " --engine" : ""}`);
+}
 
 /** Turns a failure of the CLI into an error for the user. */
 export function explain(
   failure: unknown,
-  stack: string,
-  verb: "preview" | "up" | "down",
+  operation: EngineOperation,
   stream = new EngineStream({ preview: true }),
 ): unknown {
   if (!(failure instanceof Error)) return failure;
+  const { stack } = operation;
   const said = failure.message;
   const cause = { cause: failure };
   if (/currently locked by|conflict: Another update/i.test(said))
@@ -28,7 +41,7 @@ export function explain(
       "export PULUMI_CONFIG_PASSPHRASE=…   (or PULUMI_CONFIG_PASSPHRASE_FILE=<file>)",
       cause,
     );
-  const retry = fix`correct it, then run ${command(`${verb} ${stack}`)} again; it continues where it ended`;
+  const retry = fix`correct it, then run ${engineCommand(operation)} again; it continues where it ended`;
   return stream.failure(stack, retry, lastLines(said));
 }
 

@@ -1,3 +1,4 @@
+import type { Command } from "commander";
 import { EXIT } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
 import { drillDumps } from "../../../operations/dumps/commands.ts";
@@ -5,7 +6,12 @@ import { requestDrill, type DrillRequest, type DrillResult } from "../../../oper
 import { openStack } from "../../../platforms/stack.ts";
 import { audited } from "../../audited.ts";
 import { resultOf, type Verb } from "../../events.ts";
-import { onStack, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
+import { onStack, stacksOf, withReason, type ReasonFlag, type Register, type SetFlags } from "../command.ts";
+
+interface DrillFlags extends SetFlags, ReasonFlag {
+  readonly stack?: string;
+  readonly target?: string;
+}
 
 /** drill: a restore for real. */
 export const registerDrill: Register = (program, run) => {
@@ -21,9 +27,11 @@ On a cluster a Job restores the newest dump into a scratch server; RPO is the ag
 
 Exit codes: 0 passed, 1 failed: a check failed, or the drill could not run.`,
     )
-    .action(async (stack: string, flags: SetFlags & ReasonFlag & { target?: string }) => {
+    .action(async (stack: string, flags: DrillFlags, action: Command) => {
+      const typed = action.args.length > 0 || flags.stack !== undefined ? [stack] : [];
+      const [named = stack] = stacksOf(action, typed, flags.target, "--target");
       await run((signal) => {
-        const opened = openStack(flags.target ?? stack, flags.set);
+        const opened = openStack(named, flags.set);
         const work = async function* (): Verb {
           return opened.hosted === undefined
             ? yield* runDrill((await opened.database({ signal })).url, { signal })

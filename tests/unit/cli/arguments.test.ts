@@ -73,6 +73,11 @@ describe("a wrong argument", () => {
     ...["exec blue", "rollout history", "rollout plan", "releases", "psql", "plan", "audit", "log"].map(
       (verb) => [[...verb.split(" "), "--stack", "nosuch"], /Pulumi\.nosuch\.yaml: does not exist/] as const,
     ),
+    ...[
+      ["drill", "local"],
+      ["drill", "--stack", "local"],
+    ].map((words) => [[...words, "--target", "staging"], /named twice: local, and --target staging/] as const),
+    [["drill", "--target", "nosuch", "--stack", "nosuch"], /Pulumi\.nosuch\.yaml: does not exist/],
     [["doctor", "please"], /too many arguments/],
     [["nosuch"], /unknown command/],
   ];
