@@ -31,6 +31,6 @@ it("any other failure is shown by its own lines, each once, with the command tha
   );
 });
 
-it("what is no error goes through", () => {
+it("something other than an error is passed on", () => {
   expect(explain("stopped", operation)).toBe("stopped");
 });
