@@ -62,6 +62,16 @@ export interface Resource {
     readonly ignoreChanges: readonly string[];
     readonly deleteBeforeReplace: boolean;
     readonly additionalSecretOutputs: readonly string[];
+    /** Whether the engine keeps the object when the resource is deleted. @default false */
+    readonly retainOnDelete?: boolean;
+    /** URN of the resource whose deletion deletes this one, without a separate request. */
+    readonly deletedWith?: string;
+    /** Paths of inputs whose change replaces the resource. @default none */
+    readonly replaceOnChanges?: readonly string[];
+    /** Whether the engine changes the inputs by functions of the program, after they were recorded here. @default false */
+    readonly transformed?: boolean;
+    /** URN of the explicit provider. */
+    readonly provider?: string;
   };
   readonly source?: SourcePosition;
 }

@@ -5,6 +5,9 @@ import type { Resource, SourcePosition } from "../contract/graph.ts";
 import { fromWire } from "../contract/engine/wire.ts";
 import { sourcePosition } from "./source-positions.ts";
 
+// Names of the generated code:
+// cspell:ignore retainondelete deletedwith replaceonchanges
+
 /** The part of a `RegisterResourceRequest` that is read here; the generated code has no types. */
 interface RegisterRequest {
   getType(): string;
@@ -18,10 +21,16 @@ interface RegisterRequest {
   getIgnorechangesList(): string[];
   getDeletebeforereplace(): boolean;
   getAdditionalsecretoutputsList(): string[];
+  getRetainondelete(): boolean | undefined;
+  getDeletedwith(): string;
+  getReplaceonchangesList(): string[];
+  getTransformsList(): unknown[];
+  getProvider(): string;
   getSourceposition(): { getUri(): string; getLine(): number } | undefined;
 }
 
 interface Monitor {
+  registerStackTransform(request: unknown, callback: unknown): unknown;
   registerResource(
     request: RegisterRequest,
     callback: (error: Error | null, response: { getUrn(): string } | undefined) => unknown,
@@ -45,10 +54,17 @@ export interface RegistrationListener {
 export function listenToRegistrations({ before, after }: RegistrationListener): void {
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
+  // Only the engine applies a transform; one of the stack applies to each later resource.
+  let stackTransform = false;
+  const registerTransform = monitor.registerStackTransform.bind(monitor);
+  monitor.registerStackTransform = (request, callback) => {
+    stackTransform = true;
+    return registerTransform(request, callback);
+  };
   const place = `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}`;
   monitor.registerResource = (request, callback) => {
     if (request.getType() === "pulumi:pulumi:Stack") return register(request, callback);
-    const resource = resourceOf(request, `${place}::${request.getType()}::${request.getName()}`);
+    const resource = resourceOf(request, `${place}::${request.getType()}::${request.getName()}`, stackTransform);
     before(resource);
     return register(request, (error, response) => {
       if (error === null && response !== undefined) after(Object.assign(resource, { urn: response.getUrn() }));
@@ -57,7 +73,7 @@ export function listenToRegistrations({ before, after }: RegistrationListener): 
   };
 }
 
-function resourceOf(request: RegisterRequest, urn: string): Resource {
+function resourceOf(request: RegisterRequest, urn: string, stackTransform: boolean): Resource {
   const propertyDependencies: Record<string, string[]> = {};
   request.getPropertydependenciesMap().forEach((value, key) => {
     const urns = value.getUrnsList();
@@ -65,6 +81,8 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
   });
   const position = request.getSourceposition();
   const parent = request.getParent();
+  // `<URN>::<identifier>`
+  const provider = request.getProvider().split("::").slice(0, 4).join("::");
   const resource: Resource = {
     urn,
     type: request.getType(),
@@ -79,6 +97,13 @@ function resourceOf(request: RegisterRequest, urn: string): Resource {
       ignoreChanges: request.getIgnorechangesList(),
       deleteBeforeReplace: request.getDeletebeforereplace(),
       additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+      ...(request.getRetainondelete() === true ? { retainOnDelete: true } : {}),
+      ...(request.getDeletedwith() === "" ? {} : { deletedWith: request.getDeletedwith() }),
+      ...(request.getReplaceonchangesList().length === 0
+        ? {}
+        : { replaceOnChanges: request.getReplaceonchangesList() }),
+      ...(stackTransform || request.getTransformsList().length > 0 ? { transformed: true } : {}),
+      ...(provider === "" ? {} : { provider }),
     },
   };
   if (position === undefined) return resource;

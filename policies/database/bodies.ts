@@ -7,7 +7,7 @@ import { list, text } from "./catalog.ts";
 import { literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog and the parser:
-// cspell:ignore boolop fname lexpr proconfig proname prosecdef prosrc relnamespace rexpr sval tgfoid tgisinternal tgname tgrelid
+// cspell:ignore pronargs regrole boolop fname lexpr proconfig proname prosecdef prosrc relnamespace rexpr sval tgfoid tgisinternal tgname tgrelid
 
 /** Statements with which a function that runs with its owner's privileges keeps to the row of its trigger. */
 const ROW_STATEMENTS: ReadonlySet<string> = new Set([
@@ -222,6 +222,17 @@ interface Writer {
   readonly fix: string;
 }
 
+/** Whether Supabase Auth can call a function with an event, as it does to make the claims of a token. */
+const HOOK = `(p.prorettype in ('jsonb'::regtype, 'json'::regtype) and p.pronargs = 1 and p.proargtypes[0] in ('jsonb'::regtype, 'json'::regtype)
+  and coalesce(has_function_privilege(to_regrole('supabase_auth_admin')::oid, p.oid, 'execute'), false))`;
+/** A value that users choose: a field of their metadata, or the whole of it in a variable. */
+const USER_CLAIMS =
+  /->>?\s*'user_metadata'\s*(?:\)\s*)?->|#>>?\s*'\{[^']*\buser_metadata\s*,|:?=[^;]*->\s*'user_metadata'\s*\)?\s*;|\braw_user_meta_data\b/i;
+
+function withoutComments(sql: string): string {
+  return sql.replaceAll(/--.*$|\/\*[\s\S]*?\*\//gm, " ");
+}
+
 /** Functions, views, policies, defaults and constraints with which a request changes its claims or its role. */
 export async function textFunctions(
   postgres: Postgres,
@@ -233,9 +244,9 @@ export async function textFunctions(
   const writers: Writer[] = [];
   const rows = await postgres.run(
     `select p.oid::text as oid, p.oid::regprocedure::text as name, p.xmin::text as xmin, l.lanname as language, coalesce(p.proconfig, '{}') as settings, pg_get_functiondef(p.oid) as body, p.prosecdef as definer,
-       array(select r from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')) as callers
+       array(select r from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')) as callers, ${HOOK} as hook
      from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
-     where p.prokind in ('f', 'p') and ${USER_SCHEMAS} and (p.prorettype = 'trigger'::regtype or exists (select from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')))
+     where p.prokind in ('f', 'p') and ${USER_SCHEMAS} and (p.prorettype = 'trigger'::regtype or ${HOOK} or exists (select from unnest(${roles}) r where has_function_privilege(r, p.oid, 'execute')))
        and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'i') order by 2`,
   );
   for (const row of rows) {
@@ -248,16 +259,20 @@ export async function textFunctions(
     if (language === "sql" || language === "plpgsql") {
       const [definition] = await parseStatements(text(row, "body")).catch(() => []);
       if (definition !== undefined) why.push(...writes(definition));
+      if (definition !== undefined && row.hook === true && USER_CLAIMS.test(withoutComments(definition.text)))
+        why.push("reads metadata that users choose, where Supabase Auth makes the claims");
     } else why.push(`is written in ${language}, which cannot be read`);
     if (why.length === 0) continue;
     const callers = list(row, "callers");
     writers.push({
       name: text(row, "name"),
       source: at(text(row, "xmin")),
-      message: `${text(row, "name")} ${why.join(", ")}; ${callers.length === 0 ? "a trigger runs it" : `${callers.join(", ")} can call it`}`,
+      message: `${text(row, "name")} ${why.join(", ")}; ${callers.length > 0 ? `${callers.join(", ")} can call it` : row.hook === true ? "Supabase Auth can call it" : "a trigger runs it"}`,
       fix:
         callers.length === 0
-          ? `drop function ${text(row, "name")} cascade;`
+          ? row.hook === true
+            ? `revoke execute on function ${text(row, "name")} from public, supabase_auth_admin;`
+            : `drop function ${text(row, "name")} cascade;`
           : `revoke execute on function ${text(row, "name")} from public, ${callers.join(", ")};`,
     });
   }
@@ -288,6 +303,7 @@ function writes(body: Body): string[] {
   const found = unread.map((expression) => `executes a text that is not a constant (${expression})`);
   if (promotes(body.text)) found.push("copies metadata of users into those of the project");
   for (const node of nodes) {
+    if ("UpdateStmt" in node && node.UpdateStmt.relation?.relname === "pg_settings") found.push("sets any setting");
     if ("VariableSetStmt" in node && !OWN_SETTING.test(node.VariableSetStmt.name ?? ""))
       found.push(`sets ${node.VariableSetStmt.name ?? "a setting"}`);
     visit(node, (key, value) => {

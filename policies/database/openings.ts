@@ -4,7 +4,8 @@ import { baselineState, grantsTo, type Baseline } from "./baseline.ts";
 import { list, qualified, text } from "./catalog.ts";
 import { definerTriggers, textFunctions } from "./bodies.ts";
 import { openingEventTriggers } from "./event-triggers.ts";
-import type { Opening, OpeningKind, Statement } from "./facts.ts";
+import { staffWriters } from "../proof/staff-writers.ts";
+import type { Opening, OpeningKind, StaffMark, Statement } from "./facts.ts";
 import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog:
@@ -180,6 +181,30 @@ export async function readOpenings(
         fix: "remove it, and set it in the database: \\password",
         source,
       });
+  return openings;
+}
+
+/** Functions with which new users give themselves a mark by which policies recognize staff. */
+export async function staffOpenings(
+  postgres: Postgres,
+  bodies: Bodies,
+  marks: readonly StaffMark[],
+  at: (xmin: string) => SourcePosition | undefined,
+): Promise<Opening[]> {
+  const openings: Opening[] = [];
+  for (const { name, mark } of staffWriters(bodies, marks)) {
+    const [row] = await postgres.run(
+      `select p.xmin::text as xmin, p.oid::regprocedure::text as signature from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname || '.' || p.proname = ${literal(name)}`,
+    );
+    const source = at(text(row ?? {}, "xmin"));
+    openings.push({
+      kind: "claims",
+      name: text(row ?? {}, "signature"),
+      message: `${name} writes metadata that users choose into ${mark.table}.${mark.column}, and policies take ${literal(mark.value)} there for staff`,
+      fix: `drop function ${text(row ?? {}, "signature")} cascade; -- and create it with a constant for ${mark.column}`,
+      ...(source === undefined ? {} : { source }),
+    });
+  }
   return openings;
 }
 

@@ -14,7 +14,7 @@ import { publicBuckets } from "./buckets.ts";
 import type { OpenCondition } from "./conditional-blocks.ts";
 import { readCatalog } from "./catalog.ts";
 import { disableEventTriggers } from "./event-triggers.ts";
-import { readOpenings } from "./openings.ts";
+import { readOpenings, staffOpenings } from "./openings.ts";
 import { OwnerConstraints } from "./owner-constraints.ts";
 import { preinstalledFor, shapeOf, shapes } from "./extensions.ts";
 import { identifier, openPglite, openServer, USUAL_PATH, type Postgres } from "./postgres.ts";
@@ -198,6 +198,12 @@ async function readOnce(
       schema,
       declarations.filter(({ error }) => error === undefined),
     );
+    const promoting = await staffOpenings(
+      postgres,
+      bodies,
+      proofs.flatMap(({ marks }) => marks),
+      applied.at,
+    );
     await postgres.run(USUAL_PATH);
     const lostConstraints = await constraints.lost(files, applied.statements, proofs);
     const probed =
@@ -228,7 +234,7 @@ async function readOnce(
       probes: probed.probes,
       proofs,
       declarations,
-      openings: [...openings, ...buckets],
+      openings: [...openings, ...buckets, ...promoting],
       lostConstraints,
       ...(backupQueue === undefined ? {} : { backupQueue }),
       apiRoles: catalog.apiRoles,

@@ -170,6 +170,7 @@ class Lane {
 function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
   const whole = "dependencies" in given ? given : undefined;
   const parent = whole?.parent?.urn ?? given.opts.parent;
+  const provider = given.provider?.urn;
   return {
     urn: given.urn,
     type: given.type,
@@ -190,6 +191,7 @@ function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
       ignoreChanges: given.opts.ignoreChanges,
       deleteBeforeReplace: given.opts.deleteBeforeReplace ?? false,
       additionalSecretOutputs: given.opts.additionalSecretOutputs,
+      ...(provider === undefined || /::default(?:_\d+)*$/.test(provider) ? {} : { provider }),
     },
   };
 }

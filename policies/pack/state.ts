@@ -41,6 +41,8 @@ function resourceOf(entry: Json): Resource {
   const urn = textOf(entry.urn);
   const inputs = objectAt(entry.inputs) ?? {};
   const parent = textOf(entry.parent);
+  // `<URN>::<identifier>`
+  const provider = textOf(entry.provider).split("::").slice(0, 4).join("::");
   const source = sourceOf(textOf(entry.sourcePosition));
   return {
     urn,
@@ -59,6 +61,9 @@ function resourceOf(entry: Json): Resource {
       ignoreChanges: textsOf(entry.ignoreChanges),
       deleteBeforeReplace: entry.deleteBeforeReplace === true,
       additionalSecretOutputs: textsOf(entry.additionalSecretOutputs),
+      ...(entry.retainOnDelete === true ? { retainOnDelete: true } : {}),
+      ...(textOf(entry.deletedWith) === "" ? {} : { deletedWith: textOf(entry.deletedWith) }),
+      ...(provider === "" || /::default(?:_\d+)*$/.test(provider) ? {} : { provider }),
     },
     ...(source === undefined ? {} : { source }),
   };

@@ -1,7 +1,7 @@
 import { commandsOf, type Command, type Part, type Word } from "./shell-script.ts";
 
 // Names of programs:
-// cspell:ignore nohup setsid gosu tini catatonit zcat fromhex
+// cspell:ignore bunx pipx nohup setsid gosu tini catatonit zcat fromhex
 
 /** Programs that run a script. */
 const SHELLS = /^(?:(?:ba|da|a|z|k)?sh|busybox)$/;
@@ -16,7 +16,12 @@ const TESTS = /^(?:for|case|in|function|\[\[?|test)$/;
 const SPELLING = /^(?:printf|echo|base64|base32|xxd|rev|tr|sed|cut|awk|openssl|gunzip|zcat|gzip)$/;
 const WRITABLE = /^(?:\/tmp\/|\/var\/tmp\/|\/dev\/shm\/)/;
 /** Calls with which a program in another language runs a text. */
-const RUNS_TEXT = /\b(?:exec|eval|compile|b64decode|fromhex|atob|unpack|__import__)\s*\(|Buffer\.from\(/;
+const RUNS_TEXT =
+  /\b(?:exec|eval|compile|b64decode|fromhex|atob|unpack|__import__)\s*\(|Buffer\.from\(|\(\s*eval\s*\)|\beval\s+\w|\bnew\s+Function\b/;
+/** A file by which bash opens a connection to another machine. */
+const CONNECTION = /^\/dev\/(?:tcp|udp)\/(?!127\.|localhost\/|::1\/)/;
+/** Programs that install and run packages of other places: an address, or what is not installed. */
+const FETCHED = /^(?:(?:git\+)?(?:https?|ssh|git):\/\/|git@)/;
 
 /** What a command line runs that its text does not show; `words` as the kernel gets them. Undefined words are unknown values. */
 export function hiddenCommands(words: readonly (string | undefined)[]): readonly string[] {
@@ -64,6 +69,9 @@ function problemsOf(command: Command, known: Map<string, string>, written: Set<s
     if (path !== undefined) written.add(path);
   }
   found.push(...run(words, command.input, known, written));
+  const connection = [...command.writes, ...words].map(show).find((word) => CONNECTION.test(word));
+  if (connection !== undefined && SHELLS.test(show(words[0] ?? []).replace(/^.*\//, "")))
+    found.push(`a shell runs what ${connection} sends`);
   return found;
 }
 
@@ -104,6 +112,7 @@ function run(
       : [];
   if (SHELLS.test(base) || INTERPRETERS.test(base))
     return [...found, ...interpreted(base, rest, input, known, written)];
+  if (fetches(base, rest)) return [...found, `${base} runs what it downloads`];
   if (base === "curl" || base === "wget")
     rest.forEach((word, at) => {
       const target = rest[at + 1];
@@ -113,6 +122,19 @@ function run(
   if (name !== undefined && (WRITABLE.test(name) || written.has(name)))
     found.push(`${name} is a file that is made when it runs`);
   return found;
+}
+
+/** Whether a package manager or a runtime gets its program from elsewhere, without a lock file of the image. */
+function fetches(base: string, rest: readonly Word[]): boolean {
+  const words = rest.map(show);
+  if (
+    /^(?:npx|bunx|pnpx)$/.test(base) ||
+    (/^(?:npm|pnpm|yarn|bun)$/.test(base) && /^(?:exec|dlx|x)$/.test(words[0] ?? ""))
+  )
+    return words.some((word) => /^(?:-y|--yes|-p|--package(?:=.*)?|dlx)$/.test(word) || FETCHED.test(word));
+  if (/^(?:pip[\d.]*|uvx?|pipx|npm|pnpm|yarn|gem|cargo|go|deno|bun)$/.test(base))
+    return words.some((word) => FETCHED.test(word) || (base === "go" && /^[\w.-]+\.\w+\/.+@/.test(word)));
+  return false;
 }
 
 /** A shell or another interpreter: its program is an option, a file, or its input. */

