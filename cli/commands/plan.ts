@@ -105,17 +105,22 @@ export async function planReports(
   root: string = PROJECT_ROOT,
   { environment = {}, now = new Date() }: PlanReportOptions = {},
 ): Promise<StackReport[]> {
-  const exceptions = projectExceptions(root, now);
-  // Its thread works at the same time as the program.
-  const database = readDatabase(root);
-  const { captureTraced } = await loadProgram();
-  const reports: StackReport[] = [];
-  for (const stack of stacks) {
-    const graph = withManifests(await captureTraced(stack, stackFileSource(root, stack, { defers: true })), root);
-    const project = compareProject(graph, environment);
-    reports.push(withProject(judgeStack(RULES, graph, await database, exceptions), await project));
+  const ended = new AbortController();
+  // First, and before the rules are loaded: its thread works at the same time as the program, and for longer.
+  const database = readDatabase(root, { signal: ended.signal });
+  try {
+    const exceptions = projectExceptions(root, now);
+    const { captureTraced } = await loadProgram();
+    const reports: StackReport[] = [];
+    for (const stack of stacks) {
+      const graph = withManifests(await captureTraced(stack, stackFileSource(root, stack, { defers: true })), root);
+      const project = compareProject(graph, environment);
+      reports.push(withProject(judgeStack(RULES, graph, await database, exceptions), await project));
+    }
+    return reports;
+  } finally {
+    ended.abort(); // An error of the settings does not wait for the thread.
   }
-  return reports;
 }
 
 /** The waivers and the declared kinds of a project. @throws UserErrors if they are malformed */

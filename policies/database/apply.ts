@@ -74,7 +74,7 @@ export async function apply(
   watch: Watch = {},
 ): Promise<Applied> {
   const run = new Run(postgres, answer, watch);
-  await run.prepare();
+  await run.begin();
   for (const { file, text } of migrations) {
     await run.file(file, text);
     await watch.file?.();
@@ -119,8 +119,15 @@ class Run {
     return this.#starts.findLast((start) => start.id <= id)?.source;
   }
 
+  /** Notes what is there before the first statement. */
+  async begin(): Promise<void> {
+    await this.#prepare();
+    const [state] = await this.#postgres.run(`execute ${PREPARED_STATE}`);
+    this.#extensions = state?.extensions;
+  }
+
   /** Prepares what is asked after each statement, unless it is prepared. */
-  async prepare(): Promise<void> {
+  async #prepare(): Promise<void> {
     const [there] = await this.#postgres.run(
       `select exists (select from pg_prepared_statements where name = '${PREPARED_STATE}') as there`,
     );
@@ -297,8 +304,7 @@ class Run {
     try {
       if (saved) await this.#postgres.run("savepoint exai_plan");
       await this.#run(statement);
-      if (saved) [state] = await this.#postgres.run(`execute ${PREPARED_STATE}`);
-      if (saved) await this.#postgres.run("release exai_plan");
+      if (saved) [state] = await this.#postgres.run(`execute ${PREPARED_STATE}; release exai_plan`, 0);
       if (saved && state?.extensions !== this.#extensions) {
         this.#extensions = state?.extensions;
         await this.#watch.extensions?.();
@@ -328,7 +334,7 @@ class Run {
 
   async #run(statement: SqlStatement): Promise<void> {
     await this.#postgres.run(this.#withoutOptions(statement));
-    if (FORGETTING.some((kind) => kind in statement.node)) await this.prepare();
+    if (FORGETTING.some((kind) => kind in statement.node)) await this.#prepare();
   }
 
   /** The shape of pgvector has no options of its indexes. */

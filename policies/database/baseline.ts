@@ -22,7 +22,9 @@ export class Baseline extends Map<string, string> {
 
 /** All current objects and privileges. */
 export async function baselineOf(postgres: Postgres): Promise<Baseline> {
-  return new Baseline(await currentObjects(postgres));
+  const baseline = new Baseline(await currentObjects(postgres));
+  baseline.noted = await extensionsIn(postgres);
+  return baseline;
 }
 
 /**
@@ -38,9 +40,7 @@ export async function noteExtensions(postgres: Postgres, baseline: Baseline): Pr
   );
   const extensions = new Map(members.map((row) => [String(row.id), String(row.extension)]));
   const now = new Map(await currentObjects(postgres));
-  const there = new Set(
-    (await postgres.run("select extname as name from pg_extension")).map((row) => String(row.name)),
-  );
+  const there = await extensionsIn(postgres);
   const earlier = baseline.noted;
   baseline.noted = there;
   for (const [id, extension] of baseline.extensions)
@@ -55,6 +55,11 @@ export async function noteExtensions(postgres: Postgres, baseline: Baseline): Pr
     baseline.set(id, state);
     baseline.extensions.set(id, extension);
   }
+}
+
+async function extensionsIn(postgres: Postgres): Promise<ReadonlySet<string>> {
+  const rows = await postgres.run("select extname as name from pg_extension");
+  return new Set(rows.map((row) => String(row.name)));
 }
 
 async function currentObjects(postgres: Postgres): Promise<readonly (readonly [string, string])[]> {

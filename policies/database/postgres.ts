@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Extension } from "@electric-sql/pglite";
+import { clusterOf, preparedCluster } from "./cluster.ts";
 import { MODULES_OF_SHAPES, SCHEMAS_OF_SHAPES, shapedExtension, shapes } from "./extensions.ts";
 
 /** A row of a result. */
@@ -15,8 +16,8 @@ export const USUAL_PATH = `set search_path = "$user", public, extensions`;
 export interface Postgres {
   /** E.g. `PGlite (PostgreSQL 18.6)`. */
   readonly name: string;
-  /** Runs one or more statements; the rows are those of the last one. */
-  run(sql: string): Promise<readonly Row[]>;
+  /** Runs one or more statements. The rows are those of the last one, or of the one at a place, from 0. */
+  run(sql: string, at?: number): Promise<readonly Row[]>;
   close(): Promise<void>;
 }
 
@@ -25,11 +26,15 @@ export interface Postgres {
 /** Extensions of the contrib module `spi`. */
 const SPI: ReadonlySet<string> = new Set(["autoinc", "insert_username", "moddatetime", "refint"]);
 
+/** PostgreSQL fills its buffers when it starts: the 128 MB of its default take longer than all rows of a scratch database need. */
+const BUFFERS = "32MB";
+
 /**
  * PostgreSQL compiled to WebAssembly, in memory. `extensions` are the names of those that the migrations create: contrib modules,
  * and the shapes of some of Supabase's. Others are ignored, and `create extension` then fails as on a server without them.
  */
 export async function openPglite(extensions: readonly string[]): Promise<Postgres> {
+  const archive = preparedCluster(); // unpacked by a thread of Node, while the modules load
   const { PGlite } = await import("@electric-sql/pglite");
   const loaded: Record<string, Extension> = {};
   const shaped = new Set(shapes());
@@ -46,10 +51,14 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
         // PGlite does not have this module.
       }
   }
-  const database = await PGlite.create({ extensions: loaded, loadDataDir: await preparedCluster() });
+  loaded.cluster = clusterOf(await archive);
+  const database = await PGlite.create({
+    extensions: loaded,
+    startParams: [...PGlite.defaultStartParams, "-c", `shared_buffers=${BUFFERS}`],
+  });
   const postgres: Postgres = {
     name: "",
-    run: async (sql) => ((await database.exec(sql)).at(-1)?.rows as readonly Row[] | undefined) ?? [],
+    run: async (sql, at = -1) => ((await database.exec(sql)).at(at)?.rows as readonly Row[] | undefined) ?? [],
     close: () => database.close(),
   };
   for (const extension of extensions) {
@@ -62,15 +71,6 @@ export async function openPglite(extensions: readonly string[]): Promise<Postgre
 /** PGlite 0.5.16 names another file for these modules, which its package lacks. */
 function spiBundle(): URL {
   return new URL("./spi.tar.gz", import.meta.resolve("@electric-sql/pglite"));
-}
-
-/**
- * The data directory of a new database cluster, from an npm package: `initdb` in WebAssembly takes about three seconds of
- * CPU time. A PGlite of the same major version of PostgreSQL created it, so its catalog is the same.
- */
-async function preparedCluster(): Promise<Blob> {
-  const { dataDir } = await import("@electric-sql/pglite-prepopulatedfs");
-  return dataDir();
 }
 
 /**
@@ -90,9 +90,9 @@ export async function openServer(url: string, limit = 0): Promise<Postgres> {
   await client.connect();
   const postgres: Postgres = {
     name: "",
-    run: async (sql) => {
+    run: async (sql, at = -1) => {
       const result = (await client.query(sql)) as unknown as { rows: Row[] } | { rows: Row[] }[];
-      return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? [];
+      return (Array.isArray(result) ? result.at(at)?.rows : result.rows) ?? [];
     },
     close: async () => {
       await client.end();

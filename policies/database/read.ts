@@ -31,10 +31,15 @@ export interface ReadOptions {
   readonly cache?: string | false;
   /** Milliseconds that a statement may run, or the probes of a table. @default two minutes */
   readonly limit?: number;
+  /** Ends the reading; the result is then an error. */
+  readonly signal?: AbortSignal;
 }
 
 /** Far more than a statement takes on a database without rows, also on a busy machine. */
 const STEP_LIMIT = 120_000;
+
+/** MB for young objects: trees of statements and rows of results live too short for the garbage collector to copy them. */
+const YOUNG_GENERATION = 96;
 
 const MIGRATIONS = "supabase/migrations";
 const PRELUDE = "supabase/prelude.sql";
@@ -63,7 +68,8 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
         : join(directory, `database-${hashOf(prelude, migrations, seeds, buckets)}.json`);
     const earlier = file === undefined ? undefined : cachedFacts(file);
     if (earlier !== undefined) return { ...earlier, ...now, cached: true };
-    const facts = await readInThread({ prelude, migrations, seeds, buckets, url, limit: options.limit ?? STEP_LIMIT });
+    const task = { prelude, migrations, seeds, buckets, url, limit: options.limit ?? STEP_LIMIT };
+    const facts = await readInThread(task, options.signal);
     if (file !== undefined) cacheFacts(file, facts);
     return { ...facts, ...now };
   } catch (error) {
@@ -89,9 +95,14 @@ export interface ReadTask {
 export type ReadMessage = { readonly step: string } | { readonly facts: Database };
 
 /** {@link read} in a separate thread: PGlite needs seconds of CPU time, while the program runs. */
-function readInThread(task: ReadTask): Promise<Database> {
+function readInThread(task: ReadTask, signal?: AbortSignal): Promise<Database> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: task,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+    });
+    const end = () => void worker.terminate();
+    signal?.addEventListener("abort", end, { once: true });
     let watch: NodeJS.Timeout | undefined;
     worker.on("message", (message: ReadMessage) => {
       clearTimeout(watch);
@@ -99,11 +110,12 @@ function readInThread(task: ReadTask): Promise<Database> {
       else
         watch = setTimeout(() => {
           reject(new Error(`${message.step} does not end within ${task.limit / 1000} s: it waits, or loops`));
-          void worker.terminate();
+          end();
         }, limitOfThread(task));
     });
     worker.once("error", reject);
     worker.once("exit", (code) => {
+      signal?.removeEventListener("abort", end);
       clearTimeout(watch);
       reject(new Error(`the thread that reads the database exited with code ${code}`));
     });
