@@ -1,9 +1,11 @@
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire, Module } from "node:module";
+import { dirname, join } from "node:path";
 
 /**
  * What capturing a stack would load and never uses: the Automation API with its engine client, the serialization of
- * functions with the TypeScript compiler and npm's arborist, and the later schemas of Grafana's dashboards. Without them
- * a plan reads and compiles 3 MB of JavaScript instead of 15.
+ * functions with the TypeScript compiler and npm's arborist, and the later schemas of
+ * Grafana's dashboards. Without them a plan reads and compiles 3 MB of JavaScript instead of 15.
  */
 const UNUSED = [
   "@pulumi/pulumi/automation/index.js",
@@ -13,13 +15,16 @@ const UNUSED = [
   "@grafana/grafana-foundation-sdk/dashboardv2beta1",
 ] as const;
 
+/** A library whose groups of resources, one a folder, are loaded when the first resource of a group is made. */
+const GROUPED = "@pulumi/kubernetes";
+
 type Exports = Record<PropertyKey, unknown>;
 
 /**
  * Makes those parts load at their first use instead of with the library. Code that uses one is not affected. Call it
  * before the libraries are imported; it does not affect a part that is already loaded.
  */
-export function loadLazily(parts: readonly string[] = UNUSED): void {
+export function loadLazily(parts: readonly string[] = [...UNUSED, ...groupsOf(GROUPED)]): void {
   const require = createRequire(import.meta.url);
   for (const part of parts) {
     const file = require.resolve(part);
@@ -34,6 +39,14 @@ export function loadLazily(parts: readonly string[] = UNUSED): void {
     });
     require.cache[file] = placeholder;
   }
+}
+
+function groupsOf(library: string): readonly string[] {
+  const folder = dirname(createRequire(import.meta.url).resolve(library));
+  return readdirSync(folder).flatMap((group) => {
+    const entry = join(folder, group, "index.js");
+    return existsSync(entry) ? [entry] : [];
+  });
 }
 
 /** An object that becomes another one as soon as something is asked of it, except whether it is an ES module's. */

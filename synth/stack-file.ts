@@ -100,7 +100,7 @@ function ownValues(config: Readonly<Record<string, unknown>>): Record<string, st
 function inheritedValues(root: string): Record<string, string | typeof DEFERRED> {
   const path = join(root, "Pulumi.yaml");
   if (!existsSync(path)) return {};
-  const config = mappingOf("Pulumi.yaml", "Pulumi.yaml: config", configSection(readFileSync(path, "utf8")));
+  const config = mappingOf("Pulumi.yaml", "Pulumi.yaml: config", configOfProject(readFileSync(path, "utf8")));
   const given = Object.entries(config).flatMap(([key, value]) => {
     const declared = typeof value === "object" && value !== null && !(value instanceof Rewritten);
     const content = declared
@@ -118,8 +118,15 @@ function defaultOf(key: string): unknown {
   return fallback !== undefined && "fallback" in fallback ? fallback.fallback : undefined;
 }
 
-function configSection(text: string): unknown {
-  return (readEngineYaml("Pulumi.yaml", text).content as { readonly config?: unknown } | null)?.config;
+/** The text that was parsed last, with its section: all stacks of a project share it, and it is long. */
+let project: { readonly text: string; readonly config: unknown } | undefined;
+
+function configOfProject(text: string): unknown {
+  if (project?.text !== text) {
+    const content = readEngineYaml("Pulumi.yaml", text).content as { readonly config?: unknown } | null;
+    project = { text, config: content?.config };
+  }
+  return project.config;
 }
 
 /** The names of imported environments; `environment` itself where a definition in the file may set values. */

@@ -38,9 +38,6 @@ export interface ReadOptions {
 /** Far more than a statement takes on a database without rows, also on a busy machine. */
 const STEP_LIMIT = 120_000;
 
-/** MB for young objects: trees of statements and rows of results live too short for the garbage collector to copy them. */
-const YOUNG_GENERATION = 96;
-
 const MIGRATIONS = "supabase/migrations";
 const PRELUDE = "supabase/prelude.sql";
 
@@ -97,10 +94,7 @@ export type ReadMessage = { readonly step: string } | { readonly facts: Database
 /** {@link read} in a separate thread: PGlite needs seconds of CPU time, while the program runs. */
 function readInThread(task: ReadTask, signal?: AbortSignal): Promise<Database> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      workerData: task,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
-    });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: task });
     const end = () => void worker.terminate();
     signal?.addEventListener("abort", end, { once: true });
     let watch: NodeJS.Timeout | undefined;

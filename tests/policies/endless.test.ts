@@ -13,6 +13,16 @@ afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
+it("a reading that is given up ends at once", async () => {
+  writeFileSync(join(root, "supabase/migrations/20260101000000_one.sql"), "do $$ begin loop end loop; end $$;");
+  const given = new AbortController();
+  const reading = readDatabase(root, { cache: false, signal: given.signal });
+  setTimeout(() => {
+    given.abort();
+  }, 1000);
+  await expect(reading).resolves.toEqual(new Error("the thread that reads the database exited with code 1"));
+});
+
 it.each([
   ["loops", "do $$ begin loop end loop; end $$;"],
   ["waits", "select pg_sleep(100000);"],
