@@ -1,4 +1,4 @@
-import { literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
+import { literal, type Postgres, type Row, rowsAsJson, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog:
 // cspell:ignore aclexplode attacl attname attrelid classid defaclacl deptype extname nspacl nspname nspowner objid polrelid proacl proconfig proowner prosecdef prosqlbody prosrc refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole tgrelid viewdef
@@ -66,7 +66,8 @@ async function currentObjects(postgres: Postgres): Promise<readonly (readonly [s
   const [path] = await postgres.run("select current_setting('search_path') as path");
   // Names are printed with their schema.
   await postgres.run("set search_path = ''");
-  const rows = await postgres.run(
+  const rows = await rowsAsJson(
+    postgres,
     `select 'r' || oid as id from pg_class union all select 'f' || oid from pg_proc union all select 'u' || rolname from pg_roles union all select 'n' || oid from pg_namespace
      union all select 't' || oid from pg_trigger union all select 'w' || oid from pg_rewrite union all select 'e' || oid from pg_event_trigger union all select 'p' || oid from pg_publication
      union all select 'o' || oid from pg_policy
@@ -85,7 +86,8 @@ async function currentObjects(postgres: Postgres): Promise<readonly (readonly [s
 
 /** The parts of relations and functions that decide what they let through; `state` begins with the name. */
 export function baselineState(postgres: Postgres): Promise<readonly Row[]> {
-  return postgres.run(
+  return rowsAsJson(
+    postgres,
     `select 'r' || c.oid as id, 'table ' || c.oid::regclass as name, c.xmin::text as xmin, concat_ws('|', 'table ' || c.oid::regclass, c.relrowsecurity, c.relowner::text, case when c.relkind in ('v', 'm') then md5(pg_get_viewdef(c.oid)) end) as state,
        case when c.relrowsecurity then 'restore it' else 'alter table ' || c.oid::regclass || ' enable row level security;' end as undo
      from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'v', 'm') and ${USER_SCHEMAS}
@@ -97,7 +99,8 @@ export function baselineState(postgres: Postgres): Promise<readonly Row[]> {
 
 /** Privileges on objects, one a row; `id` names object, role and privilege. */
 export function grantsTo(postgres: Postgres, grantees: string): Promise<readonly Row[]> {
-  return postgres.run(
+  return rowsAsJson(
+    postgres,
     `select object || ' ' || role || ' ' || privilege as id, * from (
        select 'r' || c.oid as object, c.oid::regclass::text as name, c.xmin::text as xmin, case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee) end as role, x.privilege_type as privilege
        from pg_class c, aclexplode(c.relacl) x where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and x.grantee <> c.relowner

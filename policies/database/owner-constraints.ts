@@ -4,7 +4,7 @@ import { loadParser, parseExpression } from "../proof/bodies.ts";
 import { nameIn, operatorOf } from "../proof/nodes.ts";
 import { list, qualified, text } from "./catalog.ts";
 import type { LostConstraint, Proof, Statement } from "./facts.ts";
-import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
+import { identifier, literal, type Postgres, type Row, rowsAsJson, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog and the parser:
 // cspell:ignore indimmediate indpred indisunique indisvalid indkey indrelid conbin nulltesttype tgrelid adbin adnum adrelid attgenerated boolop conenforced confkey conkey conrelid contype confrelid lexpr rexpr tgconstraint tgenabled
@@ -84,7 +84,7 @@ export class OwnerConstraints {
     proofs: readonly Proof[],
   ): Promise<LostConstraint[]> {
     for (const { table, owner } of proofs) if (owner !== undefined) this.#add(table, owner);
-    const columns = new Set((await this.#postgres.run(COLUMNS)).map((row) => text(row, "name")));
+    const columns = new Set((await rowsAsJson(this.#postgres, COLUMNS)).map((row) => text(row, "name")));
     const lost: LostConstraint[] = [];
     for (const { row, file } of this.#watched.values()) {
       const table = text(row, "table");

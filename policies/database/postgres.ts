@@ -103,6 +103,15 @@ export async function openServer(url: string, limit = 0): Promise<Postgres> {
   return { ...postgres, name: `PostgreSQL ${await versionOf(postgres)}` };
 }
 
+/**
+ * The rows of a query as one JSON text. The drivers read arrays in different ways, and PGlite takes longer to read some hundred rows than
+ * PostgreSQL to find them.
+ */
+export async function rowsAsJson<Item = Row>(postgres: Postgres, query: string): Promise<Item[]> {
+  const [row] = await postgres.run(`select coalesce(pg_catalog.json_agg(q), '[]')::text as json from (${query}) q`);
+  return JSON.parse(String(row?.json)) as Item[];
+}
+
 async function versionOf(postgres: Postgres): Promise<string> {
   const [row] = await postgres.run("select current_setting('server_version') as version");
   return String(row?.version).split(" ")[0] ?? "";

@@ -3,7 +3,7 @@ import type { SqlStatement } from "../../contract/sql/statements.ts";
 import { emptiedBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
 import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
-import { literal, type Postgres, type Row } from "./postgres.ts";
+import { literal, type Postgres, type Row, rowsAsJson } from "./postgres.ts";
 import { emptiedInTrial } from "./rows/trial.ts";
 
 /** The columns of the project's tables. No release reads what merges of branches have parked. */
@@ -73,7 +73,7 @@ export class Removals {
 
   /** @param bodies functions of earlier statements, to which those of the file are added */
   static async before(postgres: Postgres, bodies: Map<string, Body>): Promise<Removals> {
-    return new Removals(postgres, await postgres.run(COLUMNS), bodies);
+    return new Removals(postgres, await rowsAsJson(postgres, COLUMNS), bodies);
   }
 
   /** To be called in a transaction before a statement runs: tries it on made-up rows. */
@@ -90,7 +90,7 @@ export class Removals {
     const emptied = [...(await this.#withReferring(statement.node)), ...this.#tried];
     this.#tried = [];
     const removed = new Set(emptied.filter((table) => this.#names.has(table)).map((table) => `every row of ${table}`));
-    const now = columnsOf(await this.#postgres.run(COLUMNS));
+    const now = columnsOf(await rowsAsJson(this.#postgres, COLUMNS));
     const tables = tablesOf(now);
     for (const [key, type] of this.#earlier) {
       const [table = "", column = ""] = key.split("\0");

@@ -5,7 +5,7 @@ import type { Clause, Relation, Routine, Schema } from "../proof/schema.ts";
 import type { SqlFile } from "./apply.ts";
 import { COMMANDS, qualified } from "./catalog.ts";
 import type { DeclaredAccess } from "./facts.ts";
-import { literal, type Postgres, USER_SCHEMAS } from "./postgres.ts";
+import { literal, type Postgres, rowsAsJson, USER_SCHEMAS } from "./postgres.ts";
 
 // cspell:ignore attidentity proconfig proisstrict sqlbody adbin adnum adrelid attrdef convalidated indexprs indimmediate lanname oprnamespace oprleft oprright castmethod castsource casttarget proallargtypes proargmodes proargnames prokind prolang pronargs proretset provolatile viewdef
 
@@ -33,7 +33,7 @@ export async function readSchema(
       from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)`;
     const named = (relation: string, numbers: string) =>
       `(select json_agg(a.attname order by u.i) from unnest(${numbers}) with ordinality u(n, i) join pg_attribute a on a.attrelid = ${relation} and a.attnum = u.n)`;
-    const relations = await rows<Omit<Relation, "source">>(
+    const relations = await rowsAsJson<Omit<Relation, "source">>(
       postgres,
       `select n.nspname || '.' || c.relname as name, c.relrowsecurity as "rowSecurity", ${columns} as columns,
          (select coalesce(json_agg(${named("c.oid", "i.indkey::int2[]")}), '[]') from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null) as unique,
@@ -42,7 +42,7 @@ export async function readSchema(
          case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition, obj_description(c.oid, 'pg_class') as comment
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${USER_SCHEMAS} order by 1`,
     );
-    const clauses = await rows<
+    const clauses = await rowsAsJson<
       Omit<Clause, "commands" | "source" | "given"> & { id: string; command: string; xmin: string }
     >(
       postgres,
@@ -51,7 +51,7 @@ export async function readSchema(
          pg_get_expr(p.polqual, p.polrelid) as using, pg_get_expr(p.polwithcheck, p.polrelid) as check
        from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace order by 2, 1`,
     );
-    const routines = await rows<Omit<Routine, "own"> & { xmin: string }>(
+    const routines = await rowsAsJson<Omit<Routine, "own"> & { xmin: string }>(
       postgres,
       `select n.nspname || '.' || p.proname as name, l.lanname as language, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as body, p.xmin::text as xmin,
          (select coalesce(json_agg(coalesce(p.proargnames[i], '') order by i), '[]') from generate_series(1, coalesce(cardinality(p.proallargtypes), p.pronargs)) i where p.proargmodes is null or p.proargmodes[i] in ('i', 'b', 'v')) as parameters,
@@ -61,7 +61,7 @@ export async function readSchema(
          (select substr(s, 13) from unnest(p.proconfig) s where s like 'search_path=%') as "searchPath"
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where p.prokind = 'f' and ${USER_SCHEMAS}`,
     );
-    const [catalog] = await rows<Pick<Schema, "builtIn" | "aggregates" | "ownOperators">>(
+    const [catalog] = await rowsAsJson<Pick<Schema, "builtIn" | "aggregates" | "ownOperators">>(
       postgres,
       `select (select json_agg(json_build_object('name', proname, 'volatility', volatility)) from (
            select proname, case when bool_and(provolatile = 'i' and not proretset) then 'immutable' when bool_or(provolatile = 'v') then 'volatile' else 'stable' end as volatility
@@ -140,10 +140,4 @@ async function printed(postgres: Postgres, table: string, when: string): Promise
 
 function sourceOf(source: SourcePosition | undefined): { readonly source?: SourcePosition } {
   return source === undefined ? {} : { source };
-}
-
-/** The rows of a query, as JSON: the drivers read arrays in different ways. */
-async function rows<Item>(postgres: Postgres, query: string): Promise<Item[]> {
-  const [row] = await postgres.run(`select coalesce(pg_catalog.json_agg(q), '[]')::text as json from (${query}) q`);
-  return JSON.parse(String(row?.json)) as Item[];
 }
