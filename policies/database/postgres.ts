@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Extension } from "@electric-sql/pglite";
-import { clusterOf, preparedCluster } from "./cluster.ts";
-import { MODULES_OF_SHAPES, SCHEMAS_OF_SHAPES, shapedExtension, shapes } from "./extensions.ts";
+import { clusterOf, preparedCluster } from "./pglite/cluster.ts";
+import { MODULES_OF_SHAPES, SCHEMAS_OF_SHAPES, shapedExtension, shapes } from "./pglite/extensions.ts";
 
 /** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;

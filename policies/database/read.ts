@@ -16,7 +16,7 @@ import { readCatalog } from "./catalog.ts";
 import { disableEventTriggers } from "./event-triggers.ts";
 import { readOpenings, staffOpenings } from "./openings.ts";
 import { OwnerConstraints } from "./owner-constraints.ts";
-import { preinstalledFor, shapeOf, shapes } from "./extensions.ts";
+import { preinstalledFor, shapeOf, shapes } from "./pglite/extensions.ts";
 import { identifier, openPglite, openServer, USUAL_PATH, type Postgres } from "./postgres.ts";
 import type { Alternative, Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
@@ -284,7 +284,13 @@ function hashOf(
   for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
   add("seeds", JSON.stringify([seeds, buckets]));
   const here = fileURLToPath(new URL(".", import.meta.url));
-  const folders = [here, join(here, "rows"), join(here, "../proof"), join(here, "../../contract/sql")];
+  const folders = [
+    here,
+    join(here, "pglite"),
+    join(here, "rows"),
+    join(here, "../proof"),
+    join(here, "../../contract/sql"),
+  ];
   for (const folder of folders)
     for (const name of readdirSync(folder).sort())
       if (name.endsWith(".ts")) add(name, readFileSync(join(folder, name)));
