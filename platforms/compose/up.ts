@@ -7,7 +7,9 @@ import { timed } from "../../contract/timed.ts";
 import { hostRoutesDirectory } from "../../contract/envoy/names.ts";
 import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
+import { waitForDatabase } from "../../operations/migrations/client.ts";
 import { lockWaitOf } from "../../operations/migrations/locks.ts";
+import { databaseUrl } from "../../operations/migrations/url.ts";
 import { applyPending, type ApplyPendingResult } from "../../operations/schema/apply.ts";
 import { prepareMachine, readyFor } from "../machine/prepare.ts";
 import type { ComposeUp } from "../results.ts";
@@ -91,8 +93,10 @@ function* keepOverrides({ declared, recorded, state }: DockerStack): Generator<N
 }
 
 /** Applies the pending migrations. Those that would break a running release are left for later. */
-export function migrateLocal(stack: DockerStack, signal: AbortSignal): Operation<ApplyPendingResult> {
-  return applyPending(localDatabaseUrl(stack), {
+export async function* migrateLocal(stack: DockerStack, signal: AbortSignal): Operation<ApplyPendingResult> {
+  const url = localDatabaseUrl(stack);
+  await waitForDatabase(databaseUrl(url), signal);
+  return yield* applyPending(url, {
     ...{ signal, guard: localGuard(stack, signal), locks: lockWaitOf(stack.settings) },
     contract: "leave",
   });
