@@ -12,7 +12,10 @@ const message = (type: string, content: Buffer) => {
   return Buffer.concat([head, content]);
 };
 const READY = Buffer.concat([message("R", Buffer.alloc(4)), message("Z", Buffer.from("I"))]);
-const refusal = (code: string) => message("E", Buffer.from(`SFATAL\0C${code}\0Mno\0\0`));
+const refusal = (code: string) => {
+  const fields = Object.entries({ S: "FATAL", C: code, M: "no" }).map(([field, value]) => `${field}${value}\0`);
+  return message("E", Buffer.from(`${fields.join("")}\0`));
+};
 
 const stops: (() => unknown)[] = [];
 afterEach(() => {
