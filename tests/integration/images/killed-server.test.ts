@@ -13,7 +13,7 @@ async function afterKill(script: string): Promise<string> {
   const started = `exec 2>&1
 for name in POSTGRES_PASSWORD BACKUP_PASSPHRASE; do echo secret > /tmp/$name; export \${name}_FILE=/tmp/$name; done
 server() {
-  exai-postgres server > /tmp/server.log 2>&1 &
+  exai-postgres server "$@" > /tmp/server.log 2>&1 &
   until pg_isready --quiet; do kill -0 $! 2> /dev/null || { tail -2 /tmp/server.log; return 1; }; sleep 0.1; done
   echo ready
 }
@@ -39,4 +39,17 @@ it("is refused while another server has its files", async () => {
 exai-postgres server
 pg_isready`);
   expect(said).toMatch(/^ready\n[^]*FATAL: +lock file [^]*already exists[^]*accepting connections\n$/);
+});
+
+it("archives the open segment in time after its recovery", async () => {
+  const said = await afterKill(`server -c archive_timeout=1s -c archive_command=true
+export PGPASSWORD=secret PGUSER=postgres
+segment() { psql -XAtc "select pg_walfile_name(pg_current_wal_insert_lsn())"; }
+first=$(segment)
+psql -XAqtc "create table written ()"
+for i in $(seq 50); do
+  [ "$(segment)" = "$first" ] || { echo archived; exit; }
+  sleep 0.2
+done`);
+  expect(said).toBe("ready\narchived\n");
 });
