@@ -46,7 +46,7 @@ it("archives the open segment in time after its recovery", async () => {
 export PGPASSWORD=secret PGUSER=postgres
 segment() { psql -XAtc "select pg_walfile_name(pg_current_wal_insert_lsn())"; }
 first=$(segment)
-psql -XAqtc "create table written ()"
+psql -Xqc "create table written ()"
 for i in $(seq 50); do
   [ "$(segment)" = "$first" ] || { echo archived; exit; }
   sleep 0.2
