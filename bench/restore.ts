@@ -140,7 +140,7 @@ async function drop(): Promise<Drop> {
   const result = await ended(
     restoreScratch(
       { stack: "local", instance: stack.name, ...stack },
-      { target, name: "bench", tables: [], pause: true },
+      { target, name: "bench", tables: [], pause: false },
     ),
   );
   const foundIn = (performance.now() - clock) / 1000;
