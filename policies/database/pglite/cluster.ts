@@ -2,14 +2,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { Extension } from "@electric-sql/pglite";
-
-/** The part of Emscripten's module that makes files. */
-interface Module {
-  readonly FS: {
-    mkdirTree(path: string): void;
-    writeFile(path: string, content: Uint8Array, options: { readonly canOwn: boolean }): void;
-  };
-}
+import { filesExtension } from "./files.ts";
 
 /** Where PGlite keeps its data directory. */
 const DATA = "/pglite/data";
@@ -28,26 +21,14 @@ export async function preparedCluster(): Promise<Buffer> {
 
 /**
  * Puts a cluster into the file system of PGlite, which then opens it as its own. The files share the memory of the archive: PGlite's
- * option `loadDataDir` copies its 40 MB several times, which takes longer than to start PostgreSQL.
+ * option `loadDataDir` copies its 40 MB several times.
  */
 export function clusterOf(archive: Buffer): Extension {
-  return {
-    name: "cluster",
-    setup: (_, options: { readonly preRun?: readonly unknown[] }) =>
-      Promise.resolve({
-        emscriptenOpts: {
-          ...options,
-          preRun: [
-            ...(options.preRun ?? []),
-            ({ FS: files }: Module) => {
-              for (const { path, content } of entriesOf(archive))
-                if (content === undefined) files.mkdirTree(`${DATA}${path}`);
-                else files.writeFile(`${DATA}${path}`, content, { canOwn: true });
-            },
-          ],
-        },
-      }),
-  };
+  return filesExtension("cluster", (files) => {
+    for (const { path, content } of entriesOf(archive))
+      if (content === undefined) files.mkdirTree(`${DATA}${path}`);
+      else files.writeFile(`${DATA}${path}`, content, { canOwn: true });
+  });
 }
 
 /** The entries of a tape archive, folders before their files; a folder has no content. */

@@ -1,10 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Extension } from "@electric-sql/pglite";
-
-/** The part of Emscripten's module that writes files. */
-interface Module {
-  readonly FS: { mkdirTree(path: string): void; writeFile(path: string, text: string): void };
-}
+import { filesExtension } from "./files.ts";
 
 const SHAPES = new URL("./extensions/", import.meta.url);
 /** Where PostgreSQL looks for extensions in PGlite. */
@@ -58,21 +54,9 @@ export function shapeOf(name: string): string {
 export function shapedExtension(name: string): Extension {
   const own = CONTROL[name];
   const control = `default_version = '1'\n${own === undefined ? "relocatable = true\n" : `relocatable = false\n${own}`}`;
-  return {
-    name,
-    setup: (_, options: { readonly preRun?: readonly unknown[] }) =>
-      Promise.resolve({
-        emscriptenOpts: {
-          ...options,
-          preRun: [
-            ...(options.preRun ?? []),
-            ({ FS: files }: Module) => {
-              files.mkdirTree(DIRECTORY);
-              files.writeFile(`${DIRECTORY}/${name}.control`, control);
-              files.writeFile(`${DIRECTORY}/${name}--1.sql`, shapeOf(name));
-            },
-          ],
-        },
-      }),
-  };
+  return filesExtension(name, (files) => {
+    files.mkdirTree(DIRECTORY);
+    files.writeFile(`${DIRECTORY}/${name}.control`, control);
+    files.writeFile(`${DIRECTORY}/${name}--1.sql`, shapeOf(name));
+  });
 }
