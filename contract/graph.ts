@@ -76,6 +76,11 @@ export interface Resource {
   readonly source?: SourcePosition;
 }
 
+/** The name of a resource, which its URN ends with. */
+export function nameOfUrn(urn = ""): string {
+  return urn.split("::").at(-1) ?? urn;
+}
+
 /** What one run of the program registers. */
 export interface Registered {
   readonly resources: readonly Resource[];

@@ -11,6 +11,7 @@ import { withManifests } from "../reading/kubernetes/manifests.ts";
 import { RULES } from "../rules/index.ts";
 import { readExceptions, type Exceptions } from "../model/exceptions.ts";
 import { fromWire } from "../../contract/engine/wire.ts";
+import { explicitProvider } from "./provider.ts";
 
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -170,7 +171,6 @@ class Lane {
 function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
   const whole = "dependencies" in given ? given : undefined;
   const parent = whole?.parent?.urn ?? given.opts.parent;
-  const provider = given.provider?.urn;
   return {
     urn: given.urn,
     type: given.type,
@@ -191,7 +191,7 @@ function resourceOf(given: ResourceValidationArgs | PolicyResource): Resource {
       ignoreChanges: given.opts.ignoreChanges,
       deleteBeforeReplace: given.opts.deleteBeforeReplace ?? false,
       additionalSecretOutputs: given.opts.additionalSecretOutputs,
-      ...(provider === undefined || /::default(?:_\d+)*$/.test(provider) ? {} : { provider }),
+      ...explicitProvider(given.provider?.urn),
     },
   };
 }

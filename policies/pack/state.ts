@@ -1,7 +1,8 @@
 import { UserError } from "../../contract/errors.ts";
 import type { Fix } from "../../contract/fix.ts";
-import type { Resource, ResourceGraph, SourcePosition } from "../../contract/graph.ts";
+import { nameOfUrn, type Resource, type ResourceGraph, type SourcePosition } from "../../contract/graph.ts";
 import { fromWire } from "../../contract/engine/wire.ts";
+import { explicitProvider } from "./provider.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -47,7 +48,7 @@ function resourceOf(entry: Json): Resource {
   return {
     urn,
     type: textOf(entry.type),
-    name: urn.split("::").at(-1) ?? "",
+    name: nameOfUrn(urn),
     custom: entry.custom === true,
     // In older state files, a component without registered inputs has them among the outputs.
     inputs: fromWire(Object.keys(inputs).length > 0 ? inputs : (objectAt(entry.outputs) ?? {})),
@@ -63,7 +64,7 @@ function resourceOf(entry: Json): Resource {
       additionalSecretOutputs: textsOf(entry.additionalSecretOutputs),
       ...(entry.retainOnDelete === true ? { retainOnDelete: true } : {}),
       ...(textOf(entry.deletedWith) === "" ? {} : { deletedWith: textOf(entry.deletedWith) }),
-      ...(provider === "" || /::default(?:_\d+)*$/.test(provider) ? {} : { provider }),
+      ...explicitProvider(provider),
     },
     ...(source === undefined ? {} : { source }),
   };

@@ -1,3 +1,4 @@
+import { nameOfUrn } from "../../../contract/graph.ts";
 import { judge, subjectOf, type StackRule } from "../../model/rule.ts";
 
 /** The rules judge the objects of a stack together. */
@@ -27,13 +28,9 @@ export const oneCluster: StackRule = {
         subjectOf(resource),
         "",
         provider === undefined || provider === main,
-        `it goes to the cluster or the user of ${nameOf(provider)}, not to those of the stack`,
-        `use the provider ${nameOf(main)}, or a separate stack`,
+        `it goes to the cluster or the user of ${nameOfUrn(provider)}, not to those of the stack`,
+        `use the provider ${nameOfUrn(main)}, or a separate stack`,
       );
     }
   },
 };
-
-function nameOf(urn = ""): string {
-  return urn.split("::").at(-1) ?? urn;
-}

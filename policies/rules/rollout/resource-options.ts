@@ -1,4 +1,4 @@
-import type { Resource } from "../../../contract/graph.ts";
+import { nameOfUrn, type Resource } from "../../../contract/graph.ts";
 import { judge, type ResourceRule, type Subject, type Verdict } from "../../model/rule.ts";
 import { holdsData } from "./protected-data.ts";
 
@@ -45,7 +45,7 @@ function* kept(subject: Subject, resource: Resource): Generator<Verdict> {
     subject,
     "",
     deletedWith === undefined || WHOLE.test(deletedWith),
-    `the engine does not delete it if ${nameOf(deletedWith)} is deleted, which does not contain it`,
+    `the engine does not delete it if ${nameOfUrn(deletedWith)} is deleted, which does not contain it`,
     "remove deletedWith",
   );
   yield judge(
@@ -55,8 +55,4 @@ function* kept(subject: Subject, resource: Resource): Generator<Verdict> {
     `it holds data, and a change of ${replaceOnChanges.join(", ")} replaces it`,
     "remove replaceOnChanges",
   );
-}
-
-function nameOf(urn = ""): string {
-  return urn.split("::").at(-1) ?? urn;
 }
