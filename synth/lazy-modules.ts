@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 
 /**
  * What capturing a stack would load and never uses: the Automation API with its engine client, the serialization of
- * functions with the TypeScript compiler and npm's arborist, and the later schemas of
- * Grafana's dashboards. Without them a plan reads and compiles 3 MB of JavaScript instead of 15.
+ * functions with the TypeScript compiler and npm's arborist, and the later schemas of Grafana's dashboards. Without them
+ * a plan reads and compiles 3 MB of JavaScript instead of 15.
  */
 const UNUSED = [
   "@pulumi/pulumi/automation/index.js",

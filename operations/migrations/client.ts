@@ -30,8 +30,8 @@ export async function withClient<Result>(
 const [ANSWERS_MS, PAUSE_MS] = [30_000, 250];
 
 /**
- * Waits until a database that was started accepts connections at its URL, up to half a minute: on a busy machine, Docker takes connections
- * at its port some time before it can pass them on, and resets them. Where PostgreSQL refuses a connection, it does not wait; the next
+ * Waits until a database that was started accepts connections at its URL, up to half a minute: on a busy machine, Docker's port has reset
+ * connections although the database in its container was healthy. Where PostgreSQL refuses a connection, it does not wait; the next
  * connection says why.
  */
 export async function waitForDatabase(database: DatabaseUrl, signal?: AbortSignal): Promise<void> {

@@ -136,8 +136,8 @@ class Run {
 
   async file(file: string, text: string): Promise<void> {
     this.#file = file;
-    // A file may lock and drop what it creates: no release uses it yet.
     await this.#postgres.run(USUAL_PATH);
+    // A file may lock and drop what it creates: no release uses it yet.
     this.#removals = await Removals.before(this.#postgres, this.#bodies);
     for (const { mode, statements } of batchesOf(text)) {
       for (const [index, sent] of statements.entries()) {

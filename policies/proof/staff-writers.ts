@@ -71,7 +71,7 @@ function writtenTo(node: Node, { table, column }: StaffMark): readonly Node[] {
   ];
 }
 
-/** Whether users choose an expression so that it can be the mark. */
+/** Whether a value that users choose can become the mark. */
 function follows(value: Node, mark: string, variables: ReadonlySet<string>): boolean {
   if ("TypeCast" in value) return value.TypeCast.arg !== undefined && follows(value.TypeCast.arg, mark, variables);
   if ("CoalesceExpr" in value) return (value.CoalesceExpr.args ?? []).some((each) => follows(each, mark, variables));

@@ -59,7 +59,7 @@ describe("a database that was just started", () => {
     expect(state.connections).toBe(1);
   });
 
-  it("is no longer waited for after Ctrl-C", async () => {
+  it("is not waited for after an abort", async () => {
     const { url } = await port((socket) => socket.resetAndDestroy());
     const stop = new AbortController();
     const waiting = waitForDatabase(url, stop.signal);

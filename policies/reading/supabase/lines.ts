@@ -1,7 +1,7 @@
 import { parse } from "smol-toml";
 import type { SourcePosition } from "../../../contract/graph.ts";
 
-/** A line above a setting that says that it is meant, and why. */
+/** The comment above a setting that declares it as meant, with a reason. */
 const DECLARATION = /^\s*#\s*declared:\s*(\S.{9,})$/;
 
 interface Found {

@@ -22,7 +22,7 @@ interface Answer {
   readonly holds: Truth;
   readonly message: string;
   readonly fix: string;
-  /** Whether a comment in the file can declare that it is meant. */
+  /** Whether a comment in the file may declare it as meant. */
   readonly declarable?: boolean;
 }
 

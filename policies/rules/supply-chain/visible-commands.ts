@@ -13,7 +13,7 @@ export const visibleCommands: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "The rule reads the shell scripts in commands, arguments, entry points, probes and hooks. Not understood are a command or the name of an option that is put together when it runs (`a=user; b=add; $a$b …`), a constant that is spelt another way (`$(printf …)`, `$(echo … | base64 -d)`), `eval` of a value, a shell that reads what another command prints (`curl … | sh`, `bash <(…)`), a file that the script itself makes or downloads and runs, a package manager that runs what it downloads from an address (`npx --yes`, `pip install https://…`), a shell that another machine controls (`bash -i >& /dev/tcp/…`), and programs in other languages that run a text that they decode or get. Values of variables and outputs of commands may be arguments.",
+    "The rule reads the shell scripts in commands, arguments, entry points, probes and hooks. It refuses a command or the name of an option that is put together when it runs (`a=user; b=add; $a$b …`), a constant that is spelt another way (`$(printf …)`, `$(echo … | base64 -d)`), `eval` of a value, a shell that reads what another command prints (`curl … | sh`, `bash <(…)`), a file that the script itself makes or downloads and runs, a package manager that runs what it downloads from an address (`npx --yes`, `pip install https://…`), a shell that another machine controls (`bash -i >& /dev/tcp/…`), and programs in other languages that run a text that they decode or get. Values of variables and outputs of commands may be arguments.",
   references: [
     { standard: "NIST SP 800-190", item: "4.1.5 Use of untrusted images" },
     { standard: "MITRE ATT&CK", item: "T1027 Obfuscated Files or Information" },
