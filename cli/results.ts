@@ -102,7 +102,7 @@ export interface Results {
   "secrets status": RotationStatus;
   "image build": ImageBuildResult;
   doctor: DoctorResult;
-  test: Counts;
+  test: TestData;
   version: VersionResult;
 }
 
@@ -153,13 +153,22 @@ export interface RestoreListData {
   readonly stack?: string;
   /** A restore in place that was killed. */
   readonly unfinished?: Unfinished;
-}
-
-/** How many checks and tests passed, failed and were skipped. */
-export interface Counts {
+} /** `test`: how many checks and tests passed, failed and were skipped. */
+export interface TestData {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  readonly failures: readonly TestFailure[];
+}
+
+/** A check or a test that failed. */
+export interface TestFailure {
+  /** The file below the project, or the name of a check or a project of vitest. */
+  readonly file: string;
+  /** The test with its suites; none if the file or the check failed as a whole. */
+  readonly test?: string;
+  /** First lines of the reason. */
+  readonly message: string;
 }
 
 /** `env`. */

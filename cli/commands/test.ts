@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT, UserError } from "../../contract/errors.ts";
 import type { LogEvent, ProgressEvent } from "../../contract/events.ts";
@@ -13,8 +13,9 @@ import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { prepareMachine } from "../../platforms/machine/prepare.ts";
 import { nearest, suggestion } from "../../contract/nearest.ts";
 import { resultOf } from "../events.ts";
-import type { Counts } from "../results.ts";
+import type { TestData } from "../results.ts";
 import type { Register } from "./command.ts";
+import { firstLines, readReport } from "./test-report.ts";
 
 /** test: the checks and the tests of this project. */
 export const registerTest: Register = (program, run) => {
@@ -61,12 +62,15 @@ async function* test(
   chosen: readonly string[],
   output: "inherit" | 2,
   signal: AbortSignal,
-): AsyncGenerator<TestEvent, Counts, void> {
-  const total = { passed: 0, failed: 0, skipped: 0 };
-  const add = (counts: Counts) => {
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    total.skipped += counts.skipped;
+): AsyncGenerator<TestEvent, TestData, void> {
+  let total: TestData = { passed: 0, failed: 0, skipped: 0, failures: [] };
+  const add = (more: TestData) => {
+    total = {
+      passed: total.passed + more.passed,
+      failed: total.failed + more.failed,
+      skipped: total.skipped + more.skipped,
+      failures: [...total.failures, ...more.failures],
+    };
   };
   yield* prepareMachine("tests", signal);
   const all = chosen.length === 0;
@@ -80,7 +84,9 @@ async function* test(
     };
     yield* merge([tests, ...(meanwhile[project] ?? [])], new AbortController());
   }
-  if (total.passed + total.failed === 0) total.failed = 1; // a run without a test proves nothing
+  // A run without a test proves nothing.
+  if (total.passed + total.failed === 0)
+    add({ passed: 0, failed: 1, skipped: 0, failures: [{ file: folders.join(" "), message: "no test ran" }] });
   return total;
 }
 
@@ -93,20 +99,20 @@ async function vitest(
   folders: readonly string[],
   output: "inherit" | 2,
   signal: AbortSignal,
-): Promise<Counts> {
+): Promise<TestData> {
   const report = join(PROJECT_ROOT, ".exai", `vitest-${project}.json`);
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { code } = await tool(project, [...command, ...reporters, ...folders], output, signal);
-  return countsOf(report, code);
+  return readReport(project, report, code);
 }
 
 /**
  * The static checks one after the other, except the longest, which runs at the same time; each keeps one core busy. They get
  * only what the tests leave of the machine.
  */
-function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Task<TestEvent>[] {
+function checks(add: (result: TestData) => void, signal: AbortSignal): readonly Task<TestEvent>[] {
   const [longest, ...others] = STATIC_CHECKS;
   const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
     const steps = timed(
@@ -121,8 +127,9 @@ function checks(add: (counts: Counts) => void, signal: AbortSignal): readonly Ta
         emit(value);
         continue;
       }
-      const ok = value.code === 0;
-      add({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
+      const message = firstLines(value.lines.map(({ line }) => line).join("\n"));
+      const failures = value.code === 0 ? [] : [{ file: name, message }];
+      add({ passed: 1 - failures.length, failed: failures.length, skipped: 0, failures });
       for (const line of value.lines) emit(line);
       return;
     }
@@ -184,23 +191,4 @@ async function tool(
   const text = Buffer.concat(chunks).toString().trimEnd();
   const lines = text === "" ? [] : text.split("\n").map((line): LogEvent => ({ type: "log", service, line }));
   return { code: code ?? 1, lines };
-}
-
-/** Reads vitest's report. A run without a report has failed, unless it had no files. */
-function countsOf(path: string, code: number): Counts {
-  if (!existsSync(path)) return { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 };
-  const report = JSON.parse(readFileSync(path, "utf8")) as {
-    numPassedTests: number;
-    numFailedTests: number;
-    numPendingTests: number;
-    numTodoTests: number;
-  };
-  const counts = {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-  // A suite that fails outside its tests (an import, a hook) fails the run without a failed test.
-  const silent = code !== 0 && counts.failed === 0;
-  return silent ? { ...counts, failed: counts.failed + 1 } : counts;
 }

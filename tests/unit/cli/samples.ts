@@ -604,7 +604,24 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
       ],
     },
   ],
-  test: [{ passed: 1875, failed: 0, skipped: 2 }],
+  test: [
+    { passed: 1875, failed: 0, skipped: 2, failures: [] },
+    {
+      passed: 1872,
+      failed: 3,
+      skipped: 2,
+      failures: [
+        {
+          file: "tests/unit/envoy/routes.test.ts",
+          test: "weights of a step add up to 100",
+          message:
+            "AssertionError: expected 99 to be 100 // Object.is equality\n    at tests/unit/envoy/routes.test.ts:41:19",
+        },
+        { file: "tests/unit/cli/main.test.ts", message: "Error: Hook timed out in 120000ms." },
+        { file: "types", message: "cli/commands/test.ts(12,8): error TS2307: Cannot find module './missing.ts'." },
+      ],
+    },
+  ],
   version: [{ version: "0.1.0", commit: "1a2b3c4", node: "v24.21.0" }],
 };
 
