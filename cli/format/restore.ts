@@ -15,7 +15,8 @@ export function formatRestore(result: RestoreResult | InPlaceResult | DumpRestor
   if (result.outcome === "restored-hosted") return formatHosted(result);
   if (result.outcome === "restored-dump") return formatDumpRestored(result);
   if (result.outcome !== "restored") return formatInPlace(result);
-  const { name, container, state, backup, before, after, statement, tables, fetchSeconds, replaySeconds } = result;
+  const { name, container, state, backup, before, after, statement, locked, tables, fetchSeconds, replaySeconds } =
+    result;
   return [
     heading(`${name} is restored and ${state} (files ${span(fetchSeconds)}, replay ${span(replaySeconds)})`),
     pairs({
@@ -25,6 +26,14 @@ export function formatRestore(result: RestoreResult | InPlaceResult | DumpRestor
       ...(statement === undefined ? {} : { statement: described(statement) }),
       ...Object.fromEntries(tables.map(({ table, as, rows }) => [table, `${as}, ${count(rows, "row")}`])),
     }),
+    ...(locked.length === 0
+      ? []
+      : [
+          {
+            type: "warning",
+            text: `locked by an unfinished transaction until you promote: ${locked.join(", ")}`,
+          } as const,
+        ]),
     next(
       session({ container }),
       ...(state === "read-only" ? [command(`restore promote ${name}`)] : []),

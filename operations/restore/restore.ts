@@ -30,6 +30,8 @@ export interface Restored extends Omit<Reached, "outcome"> {
   /** Container of the scratch server. */
   readonly container: string;
   readonly state: "read-only" | "writable";
+  /** Tables that nobody can read before the server is promoted: a transaction that it stopped in holds their locks. */
+  readonly locked: readonly string[];
   readonly tables: readonly CopiedTable[];
 }
 
@@ -68,6 +70,17 @@ async function* restoreInto(
   return {
     ...found,
     ...{ outcome: "restored", name, container: server.container, state: writable ? "writable" : "read-only" },
-    tables: copied,
+    ...{ locked: writable ? [] : await lockedTables(server), tables: copied },
   };
+}
+
+/** The user's tables that the replay has locked, as a `drop table` does before it is committed. */
+async function lockedTables(server: ScratchServer): Promise<readonly string[]> {
+  const tables = await server.sql(
+    `select distinct format('%I.%I', n.nspname, c.relname)
+     from pg_locks as l join pg_class as c on c.oid = l.relation join pg_namespace as n on n.oid = c.relnamespace
+     where l.mode = 'AccessExclusiveLock' and l.granted and l.database = (select oid from pg_database where datname = current_database())
+       and c.relkind in ('r', 'p', 'm') and c.oid >= 16384 order by 1`,
+  );
+  return tables.split("\n").filter((table) => table !== "");
 }

@@ -116,6 +116,26 @@ describe("a restore into a scratch server", () => {
     await dropScratch(stack.name, "latest");
   });
 
+  it("counts the rows of a deletion that goes through many segments, and says what it has locked", async () => {
+    const client = new pg.Client({ connectionString: stack.url });
+    await client.connect();
+    await stack.sql("create table public.many as select i from generate_series(1, 90000) as i");
+    const start = await now();
+    await client.query("begin; lock table public.many");
+    for (let part = 0; part < 9; part += 1) {
+      await client.query(
+        `delete from public.many where i > ${String(part * 10_000)} and i <= ${String((part + 1) * 10_000)}`,
+      );
+      await stack.sql("insert into public.events default values; select pg_switch_wal()");
+    }
+    await client.query("commit");
+    await client.end();
+    const target = { kind: "before", at: new Date(start.getTime() + 60_000), withinMinutes: 1 } as const;
+    const { data } = await restored({ target, name: "many", pause: true });
+    expect(data).toMatchObject({ statement: { kind: "delete", tables: ["public.many"], rows: 90_000 } });
+    expect((data as Restored).locked).toEqual(["public.many"]);
+  });
+
   it("lists the statements where several match, and restores nothing", async () => {
     await stack.sql("create table public.a (); create table public.b ()");
     await stack.sql("drop table public.a");

@@ -548,10 +548,11 @@ export const SAMPLES: { readonly [Verb in keyof Results]: readonly [Results[Verb
     {
       ...{ outcome: "restored", name: "20261129t131415", container: "exai-restored-20261129t131415" },
       ...{ state: "read-only", backup: "20261129-020000F", tables: [], fetchSeconds: 12, replaySeconds: 3.2 },
-      ...{ before: { lsn: "0/5016180", at: new Date(AT), transaction: 774 }, after: null },
+      ...{ before: { lsn: "0/5016180", at: new Date(AT), transaction: 774 }, after: null, locked: ["public.files"] },
     },
     {
       ...{ outcome: "restored", name: "files", container: "exai-restored-files", state: "writable", before: null },
+      locked: [],
       ...{ backup: "20261129-020000F", fetchSeconds: 12, replaySeconds: 3.2 },
       after: { lsn: "0/5016180", at: new Date(AT), transaction: 774 },
       statement: { kind: "delete", tables: ["public.files"], rows: 12, lsn: "0/5016180", at: new Date(AT) },

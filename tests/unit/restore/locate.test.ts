@@ -75,6 +75,21 @@ describe("the place of a restore's target", () => {
     await expect(found(target)).rejects.toMatchObject({ code: "not-found" });
   });
 
+  it("is searched in all segments of the time, however many they are", async () => {
+    const segments = Array.from({ length: 120 }, (_, number) => ({
+      name: segment(number),
+      archivedAt: minute(number + 1),
+    }));
+    const read: string[] = [];
+    const search = locate({ ...repository, segments }, { kind: "before", at: minute(60), withinMinutes: 50 });
+    const { goal } = await search.scan((names) => {
+      read.push(...names);
+      return Promise.resolve([{ ...commit(100), dropped: ["1/2"] }]);
+    });
+    expect(read.length).toBeGreaterThan(100);
+    expect(goal).toEqual({ lsn: commit(100).lsn, inclusive: false });
+  });
+
   it("is not reached from a backup on a branch that its timeline left before", () => {
     const branched = { ...repository, backups: [backup("kept", 2), backup("abandoned", 6)] };
     const histories = new Map([[2, branches("1\t0/4000000\tbefore 2026-11-29\n")]]);
