@@ -188,7 +188,9 @@ function writeRows(): { end(): Promise<ReadonlyMap<string, number>> } {
 }
 
 function report(losses: readonly Loss[], { rows, of, seconds: took }: Drop): void {
-  const ways = (["process", "volume"] as const).map((loss) => losses.filter((each) => each.loss === loss));
+  const ways = (["process", "volume"] as const)
+    .map((loss) => losses.filter((each) => each.loss === loss))
+    .filter((each) => each.length > 0);
   const times = (of: readonly Loss[], key: "rto" | "fetch" | "replay" | "proof") => {
     const values = of.flatMap((each) => each[key] ?? []);
     return values.length === 0 ? "" : `${quantileOf(values, 0.5).toFixed(1)} (${rangeOf(1, values)})`;
