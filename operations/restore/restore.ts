@@ -30,7 +30,7 @@ export interface Restored extends Omit<Reached, "outcome"> {
   /** Container of the scratch server. */
   readonly container: string;
   readonly state: "read-only" | "writable";
-  /** Tables that nobody can read before the server is promoted: a transaction that it stopped in holds their locks. */
+  /** Tables that cannot be read before the server is promoted: a transaction that is open at the target holds their locks. */
   readonly locked: readonly string[];
   readonly tables: readonly CopiedTable[];
 }
