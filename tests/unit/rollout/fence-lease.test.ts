@@ -72,7 +72,7 @@ describe("a lease", () => {
   });
 
   it("expires if a holder on another machine stops renewing it", async () => {
-    const store = new FileLeaseStore(directory, 1);
+    const store = new FileLeaseStore(directory, 3);
     const lease = await store.acquire("cutover");
     await lease.release();
     const path = join(directory, "00000001.json");
@@ -80,7 +80,7 @@ describe("a lease", () => {
     const elsewhere = { ...record, released: false, boot: "another machine", renewedAt: Date.now() };
     await writeFile(path, JSON.stringify(elsewhere));
     await expect(store.acquire("rollback")).rejects.toMatchObject({ exitCode: 3 });
-    await sleep(1100);
+    await sleep(3100);
     const next = await store.acquire("rollback");
     expect(next.token).toBe(2);
     await next.release();
@@ -97,15 +97,15 @@ describe("a lease", () => {
   });
 
   it("is renewed, and aborts its holder's signal if another process takes it", async () => {
-    const store = new FileLeaseStore(directory, 3);
+    const store = new FileLeaseStore(directory, 6);
     const lease = await store.acquire("cutover");
-    await sleep(4000);
+    await sleep(7000);
     await expect(store.acquire("rollback")).rejects.toMatchObject({ exitCode: 3 });
     expect(lease.lost.aborted).toBe(false);
     // A takeover creates the next number.
     const record = JSON.parse(await readFile(join(directory, "00000001.json"), "utf8")) as object;
     await writeFile(join(directory, "00000002.json"), JSON.stringify({ ...record, token: 2 }));
-    await expect.poll(() => lease.lost.aborted, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => lease.lost.aborted, { timeout: 30_000 }).toBe(true);
     await lease.release();
   });
 
@@ -132,13 +132,13 @@ describe("a lease", () => {
     await writeFile(join(directory, "00000003.json"), damaged);
     const seizing = performance.now();
     const seized = await new FileLeaseStore(directory, 3600).seize("rollback");
-    expect(performance.now() - seizing).toBeLessThan(900);
+    expect(performance.now() - seizing).toBeLessThan(60_000);
     expect(seized.token).toBe(4);
     await seized.release();
   });
 
   it("whose file is damaged is not taken from a holder that lives: its next renewal rewrites the file", async () => {
-    const store = new FileLeaseStore(directory, 2);
+    const store = new FileLeaseStore(directory, 5);
     const lease = await store.acquire("cutover");
     await writeFile(join(directory, "00000001.json"), "garbage");
     await expect(store.acquire("up")).rejects.toMatchObject({ code: "lock-held", message: /`cutover`, process/ });

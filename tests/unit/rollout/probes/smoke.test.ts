@@ -32,7 +32,7 @@ describe("the smoke test", () => {
   it("opens an event stream and the dashboard's WebSocket, and closes both", async () => {
     expect(await run()).toMatchObject({ "MCP event stream": "open", "dashboard's WebSocket": "open" });
     expect(slots.asked.filter((each) => each === "DELETE /mcp")).toHaveLength(2);
-    await expect.poll(() => slots.streams, { timeout: 5000 }).toBe(0);
+    await expect.poll(() => slots.streams).toBe(0);
   });
 
   it("accepts a server without an event stream, which the protocol allows", async () => {
