@@ -114,7 +114,7 @@ describe("rules about the database", () => {
       { file: "supabase/migrations/1_first.sql", text: FIRST },
       { file: "supabase/migrations/2_second.sql", text: SECOND },
     ]);
-  }, 120_000);
+  });
 
   const findings = (name: string) => {
     const rule = RULES.find((candidate) => candidate.name === name);

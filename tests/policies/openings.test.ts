@@ -129,7 +129,7 @@ describe("what acts with other rights", () => {
   let found: ReturnType<typeof judged>;
   beforeAll(async () => {
     found = judged(await read(prelude, files(BASE, OPEN)));
-  }, 120_000);
+  });
   const of = (rule: string) =>
     [...new Set(found.filter((each) => each.rule === rule).map(({ place }) => place.object ?? ""))].sort();
 
@@ -186,11 +186,11 @@ describe("what acts with other rights", () => {
         /^(owner-constraints|storage-public-buckets|event-triggers|rls-write-checks)$/.test(rule),
       ),
     ).toEqual([]);
-  }, 120_000);
+  });
 
   it("is not seen in what is sound", async () => {
     expect(judged(await read(prelude, files(BASE))).map(({ rule, message }) => `${rule} ${message}`)).toEqual([]);
-  }, 120_000);
+  });
 });
 
 describe("blocks that ask where they run", () => {
@@ -214,7 +214,7 @@ end $$;`,
       expect.stringMatching(/^rls-enabled .*public.notes, where current_setting\('server_version_num'\)::int < 160000/),
     ]);
     expect(database.alternatives.map(({ answer }) => answer)).toEqual([true]);
-  }, 120_000);
+  });
 
   it("are run as if a database had rows, and a CASE is a condition as well", async () => {
     const database = await read(
@@ -234,7 +234,7 @@ exception when undefined_table then null; when others then raise; end $$;`,
       expect.stringMatching(/^rls-forced .*public.notes/),
       expect.stringMatching(/^rls-forced .*public.profiles/),
     ]);
-  }, 120_000);
+  });
 
   it("are a finding where an answer cannot be tried", async () => {
     const block = (then: string) =>
@@ -242,5 +242,5 @@ exception when undefined_table then null; when others then raise; end $$;`,
     const found = messages(await read(prelude, files(BASE, block("perform cron.schedule('x', '* * * * *', 'y');"))));
     expect(found).toEqual([expect.stringMatching(/^migration-surroundings .*pg_cron.*schema "cron" does not exist/)]);
     expect(messages(await read(prelude, files(BASE, block("raise exception 'no';"))))).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -82,7 +82,7 @@ describe("all lanes", () => {
       `import(${JSON.stringify(new URL("../../policies/pack/pack.ts", import.meta.url).href)}).then((pack) => pack.servePack(undefined, ${JSON.stringify(root)}));`,
     );
     sound = await capture("prod", stackFileSource(ROOT, "prod", { defers: true }));
-  }, 60_000);
+  });
 
   afterAll(() => {
     rmSync(root, { recursive: true, force: true });

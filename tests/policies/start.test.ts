@@ -60,5 +60,5 @@ describe("the prepared data directory", () => {
       expect(await prepared.run(sql)).toEqual((await own.query(sql)).rows);
     await prepared.close();
     await own.close();
-  }, 120_000);
+  });
 });

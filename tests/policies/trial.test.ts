@@ -83,7 +83,7 @@ describe("a deletion is tried on made-up rows", () => {
   beforeAll(async () => {
     postgres = await openPglite([]);
     await apply(postgres, [{ file: "1.sql", text: SETUP }]);
-  }, 60_000);
+  });
   afterAll(() => postgres.close());
   const removedBy = async (sql: string) => {
     const { statements } = await apply(postgres, [

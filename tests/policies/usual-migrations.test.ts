@@ -196,7 +196,7 @@ do $$ declare t text; begin
 
 it("what projects usually write is not a finding", async () => {
   expect(await findings(NOTES, EXTENSIONS, TYPES, SUPABASE, DUMP, PLACES, ROLES, PARTITIONS)).toEqual({});
-}, 180_000);
+});
 
 it("children, jobs and objects of extensions are judged as what they are", async () => {
   const found = await findings(
@@ -252,7 +252,7 @@ create extension if not exists citext with schema extensions;
   ])
     expect(all).toContainEqual(expect.stringMatching(wanted));
   expect(all.filter((each) => /ok_|cron.job_run_details|by_hash/.test(each))).toEqual([]);
-}, 180_000);
+});
 
 it("a constraint that held a column to the owner may move, and not go", async () => {
   const found = await findings(
@@ -287,4 +287,4 @@ alter table public.g_dropped drop column path;`,
       expect.stringMatching(/^public.b_weak: b_weak_path is gone/),
     ],
   });
-}, 180_000);
+});

@@ -15,7 +15,7 @@ describe("the migrations on PGlite", () => {
     await db.exec(prelude);
     await db.exec(prelude);
     for (const migration of migrationFiles(ROOT)) await db.exec(migration.sql);
-  }, 120_000);
+  });
   afterAll(async () => {
     await db.close();
   });

@@ -12,7 +12,7 @@ import { RULES } from "../../policies/rules/index.ts";
 import { runVerb } from "../support/verbs.ts";
 
 describe("plan", () => {
-  it("finds our own stacks clean, with every rule", { timeout: 120_000 }, async () => {
+  it("finds our own stacks clean, with every rule", async () => {
     const reports = await planReports(["local", "staging", "prod"]);
     for (const report of reports) {
       expect(
@@ -53,7 +53,7 @@ describe("plan", () => {
     expect(sarif.runs.map((run) => run.tool.driver.rules.length)).toEqual([RULES.length, RULES.length, RULES.length]);
   });
 
-  it("writes a report to a file, and shows one line per stack", { timeout: 120_000 }, async () => {
+  it("writes a report to a file, and shows one line per stack", async () => {
     const out = join(mkdtempSync(join(tmpdir(), "exai-plan-")), "deep", "plan.json");
     const { text, code } = await runVerb(plan(["prod"], { format: "json", out }));
     expect(code).toBe(0);

@@ -164,7 +164,7 @@ describe("the settings of a Supabase project", () => {
   });
 });
 
-describe("plan", { timeout: 120_000 }, () => {
+describe("plan", () => {
   /** The project's own files, with a project that the API has. */
   function root(): string {
     const folder = mkdtempSync(join(tmpdir(), "exai-plan-project-"));

@@ -19,7 +19,7 @@ describe("the proof of policies", () => {
     const schema = await readSchema(postgres, ["anon", "authenticated"], () => undefined);
     declarations = await readDeclarations(postgres, schema);
     proofs = prove(schema, declarations);
-  }, 120_000);
+  });
   afterAll(() => postgres.close());
 
   const failures = (name: string) =>

@@ -79,4 +79,4 @@ it("users choose neither a role that policies trust, nor the claims of their tok
   ]);
   expect(fixed.statements.flatMap(({ error }) => error ?? [])).toEqual([]);
   expect(outcomeIn(rule, graph("prod"), fixed).findings).toEqual([]);
-}, 120_000);
+});

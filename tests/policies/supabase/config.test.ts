@@ -216,5 +216,5 @@ delete from public.notes;`,
     expect(found("migration-lock-timeouts")).toEqual([]);
     expect(found("rls-enabled")).toEqual([expect.stringContaining("row-level security is off on table public.notes")]);
     expect(found("roles-no-bypass").join()).toContain("authenticated");
-  }, 60_000);
+  });
 });

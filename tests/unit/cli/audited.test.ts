@@ -231,7 +231,7 @@ describe("the verbs of the program", () => {
     ]);
   });
 
-  it("are all recorded, here as failed without Docker", { timeout: 180_000 }, async () => {
+  it("are all recorded, here as failed without Docker", async () => {
     claimHome(home, "exai-audit");
     const settings = {
       instance: "exai-audit",

@@ -6,7 +6,7 @@ import { eventErrors } from "../../support/event-schema.ts";
 const at = "2026-11-29T09:00:00.000Z";
 
 describe("docs/events.md and docs/events.schema.json", () => {
-  it("match the types of the events", { timeout: 120_000 }, async () => {
+  it("match the types of the events", async () => {
     const { schema, page } = await eventsPages();
     const advice = "run: node docs/generate-events.ts";
     expect(readFileSync(EVENTS_SCHEMA, "utf8"), advice).toBe(schema);

@@ -90,7 +90,7 @@ describe("a request to the backup runner that is no longer waited for", () => {
     db = new PGlite();
     await db.exec(readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8"));
     for (const { sql } of migrationFiles(PROJECT_ROOT)) await db.exec(sql);
-  }, 120_000);
+  });
   afterAll(() => db.close());
 
   it.each([

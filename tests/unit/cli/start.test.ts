@@ -54,7 +54,7 @@ async function loadedBy(...words: readonly string[]) {
 describe("a rollback loads its bundle, and neither Pulumi's SDK nor a compiler", () => {
   beforeAll(async () => {
     expect((await exai(PROJECT_ROOT, ["--help"])).code).toBe(0); // builds the bundle
-  }, 120_000);
+  });
 
   const BUNDLED = ["commander", "pg", "yaml", "zod", "ws", "@kubernetes/client-node"];
   const HEAVY = ["@pulumi/pulumi", "@pulumi/docker", "@pulumi/kubernetes", "@grpc/grpc-js", "typescript", "esbuild"];
@@ -122,7 +122,7 @@ describe("the bundle", () => {
     expect(ran.map(({ code }) => code)).toEqual([0, 0, 0]);
     expect(bundles()).toHaveLength(1);
     expect(readdirSync(join(root, ".exai/cache/cli"))).toHaveLength(2);
-  }, 240_000);
+  });
 
   it("is never stale: a changed source is in the next command, even with its old times", async () => {
     const source = join(root, "cli/program.ts");
@@ -135,7 +135,7 @@ describe("the bundle", () => {
     writeFileSync(source, changed);
     utimesSync(source, before, before);
     expect((await exai(root, ["--help"])).stdout).toContain("Employment stack of");
-  }, 240_000);
+  });
 
   it("has stack traces with the lines of the sources", async () => {
     const source = join(root, "platforms/declared.ts");
@@ -148,7 +148,7 @@ describe("the bundle", () => {
     const { stdout, stderr } = await exai(root, ["env", "local"]);
     expect(stdout + stderr).toContain(`platforms/declared.ts:${String(line + 1)}`);
     writeFileSync(source, text);
-  }, 240_000);
+  });
 
   it("serves the checkout after it has moved", async () => {
     await exai(root, ["--help"]);
@@ -168,7 +168,7 @@ describe("the bundle", () => {
     expect((await exai(root, ["env", "prod"])).code).toBe(0);
     rmSync(join(root, ".exai"));
     mkdirSync(join(root, ".exai"));
-  }, 240_000);
+  });
 });
 
 describe("the bundle of the Kubernetes client", () => {

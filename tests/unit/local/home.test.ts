@@ -170,5 +170,5 @@ describe("the passwords of a stack", () => {
     writeFileSync(join(home, "secrets.json.lock"), "");
     expect(new FileState(home, "exai").password("a", 48)).toHaveLength(48);
     expect(readdirSync(home).sort()).toEqual([MARK_FILE, "secrets.json"]);
-  }, 20_000);
+  });
 });

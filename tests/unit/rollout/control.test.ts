@@ -87,5 +87,5 @@ describe("a lease that is seized", () => {
     await expect(late.write({ ...firstJournal(), sequence: 2 })).rejects.toThrow(FencedError);
     await lost;
     await seized.release();
-  }, 20_000);
+  });
 });

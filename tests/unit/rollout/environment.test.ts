@@ -90,7 +90,7 @@ it("a cutover writes its rollout's identifier into a file before anything of it 
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 20_000);
+});
 
 it("the image that the users have is refused, unless it is wanted again or the tag was built again", async () => {
   const own = context();

@@ -112,4 +112,4 @@ it("a step that samples do not decide is probed until its deadline, which names 
   const inLastSecond = probedAt.filter((at) => at > last - 1).length;
   expect(inLastSecond).toBeGreaterThan(2 * CONTROL_PER_SECOND);
   expect(world.broken).toEqual([]);
-}, 30_000);
+});

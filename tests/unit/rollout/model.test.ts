@@ -318,5 +318,5 @@ describe("store and controller in a world with faults", () => {
       ].sort(),
     );
     expect([...called].sort()).toEqual([...HOOK_MOMENTS].sort());
-  }, 300_000);
+  });
 });
