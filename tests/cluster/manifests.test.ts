@@ -29,7 +29,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const ENVOY_GATEWAY = "gateway.envoyproxy.io/v1alpha1";
 const GATEWAY_API = "gateway.networking.k8s.io/v1";
 
-describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
+describe.skipIf(kubeconfig === "")("a cluster (EXAI_TEST_KUBECONFIG)", () => {
   let api: KubernetesApi;
   let tags: boolean;
   /** What the controller's own configuration has: a Gateway's EnvoyProxy takes the place of the whole of it. */

@@ -44,7 +44,7 @@ interface Rule {
   readonly name?: string;
 }
 
-describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", { timeout: 300_000 }, () => {
+describe.skipIf(kubeconfig === "")("rollouts on a cluster (EXAI_TEST_KUBECONFIG)", () => {
   let rollouts: KubernetesRollouts;
   let green: Record<string, string>;
 

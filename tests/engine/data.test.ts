@@ -12,7 +12,7 @@ import { engineMissing, loggedOut } from "./support.ts";
 const WITHOUT_GRAFANA = { grafana: "false" };
 
 /** The data of a local stack, which the stack is taken down from and up again by every road. */
-describe.skipIf(engineMissing())("the data of a local stack and the keys that open it", { timeout: 300_000 }, () => {
+describe.skipIf(engineMissing())("the data of a local stack and the keys that open it", () => {
   let instance: LocalInstance;
   let login: ReturnType<typeof loggedOut>;
   let backup = "";

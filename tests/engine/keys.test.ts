@@ -9,7 +9,7 @@ import { engineMissing, loggedOut } from "./support.ts";
 
 const OLD = "old-key-of-at-least-thirty-two-bytes";
 
-describe.skipIf(engineMissing())("the keys in a stack file, by the real CLI", { timeout: 120_000 }, () => {
+describe.skipIf(engineMissing())("the keys in a stack file, by the real CLI", () => {
   let login: ReturnType<typeof loggedOut>;
   let root: string;
   beforeAll(() => {

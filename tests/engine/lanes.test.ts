@@ -5,7 +5,7 @@ import { Engine } from "../../platforms/pulumi/engine.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
 import { engineMissing, loggedOut } from "./support.ts";
 
-describe.skipIf(engineMissing())("the policies in the engine", { timeout: 300_000 }, () => {
+describe.skipIf(engineMissing())("the policies in the engine", () => {
   let login: ReturnType<typeof loggedOut>;
 
   beforeAll(() => {

@@ -17,7 +17,7 @@ import { engineMissing, loggedOut } from "./support.ts";
 
 const FIXTURE = join(import.meta.dirname, "fixtures/privileged");
 
-describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", { timeout: 300_000 }, () => {
+describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", () => {
   let instance: LocalInstance;
   let login: ReturnType<typeof loggedOut>;
   const release = `exai/reference-server:engine-test-${process.pid}`;

@@ -34,7 +34,7 @@ beforeAll(async () => {
     ...["run", "--rm", "--user", "0", "--entrypoint", "chown", "--volume", `${repository()}:/repository`],
     ...[stack.image, "10999:10999", "/repository"],
   ]);
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
 });

@@ -14,7 +14,7 @@ let stack: PostgresStack;
 
 beforeAll(async () => {
   stack = await startPostgresStack();
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
 });
@@ -137,7 +137,7 @@ describe("backups of the local database", () => {
     );
     expect(due).toMatchObject({ schedule: "hourly", kind: "incremental", status: "completed", verification: "passed" });
     await stack.sql("update backup_schedules set cron_expression = '0 * * * *' where name = 'hourly'");
-  }, 200_000);
+  });
 
   it("wait for each other and are not withdrawn meanwhile", async () => {
     await pauseInBackup();
@@ -159,7 +159,7 @@ describe("backups of the local database", () => {
     const failed = await eventually("failed backup", (history) => history.find((record) => record.status === "failed"));
     expect(failed.error).toContain("the runner ended before the backup did");
     expect((await run(backupNow(stack.url, { kind: "incremental" }))).code).toBe(0);
-  }, 120_000);
+  });
 
   it("expire after their retention time", async () => {
     await clearOfFullHour();
@@ -250,7 +250,7 @@ describe("backups of the local database", () => {
     expect(await query("select count(*) from supabase_migrations.schema_migrations")).toBe(
       await stack.sql("select count(*) from supabase_migrations.schema_migrations"),
     );
-  }, 120_000);
+  });
 
   it("are not readable without the passphrase", async () => {
     const found = await docker([

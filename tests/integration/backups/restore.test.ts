@@ -49,7 +49,7 @@ beforeAll(async () => {
   await stack.sql("drop table public.orders");
   await stack.sql("insert into public.events default values");
   dropped = await now();
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
 });

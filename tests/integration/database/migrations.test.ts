@@ -24,7 +24,7 @@ const USER = "00000000-0000-4000-8000-000000000001";
 
 beforeAll(async () => {
   stack = await startPostgresStack();
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
 });

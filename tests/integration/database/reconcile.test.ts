@@ -51,7 +51,7 @@ beforeAll(async () => {
   await stack.sql("create database pristine template template0");
   await stack.sql(readFileSync(join(PROJECT_ROOT, "supabase/prelude.sql"), "utf8"), "pristine");
   expect((await runVerb(migrateApply(at("pristine"), { root }))).code).toBe(0);
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
   rmSync(root, { recursive: true });

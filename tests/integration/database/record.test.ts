@@ -137,7 +137,7 @@ async function endedBy(file: string, signal: NodeJS.Signals) {
   return { code, events: printed };
 }
 
-describe("a recording of the workload of a local stack", { timeout: 300_000 }, () => {
+describe("a recording of the workload of a local stack", () => {
   let before: unknown;
   const file = () => join(folder, "workload.jsonl");
 

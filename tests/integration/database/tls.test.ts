@@ -51,7 +51,7 @@ beforeAll(async () => {
     await stack.sql(`alter system set ${setting}`);
   await stack.sql("select pg_reload_conf()");
   await until("the server has its certificate", 20, async () => (await stack.sql("show ssl")).trim() === "on");
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
   rmSync(folder, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { buildPostgresImage } from "../../support/postgres-stack.ts";
 let image: string;
 beforeAll(async () => {
   image = await buildPostgresImage();
-}, 300_000);
+});
 
 /** Runs a script among eight copies without a server, of which each is a branch. */
 async function amongEight(script: string): Promise<string> {

@@ -6,7 +6,7 @@ import { buildPostgresImage } from "../../support/postgres-stack.ts";
 let image: string;
 beforeAll(async () => {
   image = await buildPostgresImage();
-}, 300_000);
+});
 
 /** A script in a container with a database that was killed, and `server`, which starts it and waits for it. */
 async function afterKill(script: string): Promise<string> {

@@ -22,10 +22,10 @@ let instance: LocalInstance;
 beforeAll(async () => {
   instance = await LocalInstance.create("rotate");
   await instance.events(["up"], SETTINGS);
-}, 600_000);
+});
 afterAll(async () => {
   await instance.remove();
-}, 120_000);
+});
 
 function file(name: string): unknown {
   try {
@@ -154,5 +154,5 @@ describe("a rotation of the key for tokens", () => {
       JSON.stringify(events),
     ).toMatchObject({ status: "unchanged" });
     await open(issue().token);
-  }, 120_000);
+  });
 });

@@ -74,7 +74,7 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
       const deadline = Date.now() + 60_000;
       while (Date.now() < deadline && (await ask(RECORDS.userSlowRatio5m)).length === 0) await sleep(500);
       await sleep(6000);
-    }, 120_000);
+    });
 
     afterAll(async () => {
       await prometheus.stop();
@@ -130,7 +130,7 @@ describe.skipIf(missing("prometheus")).each<BoundSpelling>(["plain", "fractional
       expect(rules.filter((rule) => rule.health !== "ok").map((rule) => rule.name)).toEqual([]);
       const raised = async () => (await present()).filter((rule) => rule.alerts.length > 0).map((rule) => rule.name);
       // The slow requests are a record of a record, and their alert is evaluated after it.
-      await expect.poll(raised, { timeout: 15_000, interval: 500 }).toEqual(["Watchdog", "LatencyP95High"]);
+      await expect.poll(raised, { interval: 500 }).toEqual(["Watchdog", "LatencyP95High"]);
     });
   },
 );

@@ -72,7 +72,7 @@ describe.skipIf(missing("promtool"))("promtool", () => {
     expect({ code: ran.code, said: said(ran) }).toMatchObject({ code: 0 });
   });
 
-  it("every alert fires and stays quiet as its cases say", { timeout: 300_000 }, async () => {
+  it("every alert fires and stays quiet as its cases say", async () => {
     await file("judged.yml", renderRules(RULES));
     const files = await Promise.all(
       renderRuleTests(RULES, "judged.yml").map((content, index) => file(`cases-${index}.yml`, content)),
@@ -81,7 +81,7 @@ describe.skipIf(missing("promtool"))("promtool", () => {
     expect({ code: ran.code, said: said(ran) }).toMatchObject({ code: 0 });
   });
 
-  it("detects every alert that cannot fire", { timeout: 300_000 }, async () => {
+  it("detects every alert that cannot fire", async () => {
     // Each alert's expression is replaced by one that is never true: a case in which it fires must fail, and name it.
     const dead = parse(renderRules(RULES)) as { groups: { name: string; rules: { alert?: string; expr: string }[] }[] };
     for (const group of dead.groups) {

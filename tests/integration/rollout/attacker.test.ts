@@ -16,10 +16,10 @@ import { runVerb } from "../../support/verbs.ts";
 let stack: RolloutStack;
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 /** Requests that have reached the green slot by any cluster, except health checks and the scrapes of Prometheus. */
 async function reached(): Promise<number> {
@@ -137,10 +137,10 @@ describe(`under ${String(Object.keys(FLOODS).length)} floods of an outsider at t
     const { code, ending } = await underAttack(image);
     expect(code, JSON.stringify(ending)).toBe(1);
     expect(ending?.failure).toMatchObject({ code: "gate-failed" });
-  }, 180_000);
+  });
 
   it("a sound release gets all users", async () => {
     const { code, ending } = await underAttack(LOCAL_IMAGES.referenceServer);
     expect(code, JSON.stringify(ending)).toBe(0);
-  }, 180_000);
+  });
 });

@@ -28,7 +28,7 @@ let stack: RolloutStack;
 const controllers: Controller[] = [];
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 180_000);
+});
 afterEach(async () => {
   for (const controller of controllers.splice(0)) {
     if (controller.running) controller.signal("SIGKILL");
@@ -36,10 +36,10 @@ afterEach(async () => {
   }
   const { state } = readJournal(stack.home)?.machine ?? { state: { name: "idle" } };
   if (state.name !== "idle") await runVerb((state.name === "standby" ? rollback : abort)(stack.context(), {}));
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 function start(
   ...args: Parameters<typeof Controller.start> extends [unknown, ...infer Rest] ? Rest : never
@@ -163,7 +163,7 @@ describe("the controller", () => {
     }
     expect((await atRest()).machine.state.name).toBe("standby");
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
-  }, 180_000);
+  });
 
   it("is stopped during a takeover and continues: it writes nothing more, and reports why", async () => {
     const users = await Users.come(stack, "a stopped controller wakes up after a takeover");
@@ -182,5 +182,5 @@ describe("the controller", () => {
     expect(await stack.context().traffic.inForce()).toEqual(inForce);
     expect((await atRest()).machine).toMatchObject({ state: { name: "idle" }, ending: { outcome: "rolled-back" } });
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
-  }, 180_000);
+  });
 });

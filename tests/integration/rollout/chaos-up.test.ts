@@ -33,13 +33,13 @@ beforeAll(async () => {
   instance = await LocalInstance.create("chaos");
   const kimi = { kimiUrl: `http://${bridge}:${String(port)}/v1`, kimiApiKey: "key" };
   await instance.events(["up"], { ...kimi, grafana: "false" });
-}, 300_000);
+});
 afterAll(async () => {
   controller?.kill("SIGKILL");
   provider.closeAllConnections();
   provider.close();
   await instance.remove();
-}, 120_000);
+});
 
 /** The weights that the router itself has. */
 async function weights(): Promise<unknown> {
@@ -91,7 +91,7 @@ it("`up` in the middle of a rollout is refused while a controller leads it, and 
     `chaos: up at 25 %: ${JSON.stringify({ requests: requests.length, failed, mcpFailed: mcp.failed.length, mcpWrongSlot: mcp.wrongSlot })}\n`,
   );
   expect({ failed, mcpFailed: mcp.failed, wrong: mcp.wrongSlot }).toEqual({ failed: 0, mcpFailed: [], wrong: 0 });
-}, 300_000);
+});
 
 it("users with an account keep their questions through a cutover and a rollback, and are never refused", async () => {
   const accounts = Array.from({ length: 4 }, (_, number) => `00000000-0000-4000-8000-00000000000${String(number)}`);
@@ -152,7 +152,7 @@ it("users with an account keep their questions through a cutover and a rollback,
   } finally {
     await database.end();
   }
-}, 300_000);
+});
 
 it("`rollback --to` deploys the first release again, moves the users to it and records it", async () => {
   const second = `exai/reference-server:second-${String(process.pid)}`;
@@ -185,4 +185,4 @@ it("`rollback --to` deploys the first release again, moves the users to it and r
   } finally {
     await docker(["image", "rm", "--force", second]);
   }
-}, 300_000);
+});

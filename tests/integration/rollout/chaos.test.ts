@@ -23,7 +23,7 @@ let controller: Controller | undefined;
 let stable: Slot;
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 300_000);
+});
 beforeEach(() => {
   stable = readJournal(stack.home)?.machine.active ?? "blue";
 });
@@ -40,10 +40,10 @@ afterEach(async () => {
   });
   const { state } = readJournal(stack.home)?.machine ?? { state: { name: "idle" } };
   if (state.name !== "idle") await runVerb((state.name === "standby" ? rollback : abort)(stack.context(), {}));
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 function container(name: string): string {
   return `${stack.name}-${name}`;
@@ -102,7 +102,7 @@ describe("in the middle of a rollout", () => {
     expect([0, 1]).toContain(code);
     expect(seen.failedSeconds).toBeLessThan(10);
     expect(seen.mcpWrongSlot).toBe(0);
-  }, 300_000);
+  });
 
   it("the candidate's container crashes: the rollout rolls back at once", async () => {
     const users = await inMidRollout("the candidate is killed at 20 %");
@@ -117,7 +117,7 @@ describe("in the middle of a rollout", () => {
     expect(seen.failedSeconds).toBeLessThan(8);
     // A fifth of the requests at most, and those of the moment.
     expect(seen.failed).toBeLessThan(seen.requests / 5);
-  }, 300_000);
+  });
 
   it.each([
     ["crashes: the candidate carries the users until it is back", () => crash(slotHost(stable))],
@@ -151,7 +151,7 @@ describe("in the middle of a rollout", () => {
     expect(code).toBe(0);
     expect((await atRest()).machine.state.name).toBe("standby");
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
-  }, 300_000);
+  });
 
   it("Prometheus is gone: the step holds, and at its deadline the rollout rolls back", async () => {
     const users = await inMidRollout("Prometheus is killed at 20 %", { noDataSeconds: 8 });
@@ -167,5 +167,5 @@ describe("in the middle of a rollout", () => {
     expect(failure?.code).toBe("gates-timeout");
     expect(JSON.stringify(failure)).toContain(stack.prometheusUrl);
     expect(seen).toMatchObject({ failed: 0, webSocketsCut: 0, mcpFailed: 0, mcpWrongSlot: 0 });
-  }, 300_000);
+  });
 });

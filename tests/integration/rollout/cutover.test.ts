@@ -25,14 +25,14 @@ const GOOD = { ...QUICK_CUTOVER, image: LOCAL_IMAGES.referenceServer } as const;
 let stack: RolloutStack;
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 // Each test begins at rest on one of the slots.
 afterEach(async () => {
   await runVerb(abort(stack.context(), {})).catch(() => undefined);
-}, 60_000);
+});
 
 async function userIsServedBy(): Promise<string | null> {
   const response = await fetch(stack.routerUrl);
@@ -84,7 +84,7 @@ describe("a cutover", () => {
     expect((await takenBack).code).toBe(0);
     expect(await userIsServedBy()).toBe("blue");
     await expect(runVerb(rollback(context, {}))).rejects.toMatchObject({ exitCode: 3 });
-  }, 180_000);
+  });
 
   it("rolls back a bad image automatically, evicts its sessions and reports the figures", async () => {
     const image = "exai/reference-server:test-errors";
@@ -107,7 +107,7 @@ describe("a cutover", () => {
       ending: { automatic: true, from: "shift" },
     });
     expect(journal?.table.evicted).toEqual(["green"]);
-  }, 300_000);
+  });
 
   it("stops a container that dies before any user meets it", async () => {
     const image = "exai/reference-server:test-never-ready";
@@ -117,7 +117,7 @@ describe("a cutover", () => {
     expect(ended.code).toBe(1);
     expect(failure(ended)).toMatchObject({ code: "not-ready", slot: "green", seconds: 5 });
     expect(await userIsServedBy()).toBe("blue");
-  }, 120_000);
+  });
 
   it("holds without data while Prometheus is down, then rolls back at the deadline", async () => {
     const context = stack.context({ gates: { ...QUICK_GATES, noDataSeconds: 6 } });
@@ -134,7 +134,7 @@ describe("a cutover", () => {
     } finally {
       await docker(["unpause", prometheus]);
     }
-  }, 120_000);
+  });
 
   it("is left resumable by Ctrl-C", async () => {
     const stop = new AbortController();
@@ -149,7 +149,7 @@ describe("a cutover", () => {
     expect((await runVerb(resume(context))).code).toBe(0);
     expect(await userIsServedBy()).toBe("green");
     expect((await runVerb(rollback(context, {}))).code).toBe(0);
-  }, 180_000);
+  });
 
   it("rolls back at once when the new slot's container is killed, and a session there starts again", async () => {
     const context = stack.context({ gates: { ...QUICK_GATES, minimumSamples: 100_000 } });
@@ -167,7 +167,7 @@ describe("a cutover", () => {
       404,
       expect.stringContaining("initialize a new session"),
     ]);
-  }, 120_000);
+  });
 
   it("deploys the old slot again in a rollback if it died during the standby", async () => {
     const context = stack.context({ gates: QUICK_GATES });
@@ -178,7 +178,7 @@ describe("a cutover", () => {
     await untilUnready(to);
     expect((await runVerb(rollback(context, {}))).code).toBe(0);
     expect(await userIsServedBy()).toBe(to);
-  }, 180_000);
+  });
 
   async function untilUnready(slot: "blue" | "green"): Promise<void> {
     const { traffic } = stack.context();

@@ -27,10 +27,10 @@ let prometheus: Prometheus;
 beforeAll(async () => {
   stack = await startRolloutStack();
   prometheus = new Prometheus(stack.prometheusUrl);
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 /** The slots that a record has the value for now. */
 async function slotsWith(record: string, value: number): Promise<Slot[]> {
@@ -85,7 +85,7 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     await expectRaised("green");
     await docker(["start", container]);
     await until("quiet again", 60, async () => (await raised("green", 6)).length === 0);
-  }, 150_000);
+  });
 
   it("raises no alert if `rollout finish` emptied it, even if the router restarts or is gone", async () => {
     expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
@@ -103,7 +103,7 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     await docker(["start", `${stack.name}-${ROUTER}`]);
     await until("the router again", 60, async () => (await stack.context().traffic.readiness()).green);
     await expectQuiet("blue");
-  }, 240_000);
+  });
 
   it("raises an alert if the release deployed there does not start", async () => {
     // Any image that is not a server.
@@ -115,7 +115,7 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
       emptied: [],
     });
     await expectRaised("blue");
-  }, 150_000);
+  });
 
   it("raises no alert if a rollback emptied it", async () => {
     expect(await release(LOCAL_IMAGES.referenceServer)).toBe(0);
@@ -123,5 +123,5 @@ describe("a slot without a server, with the real Envoy and the real Prometheus",
     expect((await runVerb(rollback(stack.context(), { reason: "test" }))).code).toBe(0);
     expect((await stack.context().traffic.inForce())?.emptied).toEqual(["blue"]);
     await expectQuiet("blue");
-  }, 180_000);
+  });
 });

@@ -13,10 +13,10 @@ import { abort, cutover, resume, rollback } from "../../support/rollout/verbs.ts
 let stack: RolloutStack;
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 const start = (action: "cutover" | "abort", haltAt?: string) =>
   Controller.start(stack, { action, ...(haltAt === undefined ? {} : { haltAt }) });
@@ -42,7 +42,7 @@ describe("a controller that is killed", () => {
       expect(after.table.weights[after.machine.plan?.candidate ?? "blue"]).toBe(100);
       expect((await runVerb(rollback(context, {}))).code).toBe(0);
       await expectSound(stack);
-    }, 180_000);
+    });
 
     it(`in "${state}": abort rolls back`, async () => {
       const before = readJournal(stack.home)?.machine.active ?? "blue";
@@ -55,7 +55,7 @@ describe("a controller that is killed", () => {
         ending: { outcome: "rolled-back" },
       });
       expect(after.table.weights[before]).toBe(100);
-    }, 180_000);
+    });
   }
 
   it("in a hook: resume runs it again with the same identifier, and none that has ended", async () => {
@@ -123,7 +123,7 @@ describe("a controller that is killed", () => {
     } finally {
       await receiver.close();
     }
-  }, 300_000);
+  });
 
   for (const [name, verb] of [
     ["resume", resume],
@@ -136,6 +136,6 @@ describe("a controller that is killed", () => {
       expect((await runVerb(verb(stack.context()))).code).toBe(0);
       const after = await expectSound(stack);
       expect(after.machine).toMatchObject({ state: { name: "idle" }, active: before });
-    }, 180_000);
+    });
   }
 });

@@ -26,14 +26,14 @@ let receiver: Receiver;
 beforeAll(async () => {
   receiver = await startReceiver();
   stack = await startRolloutStack();
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
   await receiver.close();
-}, 60_000);
+});
 afterEach(async () => {
   await runVerb(abort(stack.context(), {})).catch(() => undefined);
-}, 60_000);
+});
 
 const announcer = () =>
   new Notifier({
@@ -96,7 +96,7 @@ describe("a rollout that is watched and announced", () => {
     expect(views.some(({ leader }) => leader === "none")).toBe(true);
     expect(views).toContainEqual(expect.objectContaining({ label: "shift 20 %", weights: { blue: 80, green: 20 } }));
     expect(result).toMatchObject({ outcome: "completed" });
-  }, 240_000);
+  });
 
   it("can be promoted into its approval and approved at once", async () => {
     const context = () => stack.context({ gates: QUICK_GATES });
@@ -109,7 +109,7 @@ describe("a rollout that is watched and announced", () => {
     expect(await state()).toBe("approve");
     await until("approved", 60, promoted);
     expect((await running).code).toBe(0);
-  }, 240_000);
+  });
 
   it("does not change when Ctrl-C ends the watching", async () => {
     const stop = new AbortController();
@@ -118,5 +118,5 @@ describe("a rollout that is watched and announced", () => {
     stop.abort(new Error("interrupted"));
     expect((await watching).result).toEqual({ outcome: "interrupted" });
     expect(await stack.context().journal.read()).toEqual(before);
-  }, 60_000);
+  });
 });

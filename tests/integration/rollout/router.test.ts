@@ -26,10 +26,10 @@ beforeAll(async () => {
   stack = await startRolloutStack();
   const { leases, traffic } = stack.context();
   writer = await traffic.writer(await leases.acquire("test"));
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 async function apply(
   weights: RouteTable["weights"],
@@ -121,7 +121,7 @@ describe("the router, with the real Envoy", () => {
       message: expect.stringContaining("has not taken generation 99") as string,
     });
     await lease.release();
-  }, 30_000);
+  });
 
   it("lets testers choose the slot regardless of the weights", async () => {
     await apply({ blue: 100, green: 0 });
@@ -135,7 +135,7 @@ describe("the router, with the real Envoy", () => {
     for (let count = 0; count < 1200; count += 1) if ((await servedBy()) === "green") green += 1;
     // Four standard deviations of 1200 draws at 25 % are 5 points.
     expect(Math.abs((100 * green) / 1200 - 25)).toBeLessThan(5);
-  }, 60_000);
+  });
 
   it("keeps MCP sessions on their slot while the weights move, and the server sees its own identifier", async () => {
     await apply({ blue: 50, green: 50 });
@@ -155,7 +155,7 @@ describe("the router, with the real Envoy", () => {
       }
     }
     for (const each of sessions) await each.end();
-  }, 60_000);
+  });
 
   it("answers the sessions of an evicted slot with 404, and their clients initialize again on the other one", async () => {
     await apply({ blue: 0, green: 100 });
@@ -214,7 +214,7 @@ describe("the router, with the real Envoy", () => {
     });
     expect(dashboard.socket.readyState).toBe(WebSocket.OPEN);
     for (const each of [old, dashboard, young]) each.socket.close();
-  }, 30_000);
+  });
 
   it("detects a slot that stopped, and counts its failures in the series that gates read", async () => {
     await apply({ blue: 100, green: 0 });
@@ -232,7 +232,7 @@ describe("the router, with the real Envoy", () => {
     });
     await docker(["start", `${stack.name}-server-green`]);
     await until("green ready", 30, async () => (await traffic.readiness()).green);
-  }, 90_000);
+  });
 });
 
 function open(url: string): Promise<{ readonly socket: WebSocket; readonly slot: unknown }> {

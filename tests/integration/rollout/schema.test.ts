@@ -55,13 +55,13 @@ beforeAll(async () => {
   database = await startPostgresStack();
   await applyAll();
   stack = await startRolloutStack({ image: OLD });
-}, 600_000);
+});
 afterAll(async () => {
   await stack.down();
   await database.down();
   await rm(root, { recursive: true, force: true });
   await tryDocker(["rmi", OLD, NEW, NEWEST]);
-}, 120_000);
+});
 
 function context(url = database.url): RolloutContext {
   const schema = databaseSchema({ url: () => url, root, unlabelled: "refuse", labels: (tag) => imageLabels(tag) });
@@ -113,7 +113,7 @@ describe("releases and the schema", () => {
       blue: { min: FIRST, max: FIRST },
       green: { min: EXPAND, max: EXPAND },
     });
-  }, 240_000);
+  });
 
   it("migrate apply refuses the contract migration while the standby is warm, and says what to do", async () => {
     await expect(apply()).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe("releases and the schema", () => {
     expect(await users()).toEqual({ blue: 100, green: 0 });
     const notes = forced.events.flatMap((event) => (event.type === "note" ? [event.message] : []));
     expect(notes.join()).toContain("accepted (--accept-schema)");
-  }, 60_000);
+  });
 
   it("a release that the schema has moved past, or that says nothing, gets no users", async () => {
     await expect(runVerb(cutover(context(), { ...QUICK_CUTOVER, image: NEW }))).rejects.toMatchObject({
@@ -163,7 +163,7 @@ describe("releases and the schema", () => {
     expect(code).toBe(0);
     const notes = events.flatMap((event) => (event.type === "note" ? [event.message] : []));
     expect(notes.join()).toContain("cannot compare the schema with the old release");
-  }, 240_000);
+  });
 
   it("migrate apply refuses what the release with the users does not know, and applies it when one does", async () => {
     await migration(`${LATER}_contract_title.sql`, "alter table public.files drop column title;");
@@ -179,5 +179,5 @@ describe("releases and the schema", () => {
     const lease = await at.leases.acquire("cutover");
     await expect(apply()).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining("cutover") as string });
     await lease.release();
-  }, 240_000);
+  });
 });

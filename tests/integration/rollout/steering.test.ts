@@ -20,10 +20,10 @@ import { abort, cutover, finish, pause, promote, resume, rollback } from "../../
 let stack: RolloutStack;
 beforeAll(async () => {
   stack = await startRolloutStack();
-}, 120_000);
+});
 afterAll(async () => {
   await stack.down();
-}, 60_000);
+});
 
 const start = (request: Partial<CutoverRequest> = {}) => Controller.start(stack, { action: "cutover", request });
 
@@ -36,7 +36,7 @@ describe("a controller that is killed", () => {
     await expect(runVerb(abort(context, {}))).rejects.toMatchObject({ exitCode: 3, fix: fixSaying("exai rollback") });
     expect((await runVerb(rollback(context, {}))).code).toBe(0);
     expect((await expectSound(stack)).machine.state.name).toBe("idle");
-  }, 180_000);
+  });
 
   it("while it waits for the candidate's last connections: the time goes on from where it was", async () => {
     const idle = readJournal(stack.home)?.machine.active === "green" ? "blue" : "green";
@@ -64,7 +64,7 @@ describe("a controller that is killed", () => {
     expect((await resumed).code).toBe(0);
     expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
     await expectSound(stack);
-  }, 180_000);
+  });
 
   it("while it waits for an approval: resume waits again, and a promotion from elsewhere ends it", async () => {
     await killIn(stack, start({ approval: true }), "approve");
@@ -80,7 +80,7 @@ describe("a controller that is killed", () => {
     expect(entry).toMatchObject({ reason: "approved", label: "shift 100 %" });
     expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
     await expectSound(stack);
-  }, 180_000);
+  });
 
   it("in a pause: it stays paused in the journal, and resume goes on", async () => {
     const controller = start({ holdSeconds: 8 });
@@ -94,7 +94,7 @@ describe("a controller that is killed", () => {
     expect(readJournal(stack.home)?.machine.pause).toBeUndefined();
     expect((await runVerb(rollback(stack.context(), {}))).code).toBe(0);
     await expectSound(stack);
-  }, 180_000);
+  });
 
   it("finish ends the standby, and a rollback after it says what it deploys, and does", async () => {
     const context = stack.context({ gates: QUICK_GATES });
@@ -111,7 +111,7 @@ describe("a controller that is killed", () => {
     expect(back.code).toBe(0);
     const after = await expectSound(stack);
     expect(after.table.weights[before]).toBe(100);
-  }, 180_000);
+  });
 });
 
 describe("a controller", () => {
@@ -146,7 +146,7 @@ describe("a controller", () => {
       const after = await expectSound(stack);
       expect(after.machine).toMatchObject({ state: { name: "idle" }, active: before, ending: { reason: "bad" } });
       expect(after.entry?.who).toBe(stack.context().who);
-    }, 180_000);
+    });
   }
 
   it("that lives: a second cutover or resume is refused with the holder's name", async () => {
@@ -165,7 +165,7 @@ describe("a controller", () => {
       await runVerb(abort(stack.context(), {}));
     }
     await expectSound(stack);
-  }, 180_000);
+  });
 });
 
 /** Runs a verb that asks the one who leads until it is accepted: before the first step there is nothing to promote. */
