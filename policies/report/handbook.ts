@@ -92,7 +92,8 @@ Only Supabase may comment on its own tables. For them, the line stands in a migr
 \`\`\`
 
 A policy may admit less than the declaration, not more: each alternative of the policy must contain all conditions of the
-declaration, as PostgreSQL prints them. The report lists all declarations. One for \`anon\` also declares the privilege.
+declaration, as PostgreSQL prints them. One for \`anon\` also declares the privilege. The report lists all declarations, those of
+settings of the Supabase CLI included (\`# declared: REASON\`, see [supabase-config](#supabase-config)).
 `;
 
 /** `docs/policies.md`: how the rules are applied, and every rule with its reason. `write` writes a command of the CLI. */

@@ -1,6 +1,16 @@
 import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import type { FindingEntry, PlanReport, StackReport } from "./model.ts";
-import { coverage, exceptionText, headline, placeOf, plural, projectLine, projectRows, whereOf } from "./summary.ts";
+import {
+  coverage,
+  declarationText,
+  exceptionText,
+  headline,
+  placeOf,
+  plural,
+  projectLine,
+  projectRows,
+  whereOf,
+} from "./summary.ts";
 
 /** Marks the comment, so that a workflow edits its previous one. */
 export const MARKER = "<!-- exai-plan -->";
@@ -67,7 +77,7 @@ function section(report: StackReport): string[] {
     lines.push(
       "**Declared access**",
       "",
-      ...report.declarations.map(({ table, text }) => `- ${escape(table)}: ${escape(text)}`),
+      ...report.declarations.map((declared) => `- ${escape(declarationText(declared))}`),
       "",
     );
   if (report.project !== undefined) lines.push(...project(report.project));

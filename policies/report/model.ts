@@ -5,6 +5,7 @@ import { environmentOf, type Environment } from "../model/environment.ts";
 import { evaluate, type Deferred, type Finding, type Outcome } from "../model/evaluate.ts";
 import type { Level, Place, Rule } from "../model/rule.ts";
 import type { Exception, Exceptions } from "../model/exceptions.ts";
+import { declaredSettings } from "../rules/database/supabase-config.ts";
 import { workloadsOf, type Workload } from "./workloads.ts";
 
 /** `clean`: no mandatory finding. `inconclusive`: no mandatory finding, but some rule has no result. */
@@ -39,10 +40,13 @@ export interface DeferredEntry extends Entry {
   readonly because: readonly string[];
 }
 
-/** A declaration of access to a table. */
+/** Something open that the project declares as meant. */
 export interface DeclarationEntry {
-  readonly table: string;
+  /** Name of the table, or file and path of the setting. */
+  readonly subject: string;
+  /** The declared access to a table, or the reason for a setting. */
   readonly text: string;
+  readonly source?: SourcePosition;
 }
 
 /** The result of one rule. */
@@ -68,7 +72,10 @@ export interface StackReport {
   readonly findings: readonly FindingEntry[];
   readonly waived: readonly WaivedEntry[];
   readonly deferred: readonly DeferredEntry[];
-  /** What the comments of tables declare to be open, e.g. `readable by anyone when status = 'published'`. */
+  /**
+   * What comments declare to be open: of tables, e.g. `readable by anyone when status = 'published'`, and of settings of the Supabase CLI.
+   * Declared kinds and waivers are in `waived`.
+   */
   readonly declarations: readonly DeclarationEntry[];
   readonly rules: readonly RuleEntry[];
   readonly counts: {
@@ -157,7 +164,7 @@ export function reportOf(
     findings: findings.sort(inOrder),
     waived: waived.sort(inOrder),
     deferred: deferred.sort(inOrder),
-    declarations: database instanceof Error ? [] : database.declarations.map(({ table, text }) => ({ table, text })),
+    declarations: database instanceof Error ? [] : declarationsOf(database),
     rules: ruleEntries,
     counts: {
       rules: ruleEntries.length,
@@ -181,6 +188,17 @@ export function reportOf(
           },
         }),
   };
+}
+
+function declarationsOf({ declarations, config }: Database): readonly DeclarationEntry[] {
+  return [
+    ...declarations.map(({ table, text, source }) => ({
+      subject: table,
+      text,
+      ...(source === undefined ? {} : { source }),
+    })),
+    ...declaredSettings(config),
+  ];
 }
 
 /** The report of several stacks; inconclusive for none. */

@@ -1,7 +1,7 @@
 import type { Exception } from "../model/exceptions.ts";
 import type { ProjectComparison } from "../../contract/supabase/project.ts";
 import { KINDS_FILE } from "../model/kinds.ts";
-import type { Entry, StackReport } from "./model.ts";
+import type { DeclarationEntry, Entry, StackReport } from "./model.ts";
 
 /** The decision and the counts of a stack in one line, e.g. `prod: clean, 2 advisory findings`. */
 export function headline({ stack, decision, counts }: StackReport): string {
@@ -46,6 +46,11 @@ export function exceptionText({ reason, owner, expires }: Exception): string {
   return owner === undefined || expires === undefined
     ? `declared in ${KINDS_FILE}: ${reason}`
     : `waived until ${expires} by ${owner}: ${reason}`;
+}
+
+/** Something open that is declared as meant: what it is, then the access or the reason, and where it is declared. */
+export function declarationText({ subject, text, source }: DeclarationEntry): string {
+  return `${subject}: ${text}${source === undefined ? "" : ` (${source.file}:${source.line})`}`;
 }
 
 /** How the settings of the Supabase project compare, in one line. */

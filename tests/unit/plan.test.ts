@@ -26,6 +26,10 @@ describe("plan", () => {
       expect(report.decision).toBe("clean");
       expect(report.rules).toHaveLength(RULES.length);
       expect(report.database?.tables, "the database was read").toBeGreaterThan(10);
+      expect(report.declarations.map(({ subject }) => subject)).toEqual([
+        "public.rate_limits",
+        "supabase/config.toml functions.verify-jwt.verify_jwt",
+      ]);
       expect(report.workloads.filter((load) => /server-(blue|green)$/.test(load.name))).toHaveLength(2);
     }
     // Each rule applies to at least one stack, except those about kinds that none has; tests/policies shows what they find.

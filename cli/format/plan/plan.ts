@@ -3,6 +3,7 @@ import type { ProjectComparison } from "../../../contract/supabase/project.ts";
 import type { DeferredEntry, FindingEntry, StackReport } from "../../../policies/report/model.ts";
 import {
   coverage,
+  declarationText,
   exceptionText,
   headline,
   placeOf,
@@ -70,7 +71,7 @@ function stackBlocks(stack: StackReport): readonly Block[] {
     ),
     ...section(
       "Declared access",
-      stack.declarations.map(({ table, text }) => `  ${table}: ${text}`),
+      stack.declarations.map((declared) => `  ${declarationText(declared)}`),
     ),
     ...(stack.project === undefined ? [] : project(stack.project)),
     ...(stack.deferred.length > 0 ? [lines(""), deferred(stack.deferred)] : []),

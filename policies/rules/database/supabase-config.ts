@@ -1,3 +1,4 @@
+import type { SourcePosition } from "../../../contract/graph.ts";
 import { credentialIn } from "../../../contract/secrets/credentials.ts";
 import { isEncrypted } from "../../../contract/secrets/shapes.ts";
 import { databaseRule } from "../../model/database-rule.ts";
@@ -60,14 +61,46 @@ export const supabaseConfig = databaseRule(
   },
 );
 
-function verdictOf(config: SupabaseConfig, answer: Answer, remote: string | undefined): Verdict {
-  const { path, holds, message, fix, declarable } = answer;
-  const reason = declarable === true ? config.lines.declared(path, remote) : undefined;
-  const place = {
+/** A setting that would be a finding, but that the file declares as meant. */
+export interface DeclaredSetting {
+  /** File and path. */
+  readonly subject: string;
+  /** The reason. */
+  readonly text: string;
+  readonly source: SourcePosition;
+}
+
+/** What the comments of the settings declare as meant, in the order of the file. */
+export function declaredSettings(config: SupabaseConfig | undefined): readonly DeclaredSetting[] {
+  const found = new Map<string, DeclaredSetting>();
+  for (const { remote, values } of config?.variants ?? [])
+    for (const answer of answersOf(Reader.of(values))) {
+      if (config === undefined || answer.holds === true) continue;
+      const text = reasonOf(config, answer, remote);
+      const { object, source } = placeOf(config, answer, remote);
+      // A section of a remote repeats what is set for every project.
+      const key = `${source.line} ${answer.path.join(".")}`;
+      if (text !== undefined && !found.has(key)) found.set(key, { subject: object, text, source });
+    }
+  return [...found.values()].sort((one, other) => one.source.line - other.source.line);
+}
+
+function reasonOf(config: SupabaseConfig, { path, declarable }: Answer, remote: string | undefined) {
+  return declarable === true ? config.lines.declared(path, remote) : undefined;
+}
+
+function placeOf(config: SupabaseConfig, { path }: Answer, remote: string | undefined) {
+  return {
     object: `${config.file} ${remote === undefined ? "" : `remotes.${remote}.`}${path.join(".")}`,
     path: "",
     source: config.lines.at(path, remote),
   };
+}
+
+function verdictOf(config: SupabaseConfig, answer: Answer, remote: string | undefined): Verdict {
+  const { holds, message, fix, declarable } = answer;
+  const reason = reasonOf(config, answer, remote);
+  const place = placeOf(config, answer, remote);
   const declare =
     declarable === true ? `; or, if it is meant, declare it in the line above: # declared: <the reason>` : "";
   return judgeAt(place, reason === undefined ? holds : true, message, `${fix}${declare}`);

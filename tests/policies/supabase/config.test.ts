@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Database } from "../../../policies/database/facts.ts";
+import { renderPlan } from "../../../cli/commands/plan.ts";
 import { readDatabase } from "../../../policies/database/read.ts";
 import { readConfig } from "../../../policies/reading/supabase/config.ts";
+import { judgeStack, planReportOf } from "../../../policies/report/model.ts";
 import { RULES } from "../../../policies/rules/index.ts";
 import { graph, outcomeIn } from "../support.ts";
 
@@ -154,6 +156,33 @@ describe("the settings of the Supabase CLI", () => {
     const found = findings(text);
     expect(found.length).toBeGreaterThan(0);
     expect(found[0]).toMatch(message);
+  });
+
+  it("are in the report if they are declared, each once, with the reason and the line", () => {
+    const remote = "[remotes.production.functions.mail]\nverify_jwt = true\n[remotes.production.api]\nmax_rows = 500";
+    const text = ALONE.replace("[remotes.production.api]\nmax_rows = 500", remote);
+    const config = readConfig(project({ "config.toml": text }));
+    const report = judgeStack([rule("supabase-config")], graph("prod"), {
+      ...{ config, alternatives: [], migrations: [], tables: [], policies: [] },
+      declarations: [{ table: "public.posts", text: "readable by anyone", commands: ["select"], roles: ["anon"] }],
+    } as unknown as Database);
+    const at = (setting: string) => ALONE.split("\n").indexOf(setting) + 1;
+    const settings = [
+      {
+        subject: "supabase/config.toml functions.stripe-webhook.verify_jwt",
+        text: "the function verifies the signature of Stripe",
+        source: { file: "supabase/config.toml", line: at("[functions.stripe-webhook]") + 1 },
+      },
+      {
+        subject: "supabase/config.toml functions.mail.verify_jwt",
+        text: "the function takes part in the sign-up of new users",
+        source: { file: "supabase/config.toml", line: at("[functions.mail]") + 2 },
+      },
+    ];
+    expect(report.declarations).toEqual([{ subject: "public.posts", text: "readable by anyone" }, ...settings]);
+    for (const format of ["text", "markdown"] as const)
+      for (const { text: reason, source } of settings)
+        expect(renderPlan(planReportOf([report]), format)).toContain(`${reason} (${source.file}:${source.line})`);
   });
 
   it("never show a secret", () => {
