@@ -1,3 +1,5 @@
+// cspell:ignore hotp totp
+
 /** A name that a credential has: of a password, or of another credential, whose name other values may have, too. */
 export type CredentialName = "password" | "credential";
 
@@ -10,6 +12,9 @@ const KEYS = new Set(
     " ",
   ),
 );
+
+/** Words before `seed` that make it one that opens something, unlike that of random numbers or of a database. */
+const SEEDS = new Set("totp otp hotp mfa 2fa wallet signing".split(" "));
 
 /** Words after a credential's that do not make the name one of something else. */
 const QUALIFIERS =
@@ -47,6 +52,8 @@ function credentialName(name: string, value: string): CredentialName | undefined
     (word, index) =>
       PASSWORD.test(word) ||
       CREDENTIAL.test(word) ||
+      word === "mnemonic" ||
+      (word === "seed" && SEEDS.has(words[index - 1] ?? "")) ||
       (/^keys?$/.test(word) && (KEYS.has(words[index - 1] ?? "") || words[index + 1] === "content")),
   );
   if (at === -1) return undefined;

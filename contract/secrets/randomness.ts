@@ -2,7 +2,7 @@ import { decodedWord } from "./decoded.ts";
 import { isEncrypted } from "./shapes.ts";
 
 /** Entropy, in bits per character, that random words exceed and other words do not. */
-const RANDOM_BITS = { base64: 4.2, hex: 3.2, base32: 3.8, password: 3.6 };
+const RANDOM_BITS = { base64: 4.2, hex: 3.2, base32: 3.8, seed: 2.8, password: 3.6 };
 
 /** Names of values that are random and public: digests, revisions, identifiers, public keys, certificates. */
 const PUBLIC_NAME =
@@ -28,7 +28,7 @@ const PUBLIC_PARTS = [
 
 /** Whether a text has a word that is as random as a credential, and not one of those that are random and public. */
 export function hasRandomWord(value: string): boolean {
-  if (isRandomPassword(value)) return true;
+  if (isRandomPassword(value) || isSeed(value.trim())) return true;
   if (!/[\w+/-]{24}/.test(value)) return false;
   const rest = PUBLIC_PARTS.reduce((text, pattern) => text.replaceAll(pattern, " "), value);
   return rest.split(/[\s"'`,;:=()[\]{}<>|&]+/).some((word, index, words) => {
@@ -45,11 +45,31 @@ export function isPublicName(name: string): boolean {
 function isRandom(word: string): boolean {
   if (word.length < 24 || word.length > 512 || isEncrypted(word)) return false;
   if (/^[0-9a-f]{32,}$/i.test(word)) return /\d/.test(word) && /[a-f]/i.test(word) && entropy(word) > RANDOM_BITS.hex;
-  if (/^[A-Z2-7]{32,}$/.test(word)) return /\d.*\d.*\d/.test(word) && entropy(word) > RANDOM_BITS.base32;
+  if (/^[A-Z2-7]{32,}$/.test(word))
+    return /\d.*\d.*\d/.test(word) && entropy(word) > RANDOM_BITS.base32 && !isAlphabet(word);
   if (!/^[A-Za-z0-9+/_-]+$/.test(word) || isPublicDer(word)) return false;
   if (!isMixed(word) || entropy(word) <= RANDOM_BITS.base64) return false;
   const text = decodedWord(word);
   return text === undefined || hasRandomWord(text);
+}
+
+/** A seed of one-time passwords: base32 of 10 to 20 bytes as apps show it, also in groups of four. */
+function isSeed(value: string): boolean {
+  const word = /^[A-Z2-7]{4}(?:[ -][A-Z2-7]{4}){3,}$/.test(value) ? value.replaceAll(/[ -]/g, "") : value;
+  return (
+    /^(?:[A-Z2-7]{16}|[A-Z2-7]{24}|[A-Z2-7]{26}|[A-Z2-7]{32})={0,6}$/.test(word) &&
+    // Names have their digits at the end, or after a word.
+    /[A-Z][2-7]+[A-Z]+[2-7]+[A-Z]/.test(word) &&
+    !/[A-Z]{9}/.test(word) &&
+    entropy(word) > RANDOM_BITS.seed &&
+    !isAlphabet(word)
+  );
+}
+
+/** Whether most characters follow on the one before. */
+function isAlphabet(word: string): boolean {
+  const steps = Array.from(word).filter((letter, index) => letter.charCodeAt(0) === word.charCodeAt(index - 1) + 1);
+  return steps.length > word.length / 2;
 }
 
 /** A password with punctuation, which no identifier, path or expression has in this way. */

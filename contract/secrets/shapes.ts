@@ -1,3 +1,5 @@
+// cspell:ignore botpauth btskey heroku hrku napi pcsk
+
 // cspell:ignore pplx tvly nvapi GOCSPX bdapi soat bdckr bpul atlasv bsntry NRAK ATATT bpscale scim bshp webhookb valkey mysqldump mysqladmin bsshpass skopeo
 /** Formats of credentials: of model providers, of Supabase, of clouds and platforms, of messages, of files and commands. */
 const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
@@ -36,6 +38,15 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a Notion token", /\b(?:ntn_|secret_)(?=[A-Za-z]*\d)[A-Za-z0-9]{40,}\b/],
   ["a PlanetScale password", /\bpscale_(?:pw|tkn|oauth)_[\w.-]{20,}/],
   ["a Doppler token", /\bdp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{30,}/],
+  ["an Azure client secret", /(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])/],
+  ["a Cloudflare key", /\bv1\.0-[0-9a-f]{24}-[0-9a-f]{64,}\b/],
+  ["a Heroku key", /\bHRKU-[\w-]{36,}/],
+  ["a Tailscale key", /\btskey-[a-z]+-[\w-]{20,}/],
+  // `lin_api_…`, `napi_…_key_…`: the prefixes by which scanners of repositories know them.
+  [
+    "a key with a prefix",
+    /\b(?:[a-z\d]+_)*(?:api|key|sk|pat|phx|pcsk|tok|token|secret|oauth)_(?:[a-z\d]+_)*(?=(?:\D*\d){3})(?=\w*[a-z])[A-Za-z0-9]{24,}\b/,
+  ],
   // Payments and messages
   ["a Stripe key", /\b[rs]k_(?:live|test)_\w{16,}/],
   ["a Shopify token", /\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}\b/],
@@ -49,6 +60,8 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a SendGrid key", /\bSG\.[\w-]{16,}\.[\w-]{16,}/],
   ["a Mailgun key", /\bkey-[0-9a-f]{32}\b/],
   ["a Twilio key", /\bSK[0-9a-f]{32}\b/],
+  ["a Discord token", /\b[MNO][A-Za-z\d_-]{23,27}\.[\w-]{6}\.[\w-]{27,}(?![\w.-])/],
+  ["a seed of one-time passwords", /\botpauth:\/\/\S*[?&]secret=[A-Za-z2-7]{8,}/i],
   ["a Telegram token", /\b\d{8,10}:AA[\w-]{33}(?![\w-])/],
   // Keys in files
   ["a private key", /-{3,}BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-{3,}|\bPuTTY-User-Key-File-\d/],

@@ -6,6 +6,9 @@ import { Secret, Unknown, type Inputs, type Resource } from "../../contract/grap
 import { RULES } from "../../policies/rules/index.ts";
 import { DOCKER, outcome, resource, soundDocker, soundPodSpec } from "./support.ts";
 
+// cspell:ignore ehpk gezdgnbv jbswy kabcdef klmnopqrstuvwxyz lkifbegrcfizduqskkgaytemzugu otpauth totp
+// cspell:ignore tqojqmfrggzdfmztwq tskey uhaxzqgezdgnbvgy
+
 const judged = (name: string, ...resources: readonly Resource[]) => {
   const rule = RULES.find((each) => each.name === name);
   if (rule === undefined) throw new Error(`there is no rule ${name}`);
@@ -30,6 +33,13 @@ const der = (key: KeyObject, type: "pkcs8" | "spki") => base64(key.export({ type
 /** Random bytes in the frame of a certificate; nothing parses them. */
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----\n${base64(randomBytes(240)).replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
 
+const turned = (text: string) => Array.from(text).reverse().join("");
+const SUPABASE = ["sbp", HEX + "a1b2c3d4"].join("_");
+const codes = (base: number, width: number) =>
+  Array.from(TOKEN).map((letter) => letter.charCodeAt(0).toString(base).padStart(width, "0"));
+/** Seeds of one-time passwords in base32. */
+const SEED = ["JBSWY3DP", "EHPK3PXP"].join("");
+
 describe("a credential", () => {
   it.each<[string, string]>([
     ["DB_PASS", "hunter2-prod"],
@@ -48,6 +58,37 @@ describe("a credential", () => {
     ["A", Buffer.from(URL_WITH_PASSWORD).toString("hex")],
     ["A", encodeURIComponent(URL_WITH_PASSWORD)],
     ["A", base64(gzipSync(URL_WITH_PASSWORD))],
+    ["A", turned(TOKEN)],
+    ["A", `x = ${turned(SUPABASE)}`],
+    [
+      "A",
+      TOKEN.replaceAll(/[a-z]/gi, (c) =>
+        String.fromCharCode(((c.toLowerCase().charCodeAt(0) - 84) % 26) + (c < "a" ? 65 : 97)),
+      ),
+    ],
+    ["A", SEED],
+    ["A", SEED.replaceAll(/.{4}(?=.)/g, "$& ")],
+    ["TOTP_SEED", "GEZDGNBV"],
+    ["A", `otpauth://totp/a:b@example.com?secret=${SEED}&issuer=a`],
+    ["A", "M5UHAXZQGEZDGNBVGY3TQOJQMFRGGZDFMZTWQ2LKIFBEGRCFIZDUQSKKGAYTEMZUGU======"],
+    [
+      "A",
+      codes(10, 1)
+        .map((code) => `&#${code};`)
+        .join(""),
+    ],
+    [
+      "A",
+      `printf '${codes(8, 3)
+        .map((code) => `\\${code}`)
+        .join("")}'`,
+    ],
+    ["A", codes(16, 2).join(":")],
+    ["A", `[${codes(10, 1).join(", ")}]`],
+    ["A", TOKEN.replace("_", "=5F")],
+    ["A", `curl -H "Authorization: Bearer ${TOKEN.slice(0, 4)}""${TOKEN.slice(4)}" https://example.com`],
+    ["A", ["lin", "api", "abcdefghij0123456789klmnopqrstuvwxyz4567"].join("_")],
+    ["A", ["tskey", "auth", "kabcdefCNTRL", "0123456789abcdefghijklmnop"].join("-")],
     ["A", JSON.stringify(JSON.stringify({ password: "hunter2" }))],
     ["A", `line\npassword: hunter2-prod\nother: 1\n`],
     ["A", "PGPASSWORD=hunter2 psql"],
@@ -92,6 +133,13 @@ describe("a credential", () => {
 
   it.each<[string, string]>([
     ["TOKEN_TYPE", "Bearer"],
+    ["A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"],
+    ["A", "ORDER2026A7B4C2D6"],
+    ["A", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384:ECDHE-ECDSA-AES256-GCM-SHA384"],
+    ["TAG", `main-${HEX}a1b2c3d4`],
+    ["A", "10, 25, 50, 75, 100, 250, 500, 750, 100, 250, 500, 750, 900"],
+    ["RANDOM_SEED", "1234567"],
+    ["A", "a0:b1:c2:d3:e4:f5"],
     ["MAX_TOKENS", "4096"],
     ["PASSWORD_POLICY", "strict"],
     ["PASSWORD_FILE", "/run/secrets/exai/password"],
