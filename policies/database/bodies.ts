@@ -1,5 +1,6 @@
 import type { Node, RangeVar } from "libpg-query";
 import type { SourcePosition } from "../../contract/graph.ts";
+import { withoutKeysOfRequests } from "../../contract/sql/request-keys.ts";
 import { columnOf, nameOf, ranBy, relationOf, visit, type Bodies, type Body } from "../../contract/sql/ran.ts";
 import { parseStatements } from "../../contract/sql/statements.ts";
 import type { Baseline } from "./baseline.ts";
@@ -19,7 +20,7 @@ const ROW_STATEMENTS: ReadonlySet<string> = new Set([
 ]);
 /** Functions of other schemas that reach nothing. */
 const HARMLESS_CALL =
-  /^(pg_catalog\.|net\.http_(get|post|delete)$|auth\.(uid|jwt|role|email)$|extensions\.(gen_|uuid_|digest$|crypt$|hmac$|encode$))/;
+  /^(pg_catalog\.|net\.http_(get|post|delete)$|realtime\.broadcast_changes$|auth\.(uid|jwt|role|email)$|extensions\.(gen_|uuid_|digest$|crypt$|hmac$|encode$))/;
 /** Functions of PostgreSQL that reach beyond the tables that are named. */
 const REACHING_CALL =
   /^(pg_catalog\.)?(set_config|pg_(read|ls|stat)_\w*(file|dir)\w*|lo_\w+|query_to_xml\w*|table_to_xml\w*|schema_to_xml\w*|database_to_xml\w*|cursor_to_xml\w*|pg_logical_\w+|pg_terminate_backend|pg_cancel_backend|dblink\w*)$/;
@@ -47,7 +48,7 @@ export async function definerTriggers(
   const keys = await keysIn(postgres);
   const found: Row[] = [];
   for (const row of fresh) {
-    const [definition] = await parseStatements(text(row, "body"));
+    const [definition] = await parseStatements(withoutKeysOfRequests(text(row, "body")));
     const why =
       definition === undefined
         ? "it cannot be read"
@@ -199,11 +200,16 @@ function isRow(node: Node | undefined): boolean {
   return second !== undefined && (first === "new" || first === "old");
 }
 
+/** A name that a query gives to metadata of users. */
+const ALIAS =
+  /\braw_user_meta_data\b(?:\s*(?:->>?|#>>?)\s*'[^']*')*(?:\s*::\s*\w+)?\s+(?:as\s+)?(?!(?:from|into|where|end|then|else|is|and|or|as|order|limit|on)\b)(\w+)/gi;
+
 /** Whether a text assigns something that users write to what only the project writes. */
-function promotes(sql: string): boolean {
+export function promotes(sql: string): boolean {
   const variables = [
     ...sql.matchAll(/(\w+)(?:\s+[\w.]+)?\s*:?=[^;=]*\braw_user_meta_data\b/gi),
     ...sql.matchAll(/\braw_user_meta_data\b[^;]*?\binto\s+(?:strict\s+)?(\w+)/gi),
+    ...sql.matchAll(ALIAS),
   ].map(([, name = ""]) => name.toLowerCase());
   return [...sql.matchAll(/\b(?:raw_app_meta_data|is_super_admin)\s*:?=([^;]*)/gi)].some(([, value = ""]) =>
     (value.toLowerCase().match(/\w+/g) ?? []).some((word) => word === "raw_user_meta_data" || variables.includes(word)),
@@ -227,7 +233,7 @@ const HOOK = `(p.prorettype in ('jsonb'::regtype, 'json'::regtype) and p.pronarg
   and coalesce(has_function_privilege(to_regrole('supabase_auth_admin')::oid, p.oid, 'execute'), false))`;
 /** A value that users choose: a field of their metadata, or the whole of it in a variable. */
 const USER_CLAIMS =
-  /->>?\s*'user_metadata'\s*(?:\)\s*)?->|#>>?\s*'\{[^']*\buser_metadata\s*,|:?=[^;]*->\s*'user_metadata'\s*\)?\s*;|\braw_user_meta_data\b/i;
+  /->>?\s*'user_metadata'\s*(?:\)\s*)?->|#>>?\s*'\{[^']*\buser_metadata\s*,|#>>?\s*array\s*\[[^\]]*'user_metadata'\s*,|\bjsonb?_extract_path(?:_text)?\s*\([^;]*?'user_metadata'\s*,|:?=[^;]*->\s*'user_metadata'\s*\)?\s*;|\braw_user_meta_data\b/i;
 
 function withoutComments(sql: string): string {
   return sql.replaceAll(/--.*$|\/\*[\s\S]*?\*\//gm, " ");

@@ -2,7 +2,7 @@ import type { SourcePosition } from "../../contract/graph.ts";
 import type { Bodies } from "../../contract/sql/ran.ts";
 import { baselineState, grantsTo, type Baseline } from "./baseline.ts";
 import { list, qualified, text } from "./catalog.ts";
-import { definerTriggers, textFunctions } from "./bodies.ts";
+import { definerTriggers, promotes, textFunctions } from "./bodies.ts";
 import { openingEventTriggers } from "./event-triggers.ts";
 import { staffWriters } from "../proof/staff-writers.ts";
 import type { Opening, OpeningKind, StaffMark, Statement } from "./facts.ts";
@@ -136,6 +136,16 @@ export async function readOpenings(
   }
   for (const { name, source, message, fix } of await textFunctions(postgres, baseline, apiRoles, at))
     openings.push({ kind: "claims", name, message, fix, ...(source === undefined ? {} : { source }) });
+  // A function that does this is found when it is read; seeds make accounts of a new database.
+  for (const { source, text: sql } of statements)
+    if (/^\s*(?:update|insert|merge|with|do)\b/i.test(sql) && source.file.includes("migrations/") && promotes(sql))
+      openings.push({
+        kind: "claims",
+        name: sql.slice(0, 60),
+        message: "the statement copies metadata that users choose into metadata that policies trust",
+        fix: "remove the statement, and set the metadata from a table that users cannot write",
+        source,
+      });
   for (const row of await postgres.run(
     `select 'relation' as kind, 'table ' || c.oid::regclass::text as name, c.xmin::text as xmin, pg_get_userbyid(c.relowner) as owner from pg_class c join pg_namespace n on n.oid = c.relnamespace where ${USER_SCHEMAS} and c.relkind in ('r', 'p', 'v', 'm', 'f') and pg_get_userbyid(c.relowner) = any (${roles})
      union all select 'function', 'function ' || p.oid::regprocedure::text, p.xmin::text, pg_get_userbyid(p.proowner) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${USER_SCHEMAS} and pg_get_userbyid(p.proowner) = any (${roles})

@@ -5,6 +5,8 @@ import { read } from "../../policies/database/read.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import { graph, outcomeIn } from "./support.ts";
 
+// cspell:ignore plpg
+
 const prelude = {
   file: "supabase/prelude.sql",
   text: readFileSync(new URL("../../supabase/prelude.sql", import.meta.url), "utf8"),
@@ -62,8 +64,21 @@ update storage.buckets set public = false where id = 'hidden';
 create policy shown on storage.objects for select using (bucket_id = 'shown');
 create policy own on storage.objects for insert to authenticated with check (bucket_id = 'shown' and owner_id = (select auth.uid())::text);
 create policy folder on storage.objects for insert to authenticated with check (bucket_id = 'hidden' and (storage.foldername(name))[1] = (select auth.uid())::text);
+create function closed.changed() returns trigger language plpgsql security definer set search_path = '' as $$ begin perform realtime.broadcast_changes('note:' || new.id::text, tg_op, tg_op, tg_table_name, tg_table_schema, new, old); return null; end $$;
+create trigger changed after insert on public.notes for each row execute function closed.changed();
+create function closed.pushes() returns trigger language plpgsql security definer set search_path = '' as $$ declare key text; begin
+  select decrypted_secret into key from vault.decrypted_secrets where name = 'key' limit 1;
+  perform net.http_post(url := (select decrypted_secret from vault.decrypted_secrets where name = 'url') || '/push', headers := jsonb_build_object('Authorization', 'Bearer ' || key), body := jsonb_build_object('id', new.id));
+  return null; end $$;
+create trigger pushes after insert on public.notes for each row execute function closed.pushes();
+create function closed.claims(event jsonb) returns jsonb language plpgsql stable set search_path = '' as $$ declare claim text; begin
+  foreach claim in array array['sub', 'user_metadata', 'role'] loop event := jsonb_set(event, array['claims', claim], event -> 'claims' -> claim); end loop; return event; end $$;
+grant execute on function closed.claims(jsonb) to supabase_auth_admin;
+select vault.create_secret('set after the migration', 'key');
+update auth.users set raw_user_meta_data = raw_user_meta_data - 'role';
 revoke all on all functions in schema public, closed from public, anon, authenticated;
 `;
+const KEY = ["sk", "proj", "a1b2C3d4E5f6G7h8J9k0L1m2N3p4Q5"].join("-");
 const OPEN = `set lock_timeout = '5s';
 create function closed.everything() returns setof public.notes language sql stable security definer set search_path = '' as 'select * from public.notes';
 revoke all on function closed.everything() from public;
@@ -115,6 +130,20 @@ alter table public.folders drop constraint folders_id_user_id_key cascade;
 alter table public.papers add constraint papers_other foreign key (other_id) references public.folders (id);
 with made as (insert into storage.buckets (id, name, public) values ('open', 'open', true) returning id) select * from made;
 create policy changes on public.papers for update to authenticated using ((select auth.uid()) = user_id);
+create function closed.keeps() returns trigger language plpgsql security definer set search_path = '' as $$ declare key text; begin
+  select decrypted_secret into key from vault.decrypted_secrets where name = 'key';
+  perform net.http_post(url := 'https://example.com', headers := jsonb_build_object('Authorization', key));
+  new.title := key; return new; end $$;
+create trigger keeps before insert on public.notes for each row execute function closed.keeps();
+create function closed.loops() returns trigger language plpgsql set search_path = '' as $$ declare each record; begin
+  for each in select u.id, u.raw_user_meta_data as given from auth.users u loop update auth.users set raw_app_meta_data = each.given where id = each.id; end loop; return null; end $$;
+create trigger loops after insert on auth.users for each statement execute function closed.loops();
+create function closed.asks(event jsonb) returns jsonb language sql stable set search_path = '' as $$ select jsonb_set(event, '{claims,org}', to_jsonb(jsonb_extract_path_text(event, 'claims', 'user_metadata', 'org'))) $$;
+grant execute on function closed.asks(jsonb) to supabase_auth_admin;
+update auth.users set raw_app_meta_data = raw_app_meta_data || jsonb_build_object('role', raw_user_meta_data ->> 'role');
+select vault.create_secret('${KEY}', 'provider');
+create function closed.sends() returns trigger language plpgsql set search_path = '' as $$ begin perform net.http_post(url := 'https://example.com', headers := '{"Authorization": "Bearer ${KEY}"}'); return null; end $$;
+insert into auth.users (id, email, raw_app_meta_data, raw_user_meta_data, encrypted_password) values (gen_random_uuid(), 'a@example.com', '{}', '{"role": "user"}', extensions.crypt('admin', extensions.gen_salt('bf')));
 create function closed.makes() returns void language sql set search_path = '' as $$ update storage.buckets set public = id <> 'hidden' $$;
 `;
 
@@ -135,9 +164,16 @@ describe("what acts with other rights", () => {
 
   it("is found wherever it is", () => {
     expect(of("rls-definer-functions")).toEqual(["closed.everything()"]);
-    expect(of("rls-triggers")).toEqual(["closed.copies()", "closed.renames()"]);
+    expect(of("rls-triggers")).toEqual(["closed.copies()", "closed.keeps()", "closed.renames()"]);
     expect(of("rls-rewrite-rules")).toEqual(["emptied"]);
-    expect(of("rls-claim-writers")).toEqual(["closed.promotes()", "public.become(text)", "public.run(text)"]);
+    expect(of("rls-claim-writers")).toEqual([
+      "closed.asks(jsonb)",
+      "closed.loops()",
+      "closed.promotes()",
+      "public.become(text)",
+      "public.run(text)",
+      "update auth.users set raw_app_meta_data = raw_app_meta_data ",
+    ]);
     expect(of("rls-views")).toEqual(["closed.copied"]);
     expect(of("event-triggers")).toEqual(["watch"]);
     expect(of("rls-publications")).toEqual(["everything"]);
@@ -148,7 +184,13 @@ describe("what acts with other rights", () => {
     expect(of("owner-constraints")).toEqual(["public.papers"]);
     expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "pg_authid", "table storage.objects"]);
     expect(of("api-roles-own-nothing")).toEqual(["schema closed", "table public.profiles", "type public.mood"]);
-    expect(of("role-passwords")).toEqual(["create role partner login password '…'"]);
+    expect(of("role-passwords")).toEqual([
+      "create function closed.sends() returns trigger language plpg",
+      "create role partner login password '…'",
+      "insert into auth.users (id, email, raw_app_meta_data, raw_us",
+      "select vault.create_secret('…'",
+    ]);
+    expect(JSON.stringify(found)).not.toContain(KEY);
     expect(of("roles-no-bypass")).toEqual(["role anon", "role authenticated", "role reader"]);
     expect(found.map(({ message }) => message)).toContainEqual(expect.stringMatching(/member of supabase_auth_admin/));
     expect(of("rls-enabled")).toEqual(["public.remote"]);
