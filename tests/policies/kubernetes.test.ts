@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { Unknown, type Value } from "../../contract/graph.ts";
+import { Unknown, type Inputs, type Value } from "../../contract/graph.ts";
 import type { Rule } from "../../policies/model/rule.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import { altered, outcome, POD_KINDS, podResource, resource, soundPodSpec } from "./support.ts";
+
+// cspell:ignore dapr daprd hugepages katacontainers mittwald
 
 type Path = readonly (string | number)[];
 
@@ -49,6 +51,7 @@ const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Val
   ["kubernetes-pod-fields", ["volumeDevices"], [{ name: "a", devicePath: "/dev/a" }]],
   ["kubernetes-pod-fields", ["volumeMounts"], [{ name: "a", mountPath: "/a", mountPropagation: "Bidirectional" }]],
   ["kubernetes-pod-fields", ["resources", "claims"], [{ name: "gpu" }]],
+  ["kubernetes-pod-fields", ["resources", "limits", "smarter-devices/fuse"], 1],
   ["kubernetes-pod-fields", ["env"], [{ name: "A", valueFrom: { aSourceOfNextYear: { key: "a" } } }]],
 ];
 
@@ -85,11 +88,25 @@ const POD_FAULTS: typeof CONTAINER_FAULTS = [
     [{ name: "a", projected: { sources: [{ podCertificate: { signerName: "a/b" } }] } }],
   ],
   ["kubernetes-pod-fields", ["dnsConfig", "nameservers"], ["10.0.0.1"]],
+  ["kubernetes-pod-fields", ["dnsConfig", "searches"], ["example.com"]],
   ["kubernetes-pod-fields", ["runtimeClassName"], "runc-privileged"],
+  ["kubernetes-pod-fields", ["runtimeClassName"], "kata-host"],
+  ["kubernetes-pod-fields", ["setHostnameAsFQDN"], true],
+  ["kubernetes-pod-fields", ["nodeSelector"], { "node-role.kubernetes.io/control-plane": "" }],
+  ["kubernetes-pod-fields", ["tolerations"], [{ key: "node-role.kubernetes.io/master", operator: "Exists" }]],
+  ["kubernetes-cloud-identities", ["volumes"], [token("sts.amazonaws.com")]],
+  ["kubernetes-cloud-identities", ["volumes"], [token("project.svc.id.goog")]],
   ["kubernetes-pod-fields", ["priorityClassName"], "system-node-critical"],
   ["kubernetes-pod-fields", ["schedulerName"], "mine"],
   ["kubernetes-pod-fields", ["aFieldOfNextYear"], true],
 ];
+
+function token(audience: string): Value {
+  return {
+    name: "t",
+    projected: { sources: [{ serviceAccountToken: { path: "t", expirationSeconds: 3600, audience } }] },
+  };
+}
 
 const LISTS = ["containers", "initContainers", "ephemeralContainers"] as const;
 
@@ -184,6 +201,76 @@ describe("annotations, names and roles", () => {
       outcome(rule("kubernetes-apparmor"), "prod", podResource(pod, soundPodSpec(), { annotations: annotation }))
         .findings,
     ).toHaveLength(1);
+  });
+
+  const annotated = (name: string, annotations: Inputs) =>
+    outcome(rule(name), "prod", podResource(pod, soundPodSpec(), { annotations })).findings.length;
+
+  it.each([
+    [{ "k8s.v1.cni.cncf.io/networks": "host" }],
+    [{ "devices.nri.io/container.main": "- path: /dev/fuse" }],
+    [{ "io.katacontainers.config.hypervisor.kernel_params": "agent.debug_console" }],
+    [{ "sidecar.istio.io/userVolume": "[]" }],
+    [{ "sidecar.istio.io/proxyImage": "evil.example.com/proxy:1" }],
+    [{ "vault.hashicorp.com/agent-image": "evil.example.com/vault:1" }],
+    [{ "vault.hashicorp.com/agent-inject-command-a": "sh" }],
+    [{ "dapr.io/sidecar-image": "evil.example.com/daprd:1" }],
+    [{ "replicator.v1.mittwald.de/replicate-to": ".*" }],
+    [{ "tailscale.com/expose": "true" }],
+  ])("annotations do not reach the node or change what is added: %j", (annotations) => {
+    expect(annotated("kubernetes-annotations", annotations)).toBeGreaterThan(0);
+  });
+
+  it("usual annotations pass", () => {
+    const usual = {
+      ...{ "prometheus.io/scrape": "true", "checksum/config": "abc", "example.com/owner": "team-a" },
+      ...{ "sidecar.istio.io/inject": "false", "proxy.istio.io/config": "holdApplicationUntilProxyStarts: true" },
+      ...{ "vault.hashicorp.com/agent-inject": "true", "vault.hashicorp.com/agent-inject-secret-a": "secret/a" },
+      ...{ "linkerd.io/inject": "enabled", "config.linkerd.io/proxy-cpu-limit": "1", "dapr.io/app-id": "a" },
+      ...{ "kubernetes.io/egress-bandwidth": "10M", "tailscale.com/expose": "false" },
+    };
+    expect(annotated("kubernetes-annotations", usual)).toBe(0);
+    expect(annotated("kubernetes-cloud-identities", usual)).toBe(0);
+  });
+
+  it.each([
+    ["annotations", "eks.amazonaws.com/role-arn", "arn:aws:iam::123456789012:role/a"],
+    ["annotations", "iam.amazonaws.com/role", "a"],
+    ["annotations", "iam.gke.io/gcp-service-account", "a@b.iam.gserviceaccount.com"],
+    ["annotations", "azure.workload.identity/client-id", "00000000-0000-0000-0000-000000000001"],
+    ["labels", "azure.workload.identity/use", "true"],
+    ["annotations", "example.com/identity", "arn:aws-cn:iam::123456789012:role/a"],
+  ])("no object gets an identity of a cloud: %s %s", (map, key, value) => {
+    const account = (given: string) =>
+      outcome(
+        rule("kubernetes-cloud-identities"),
+        "prod",
+        resource("kubernetes:core/v1:ServiceAccount", { metadata: { namespace: "exai", [map]: { [key]: given } } }),
+      ).findings.length;
+    expect(account(value)).toBe(1);
+    expect(account("false")).toBe(0);
+  });
+
+  it("what a pod may ask of its node is limited to what the rules know", () => {
+    const asked = (more: Record<string, Value>) =>
+      outcome(rule("kubernetes-pod-fields"), "prod", podResource(pod, { ...soundPodSpec(), ...more })).findings.length;
+    expect(asked({ runtimeClassName: "kata-qemu" })).toBe(0);
+    expect(
+      asked({ resources: { limits: { cpu: "1", memory: "1Gi", "nvidia.com/gpu": 1, "hugepages-2Mi": "4Mi" } } }),
+    ).toBe(0);
+    expect(asked({ dnsConfig: { searches: ["a.svc.cluster.local"] } })).toBe(0);
+    expect(asked({ tolerations: [{ key: "dedicated", operator: "Equal", value: "batch" }] })).toBe(0);
+    expect(asked({ tolerations: [{ operator: "Exists" }] })).toBe(1);
+    expect(asked({ setHostnameAsFQDN: true, hostname: "a", subdomain: "b" })).toBe(0);
+    expect(asked({ setHostnameAsFQDN: true, hostname: "a".repeat(40), subdomain: "b" })).toBe(1);
+    expect(asked({ setHostnameAsFQDN: false })).toBe(0);
+  });
+
+  it("objects are not in the namespaces of the cluster", () => {
+    const object = (namespace: Value) => resource("kubernetes:core/v1:ConfigMap", { metadata: { namespace } });
+    const found = (namespace: Value) =>
+      outcome(rule("kubernetes-system-namespaces"), "prod", object(namespace)).findings.length;
+    expect([found("kube-system"), found("kube-public"), found("exai")]).toEqual([1, 1, 0]);
   });
 
   it("objects must not be in namespace default", () => {

@@ -3,6 +3,8 @@ import { type Inputs, type Resource } from "../../contract/graph.ts";
 import { RULES } from "../../policies/rules/index.ts";
 import { outcome, resource, soundPodSpec } from "./support.ts";
 
+// cspell:ignore csidrivers helmcharts runtimeclasses subjectaccessreviews
+
 const found = (name: string, ...resources: readonly Resource[]) => {
   const rule = RULES.find((candidate) => candidate.name === name);
   if (rule === undefined) throw new Error(name);
@@ -35,6 +37,13 @@ describe("permissions", () => {
     ["argoproj.io", ["rollouts"], ["create"]],
     ["gateway.envoyproxy.io", ["envoyproxies"], ["patch"]],
     ["security.openshift.io", ["securitycontextconstraints"], ["use"]],
+    ["helm.cattle.io", ["helmcharts"], ["create"]],
+    ["example.com", ["widgets"], ["patch"]],
+    ["node.k8s.io", ["runtimeclasses"], ["create"]],
+    ["storage.k8s.io", ["csidrivers"], ["create"]],
+    ["", ["serviceaccounts"], ["patch"]],
+    ["", ["persistentvolumeclaims"], ["deletecollection"]],
+    ["", ["nodes/log"], ["get"]],
     ["", ["*/exec"], ["create"]],
     ["*", ["secrets"], ["get"]],
     ["", ["secrets"], ["*"]],
@@ -49,6 +58,11 @@ describe("permissions", () => {
     [{ apiGroups: ["argoproj.io"], resources: ["rollouts"], verbs: ["get"] }],
     [{ apiGroups: ["gateway.envoyproxy.io"], resources: ["backendtrafficpolicies"], verbs: ["patch"] }],
     [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "update"] }],
+    [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update", "delete"] }],
+    [{ apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] }],
+    [{ apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] }],
+    [{ apiGroups: ["gateway.networking.k8s.io"], resources: ["httproutes"], verbs: ["patch"] }],
+    [{ apiGroups: ["example.com"], resources: ["widgets"], verbs: ["get", "list", "watch"] }],
   ])("%j give none", (rule) => {
     expect(found("kubernetes-rbac-powers", role(rule))).toEqual([]);
   });

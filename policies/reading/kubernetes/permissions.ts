@@ -1,6 +1,9 @@
 import type { Reader } from "../../model/reader.ts";
 import { all, any, type Truth } from "../../model/truth.ts";
 
+// cspell:ignore clienttrafficpolicies grpcroutes localsubjectaccessreviews selfsubjectaccessreviews
+// cspell:ignore selfsubjectreviews selfsubjectrulesreviews subjectaccessreviews tcproutes tokenreviews
+
 /** Permissions with which a subject gains others, or reads what is not its own. */
 interface Power {
   readonly group: string;
@@ -145,6 +148,73 @@ const POWERS: readonly Power[] = [
   },
   { group: "apiregistration.k8s.io", resources: ["apiservices"], verbs: CHANGE, gives: "answers for the API server" },
 ];
+
+const READ = ["get", "list", "watch"];
+
+/** What a subject may write without gaining anything: by API group, the resources; subresources by their full name. */
+const WRITABLE: Readonly<Record<string, readonly string[]>> = {
+  "": ["configmaps", "events", "persistentvolumeclaims", "pods", "pods/eviction"],
+  apps: ["deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale"],
+  "authentication.k8s.io": ["selfsubjectreviews", "tokenreviews"],
+  "authorization.k8s.io": [
+    "localsubjectaccessreviews",
+    "selfsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+    "subjectaccessreviews",
+  ],
+  autoscaling: ["horizontalpodautoscalers"],
+  batch: ["cronjobs", "jobs"],
+  "coordination.k8s.io": ["leases"],
+  "events.k8s.io": ["events"],
+  "gateway.envoyproxy.io": ["backendtrafficpolicies", "clienttrafficpolicies"],
+  "gateway.networking.k8s.io": [
+    "gateways/status",
+    "grpcroutes",
+    "grpcroutes/status",
+    "httproutes",
+    "httproutes/status",
+    "tcproutes",
+  ],
+  "monitoring.coreos.com": ["podmonitors", "prometheusrules", "servicemonitors"],
+  "networking.k8s.io": ["ingresses", "ingresses/status"],
+  policy: ["poddisruptionbudgets"],
+};
+/** Of {@link WRITABLE}, what holds data. */
+const DATA = ["persistentvolumeclaims"];
+/** Resources that show more than objects when they are read. */
+const TELLING = ["nodes/log"];
+
+/** Permissions of a rule that are neither a power nor understood to be harmless, as `verb resource.group`. */
+export function notUnderstood(rule: Reader): readonly string[] {
+  const texts = (key: string) =>
+    rule
+      .at(key)
+      .each()
+      .flatMap(({ text }) => (text === undefined || text.includes("*") ? [] : [text]));
+  return texts("apiGroups").flatMap((group) =>
+    texts("resources").flatMap((resource) =>
+      texts("verbs").flatMap((verb) =>
+        isUnderstoodPermission(group, resource, verb)
+          ? []
+          : [`${verb} ${group === "" ? resource : `${resource}.${group}`}`],
+      ),
+    ),
+  );
+}
+
+function isUnderstoodPermission(group: string, resource: string, verb: string): boolean {
+  if (group === "" && TELLING.includes(resource)) return false;
+  if (READ.includes(verb)) return true;
+  const isPower = POWERS.some(
+    (power) =>
+      power.group === group &&
+      (power.resources.includes(resource) || power.resources.includes("*")) &&
+      (power.verbs === undefined || power.verbs.includes(verb)),
+  );
+  if (isPower) return true; // It has a separate finding.
+  const deletes = verb === "delete" || verb === "deletecollection";
+  return WRITABLE[group]?.includes(resource) === true && !(deletes && DATA.includes(resource));
+}
 
 /** What a rule of a Role lets its subject do beyond reading its own objects: one entry for each power. */
 export function powersOf(rule: Reader): readonly { readonly holds: Truth; readonly gives: string }[] {

@@ -1,8 +1,10 @@
 import type { Rule } from "../../model/rule.ts";
 import { admissionWebhooks } from "./admission-webhooks.ts";
 import { allowPrivilegeEscalation } from "./allow-privilege-escalation.ts";
+import { annotations } from "./annotations.ts";
 import { appArmor } from "./app-armor.ts";
 import { kubernetesCapabilities } from "./capabilities.ts";
+import { cloudIdentities } from "./cloud-identities.ts";
 import { defaultNamespace } from "./default-namespace.ts";
 import { highUserId } from "./high-user-id.ts";
 import { kubernetesHostNamespaces } from "./host-namespaces.ts";
@@ -24,6 +26,7 @@ import { seLinux } from "./se-linux.ts";
 import { seccomp } from "./seccomp.ts";
 import { serviceAccountToken } from "./service-account-token.ts";
 import { sysctls } from "./sysctls.ts";
+import { systemNamespaces } from "./system-namespaces.ts";
 import { volumeTypes } from "./volume-types.ts";
 
 /** Rules about pods and Kubernetes objects: first the Pod Security Standards, profile restricted, then what goes beyond them. In the order of reports. */
@@ -33,6 +36,7 @@ export const KUBERNETES_RULES: readonly Rule[] = [
   kubernetesPrivileged,
   kubernetesCapabilities,
   podFields,
+  annotations,
   volumeTypes,
   hostPorts,
   hostProbes,
@@ -47,11 +51,13 @@ export const KUBERNETES_RULES: readonly Rule[] = [
   kubernetesReadOnlyRoot,
   resources,
   serviceAccountToken,
+  cloudIdentities,
   rbacWildcards,
   rbacPowers,
   rbacBindings,
   admissionWebhooks,
   persistentVolumes,
   highUserId,
+  systemNamespaces,
   defaultNamespace,
 ];
