@@ -153,7 +153,9 @@ export interface RestoreListData {
   readonly stack?: string;
   /** A restore in place that was killed. */
   readonly unfinished?: Unfinished;
-} /** `test`: how many checks and tests passed, failed and were skipped. */
+}
+
+/** `test`: how many checks and tests passed, failed and were skipped. */
 export interface TestData {
   readonly passed: number;
   readonly failed: number;
