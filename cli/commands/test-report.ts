@@ -60,8 +60,8 @@ function failuresOf({ name, status, message, assertionResults }: Report["testRes
   }));
 }
 
-/** The first lines of a reason that say something. */
+/** The first lines of a reason that say something; frames of packages do not. */
 export function firstLines(text: string): string {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !/^\s+at .*\/node_modules\//.test(line));
   return lines.slice(0, LINES).join("\n");
 }
