@@ -10,6 +10,7 @@ const LARGEST = 1_000_000;
 export function* decodedTexts(text: string, depth = DEPTH): Generator<string> {
   yield text;
   if (depth === 0 || text.length > LARGEST) return;
+  yield* turned(text); // Not decoded further: turned twice, a word is itself again.
   for (const inner of decodedOnce(text)) if (inner !== text) yield* decodedTexts(inner, depth - 1);
 }
 
@@ -26,7 +27,6 @@ function* decodedOnce(text: string): Generator<string> {
       .replace(/\\(?:u|x)([\da-f]{4}|[\da-f]{2})/gi, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)))
       .replaceAll(/\\(["/])/g, "$1");
   yield* unescaped(text);
-  yield* turned(text);
   // base64 of several lines, as the command prints it.
   const whole = /^[\w+/=\s-]+$/.test(text) && text.trim().includes("\n") ? [text.replaceAll(/\s+/g, "")] : [];
   for (const word of [...whole, ...text.matchAll(/[A-Za-z\d+/_-]{16,}={0,2}/g)].map(String)) {

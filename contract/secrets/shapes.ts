@@ -45,7 +45,7 @@ const SHAPES: readonly (readonly [name: string, pattern: RegExp])[] = [
   // `lin_api_…`, `napi_…_key_…`: the prefixes by which scanners of repositories know them.
   [
     "a key with a prefix",
-    /\b(?:[a-z\d]+_)*(?:api|key|sk|pat|phx|pcsk|tok|token|secret|oauth)_(?:[a-z\d]+_)*(?=(?:\D*\d){3})(?=\w*[a-z])[A-Za-z0-9]{24,}\b/,
+    /(?<![^\W_])(?:api|key|sk|pat|phx|pcsk|tok|token|secret|oauth)_(?:[a-z\d]+_)*(?=(?:[A-Za-z]*\d){3})(?=[A-Z\d]*[a-z])[A-Za-z0-9]{24,}\b/,
   ],
   // Payments and messages
   ["a Stripe key", /\b[rs]k_(?:live|test)_\w{16,}/],

@@ -11,9 +11,21 @@ export function refusalOf({ node }: SqlStatement): string | undefined {
     )
   )
     return "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
+  if (nodes.some(isLeakproof))
+    return "it makes a function leakproof, which Supabase does not permit: such a function gets rows before policies are applied";
   if (nodes.some((each) => "AlterExtensionContentsStmt" in each))
     return "it changes which objects belong to an extension, and so hides whose they are";
   return undefined;
+}
+
+function isLeakproof(node: Node): boolean {
+  const options =
+    "CreateFunctionStmt" in node
+      ? node.CreateFunctionStmt.options
+      : "AlterFunctionStmt" in node
+        ? node.AlterFunctionStmt.actions
+        : undefined;
+  return JSON.stringify(options ?? []).includes('"defname":"leakproof","arg":{"Boolean":{"boolval":true');
 }
 
 /** The roles and servers whose password a statement has. */

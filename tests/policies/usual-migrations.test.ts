@@ -232,6 +232,8 @@ grant execute on function public.bad_member() to anon;
 alter extension postgis add function public.bad_member();
 do $$ begin execute 'alter extension postgis add function ' || 'public.bad_member()'; end $$;
 create extension if not exists citext with schema extensions;
+create function public.bad_peek(t text) returns boolean language plpgsql immutable leakproof set search_path = '' as $$ begin raise notice '%', t; return true; end $$;
+alter function public.usual_peek(text) leakproof;
 `,
   );
   const all = Object.entries(found).flatMap(([rule, messages]) => messages.map((message) => `${rule} ${message}`));
@@ -241,6 +243,8 @@ create extension if not exists citext with schema extensions;
     /^rls-isolation public.bad_place: authenticated reads rows/,
     /^supabase-objects extensions.spatial_ref_sys: anon gets update/,
     /^migration-applies alter extension postgis add function .* hides whose they are/,
+    /^migration-applies create function public.bad_peek.* before policies are applied/,
+    /^migration-applies alter function public.usual_peek.* before policies are applied/,
     /^\S+ public.bad_member/,
     /^rls-enabled public.notes: /,
     /^grants-anon public.notes to anon: /,

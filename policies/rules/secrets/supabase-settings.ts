@@ -39,14 +39,14 @@ const CHECKS: readonly Check[] = [
   ],
   [
     "auth",
-    ({ site_url: url }) => url === undefined || url === "" || (typeof url === "string" && url.startsWith("https://")),
+    ({ site_url: url }) => url === undefined || url === "" || (typeof url === "string" && /^https:\/\//i.test(url)),
     "links in mails lead to an address without encryption",
     "set site_url to an https: address",
   ],
   [
     "auth",
     ({ uri_allow_list: list }) =>
-      list === undefined || !names(list).some((each) => /^(?:\*|https?:\/\/\*|http:)/.test(each)),
+      list === undefined || !names(list).some((each) => /^(?:\*|https?:\/\/\*|http:|javascript:|data:)/i.test(each)),
     "sign-in may redirect to any address, or to one without encryption, together with the tokens",
     "list the https: addresses of the application in uri_allow_list",
   ],
@@ -80,6 +80,12 @@ const CHECKS: readonly Check[] = [
     ({ password_min_length: least }) => least === undefined || Number(least) >= 8,
     "passwords of less than eight characters are taken",
     "set password_min_length to 8 or more",
+  ],
+  [
+    "auth",
+    ({ sms_test_otp: numbers }) => numbers === undefined || numbers === null || numbers === "",
+    "any reader of the settings can sign in with a number for tests",
+    "remove sms_test_otp",
   ],
   [
     "network",
