@@ -2,6 +2,8 @@ import type { Node } from "libpg-query";
 import { ranBy } from "../../contract/sql/ran.ts";
 import type { SqlStatement } from "../../contract/sql/statements.ts";
 
+// cspell:ignore boolval
+
 /** Why a statement is not run, although PostgreSQL would accept it from a superuser; undefined for others. */
 export function refusalOf({ node }: SqlStatement): string | undefined {
   const { nodes } = ranBy(node);
