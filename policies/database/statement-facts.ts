@@ -15,6 +15,8 @@ export function refusalOf({ node }: SqlStatement): string | undefined {
     return "it reads or writes a file of the server, or runs a program there, which Supabase does not permit";
   if (nodes.some(isLeakproof))
     return "it makes a function leakproof, which Supabase does not permit: such a function gets rows before policies are applied";
+  if (nodes.some((each) => "AlterSystemStmt" in each))
+    return "it changes the settings of the server for all databases, which Supabase does not permit";
   if (nodes.some((each) => "AlterExtensionContentsStmt" in each))
     return "it changes which objects belong to an extension, and so hides whose they are";
   return undefined;
