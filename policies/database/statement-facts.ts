@@ -2,8 +2,6 @@ import type { Node } from "libpg-query";
 import { ranBy } from "../../contract/sql/ran.ts";
 import type { SqlStatement } from "../../contract/sql/statements.ts";
 
-// cspell:ignore boolval
-
 /** Why a statement is not run, although PostgreSQL would accept it from a superuser; undefined for others. */
 export function refusalOf({ node }: SqlStatement): string | undefined {
   const { nodes } = ranBy(node);
@@ -22,6 +20,8 @@ export function refusalOf({ node }: SqlStatement): string | undefined {
   return undefined;
 }
 
+// cspell:ignore boolval Elem
+
 function isLeakproof(node: Node): boolean {
   const options =
     "CreateFunctionStmt" in node
@@ -29,7 +29,11 @@ function isLeakproof(node: Node): boolean {
       : "AlterFunctionStmt" in node
         ? node.AlterFunctionStmt.actions
         : undefined;
-  return JSON.stringify(options ?? []).includes('"defname":"leakproof","arg":{"Boolean":{"boolval":true');
+  return (options ?? []).some((option) => {
+    if (!("DefElem" in option)) return false;
+    const { defname, arg } = option.DefElem;
+    return defname === "leakproof" && arg !== undefined && "Boolean" in arg && arg.Boolean.boolval === true;
+  });
 }
 
 /** The roles and servers whose password a statement has. */
