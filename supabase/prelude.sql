@@ -265,6 +265,23 @@ as $$
 $$;
 revoke all on function vault.create_secret(text, text, text, uuid), vault.update_secret(uuid, text, text, text, uuid) from public;
 
+-- A webhook that is made in the dashboard is a trigger with this function. Outside of Supabase it sends nothing.
+create schema if not exists supabase_functions;
+grant usage on schema supabase_functions to anon, authenticated, service_role;
+create or replace function supabase_functions.http_request() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$$;
+revoke all on function supabase_functions.http_request() from public;
+grant execute on function supabase_functions.http_request() to anon, authenticated, service_role;
+
 create schema if not exists graphql_public;
 grant usage on schema graphql_public to anon, authenticated, service_role;
 
