@@ -32,7 +32,10 @@ export interface HealthCheck {
   readonly test: readonly string[];
   /** Seconds between two checks, and until the first. Each starts a process in the container. @default 15 */
   readonly intervalSeconds?: number;
-  /** Seconds until a check counts as failed. @default 3 */
+  /**
+   * Seconds until a check counts as failed. On a busy machine the start of its process alone takes seconds; how long the service may take to
+   * answer, the program decides itself. @default 10
+   */
   readonly timeoutSeconds?: number;
   /** Failures in a row until the container counts as unhealthy. @default 3 */
   readonly retries?: number;

@@ -40,7 +40,7 @@ export function containerArgs(
 ): docker.ContainerArgs {
   const {
     intervalSeconds: interval = 15,
-    timeoutSeconds: timeout = 3,
+    timeoutSeconds: timeout = 10,
     retries = 3,
     startPeriodSeconds: startPeriod = 30,
     ...check

@@ -123,7 +123,6 @@ export function envoyContainer(
     pids: 64,
     healthCheck: {
       test: ["CMD", "bash", "-c", readyCheck()],
-      timeoutSeconds: 2,
       startPeriodSeconds: 20,
     },
   };

@@ -114,7 +114,7 @@ function checkOf([form, ...words]: readonly string[]): readonly string[] {
 }
 
 /** How long one may take, in milliseconds; as long as Docker waits for it. */
-const CHECK_MS = 3000;
+const CHECK_MS = 10_000;
 
 /**
  * A container with the health that it has now. Docker checks it for the first time a whole interval after its start; until then
