@@ -107,7 +107,7 @@ create extension if not exists citext with schema extensions; create extension i
 create extension if not exists pg_stat_statements with schema extensions;
 alter role authenticated set statement_timeout = '8s'; alter role authenticator set pgrst.db_max_rows = '500'; notify pgrst, 'reload schema';
 select vault.create_secret('x', 'name', 'a description');
-create trigger "told" after insert or delete on "public"."notes" for each row execute function "supabase_functions"."http_request"('https://hooks.example.com/notes', 'POST', '{"Content-Type":"application/json"}', '{}', '1000');
+create trigger "send_notes" after insert or delete on "public"."notes" for each row execute function "supabase_functions"."http_request"('https://hooks.example.com/notes', 'POST', '{"Content-Type":"application/json"}', '{}', '1000');
 grant select on auth.users to service_role;
 `;
 
