@@ -33,8 +33,8 @@ export interface HealthCheck {
   /** Seconds between two checks, and until the first. Each starts a process in the container. @default 15 */
   readonly intervalSeconds?: number;
   /**
-   * Seconds until a check counts as failed. On a busy machine the start of its process alone takes seconds; how long the service may take to
-   * answer, the program decides itself. @default 10
+   * Seconds until a check counts as failed. On a busy machine the start of its process alone takes seconds, so a program that can limits the
+   * time of the answer itself. @default 10
    */
   readonly timeoutSeconds?: number;
   /** Failures in a row until the container counts as unhealthy. @default 3 */

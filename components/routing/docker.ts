@@ -131,5 +131,5 @@ export function envoyContainer(
 /** The image has no HTTP client, but its bash opens sockets. */
 function readyCheck(): string {
   const request = `GET ${OBSERVE_PATHS.ready} HTTP/1.1\\r\\nHost: router\\r\\nConnection: close\\r\\n\\r\\n`;
-  return `exec 3<>/dev/tcp/127.0.0.1/${String(OBSERVE_PORT)} && printf '${request}' >&3 && read -r answer <&3 && [[ $answer == *' 200 '* ]]`;
+  return `exec 3<>/dev/tcp/127.0.0.1/${String(OBSERVE_PORT)} && printf '${request}' >&3 && read -r -t 2 answer <&3 && [[ $answer == *' 200 '* ]]`;
 }

@@ -72,7 +72,7 @@ function* turned(text: string): Generator<string> {
   if (words.length === 0) return;
   yield words.map((word) => Array.from(word).reverse().join("")).join("\n");
   yield words
-    .map((word) => word.replaceAll(/[a-z]/gi, (letter) => byte(String(moved(letter.charCodeAt(0))), 10)))
+    .map((word) => word.replaceAll(/[a-z]/gi, (letter) => String.fromCharCode(moved(letter.charCodeAt(0)))))
     .join("\n");
 }
 

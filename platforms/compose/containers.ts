@@ -15,6 +15,8 @@ export interface RunningContainer {
   readonly health: string;
   /** Program and arguments of its health check; empty if there is none. */
   readonly check: readonly string[];
+  /** Milliseconds that Docker gives the check. */
+  readonly checkMs: number;
   /** Hash of the definition that Compose made it from; empty if the Pulumi engine made it. */
   readonly hash: string;
   /** Compose file that it was made from; empty if the Pulumi engine made it. */
@@ -28,12 +30,18 @@ export interface RunningContainer {
   readonly ports: readonly string[];
 }
 
+interface Healthcheck {
+  readonly Test?: readonly string[] | null;
+  /** Nanoseconds; absent or 0 for Docker's default. */
+  readonly Timeout?: number;
+}
+
 interface Inspected {
   Id: string;
   Name: string;
   Image: string;
   RestartCount: number;
-  Config: { Image: string; Labels: Record<string, string> | null; Healthcheck?: { Test?: string[] | null } };
+  Config: { Image: string; Labels: Record<string, string> | null; Healthcheck?: Healthcheck };
   State: { Status: string; ExitCode: number; StartedAt: string; Health?: { Status: string } };
   HostConfig: { PortBindings: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
 }
@@ -96,7 +104,7 @@ function containerOf(raw: Inspected): RunningContainer {
     imageId: raw.Image,
     state: raw.State.Status,
     health: raw.State.Health?.Status ?? "",
-    check: checkOf(raw.Config.Healthcheck?.Test ?? []),
+    ...checkOf(raw.Config.Healthcheck),
     hash: labels[LABELS.configHash] ?? "",
     composeFile: labels["com.docker.compose.project.config_files"] ?? "",
     restarts: raw.RestartCount,
@@ -108,13 +116,15 @@ function containerOf(raw: Inspected): RunningContainer {
   };
 }
 
-/** A health check in Docker's form as the program to run. */
-function checkOf([form, ...words]: readonly string[]): readonly string[] {
-  return form === "CMD-SHELL" ? ["/bin/sh", "-c", ...words] : form === "CMD" ? words : [];
-}
+/** Docker's time-out of a health check that sets none, in milliseconds. */
+const DEFAULT_CHECK_MS = 30_000;
 
-/** How long one may take, in milliseconds; as long as Docker waits for it. */
-const CHECK_MS = 10_000;
+/** A health check in Docker's form as the program to run, with its time-out. */
+function checkOf({ Test, Timeout = 0 }: Healthcheck = {}): Pick<RunningContainer, "check" | "checkMs"> {
+  const [form, ...words] = Test ?? [];
+  const check = form === "CMD-SHELL" ? ["/bin/sh", "-c", ...words] : form === "CMD" ? words : [];
+  return { check, checkMs: Timeout === 0 ? DEFAULT_CHECK_MS : Timeout / 1e6 };
+}
 
 /**
  * A container with the health that it has now. Docker checks it for the first time a whole interval after its start; until then
@@ -122,7 +132,9 @@ const CHECK_MS = 10_000;
  */
 export async function settled(container: RunningContainer): Promise<RunningContainer> {
   if (container.state !== "running" || container.health !== "starting") return container;
-  const { code } = await tryDocker(["exec", container.id, ...container.check], { timeoutMs: CHECK_MS });
+  const { code } = await tryDocker(["exec", container.id, ...container.check], {
+    timeoutMs: container.checkMs,
+  });
   return code === 0 ? { ...container, health: "healthy" } : container;
 }
 

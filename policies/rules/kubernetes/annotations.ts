@@ -29,7 +29,7 @@ export const annotations: ResourceRule = {
         yield judge(
           subject,
           value,
-          key === "*" ? value.isAbsent : does === undefined ? true : any(value.is("false", ""), not(value.isPresent)),
+          key === "*" ? value.isAbsent : does === undefined || any(value.is("false", ""), not(value.isPresent)),
           `annotation ${key} ${does ?? "is not known"}`,
           "remove the annotation",
         );

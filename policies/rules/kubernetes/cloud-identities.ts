@@ -29,9 +29,7 @@ export const cloudIdentities: ResourceRule = {
             value,
             key === "*"
               ? value.isAbsent
-              : isCloudIdentity(key, value.text)
-                ? any(value.is("false", ""), not(value.isPresent))
-                : true,
+              : !isCloudIdentity(key, value.text) || any(value.is("false", ""), not(value.isPresent)),
             `${map.slice(0, -1)} ${key} gives the pod an identity of a cloud, whose rights no rule judges`,
             `remove the ${map.slice(0, -1)}, or waive it with the rights of the identity as the reason`,
           );
