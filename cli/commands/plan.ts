@@ -19,6 +19,7 @@ import {
 } from "../../policies/report/model.ts";
 import { renderSarif } from "../../policies/report/sarif.ts";
 import { RULES } from "../../policies/rules/index.ts";
+import { keptGraph } from "../../synth/kept-graph.ts";
 import { loadProgram } from "../../synth/lazy.ts";
 import { stackFileSource } from "../../synth/stack-file.ts";
 import { resultOf, type Verb } from "../events.ts";
@@ -110,10 +111,13 @@ export async function planReports(
   const database = readDatabase(root, { signal: ended.signal });
   try {
     const exceptions = projectExceptions(root, now);
-    const { captureTraced } = await loadProgram();
     const reports: StackReport[] = [];
     for (const stack of stacks) {
-      const graph = withManifests(await captureTraced(stack, stackFileSource(root, stack, { defers: true })), root);
+      const captured = await keptGraph(root, stack, async () => {
+        const { captureTraced } = await loadProgram();
+        return captureTraced(stack, stackFileSource(root, stack, { defers: true }));
+      });
+      const graph = withManifests(captured, root);
       const project = compareProject(graph, environment);
       reports.push(withProject(judgeStack(RULES, graph, await database, exceptions), await project));
     }

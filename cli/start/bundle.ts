@@ -26,6 +26,13 @@ export const USED_OF_CLIENT = [
 /** Loaded from node_modules when a command needs them: they find their files by their own path, or are large and rarely used. */
 const EXTERNAL = /^(@pulumi|@grafana|@electric-sql|@supabase)\/|^(libpg-query|esbuild|pg-native)$/;
 
+/** The thread that reads the database: its source, how it is started, and its file of the bundle. */
+const THREAD = {
+  source: "policies/database/worker.ts",
+  started: 'new URL("./worker.ts", import.meta.url)',
+  bundled: "worker.js",
+} as const;
+
 /** Libraries for output, whose tables of Unicode take longer to evaluate than all else that `--help` needs. */
 const OUTPUT = /^(slice-ansi|string-width|wrap-ansi)$/;
 
@@ -69,8 +76,8 @@ const SOURCES = {
 } as const satisfies BuildOptions;
 
 /**
- * Builds the bundle of the present sources: `program.js` has the commands with their flags, `verbs.cjs` what they run, and
- * `shared.cjs` what both need. Several processes may build it at the same time.
+ * Builds the bundle of the present sources: `program.js` has the commands with their flags, `verbs.cjs` what they run,
+ * `shared.cjs` what both need, and `worker.js` the thread that reads the database. Several processes may build it at the same time.
  *
  * @throws Error if it cannot be built, for example in a read-only checkout or on a full disk
  */
@@ -83,7 +90,8 @@ export async function buildBundle(folder: string): Promise<void> {
     const deferred = await buildProgram(draft);
     await buildModules(draft, "shared.cjs", SHARED, []);
     await buildModules(draft, "verbs.cjs", deferred, [external(`../${basename(client)}/client.cjs`)]);
-    for (const file of ["program.js", "shared.cjs", "verbs.cjs"]) tabulate(join(draft, file));
+    await buildThread(draft);
+    for (const file of ["program.js", "shared.cjs", "verbs.cjs", THREAD.bundled]) tabulate(join(draft, file));
   });
   prune(cache);
 }
@@ -174,6 +182,21 @@ async function buildModules(draft: string, file: string, modules: readonly strin
   });
 }
 
+/** The thread that reads the database, which needs neither the commands nor their libraries. */
+async function buildThread(draft: string): Promise<void> {
+  await build({
+    ...SOURCES,
+    format: "esm",
+    packages: "external",
+    entryPoints: [join(ROOT, THREAD.source)],
+    outfile: join(draft, THREAD.bundled),
+    plugins: [located(draft)],
+    banner: {
+      js: 'import { pathToFileURL as __urlOf, fileURLToPath as __pathOf } from "node:url"; const __bundle = import.meta.url;',
+    },
+  });
+}
+
 /** An expression for a module of Node. */
 function builtin(path: string): string {
   return `process.getBuiltinModule(${JSON.stringify(path)})`;
@@ -255,7 +278,10 @@ function located(draft: string): Plugin {
     name: "located",
     setup: (plugin) => {
       plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => {
-        const text = readFileSync(path, "utf8");
+        const text = readFileSync(path, "utf8").replaceAll(
+          THREAD.started,
+          `new URL(${JSON.stringify(THREAD.bundled)}, __bundle)`,
+        );
         const url = `new URL(${JSON.stringify(relative(draft, path))}, __bundle)`;
         const constants = [
           text.includes("import.meta.url") ? `const __url = ${url}.href;` : "",

@@ -6,11 +6,14 @@ const SECRET = "1b47061264138c4ac30d75fd1eb44270";
 const OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
 const RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e";
 
+/** What stands for an unknown string. */
+const UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
 /** What stands for an unknown boolean, number, string, list, asset, archive or object. */
 const UNKNOWNS: ReadonlySet<unknown> = new Set([
+  UNKNOWN_TEXT,
   "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
   "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-  "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
   "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
   "030794c1-ac77-496b-92df-f27374a8bd58",
   "e48ece36-62e2-4504-bad9-02848725956a",
@@ -27,6 +30,22 @@ export function fromWire(properties: Readonly<Record<string, unknown>>): Inputs 
       .filter(([key, value]) => value !== undefined && !key.startsWith("__"))
       .map(([key, value]) => [key, valueOf(value, key)]),
   );
+}
+
+/** The inverse of {@link fromWire}: an unknown value has no path, which its place gives. */
+export function toWire(inputs: Inputs): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, wireOf(value)]));
+}
+
+function wireOf(value: Value): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Unknown) return UNKNOWN_TEXT;
+  if (value instanceof Secret) return { [SIGNATURE]: SECRET, value: wireOf(value.value) };
+  return isList(value) ? value.map(wireOf) : toWire(value);
+}
+
+function isList(value: object): value is readonly Value[] {
+  return Array.isArray(value);
 }
 
 function valueOf(wire: unknown, path: string): Value {

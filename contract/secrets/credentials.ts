@@ -26,15 +26,19 @@ interface Contents {
   readonly random: boolean;
 }
 
-/** What was found in long texts, such as files of configuration: each is a string of several resources. */
+/** What was found in texts: most are strings of several resources, and of each stack. */
 const FOUND = new Map<string, Contents>();
+
+/** Texts whose contents are remembered, which bounds the memory of a process that judges many stacks. */
+const MOST = 50_000;
 
 function inside(value: string): Contents {
   const known = FOUND.get(value);
   if (known !== undefined) return known;
   const reason = searched(value);
   const contents = { reason, random: reason === undefined && hasRandomWord(value) };
-  if (value.length >= 200) FOUND.set(value, contents);
+  if (FOUND.size === MOST) FOUND.clear();
+  FOUND.set(value, contents);
   return contents;
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { gunzipSync, inflateSync } from "node:zlib";
 
 const DEPTH = 3;
@@ -119,16 +120,11 @@ function readable(bytes: Buffer): string | undefined {
   return textOf(bytes);
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
 function textOf(bytes: Buffer): string | undefined {
   if (bytes.length < 8) return undefined;
   // UTF-16, as PowerShell encodes its commands.
   const wide = bytes.length % 2 === 0 && bytes.every((byte, index) => index % 2 === 0 || byte === 0);
-  try {
-    const text = wide ? bytes.toString("utf16le") : UTF8.decode(bytes);
-    return /^[\t\n\r\x20-\x7e\u00a0-\uffff]+$/.test(text) ? text : undefined;
-  } catch {
-    return undefined;
-  }
+  if (!wide && !isUtf8(bytes)) return undefined;
+  const text = bytes.toString(wide ? "utf16le" : "utf8");
+  return /^[\t\n\r\x20-\x7e\u00a0-\uffff]+$/.test(text) ? text : undefined;
 }

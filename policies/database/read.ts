@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UserError } from "../../contract/errors.ts";
-import { makeFolder } from "../../contract/machine/make-folder.ts";
+import { keep, readKept, ResultKey } from "../../contract/machine/kept-results.ts";
 import { readMigrations } from "../../contract/sql/files.ts";
 import { apply, type SqlFile } from "./apply.ts";
 import { BackupQueue } from "./backup-queue.ts";
@@ -16,7 +15,7 @@ import { readCatalog } from "./catalog.ts";
 import { disableEventTriggers } from "./event-triggers.ts";
 import { readOpenings, staffOpenings } from "./openings.ts";
 import { OwnerConstraints } from "./owner-constraints.ts";
-import { preinstalledFor, shapeOf, shapes } from "./pglite/extensions.ts";
+import { preinstalledFor } from "./pglite/extensions.ts";
 import { identifier, openPglite, openServer, USUAL_PATH, type Postgres } from "./postgres.ts";
 import type { Alternative, Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
@@ -67,7 +66,7 @@ export async function readDatabase(root: string, options: ReadOptions = {}): Pro
     if (earlier !== undefined) return { ...earlier, ...now, cached: true };
     const task = { prelude, migrations, seeds, buckets, url, limit: options.limit ?? STEP_LIMIT };
     const facts = await readInThread(task, options.signal);
-    if (file !== undefined) cacheFacts(file, facts);
+    if (file !== undefined) keep(file, JSON.stringify(facts));
     return { ...facts, ...now };
   } catch (error) {
     if (error instanceof UserError) return new Error(`${relative(root, error.where)} ${error.message}`);
@@ -278,54 +277,23 @@ function hashOf(
   seeds: readonly SqlFile[],
   buckets: readonly SeededBucket[],
 ): string {
-  const hash = createHash("sha256");
-  const add = (name: string, content: string | Buffer) =>
-    hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
-  for (const file of [...(prelude === undefined ? [] : [prelude]), ...migrations]) add(file.file, file.text);
-  add("seeds", JSON.stringify([seeds, buckets]));
+  const key = new ResultKey();
+  for (const { file, text } of [...(prelude === undefined ? [] : [prelude]), ...migrations]) key.add(file, text);
+  key.add("seeds", JSON.stringify([seeds, buckets]));
   const here = fileURLToPath(new URL(".", import.meta.url));
-  const folders = [
-    here,
-    join(here, "pglite"),
-    join(here, "rows"),
-    join(here, "../proof"),
-    join(here, "../../contract/sql"),
-  ];
-  for (const folder of folders)
-    for (const name of readdirSync(folder).sort())
-      if (name.endsWith(".ts")) add(name, readFileSync(join(folder, name)));
-  for (const name of shapes()) add(name, shapeOf(name));
+  for (const folder of ["database", "proof"]) key.addFolder(join(here, "..", folder));
+  key.addFolder(join(here, "../../contract/sql"), "contract/sql");
   for (const name of ["@electric-sql/pglite", "@electric-sql/pglite-prepopulatedfs", "libpg-query"]) {
     const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
-    if (existsSync(file)) add(name, readFileSync(file));
+    if (existsSync(file)) key.add(name, readFileSync(file));
   }
-  return hash.digest("hex").slice(0, 32);
-}
-
-/** By rename, so that a concurrent reader never sees an incomplete file. */
-function cacheFacts(file: string, facts: Database): void {
-  const temporary = `${file}.${process.pid}`;
-  try {
-    makeFolder(dirname(file));
-    writeFileSync(temporary, JSON.stringify(facts));
-    renameSync(temporary, file);
-  } catch {
-    tryToRemove(temporary); // a full disk creates the name without the content
-  }
-}
-
-function tryToRemove(file: string): void {
-  try {
-    rmSync(file, { force: true });
-  } catch {
-    // It cannot be written to either; the next plan makes its own.
-  }
+  return key.toString();
 }
 
 /** Undefined if the file is not there, cannot be read, or is not a complete result. */
 function cachedFacts(file: string): Database | undefined {
   try {
-    const facts = JSON.parse(readFileSync(file, "utf8")) as Partial<Database>;
+    const facts = JSON.parse(String(readKept(file))) as Partial<Database>;
     return Array.isArray(facts.tables) && Array.isArray(facts.probes) ? (facts as Database) : undefined;
   } catch {
     return undefined;

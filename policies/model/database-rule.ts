@@ -11,16 +11,16 @@ export function databaseRule(text: Text, check: DatabaseRule["check"]): Database
     onUnknown: "fail",
     ...text,
     scope: "database",
-    *check(database, context) {
+    *check(database) {
       const known = new Set<string>();
-      for (const verdict of check(database, context)) {
+      for (const verdict of check(database)) {
         if (verdict.outcome === "fail") known.add(`${verdict.place.object} ${verdict.message}`);
         yield verdict;
       }
       // What a migration does elsewhere is judged by the rules that are about rights.
       if (text.level === "mandatory" && !text.name.startsWith("migration-"))
         for (const { database: other, conditions, answer } of database.alternatives)
-          for (const verdict of check(other, context))
+          for (const verdict of check(other))
             if (verdict.outcome === "fail" && !known.has(`${verdict.place.object} ${verdict.message}`))
               yield { ...verdict, message: `${verdict.message}, where ${conditions.join(", or ")} is ${answer}` };
     },

@@ -1,6 +1,14 @@
 import type { Resource } from "../../contract/graph.ts";
 import type { Database } from "../database/facts.ts";
-import { subjectOf, type Level, type Place, type Rule, type StackContext, type Verdict } from "./rule.ts";
+import {
+  subjectOf,
+  type DatabaseRule,
+  type Level,
+  type Place,
+  type Rule,
+  type StackContext,
+  type Verdict,
+} from "./rule.ts";
 
 /** A violation. */
 export interface Finding {
@@ -65,7 +73,11 @@ export function evaluate(rules: readonly Rule[], context: StackContext, database
   });
 }
 
-function run(rule: Rule, context: StackContext, database: Database | Error): { verdicts: Verdict[]; skipped: number } {
+function run(
+  rule: Rule,
+  context: StackContext,
+  database: Database | Error,
+): { verdicts: readonly Verdict[]; skipped: number } {
   const all: readonly Resource[] = context.graph.resources;
   if (rule.scope === "resource") {
     const concerned = all.filter((resource) => rule.concerns(resource));
@@ -73,7 +85,18 @@ function run(rule: Rule, context: StackContext, database: Database | Error): { v
     return { verdicts, skipped: all.length - concerned.length };
   }
   if (rule.scope === "stack") return { verdicts: [...rule.check(context)], skipped: 0 };
-  return { verdicts: database instanceof Error ? [] : [...rule.check(database, context)], skipped: 0 };
+  return { verdicts: database instanceof Error ? [] : verdictsAbout(database, rule), skipped: 0 };
+}
+
+/** Verdicts about databases, which all stacks of a plan share. */
+const ABOUT = new WeakMap<Database, Map<DatabaseRule, readonly Verdict[]>>();
+
+function verdictsAbout(database: Database, rule: DatabaseRule): readonly Verdict[] {
+  const known = ABOUT.get(database) ?? new Map<DatabaseRule, readonly Verdict[]>();
+  ABOUT.set(database, known);
+  const verdicts = known.get(rule) ?? [...rule.check(database)];
+  known.set(rule, verdicts);
+  return verdicts;
 }
 
 /** The outcome of a rule's verdicts. An unknown one is a finding if the rule does not defer. */

@@ -76,7 +76,8 @@ export interface StackRule extends RuleBase {
 /** Judges the database after all migrations. */
 export interface DatabaseRule extends RuleBase {
   readonly scope: "database";
-  check(database: Database, context: StackContext): Iterable<Verdict>;
+  /** The verdicts depend on the database alone: each stack of a plan has the same ones. */
+  check(database: Database): Iterable<Verdict>;
 }
 
 export type Rule = ResourceRule | StackRule | DatabaseRule;

@@ -64,7 +64,8 @@ the CLI's exceptions ([ADR 0058](adr/0058-migrations-are-judged-as-the-cli-appli
 that the rows of the catalog show which statement wrote them; this gives the file and line of a finding. A statement that is not
 accepted is a finding of \`migration-applies\`, and the other rules judge the database without it. The
 results are cached under \`.exai/cache/plan\`, by a hash over all SQL files, the code that reads them and PGlite's version. A
-plan that uses cached results says so.
+plan that uses cached results says so. The graph of a stack is kept there too, by a hash over the program, its settings and what its
+providers read from the environment ([ADR 0098](adr/0098-graphs-of-unchanged-programs-are-kept.md)).
 
 ## Row-level security
 

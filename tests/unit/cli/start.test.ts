@@ -162,6 +162,14 @@ describe("the bundle", () => {
     expect(bundles()).toEqual(built);
   });
 
+  it("has the thread that reads the database", async () => {
+    const report = join(root, "report.json");
+    expect((await exai(root, ["plan", "local", "--format", "json", "--out", report])).code).toBe(0);
+    expect(JSON.parse(readFileSync(report, "utf8"))).toMatchObject({ stacks: [{ database: { cached: false } }] });
+    const verbs = readFileSync(join(root, ".exai/cache/cli", bundles()[0] ?? "", "verbs.cjs"), "utf8");
+    expect(/\.Worker\(new URL\("(.*?)", __bundle\)/.exec(verbs)?.[1]).toBe("worker.js");
+  });
+
   it("is replaced by the sources if it cannot be built", async () => {
     rmSync(join(root, ".exai"), { recursive: true });
     writeFileSync(join(root, ".exai"), "not a folder");
