@@ -12,8 +12,8 @@ const CHECKOUT = join(import.meta.dirname, "..");
 export const PROGRAM = {
   folders: ["components", "contract", "sdks/supabase/bin", "stacks", "synth"],
   files: ["node_modules/.package-lock.json", "supabase/prelude.sql"],
-  /** Variables of the environment that Pulumi's SDK and its providers read. */
-  variables: /^(?:PULUMI|KUBE|DOCKER|SUPABASE)/,
+  /** Variables of the environment that Pulumi's SDK and its providers read, without the one that a capture sets. */
+  variables: /^(?:PULUMI(?!_ERROR_OUTPUT_STRING$)|KUBE|DOCKER|SUPABASE)/,
 } as const;
 
 /** A graph as it is kept: values in the form of the engine's protocol, in which secret and unknown values differ from objects. */
