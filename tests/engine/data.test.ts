@@ -23,7 +23,7 @@ describe.skipIf(engineMissing())("the data of a local stack and the keys that op
   });
 
   afterAll(async () => {
-    await instance.exai(["down", "local", "--volumes", "--yes"], WITHOUT_GRAFANA);
+    await instance.remove();
     login.remove();
   });
 

@@ -67,7 +67,7 @@ describe.skipIf(engineMissing())("local by the Pulumi engine, on Docker", () => 
   });
 
   afterAll(async () => {
-    await instance.exai(["down", "local", "--volumes", "--yes"], { grafana: "false" });
+    await instance.remove();
     await docker(["image", "rm", "--force", release]);
     login.remove();
   });
