@@ -118,7 +118,8 @@ describe("a controller", () => {
   for (const hangs of [false, true]) {
     it(`that ${hangs ? "hangs" : "lives"}: a rollback from another terminal takes effect at once`, async () => {
       const before = readJournal(stack.home)?.machine.active ?? "blue";
-      const controller = start({ steps: [50, 100], holdSeconds: 60 });
+      const holdSeconds = 60;
+      const controller = start({ steps: [50, 100], holdSeconds });
       while (readJournal(stack.home)?.machine.state.name !== "shift") await sleep(20);
       await sleep(500);
       if (hangs) controller.signal("SIGSTOP");
@@ -138,8 +139,8 @@ describe("a controller", () => {
       process.stdout.write(
         `rollback with a controller that ${hangs ? "hangs" : "answers"}: ${flipped.toFixed(0)} ms\n`,
       );
-      // Seconds on a machine that does other things as well; the figure is printed.
-      expect(flipped).toBeLessThan(5000);
+      // It does not wait for the hold. The figure itself is printed: it depends on the machine.
+      expect(flipped).toBeLessThan((holdSeconds * 1000) / 2);
       expect(code).toBe(0);
       // The release is not out, or another controller has taken over.
       expect((await controller.ended()).code).toBe(hangs ? 3 : 1);

@@ -213,7 +213,8 @@ export function keyTests(world: ServerWorld): void {
       }
       const statuses = new Set((await Promise.all(guesses)).map(({ status }) => status));
       expect([...statuses].filter((status) => status !== 401 && status !== 503)).toEqual([]);
-      expect(Math.max(...known)).toBeLessThan(5000);
+      // Seconds on a busy machine; behind the guesses, a user would be refused or wait for all of them.
+      expect(Math.max(...known)).toBeLessThan(30_000);
       await world.restoreLimits();
     });
 
