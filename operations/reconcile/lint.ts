@@ -151,7 +151,7 @@ async function lintOne(
     const held = new Map<string, number>();
     if (mode === "transaction") await client.query("begin");
     for (const statement of batch) {
-      const { line, text } = withoutComments(statement);
+      const { line, text } = fromFirstWord(statement);
       const began = performance.now();
       try {
         await client.query(text);
@@ -193,7 +193,7 @@ async function lintOne(
 }
 
 /** A statement from its first word on. */
-function withoutComments({ text, line }: SentStatement): SentStatement {
+function fromFirstWord({ text, line }: SentStatement): SentStatement {
   const [before = ""] = /^(\s|--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/)*/.exec(text) ?? [];
   return { text: text.slice(before.length), line: line + before.split("\n").length - 1 };
 }
