@@ -1,6 +1,6 @@
 import pg from "pg";
 import { UserError } from "../../contract/errors.ts";
-import { command, fix, onStack } from "../../contract/fix.ts";
+import { command, fix, onStack, type Fix } from "../../contract/fix.ts";
 import { userName } from "../../contract/machine/user.ts";
 import { apiKeyHash, apiKeyPrefix, isApiKey, newApiKey, type ApiKeyScope } from "../../contract/secrets/api-key.ts";
 import { withClient } from "../migrations/client.ts";
@@ -24,17 +24,15 @@ export interface ApiKey {
   readonly revokedAt?: string;
 }
 
-/** The database of a stack. */
-export interface KeyDatabase {
-  /** Connection string of the owner. */
-  readonly url: string;
+interface OnStack {
   /** Name of the stack; absent for `local`. */
   readonly stack?: string;
 }
 
-interface OnStack {
-  /** Name of the stack; absent for `local`. */
-  readonly stack?: string;
+/** The database of a stack. */
+export interface KeyDatabase extends OnStack {
+  /** Connection string of the owner. */
+  readonly url: string;
 }
 
 export interface ApiKeyCreated extends OnStack {
@@ -164,8 +162,14 @@ async function connected<Result>(database: KeyDatabase, work: (client: pg.Client
       );
     if (cause instanceof pg.DatabaseError && !/^(08|28|3D|53|57P)/.test(cause.code ?? "")) throw cause;
     const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
-    throw new UserError("unavailable", parsed.display, `does not answer: ${reason}`, fix`${command("up")}`, { cause });
+    throw new UserError("unavailable", parsed.display, `does not answer: ${reason}`, answersAgain(database), { cause });
   }
+}
+
+/** What makes a database answer. No command starts a hosted one. */
+function answersAgain({ stack }: KeyDatabase): Fix {
+  if (stack === undefined) return fix`${command("up")}`;
+  return fix`check exai:databaseUrl of Pulumi.${stack}.yaml, and in Supabase's dashboard whether the project is paused`;
 }
 
 /** What users see of it in their own audit log. */
