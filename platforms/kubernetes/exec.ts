@@ -15,6 +15,8 @@ export function kubectlExec(settings: Settings, slot: Slot, { command, terminal 
       ...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig.replace(/^~(?=\/)/, homedir())]),
       ...(kubeContext === undefined ? [] : ["--context", kubeContext]),
       ...["--namespace", instance, "exec", "--stdin", ...(terminal ? ["--tty"] : [])],
+      // A slot that is scaled to zero has no pod, and kubectl would wait a minute for one.
+      "--pod-running-timeout=10s",
       ...[`deployment/${slotHost(slot)}`, "--container", "server", "--", ...command],
     ],
     install: fix`install kubectl: https://kubernetes.io/docs/tasks/tools/ (on Debian: sudo apt-get install kubernetes-client)`,

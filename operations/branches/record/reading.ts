@@ -8,6 +8,12 @@ import type { Session } from "../../session.ts";
 /** How long a program may take to end after it was asked to, milliseconds. */
 const END_MS = 10_000;
 
+/** What kubectl adds to what the program said. */
+const ENDED = /^command terminated with exit code \d+$/;
+
+/** What kubectl says of a Deployment without pods, such as that of a drained slot. */
+const NO_POD = /timed out waiting for the condition/;
+
 /** What the program of {@link RECORDING} writes in one slot. It ends at the latest with this process, which holds its standard input. */
 export class Reading {
   readonly slot: Slot;
@@ -41,8 +47,9 @@ export class Reading {
 
   /** Why it recorded nothing, or ended early. */
   get problem(): string {
-    const said = this.#problem.trim().split("\n").at(-1)?.trim() ?? "";
-    return said === "" ? "the program ended early" : said;
+    const lines = this.#problem.split("\n").map((line) => line.trim());
+    const said = lines.findLast((line) => line !== "" && !ENDED.test(line)) ?? "the program ended early";
+    return NO_POD.test(said) ? "it has no pod that runs" : said;
   }
 
   /** Ends the recording. What was recorded until now still comes. */

@@ -72,6 +72,6 @@ it("runs a command in a slot of a cluster by kubectl, in the stack's namespace",
   const overrides = { kubeContext: "here", kubeconfig: "/k" };
   const { settings } = declaredStack("staging", overrides);
   expect(kubectlExec(settings, "green", { command: ["ls", "-l"], terminal: false }).args.join(" ")).toBe(
-    `--kubeconfig /k --context here --namespace ${settings.instance} exec --stdin deployment/server-green --container server -- ls -l`,
+    `--kubeconfig /k --context here --namespace ${settings.instance} exec --stdin --pod-running-timeout=10s deployment/server-green --container server -- ls -l`,
   );
 });
