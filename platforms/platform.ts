@@ -133,6 +133,8 @@ export interface Database {
   readonly guard: ReleaseGuard;
   /** How its migrations wait for locks. */
   readonly locks: LockWait;
+  /** Gives it what supabase/prelude.sql has gained; absent where Supabase brings that, or the user names the database. */
+  readonly prelude?: () => Operation<void>;
   /** Runs work that changes the database, while nothing else changes the stack. */
   readonly exclusively: <Event, Result>(
     verb: string,

@@ -3,6 +3,8 @@
 --
 -- Not a migration: Supabase itself brings all of this. The local image runs it on its first start, and the policy
 -- rules and tests run it before they apply the migrations. It may run again: everything is made only where missing.
+-- A local database that is older than this file gets what it lacks at the next `up`. Of the grants, only those run whose
+-- object was missing, so a new object has its own grants; a new column is an `alter table … add column if not exists`.
 
 do $$
 declare

@@ -215,15 +215,20 @@ export async function readLedger(
     return new Map(history.rows.map((row) => [row.version, row]));
   };
   return withClient(database, read, { seconds }).catch((cause: unknown) => {
-    throw unreachable(database, cause instanceof Error ? cause.message || cause.name : String(cause), cause);
+    throw unreachable(database, cause);
   });
 }
 
-function unreachable(database: DatabaseUrl, reason: string, cause: unknown): UserError {
+/** The error of a database that could not be read. */
+export function unreachable(database: DatabaseUrl, cause: unknown, reason = reasonOf(cause)): UserError {
   const problem = `cannot be read: ${reason}`;
   return new UserError("unavailable", database.display, problem, fix`${command("up")}, then check the database's URL`, {
     cause,
   });
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message || cause.name : String(cause);
 }
 
 /** Whether PostgreSQL gave up the wait for a lock. */
@@ -256,7 +261,7 @@ function explain(error: unknown, database: DatabaseUrl, current: string | undefi
       fix`correct the file, then ${command("migrate apply")}`,
       { cause: error },
     );
-  if (error.code === "LegacyDbConnectError") return unreachable(database, firstLine(error.message), error);
+  if (error.code === "LegacyDbConnectError") return unreachable(database, error, firstLine(error.message));
   return new UserError(
     "failed",
     database.display,

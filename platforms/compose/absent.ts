@@ -4,11 +4,14 @@ import type { StateResource } from "../pulumi/engine.ts";
 
 const CONTAINER = "docker:index/container:Container";
 
+/** Type of a volume in the engine's state. Its identifier is its name. */
+export const VOLUME = "docker:index/volume:Volume";
+
 /** Kinds of resources of the Docker provider, and the command that lists the identifiers of those that exist. */
 const LISTS: Readonly<Record<string, readonly string[]>> = {
   [CONTAINER]: ["ps", "--all", "--no-trunc", "--quiet"],
   "docker:index/network:Network": ["network", "ls", "--no-trunc", "--quiet"],
-  "docker:index/volume:Volume": ["volume", "ls", "--quiet"],
+  [VOLUME]: ["volume", "ls", "--quiet"],
 };
 
 /**

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { CARRIER, LABELS } from "../../contract/labels.ts";
 import { docker, DockerError, tryDocker } from "../../operations/docker/cli.ts";
 
@@ -81,6 +83,20 @@ export async function containersOf(
         .map((container) => [container.component, container]),
     );
   }
+}
+
+/**
+ * The folder of another checkout whose Compose file a container was made from; undefined if there is none. Where nothing is left at
+ * the old place, the folder was moved or deleted.
+ */
+export function otherCheckout(
+  containers: ReadonlyMap<string, RunningContainer>,
+  home: string,
+): { readonly container: string; readonly home: string } | undefined {
+  for (const { name, composeFile } of containers.values())
+    if (composeFile !== "" && dirname(composeFile) !== home && existsSync(composeFile))
+      return { container: name, home: dirname(composeFile) };
+  return undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { UserError } from "../../contract/errors.ts";
 import { BACKUPS_KEY, generatedName } from "../../contract/engine/names.ts";
 import { command, fix } from "../../contract/fix.ts";
 import { LOCAL_IMAGES } from "../../contract/images.ts";
+import { applyPrelude } from "../../operations/migrations/prelude.ts";
 import { verifiedUrl } from "../../operations/migrations/url.ts";
 import type { RestorePlace } from "../../operations/restore/scratch.ts";
 import { environmentUrl } from "../database-url.ts";
@@ -14,11 +15,15 @@ import { localDatabaseUrl, placeOf } from "./project.ts";
 
 /** The database of a local stack, or the one that the user names. */
 export function databaseOf(stack: DockerStack, { url, signal }: DatabaseOptions): Database {
+  const own = localDatabaseUrl(stack);
   const given = url ?? environmentUrl();
+  const locks = lockWaitOf(stack.settings);
   return {
-    url: given === undefined ? localDatabaseUrl(stack) : verifiedUrl(given),
+    ...(given === undefined
+      ? { url: own, prelude: () => applyPrelude(own, { signal, locks }) }
+      : { url: verifiedUrl(given) }),
     guard: localGuard(stack, signal),
-    locks: lockWaitOf(stack.settings),
+    locks,
     exclusively: (verb, work) => withStackLock(placeOf(stack), verb, work),
   };
 }

@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { UserError } from "../../contract/errors.ts";
 import type { Operation, ProgressEvent } from "../../contract/events.ts";
 import { command, fix } from "../../contract/fix.ts";
@@ -9,7 +9,7 @@ import { dropAllScratch } from "../../operations/restore/scratch.ts";
 import type { DownOptions } from "../platform.ts";
 import type { ComposeDown } from "../results.ts";
 import { branchesVolume } from "./branches/container.ts";
-import { containerIds, containersOf, type RunningContainer } from "./containers.ts";
+import { containerIds, containersOf, otherCheckout, type RunningContainer } from "./containers.ts";
 import { homeEntries, removeHome } from "./home.ts";
 import { KNOWN_SECRETS, dockerProject, type DockerStack } from "./project.ts";
 
@@ -17,15 +17,16 @@ import { KNOWN_SECRETS, dockerProject, type DockerStack } from "./project.ts";
 export async function* composeDown(stack: DockerStack, { volumes, confirm }: DownOptions): Operation<ComposeDown> {
   const { settings, home, compose, composePath } = await dockerProject(stack, KNOWN_SECRETS);
   const { instance } = settings;
-  const containers = [...(await containersOf(instance)).values()];
+  const running = await containersOf(instance);
   const owned = volumes ? await ownedVolumes([...compose.volumes, branchesVolume(instance)], instance) : [];
   if (volumes) {
-    refuseOtherHome(containers, composePath);
+    refuseOtherHome(running, home);
     await confirm?.({ name: instance, data: true, volumes: owned, home, files: homeEntries(home, instance).own });
   }
 
   // Restored servers use the volume of the backups.
   await dropAllScratch(instance);
+  const containers = [...running.values()];
   // The router stops first, so that it sends no user to a server that is stopping.
   containers.sort((a, b) => Number(b.component === "router") - Number(a.component === "router"));
   for (const { component } of containers)
@@ -95,14 +96,13 @@ async function removeVolumes(names: readonly string[]): Promise<void> {
 }
 
 /** Another home with the same instance name has other passwords for the same volumes. @throws UserError */
-function refuseOtherHome(containers: readonly RunningContainer[], composePath: string): void {
-  const other = containers.find(({ composeFile }) => composeFile !== "" && composeFile !== composePath);
+function refuseOtherHome(containers: ReadonlyMap<string, RunningContainer>, home: string): void {
+  const other = otherCheckout(containers, home);
   if (other === undefined) return;
-  const home = dirname(other.composeFile);
   throw new UserError(
     "state-conflict",
-    other.name,
-    `was made from ${other.composeFile}, not from ${composePath}: its data is not that of this folder`,
-    fix`${command(`down --volumes --set homeDirectory=${home}`)}`,
+    other.container,
+    `was made from ${other.home}, not from ${home}: its data is not that of this folder`,
+    fix`${command(`down --volumes --set homeDirectory=${other.home}`)}`,
   );
 }

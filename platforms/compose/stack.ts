@@ -11,7 +11,7 @@ import type { UpResult } from "../results.ts";
 import { loadEngine } from "../pulumi/lazy.ts";
 import { FolderRecords } from "../../operations/branches/records.ts";
 import { BranchStore } from "../../operations/branches/store.ts";
-import { absentFromDocker } from "./absent.ts";
+import { absentFromDocker, VOLUME } from "./absent.ts";
 import { FileAuditStore } from "./audit-file.ts";
 import { DockerBranchHost } from "./branches/host.ts";
 import { removeBranches } from "./branches/container.ts";
@@ -21,6 +21,7 @@ import { homeEntries } from "./home.ts";
 import { engineTarget } from "./project.ts";
 import { FileRotationStore } from "./jwt-keys.ts";
 import { composeLogs } from "./inspect/logs.ts";
+import { refuseLostSecrets } from "./lost-secrets.ts";
 import { madeByEngine, refuseOtherMaker } from "./maker.ts";
 import { composePreview } from "./inspect/preview.ts";
 import { KNOWN_SECRETS, dockerProject, dockerStack, placeOf, type DockerStack } from "./project.ts";
@@ -112,7 +113,11 @@ function runsRollouts(stack: DockerStack): RunsRollouts {
 async function* upByEngine(stack: DockerStack, signal: AbortSignal): Operation<UpResult> {
   return yield* (await loadEngine()).engineUp(engineTarget(stack), {
     prepare: () => provideImages(stack, signal),
-    absent: async (resources) => absentFromDocker(resources, await drainedSlots(stack.home)),
+    absent: async (resources) => {
+      const inState = resources.filter(({ type }) => type === VOLUME).map(({ id }) => id);
+      await refuseLostSecrets(stack, inState);
+      return absentFromDocker(resources, await drainedSlots(stack.home));
+    },
     finish: () => migrateLocal(stack, signal),
     signal,
   });

@@ -9,6 +9,7 @@ import { ensureRoutes } from "../../contract/envoy/seed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { waitForDatabase } from "../../operations/migrations/client.ts";
 import { lockWaitOf } from "../../operations/migrations/locks.ts";
+import { applyPrelude } from "../../operations/migrations/prelude.ts";
 import { databaseUrl } from "../../operations/migrations/url.ts";
 import { applyPending, type ApplyPendingResult } from "../../operations/schema/apply.ts";
 import { prepareMachine, readyFor } from "../machine/prepare.ts";
@@ -25,6 +26,7 @@ import {
 import { refuseTakenPorts } from "./ports.ts";
 import { recordOverrides, shownOverrides } from "./recorded.ts";
 import { containersOf } from "./containers.ts";
+import { explainedLogin, refuseLostSecrets } from "./lost-secrets.ts";
 import { localGuard } from "./rollout/release-guard.ts";
 
 /**
@@ -33,6 +35,7 @@ import { localGuard } from "./rollout/release-guard.ts";
  */
 export async function* composeUp(stack: DockerStack, signal: AbortSignal): Operation<ComposeUp> {
   const begun = Date.now();
+  await refuseLostSecrets(stack); // before the program makes new ones
   let project = yield* timed("synthesize", "run the program", () => dockerProject(stack));
   await refuseTakenPorts(project.settings);
   yield* keepOverrides(stack);
@@ -96,10 +99,13 @@ function* keepOverrides({ declared, recorded, state }: DockerStack): Generator<N
 export async function* migrateLocal(stack: DockerStack, signal: AbortSignal): Operation<ApplyPendingResult> {
   const url = localDatabaseUrl(stack);
   await waitForDatabase(databaseUrl(url), signal);
-  return yield* applyPending(url, {
-    ...{ signal, guard: localGuard(stack, signal), locks: lockWaitOf(stack.settings) },
-    contract: "leave",
-  });
+  const locks = lockWaitOf(stack.settings);
+  try {
+    yield* applyPrelude(url, { signal, locks });
+    return yield* applyPending(url, { signal, guard: localGuard(stack, signal), locks, contract: "leave" });
+  } catch (error) {
+    throw explainedLogin(stack, error);
+  }
 }
 
 /** The services that the stack can do without. @throws UserError if it needs one of the images */

@@ -55,10 +55,11 @@ another session held a lock too long.`,
       await run((signal) => {
         const opened = openStack(stack, flags.set);
         const work = async function* (): Verb {
-          const { url, guard, locks, exclusively } = await opened.database({ url: flags.url, signal });
-          return yield* exclusively("migrate apply", () =>
-            migrateApply(url, { signal, guard, locks, expand, outOfOrder }),
-          );
+          const { url, guard, locks, prelude, exclusively } = await opened.database({ url: flags.url, signal });
+          return yield* exclusively("migrate apply", async function* () {
+            if (prelude !== undefined) yield* prelude();
+            return yield* migrateApply(url, { signal, guard, locks, expand, outOfOrder });
+          });
         };
         return audited(opened.audit, { verb: "migrate apply", reason }, work(), signal);
       });

@@ -14,6 +14,7 @@ import type { ComposePreview, MigrationsPreview, ServicePreview } from "../../re
 import { difference, type ServiceChange } from "../apply.ts";
 import { containersOf, settled } from "../containers.ts";
 import { ownedVolumes } from "../down.ts";
+import { refuseLostSecrets } from "../lost-secrets.ts";
 import { refuseTakenPorts } from "../ports.ts";
 import {
   KNOWN_SECRETS,
@@ -28,6 +29,7 @@ import { isOptional } from "../up.ts";
 
 /** What `up` would change, by the comparison that `up` makes. Changes nothing, not even the stack's folder. */
 export async function* composePreview(stack: DockerStack, signal: AbortSignal): Operation<ComposePreview> {
+  await refuseLostSecrets(stack);
   const project = yield* timed("synthesize", "run the program", () => dockerProject(stack, KNOWN_SECRETS));
   await refuseTakenPorts(project.settings);
   const images = await imageChanges(project.compose.images, signal);

@@ -10,6 +10,7 @@ import type { CliEvent } from "../../../cli/events.ts";
 import type { PgtapResult } from "../../../operations/migrations/pgtap.ts";
 import { docker, tryDocker } from "../../../operations/docker/cli.ts";
 import { PROJECT_ROOT } from "../../../operations/images/paths.ts";
+import { applyPrelude } from "../../../operations/migrations/prelude.ts";
 import { applyMigrations, migrationStatus } from "../../../operations/migrations/apply.ts";
 import { migrationFiles } from "../../../contract/sql/files.ts";
 import { supabase } from "../../../operations/migrations/supabase.ts";
@@ -17,6 +18,8 @@ import { databaseUrl } from "../../../operations/migrations/url.ts";
 import { healthy, startPostgresStack, type PostgresStack } from "../../support/postgres-stack.ts";
 import { runOperation, runVerb as run } from "../../support/verbs.ts";
 import { parse } from "yaml";
+
+// cspell:ignore bname defaclacl
 
 let stack: PostgresStack;
 const count = migrationFiles(PROJECT_ROOT).length;
@@ -71,6 +74,60 @@ describe("migrations", () => {
     expect(states).toHaveLength(count);
     for (const { local, remote } of states) expect(remote).toBe(local);
     expect((await migrationStatus(stack.url)).every((migration) => migration.applied)).toBe(true);
+  });
+
+  describe("on a volume that is older than the prelude", () => {
+    const WEBHOOK = "supabase_functions.http_request()";
+    // Migrations have restricted what the prelude grants, and a database has data.
+    const kept = `select count(*) from auth.users;
+      select defaclobjtype, defaclacl from pg_default_acl order by 1;
+      select has_table_privilege('anon', 'storage.objects', 'insert')`;
+    const prelude = () => runOperation(applyPrelude(stack.url));
+    beforeAll(async () => {
+      await stack.sql(`insert into auth.users (id) values ('${USER}'); revoke all on storage.objects from anon;
+        drop schema supabase_functions cascade; drop table auth.mfa_factors; drop index storage.bname`);
+    });
+    afterAll(async () => {
+      await stack.sql(`delete from auth.users; grant all on storage.objects to anon`);
+    });
+
+    it("find what the prelude has gained, with its privileges, and leave the rest unchanged", async () => {
+      const before = await stack.sql(kept);
+      expect(before).toMatch(/^1\n/);
+      expect(before).not.toContain("anon=");
+      expect((await prelude()).events).toEqual([]);
+      expect(await stack.sql(kept)).toBe(before);
+      const can = (role: string) => `has_function_privilege('${role}', '${WEBHOOK}', 'execute')`;
+      expect(await stack.sql(`select ${can("anon")}, ${can("exai_monitor")}`)).toBe("t|f\n");
+      expect(await stack.sql("select relrowsecurity from pg_class where oid = 'auth.mfa_factors'::regclass")).toBe(
+        "t\n",
+      );
+      expect(await stack.sql("select to_regclass('storage.bname') is not null")).toBe("t\n");
+    });
+
+    it("are not touched by the same prelude a second time", async () => {
+      const version = `select xmin from pg_proc where oid = '${WEBHOOK}'::regprocedure`;
+      const before = await stack.sql(version);
+      await prelude();
+      expect(await stack.sql(version)).toBe(before);
+    });
+
+    it("are not given a part of it if a migration has made something else of a name, and a note says so", async () => {
+      await stack.sql(`alter database postgres reset exai.prelude; drop schema supabase_functions cascade;
+        create schema supabase_functions; create function ${WEBHOOK} returns integer return 1; drop table auth.mfa_factors`);
+      const { events } = await prelude();
+      expect(events).toMatchObject([
+        {
+          type: "note",
+          level: "warning",
+          message: expect.stringMatching(/line \d+: cannot change return type/) as string,
+        },
+      ]);
+      expect(await stack.sql("select to_regclass('auth.mfa_factors') is null")).toBe("t\n");
+      await stack.sql("drop schema supabase_functions cascade");
+      expect((await prelude()).events).toEqual([]);
+      expect(await stack.sql("select to_regclass('auth.mfa_factors') is null")).toBe("f\n");
+    });
   });
 
   describe("of another project", () => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -387,6 +387,30 @@ describe("./exai up on this machine", () => {
     expect(await madeByCompose(instance.name, "no-such-component")).toBeUndefined();
   });
 
+  it("refuses to take over the containers of another checkout, and data that its own password does not open", async () => {
+    const before = await ids();
+    const elsewhere = join(".exai", `${instance.name}-elsewhere`);
+    for (const verb of ["up", "preview"])
+      expect(await instance.exai([verb], { grafana: "false", homeDirectory: elsewhere })).toMatchObject({
+        code: 3,
+        stdout: expect.stringContaining(`is of the stack in ${instance.home}`) as string,
+      });
+    rmSync(join(PROJECT_ROOT, elsewhere), { recursive: true });
+
+    const password = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
+    const owner = { user: "postgres", database: "postgres", password: password["generated-postgres"] };
+    const client = new pg.Client({ host: "127.0.0.1", port: instance.ports.postgresPort, ...owner });
+    await client.connect();
+    await client.query("alter role postgres password 'that of another checkout'");
+    const refused = await instance.exai(["up"], { grafana: "false" });
+    await client.query(`alter role postgres password '${owner.password ?? ""}'`);
+    await client.end();
+    expect(refused.code, refused.stdout).toBe(3);
+    expect(refused.stdout).toContain(`volume ${instance.name}-postgres-data`);
+    expect(refused.stdout).toContain("was made with another password than that in");
+    expect(await ids()).toEqual(before);
+  });
+
   it("goes down and comes up again with its data, of which an upload that is half done is a part", async () => {
     const user = "00000000-0000-4000-8000-000000000001";
     const secrets = JSON.parse(readFileSync(join(instance.home, "secrets.json"), "utf8")) as Record<string, string>;
@@ -394,6 +418,8 @@ describe("./exai up on this machine", () => {
     const client = new pg.Client({ host: "127.0.0.1", port: instance.ports.postgresPort, ...owner });
     await client.connect();
     await client.query("insert into auth.users (id) values ($1)", [user]);
+    // As a volume that was made with an older prelude.
+    await client.query("drop schema supabase_functions cascade; alter database postgres reset exai.prelude");
     await client.end();
     const token = signToken(secrets["generated-jwt"] ?? "", { sub: user });
     const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: string) =>
@@ -420,9 +446,27 @@ describe("./exai up on this machine", () => {
     const rollback = await instance.exai(["rollback"]);
     expect(rollback.code).toBe(2);
     expect(rollback.stdout).toContain("is not up");
+
+    // As in a new checkout: its passwords would not open the data.
+    const path = join(instance.home, "secrets.json");
+    renameSync(path, `${path}.moved`);
+    for (const verb of ["up", "preview"]) {
+      const refused = await instance.exai([verb], { grafana: "false" });
+      expect(refused.code, refused.stdout).toBe(3);
+      expect(refused.stdout).toContain(`volumes ${instance.name}-postgres-data, ${instance.name}-postgres-backups`);
+      expect(refused.stdout).toContain(`have no passwords in ${path}`);
+    }
+    expect(existsSync(path)).toBe(false);
+    expect(await docker(["ps", "-aq", "--filter", `label=exai.instance=${instance.name}`])).toBe("");
+    renameSync(`${path}.moved`, path);
+
     const events = await up();
     expect(events.find((event) => event.id === "migrate")?.status).toBe("unchanged");
     // The whole file is read back from the store before this is answered.
     expect(await send("3", "def")).toBe("204 6");
+    const words = ["psql", "--set", `instance=${instance.name}`, "--set", `homeDirectory=${instance.home}`];
+    const found = "select count(*), to_regprocedure('supabase_functions.http_request()') is not null from auth.users";
+    const { stdout } = await runProgram(EXAI, [...words, "--", "-XqAt", "-c", found], { cwd: PROJECT_ROOT });
+    expect(stdout).toMatch(/^[1-9]\d*\|t$/m);
   });
 });
