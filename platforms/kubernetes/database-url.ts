@@ -27,7 +27,7 @@ export async function verifiedDatabase(declared: DeclaredStack, given?: string):
       "invalid-setting",
       "exai:databaseUrl",
       `is not set, and the database of stack ${name} is not part of the stack`,
-      `pulumi config set --secret --stack ${name} exai:databaseUrl   # asks for it; or ${DATABASE_URL_VARIABLE}, or --url`,
+      `pulumi config set --secret --stack ${name} exai:databaseUrl   # asks for it; or ${DATABASE_URL_VARIABLE}, or --url of migrate`,
     );
   return (await verifierOf(declared))(url);
 }

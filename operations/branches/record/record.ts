@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../../contract/errors.ts";
 import type { Operation } from "../../../contract/events.ts";
+import { command, fix, onStack } from "../../../contract/fix.ts";
 import { RECORDING } from "../../../contract/server.ts";
 import { SLOTS, type Slot } from "../../../contract/slots.ts";
 import type { Session } from "../../session.ts";
@@ -82,7 +83,7 @@ export async function* recordWorkload(options: RecordOptions): Operation<Workloa
   lines.onFull = stop;
   signal.addEventListener("abort", stop);
   try {
-    const recording = await begun(readings);
+    const recording = await begun(readings, stack);
     for (const reading of readings)
       if (!recording.includes(reading))
         yield { type: "note", level: "warning", message: `slot ${reading.slot} is not recorded: ${reading.problem}` };
@@ -126,7 +127,7 @@ export async function* recordWorkload(options: RecordOptions): Operation<Workloa
 }
 
 /** The readings whose server records. @throws UserError if none does */
-async function begun(readings: readonly Reading[]): Promise<readonly Reading[]> {
+async function begun(readings: readonly Reading[], stack: string | undefined): Promise<readonly Reading[]> {
   const begins = await Promise.all(readings.map(({ begun: begins }) => begins));
   const recording = readings.filter((_, index) => begins[index]);
   const [first] = readings;
@@ -136,7 +137,7 @@ async function begun(readings: readonly Reading[]): Promise<readonly Reading[]> 
     "unavailable",
     `slot ${first.slot}`,
     `is not recorded: ${first.problem}`,
-    `the server's image needs the program ${RECORDING.program}, and the server a database`,
+    fix`${command(onStack("status", stack))} shows whether it runs; its image needs the program ${RECORDING.program}, and its server a database`,
   );
 }
 
