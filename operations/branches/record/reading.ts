@@ -12,7 +12,7 @@ const END_MS = 10_000;
 const ENDED = /^command terminated with exit code \d+$/;
 
 /** What kubectl says of a Deployment without pods, such as that of a drained slot. */
-const NO_POD = /timed out waiting for the condition/;
+const NO_POD = "timed out waiting for the condition";
 
 /** What the program of {@link RECORDING} writes in one slot. It ends at the latest with this process, which holds its standard input. */
 export class Reading {
@@ -49,7 +49,7 @@ export class Reading {
   get problem(): string {
     const lines = this.#problem.split("\n").map((line) => line.trim());
     const said = lines.findLast((line) => line !== "" && !ENDED.test(line)) ?? "the program ended early";
-    return NO_POD.test(said) ? "it has no pod that runs" : said;
+    return said.includes(NO_POD) ? "it has no pod that runs" : said;
   }
 
   /** Ends the recording. What was recorded until now still comes. */
