@@ -104,6 +104,8 @@ describe("the CronJobs of this project", () => {
     [[...POD, "volumes", 1, "persistentVolumeClaim"], { claimName: "backup-repository", readOnly: true }],
     [[...POD, "volumes", 1, "persistentVolumeClaim"], { claimName: "other" }],
     [[...DUMP, "volumeMounts", 1, "readOnly"], true],
+    [[...DUMP, "resources", "limits", "memory"], "1Mi"],
+    [[...DUMP, "resources", "limits", "memory"], "100M"],
   ])("and not with %j %j", (path, value) => {
     expect(found("prod", "backup-jobs-run", "backups-daily", path, value)).not.toEqual([]);
   });
@@ -116,6 +118,7 @@ describe("the CronJobs of this project", () => {
     ],
     [[...POD, "tolerations"], [{ operator: "Exists" }]],
     [[...RUN, "backoffLimit"], 6],
+    [[...DUMP, "resources", "limits", "memory"], "512Mi"],
     [[...RUN, "activeDeadlineSeconds"], 3600],
     [
       [...DUMP, "command"],

@@ -43,4 +43,7 @@ it("a route does not copy requests, nor send them elsewhere", () => {
   expect(messages({ backendRefs: [backend({ group: "gateway.envoyproxy.io", kind: "Backend" })] })).toEqual([
     'the route sends requests to "Backend" "server", which is not a Service',
   ]);
+  expect(messages({ backendRefs: [backend({ namespace: "default" })] })).toEqual([
+    'the route sends requests to namespace "default"',
+  ]);
 });

@@ -22,6 +22,7 @@ const CONTAINER_FAULTS: readonly (readonly [name: string, path: Path, value: Val
   ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], false],
   ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], "true"],
   ["kubernetes-run-as-user", ["securityContext", "runAsUser"], 0],
+  ["kubernetes-run-as-user", ["securityContext", "runAsGroup"], 0],
   ["kubernetes-high-user-id", ["securityContext", "runAsUser"], 1000],
   ["kubernetes-privilege-escalation", ["securityContext", "allowPrivilegeEscalation"], true],
   ["kubernetes-privilege-escalation", ["securityContext", "allowPrivilegeEscalation"], undefined],
@@ -67,6 +68,10 @@ const LASTING_FAULTS: typeof CONTAINER_FAULTS = [
 
 const POD_FAULTS: typeof CONTAINER_FAULTS = [
   ["kubernetes-run-as-non-root", ["securityContext", "runAsNonRoot"], false],
+  ["kubernetes-run-as-user", ["securityContext", "runAsGroup"], 0],
+  ["kubernetes-run-as-user", ["securityContext", "fsGroup"], 0],
+  ["kubernetes-run-as-user", ["securityContext", "supplementalGroups"], [20001, 0]],
+  ["kubernetes-run-as-user", ["securityContext", "supplementalGroups"], [999]],
   ["kubernetes-run-as-user", ["securityContext", "runAsUser"], 0],
   ["kubernetes-seccomp", ["securityContext", "seccompProfile"], { type: "Unconfined" }],
   ["kubernetes-host-namespaces", ["hostNetwork"], true],

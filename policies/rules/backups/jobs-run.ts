@@ -7,11 +7,14 @@ import { backupJobs, type BackupJob } from "../../reading/backups/jobs.ts";
 import { declaredGap, engineOf } from "../../reading/backups/cron.ts";
 import { isSchedule } from "../../reading/backups/declared.ts";
 import { objectsOf } from "../../reading/kubernetes/objects.ts";
+import { quantity } from "../../reading/kubernetes/quantities.ts";
 import { schedulable, undisturbed } from "../../reading/kubernetes/scheduling.ts";
 
 /** Least time that a run gets, in seconds: a dump, its verification and the expiry of old ones. */
 const LEAST_SECONDS = 600;
 const DAY_SECONDS = 86_400;
+/** Least memory of a run, in bytes: `pg_dump` and `restic` hold an index of what is stored. */
+const LEAST_MEMORY = 128 * 2 ** 20;
 
 /** Variables that the program of the dumps reads; images/postgres/bin/exai-dump describes them. */
 const VARIABLES = [
@@ -33,7 +36,7 @@ export const jobsRun: StackRule = {
   documentation: `A CronJob with the right time may still make no backup. Checked are, for the CronJob of each enabled schedule:
 
 - that its Jobs start: \`suspend\`, \`parallelism\`, \`completions\`, \`managedBy\`, \`startingDeadlineSeconds\` of at least a minute, and a pod that an unknown cluster can place (no node labels apart from \`kubernetes.io/os\` and \`kubernetes.io/arch\`, no gates, no other scheduler, no more resources than a usual node has);
-- that a run has time and another attempt: \`activeDeadlineSeconds\` of at least ten minutes and less than the time between two runs, \`backoffLimit\` of at least 1, no probe or hook that ends it, no second container that keeps it from ending;
+- that a run has time, memory and another attempt: a memory limit of at least 128 MiB, \`activeDeadlineSeconds\` of at least ten minutes and less than the time between two runs, \`backoffLimit\` of at least 1, no probe or hook that ends it, no second container that keeps it from ending;
 - that a failed run can be looked at: \`failedJobsHistoryLimit\` of at least 1, \`ttlSecondsAfterFinished\` of at least a day;
 - that it is the backup: the command \`exai-postgres dump\`, the values of the schedule (name, kind, time, time zone, retention) in its environment, no variable that the program does not read, a repository that can be written, and claims and Secrets that the stack declares.`,
   references: [
@@ -74,6 +77,7 @@ function* answers(context: StackContext, job: BackupJob, declared: Reader): Gene
   const period = gap === undefined || gap instanceof Error ? 0 : gap.minutes * 60;
   yield* starts(cron, run, job.pod);
   yield* hasTime(run, job.pod, period);
+  yield* hasMemory(job.reader);
   yield* schedulable(job.pod, job.labels);
   yield* undisturbed(job.reader);
   yield* isTheBackup(context, job, declared);
@@ -127,6 +131,20 @@ function* hasTime(run: Reader, pod: Reader, period: number): Generator<Answer> {
     any(kept.isAbsent, kept.within(DAY_SECONDS, Infinity)),
     "a failed run and its log are deleted before anyone can read them",
     `set ttlSecondsAfterFinished to ${DAY_SECONDS} or more`,
+  );
+}
+
+/** The kernel kills what takes more than its limit, each time again. */
+function* hasMemory(container: Reader): Generator<Answer> {
+  const limit = container.at("resources", "limits", "memory");
+  yield answer(
+    limit,
+    any(
+      limit.isAbsent,
+      limit.test((value) => (quantity(value) ?? 0) >= LEAST_MEMORY),
+    ),
+    `a run is killed when it takes more memory than ${limit.shown}`,
+    "set resources.limits.memory to 128Mi or more",
   );
 }
 

@@ -11,7 +11,7 @@ export const gatewayRoutes: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "With `allowedRoutes.namespaces.from: All`, a user who can create an HTTPRoute in any namespace of the cluster can take over a path of the gateway's host name. `Same` is the default; `Selector` selects namespaces. A route sends requests to Services, and to nothing else: a filter that mirrors them sends the tokens of users to a second place, and an extension that no rule understands can do anything with them.",
+    "With `allowedRoutes.namespaces.from: All`, a user who can create an HTTPRoute in any namespace of the cluster can take over a path of the gateway's host name. `Same` is the default; `Selector` selects namespaces. A route sends requests to Services of its own namespace, and to nothing else: a filter that mirrors them sends the tokens of users to a second place, and an extension that no rule understands can do anything with them.",
   references: [{ standard: "Gateway API", item: "Security model: cross-namespace routing" }],
   notApplicable: onlyOnKubernetes,
   concerns: isObject("Gateway", "HTTPRoute", "GRPCRoute"),
@@ -49,7 +49,15 @@ function* route(subject: Subject): Generator<Verdict, void> {
         "remove the filter",
       );
     }
-    for (const backend of backends)
+    for (const backend of backends) {
+      const [namespace, own] = [backend.at("namespace"), subject.inputs.at("metadata", "namespace")];
+      yield judge(
+        subject,
+        namespace,
+        any(namespace.isAbsent, own.text === undefined ? own.isPresent : namespace.is(own.text)),
+        `the route sends requests to namespace ${namespace.shown}`,
+        "remove namespace, and send them to a Service of the stack",
+      );
       yield judge(
         subject,
         backend,
@@ -57,5 +65,6 @@ function* route(subject: Subject): Generator<Verdict, void> {
         `the route sends requests to ${backend.at("kind").shown} ${backend.at("name").shown}, which is not a Service`,
         "send them to a Service of the stack",
       );
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { Rule } from "../../model/rule.ts";
 import { billsOfMaterials } from "./bills-of-materials.ts";
 import { digests } from "./digests.ts";
+import { loadedCode } from "./loaded-code.ts";
 import { registries } from "./registries.ts";
 import { signatures } from "./signatures.ts";
 import { tags } from "./tags.ts";
@@ -14,4 +15,5 @@ export const SUPPLY_CHAIN_RULES: readonly Rule[] = [
   signatures,
   billsOfMaterials,
   visibleCommands,
+  loadedCode,
 ];
