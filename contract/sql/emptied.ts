@@ -44,6 +44,65 @@ export function emptied(node: Node, filled: Filled = () => false): readonly Empt
   return [];
 }
 
+/** A column of which a statement replaces the value of every row by values that do not come from the row. */
+export interface Overwritten {
+  /** With schema; `public` if the statement names none. */
+  readonly table: string;
+  readonly column: string;
+}
+
+/** The columns of which a statement overwrites every value, wherever inside of it. */
+export function overwrittenBy(node: Node, bodies?: Bodies, filled: Filled = () => false): readonly Overwritten[] {
+  return ranBy(node, bodies).nodes.flatMap((each) => {
+    if ("UpdateStmt" in each) {
+      const { relation, whereClause, targetList } = each.UpdateStmt;
+      const table = relationOf(relation);
+      return everyRow(whereClause, table, filled) ? replaced(table, targetList) : [];
+    }
+    if ("MergeStmt" in each) {
+      const { relation, joinCondition, mergeWhenClauses = [] } = each.MergeStmt;
+      const table = relationOf(relation);
+      return everyRow(joinCondition, table, filled)
+        ? mergeWhenClauses.flatMap((clause) =>
+            "MergeWhenClause" in clause &&
+            clause.MergeWhenClause.commandType === "CMD_UPDATE" &&
+            clause.MergeWhenClause.condition === undefined
+              ? replaced(table, clause.MergeWhenClause.targetList)
+              : [],
+          )
+        : [];
+    }
+    if (!("AlterTableStmt" in each)) return [];
+    const table = relationOf(each.AlterTableStmt.relation);
+    return (each.AlterTableStmt.cmds ?? []).flatMap((part) => {
+      if (!("AlterTableCmd" in part) || part.AlterTableCmd.subtype !== "AT_AlterColumnType") return [];
+      const { name = "", def } = part.AlterTableCmd;
+      const using = def !== undefined && "ColumnDef" in def ? def.ColumnDef.raw_default : undefined;
+      return using !== undefined && !readsRow(using) ? [{ table, column: name }] : [];
+    });
+  });
+}
+
+/** The columns that get values without a column in them. A default of the column is one of its own. */
+function replaced(table: string, targets: readonly Node[] = []): readonly Overwritten[] {
+  return targets.flatMap((target) => {
+    if (!("ResTarget" in target)) return [];
+    const { name = "", val, indirection } = target.ResTarget;
+    // A part of a value, such as an element of an array, leaves the others.
+    return val === undefined || indirection !== undefined || readsRow(val) ? [] : [{ table, column: name }];
+  });
+}
+
+/** Whether a value may be another one for each row, or comes from other rows. */
+function readsRow(value: Node): boolean {
+  let found = false;
+  visit(value, (key) => {
+    found ||= key === "ColumnRef" || key === "SetToDefault" || key === "SubLink";
+    return true;
+  });
+  return found;
+}
+
 /** Whether a condition holds for every row, or is the same for all of them. */
 function everyRow(where: Node | undefined, table: string, filled: Filled): boolean {
   if (where === undefined) return true;

@@ -9,6 +9,7 @@ import type { Opening, OpeningKind, StaffMark, Statement } from "./facts.ts";
 import { identifier, literal, type Postgres, type Row, USER_SCHEMAS } from "./postgres.ts";
 
 // Names of the catalog:
+// cspell:ignore fdwacl fdwname lanacl lanname srvacl srvname typacl prokind roleid
 // cspell:ignore paracl parname typnamespace typowner typtype aclexplode attrelid classid conrelid datacl defaclacl defaclnamespace defaclobjtype defaclrole deptype nspacl nspname nspowner objid objtype objtypes prosecdef proacl proowner puballtables pubname refclassid refobjid relacl relowner relrowsecurity rulename setconfig setdatabase setrole
 
 /** Settings that change no rights. */
@@ -18,6 +19,21 @@ const HARMLESS_SETTING =
 const DANGEROUS_SETTING = /^(row_security|role|session_authorization|session_replication_role|request\..*|pgrst\..*)$/i;
 /** Schemas that the API of a project may expose. */
 const API_SCHEMAS = /^\s*(public|graphql_public)(\s*,\s*(public|graphql_public))*\s*$/;
+
+/** The rights that roles may pass on, of every kind of object that has rights. */
+const GRANTABLE = `select a.name, a.xmin::text as xmin, pg_get_userbyid(x.grantee) as role, string_agg(lower(x.privilege_type), ', ' order by x.privilege_type) as privilege,
+    string_agg(lower(x.privilege_type) || a.part, ', ' order by x.privilege_type) as option
+  from (select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass as name, '' as part, c.relacl as acl, c.xmin from pg_class c
+    union all select 'table ' || t.attrelid::regclass, ' (' || quote_ident(t.attname) || ')', t.attacl, t.xmin from pg_attribute t
+    union all select case p.prokind when 'p' then 'procedure ' else 'function ' end || p.oid::regprocedure, '', p.proacl, p.xmin from pg_proc p
+    union all select 'schema ' || quote_ident(n.nspname), '', n.nspacl, n.xmin from pg_namespace n
+    union all select 'type ' || t.oid::regtype, '', t.typacl, t.xmin from pg_type t
+    union all select 'foreign server ' || quote_ident(s.srvname), '', s.srvacl, s.xmin from pg_foreign_server s
+    union all select 'foreign data wrapper ' || quote_ident(w.fdwname), '', w.fdwacl, w.xmin from pg_foreign_data_wrapper w
+    union all select 'language ' || quote_ident(l.lanname), '', l.lanacl, l.xmin from pg_language l
+    union all select 'database ' || quote_ident(d.datname), '', d.datacl, d.xmin from pg_database d where d.datname = current_database()) a, aclexplode(a.acl) x
+  where a.acl is not null and x.is_grantable and x.grantee <> 0 group by 1, a.xmin::text, 3, a.part
+  union all select 'role ' || quote_ident(pg_get_userbyid(m.roleid)), m.xmin::text, pg_get_userbyid(m.member), 'member', '' from pg_auth_members m where m.admin_option order by 1, 3, 4`;
 
 /** The ways to rights that a caller does not have, apart from tables, policies, views and functions that are called. */
 export async function readOpenings(
@@ -64,13 +80,15 @@ export async function readOpenings(
     );
   for (const row of await fresh(
     "w",
-    `select r.oid::text as oid, r.rulename as name, r.xmin::text as xmin, c.oid::regclass::text as table from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
-     where r.ev_type <> '1' and ${USER_SCHEMAS} and pg_get_ruledef(r.oid) !~* 'do instead nothing;?$' order by 2`,
+    `select r.oid::text as oid, r.rulename as name, r.xmin::text as xmin, c.oid::regclass::text as table, pg_get_ruledef(r.oid) ~* 'do instead nothing;?$' as drops from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
+     where r.ev_type <> '1' and ${USER_SCHEMAS} and (pg_get_ruledef(r.oid) !~* 'do instead nothing;?$' or (r.ev_type = '3' and c.relkind in ('r', 'p') and r.ev_qual::text = '<>')) order by 2`,
   ))
     add(
       "rule",
       row,
-      `rule ${text(row, "name")} of ${text(row, "table")} acts with the privileges of the table's owner`,
+      row.drops === true
+        ? `rule ${text(row, "name")} of ${text(row, "table")} drops every row that is inserted, and the statement succeeds`
+        : `rule ${text(row, "name")} of ${text(row, "table")} acts with the privileges of the table's owner`,
       `drop rule ${identifier(text(row, "name"))} on ${text(row, "table")};`,
     );
   for (const row of await openingEventTriggers(postgres, baseline, bodies))
@@ -169,6 +187,18 @@ export async function readOpenings(
         `${text(row, "role")} may create objects in ${text(row, "name")}`,
         `revoke create on ${text(row, "name")} from ${text(row, "role")};`,
       );
+  for (const row of await postgres.run(GRANTABLE)) {
+    const [role, privilege, option] = [text(row, "role"), text(row, "privilege"), text(row, "option")];
+    if (apiRoles.includes(role))
+      add(
+        "owner",
+        row,
+        `${role} may give ${privilege === "member" ? "membership of" : `${privilege} on`} ${text(row, "name")} to every other role`,
+        privilege === "member"
+          ? `revoke admin option for ${text(row, "name").replace(/^role /, "")} from ${role};`
+          : `revoke grant option for ${option} on ${text(row, "name")} from ${role};`,
+      );
+  }
   const [parameters] = await postgres.run("select to_regclass('pg_catalog.pg_parameter_acl') is not null as there");
   if (parameters?.there === true)
     for (const row of await postgres.run(

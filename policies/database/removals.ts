@@ -1,8 +1,8 @@
 import { PARKED_SCHEMA } from "../../contract/sql/parked.ts";
 import type { SqlStatement } from "../../contract/sql/statements.ts";
-import { emptiedBy } from "../../contract/sql/emptied.ts";
+import { emptiedBy, overwrittenBy } from "../../contract/sql/emptied.ts";
 import type { Node } from "libpg-query";
-import { bodiesOf, type Body } from "../../contract/sql/ran.ts";
+import { bodiesOf, ranBy, relationOf, type Body } from "../../contract/sql/ran.ts";
 import { literal, type Postgres, type Row, rowsAsJson } from "./postgres.ts";
 import { emptiedInTrial } from "./rows/trial.ts";
 
@@ -90,6 +90,10 @@ export class Removals {
     const emptied = [...(await this.#withReferring(statement.node)), ...this.#tried];
     this.#tried = [];
     const removed = new Set(emptied.filter((table) => this.#names.has(table)).map((table) => `every row of ${table}`));
+    for (const { table, column } of overwrittenBy(statement.node, this.#bodies, (...place) => this.#isFilled(...place)))
+      if (this.#earlier.has(`${table}\0${column}`)) removed.add(`every value of column ${table}.${column}`);
+    for (const table of unloggedBy(statement.node))
+      if (this.#names.has(table)) removed.add(`the write-ahead log of table ${table}`);
     const now = columnsOf(await rowsAsJson(this.#postgres, COLUMNS));
     const tables = tablesOf(now);
     for (const [key, type] of this.#earlier) {
@@ -109,9 +113,13 @@ export class Removals {
     return [...removed];
   }
 
+  #isFilled(table: string, column: string): boolean {
+    return this.#filled.has(`${table}\0${column}`);
+  }
+
   /** The tables that a statement empties, with those that refer to them if it cascades. */
   async #withReferring(node: Node): Promise<string[]> {
-    const emptied = emptiedBy(node, this.#bodies, (table, column) => this.#filled.has(`${table}\0${column}`));
+    const emptied = emptiedBy(node, this.#bodies, (...place) => this.#isFilled(...place));
     const names = emptied.map(({ table }) => table);
     const roots = emptied.filter(({ cascade }) => cascade).map(({ table }) => literal(table));
     if (roots.length === 0) return names;
@@ -123,6 +131,18 @@ export class Removals {
     );
     return [...names, ...rows.map((row) => String(row.table))];
   }
+}
+
+/** The tables that a statement takes out of the log: backups and replicas have them empty, and so has a server after a crash. */
+function unloggedBy(node: Node): readonly string[] {
+  return ranBy(node).nodes.flatMap((each) =>
+    "AlterTableStmt" in each &&
+    (each.AlterTableStmt.cmds ?? []).some(
+      (part) => "AlterTableCmd" in part && part.AlterTableCmd.subtype === "AT_SetUnLogged",
+    )
+      ? [relationOf(each.AlterTableStmt.relation)]
+      : [],
+  );
 }
 
 function columnsOf(rows: readonly Row[]): Map<string, string> {

@@ -144,6 +144,11 @@ update auth.users set raw_app_meta_data = raw_app_meta_data || jsonb_build_objec
 select vault.create_secret('${KEY}', 'provider');
 create function closed.sends() returns trigger language plpgsql set search_path = '' as $$ begin perform net.http_post(url := 'https://example.com', headers := '{"Authorization": "Bearer ${KEY}"}'); return null; end $$;
 insert into auth.users (id, email, raw_app_meta_data, raw_user_meta_data, encrypted_password) values (gen_random_uuid(), 'a@example.com', '{}', '{"role": "user"}', extensions.crypt('admin', extensions.gen_salt('bf')));
+grant select on public.notes to authenticated with grant option;
+grant update (title) on public.notes to authenticated with grant option;
+grant usage on schema public to anon with grant option;
+create role team nologin; grant team to authenticated with admin option;
+create rule unheard as on insert to public.folders do instead nothing;
 create function closed.makes() returns void language sql set search_path = '' as $$ update storage.buckets set public = id <> 'hidden' $$;
 `;
 
@@ -165,7 +170,7 @@ describe("what acts with other rights", () => {
   it("is found wherever it is", () => {
     expect(of("rls-definer-functions")).toEqual(["closed.everything()"]);
     expect(of("rls-triggers")).toEqual(["closed.copies()", "closed.keeps()", "closed.renames()"]);
-    expect(of("rls-rewrite-rules")).toEqual(["emptied"]);
+    expect(of("rls-rewrite-rules")).toEqual(["emptied", "unheard"]);
     expect(of("rls-claim-writers")).toEqual([
       "closed.asks(jsonb)",
       "closed.loops()",
@@ -183,7 +188,14 @@ describe("what acts with other rights", () => {
     expect(of("rls-write-checks")).toEqual(["public.papers policy changes"]);
     expect(of("owner-constraints")).toEqual(["public.papers"]);
     expect(of("supabase-objects")).toEqual(["auth.users", "function auth.uid()", "pg_authid", "table storage.objects"]);
-    expect(of("api-roles-own-nothing")).toEqual(["schema closed", "table public.profiles", "type public.mood"]);
+    expect(of("api-roles-own-nothing")).toEqual([
+      "role team",
+      "schema closed",
+      "schema public",
+      "table public.notes",
+      "table public.profiles",
+      "type public.mood",
+    ]);
     expect(of("role-passwords")).toEqual([
       "create function closed.sends() returns trigger language plpg",
       "create role partner login password '…'",
@@ -201,7 +213,7 @@ describe("what acts with other rights", () => {
     const lines = Object.fromEntries(found.map(({ rule, place }) => [rule, place.source?.line]));
     const line = (text: string) => OPEN.slice(0, OPEN.indexOf(text)).split("\n").length;
     expect(lines["rls-triggers"]).toBe(line("create trigger renames"));
-    expect(lines["rls-rewrite-rules"]).toBe(line("create rule emptied"));
+    expect(lines["rls-rewrite-rules"]).toBe(line("create rule unheard"));
   });
 
   it("is gone after the SQL of its fix, which PostgreSQL accepts", async () => {

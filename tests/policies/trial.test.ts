@@ -78,6 +78,32 @@ const SOME_ROWS = [
   "do $$ declare b record; begin for b in select id from books where status = 'draft' loop delete from books where id = b.id; end loop; end $$",
 ];
 
+/** What is overwritten for all rows, and how a statement does it. */
+const OVERWRITTEN: readonly (readonly [sql: string, ...columns: string[]])[] = [
+  ["update books set title = ''", "title"],
+  ["update books set title = null, pages = 0 where true", "title", "pages"],
+  ["update books set (title, pages) = ('', 0)", "title", "pages"],
+  ["update books set rating = random() where id = id", "rating"],
+  ["with done as (update books set meta = '{}' returning id) select count(*) from done", "meta"],
+  ["do $$ begin update books set status = 'draft'; end $$", "status"],
+  ["merge into books b using (select 1) s on true when matched then update set title = 'x'", "title"],
+  ["alter table reviews alter column email type text using ''", "email"],
+];
+
+/** Each row keeps its value, or gets one of its own. */
+const KEPT = [
+  "update books set title = lower(title)",
+  "update books set title = '' where title = 'none'",
+  "update books set rating = 0 where rating is null",
+  "update books set rating = r.stars from (select book_id, avg(stars) as stars from reviews group by 1) r where r.book_id = books.id",
+  "update books set tags[1] = 'x'",
+  "update books set title = default where id = 1",
+  "alter table books add column edition int; update books set edition = 1",
+  "alter table reviews alter column email type text using lower(email)",
+  "create table copies (id int, note text); update copies set note = ''",
+  "create function later() returns trigger language plpgsql as $$ begin update books set title = ''; return new; end $$",
+];
+
 describe("a deletion is tried on made-up rows", () => {
   let postgres: Postgres;
   beforeAll(async () => {
@@ -104,6 +130,24 @@ describe("a deletion is tried on made-up rows", () => {
 
   it.each(SOME_ROWS)("and leaves rows: %s", async (sql) => {
     expect(await removedBy(sql)).toEqual([]);
+  });
+
+  it.each(OVERWRITTEN)("a value of all rows is lost: %s", async (sql, ...columns) => {
+    expect(await removedBy(sql)).toEqual(
+      columns.map((column) => `every value of column public.${column === "email" ? "reviews" : "books"}.${column}`),
+    );
+  });
+
+  it.each(KEPT)("values stay: %s", async (sql) => {
+    expect(await removedBy(sql)).toEqual([]);
+  });
+
+  it("a table that is no longer logged loses its rows in a restore", async () => {
+    expect(await removedBy("alter table reviews set unlogged")).toEqual([
+      "the write-ahead log of table public.reviews",
+    ]);
+    expect(await removedBy("create unlogged table scratch (id int)")).toEqual([]);
+    expect(await removedBy("alter table reviews set logged")).toEqual([]);
   });
 
   it("and is undone", async () => {

@@ -115,6 +115,7 @@ grant select on auth.users to service_role;
 const DUMP = `create extension if not exists "pgsodium" with schema "pgsodium";
 create extension if not exists "pg_graphql" with schema "graphql";
 create extension if not exists "pgjwt" with schema "extensions";
+create extension if not exists hypopg with schema extensions; create extension if not exists index_advisor with schema extensions; create extension if not exists pgtap with schema extensions; create extension if not exists pg_stat_monitor;
 create extension if not exists pg_jsonschema with schema extensions; create extension if not exists http with schema extensions; create extension if not exists pgmq;
 create table public.documents (id uuid primary key default gen_random_uuid(), user_id uuid not null references auth.users (id), body json check (extensions.json_matches_schema('{}', body)));
 select pgmq.create('jobs');

@@ -16,6 +16,29 @@ const CONTROL: Readonly<Record<string, string>> = {
   supabase_vault: "schema = vault\n",
 };
 
+/**
+ * Extensions that measure, advise, test or repack, and give nobody a right: nothing of a database is judged otherwise with them than
+ * without. Their shape is empty; a migration that calls their functions needs a server that has them.
+ */
+const EMPTY: ReadonlySet<string> = new Set([
+  "address_standardizer",
+  "address_standardizer_data_us",
+  "hypopg",
+  "index_advisor",
+  "pg_hashids",
+  "pg_prewarm",
+  "pg_repack",
+  "pg_stat_monitor",
+  "pg_wait_sampling",
+  "pgaudit",
+  "pgrowlocks",
+  "pgstattuple",
+  "pgtap",
+  "plpgsql_check",
+  "rum",
+  "sslinfo",
+]);
+
 /** Schemas that a project of Supabase has before these extensions are created. */
 export const SCHEMAS_OF_SHAPES: Readonly<Record<string, string>> = { pg_graphql: "graphql", pgsodium: "pgsodium" };
 
@@ -40,13 +63,17 @@ export const MODULES_OF_SHAPES: Readonly<Record<string, readonly string[]>> = { 
 
 /** Names of the extensions whose shape the project has, for PGlite, which lacks them. */
 export function shapes(): readonly string[] {
-  return readdirSync(SHAPES)
-    .filter((name) => name.endsWith(".sql"))
-    .map((name) => name.replace(/\.sql$/, ""));
+  return [
+    ...readdirSync(SHAPES)
+      .filter((name) => name.endsWith(".sql"))
+      .map((name) => name.replace(/\.sql$/, "")),
+    ...EMPTY,
+  ];
 }
 
 /** The text of a shape. */
 export function shapeOf(name: string): string {
+  if (EMPTY.has(name)) return "";
   return readFileSync(new URL(`${name}.sql`, SHAPES), "utf8");
 }
 

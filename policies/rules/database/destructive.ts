@@ -10,7 +10,7 @@ export const destructive = databaseRule(
     level: "advisory",
     levelIn: { prod: "mandatory" },
     documentation:
-      "While two slots run, the previous release reads the previous schema. The rule compares tables, columns and types of earlier files before and after each statement; TRUNCATE counts too, and so does a deletion after which no row is left: each deletion is tried on made-up rows, since a condition may hold for all of them (`length(body) >= 0`, a date in the future, a join over a required key). A file with the word `contract` in its name (`…_contract_drop_title.sql`) declares that no release needs the removed objects.",
+      "While two slots run, the previous release reads the previous schema. The rule compares tables, columns and types of earlier files before and after each statement; TRUNCATE counts too, and so does a deletion after which no row is left: each deletion is tried on made-up rows, since a condition may hold for all of them (`length(body) >= 0`, a date in the future, a join over a required key). So do an UPDATE without a condition, or a new type, that gives all rows of an earlier column a value that does not come from the row, and a table that is no longer logged, which a restore has empty. A file with the word `contract` in its name (`…_contract_drop_title.sql`) declares that no release needs the removed objects.",
     references: [{ standard: "squawk", item: "ban-drop-column, ban-drop-table, changing-column-type" }],
   },
   function* (database) {
@@ -19,7 +19,16 @@ export const destructive = databaseRule(
         { name: statement.text.slice(0, 60), source: statement.source },
         statement.removed.length === 0 || migrationKind(basename(statement.source.file)) === "contract",
         `it removes ${statement.removed.join(", ")}`,
-        "move the statement to a later file with the word contract in its name",
+        fixOf(statement.removed),
       );
   },
 );
+
+function fixOf(removed: readonly string[]): string {
+  const contract = "move the statement to a later file with the word contract in its name";
+  if (removed.some((each) => each.startsWith("the write-ahead log of ")))
+    return "leave the table logged: a crash, a restore or a replica has an unlogged table empty";
+  return removed.every((each) => each.startsWith("every value of "))
+    ? `change only the rows that lack the value (where … is null), or ${contract}`
+    : contract;
+}

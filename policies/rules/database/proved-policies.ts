@@ -54,8 +54,9 @@ export function fixOf({ table, role, command, clause, owner }: Proof, { policy, 
       ? `drop policy ${on};`
       : `alter policy ${on} ${clause === "using" ? "using" : "with check"} ((select auth.uid()) = ${identifier(owner)});`;
   const isCondition = alternative !== "" && !/\ba row of |\b(query|rows|count|case)\(/.test(alternative);
-  if (!isCondition || command !== "select") return closed;
-  const declared = `${DECLARES[command]} by ${role}${alternative === "true" ? "" : ` when ${alternative}`}`;
+  // What the policy reads of other rows is no condition on this one: the declaration is then about all rows.
+  const when = isCondition && alternative !== "true" ? ` when ${alternative}` : "";
+  const declared = `${DECLARES[command]} by ${role}${when}`;
   return `${closed} -- or, if it is meant${declaration(table, declared)}`;
 }
 
