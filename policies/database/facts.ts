@@ -137,6 +137,8 @@ export interface Function extends Located {
   readonly public: boolean;
   readonly exposed: boolean;
   readonly trigger: boolean;
+  /** Whether it only reads, and only rows that name its caller, whatever its arguments are. */
+  readonly ownRows?: boolean;
 }
 
 export interface Grant extends Located {

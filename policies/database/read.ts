@@ -20,6 +20,7 @@ import { identifier, openPglite, openServer, USUAL_PATH, type Postgres } from ".
 import type { Alternative, Database, FileProblem } from "./facts.ts";
 import { probe } from "./probe.ts";
 import { readDeclarations, readSchema } from "./schema.ts";
+import { ownReaders } from "../proof/own-readers.ts";
 import { prove } from "../proof/prove.ts";
 import { publicBucketsOf, readConfig, seedFilesOf, type SeededBucket } from "../reading/supabase/config.ts";
 
@@ -203,6 +204,7 @@ async function readOnce(
       schema,
       declarations.filter(({ error }) => error === undefined),
     );
+    const readers = ownReaders(schema);
     const promoting = await staffOpenings(
       postgres,
       bodies,
@@ -232,7 +234,7 @@ async function readOnce(
       tables: catalog.tables,
       policies: probed.policies,
       views: catalog.views,
-      functions: catalog.functions,
+      functions: catalog.functions.map((made) => (readers.has(made.name) ? { ...made, ownRows: true } : made)),
       grants: catalog.grants,
       memberships: catalog.memberships,
       foreignKeys: catalog.foreignKeys,

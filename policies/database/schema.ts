@@ -42,6 +42,7 @@ export async function readSchema(
          case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition, obj_description(c.oid, 'pg_class') as comment
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm') and ${USER_SCHEMAS} order by 1`,
     );
+    const kept = await keptRows(postgres, relations);
     const clauses = await rowsAsJson<
       Omit<Clause, "commands" | "source" | "given"> & { id: string; command: string; xmin: string }
     >(
@@ -61,19 +62,24 @@ export async function readSchema(
          (select substr(s, 13) from unnest(p.proconfig) s where s like 'search_path=%') as "searchPath"
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where p.prokind = 'f' and ${USER_SCHEMAS}`,
     );
-    const [catalog] = await rowsAsJson<Pick<Schema, "builtIn" | "aggregates" | "ownOperators">>(
+    const [catalog] = await rowsAsJson<Pick<Schema, "builtIn" | "aggregates" | "enums" | "ownOperators">>(
       postgres,
       `select (select json_agg(json_build_object('name', proname, 'volatility', volatility)) from (
            select proname, case when bool_and(provolatile = 'i' and not proretset) then 'immutable' when bool_or(provolatile = 'v') then 'volatile' else 'stable' end as volatility
            from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1) f) as "builtIn",
          array(select distinct proname from pg_proc where prokind = 'a') as aggregates,
+         array(select n.nspname || '.' || t.typname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typtype = 'e' and ${USER_SCHEMAS}
+           and not exists (select from pg_cast k where t.oid in (k.castsource, k.casttarget) and k.castmethod = 'f')) as enums,
          exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and not exists (select from pg_type t where t.oid in (o.oprleft, o.oprright) and t.oid >= 16384 and t.typtype <> 'd')
              and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
            or exists (select from pg_cast k where k.oid >= 16384 and k.castmethod = 'f' and k.castsource < 16384 and k.casttarget < 16384) as "ownOperators"`,
     );
     return {
       apiRoles,
-      relations,
+      relations: relations.map((relation) => {
+        const rows = kept.get(relation.name);
+        return rows === undefined ? relation : { ...relation, rows };
+      }),
       clauses: clauses.map(({ id, command, xmin, ...clause }) => ({
         ...clause,
         given: baseline.has(id),
@@ -83,11 +89,54 @@ export async function readSchema(
       routines: routines.map(({ xmin, ...routine }) => ({ ...routine, own: at(xmin) !== undefined })),
       builtIn: catalog?.builtIn ?? [],
       aggregates: catalog?.aggregates ?? [],
+      enums: catalog?.enums ?? [],
       ownOperators: catalog?.ownOperators ?? true,
     };
   } finally {
     await postgres.run("rollback");
   }
+}
+
+/** A table with more rows is no list of permissions. */
+const MOST_ROWS = 200;
+
+/** The rows that the migrations left in tables that no API role can write. */
+async function keptRows(
+  postgres: Postgres,
+  relations: readonly Omit<Relation, "source">[],
+): Promise<ReadonlyMap<string, NonNullable<Relation["rows"]>>> {
+  const closed = relations
+    .filter(({ columns, definition }) => {
+      const written = columns.some(({ insert, update }) => insert.length > 0 || update.length > 0);
+      return (definition ?? null) === null && !written;
+    })
+    .map(({ name }) => name);
+  if (closed.length === 0) return new Map();
+  // Foreign tables have no rows here.
+  const there = await rowsAsJson<{ name: string }>(
+    postgres,
+    `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')
+       and n.nspname || '.' || c.relname in (${closed.map(literal).join(", ")})
+       and (c.relkind = 'p' or pg_relation_size(c.oid) > 0)`,
+  );
+  const found = new Map<string, NonNullable<Relation["rows"]>>();
+  for (const { name } of there) {
+    const rows = await rowsAsJson<{ row: Record<string, unknown> }>(
+      postgres,
+      `select to_jsonb(t) as row from ${qualified(name)} t limit ${MOST_ROWS + 1}`,
+    );
+    if (rows.length > 0 && rows.length <= MOST_ROWS)
+      found.set(
+        name,
+        rows.map(({ row }) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, textOf(value)]))),
+      );
+  }
+  return found;
+}
+
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /**

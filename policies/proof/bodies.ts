@@ -90,16 +90,35 @@ interface Statement {
     }[];
     readonly else_body?: readonly Statement[];
   };
+  readonly PLpgSQL_stmt_execsql?: {
+    readonly sqlstmt?: Expression;
+    readonly into?: boolean;
+    /** The parser does not know types: a variable of a type of the project is a record for it. */
+    readonly target?: {
+      readonly PLpgSQL_rec?: { readonly refname?: string };
+      readonly PLpgSQL_row?: { readonly fields?: readonly { readonly name?: string }[] };
+    };
+  };
+  readonly PLpgSQL_stmt_assign?: { readonly expr?: Expression };
 }
 
 interface Expression {
   readonly PLpgSQL_expr?: { readonly query?: string };
 }
 
+interface Variable {
+  readonly refname?: string;
+  readonly default_val?: unknown;
+}
+
 interface Parsed {
   readonly plpgsql_funcs?: readonly {
     readonly PLpgSQL_function?: {
-      readonly datums?: readonly { readonly PLpgSQL_var?: { readonly refname?: string } }[];
+      readonly datums?: readonly {
+        readonly PLpgSQL_var?: Variable;
+        readonly PLpgSQL_rec?: Variable;
+        readonly PLpgSQL_row?: { readonly refname?: string };
+      }[];
       readonly action?: {
         readonly PLpgSQL_stmt_block?: { readonly body?: readonly Statement[]; readonly exceptions?: unknown };
       };
@@ -115,19 +134,67 @@ function procedural({ body, parameters, set }: Routine): SelectStmt | undefined 
     const text = `create function f(${named}) returns ${set ? "setof " : ""}text language plpgsql as $exai$${body}$exai$`;
     const [made] = (parsePlPgSQLSync(text) as unknown as Parsed).plpgsql_funcs ?? [];
     const { datums = [], action } = made?.PLpgSQL_function ?? {};
-    const variables = datums.map((datum) => datum.PLpgSQL_var?.refname);
-    const allowed = new Set(["found", "unnamed_0", "unnamed_1", "unnamed_2", "unnamed_3", ...parameters]);
     const block = action?.PLpgSQL_stmt_block;
     if (block === undefined || block.exceptions !== undefined) return undefined;
-    if (variables.some((name) => name === undefined || !allowed.has(name))) return undefined;
-    const [first, ...more] = block.body ?? [];
+    const given = new Set(["found", "unnamed_0", "unnamed_1", "unnamed_2", "unnamed_3", ...parameters]);
+    const own = datums
+      .filter((datum) => datum.PLpgSQL_row?.refname !== "(unnamed row)")
+      .map((datum) => datum.PLpgSQL_var ?? datum.PLpgSQL_rec)
+      .filter((variable) => variable?.refname === undefined || !given.has(variable.refname));
+    if (own.some((variable) => variable?.refname === undefined || variable.default_val !== undefined)) return undefined;
+    const { values, rest } = assignmentsOf(block.body ?? []);
+    if (own.some((variable) => !values.has(variable?.refname ?? ""))) return undefined;
+    const [first, ...more] = rest;
     const query = first?.PLpgSQL_stmt_return_query?.query?.PLpgSQL_expr?.query;
-    if (query !== undefined) return more.every((each) => isReturn(each)) ? parseSelect(query) : undefined;
-    const value = valueOf(block.body ?? []);
-    return value === undefined ? undefined : parseSelect(`select (${value})`);
+    const value = query === undefined ? valueOf(rest) : undefined;
+    if (query === undefined ? value === undefined : !more.every((each) => isReturn(each))) return undefined;
+    const select = parseSelect(query ?? `select (${value ?? ""})`);
+    return select === undefined ? undefined : replaced(select, values);
   } catch {
     return undefined;
   }
+}
+
+/** The variables that the first statements set, each once, with what they then have, and the statements after them. */
+function assignmentsOf(statements: readonly Statement[]): {
+  readonly values: ReadonlyMap<string, Node>;
+  readonly rest: readonly Statement[];
+} {
+  const values = new Map<string, Node>();
+  for (const [at, statement] of statements.entries()) {
+    const [name, text] = assignmentIn(statement) ?? [];
+    const value = text === undefined ? undefined : parseExpression(text);
+    if (name === undefined || value === undefined || values.has(name)) return { values, rest: statements.slice(at) };
+    values.set(name, replaced(value, values));
+  }
+  return { values, rest: [] };
+}
+
+/** `select … into variable`, or `variable := …`. */
+function assignmentIn({ PLpgSQL_stmt_execsql: sql, PLpgSQL_stmt_assign: assign }: Statement) {
+  const target = sql?.into === true ? sql.target : undefined;
+  const fields = target?.PLpgSQL_row?.fields ?? [];
+  const name = target?.PLpgSQL_rec?.refname ?? (fields.length === 1 ? fields[0]?.name : undefined);
+  const query = sql?.sqlstmt?.PLpgSQL_expr?.query;
+  if (name !== undefined && query !== undefined) return [name, query] as const;
+  const [, set, value] = /^\s*(\w+)\s*:?=\s*(.+)$/s.exec(assign?.expr?.PLpgSQL_expr?.query ?? "") ?? [];
+  return set === undefined || value === undefined ? undefined : ([set, value] as const);
+}
+
+/** A tree with the values of variables in the place of their names. PL/pgSQL refuses a name that could be a column too. */
+function replaced<Tree>(tree: Tree, values: ReadonlyMap<string, Node>): Tree {
+  if (values.size === 0 || typeof tree !== "object" || tree === null) return tree;
+  if (Array.isArray(tree)) return tree.map((each: unknown) => replaced(each, values)) as Tree;
+  if ("ColumnRef" in tree) {
+    const { fields = [] } = (tree as { ColumnRef: { fields?: readonly Node[] } }).ColumnRef;
+    const [field] = fields;
+    const name = fields.length === 1 && field !== undefined && "String" in field ? field.String.sval : undefined;
+    const value = name === undefined ? undefined : values.get(name);
+    if (value !== undefined) return value as Tree;
+  }
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => [key, replaced(value as unknown, values)]),
+  ) as Tree;
 }
 
 function isReturn(statement: Statement): boolean {

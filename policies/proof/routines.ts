@@ -3,7 +3,7 @@ import { bodyOf, claimWriters } from "./bodies.ts";
 import { nameIn } from "./nodes.ts";
 import type { Routine, Schema } from "./schema.ts";
 import type { Scope } from "./scope.ts";
-import type { Term } from "./terms.ts";
+import { unknown, type Term } from "./terms.ts";
 
 /** Functions and views are inlined to this depth; a deeper call is not understood. */
 export const DEEPEST = 16;
@@ -24,6 +24,7 @@ export class Routines {
   readonly #aggregates: ReadonlySet<string>;
   readonly #writers: ReadonlySet<string>;
   readonly #ownOperators: boolean;
+  readonly #enums: ReadonlySet<string>;
 
   constructor(schema: Schema) {
     this.#routines = Map.groupBy(schema.routines, ({ name }) => name);
@@ -31,10 +32,18 @@ export class Routines {
     this.#aggregates = new Set(schema.aggregates);
     this.#writers = claimWriters(schema.routines);
     this.#ownOperators = schema.ownOperators;
+    this.#enums = new Set(schema.enums);
   }
 
   isAggregate(name: string): boolean {
     return this.#aggregates.has(name);
+  }
+
+  /** Whether a type is an enumeration whose values are their texts. */
+  isEnum(names: readonly string[], scope: Scope): boolean {
+    const [schema] = names.length > 1 ? names : [];
+    const name = names.at(-1) ?? "";
+    return (schema === undefined ? scope.path : [schema]).some((each) => this.#enums.has(`${each}.${name}`));
   }
 
   /** What a call depends on. `unknown`: it is not clear which function it means, or the function is the project's. */
@@ -62,7 +71,7 @@ export class Routines {
     const { funcname = [], args = [] } = call;
     const names = funcname.map(nameIn);
     const [routine, ...overloads] = this.#named(names, args.length, scope);
-    if (routine === undefined || overloads.length > 0 || routine.parameters.length !== args.length) return undefined;
+    if (routine === undefined || overloads.length > 0 || routine.parameters.length < args.length) return undefined;
     // A function of pg_catalog goes before one of the search_path, if the types fit.
     if (names.length === 1 && this.#builtIn.has(names[0] ?? "")) return undefined;
     if (routine.configured || this.#ownOperators || scope.depth >= DEEPEST) return undefined;
@@ -74,6 +83,12 @@ export class Routines {
       const value = term(arg);
       const name = routine.parameters[at] ?? "";
       parameters.set(`$${at + 1}`, value);
+      if (name !== "") parameters.set(name, value).set(`${routine.name.replace(/^.*\./, "")}.${name}`, value);
+    });
+    // What a default is does not matter where nothing follows from it.
+    routine.parameters.slice(args.length).forEach((name, at) => {
+      const value = unknown(`the default of ${name}`);
+      parameters.set(`$${args.length + at + 1}`, value);
       if (name !== "") parameters.set(name, value).set(`${routine.name.replace(/^.*\./, "")}.${name}`, value);
     });
     const path = (routine.searchPath ?? "public, extensions").split(",").map((each) => each.trim().replaceAll('"', ""));

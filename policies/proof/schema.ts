@@ -10,6 +10,8 @@ export interface Schema {
   /** Functions of pg_catalog by name, with the worst volatility of all that have the name. */
   readonly builtIn: readonly { readonly name: string; readonly volatility: "immutable" | "stable" | "volatile" }[];
   readonly aggregates: readonly string[];
+  /** Enumerations whose casts from text are PostgreSQL's own: each text is one value. */
+  readonly enums: readonly string[];
   /** Whether there are operators or casts of the types of pg_catalog that it does not have; names in bodies may then mean those. */
   readonly ownOperators: boolean;
 }
@@ -25,6 +27,8 @@ export interface Relation {
   /** Definition of a view or materialized view. */
   readonly definition?: string | null;
   readonly comment?: string | null;
+  /** The rows that the migrations left, as text, of a table that no API role can write. Absent for others, and for many rows. */
+  readonly rows?: readonly Readonly<Record<string, string | null>>[];
   readonly source?: SourcePosition;
 }
 

@@ -141,6 +141,7 @@ class Ties {
         }),
       );
       if (!this.#staff && exact && this.#isStaffRow(relation, user, constants)) return (this.#staff = true);
+      if (!this.#staff && this.#isStaffPermission(relation, of, constants)) return (this.#staff = true);
       for (const { name: column } of relation.columns) {
         const name = this.#facts.classAt({ of, table, column });
         if (this.#owned.has(name) || !this.#classes.has(name)) continue;
@@ -183,6 +184,24 @@ class Ties {
     );
     if (mark !== undefined) this.#mark = { table, column: mark[0], value: mark[1] };
     return mark !== undefined;
+  }
+
+  /**
+   * A list of permissions that users cannot write, and that the migrations fill, gives a permission to roles of staff only:
+   * `role_permissions` with a role that a token hook puts into the token.
+   */
+  #isStaffPermission(
+    { name: table, columns, rows = [] }: Relation,
+    of: number,
+    constants: ReadonlyMap<string, string>,
+  ): boolean {
+    const fitting = rows.filter((row) => [...constants].every(([column, value]) => row[column] === value));
+    return columns.some(({ name: column }) => {
+      const terms = this.#classes.get(this.#facts.classAt({ of, table, column })) ?? [];
+      const claim = terms.flatMap((term) => (term.kind === "claim" && binds(term.path) ? [term.path] : []))[0];
+      const key = claim?.at(-1) ?? "";
+      return claim !== undefined && fitting.length > 0 && fitting.every((row) => isStaff(key, row[column] ?? ""));
+    });
   }
 
   /** Whether a column is a unique key that a row of the same class refers to by a foreign key. */

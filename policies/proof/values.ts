@@ -130,6 +130,12 @@ export class Values {
     if (cast.arg === undefined) return unknown("cast");
     const term = this.term(cast.arg, scope);
     const type = typeOf(cast);
+    if (
+      type === undefined &&
+      term.kind === "claim" &&
+      this.#routines.isEnum((cast.typeName?.names ?? []).map(nameIn), scope)
+    )
+      return term;
     if (term.kind === "constant" && (type === "json" || type === "jsonb"))
       return { kind: "constant", value: /^"([^"\\\\]*)"$/.exec(term.value)?.[1] ?? term.value };
     if (term.kind === "constant" || term.kind === "null") return term;

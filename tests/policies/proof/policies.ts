@@ -14,8 +14,14 @@ create table public.loose_folders (id uuid, owner_id uuid not null references au
 create table public.docs (id uuid primary key, owner_id uuid not null references auth.users (id));
 create table public.shares (doc_id uuid not null references public.docs (id), user_id uuid not null references auth.users (id), primary key (doc_id, user_id));
 create table public.tickets (owner_id uuid not null, code text not null);
+create type public.app_role as enum ('admin', 'moderator', 'user');
+create table public.role_permissions (role public.app_role not null, permission text not null, primary key (role, permission));
+insert into public.role_permissions values ('admin', 'notes.delete'), ('moderator', 'notes.delete'), ('admin', 'notes.read'), ('user', 'notes.read');
+create table public.open_permissions (role public.app_role not null, permission text not null, primary key (role, permission));
+insert into public.open_permissions values ('admin', 'notes.delete');
+create table public.empty_permissions (role public.app_role not null, permission text not null, primary key (role, permission));
 do $$ declare name text; begin
-  foreach name in array array['teams', 'members', 'joined', 'open_members', 'movable_members', 'listed', 'profiles', 'self_profiles', 'folders', 'projects', 'loose_folders', 'docs', 'shares', 'tickets'] loop
+  foreach name in array array['teams', 'members', 'joined', 'open_members', 'movable_members', 'listed', 'profiles', 'self_profiles', 'folders', 'projects', 'loose_folders', 'docs', 'shares', 'tickets', 'role_permissions', 'open_permissions', 'empty_permissions'] loop
     execute format('alter table public.%I enable row level security', name);
     execute format('alter table public.%I force row level security', name);
     execute format('revoke all on public.%I from anon, authenticated', name);
@@ -27,6 +33,19 @@ create policy own on public.teams to authenticated using (owner_id = (select aut
 create policy by_owner on public.members to authenticated
   using (exists (select from public.teams t where t.id = team_id and t.owner_id = (select auth.uid())))
   with check (exists (select from public.teams t where t.id = team_id and t.owner_id = (select auth.uid())));
+grant insert on public.open_permissions to authenticated;
+create policy add on public.open_permissions for insert to authenticated with check (true);
+create function public.authorize(requested_permission text) returns boolean as $$
+declare bind_permissions int; user_role public.app_role;
+begin
+  select (auth.jwt() ->> 'user_role')::public.app_role into user_role;
+  select count(*) into bind_permissions from public.role_permissions where role_permissions.permission = requested_permission and role_permissions.role = user_role;
+  return bind_permissions > 0;
+end; $$ language plpgsql stable security definer set search_path = '';
+create function public.authorize_open(wanted text) returns boolean language sql stable security definer set search_path = '' as $$ select exists (select from public.open_permissions p where p.permission = wanted and p.role = (auth.jwt() ->> 'user_role')::public.app_role) $$;
+create function public.authorize_empty(wanted text) returns boolean language sql stable security definer set search_path = '' as $$ select exists (select from public.empty_permissions p where p.permission = wanted and p.role = (auth.jwt() ->> 'user_role')::public.app_role) $$;
+create function public.authorize_own(wanted text) returns boolean language sql stable security definer set search_path = '' as $$ select exists (select from public.role_permissions p where p.permission = wanted and p.role = (auth.jwt() -> 'user_metadata' ->> 'user_role')::public.app_role) $$;
+create function public.in_team(team uuid, wanted text default null) returns boolean language sql stable security definer set search_path = '' as $$ select exists (select from public.members m where m.team_id = team and m.user_id = (select auth.uid()) and (m.role = wanted or wanted is null)) $$;
 grant insert on public.joined to authenticated;
 create policy ask on public.joined for insert to authenticated with check (user_id = (select auth.uid()) and status = 'asked');
 grant insert on public.open_members to authenticated;
@@ -89,6 +108,9 @@ ${policies.includes("create policy") ? policies.replaceAll("NAME", `public.${nam
 /** Conditions, or whole policies, that are right. */
 export const SOUND: Readonly<Record<string, string>> = {
   plain: "user_id = auth.uid()",
+  authorized: "(select public.authorize('notes.delete'))",
+  default_argument: "public.in_team(team_id)",
+  both_arguments: "public.in_team(team_id, 'owner')",
   once: "(select auth.uid()) = user_id",
   text_cast: "user_id::text = (select auth.uid())::text",
   from_token: "user_id = (select (auth.jwt() ->> 'sub')::uuid)",
@@ -175,6 +197,12 @@ export const SOUND: Readonly<Record<string, string>> = {
 /** Conditions, or whole policies, that let through what they should not. */
 export const UNSOUND: Readonly<Record<string, string>> = {
   always: "true",
+  permission_of_everyone: "(select public.authorize('notes.read'))",
+  any_permission: "(select public.authorize(org))",
+  unknown_permission: "(select public.authorize('notes.write'))",
+  open_permission: "(select public.authorize_open('notes.delete'))",
+  empty_permission: "(select public.authorize_empty('notes.delete'))",
+  own_permission: "(select public.authorize_own('notes.delete'))",
   equal_constants: "1 = 1",
   signed_in: "auth.uid() is not null",
   any_count:
