@@ -83,7 +83,7 @@ export function overwrittenBy(node: Node, bodies?: Bodies, filled: Filled = () =
   });
 }
 
-/** The columns that get values without a column in them. A default of the column is one of its own. */
+/** The columns that get values without a column in them. A default of the column does not count. */
 function replaced(table: string, targets: readonly Node[] = []): readonly Overwritten[] {
   return targets.flatMap((target) => {
     if (!("ResTarget" in target)) return [];

@@ -137,7 +137,7 @@ export interface Function extends Located {
   readonly public: boolean;
   readonly exposed: boolean;
   readonly trigger: boolean;
-  /** Whether it only reads, and only rows that name its caller, whatever its arguments are. */
+  /** Whether it only reads, and only rows that name its caller, for any arguments. */
   readonly ownRows?: boolean;
 }
 

@@ -97,7 +97,7 @@ export async function readSchema(
   }
 }
 
-/** A table with more rows is no list of permissions. */
+/** A table with more rows is not a list of permissions. */
 const MOST_ROWS = 200;
 
 /** The rows that the migrations left in tables that no API role can write. */

@@ -1,4 +1,5 @@
-import type { Node, SelectStmt } from "libpg-query";
+import type { A_Expr, FuncCall, Node, SelectStmt } from "libpg-query";
+import { visit } from "../../contract/sql/ran.ts";
 import { bodyOf } from "./bodies.ts";
 import { binds } from "./claims.ts";
 import { nameIn, operatorOf } from "./nodes.ts";
@@ -10,24 +11,16 @@ import { Translator } from "./translate.ts";
 // cspell:ignore boolop jointype larg lexpr quals rarg relname rexpr schemaname aliasname
 
 /** Functions of pg_catalog that depend on their arguments, the clock and the token, and change nothing. */
-const HARMLESS: ReadonlySet<string> = new Set([
-  ..."age array_agg array_append array_length array_position array_to_string avg bool_and bool_or btrim cardinality ceil".split(
-    " ",
-  ),
-  ..."char_length coalesce concat concat_ws count current_setting date_part date_trunc every extract floor format".split(
-    " ",
-  ),
-  ..."json_agg json_build_array json_build_object json_object_agg jsonb_agg jsonb_array_elements jsonb_array_elements_text".split(
-    " ",
-  ),
-  ..."jsonb_build_array jsonb_build_object jsonb_extract_path jsonb_extract_path_text jsonb_object_agg left length lower".split(
-    " ",
-  ),
-  ..."ltrim max md5 min now nullif regexp_replace replace right round row_to_json rtrim split_part string_agg string_to_array".split(
-    " ",
-  ),
-  ..."substr substring sum timezone to_char to_json to_jsonb trim unnest upper".split(" "),
-]);
+const HARMLESS: ReadonlySet<string> = new Set(
+  [
+    "age array_agg array_append array_length array_position array_to_string avg bool_and bool_or btrim cardinality ceil",
+    "char_length concat concat_ws count current_setting date_part date_trunc every extract floor format",
+    "json_agg json_build_array json_build_object json_object_agg jsonb_agg jsonb_array_elements jsonb_array_elements_text",
+    "jsonb_build_array jsonb_build_object jsonb_extract_path jsonb_extract_path_text jsonb_object_agg left length lower",
+    "ltrim max md5 min now regexp_replace replace right round row_to_json rtrim split_part string_agg string_to_array",
+    "substr substring sum timezone to_char to_json to_jsonb trim unnest upper",
+  ].flatMap((line) => line.split(" ")),
+);
 
 /**
  * Functions with their owner's privileges that give their caller nothing but what is his, by name: they only read, and each
@@ -75,20 +68,16 @@ class Readers {
   /** Whether a query and all those inside it read rows of the caller only. */
   #reads(select: SelectStmt, path: readonly string[]): boolean {
     let good = this.#isOwnQuery(select, path);
-    const walk = (value: unknown): void => {
-      if (!good || typeof value !== "object" || value === null) return;
-      if (Array.isArray(value)) return value.forEach(walk);
-      for (const [key, part] of Object.entries(value)) {
-        if (key === "SelectStmt" || key === "larg" || key === "rarg") {
-          // The sides of a join have the same names as those of a union.
-          if (key === "SelectStmt" || "targetList" in part || "valuesLists" in part || "op" in part)
-            good &&= this.#isOwnQuery(part as SelectStmt, path);
-        } else if (/^[A-Z]\w*Stmt$/.test(key)) good = false;
-        else if (key === "FuncCall") good &&= this.#isHarmless((part as { funcname?: Node[] }).funcname ?? [], path);
-        walk(part);
-      }
-    };
-    walk(select);
+    visit(select, (key, value) => {
+      if (!good) return false;
+      // The sides of a join have the same names as those of a union.
+      if (key === "SelectStmt" || ((key === "larg" || key === "rarg") && isQuery(value)))
+        good = this.#isOwnQuery(value as SelectStmt, path);
+      else if (/^[A-Z]\w*Stmt$/.test(key)) good = false;
+      else if (key === "A_Expr") good = isKnownOperator((value as A_Expr).name ?? []);
+      else if (key === "FuncCall") good = this.#isHarmless((value as FuncCall).funcname ?? [], path);
+      return good;
+    });
     return good;
   }
 
@@ -164,6 +153,17 @@ function isCaller(term: Term): boolean {
       term.query.length > 0 && term.query.every(({ targets }) => targets[0] !== undefined && isCaller(targets[0].term))
     );
   return term.kind === "claim" && binds(term.path);
+}
+
+/** Whether a side is a query, and not an item of FROM. */
+function isQuery(value: unknown): boolean {
+  return typeof value === "object" && value !== null && ["targetList", "valuesLists", "op"].some((key) => key in value);
+}
+
+/** Operators of a project may run any function of it. */
+function isKnownOperator(name: readonly Node[]): boolean {
+  const [schema, ...rest] = name.map(nameIn);
+  return rest.length === 0 || schema === "pg_catalog" || schema === "extensions";
 }
 
 function conjuncts(node: Node): Node[] {

@@ -70,7 +70,7 @@ class Path {
 /** Where images keep programs: their own folders, and those that guides of the languages use. */
 const IMAGE =
   /^\/(?:\.?venv|app|bin|cnb|code|function|go|layers|lib|lib32|lib64|libx32|nix|opt|project|rails|root|sbin|srv|usr|workspace|var\/(?:lang|runtime|task)|home\/\w+)(?:\/|$)/;
-/** Allocators of memory, which are preloaded as they are; no other library is. */
+/** Allocators of memory, which programs preload; other libraries are not known. */
 const ALLOCATOR = /^lib(?:jemalloc|tcmalloc(?:_minimal)?|mimalloc(?:-secure)?)\.so(?:\.\d+)*$/;
 
 /**
@@ -122,7 +122,7 @@ function* nodeOptions(words: readonly string[]): Generator<string | Path> {
       const module = rest.length > 0 ? rest.join("=") : (words[++index] ?? "");
       if (/^(?:data|https?):|^\.\.|\/\.\.(?:\/|$)/.test(module)) yield `${option} ${module}`;
       else if (/^(?:file:\/\/)?\//.test(module)) yield new Path(module.replace(/^file:\/\//, ""));
-      // A name of a package, or a file beside the program.
+      // A name of a package, or a file next to the program.
     } else if (/^--(?:inspect|debug)/.test(option)) yield `${option}, which lets others debug the program`;
     else if (/^--(?:tls-min-v1\.[01]|security-revert|insecure-http-parser)$/.test(option)) yield option;
     else if (/^--(?:openssl-config|icu-data-dir|snapshot-blob)$/.test(option))

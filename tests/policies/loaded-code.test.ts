@@ -1,17 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { Unknown, type Value } from "../../contract/graph.ts";
 import { loadedCode } from "../../policies/rules/supply-chain/loaded-code.ts";
-import { altered, DOCKER, outcome, POD_KINDS, podResource, resource, soundDocker, soundPodSpec } from "./support.ts";
+import { altered, DOCKER, outcome, resource, soundDocker, soundPodSpec } from "./support.ts";
 
 // cspell:disable
 
-const [POD] = POD_KINDS;
+/** A Pod with other environment variables and mounts in its first container. */
+function podWith(env: Value, mounts?: Value) {
+  const spec = altered(soundPodSpec(), ["containers", 0, "env"], env);
+  const mounted = altered(spec, ["containers", 0, "volumeMounts"], mounts);
+  return resource("kubernetes:core/v1:Pod", { metadata: { name: "thing", namespace: "exai" }, spec: mounted });
+}
 
 /** What the rule says of a variable in a pod, and of the same one in a container of Docker. */
 function said(name: string, value: string, mountPath?: string) {
-  const spec = altered(soundPodSpec(), ["containers", 0, "env"], [{ name, value }]);
-  const mounted = mountPath === undefined ? undefined : [{ name: "scratch", mountPath }];
-  const pod = podResource(POD!, altered(spec, ["containers", 0, "volumeMounts"], mounted) as Record<string, Value>);
+  const pod = podWith([{ name, value }], mountPath === undefined ? undefined : [{ name: "scratch", mountPath }]);
   const volumes = mountPath === undefined ? [] : [{ volumeName: "scratch", containerPath: mountPath }];
   const container = resource(DOCKER, { ...soundDocker(), envs: [`${name}=${value}`], volumes });
   const [one, other] = [outcome(loadedCode, "prod", pod), outcome(loadedCode, "local", container)];
@@ -100,12 +103,7 @@ describe("environment variables", () => {
   });
 
   it("that get their value from another object are found, and unknown ones are deferred", () => {
-    const judge = (variable: Value) =>
-      outcome(
-        loadedCode,
-        "prod",
-        podResource(POD!, altered(soundPodSpec(), ["containers", 0, "env"], [variable]) as Record<string, Value>),
-      );
+    const judge = (variable: Value) => outcome(loadedCode, "prod", podWith([variable]));
     const elsewhere = { configMapKeyRef: { name: "settings", key: "options" } };
     expect(judge({ name: "NODE_OPTIONS", valueFrom: elsewhere }).findings).toHaveLength(1);
     expect(judge({ name: "LOG_LEVEL", valueFrom: elsewhere }).findings).toEqual([]);

@@ -90,7 +90,7 @@ const OVERWRITTEN: readonly (readonly [sql: string, ...columns: string[]])[] = [
   ["alter table reviews alter column email type text using ''", "email"],
 ];
 
-/** Each row keeps its value, or gets one of its own. */
+/** Each row keeps its value, or gets another one. */
 const KEPT = [
   "update books set title = lower(title)",
   "update books set title = '' where title = 'none'",

@@ -17,7 +17,7 @@ const CONTROL: Readonly<Record<string, string>> = {
 };
 
 /**
- * Extensions that measure, advise, test or repack, and give nobody a right: nothing of a database is judged otherwise with them than
+ * Extensions that measure, advise, test or repack, and give no role a right: nothing of a database is judged otherwise with them than
  * without. Their shape is empty; a migration that calls their functions needs a server that has them.
  */
 const EMPTY: ReadonlySet<string> = new Set([

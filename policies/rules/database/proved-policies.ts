@@ -54,7 +54,7 @@ export function fixOf({ table, role, command, clause, owner }: Proof, { policy, 
       ? `drop policy ${on};`
       : `alter policy ${on} ${clause === "using" ? "using" : "with check"} ((select auth.uid()) = ${identifier(owner)});`;
   const isCondition = alternative !== "" && !/\ba row of |\b(query|rows|count|case)\(/.test(alternative);
-  // What the policy reads of other rows is no condition on this one: the declaration is then about all rows.
+  // What the policy reads of other rows is not a condition on this one: the declaration is then about all rows.
   const when = isCondition && alternative !== "true" ? ` when ${alternative}` : "";
   const declared = `${DECLARES[command]} by ${role}${when}`;
   return `${closed} -- or, if it is meant${declaration(table, declared)}`;

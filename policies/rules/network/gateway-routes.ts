@@ -11,7 +11,7 @@ export const gatewayRoutes: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "With `allowedRoutes.namespaces.from: All`, a user who can create an HTTPRoute in any namespace of the cluster can take over a path of the gateway's host name. `Same` is the default; `Selector` selects namespaces. A route sends requests to Services of its own namespace, and to nothing else: a filter that mirrors them sends the tokens of users to a second place, and an extension that no rule understands can do anything with them.",
+    "With `allowedRoutes.namespaces.from: All`, a user who can create an HTTPRoute in any namespace of the cluster can take over a path of the gateway's host name. `Same` is the default; `Selector` selects namespaces. A route sends requests to Services in its own namespace, and to nothing else: a filter that mirrors them sends the tokens of users to a second place, and an extension that no rule understands can do anything with them.",
   references: [{ standard: "Gateway API", item: "Security model: cross-namespace routing" }],
   notApplicable: onlyOnKubernetes,
   concerns: isObject("Gateway", "HTTPRoute", "GRPCRoute"),

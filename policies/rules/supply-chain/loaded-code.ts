@@ -12,7 +12,7 @@ export const loadedCode: ResourceRule = {
   scope: "resource",
   onUnknown: "defer",
   documentation:
-    "Interpreters and the dynamic linker load code by variables such as `LD_PRELOAD`, `LD_LIBRARY_PATH`, `NODE_OPTIONS`, `PYTHONPATH`, `JAVA_TOOL_OPTIONS`, `PERL5LIB`, `RUBYOPT` and `BASH_ENV`: a program that is signed and scanned then runs what nobody looked at. A path is that of the image if it is below a folder where images keep programs (`/app`, `/usr`, `/opt`, `/lib`, `/home/NAME` and others) and below no mounted volume. `LD_PRELOAD` may have allocators of memory only (jemalloc, tcmalloc, mimalloc). Options of Node and Java may name a package, a file beside the program or a file of the image, and must not open a debugger (`--inspect`, `-agentlib:jdwp`), run a command on an error, or switch to old TLS. `NODE_TLS_REJECT_UNAUTHORIZED=0`, `PYTHONHTTPSVERIFY=0` and `GIT_SSL_NO_VERIFY` let anyone answer for a server.",
+    "Interpreters and the dynamic linker load code by variables such as `LD_PRELOAD`, `LD_LIBRARY_PATH`, `NODE_OPTIONS`, `PYTHONPATH`, `JAVA_TOOL_OPTIONS`, `PERL5LIB`, `RUBYOPT` and `BASH_ENV`: a program that is signed and scanned then runs what no scan has seen. A path is that of the image if it is below a folder where images keep programs (`/app`, `/usr`, `/opt`, `/lib`, `/home/NAME` and others) and below no mounted volume. `LD_PRELOAD` may have allocators of memory only (jemalloc, tcmalloc, mimalloc). Options of Node and Java may name a package, a file next to the program or a file of the image, and must not open a debugger (`--inspect`, `-agentlib:jdwp`), run a command on an error, or switch to old TLS. `NODE_TLS_REJECT_UNAUTHORIZED=0`, `PYTHONHTTPSVERIFY=0` and `GIT_SSL_NO_VERIFY` let anyone answer for a server.",
   references: [
     { standard: "NIST SP 800-190", item: "4.1.5 Use of untrusted images" },
     { standard: "MITRE ATT&CK", item: "T1574.006 Dynamic Linker Hijacking" },
@@ -20,7 +20,7 @@ export const loadedCode: ResourceRule = {
   concerns: (resource) => isContainer(resource) || resource.type.startsWith("kubernetes:"),
   *check(subject) {
     for (const { at, name, value, volumes } of variables(subject)) {
-      // Any value of another object would do: what it has later, nobody looks at.
+      // Any value of another object would do: what it has later is not judged.
       const problem =
         value === undefined
           ? loadedBy(name, ELSEWHERE, volumes) && `${name} loads code that another object names`
@@ -31,7 +31,7 @@ export const loadedCode: ResourceRule = {
         at,
         unread ? value.isPresent : problem === undefined,
         problem ?? `${name} may load code`,
-        `remove ${name}, or name a folder of the image that is no volume`,
+        `remove ${name}, or name a folder of the image that is not a volume`,
       );
     }
   },

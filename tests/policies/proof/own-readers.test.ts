@@ -8,7 +8,7 @@ import { SCHEMA } from "./policies.ts";
 const definer = (name: string, body: string, returns = "boolean", language = "sql") =>
   `create function public.${name} returns ${returns} language ${language} stable security definer set search_path = '' as $$ ${body} $$;`;
 
-/** They give nothing but what is the caller's, whatever the arguments are. */
+/** They give nothing but what is the caller's, for any arguments. */
 const OWN: Readonly<Record<string, string>> = {
   my_teams: definer(
     "my_teams()",
@@ -19,8 +19,8 @@ const OWN: Readonly<Record<string, string>> = {
     "has_role(team uuid, wanted text default null)",
     "select exists (select 1 from public.members m where m.user_id = auth.uid() and m.team_id = has_role.team and (m.role = wanted or wanted is null))",
   ),
-  is_admin: definer(
-    "is_admin()",
+  is_staff_now: definer(
+    "is_staff_now()",
     "begin return exists (select 1 from public.profiles where id = auth.uid() and is_admin); end",
     "boolean",
     "plpgsql",

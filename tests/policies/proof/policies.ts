@@ -198,7 +198,6 @@ export const SOUND: Readonly<Record<string, string>> = {
 export const UNSOUND: Readonly<Record<string, string>> = {
   always: "true",
   permission_of_everyone: "(select public.authorize('notes.read'))",
-  any_permission: "(select public.authorize(org))",
   unknown_permission: "(select public.authorize('notes.write'))",
   open_permission: "(select public.authorize_open('notes.delete'))",
   empty_permission: "(select public.authorize_empty('notes.delete'))",
