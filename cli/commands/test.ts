@@ -10,6 +10,7 @@ import { timed } from "../../contract/timed.ts";
 import { ensureImages } from "../../operations/images/ensure.ts";
 import { merge, type Task } from "../../operations/images/merge.ts";
 import { PROJECT_ROOT } from "../../operations/images/paths.ts";
+import { runInBackground } from "../../platforms/machine/background.ts";
 import { prepareMachine } from "../../platforms/machine/prepare.ts";
 import { nearest, suggestion } from "../../contract/nearest.ts";
 import { resultOf } from "../events.ts";
@@ -37,8 +38,6 @@ export const registerTest: Register = (program, run) => {
 
 type TestEvent = ProgressEvent | LogEvent;
 type Emit = (event: TestEvent) => void;
-/** Where the standard output of a tool goes: to ours, to a file descriptor, or back to the caller. */
-type Output = "inherit" | "pipe" | 2;
 
 /** Checks that are not tests; each counts as one. The longest is first. */
 const STATIC_CHECKS = [
@@ -104,7 +103,7 @@ async function vitest(
   rmSync(report, { force: true });
   const command = ["vitest", "run", "--project", project, "--passWithNoTests"];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { code } = await tool(project, [...command, ...reporters, ...folders], output, signal);
+  const code = await inFront([...command, ...reporters, ...folders], output, signal);
   return readReport(project, report, code);
 }
 
@@ -114,12 +113,14 @@ async function vitest(
  */
 function checks(add: (result: TestData) => void, signal: AbortSignal): readonly Task<TestEvent>[] {
   const [longest, ...others] = STATIC_CHECKS;
-  const check = async ({ name, command }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
+  const check = async ({ name, command: [tool, ...args] }: (typeof STATIC_CHECKS)[number], emit: Emit) => {
+    const lines: string[] = [];
+    const line = (text: string) => lines.push(text);
     const steps = timed(
       name,
       name,
-      () => tool(name, command, "pipe", signal),
-      ({ code }) => ({ status: code === 0 ? "done" : "failed" }),
+      () => runInBackground([programOf(tool), ...args], { cwd: PROJECT_ROOT, line, signal }),
+      (code) => ({ status: code === 0 ? "done" : "failed" }),
     );
     for (;;) {
       const { done, value } = await steps.next();
@@ -127,10 +128,9 @@ function checks(add: (result: TestData) => void, signal: AbortSignal): readonly 
         emit(value);
         continue;
       }
-      const message = firstLines(value.lines.map(({ line }) => line).join("\n"));
-      const failures = value.code === 0 ? [] : [{ file: name, message }];
+      const failures = value === 0 ? [] : [{ file: name, message: firstLines(lines.join("\n")) }];
       add({ passed: 1 - failures.length, failed: failures.length, skipped: 0, failures });
-      for (const line of value.lines) emit(line);
+      for (const text of lines) emit({ type: "log", service: name, line: text });
       return;
     }
   };
@@ -174,21 +174,17 @@ function folderOf(suite: string): string {
   );
 }
 
-/** Runs a tool of node_modules. With `pipe` its output comes back as lines of the log, and it yields to all other processes. */
-async function tool(
-  service: string,
+/** Runs a tool of node_modules with its standard output on ours or on a file descriptor. @returns its exit code */
+async function inFront(
   [name = "", ...args]: readonly string[],
-  output: Output,
+  output: "inherit" | 2,
   signal: AbortSignal,
-): Promise<{ readonly code: number; readonly lines: readonly LogEvent[] }> {
-  const program = join(PROJECT_ROOT, "node_modules", ".bin", name);
-  const [command, more] = output === "pipe" ? ["nice", ["-n", "19", program]] : [program, []];
-  const errors = output === "pipe" ? output : "inherit";
-  const child = spawn(command, [...more, ...args], { cwd: PROJECT_ROOT, stdio: ["ignore", output, errors], signal });
-  const chunks: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
+): Promise<number> {
+  const child = spawn(programOf(name), args, { cwd: PROJECT_ROOT, stdio: ["ignore", output, "inherit"], signal });
   const [code] = (await once(child, "close")) as [number | null];
-  const text = Buffer.concat(chunks).toString().trimEnd();
-  const lines = text === "" ? [] : text.split("\n").map((line): LogEvent => ({ type: "log", service, line }));
-  return { code: code ?? 1, lines };
+  return code ?? 1;
+}
+
+function programOf(tool: string): string {
+  return join(PROJECT_ROOT, "node_modules", ".bin", tool);
 }
