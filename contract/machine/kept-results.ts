@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { makeFolder } from "./make-folder.ts";
 
 /** Results of one kind that are kept; older ones are removed. */
 const KEPT = 20;
+
+/** Permissions of a kept file. Git has none that are read-only: a file that a commit puts there has others. */
+const MODE = 0o400;
 
 /** A key of everything that a result depends on: texts and files by name. */
 export class ResultKey {
@@ -33,10 +36,11 @@ export class ResultKey {
   }
 }
 
-/** The content of a kept result; undefined if it is not there or cannot be read. */
+/** The content of a kept result; undefined if it is not there or cannot be read, or if {@link keep} did not write it. */
 export function readKept(file: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    const { mode } = lstatSync(file);
+    return (mode & 0o777) === MODE ? readFileSync(file) : undefined;
   } catch {
     return undefined;
   }
@@ -52,7 +56,7 @@ export function keep(file: string, content: string | Buffer): void {
   const folder = dirname(file);
   try {
     makeFolder(folder);
-    writeFileSync(temporary, content, { mode: 0o600 });
+    writeFileSync(temporary, content, { mode: MODE });
     renameSync(temporary, file);
     const kind = basename(file).replace(/-.*/, "-");
     const times = readdirSync(folder)

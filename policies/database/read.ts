@@ -294,8 +294,10 @@ function hashOf(
 
 /** Undefined if the file is not there, cannot be read, or is not a complete result. */
 function cachedFacts(file: string): Database | undefined {
+  const kept = readKept(file);
+  if (kept === undefined) return undefined;
   try {
-    const facts = JSON.parse(String(readKept(file))) as Partial<Database>;
+    const facts = JSON.parse(kept.toString("utf8")) as Partial<Database>;
     return Array.isArray(facts.tables) && Array.isArray(facts.probes) ? (facts as Database) : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -51,11 +51,34 @@ describe("the graph of a stack", () => {
     await expect(refused).rejects.toThrow();
     expect(runs).toBe(3);
     const [file = ""] = readdirSync(folder());
-    expect(statSync(join(folder(), file)).mode & 0o777).toBe(0o600);
-    for (const name of readdirSync(folder())) truncateSync(join(folder(), name), 1000);
+    expect(statSync(join(folder(), file)).mode & 0o777).toBe(0o400);
+    for (const path of readdirSync(folder()).map((name) => join(folder(), name))) {
+      chmodSync(path, 0o600);
+      truncateSync(path, 1000);
+      chmodSync(path, 0o400);
+    }
     await graphOf("prod");
     await graphOf("prod");
     expect(runs).toBe(4);
+  });
+
+  it("is not read from a file that a commit has put there", async () => {
+    const git = async (...words: string[]) => {
+      const identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
+      expect((await runProgram("git", [...identity, "-C", root, ...words])).code).toBe(0);
+    };
+    await graphOf("prod");
+    await git("init", "--quiet");
+    await git("add", "--force", ".");
+    await git("commit", "--quiet", "--message", "A graph that the key fits");
+    const [file = ""] = readdirSync(folder());
+    rmSync(join(folder(), file));
+    await git("checkout", "--quiet", ".");
+    expect(readdirSync(folder())).toEqual([file]);
+    await graphOf("prod");
+    expect(runs).toBe(2);
+    await graphOf("prod");
+    expect(runs).toBe(2);
   });
 
   it("is made again for another value of a variable that a provider reads", async () => {
