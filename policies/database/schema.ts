@@ -69,7 +69,8 @@ export async function readSchema(
            from pg_proc where pronamespace = 'pg_catalog'::regnamespace group by 1) f) as "builtIn",
          array(select distinct proname from pg_proc where prokind = 'a') as aggregates,
          array(select n.nspname || '.' || t.typname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typtype = 'e' and ${USER_SCHEMAS}
-           and not exists (select from pg_cast k where t.oid in (k.castsource, k.casttarget) and k.castmethod = 'f')) as enums,
+           and not exists (select from pg_cast k where t.oid in (k.castsource, k.casttarget) and k.castmethod = 'f')
+           and not exists (select from pg_operator o where t.oid in (o.oprleft, o.oprright))) as enums,
          exists (select from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and not exists (select from pg_type t where t.oid in (o.oprleft, o.oprright) and t.oid >= 16384 and t.typtype <> 'd')
              and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e'))
            or exists (select from pg_cast k where k.oid >= 16384 and k.castmethod = 'f' and k.castsource < 16384 and k.casttarget < 16384) as "ownOperators"`,

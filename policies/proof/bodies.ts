@@ -129,6 +129,8 @@ interface Parsed {
 /** A body in PL/pgSQL that only decides what to return. */
 function procedural({ body, parameters, set }: Routine): SelectStmt | undefined {
   const { parsePlPgSQLSync } = loaded();
+  // With `#variable_conflict use_variable`, what looks like a column is an argument of the caller.
+  if (/\bvariable_conflict\b/i.test(body)) return undefined;
   try {
     const named = parameters.map((name, at) => `${name === "" ? `unnamed_${at}` : `"${name}"`} text`).join(", ");
     const text = `create function f(${named}) returns ${set ? "setof " : ""}text language plpgsql as $exai$${body}$exai$`;

@@ -1,4 +1,4 @@
-import type { A_Expr, FuncCall, Node, SelectStmt } from "libpg-query";
+import type { A_Expr, A_Indirection, ColumnRef, FuncCall, Node, SelectStmt, TypeCast } from "libpg-query";
 import { visit } from "../../contract/sql/ran.ts";
 import { bodyOf } from "./bodies.ts";
 import { binds } from "./claims.ts";
@@ -22,6 +22,11 @@ const HARMLESS: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(" ")),
 );
 
+/** Types whose casts run nothing of a project. The parser names those of the SQL standard with pg_catalog. */
+const TYPES: ReadonlySet<string> = new Set(
+  "bytea citext date inet json jsonb name regclass text timestamptz uuid".split(" "),
+);
+
 /**
  * Functions with their owner's privileges that give their caller nothing but what is his, by name: they only read, and each
  * query, wherever it is, takes from each of its tables only rows that name the caller: a column equals `auth.uid()` or another claim
@@ -40,11 +45,13 @@ class Readers {
   readonly #relations: ReadonlyMap<string, Relation>;
   readonly #routines: ReadonlyMap<string, readonly Routine[]>;
   readonly #translator: Translator;
+  readonly #enums: ReadonlySet<string>;
   readonly #open = new Set<Routine>();
 
   constructor(schema: Schema, role: string) {
     this.#relations = new Map(schema.relations.map((relation) => [relation.name, relation]));
     this.#routines = Map.groupBy(schema.routines, ({ name }) => name);
+    this.#enums = new Set(schema.enums);
     this.#translator = new Translator(schema, role);
   }
 
@@ -75,10 +82,30 @@ class Readers {
         good = this.#isOwnQuery(value as SelectStmt, path);
       else if (/^[A-Z]\w*Stmt$/.test(key)) good = false;
       else if (key === "A_Expr") good = isKnownOperator((value as A_Expr).name ?? []);
+      else if (key === "ColumnRef") good = !this.#isCall((value as ColumnRef).fields ?? []);
+      else if (key === "A_Indirection") good = !this.#isCall((value as A_Indirection).indirection ?? []);
+      else if (key === "TypeCast") good = this.#isKnownType((value as TypeCast).typeName?.names ?? [], path);
       else if (key === "FuncCall") good = this.#isHarmless((value as FuncCall).funcname ?? [], path);
       return good;
     });
     return good;
+  }
+
+  /** Whether `row.name` may call the function of that name with the row. */
+  #isCall(fields: readonly Node[]): boolean {
+    const name = fields.map(nameIn).at(-1) ?? "";
+    return [...this.#routines.values()].some((made) =>
+      made.some((each) => each.parameters.length > 0 && each.name.endsWith(`.${name}`)),
+    );
+  }
+
+  /** Whether a cast to a type runs nothing of the project, as one to a type of its own may. */
+  #isKnownType(type: readonly Node[], path: readonly string[]): boolean {
+    const names = type.map(nameIn);
+    if (names[0] === "pg_catalog" || (names.length === 1 && TYPES.has(names[0] ?? ""))) return true;
+    return names.length === 1
+      ? path.some((schema) => this.#enums.has(`${schema}.${names[0] ?? ""}`))
+      : this.#enums.has(names.join("."));
   }
 
   #isHarmless(funcname: readonly Node[], path: readonly string[]): boolean {

@@ -10,7 +10,7 @@ export interface Schema {
   /** Functions of pg_catalog by name, with the worst volatility of all that have the name. */
   readonly builtIn: readonly { readonly name: string; readonly volatility: "immutable" | "stable" | "volatile" }[];
   readonly aggregates: readonly string[];
-  /** Enumerations whose casts from text are PostgreSQL's own: each text is one value. */
+  /** Enumerations whose casts from text and whose operators are PostgreSQL's own: each text is one value. */
   readonly enums: readonly string[];
   /** Whether there are operators or casts of the types of pg_catalog that it does not have; names in bodies may then mean those. */
   readonly ownOperators: boolean;

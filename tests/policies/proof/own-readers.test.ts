@@ -5,8 +5,8 @@ import { readSchema } from "../../../policies/database/schema.ts";
 import { ownReaders } from "../../../policies/proof/own-readers.ts";
 import { SCHEMA } from "./policies.ts";
 
-const definer = (name: string, body: string, returns = "boolean", language = "sql") =>
-  `create function public.${name} returns ${returns} language ${language} stable security definer set search_path = '' as $$ ${body} $$;`;
+const definer = (name: string, body: string, returns = "boolean", language = "sql", path = "''") =>
+  `create function public.${name} returns ${returns} language ${language} stable security definer set search_path = ${path} as $$ ${body} $$;`;
 
 /** They give nothing but what is the caller's, for any arguments. */
 const OWN: Readonly<Record<string, string>> = {
@@ -103,6 +103,36 @@ const MORE: Readonly<Record<string, string>> = {
   ),
   by_query: definer("by_query(statement text)", "select query_to_xml(statement, true, true, '')", "xml"),
   by_setting: definer("by_setting(v text)", "select set_config('request.jwt.claims', v, true)", "text"),
+  by_conflict: definer(
+    "by_conflict(user_id uuid)",
+    "#variable_conflict use_variable\n begin return (select string_agg(role, ',') from public.members where user_id = auth.uid()); end",
+    "text",
+    "plpgsql",
+  ),
+  by_row: `create function public.all_of(public.members) returns text language sql stable as $$ select string_agg(role, ',') from public.members $$;
+    ${definer("by_row()", "select m.all_of from public.members m where m.user_id = auth.uid()", "text", "sql", "public")}`,
+  by_row_of_query: definer(
+    "by_row_of_query()",
+    "select (m).all_of from public.members m where m.user_id = auth.uid()",
+    "text",
+    "sql",
+    "public",
+  ),
+  by_cast: `create type public.told as (word text);
+    create function public.told_by(text) returns public.told language sql as $$ select row($1)::public.told $$;
+    create cast (text as public.told) with function public.told_by(text);
+    ${definer("by_cast()", "select (m.role::public.told)::text from public.members m where m.user_id = auth.uid()", "text")}`,
+  by_operator: `create type public.plan as enum ('free', 'paid');
+    create table public.plans (plan public.plan, secret text);
+    create function public.always(public.plan, public.plan) returns boolean language sql immutable as 'select true';
+    create operator public.= (leftarg = public.plan, rightarg = public.plan, function = public.always);
+    ${definer(
+      "by_operator()",
+      "select secret from public.plans where plan = (auth.jwt() -> 'app_metadata' ->> 'plan')::public.plan",
+      "setof text",
+      "sql",
+      "public",
+    )}`,
   by_another: definer("by_another()", "select count(*) from public.all_rows()", "bigint"),
   dynamic: definer(
     "dynamic(t text)",
