@@ -99,7 +99,7 @@ class Readers {
     );
   }
 
-  /** Whether a cast to a type runs nothing of the project, as one to a type of its own may. */
+  /** Whether a cast to a type runs nothing of the project, as one to a type that the project made may. */
   #isKnownType(type: readonly Node[], path: readonly string[]): boolean {
     const names = type.map(nameIn);
     if (names[0] === "pg_catalog" || (names.length === 1 && TYPES.has(names[0] ?? ""))) return true;

@@ -118,10 +118,10 @@ const MORE: Readonly<Record<string, string>> = {
     "sql",
     "public",
   ),
-  by_cast: `create type public.told as (word text);
-    create function public.told_by(text) returns public.told language sql as $$ select row($1)::public.told $$;
-    create cast (text as public.told) with function public.told_by(text);
-    ${definer("by_cast()", "select (m.role::public.told)::text from public.members m where m.user_id = auth.uid()", "text")}`,
+  by_cast: `create type public.word as (content text);
+    create function public.word_by(text) returns public.word language sql as $$ select row($1)::public.word $$;
+    create cast (text as public.word) with function public.word_by(text);
+    ${definer("by_cast()", "select (m.role::public.word)::text from public.members m where m.user_id = auth.uid()", "text")}`,
   by_operator: `create type public.plan as enum ('free', 'paid');
     create table public.plans (plan public.plan, secret text);
     create function public.always(public.plan, public.plan) returns boolean language sql immutable as 'select true';
