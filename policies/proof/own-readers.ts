@@ -8,7 +8,7 @@ import type { Scope } from "./scope.ts";
 import type { Term } from "./terms.ts";
 import { Translator } from "./translate.ts";
 
-// cspell:ignore boolop jointype larg lexpr quals rarg relname rexpr schemaname aliasname
+// cspell:ignore boolop citext jointype larg lexpr quals rarg relname rexpr schemaname aliasname
 
 /** Functions of pg_catalog that depend on their arguments, the clock and the token, and change nothing. */
 const HARMLESS: ReadonlySet<string> = new Set(

@@ -5,6 +5,8 @@ import { readSchema } from "../../../policies/database/schema.ts";
 import { ownReaders } from "../../../policies/proof/own-readers.ts";
 import { SCHEMA } from "./policies.ts";
 
+// cspell:ignore leftarg rightarg
+
 const definer = (name: string, body: string, returns = "boolean", language = "sql", path = "''") =>
   `create function public.${name} returns ${returns} language ${language} stable security definer set search_path = ${path} as $$ ${body} $$;`;
 
