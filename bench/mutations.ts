@@ -272,6 +272,8 @@ async function mutateDatabase(): Promise<void> {
       `do $$ declare f regprocedure; begin for f in select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname || '.' || p.proname = '${made.name}' loop execute format('${statement}', f); end loop; end $$;`;
     add(made.name, "executable by PUBLIC", each("grant execute on function %s to public"));
     add(made.name, "with its caller's search_path", each("alter function %s reset search_path"));
+    // A function that reads its caller's rows, or his token alone, gives him nothing by them (docs/adr/0100).
+    if (made.ownRows === true) continue;
     add(
       made.name,
       "with its owner's rights, for users",
