@@ -65,12 +65,21 @@ function keyOf(root: string, stack: string): string {
   const key = new ResultKey().add("checkout", CHECKOUT).add("node", process.version).add("stack", stack);
   for (const [name, value = ""] of Object.entries(process.env).sort())
     if (PROGRAM.variables.test(name)) key.add(name, value);
-  for (const folder of PROGRAM.folders) key.addFolder(join(CHECKOUT, folder), folder);
+  key.add("sources", (sources ??= keyOfSources()));
   const files = [
     ...PROGRAM.files.map((name) => [name, join(CHECKOUT, name)] as const),
     ...["Pulumi.yaml", `Pulumi.${stack}.yaml`].map((name) => [name, join(root, name)] as const),
   ];
   for (const [name, path] of files) if (existsSync(path)) key.add(name, readFileSync(path));
+  return key.toString();
+}
+
+/** The key of the program's sources. A process loads them once, and all stacks share them. */
+let sources: string | undefined;
+
+function keyOfSources(): string {
+  const key = new ResultKey();
+  for (const folder of PROGRAM.folders) key.addFolder(join(CHECKOUT, folder), folder);
   return key.toString();
 }
 
