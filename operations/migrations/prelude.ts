@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Node } from "libpg-query";
 import pg from "pg";
 import type { Operation } from "../../contract/events.ts";
+import { relationOf } from "../../contract/sql/ran.ts";
 import { parseStatements } from "../../contract/sql/statements.ts";
 import { PROJECT_ROOT } from "../images/paths.ts";
 import { unreachable } from "./apply.ts";
@@ -113,7 +114,7 @@ function objectsOf(node: Node): "always" | readonly string[] {
     const { cmds = [], relation } = node.AlterTableStmt;
     const rowSecurity = (each: Node) =>
       "AlterTableCmd" in each && each.AlterTableCmd.subtype === "AT_EnableRowSecurity";
-    if (cmds.every(rowSecurity)) return [`relation ${relation?.schemaname ?? "public"}.${relation?.relname ?? ""}`];
+    if (cmds.every(rowSecurity)) return [`relation ${relationOf(relation)}`];
   }
   return "always";
 }
@@ -121,7 +122,7 @@ function objectsOf(node: Node): "always" | readonly string[] {
 /** Name of an object or a role in a grant, with its schema. */
 function nameOf(node: Node): string {
   if ("String" in node) return node.String.sval ?? "";
-  if ("RangeVar" in node) return `${node.RangeVar.schemaname ?? "public"}.${node.RangeVar.relname ?? ""}`;
+  if ("RangeVar" in node) return relationOf(node.RangeVar);
   if ("RoleSpec" in node) return node.RoleSpec.rolename ?? "";
   if ("AccessPriv" in node) return node.AccessPriv.priv_name ?? "";
   if ("ObjectWithArgs" in node) return (node.ObjectWithArgs.objname ?? []).map(nameOf).join(".");

@@ -3,6 +3,7 @@ import { visit } from "../../contract/sql/ran.ts";
 import { bodyOf } from "./bodies.ts";
 import { binds } from "./claims.ts";
 import { nameIn, operatorOf } from "./nodes.ts";
+import { schemasOf } from "./routines.ts";
 import type { Relation, Routine, Schema } from "./schema.ts";
 import type { Scope } from "./scope.ts";
 import type { Term } from "./terms.ts";
@@ -42,16 +43,16 @@ export function ownReaders(schema: Schema): ReadonlySet<string> {
 }
 
 class Readers {
-  readonly #relations: ReadonlyMap<string, Relation>;
   readonly #routines: ReadonlyMap<string, readonly Routine[]>;
   readonly #translator: Translator;
-  readonly #enums: ReadonlySet<string>;
+  /** Functions that a row can call, without their schemas. */
+  readonly #ofRows: ReadonlySet<string>;
   readonly #open = new Set<Routine>();
 
   constructor(schema: Schema, role: string) {
-    this.#relations = new Map(schema.relations.map((relation) => [relation.name, relation]));
     this.#routines = Map.groupBy(schema.routines, ({ name }) => name);
-    this.#enums = new Set(schema.enums);
+    const taking = schema.routines.filter(({ parameters }) => parameters.length > 0);
+    this.#ofRows = new Set(taking.map(({ name }) => name.replace(/^.*\./, "")));
     this.#translator = new Translator(schema, role);
   }
 
@@ -61,13 +62,8 @@ class Readers {
     const select = bodyOf(routine);
     if (select === undefined) return false;
     this.#open.add(routine);
-    const path = routine.searchPath.split(",").map((each) => each.trim().replaceAll('"', ""));
-    const { result, distrusted } = this.#translator.watch(() =>
-      this.#reads(
-        select,
-        path.filter((each) => each !== ""),
-      ),
-    );
+    const path = schemasOf(routine.searchPath);
+    const { result, distrusted } = this.#translator.watch(() => this.#reads(select, path));
     this.#open.delete(routine);
     return result && distrusted === undefined;
   }
@@ -93,19 +89,14 @@ class Readers {
 
   /** Whether `row.name` may call the function of that name with the row. */
   #isCall(fields: readonly Node[]): boolean {
-    const name = fields.map(nameIn).at(-1) ?? "";
-    return [...this.#routines.values()].some((made) =>
-      made.some((each) => each.parameters.length > 0 && each.name.endsWith(`.${name}`)),
-    );
+    return this.#ofRows.has(fields.map(nameIn).at(-1) ?? "");
   }
 
   /** Whether a cast to a type runs nothing of the project, as one to a type that the project made may. */
   #isKnownType(type: readonly Node[], path: readonly string[]): boolean {
     const names = type.map(nameIn);
     if (names[0] === "pg_catalog" || (names.length === 1 && TYPES.has(names[0] ?? ""))) return true;
-    return names.length === 1
-      ? path.some((schema) => this.#enums.has(`${schema}.${names[0] ?? ""}`))
-      : this.#enums.has(names.join("."));
+    return this.#translator.isEnum(names, path);
   }
 
   #isHarmless(funcname: readonly Node[], path: readonly string[]): boolean {
@@ -137,7 +128,7 @@ class Readers {
       if (!("RangeVar" in item)) return false;
       const { schemaname, relname = "", alias } = item.RangeVar;
       const relation = (schemaname === undefined ? path : [schemaname])
-        .map((schema) => this.#relations.get(`${schema}.${relname}`))
+        .map((schema) => this.#translator.relations.get(`${schema}.${relname}`))
         .find((found) => found !== undefined);
       if (relation === undefined || typeof relation.definition === "string" || alias?.colnames !== undefined)
         return false;

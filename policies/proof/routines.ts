@@ -5,6 +5,14 @@ import type { Routine, Schema } from "./schema.ts";
 import type { Scope } from "./scope.ts";
 import { unknown, type Term } from "./terms.ts";
 
+/** The schemas of a search_path. */
+export function schemasOf(searchPath: string): readonly string[] {
+  return searchPath
+    .split(",")
+    .map((each) => each.trim().replaceAll('"', ""))
+    .filter((each) => each !== "");
+}
+
 /** Functions and views are inlined to this depth; a deeper call is not understood. */
 export const DEEPEST = 16;
 /** Functions of Supabase's storage schema that depend on their argument alone. */
@@ -40,10 +48,10 @@ export class Routines {
   }
 
   /** Whether a type is an enumeration whose values are their texts. */
-  isEnum(names: readonly string[], scope: Scope): boolean {
+  isEnum(names: readonly string[], path: readonly string[]): boolean {
     const [schema] = names.length > 1 ? names : [];
     const name = names.at(-1) ?? "";
-    return (schema === undefined ? scope.path : [schema]).some((each) => this.#enums.has(`${each}.${name}`));
+    return (schema === undefined ? path : [schema]).some((each) => this.#enums.has(`${each}.${name}`));
   }
 
   /** What a call depends on. `unknown`: it is not clear which function it means, or the function is the project's. */
@@ -91,7 +99,7 @@ export class Routines {
       parameters.set(`$${args.length + at + 1}`, value);
       if (name !== "") parameters.set(name, value).set(`${routine.name.replace(/^.*\./, "")}.${name}`, value);
     });
-    const path = (routine.searchPath ?? "public, extensions").split(",").map((each) => each.trim().replaceAll('"', ""));
+    const path = schemasOf(routine.searchPath ?? "public, extensions");
     return {
       select,
       routine,

@@ -322,6 +322,11 @@ export class Translator implements Expressions {
     return this.#routines.isAggregate(name);
   }
 
+  /** See {@link Routines.isEnum}. */
+  isEnum(names: readonly string[], path: readonly string[]): boolean {
+    return this.#routines.isEnum(names, path);
+  }
+
   distrust(name: string): void {
     this.#distrusted = name;
   }

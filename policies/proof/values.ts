@@ -133,7 +133,7 @@ export class Values {
     if (
       type === undefined &&
       term.kind === "claim" &&
-      this.#routines.isEnum((cast.typeName?.names ?? []).map(nameIn), scope)
+      this.#routines.isEnum((cast.typeName?.names ?? []).map(nameIn), scope.path)
     )
       return term;
     if (term.kind === "constant" && (type === "json" || type === "jsonb"))
